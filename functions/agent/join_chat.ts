@@ -1,0 +1,42 @@
+import { readProfiles } from '../../shared/account/profiles.ts'
+import { joining, usersUpdated } from '../../shared/chat/membership.ts'
+import { showChat } from '../../shared/chat/show.ts'
+import { changeUsers } from '../../shared/chat/threads.ts'
+import { joinChat } from '../../shared/protocol/agent/join_chat.ts'
+import { ProtocolError } from '../../shared/protocol/errors.ts'
+import { gaining, watching } from '../../shared/push/audience.ts'
+import { serve } from '../../shared/runtime/serve.ts'
+import { threadId } from '../../shared/table/keys.ts'
+import { eventOf } from '../../shared/table/log.ts'
+import type { Session } from '../../shared/table/sockets.ts'
+import type { Reader } from '../../shared/table/ops.ts'
+
+export const handler = serve(joinChat, async (ctx, { agent_ids }) => {
+  const names = await namesOf(ctx, agent_ids)
+  const { before, chat, entries, tail } = await changeUsers(ctx, (view) => joining(view, names))
+  if (chat === before) return
+
+  ctx.readAudience(chat.license_id)
+  const events = [...entries.toReversed(), ...tail.entries].toReversed()
+  const { shown, profiles } = await showChat(ctx.read, { chat, events })
+  ctx.push(gaining(before, chat), 'incoming_chat_thread', { chat: shown })
+  for (const entry of entries) {
+    const at = { chat_id: chat.id, thread_id: threadId(chat.id, entry.n) }
+    ctx.push(watching(chat), 'incoming_event', { ...at, event: eventOf(chat.id, entry) })
+  }
+  ctx.push(watching(chat), 'chat_users_updated', usersUpdated(before, chat, profiles))
+})
+
+/** The names of agents who may join: the requester's own is in its session. */
+const namesOf = async ({ me, read }: { me: Session; read: Reader }, ids: readonly string[]) => {
+  const others = ids.filter((id) => id !== me.agent_id)
+  const profiles = others.length === 0 ? undefined : await readProfiles(read, me.license_id, others)
+  return new Map(
+    ids.map((id) => {
+      if (id === me.agent_id) return [id, me.name]
+      const agent = profiles?.get(id)
+      if (agent === undefined || agent.deleted || agent.suspended) throw new ProtocolError('not_found')
+      return [id, agent.name]
+    }),
+  )
+}

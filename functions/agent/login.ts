@@ -1,0 +1,67 @@
+import { myProfile, readDirectory, showDirectory } from '../../shared/account/directory.ts'
+import { startSession } from '../../shared/account/login.ts'
+import { profilesOf } from '../../shared/account/profiles.ts'
+import { remoteKeys, verifyToken } from '../../shared/account/tokens.ts'
+import { mayRead } from '../../shared/chat/access.ts'
+import { jsonBytes } from '../../shared/chat/room.ts'
+import { summarize } from '../../shared/chat/summaries.ts'
+import { fitSummaries } from '../../shared/chat/views.ts'
+import { login } from '../../shared/protocol/agent/login.ts'
+import { limits } from '../../shared/protocol/limits.ts'
+import { everyAgent } from '../../shared/push/audience.ts'
+import { config } from '../../shared/runtime/config.ts'
+import { serve } from '../../shared/runtime/serve.ts'
+import { readActiveChats } from '../../shared/table/chats.ts'
+
+const checks = {
+  issuer: config.tokenIssuer(),
+  audience: config.tokenAudience(),
+  keys: remoteKeys(config.tokenJwksUrl()),
+}
+
+// pushes that went out beside their writes may have missed this login
+const catchUpS = 2
+const directoryBytes = 40 * 1024
+
+export const handler = serve(login, async (ctx, { token, reconnect = false, application }) => {
+  const since = ctx.now()
+  const identity = await verifyToken(token, checks)
+  const { session, agent, license, status, cameOnline } = await startSession(ctx, identity, {
+    reconnect,
+    application,
+  })
+  if (cameOnline) {
+    ctx.push(everyAgent(license.id), 'agent_updated', { agent_id: agent.id, routing_status: status })
+  }
+
+  // read after the session was written: whatever happens from now on is pushed to it
+  const [active, directory] = await Promise.all([
+    readActiveChats(ctx.read, license.id),
+    readDirectory(ctx.read, license.id),
+  ])
+  const chats = active
+    .filter((chat) => mayRead(session, chat))
+    .toSorted((a, b) => b.started_at - a.started_at || (a.id < b.id ? -1 : 1))
+    .slice(0, limits.chatsSummary)
+  const shown = await summarize(ctx.read, license.id, chats, profilesOf(directory.agents))
+  await ctx.later(
+    {
+      job: 'catch_up',
+      connection: ctx.connection,
+      chats: Object.fromEntries(
+        shown.map(({ summary, thread, order, version }) => [summary.id, [thread, order, version]]),
+      ),
+      since,
+      until: ctx.now() + config.clockSkewMs(),
+    },
+    catchUpS,
+  )
+
+  const answer = {
+    license: { id: license.id, plan: license.plan, expiration_timestamp: license.expires_at },
+    my_profile: myProfile(agent, status),
+    ...showDirectory(directory, directoryBytes),
+  }
+  const summaries = shown.map(({ summary }) => summary)
+  return { ...answer, chats_summary: fitSummaries(summaries, limits.frameBytes - jsonBytes(answer) - 1024) }
+})

@@ -1,0 +1,25 @@
+import { readProfiles } from '../../shared/account/profiles.ts'
+import { leaving, usersUpdated } from '../../shared/chat/membership.ts'
+import { changeUsers } from '../../shared/chat/threads.ts'
+import { removeFromChat } from '../../shared/protocol/agent/remove_from_chat.ts'
+import { watching, watchingEither } from '../../shared/push/audience.ts'
+import { serve } from '../../shared/runtime/serve.ts'
+import { threadId } from '../../shared/table/keys.ts'
+import { eventOf } from '../../shared/table/log.ts'
+
+export const handler = serve(removeFromChat, async (ctx, { agent_ids = [], customer_ids = [] }) => {
+  const { me } = ctx
+  const nobody = agent_ids.length === 0 && customer_ids.length === 0
+  const who = { agents: nobody ? [me.agent_id] : agent_ids, customers: customer_ids }
+  const others = agent_ids.filter((id) => id !== me.agent_id && ctx.chat.users.some((user) => user.id === id))
+  const profiles = await readProfiles(ctx.read, me.license_id, others)
+  const names = new Map([...profiles].map(([id, { name }]) => [id, name] as const)).set(me.agent_id, me.name)
+
+  const { before, chat, entries } = await changeUsers(ctx, (view) => leaving(view, who, names))
+  if (chat === before) return
+  for (const entry of entries) {
+    const at = { chat_id: chat.id, thread_id: threadId(chat.id, entry.n) }
+    ctx.push(watching(chat), 'incoming_event', { ...at, event: eventOf(chat.id, entry) })
+  }
+  ctx.push(watchingEither(before, chat), 'chat_users_updated', usersUpdated(before, chat, profiles))
+})

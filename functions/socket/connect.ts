@@ -1,0 +1,21 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { config } from '../../shared/runtime/config.ts'
+import { sendLater } from '../../shared/runtime/later.ts'
+import { openTable } from '../../shared/table/client.ts'
+import { connected } from '../../shared/table/sockets.ts'
+
+const client = new DynamoDBClient({})
+const loginWithinS = 30
+
+/** `$connect`: keeps the connection, which has half a minute to log in. Nothing can be sent to it from here yet. */
+export const handler = async (event: {
+  requestContext: { connectionId: string }
+}): Promise<{ statusCode: number }> => {
+  const { connectionId: connection } = event.requestContext
+  const { write } = openTable({ client, tableName: config.tableName() })
+  await Promise.all([
+    write.write(connected(connection, Date.now())),
+    sendLater({ job: 'expect_login', connection }, loginWithinS),
+  ])
+  return { statusCode: 200 }
+}

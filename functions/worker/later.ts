@@ -1,0 +1,49 @@
+import { catchUp } from '../../shared/account/catch-up.ts'
+import { disconnect, disconnectIfOver } from '../../shared/account/disconnect.ts'
+import { expectAgent } from '../../shared/account/presence.ts'
+import { pushAgain } from '../../shared/push/again.ts'
+import { parseJson } from '../../shared/protocol/json.ts'
+import { Job } from '../../shared/runtime/later.ts'
+import { type BatchResult, failed, work, type WorkCtx } from '../../shared/runtime/work.ts'
+import { readSocket } from '../../shared/table/sockets.ts'
+
+interface QueueEvent {
+  Records: { messageId: string; body: string }[]
+}
+
+/** The delay queue's worker. Each job may come twice and finds out for itself whether there is still anything to do. */
+export const handler = async ({ Records }: QueueEvent): Promise<BatchResult> => {
+  const failures = await Promise.all(
+    Records.map(async ({ messageId, body }) => {
+      try {
+        const job = Job.parse(parseJson(body))
+        await work((ctx) => carryOut(ctx, job))
+        return []
+      } catch (error) {
+        return failed(messageId, 'delay queue', error)
+      }
+    }),
+  )
+  return { batchItemFailures: failures.flat() }
+}
+
+const carryOut = (ctx: WorkCtx, job: Job): Promise<void> => {
+  switch (job.job) {
+    case 'end_session':
+      return disconnectIfOver(ctx, job.connection)
+    case 'expect_login':
+      return expectLogin(ctx, job.connection)
+    case 'push':
+      return pushAgain(ctx, job)
+    case 'catch_up':
+      return catchUp(ctx, job)
+    case 'expect_agent':
+      return expectAgent(ctx, job.license_id, job.agent_id, job.seq)
+  }
+}
+
+const expectLogin = async (ctx: WorkCtx, connection: string): Promise<void> => {
+  const socket = await readSocket(ctx.read, connection, ctx.now())
+  if (socket !== undefined && socket.session === undefined)
+    await disconnect(ctx, connection, 'agent_disconnected_by_server', undefined)
+}

@@ -1,0 +1,112 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { Duration, Validations } from 'aws-cdk-lib'
+import { PolicyDocument, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
+import {
+  ApplicationLogLevel,
+  Architecture,
+  Code,
+  Function as LambdaFunction,
+  LoggingFormat,
+  Runtime,
+  SystemLogLevel,
+} from 'aws-cdk-lib/aws-lambda'
+import type { ILogGroup } from 'aws-cdk-lib/aws-logs'
+import { Construct } from 'constructs'
+import type { Grant, Target } from './grants.ts'
+
+/** What the resources of a target are, as policies name them. */
+export interface Resources {
+  readonly arns: readonly string[]
+  /** Only where a name ends in a wildcard: these ARNs as cdk-nag spells them, and why they must. */
+  readonly wildcards?: { readonly findings: readonly string[]; readonly reason: string }
+}
+
+/** What all functions of a stack have in common. */
+export interface FunctionSurroundings {
+  readonly dist: string
+  readonly memoryMb: number
+  readonly resources: Readonly<Partial<Record<Target, Resources>>>
+}
+
+interface ActionFunctionProps extends FunctionSurroundings {
+  /** The bundle's folder under `dist`. */
+  readonly bundle: string
+  readonly description: string
+  readonly grants: readonly Grant[]
+  /** Only what the function uses. */
+  readonly environment: Readonly<Record<string, string>>
+  /** Shared: a function has no log group of its own. */
+  readonly logGroup: ILogGroup
+  /** 20 s if absent: more than any deadline of the protocol, less than the gateway's 29 s. */
+  readonly timeout?: Duration
+}
+
+/** One bundle as a Lambda function that may touch what its grants say and nothing else. */
+export class ActionFunction extends Construct {
+  readonly handler: LambdaFunction
+
+  constructor(scope: Construct, id: string, props: ActionFunctionProps) {
+    super(scope, id)
+    const folder = join(props.dist, props.bundle)
+    if (!existsSync(join(folder, 'index.mjs')))
+      throw new Error(`${join(folder, 'index.mjs')} is missing: run "npm run build" first`)
+
+    const statements = props.grants.map((grant) => statementOf(grant, resourcesOf(props, grant.on)))
+    const logs = new PolicyStatement({
+      sid: 'Logs',
+      actions: ['logs:CreateLogStream', 'logs:PutLogEvents'],
+      resources: [props.logGroup.logGroupArn],
+    })
+    const role = new Role(this, 'Role', {
+      assumedBy: new ServicePrincipal('lambda.amazonaws.com'),
+      inlinePolicies: { Needs: new PolicyDocument({ statements: [...statements, logs] }) },
+    })
+    for (const { on } of props.grants) {
+      const { wildcards } = resourcesOf(props, on)
+      for (const finding of wildcards?.findings ?? [])
+        Validations.of(role).acknowledge({
+          id: `AwsSolutions-IAM5[Resource::${finding}]`,
+          reason: wildcards?.reason ?? '',
+        })
+    }
+
+    this.handler = new LambdaFunction(this, 'Function', {
+      runtime: Runtime.NODEJS_24_X,
+      architecture: Architecture.ARM_64,
+      code: Code.fromAsset(folder),
+      handler: 'index.handler',
+      description: props.description,
+      memorySize: props.memoryMb,
+      timeout: props.timeout ?? Duration.seconds(20),
+      environment: { ...props.environment },
+      // Nothing that is wired to the function may widen what it may touch.
+      role: role.withoutPolicyUpdates(),
+      logGroup: props.logGroup,
+      loggingFormat: LoggingFormat.JSON,
+      applicationLogLevelV2: ApplicationLogLevel.INFO,
+      // START, END and REPORT lines (about 0.7 KB at $0.50 per GB) would cost more than the request ($0.20 per million).
+      systemLogLevelV2: SystemLogLevel.WARN,
+    })
+  }
+}
+
+const resourcesOf = ({ resources }: FunctionSurroundings, on: Target): Resources => {
+  const found = resources[on]
+  if (found === undefined) throw new Error(`A function is granted ${on}, which this stack does not have`)
+  return found
+}
+
+const statementOf = (grant: Grant, { arns }: Resources): PolicyStatement =>
+  new PolicyStatement({
+    sid: grant.sid,
+    actions: [...grant.actions],
+    resources: [...arns],
+    ...(grant.leadingKeys && {
+      conditions: {
+        'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [...grant.leadingKeys] },
+        // ForAllValues also holds where a request names no key at all.
+        Null: { 'dynamodb:LeadingKeys': 'false' },
+      },
+    }),
+  })

@@ -1,0 +1,72 @@
+import { randomInt } from 'node:crypto'
+import * as z from 'zod/mini'
+import { filled } from '../../shared/protocol/fields.ts'
+import { limits } from '../../shared/protocol/limits.ts'
+import { permissions, RoutingStatus } from '../../shared/protocol/objects.ts'
+
+// What the options of the commands are made of: each sentence says what would be right.
+
+const matching = (pattern: RegExp, sentence: string) => z.string().check(z.regex(pattern, sentence))
+
+export const LicenseId = matching(/^[A-Za-z0-9-]{1,64}$/, 'A license id is 1 to 64 letters, digits and -')
+export const AgentId = matching(
+  /^[A-Za-z0-9._@+-]{1,64}$/,
+  'An agent id is 1 to 64 letters, digits and the characters . _ @ + -',
+)
+export const GroupId = z.pipe(
+  matching(/^\d{1,15}$/, 'A group id is a whole number of up to 15 digits'),
+  z.transform(Number),
+)
+
+/** More could not be checked in the one transaction that writes an agent. */
+const maxGroups = 50
+export const GroupIds = z
+  .array(GroupId)
+  .check(z.maxLength(maxGroups, `An agent is in at most ${maxGroups} groups`))
+
+export const Name = filled(limits.nameBytes).check(z.regex(/\S/u, 'Must not be blank'))
+export const Plan = Name
+export const Email = filled(limits.nameBytes).check(
+  z.regex(/^[^\s@]+@[^\s@]+$/u, 'An email address looks like name@example.com'),
+)
+export const Avatar = filled(limits.urlBytes).check(
+  z.refine((url) => /^https?:\/\//iu.test(url) && URL.canParse(url), 'An avatar is an http or https URL'),
+)
+export const AgentPermission = z.enum(permissions, `A permission is one of ${permissions.join(', ')}`)
+export const DefaultStatus = z.enum(
+  RoutingStatus.options,
+  `A status is one of ${RoutingStatus.options.join(', ')}`,
+)
+export const Scope = filled(4096)
+
+/** So long that with all of it escaped the key stays below the table's 2,048 bytes. */
+const identityBytes = 255
+export const Subject = filled(identityBytes)
+export const Issuer = filled(identityBytes)
+
+export const UserPoolId = matching(
+  /^[a-z0-9-]+_[A-Za-z0-9]+$/,
+  'A user pool id looks like us-east-1_AbCdEf123',
+)
+
+const seconds = matching(/^\d{1,11}$/, 'Unix seconds')
+/** Unix seconds. */
+export const Expiry = z.pipe(
+  z.union(
+    [seconds, z.iso.date(), z.iso.datetime({ offset: true })],
+    'Give a date (2027-01-31), a time with its zone (2027-01-31T12:00:00Z) or unix seconds',
+  ),
+  z.transform((text) => (/^\d+$/.test(text) ? Number(text) : Math.floor(Date.parse(text) / 1000))),
+)
+
+const unitS: Record<string, number> = { s: 1, m: 60, h: 3600, d: 86_400 }
+/** In seconds. */
+export const Duration = z.pipe(
+  matching(/^[1-9]\d{0,5}[smhd]$/, 'A time span is a number with its unit: 90s, 30m, 24h, 7d'),
+  z.transform((text) => Number(text.slice(0, -1)) * (unitS[text.slice(-1)] ?? 1)),
+)
+
+const alphabet = 'abcdefghijkmnpqrstuvwxyz23456789'
+/** An id for whoever does not choose one, without the characters that people take for each other. */
+export const madeUpId = (): string =>
+  Array.from({ length: 12 }, () => alphabet[randomInt(alphabet.length)]).join('')

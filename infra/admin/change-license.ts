@@ -1,0 +1,63 @@
+import * as z from 'zod/mini'
+import { LicenseItem } from '../../shared/table/accounts.ts'
+import type { Table } from '../../shared/table/client.ts'
+import { keys, licensesPk } from '../../shared/table/keys.ts'
+import { added, changed } from './account-ops.ts'
+import { contested, uncontested, writeTogether } from './attempts.ts'
+
+/** `deleted_groups`: ids that are never given again, since the scopes of old chats may name them. */
+const LicenseRecord = z.extend(LicenseItem, { deleted_groups: z._default(z.array(z.int()), []) })
+type LicenseRecord = z.output<typeof LicenseRecord>
+
+export async function findLicense(table: Table, id: string): Promise<LicenseRecord | undefined> {
+  return z.optional(LicenseRecord).parse(await table.read.get(keys.license(id), { strong: true }))
+}
+
+export async function listLicenses(table: Table): Promise<LicenseRecord[]> {
+  const listed = await table.read.query({ pk: licensesPk, strong: true })
+  const ids = listed.map((row) => z.object({ id: z.string() }).parse(row).id)
+  const found = await table.read.batchGet(ids.map(keys.license), { strong: true })
+  return found.map((item) => LicenseRecord.parse(item)).toSorted((a, b) => (a.id < b.id ? -1 : 1))
+}
+
+/** `expires_at` in unix seconds. `exists`: the licence of that id, which stays as it is. */
+type LicenseCreation = { outcome: 'created' | 'exists'; license: LicenseItem }
+
+export async function createLicense(
+  table: Table,
+  draft: Pick<LicenseItem, 'id' | 'plan' | 'expires_at'>,
+): Promise<LicenseCreation> {
+  const { id, plan, expires_at } = draft
+  const license = { id, plan, expires_at, version: 1 }
+  return uncontested<LicenseCreation>(async () => {
+    const refused = await writeTogether<LicenseCreation>(table, [
+      {
+        op: added(keys.license(id), license),
+        refused: (found) => (found ? { outcome: 'exists', license: LicenseItem.parse(found) } : contested),
+      },
+      { op: { Put: { Item: { ...keys.licenseListed(id), id } } }, refused: () => contested },
+    ])
+    return refused ?? { outcome: 'created', license }
+  })
+}
+
+type LicenseChange = { outcome: 'changed'; license: LicenseItem } | { outcome: 'no_license' }
+
+/** Sets what is given, and nothing else. */
+export async function changeLicense(
+  table: Table,
+  id: string,
+  { plan, expires_at }: { plan?: string | undefined; expires_at?: number | undefined },
+): Promise<LicenseChange> {
+  return uncontested<LicenseChange>(async () => {
+    const license = await findLicense(table, id)
+    if (license === undefined) return { outcome: 'no_license' }
+    const changes = {
+      ...(plan === undefined ? {} : { plan }),
+      ...(expires_at === undefined ? {} : { expires_at }),
+    }
+    const { done } = await table.write.write(changed(keys.license(id), license.version, changes))
+    if (!done) return contested
+    return { outcome: 'changed', license: { ...license, ...changes, version: license.version + 1 } }
+  })
+}

@@ -1,0 +1,152 @@
+import type { Command } from 'commander'
+import * as z from 'zod/mini'
+import type { LicenseItem } from '../../shared/table/accounts.ts'
+import { Expiry, LicenseId, madeUpId, Plan } from './account-fields.ts'
+import { AdminError } from './admin-error.ts'
+import { listAgents } from './change-agent.ts'
+import { listGroups } from './change-group.ts'
+import { changeLicense, createLicense, findLicense, listLicenses } from './change-license.ts'
+import { runs } from './command.ts'
+import { columns, details, type Io, isoTime, json, say } from './output.ts'
+
+const expiryHelp = 'when it runs out: 2027-01-31 (00:00 UTC), 2027-01-31T12:00:00Z, or unix seconds'
+const defaultDays = 365
+
+export function addLicenseCommands(program: Command, io: Io): void {
+  const license = program.command('license').description('Licenses: the accounts to which all else belongs.')
+
+  runs(
+    license
+      .command('create')
+      .description('Creates a license.')
+      .option('--id <id>', 'letters, digits and -, up to 64; made up by default')
+      .option('--plan <plan>', 'what its agents are told they have', 'team')
+      .option('--expires <time>', `${expiryHelp}; in ${defaultDays} days by default`)
+      .option('--json', 'print it as JSON')
+      .addHelpText(
+        'after',
+        `
+Examples:
+  npm run admin -- license create
+  npm run admin -- license create --id acme --plan enterprise --expires 2027-12-31`,
+      ),
+    io,
+    z.object({
+      id: z.optional(LicenseId),
+      plan: Plan,
+      expires: z.optional(Expiry),
+      json: z.optional(z.boolean()),
+    }),
+    async (input, { table }) => {
+      const { outcome, license } = await createLicense(table, {
+        id: input.id ?? madeUpId(),
+        plan: input.plan,
+        expires_at: input.expires ?? Math.floor(io.now() / 1000) + defaultDays * 86_400,
+      })
+      if (outcome === 'exists')
+        throw new AdminError(
+          `License ${license.id} exists. Choose another --id, or change it with license set.`,
+        )
+      if (input.json) return json(io, viewOf(license))
+      say(io, `Created license ${license.id}: plan ${license.plan}, ${expiry(license, io)}.`)
+    },
+  )
+
+  runs(
+    license
+      .command('list')
+      .description('Lists all licenses.')
+      .option('--json', 'print them as JSON')
+      .addHelpText(
+        'after',
+        '\nExample:\n  npm run admin -- license list --table agent-chat --region eu-west-1',
+      ),
+    io,
+    z.object({ json: z.optional(z.boolean()) }),
+    async (input, { table }) => {
+      const licenses = await listLicenses(table)
+      if (input.json) return json(io, licenses.map(viewOf))
+      const rows = licenses.map((each) => [each.id, each.plan, isoTime(each.expires_at), state(each, io)])
+      columns(io, ['LICENSE', 'PLAN', 'EXPIRES', 'STATE'], rows, 'There are no licenses.')
+    },
+  )
+
+  runs(
+    license
+      .command('show')
+      .description('Shows a license.')
+      .argument('<license>')
+      .option('--json', 'print it as JSON')
+      .addHelpText('after', '\nExample:\n  npm run admin -- license show acme'),
+    io,
+    z.object({ license: LicenseId, json: z.optional(z.boolean()) }),
+    async (input, { table }) => {
+      const license = await findLicense(table, input.license)
+      if (license === undefined) throw noLicense(input.license)
+      const [groups, agents] = await Promise.all([
+        listGroups(table, license.id),
+        listAgents(table, license.id),
+      ])
+      const counts = { groups: groups.length, agents: agents.filter(({ deleted }) => !deleted).length }
+      if (input.json) return json(io, { ...viewOf(license), ...counts })
+      details(io, `License ${license.id}`, {
+        plan: license.plan,
+        expiry: expiry(license, io),
+        groups: String(counts.groups),
+        agents: String(counts.agents),
+        version: String(license.version),
+      })
+    },
+  )
+
+  runs(
+    license
+      .command('set')
+      .description('Changes what is given, and leaves the rest. Agents who are logged in feel it at once.')
+      .argument('<license>')
+      .option('--plan <plan>', 'what its agents are told they have')
+      .option('--expires <time>', expiryHelp)
+      .option('--json', 'print the license as JSON')
+      .addHelpText(
+        'after',
+        `
+Examples:
+  npm run admin -- license set acme --plan business
+  npm run admin -- license set acme --expires 2028-12-31`,
+      ),
+    io,
+    z
+      .object({
+        license: LicenseId,
+        plan: z.optional(Plan),
+        expires: z.optional(Expiry),
+        json: z.optional(z.boolean()),
+      })
+      .check(
+        z.refine(({ plan, expires }) => plan !== undefined || expires !== undefined, {
+          error: 'Say what to change: --plan, --expires',
+          path: ['license'],
+        }),
+      ),
+    async (input, { table }) => {
+      const change = await changeLicense(table, input.license, {
+        plan: input.plan,
+        expires_at: input.expires,
+      })
+      if (change.outcome === 'no_license') throw noLicense(input.license)
+      const { license } = change
+      if (input.json) return json(io, viewOf(license))
+      say(io, `Changed license ${license.id}: plan ${license.plan}, ${expiry(license, io)}.`)
+    },
+  )
+}
+
+export const noLicense = (license: string): AdminError =>
+  new AdminError(`There is no license ${license}. See license list, or make it with license create.`)
+
+const viewOf = ({ id, plan, expires_at, version }: LicenseItem) => ({ id, plan, expires_at, version })
+
+const hasExpired = (license: LicenseItem, io: Io): boolean => license.expires_at * 1000 <= io.now()
+const state = (license: LicenseItem, io: Io): string => (hasExpired(license, io) ? 'expired' : 'valid')
+const expiry = (license: LicenseItem, io: Io): string =>
+  `${hasExpired(license, io) ? 'expired' : 'expires'} ${isoTime(license.expires_at)}`

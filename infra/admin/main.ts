@@ -1,0 +1,60 @@
+import { join } from 'node:path'
+import { Command, CommanderError } from 'commander'
+import { AdminError, UsageError } from './admin-error.ts'
+import { addAgentCommands } from './agent.ts'
+import { addGroupCommands } from './group.ts'
+import { addLicenseCommands } from './license.ts'
+import { complain, type Io } from './output.ts'
+import { addTokenCommand } from './token.ts'
+
+/** Runs one command. The exit code: 0 done, 1 could not be done, 2 the command is wrong. */
+export async function runAdmin(argv: readonly string[], io: Io): Promise<0 | 1 | 2> {
+  try {
+    await adminProgram(io).parseAsync(argv, { from: 'user' })
+    return 0
+  } catch (error) {
+    // commander has said what it has to say
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+    const name = error instanceof AdminError || !(error instanceof Error) ? '' : `${error.name}: `
+    complain(io, `error: ${name}${error instanceof Error ? error.message : String(error)}`)
+    return error instanceof UsageError ? 2 : 1
+  }
+}
+
+function adminProgram(io: Io): Command {
+  const program = new Command('npm run admin --')
+    .description('Licenses, groups and agents: on the local table, or with --table on a deployed one.')
+    .option('--table <name>', 'a deployed table, with the AWS credentials of the environment')
+    .option('--region <region>', 'the AWS region of --table; by default that of the environment')
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({ writeOut: (text) => io.out(text), writeErr: (text) => io.err(text) })
+    .showHelpAfterError('(--help shows what there is)')
+    .exitOverride()
+    .addHelpText(
+      'after',
+      `
+It only writes: whoever is logged in feels a change within a second.
+
+Examples:
+  npm run admin -- license create --id acme
+  npm run admin -- group create acme --name Sales
+  npm run admin -- agent create acme --id ana --name Ana --group 1
+  npm run -s admin -- token ana
+  npm run admin -- agent list acme --table agent-chat --region eu-west-1`,
+    )
+  addLicenseCommands(program, io)
+  addGroupCommands(program, io)
+  addAgentCommands(program, io)
+  addTokenCommand(program, io)
+  return program
+}
+
+if (import.meta.main) {
+  process.exitCode = await runAdmin(process.argv.slice(2), {
+    out: (text) => void process.stdout.write(text),
+    err: (text) => void process.stderr.write(text),
+    env: process.env,
+    localDir: join(import.meta.dirname, '../../.local'),
+    now: () => Date.now(),
+  })
+}

@@ -1,0 +1,50 @@
+/** Where a command writes, and what it knows of its surroundings. */
+export interface Io {
+  out(text: string): void
+  err(text: string): void
+  env: NodeJS.ProcessEnv
+  /** Where the local stack keeps its data. */
+  localDir: string
+  /** Milliseconds since 1970. */
+  now(): number
+}
+
+export const say = (io: Io, ...lines: string[]): void =>
+  io.out(lines.map((line) => `${printable(line)}\n`).join(''))
+
+export const complain = (io: Io, line: string): void => io.err(`${printable(line)}\n`)
+
+export const json = (io: Io, value: unknown): void => io.out(`${JSON.stringify(value, undefined, 2)}\n`)
+
+/** A heading and its values in columns, or a sentence where there are none. */
+export function columns(
+  io: Io,
+  heading: readonly string[],
+  rows: readonly (readonly string[])[],
+  none: string,
+) {
+  if (rows.length === 0) return say(io, none)
+  const cells = [heading, ...rows]
+  const widths = heading.map((_, column) => Math.max(...cells.map((row) => row[column]?.length ?? 0)))
+  say(
+    io,
+    ...cells.map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    ),
+  )
+}
+
+/** One thing: its title, and a line for each of its values. */
+export function details(io: Io, title: string, values: Record<string, string>): void {
+  const width = Math.max(...Object.keys(values).map((name) => name.length))
+  say(io, title, ...Object.entries(values).map(([name, value]) => `  ${name.padEnd(width)}  ${value}`))
+}
+
+/** Names come from people: nothing in them may steer the terminal. */
+const printable = (text: string): string => text.replaceAll(/[^\P{Cc}\n]/gu, '\u{fffd}')
+
+export const isoTime = (timestampS: number): string =>
+  new Date(timestampS * 1000).toISOString().replace('.000Z', 'Z')

@@ -1,0 +1,48 @@
+import { globSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { dirname, join, relative } from 'node:path'
+import { build as esbuild, type Metafile } from 'esbuild'
+
+const root = join(import.meta.dirname, '..')
+export const dist = join(root, 'dist')
+
+/** The handlers, as `agent/send_event`, `socket/connect`, `worker/later`: each becomes a folder of `dist`. */
+export const handlers = (): string[] =>
+  globSync('functions/*/*.ts', { cwd: root })
+    .map((file) => relative('functions', file).replace(/\.ts$/, ''))
+    .toSorted()
+
+/**
+ * Bundles every handler into `dist/<kind>/<name>/index.mjs`: what the stack deploys and what the local gateway
+ * imports. Resolves to esbuild's account of what went into each.
+ */
+export const build = async (outdir: string = dist): Promise<Metafile> => {
+  await rm(outdir, { recursive: true, force: true })
+  const { metafile } = await esbuild({
+    entryPoints: Object.fromEntries(handlers().map((name) => [`${name}/index`, join(root, `functions/${name}.ts`)])),
+    outdir,
+    absWorkingDir: root,
+    outExtension: { '.js': '.mjs' },
+    bundle: true,
+    minify: true,
+    metafile: true,
+    platform: 'node',
+    target: 'node24',
+    format: 'esm',
+    // measured: 358 KB instead of 559 KB, and a third less time to import
+    mainFields: ['module', 'main'],
+    // a Lambda's credentials are in its environment: the chain that looks elsewhere is a third of the SDK
+    alias: { '@aws-sdk/credential-provider-node': join(import.meta.dirname, 'lambda-credentials.ts') },
+    banner: {
+      js: "import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);",
+    },
+    logLevel: 'error',
+  })
+  return metafile
+}
+
+if (import.meta.main) {
+  const { outputs } = await build()
+  for (const [file, { bytes }] of Object.entries(outputs))
+    process.stdout.write(`${String(Math.round(bytes / 1000)).padStart(5)} kB  ${dirname(file)}\n`)
+}

@@ -1,0 +1,102 @@
+import { CfnOutput, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib'
+import { CfnAccount } from 'aws-cdk-lib/aws-apigateway'
+import { ManagedPolicy, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
+import type { Construct, IDependable } from 'constructs'
+import { agentActions } from '../shared/protocol/agent/index.ts'
+import type { FunctionSurroundings } from './action-function.ts'
+import { alarmTopic } from './alarms.ts'
+import { ChatTable } from './chat-table.ts'
+import { socketGrants } from './grants.ts'
+import { SocketApi } from './socket-api.ts'
+import type { StackSettings } from './stack-settings.ts'
+import { tokenIssuer } from './token-issuer.ts'
+import { LaterQueue, Workers } from './workers.ts'
+
+/** Everything, in one deployment. */
+export class ChatStack extends Stack {
+  constructor(scope: Construct, settings: StackSettings) {
+    super(scope, settings.name, { description: 'An agent chat over WebSockets.' })
+    const removalPolicy = settings.retain ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY
+    const logs = { retention: settings.logDays, removalPolicy }
+    const topic = settings.alarmEmail === undefined ? undefined : alarmTopic(this, settings.alarmEmail)
+
+    const { table, streamArn } = new ChatTable(this, 'Chats', settings.retain)
+    const later = new LaterQueue(this, 'Later')
+    const issuer = tokenIssuer(this, settings)
+    const agents = new SocketApi(this, 'AgentApi', {
+      audience: 'agent',
+      throttle: { rateLimit: settings.rate, burstLimit: settings.burst },
+      logs,
+      logsAllowed: settings.gatewayLogs === 'set' ? this.#allowGatewayLogs() : undefined,
+      alarmTopic: topic,
+    })
+
+    const functions: FunctionSurroundings = {
+      dist: settings.dist,
+      memoryMb: settings.memory,
+      resources: {
+        table: { arns: [table.tableArn] },
+        stream: { arns: [streamArn] },
+        later: { arns: [later.queue.queueArn] },
+        posts: agents.connections('POST'),
+        closings: agents.connections('DELETE'),
+      },
+    }
+    const onTable = { TABLE_NAME: table.tableName }
+    const session = { ...onTable, LATER_QUEUE_URL: later.queue.queueUrl }
+    const push = { AGENT_CALLBACK_URL: agents.callbackUrl }
+    agents.addRoutes({
+      actions: agentActions,
+      connect: { bundle: 'socket/connect', grants: socketGrants.connect, environment: session },
+      disconnect: { bundle: 'socket/disconnect', grants: socketGrants.disconnect, environment: onTable },
+      default: { bundle: 'socket/default', grants: socketGrants.default, environment: {} },
+      functions,
+      environments: {
+        session,
+        push,
+        login: {
+          TOKEN_ISSUER: issuer.issuer,
+          TOKEN_AUDIENCE: issuer.audience,
+          TOKEN_JWKS_URL: issuer.jwksUrl,
+          CLOCK_SKEW_MS: String(settings.clockSkewMs),
+        },
+      },
+    })
+    new Workers(this, 'Workers', {
+      functions,
+      later,
+      streamArn,
+      logs,
+      alarmTopic: topic,
+      environment: { ...session, ...push },
+      presenceGraceS: settings.presenceGraceS,
+    })
+
+    new CfnOutput(this, 'AgentUrl', { value: agents.url, description: 'Where agents’ apps connect' })
+    new CfnOutput(this, 'TableName', { value: table.tableName, description: 'For npm run admin -- --table' })
+    new CfnOutput(this, 'LaterQueueUrl', { value: later.queue.queueUrl })
+  }
+
+  /**
+   * WebSocket stages with access logs are refused in an account and region where API Gateway has no role to write
+   * them. That role is one setting for all APIs there, so it outlives this stack.
+   */
+  #allowGatewayLogs(): IDependable {
+    const role = new Role(this, 'GatewayLogsRole', {
+      assumedBy: new ServicePrincipal('apigateway.amazonaws.com'),
+      managedPolicies: [
+        ManagedPolicy.fromAwsManagedPolicyName('service-role/AmazonAPIGatewayPushToCloudWatchLogs'),
+      ],
+    })
+    Validations.of(role).acknowledge({
+      id: 'AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs]',
+      reason:
+        'API Gateway asks for exactly this policy, and the role serves every API of the account and region, whose ' +
+        'log groups this stack cannot know.',
+    })
+    const account = new CfnAccount(this, 'GatewayAccount', { cloudWatchRoleArn: role.roleArn })
+    role.applyRemovalPolicy(RemovalPolicy.RETAIN)
+    account.applyRemovalPolicy(RemovalPolicy.RETAIN)
+    return account
+  }
+}

@@ -1,0 +1,108 @@
+import type { ActionSpec, Need } from '../shared/protocol/action.ts'
+import { keys, socketsPk } from '../shared/table/keys.ts'
+
+/** What a function may touch; the stack knows the ARNs. */
+export type Target = 'table' | 'stream' | 'later' | 'failures' | 'posts' | 'closings'
+
+/** One statement of a policy, as data. `leadingKeys`: only items whose partition key matches one of these. */
+export interface Grant {
+  readonly sid: string
+  readonly actions: readonly string[]
+  readonly on: Target
+  readonly leadingKeys?: readonly string[]
+}
+
+const socketPks = keys.socket('*').pk
+const agentSocketPks = socketsPk('*')
+const customerSocketPks = 'CUSTOMER#*#SOCKETS'
+
+const later: Grant = { sid: 'Later', actions: ['sqs:SendMessage'], on: 'later' }
+
+const session: Grant = {
+  sid: 'Session',
+  actions: ['dynamodb:GetItem', 'dynamodb:UpdateItem'],
+  on: 'table',
+  leadingKeys: [socketPks],
+}
+
+// Queries are for the table alone: there is no index, and no `Scan` anywhere.
+const needed: Record<Need, readonly Grant[]> = {
+  read: [
+    { sid: 'Read', actions: ['dynamodb:GetItem', 'dynamodb:BatchGetItem', 'dynamodb:Query'], on: 'table' },
+  ],
+  write: [
+    {
+      sid: 'Write',
+      actions: [
+        'dynamodb:PutItem',
+        'dynamodb:UpdateItem',
+        'dynamodb:DeleteItem',
+        'dynamodb:ConditionCheckItem',
+      ],
+      on: 'table',
+    },
+  ],
+  push: [
+    { sid: 'Push', actions: ['execute-api:ManageConnections'], on: 'posts' },
+    {
+      sid: 'SocketRows',
+      actions: ['dynamodb:DeleteItem', 'dynamodb:UpdateItem'],
+      on: 'table',
+      leadingKeys: [socketPks, agentSocketPks, customerSocketPks],
+    },
+  ],
+}
+
+const close: Grant = { sid: 'Close', actions: ['execute-api:ManageConnections'], on: 'closings' }
+const worker: readonly Grant[] = [...needed.read, ...needed.write, ...needed.push, close, later]
+
+/** What an action's function may touch: its `needs`, and its session and `later` where it has a session. */
+export const actionGrants = ({
+  needs,
+  session: has,
+}: Pick<ActionSpec, 'needs' | 'session'>): readonly Grant[] => [
+  ...(has === 'none' ? [] : [session, later]),
+  ...needs.flatMap((need) => needed[need]),
+]
+
+/** What the functions behind the gateway's own routes may touch. */
+export const socketGrants = {
+  connect: [{ sid: 'Connect', actions: ['dynamodb:PutItem'], on: 'table', leadingKeys: [socketPks] }, later],
+  disconnect: [
+    {
+      sid: 'Disconnect',
+      actions: ['dynamodb:DeleteItem'],
+      on: 'table',
+      leadingKeys: [socketPks, agentSocketPks],
+    },
+  ],
+  default: [],
+} as const satisfies Record<string, readonly Grant[]>
+
+/** What the workers may touch. */
+export const workerGrants = {
+  notify: [
+    ...worker,
+    {
+      sid: 'Stream',
+      // Lambda's poller reads with the function's role, and refuses a mapping without these four.
+      actions: [
+        'dynamodb:DescribeStream',
+        'dynamodb:GetRecords',
+        'dynamodb:GetShardIterator',
+        'dynamodb:ListStreams',
+      ],
+      on: 'stream',
+    },
+    { sid: 'Failures', actions: ['sqs:SendMessage'], on: 'failures' },
+  ],
+  later: [
+    ...worker,
+    {
+      sid: 'Receive',
+      actions: ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes'],
+      on: 'later',
+    },
+  ],
+  clock: worker,
+} as const satisfies Record<string, readonly Grant[]>

@@ -1,0 +1,113 @@
+import { createWriteStream } from 'node:fs'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { join, relative } from 'node:path'
+import { Command, InvalidArgumentError } from 'commander'
+import { LicenseListed } from '../../shared/table/accounts.ts'
+import type { Table } from '../../shared/table/client.ts'
+import { licensesPk } from '../../shared/table/keys.ts'
+import { readAgentSockets } from '../../shared/table/sockets.ts'
+import { build } from '../build.ts'
+import { type Demo, openDemo } from './demo.ts'
+import { startEngine } from './dynamodb.ts'
+import { requestLine } from './request-log.ts'
+import { startStack } from './stack.ts'
+import { openTokenKey } from './token-key.ts'
+
+const dir = join(import.meta.dirname, '../../.local')
+const tableName = 'agent-chat'
+const issuer = 'http://127.0.0.1/agent-chat'
+const audience = 'agent-chat'
+
+const port = (text: string): number => {
+  const value = Number(text)
+  if (Number.isInteger(value) && value >= 0 && value <= 65_535) return value
+  throw new InvalidArgumentError('A port is a number from 0 (any free one) to 65535.')
+}
+
+interface Flags {
+  port: number
+  fresh: boolean
+  json: boolean
+}
+
+const program = new Command('npm start --')
+  .description('Runs the whole backend on this machine. Data are kept in .local between runs.')
+  .option('--port <number>', 'where agents connect; 0: any free port', port, 4000)
+  .option('--fresh', 'begin with no data', false)
+  .option('--json', 'print one line of JSON when ready; requests are then logged to .local/requests.log', false)
+
+/** Ends everything in the reverse order of its start, once, whatever asks for it. */
+const ending: (() => Promise<unknown>)[] = []
+let ended: Promise<void> | undefined
+const end = (): Promise<void> =>
+  (ended ??= (async () => {
+    for (const stop of ending.toReversed()) await stop()
+  })())
+
+const run = async ({ port: wanted, fresh, json }: Flags): Promise<void> => {
+  const data = join(dir, 'data')
+  if (fresh) await rm(data, { recursive: true, force: true })
+  await mkdir(data, { recursive: true })
+  await build()
+  const key = await openTokenKey(dir)
+  const engine = await startEngine({ dir: data })
+  ending.push(() => engine.stop())
+
+  const requests = json ? createWriteStream(join(dir, 'requests.log'), { flags: 'a' }) : process.stdout
+  const stack = await startStack({
+    ...{ endpoint: engine.endpoint, tableName, key, issuer, audience, port: wanted },
+    gateway: { onRequest: (entry) => requests.write(`${requestLine(entry)}\n`) },
+  })
+  ending.push(() => stack.stop())
+  await forgetSockets(stack.table, stack.disconnect)
+  const clock = setInterval(() => void stack.tick().catch(complain), 60_000)
+  ending.push(async () => clearInterval(clock))
+
+  const stackFile = join(dir, 'stack.json')
+  await writeFile(stackFile, JSON.stringify({ endpoint: engine.endpoint, table: tableName, issuer, audience }))
+  ending.push(() => rm(stackFile, { force: true }))
+  const demo = await openDemo(stack.table, { key, issuer, audience })
+  process.stdout.write(json ? `${JSON.stringify({ agent_url: stack.agentUrl, ...demo })}\n` : welcome(stack.agentUrl, demo, engine.label))
+}
+
+/** No socket outlives the gateway: those that an earlier run left behind are disconnected, as the gateway would do. */
+const forgetSockets = async (table: Table, disconnect: (connection: string) => Promise<void>): Promise<void> => {
+  for (const item of await table.read.query({ pk: licensesPk })) {
+    const rows = await readAgentSockets(table.read, LicenseListed.parse(item).id)
+    await Promise.all(rows.map(({ connection }) => disconnect(connection)))
+  }
+}
+
+const welcome = (url: string, { license_id, agents }: Demo, engine: string): string =>
+  [
+    `Ready. Agents connect to ${url}`,
+    `  table    ${engine}`,
+    `  licence  ${license_id}`,
+    ...agents.map(({ id, permission, token }) => `  ${id.padEnd(8)} ${permission.padEnd(14)} ${token}`),
+    `Try it:  npx wscat -c ${url}   then send   {"action":"login","payload":{"token":"<a token>"}}`,
+    `Ctrl-C ends it. Data stay in ${relative(process.cwd(), dir) || '.'}; --fresh begins anew.`,
+    '',
+  ].join('\n')
+
+const complain = (error: unknown): void => {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
+}
+
+const stopWith = (code: number): void => {
+  void end()
+    .catch(complain)
+    .finally(() => process.exit(code))
+}
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stopWith(0))
+// npm may be killed without a word to what it started
+const parent = process.ppid
+if (process.env['npm_lifecycle_event'] !== undefined)
+  setInterval(() => process.ppid !== parent && stopWith(0), 1000).unref()
+
+try {
+  await run(program.parse().opts<Flags>())
+} catch (error) {
+  complain(error)
+  stopWith(1)
+}

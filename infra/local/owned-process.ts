@@ -1,0 +1,61 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+
+type OwnedProcess = {
+  /** The end of what it printed. */
+  output: () => string
+  /** Why it ended, with the end of its output; undefined while it runs. */
+  ended: () => string | undefined
+  stop: () => Promise<void>
+}
+
+// The shell becomes the command (so the pid is the command's), and beside it waits for the end of
+// its stdin. The kernel closes that pipe whatever ends this process, SIGKILL too, so nothing stays behind.
+const watchdog = 'exec 3<&0; (read -r _ <&3; kill -KILL $$) >/dev/null 2>&1 & exec "$@" 3<&- </dev/null'
+
+/**
+ * Starts a command that lives no longer than this process. It has a process group of its own, so that a
+ * Ctrl-C in the terminal reaches this process alone, which then stops the command when it is done with it.
+ */
+export function startOwned(command: string, args: string[], env: NodeJS.ProcessEnv): OwnedProcess {
+  const child =
+    process.platform === 'win32'
+      ? spawn(command, args, { env, windowsHide: true })
+      : spawn('/bin/sh', ['-c', watchdog, 'sh', command, ...args], { env, detached: true })
+  let output = ''
+  let ended: string | undefined
+  const collect = (chunk: Buffer) => {
+    output = (output + chunk.toString()).slice(-2000)
+  }
+  child.stdout.on('data', collect)
+  child.stderr.on('data', collect)
+  child.on('error', (error) => {
+    ended = error.message
+  })
+  child.on('close', (code, signal) => {
+    ended = `ended with ${signal ?? code}: ${output.trim()}`
+  })
+  child.unref()
+  for (const stream of child.stdio)
+    if (stream && 'unref' in stream && typeof stream.unref === 'function') stream.unref()
+  const killAtExit = () => child.kill('SIGKILL')
+  process.once('exit', killAtExit)
+  return {
+    output: () => output,
+    ended: () => ended,
+    stop: async () => {
+      process.off('exit', killAtExit)
+      await stopChild(child)
+    },
+  }
+}
+
+async function stopChild(child: ChildProcess): Promise<void> {
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return
+  child.ref()
+  const exited = once(child, 'exit')
+  const force = setTimeout(() => child.kill('SIGKILL'), 2000)
+  child.kill('SIGTERM')
+  await exited
+  clearTimeout(force)
+}

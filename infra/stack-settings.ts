@@ -1,0 +1,59 @@
+import { resolve } from 'node:path'
+import { RetentionDays } from 'aws-cdk-lib/aws-logs'
+import type { Node } from 'constructs'
+import * as z from 'zod'
+
+const daysAllowed: readonly RetentionDays[] = Object.values(RetentionDays).filter(
+  (days) => typeof days === 'number',
+)
+
+const flag = z.union([z.boolean(), z.enum(['true', 'false']).transform((text) => text === 'true')])
+const https = z.url({ protocol: /^https$/, error: 'must be an https:// address' })
+
+/** The settings of a deployment: `-c <name>=<value>`, or `context` in `cdk.json`. */
+const Settings = z.object({
+  /** The stack's name: another one is another, independent deployment in the same account. */
+  name: z
+    .string()
+    .regex(/^[A-Za-z][A-Za-z0-9-]{0,63}$/, 'must be letters, digits and hyphens')
+    .default('AgentChat'),
+  /** Whether table, user pool and logs survive the stack, and the first two even a deletion by hand. */
+  retain: flag.default(true),
+  /** Megabytes of every function: CPU grows with them. */
+  memory: z.coerce.number().int().min(128).max(10_240).default(1024),
+  logDays: z.coerce
+    .number()
+    .transform((days) => daysAllowed.find((allowed) => allowed === days))
+    .pipe(z.enum(RetentionDays, { error: `must be one that CloudWatch knows: ${daysAllowed.join(', ')}` }))
+    .default(RetentionDays.ONE_MONTH),
+  /** Requests per second and at once, of each endpoint. */
+  rate: z.coerce.number().positive().default(2000),
+  burst: z.coerce.number().int().positive().default(1000),
+  /** Seconds that an agent may be away before it counts as offline. */
+  presenceGraceS: z.coerce.number().int().min(1).max(900).default(20),
+  /** Milliseconds that the clocks of two functions may be apart. */
+  clockSkewMs: z.coerce.number().int().min(0).max(10_000).default(250),
+  /** Who signs the agents' tokens; all three or none. */
+  issuer: https.optional(),
+  audience: z.string().min(1).optional(),
+  jwksUrl: https.optional(),
+  /** Who is written to when an alarm goes off. */
+  alarmEmail: z.email().optional(),
+  /** Whether to let API Gateway write logs: one setting per account and region, which this stack then sets. */
+  gatewayLogs: z.enum(['set', 'keep']).default('set'),
+  /** Where `npm run build` puts the bundles. */
+  dist: z.string().default(resolve(import.meta.dirname, '../dist')),
+})
+
+export type StackSettings = z.output<typeof Settings>
+
+/** Reads the settings from the context; throws one sentence per wrong one. */
+export const settingsFrom = (node: Node): StackSettings => {
+  const given = Object.keys(Settings.shape).map((name): [string, unknown] => [name, node.tryGetContext(name)])
+  const parsed = Settings.safeParse(Object.fromEntries(given))
+  if (!parsed.success) {
+    const faults = parsed.error.issues.map((issue) => `-c ${issue.path.join('.')}: ${issue.message}`)
+    throw new Error(`The stack's settings are wrong. ${faults.join('; ')}`)
+  }
+  return parsed.data
+}

@@ -1,0 +1,216 @@
+import { Duration, Validations, type RemovalPolicy } from 'aws-cdk-lib'
+import { Stats } from 'aws-cdk-lib/aws-cloudwatch'
+import { Rule, Schedule } from 'aws-cdk-lib/aws-events'
+import { LambdaFunction as Target } from 'aws-cdk-lib/aws-events-targets'
+import {
+  EventSourceMapping,
+  FilterCriteria,
+  FilterRule,
+  StartingPosition,
+  type Function as LambdaFunction,
+} from 'aws-cdk-lib/aws-lambda'
+import { SqsDlq } from 'aws-cdk-lib/aws-lambda-event-sources'
+import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs'
+import type { ITopic } from 'aws-cdk-lib/aws-sns'
+import { Queue } from 'aws-cdk-lib/aws-sqs'
+import { Construct } from 'constructs'
+import { licensePk } from '../shared/table/keys.ts'
+import { ActionFunction, type FunctionSurroundings } from './action-function.ts'
+import { PeopleAlarm, sumOf, type PeopleAlarmProps } from './alarms.ts'
+import { workerGrants } from './grants.ts'
+
+const laterTimeout = Duration.seconds(20)
+
+/** What is to be done in a while: each message carries its own delay. */
+export class LaterQueue extends Construct {
+  readonly queue: Queue
+  readonly deadLetters: Queue
+
+  constructor(scope: Construct, id: string) {
+    super(scope, id)
+    this.deadLetters = new Queue(this, 'DeadLetters', {
+      enforceSSL: true,
+      retentionPeriod: Duration.days(14),
+    })
+    this.queue = new Queue(this, 'Queue', {
+      enforceSSL: true,
+      // AWS's rule for queues that Lambda polls: six times the worker's timeout.
+      visibilityTimeout: Duration.seconds(6 * laterTimeout.toSeconds()),
+      retentionPeriod: Duration.days(1),
+      deadLetterQueue: { queue: this.deadLetters, maxReceiveCount: 5 },
+    })
+  }
+}
+
+interface WorkersProps {
+  readonly functions: FunctionSurroundings
+  readonly later: LaterQueue
+  readonly streamArn: string
+  readonly logs: { readonly retention: RetentionDays; readonly removalPolicy: RemovalPolicy }
+  readonly alarmTopic: ITopic | undefined
+  /** What every worker is told: the table, the queue, the endpoints' addresses. */
+  readonly environment: Readonly<Record<string, string>>
+  readonly presenceGraceS: number
+}
+
+/** Everything that runs without a client asking: `notify` on the stream, `later` on its queue, `clock` each minute. */
+export class Workers extends Construct {
+  readonly #props: WorkersProps
+  readonly #logGroup: LogGroup
+
+  constructor(scope: Construct, id: string, props: WorkersProps) {
+    super(scope, id)
+    this.#props = props
+    this.#logGroup = new LogGroup(this, 'Logs', props.logs)
+    this.#notify()
+    this.#later()
+    this.#clock()
+  }
+
+  #notify() {
+    const failures = new Queue(this, 'NotifyFailures', {
+      enforceSSL: true,
+      retentionPeriod: Duration.days(14),
+    })
+    Validations.of(failures).acknowledge({
+      id: 'AwsSolutions-SQS3',
+      reason: 'This queue is where the stream’s failed batches end: nothing reads it but people.',
+    })
+    const notify = this.#worker('notify', {
+      description: 'Follows changes of accounts and sockets: refreshes, disconnects, checks presence.',
+      timeout: Duration.seconds(60),
+      environment: { PRESENCE_GRACE_S: String(this.#props.presenceGraceS) },
+      failures,
+    })
+    new EventSourceMapping(notify, 'Stream', {
+      target: notify.handler,
+      eventSourceArn: this.#props.streamArn,
+      startingPosition: StartingPosition.LATEST,
+      filters: [
+        FilterCriteria.filter({ dynamodb: { Keys: { pk: { S: FilterRule.beginsWith(licensePk('')) } } } }),
+      ],
+      batchSize: 100,
+      maxBatchingWindow: Duration.seconds(0),
+      reportBatchItemFailures: true,
+      bisectBatchOnError: true,
+      retryAttempts: 10,
+      maxRecordAge: Duration.hours(1),
+      onFailure: new SqsDlq(failures),
+    })
+    this.#alarm(notify, 'Failing', {
+      peopleSuffer:
+        'Changes of agents and licences are not taken up: suspended agents stay connected, absent ones look present.',
+      metric: failing(notify.handler),
+      from: 3,
+    })
+    this.#alarm(notify, 'Late', {
+      peopleSuffer:
+        'Agents see presence and account changes more than a minute late, and a suspended agent can go on chatting.',
+      metric: notify.handler.metric('IteratorAge', { statistic: Stats.MAXIMUM, period: Duration.minutes(1) }),
+      from: 60_000,
+      periods: 3,
+    })
+    this.#alarm(notify, 'GivenUp', {
+      peopleSuffer:
+        'Some change of an agent or licence was given up on: somebody may look present who is gone, or stay connected who should not.',
+      metric: visible(failures),
+      from: 1,
+    })
+  }
+
+  #later() {
+    const { queue, deadLetters } = this.#props.later
+    const later = this.#worker('later', {
+      description: 'Does what was put off: late pushes, closings, presence checks.',
+      timeout: laterTimeout,
+    })
+    new EventSourceMapping(later, 'Messages', {
+      target: later.handler,
+      eventSourceArn: queue.queueArn,
+      batchSize: 10,
+      reportBatchItemFailures: true,
+    })
+    this.#alarm(later, 'Failing', {
+      peopleSuffer:
+        'Pushes that did not go through at once are not tried again: agents miss messages until they reconnect.',
+      metric: failing(later.handler),
+      from: 3,
+    })
+    this.#alarm(later, 'Late', {
+      peopleSuffer:
+        'What was put off for seconds waits for minutes: missed pushes and going offline come late.',
+      metric: queue.metricApproximateAgeOfOldestMessage({ period: Duration.minutes(1) }),
+      from: 300,
+      periods: 3,
+    })
+    this.#alarm(later, 'GivenUp', {
+      peopleSuffer:
+        'Something put off failed five times: an agent missed a push, or looks present who is gone.',
+      metric: visible(deadLetters),
+      from: 1,
+    })
+  }
+
+  #clock() {
+    const clock = this.#worker('clock', {
+      description: 'Each minute: ends sockets whose token or licence ran out, deletes rows past their time.',
+      timeout: Duration.seconds(60),
+    })
+    // The next minute does what this one failed to do: a retry would only run beside it.
+    const once = { retryAttempts: 0, maxEventAge: Duration.minutes(1) }
+    clock.handler.configureAsyncInvoke(once)
+    new Rule(clock, 'EachMinute', {
+      schedule: Schedule.rate(Duration.minutes(1)),
+      targets: [new Target(clock.handler, once)],
+    })
+    this.#alarm(clock, 'Silent', {
+      peopleSuffer: 'The clock has stopped: people whose token or licence has run out stay connected.',
+      metric: clock.handler.metricInvocations({ statistic: Stats.SUM, period: Duration.minutes(5) }),
+      from: 1,
+      below: true,
+      silenceIsBad: true,
+    })
+    this.#alarm(clock, 'Failing', {
+      peopleSuffer: 'The clock fails: people whose token or licence has run out may stay connected.',
+      metric: failing(clock.handler),
+      from: 3,
+    })
+  }
+
+  #worker(
+    name: keyof typeof workerGrants,
+    own: {
+      description: string
+      timeout: Duration
+      environment?: Record<string, string>
+      failures?: Queue
+    },
+  ): ActionFunction {
+    const { functions, environment } = this.#props
+    const { failures } = own
+    return new ActionFunction(this, name, {
+      ...functions,
+      resources: { ...functions.resources, ...(failures && { failures: { arns: [failures.queueArn] } }) },
+      bundle: `worker/${name}`,
+      description: own.description,
+      timeout: own.timeout,
+      grants: workerGrants[name],
+      environment: { ...environment, ...own.environment },
+      logGroup: this.#logGroup,
+    })
+  }
+
+  #alarm(worker: Construct, id: string, props: Omit<PeopleAlarmProps, 'topic'>) {
+    new PeopleAlarm(worker, id, { ...props, topic: this.#props.alarmTopic })
+  }
+}
+
+/** Runs that failed or could not start, in five minutes. */
+const failing = (handler: LambdaFunction) =>
+  sumOf({
+    errors: handler.metricErrors({ statistic: Stats.SUM }),
+    throttles: handler.metricThrottles({ statistic: Stats.SUM }),
+  })
+
+const visible = (queue: Queue) =>
+  queue.metricApproximateNumberOfMessagesVisible({ statistic: Stats.MAXIMUM, period: Duration.minutes(1) })

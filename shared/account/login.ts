@@ -1,0 +1,104 @@
+import { grantsOf } from '../chat/access.ts'
+import { ProtocolError } from '../protocol/errors.ts'
+import type { RoutingStatus } from '../protocol/objects.ts'
+import { AgentItem, IdentityItem, LicenseItem, licenseUnchanged, loggedIn } from '../table/accounts.ts'
+import { keys } from '../table/keys.ts'
+import type { Reader, Writer } from '../table/ops.ts'
+import { readSocket, type Session, sessionStarted, type SocketItem } from '../table/sockets.ts'
+import type { TokenIdentity } from './tokens.ts'
+
+export interface LoggedIn {
+  session: Session
+  agent: AgentItem
+  license: LicenseItem
+  status: RoutingStatus
+  /** This is the agent's first live socket: it has just come online. */
+  cameOnline: boolean
+}
+
+interface LoggingIn {
+  read: Reader
+  write: Writer
+  connection: string
+  now(): number
+  pause(tries: number): Promise<void>
+}
+
+/**
+ * Turns a verified token into a session on this connection. Socket, row and presence are written in one transaction
+ * that holds only for the agent and the licence as they were read, so that a change of either cannot fall between.
+ */
+export const startSession = async (
+  ctx: LoggingIn,
+  token: TokenIdentity,
+  asked: { reconnect: boolean; application?: Session['application'] },
+): Promise<LoggedIn> => {
+  const [identity, early] = await Promise.all([
+    ctx.read.get(keys.identity(token.issuer, token.subject), { strong: true }),
+    readSocket(ctx.read, ctx.connection, ctx.now()),
+  ])
+  if (identity === undefined) throw new ProtocolError('auth')
+  const who = IdentityItem.parse(identity)
+  let socket = early
+  for (let tries = 1; ; tries += 1) {
+    const { agent, license } = await readAccount(ctx, who, socket)
+    const first = agent.online ? undefined : firstStatus(agent, asked.reconnect)
+    const session = sessionFor(agent, license, token, asked.application)
+    const refusals = await ctx.write.transact([
+      ...sessionStarted(openSocket(socket), session),
+      loggedIn(agent, first),
+      licenseUnchanged(license),
+    ])
+    if (refusals.length === 0) {
+      const status = first ?? agent.routing_status ?? agent.default_status
+      return { session, agent, license, status, cameOnline: first !== undefined }
+    }
+    await ctx.pause(tries)
+    socket = await readSocket(ctx.read, ctx.connection, ctx.now())
+  }
+}
+
+/** Only the first live socket sets the status: the default one, or with `reconnect` the last known. */
+const firstStatus = (agent: AgentItem, reconnect: boolean): RoutingStatus =>
+  (reconnect ? agent.routing_status : undefined) ?? agent.default_status
+
+const openSocket = (socket: SocketItem | undefined): SocketItem => {
+  if (socket === undefined)
+    throw new ProtocolError('auth', { message: 'This connection is being closed: open a new one' })
+  return socket
+}
+
+const readAccount = async ({ read, now }: LoggingIn, who: IdentityItem, socket: SocketItem | undefined) => {
+  const [agentItem, licenseItem] = await Promise.all([
+    read.get(keys.agent(who.license_id, who.agent_id), { strong: true }),
+    read.get(keys.license(who.license_id), { strong: true }),
+  ])
+  if (agentItem === undefined || licenseItem === undefined) throw new ProtocolError('auth')
+  const agent = AgentItem.parse(agentItem)
+  const license = LicenseItem.parse(licenseItem)
+  if (agent.suspended || agent.deleted) throw new ProtocolError('auth')
+  const session = openSocket(socket).session
+  const another =
+    session !== undefined && (session.agent_id !== agent.id || session.license_id !== license.id)
+  if (another)
+    throw new ProtocolError('auth', { message: 'Logged in as another agent: open a new connection' })
+  if (license.expires_at * 1000 <= now()) throw new ProtocolError('license_expired')
+  return { agent, license }
+}
+
+const sessionFor = (
+  agent: AgentItem,
+  license: LicenseItem,
+  token: TokenIdentity,
+  application: Session['application'],
+): Session => ({
+  license_id: license.id,
+  agent_id: agent.id,
+  name: agent.name,
+  permission: agent.permission,
+  groups: agent.groups,
+  token_scopes: grantsOf(token.scopes),
+  token_expires_at: token.expiresAt,
+  license_expires_at: license.expires_at,
+  application,
+})

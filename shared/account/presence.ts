@@ -1,0 +1,52 @@
+import { everyAgent } from '../push/audience.ts'
+import type { Pushing } from '../push/outbox.ts'
+import type { Job } from '../runtime/later.ts'
+import { AgentItem, wentOffline } from '../table/accounts.ts'
+import { keys } from '../table/keys.ts'
+import type { Reader, Writer } from '../table/ops.ts'
+import { isLive, readAgentSockets } from '../table/sockets.ts'
+
+interface Checking {
+  read: Reader
+  now(): number
+}
+
+/** The agent, where it is online and has no live socket. `seq` is read before the sockets: a login raises it. */
+const withoutSocket = async (
+  { read, now }: Checking,
+  license: string,
+  id: string,
+): Promise<AgentItem | undefined> => {
+  const item = await read.get(keys.agent(license, id), { strong: true })
+  if (item === undefined) return undefined
+  const agent = AgentItem.parse(item)
+  if (!agent.online) return undefined
+  const rows = await readAgentSockets(read, license, id)
+  return rows.some((row) => isLive(row, now())) ? undefined : agent
+}
+
+/** A socket went: where it was the agent's last, one check follows once it may no longer come back unnoticed. */
+export const socketGone = async (
+  ctx: Checking & { later(job: Job, delayS: number): Promise<void> },
+  license: string,
+  agent: string,
+  graceS: number,
+): Promise<void> => {
+  const left = await withoutSocket(ctx, license, agent)
+  if (left === undefined) return
+  await ctx.later({ job: 'expect_agent', license_id: license, agent_id: agent, seq: left.seq }, graceS)
+}
+
+/** Takes an agent offline that has not logged in since its last socket went, and tells its licence. May run twice. */
+export const expectAgent = async (
+  ctx: Checking & { write: Writer } & Pushing<'agent_updated'>,
+  license: string,
+  id: string,
+  seq: number,
+): Promise<void> => {
+  const agent = await withoutSocket(ctx, license, id)
+  if (agent === undefined || agent.seq !== seq) return
+  const outcome = await ctx.write.write(wentOffline(agent))
+  if (outcome.done)
+    ctx.push(everyAgent(license), 'agent_updated', { agent_id: id, routing_status: 'offline' })
+}

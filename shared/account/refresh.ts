@@ -1,0 +1,135 @@
+import { mayRead } from '../chat/access.ts'
+import { leaving, usersUpdated } from '../chat/membership.ts'
+import { showChat } from '../chat/show.ts'
+import { changeUsers } from '../chat/threads.ts'
+import { limits } from '../protocol/limits.ts'
+import { connections, watching, watchingEither } from '../push/audience.ts'
+import type { WorkCtx } from '../runtime/work.ts'
+import { AgentItem, LicenseItem } from '../table/accounts.ts'
+import { type ActiveChat, type Chat, readActiveChats, readChat } from '../table/chats.ts'
+import { keys, threadId } from '../table/keys.ts'
+import { eventOf, readTail } from '../table/log.ts'
+import {
+  type AccountCopy,
+  type AgentSocketItem,
+  readAgentSockets,
+  readSocket,
+  type Session,
+  sessionEnded,
+  sessionRefreshed,
+} from '../table/sockets.ts'
+import { disconnect } from './disconnect.ts'
+import { profilesOf } from './profiles.ts'
+
+// What follows from a change of an account. Each reads the account as it is now, so that it may run twice and late.
+
+const readLicense = async ({ read }: WorkCtx, id: string): Promise<LicenseItem | undefined> => {
+  const item = await read.get(keys.license(id), { strong: true })
+  return item === undefined ? undefined : LicenseItem.parse(item)
+}
+
+/** A licence changed: every session of it gets its new end. One that is over is closed by now. */
+export const licenseChanged = async (ctx: WorkCtx, id: string): Promise<void> => {
+  const [license, rows] = [await readLicense(ctx, id), await readAgentSockets(ctx.read, id)]
+  if (license === undefined) return
+  const over = license.expires_at * 1000 <= ctx.now()
+  await Promise.all(
+    rows.map(async (row) => {
+      const session = await sessionBehind(ctx, row)
+      if (session === undefined) return
+      await refresh(ctx, row, session, { ...session, license_expires_at: license.expires_at })
+      if (over) await disconnect(ctx, row.connection, 'license_expired', session)
+    }),
+  )
+}
+
+/** An agent changed: its sessions follow, or end where it was suspended or deleted. */
+export const agentChanged = async (ctx: WorkCtx, license: string, id: string): Promise<void> => {
+  const item = await ctx.read.get(keys.agent(license, id), { strong: true })
+  const agent = item === undefined ? undefined : AgentItem.parse(item)
+  const rows = await readAgentSockets(ctx.read, license, id)
+  if (agent === undefined || agent.suspended || agent.deleted) {
+    const reason =
+      agent?.suspended === true && !agent.deleted ? 'access_token_revoked' : 'agent_disconnected_by_server'
+    // first no session may do anything more, then the connections are told and closed
+    await Promise.all(rows.map(({ connection }) => ctx.write.write(sessionEnded(connection, reason))))
+    if (agent !== undefined) await leaveActiveChats(ctx, agent)
+    await Promise.all(rows.map((row) => disconnect(ctx, row.connection, reason, row)))
+    return
+  }
+  const { name, permission, groups } = agent
+  const before = rows[0]
+  await Promise.all(
+    rows.map(async (row) => {
+      const session = await sessionBehind(ctx, row)
+      if (session !== undefined) await refresh(ctx, row, session, { ...session, name, permission, groups })
+    }),
+  )
+  if (before !== undefined) await showGained(ctx, rows, { permission, groups })
+}
+
+const sessionBehind = async ({ read, now }: WorkCtx, row: AgentSocketItem): Promise<Session | undefined> =>
+  (await readSocket(read, row.connection, now()))?.session
+
+const refresh = async (
+  ctx: WorkCtx,
+  row: AgentSocketItem,
+  session: Session,
+  account: AccountCopy,
+): Promise<void> => {
+  await Promise.all(sessionRefreshed(row.connection, session, account).map((op) => ctx.write.write(op)))
+}
+
+/** Active chats that an agent's new permission or groups open to it are shown to its connections. */
+const showGained = async (
+  ctx: WorkCtx,
+  rows: readonly AgentSocketItem[],
+  now: Pick<AgentSocketItem, 'permission' | 'groups'>,
+): Promise<void> => {
+  const changed = rows.filter(
+    (row) => row.permission !== now.permission || row.groups.join() !== now.groups.join(),
+  )
+  const [first] = changed
+  if (first === undefined) return
+  const gainedBy = (chat: ActiveChat) =>
+    changed
+      .filter((row) => !mayRead(row, chat) && mayRead({ ...row, ...now }, chat))
+      .map(({ connection }) => connection)
+  const active = await readActiveChats(ctx.read, first.license_id)
+  const gained = active.filter((chat) => gainedBy(chat).length > 0)
+  const newest = gained.toSorted((a, b) => b.started_at - a.started_at).slice(0, limits.chatsSummary)
+  for (const row of newest) {
+    const [chat, tail] = await Promise.all([readChat(ctx.read, row.id), readTail(ctx.read, row.id, true)])
+    if (chat === undefined || tail === undefined) continue
+    const { shown } = await showChat(ctx.read, { chat, events: tail.entries.toReversed() })
+    ctx.push(connections(chat.license_id, gainedBy(row)), 'incoming_chat_thread', { chat: shown })
+  }
+}
+
+/** A suspended or deleted agent is no longer in any active chat. */
+const leaveActiveChats = async (ctx: WorkCtx, agent: AgentItem): Promise<void> => {
+  const active = await readActiveChats(ctx.read, agent.license_id)
+  const isIn = ({ users }: ActiveChat | Chat) =>
+    users.some(({ id, type, present }) => id === agent.id && type !== 'customer' && present)
+  for (const { id } of active.filter(isIn)) {
+    const refresh = async () => {
+      const [chat, tail] = await Promise.all([readChat(ctx.read, id), readTail(ctx.read, id, true)])
+      if (chat === undefined || tail === undefined) throw new Error('An active chat has no log')
+      return { chat, tail }
+    }
+    const names = new Map([[agent.id, agent.name]])
+    const { before, chat, entries } = await changeUsers({ ...ctx, ...(await refresh()), refresh }, (view) =>
+      leaving(view, { agents: [agent.id], customers: [] }, names),
+    )
+    if (chat === before) continue
+    for (const entry of entries) {
+      const at = { chat_id: id, thread_id: threadId(id, entry.n) }
+      ctx.push(watching(chat), 'incoming_event', { ...at, event: eventOf(id, entry) })
+    }
+    ctx.push(
+      watchingEither(before, chat),
+      'chat_users_updated',
+      usersUpdated(before, chat, profilesOf([agent])),
+    )
+  }
+}

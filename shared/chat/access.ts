@@ -1,0 +1,99 @@
+import type { ActionSpec, TokenScope } from '../protocol/action.ts'
+import { ProtocolError } from '../protocol/errors.ts'
+import type { ChatScopes, ChatUser } from '../table/chats.ts'
+import type { Session } from '../table/sockets.ts'
+
+/** Who looks: a session, or a row of the licence's sockets. */
+export type Viewer = Pick<Session, 'agent_id' | 'permission' | 'groups' | 'token_scopes'>
+/** What is looked at: a chat, or its row among the active ones. */
+export interface Seen {
+  users: readonly ChatUser[]
+  scopes: ChatScopes
+}
+
+export const isAdministrator = ({ permission }: Pick<Viewer, 'permission'>): boolean =>
+  permission !== 'normal'
+
+/** The agent's place in the chat, where it is present: as agent or as supervisor. */
+export const placeOf = (
+  agent: string,
+  { users }: Pick<Seen, 'users'>,
+): 'agent' | 'supervisor' | undefined => {
+  const user = users.find(({ id, type, present }) => id === agent && type !== 'customer' && present)
+  return user === undefined || user.type === 'customer' ? undefined : user.type
+}
+
+/** Protocol §4: whether an agent of the chat's licence has access to it. */
+export const hasAccess = (viewer: Viewer, chat: Seen): boolean => {
+  const { groups, agents } = chat.scopes
+  return (
+    isAdministrator(viewer) ||
+    placeOf(viewer.agent_id, chat) !== undefined ||
+    (groups.length === 0 && agents.length === 0) ||
+    agents.includes(viewer.agent_id) ||
+    groups.some((group) => viewer.groups.includes(group))
+  )
+}
+
+/** How far a token scope reaches, by its name: everything else of a scope is which actions it is for. */
+const reaches = (scope: TokenScope, viewer: Viewer, chat: Seen): boolean => {
+  if (scope.includes('--all:')) return isAdministrator(viewer)
+  if (scope.includes('--my:')) return placeOf(viewer.agent_id, chat) !== undefined
+  return hasAccess(viewer, chat)
+}
+
+const tokenAllows = (any: readonly TokenScope[], viewer: Viewer, chat: Seen | undefined): boolean =>
+  viewer.token_scopes === undefined ||
+  any.some(
+    (scope) =>
+      viewer.token_scopes?.includes(scope) === true && (chat === undefined || reaches(scope, viewer, chat)),
+  )
+
+const readScopes: readonly TokenScope[] = ['chats--all:read', 'chats--chat_scopes:read', 'chats--my:read']
+
+/** Whether a chat is shown to this viewer: in answers and by pushes. */
+export const mayRead = (viewer: Viewer, chat: Seen): boolean =>
+  hasAccess(viewer, chat) && tokenAllows(readScopes, viewer, chat)
+
+const concernsOnly = (me: string, payload: object): boolean => {
+  const named = (field: string): unknown => Reflect.get(payload, field)
+  const agents = named('agent_ids')
+  const customers = named('customer_ids')
+  return (
+    (!Array.isArray(agents) || agents.every((id) => id === me)) &&
+    (!Array.isArray(customers) || customers.length === 0)
+  )
+}
+
+/** Refuses with the action's own sentence where the requester may not do it (protocol §4). */
+export const authorize = (spec: ActionSpec, me: Viewer, chat: Seen | undefined, payload: object): void => {
+  const denied = () => new ProtocolError('authorization', { message: spec.denied })
+  if (chat !== undefined && !hasAccess(me, chat)) throw denied()
+  if (chat !== undefined && spec.may === 'member' && placeOf(me.agent_id, chat) === undefined) throw denied()
+  if (spec.tokenScopes === undefined) return
+  const { any, forSelf = [] } = spec.tokenScopes
+  const enough = concernsOnly(me.agent_id, payload) ? [...any, ...forSelf] : any
+  if (!tokenAllows(enough, me, chat)) throw denied()
+}
+
+const knownScopes: ReadonlySet<string> = new Set<TokenScope>([
+  'chats--all:read',
+  'chats--chat_scopes:read',
+  'chats--my:read',
+  'chats.conversation--chat_scopes:write',
+  'chats.conversation--my:write',
+  'chats.meta--chat_scopes:write',
+  'chats.meta--my:write',
+  'customers.ban:write',
+  'broadcast:write',
+  'agents--my:write',
+  'agents--all:write',
+])
+
+/** What a token's scopes grant: undefined where they restrict nothing, which is where none contains a colon. */
+export const grantsOf = (scopes: readonly string[]): string[] | undefined =>
+  scopes.some((scope) => scope.includes(':'))
+    ? [...new Set(scopes.map((scope) => scope.slice(scope.lastIndexOf('/') + 1)))].filter((name) =>
+        knownScopes.has(name),
+      )
+    : undefined

@@ -1,0 +1,84 @@
+import type { Profiles } from '../account/profiles.ts'
+import { ProtocolError } from '../protocol/errors.ts'
+import { limits } from '../protocol/limits.ts'
+import type { User } from '../protocol/objects.ts'
+import type { PushPayload } from '../protocol/pushes.ts'
+import { agentActive } from '../table/accounts.ts'
+import type { Chat, ChatUser } from '../table/chats.ts'
+import { agentJoined, agentLeft, customerLeft } from './system-messages.ts'
+import type { UsersChange } from './threads.ts'
+import type { ChatView } from './place.ts'
+import { usersOf } from './views.ts'
+
+export type Names = ReadonlyMap<string, string>
+
+/** Makes agents agents of a chat, those who supervise it too; undefined where all of them are already. */
+export const joining = ({ chat }: ChatView, names: Names): UsersChange | undefined => {
+  const joined = [...names].filter(
+    ([id]) => !chat.users.some((user) => user.id === id && user.type === 'agent' && user.present),
+  )
+  if (joined.length === 0) return undefined
+  const users = [
+    ...chat.users.filter(({ id }) => !joined.some(([one]) => one === id)),
+    ...joined.map(([id]): ChatUser => ({ id, type: 'agent', present: true, met: true })),
+  ]
+  if (users.filter(({ present }) => present).length > limits.presentUsers)
+    throw new ProtocolError('validation', {
+      details: [
+        { path: 'payload.agent_ids', message: `At most ${limits.presentUsers} users can be in a chat` },
+      ],
+    })
+  return {
+    users,
+    messages: joined.map(([, name]) => agentJoined(name)),
+    checks: joined.map(([id]) => agentActive(chat.license_id, id)),
+  }
+}
+
+/** Takes users out of a chat; undefined where none of them is in it. */
+export const leaving = (
+  { chat }: ChatView,
+  who: { agents: readonly string[]; customers: readonly string[] },
+  names: Names,
+): UsersChange | undefined => {
+  const left = chat.users.filter(
+    ({ id, type, present }) => present && (type === 'customer' ? who.customers : who.agents).includes(id),
+  )
+  if (left.length === 0) return undefined
+  return {
+    users: chat.users.map((user) => (left.includes(user) ? { ...user, present: false } : user)),
+    messages: left.map(({ id, type }) =>
+      type === 'customer'
+        ? customerLeft(names.get(id) ?? id)
+        : agentLeft(names.get(id) ?? id, type === 'supervisor'),
+    ),
+  }
+}
+
+const byType = (users: readonly User[], removed: readonly ChatUser[], type: ChatUser['type']) => ({
+  added: users.filter((user) => user.type === type),
+  removed_ids: removed.filter((user) => user.type === type).map(({ id }) => id),
+})
+
+/** What changed of a chat's users, as its agents are told. */
+export const usersUpdated = (
+  before: Chat,
+  after: Chat,
+  profiles: Profiles,
+): PushPayload<'chat_users_updated'> => {
+  const within = (users: readonly ChatUser[], { id, type }: ChatUser) =>
+    users.some((user) => user.id === id && user.type === type && user.present)
+  const added = usersOf(
+    after.users.filter((user) => user.present && !within(before.users, user)),
+    profiles,
+  )
+  const removed = before.users.filter((user) => user.present && !within(after.users, user))
+  return {
+    chat_id: after.id,
+    updated_users: {
+      customers: byType(added, removed, 'customer'),
+      agents: byType(added, removed, 'agent'),
+      supervisors: byType(added, removed, 'supervisor'),
+    },
+  }
+}

@@ -1,0 +1,14 @@
+// The 120 KiB rule (protocol §5): every response and push stays below it, full items while they fit.
+
+/** Bytes of UTF-8 that a value takes as JSON. */
+export const jsonBytes = (value: unknown): number => Buffer.byteLength(JSON.stringify(value), 'utf8')
+
+/** How many of the items, from the first on, fit into `room` bytes as members of a JSON array. */
+export const fitting = (items: readonly unknown[], room: number): number => {
+  let used = 0
+  for (const [index, item] of items.entries()) {
+    used += jsonBytes(item) + 1
+    if (used > room) return index
+  }
+  return items.length
+}

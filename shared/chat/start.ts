@@ -1,0 +1,90 @@
+import { randomBytes } from 'node:crypto'
+import { ProtocolError } from '../protocol/errors.ts'
+import type { NewInitialEvent } from '../protocol/events.ts'
+import type { Properties } from '../protocol/properties.ts'
+import { agentActive, groupExists } from '../table/accounts.ts'
+import { type Chat, chatActive, chatListed, chatPropertiesStarted, chatStarted } from '../table/chats.ts'
+import { keys } from '../table/keys.ts'
+import { type Entry, entryPut, type Head, headPut, newHead, nextEntries, storedEvent } from '../table/log.ts'
+import type { Op, Reader, Writer } from '../table/ops.ts'
+import type { Session } from '../table/sockets.ts'
+
+interface NewChat {
+  events: readonly NewInitialEvent[]
+  scopes: { groups?: number[] | undefined; agents?: string[] | undefined }
+  properties: Properties | undefined
+  threadProperties: Properties | undefined
+}
+
+interface Starting {
+  me: Session
+  read: Reader
+  write: Writer
+  nonce: string
+  now(): number
+  pause(tries: number): Promise<void>
+}
+
+// a transaction takes 100 ops: with 20 events and 6 items of the chat itself, so many can be checked in it
+const checksInTransaction = 70
+
+/** Starts an agent's chat: everything of it in one transaction, which also holds that its scopes name what exists. */
+export const startChat = async (
+  ctx: Starting,
+  { events, scopes, properties, threadProperties }: NewChat,
+): Promise<{ chat: Chat; head: Head; events: Entry[] }> => {
+  const { me, nonce } = ctx
+  const at = ctx.now()
+  const chat: Chat = {
+    id: newChatId(),
+    license_id: me.license_id,
+    users: [{ id: me.agent_id, type: 'agent', present: true, met: true }],
+    scopes: { groups: scopes.groups ?? [], agents: scopes.agents ?? [] },
+    version: 1,
+    thread: 1,
+    active: true,
+    changed_at: at,
+  }
+  const head = newHead({ n: 1, nonce, version: 1, at, userIds: [me.agent_id], properties: threadProperties })
+  const stored = events.map((event) => storedEvent(event, me.agent_id, event.recipients ?? 'all'))
+  const entries = nextEntries({ n: 1, m: 0, last: head }, stored, { nonce, version: 1, at })
+  const checks = await scopeChecks(ctx, chat)
+  const ops: Op[] = [
+    ...checks,
+    chatStarted(chat),
+    headPut(chat.id, head),
+    ...entries.map((entry) => entryPut(chat.id, entry)),
+    chatActive(chat, at),
+    chatListed(chat),
+    ...(properties === undefined ? [] : [chatPropertiesStarted(chat.id, properties)]),
+  ]
+  for (let tries = 1; ; tries += 1) {
+    const refusals = await ctx.write.transact(ops)
+    if (refusals.some(({ found }) => found?.['nonce'] === nonce) || refusals.length === 0)
+      return { chat, head, events: entries }
+    if (refusals.some(({ index, reason }) => reason === 'condition' && index < checks.length))
+      throw new ProtocolError('not_found')
+    await ctx.pause(tries)
+  }
+}
+
+/** Random, of the characters that ids of threads and events are built with. */
+const newChatId = (): string =>
+  BigInt(`0x${randomBytes(13).toString('hex')}`)
+    .toString(36)
+    .padStart(21, '0')
+
+const scopeChecks = async ({ read }: Starting, { license_id, scopes }: Chat): Promise<Op[]> => {
+  const checks = [
+    ...scopes.groups.map((group) => groupExists(license_id, group)),
+    ...scopes.agents.map((agent) => agentActive(license_id, agent)),
+  ]
+  if (checks.length <= checksInTransaction) return checks
+  const wanted = [
+    ...scopes.groups.map((group) => keys.group(license_id, group)),
+    ...scopes.agents.map((agent) => keys.agent(license_id, agent)),
+  ]
+  const found = await read.batchGet(wanted)
+  if (found.length < wanted.length) throw new ProtocolError('not_found')
+  return []
+}

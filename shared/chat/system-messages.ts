@@ -1,0 +1,22 @@
+import type { SystemMessageType } from '../protocol/events.ts'
+import type { StoredEvent } from '../table/log.ts'
+
+/** The server's sentences (protocol §3). `forAgents`: of a supervisor, whom customers do not know. */
+const systemMessage = (type: SystemMessageType, text: string, forAgents = false): StoredEvent => ({
+  type: 'system_message',
+  system_message_type: type,
+  text,
+  ...(forAgents ? { recipients: 'agents' } : {}),
+})
+
+export const agentJoined = (name: string): StoredEvent =>
+  systemMessage('agent_joined', `${name} joined the chat`)
+
+export const agentLeft = (name: string, forAgents: boolean): StoredEvent =>
+  systemMessage('agent_left', `${name} left the chat`, forAgents)
+
+export const manualArchived = (name: string, forAgents: boolean): StoredEvent =>
+  systemMessage('manual_archived', `${name} archived the chat`, forAgents)
+
+export const customerLeft = (name: string): StoredEvent =>
+  systemMessage('customer_left', `${name} left the chat`)

@@ -1,0 +1,172 @@
+import { ProtocolError } from '../protocol/errors.ts'
+import type { NewEvent, Recipients } from '../protocol/events.ts'
+import { threadId } from '../table/keys.ts'
+import {
+  activeChatChanged,
+  type Chat,
+  chatActive,
+  chatChanged,
+  chatInactive,
+  chatUnchanged,
+  type ChatUser,
+} from '../table/chats.ts'
+import {
+  type Entry,
+  entryPut,
+  type Head,
+  headPut,
+  headUsers,
+  newHead,
+  nextEntries,
+  nextEntry,
+  storedEvent,
+} from '../table/log.ts'
+import type { StoredEvent, Tail } from '../table/log.ts'
+import type { Attributes, Op, Refusal, Writer } from '../table/ops.ts'
+import { placeOf } from './access.ts'
+import { type ChatView, type Placing, untilPlaced, type View } from './place.ts'
+import { manualArchived } from './system-messages.ts'
+
+export type Writing<V extends ChatView = View> = Placing<V> & {
+  write: Writer
+  /** Marks what this request writes, so that a repeated write is known for its own. */
+  nonce: string
+  /** Now, in ms. */
+  now(): number
+}
+
+const isMine = (found: Attributes | undefined, nonce: string): boolean => found?.['nonce'] === nonce
+
+/** Whether a transaction stands: it did not fail, or what stands in its way is its own entry. */
+const stands = (refusals: readonly Refusal[], nonce: string): boolean =>
+  refusals.length === 0 || refusals.some(({ found }) => isMine(found, nonce))
+
+/** Who may read an event: a supervisor's is for agents only, and it may not ask for more (protocol §4). */
+const recipientsOf = ({ me, chat }: View, event: NewEvent, denied: string): Recipients => {
+  if (placeOf(me.agent_id, chat) !== 'supervisor') return event.recipients ?? 'all'
+  if (event.recipients === 'all') throw new ProtocolError('authorization', { message: denied })
+  return 'agents'
+}
+
+const presentIds = (users: readonly ChatUser[]): string[] =>
+  users.filter(({ present }) => present).map(({ id }) => id)
+
+export interface Appended {
+  /** `replayed`: it was there already, by the same author under the same `custom_id`. */
+  outcome: 'appended' | 'started' | 'replayed'
+  chat: Chat
+  entry: Entry
+  /** The thread that this event started. */
+  head?: Head
+}
+
+/** Adds an event to the chat, starting a thread where none is active; annotations go to the last thread as it is. */
+export const appendEvent = (
+  ctx: Writing & { readAudience(license: string): void },
+  event: NewEvent,
+  denied: string,
+): Promise<Appended> =>
+  untilPlaced(ctx, async (view): Promise<Appended | undefined> => {
+    const { me, chat, tail } = view
+    const stored = storedEvent(event, me.agent_id, recipientsOf(view, event, denied))
+    const sent = tail.entries.find(
+      (entry) =>
+        stored.custom_id !== undefined &&
+        entry.event.custom_id === stored.custom_id &&
+        entry.event.author_id === me.agent_id,
+    )
+    if (sent !== undefined) return { outcome: 'replayed', chat, entry: sent }
+
+    if (!chat.active && event.type !== 'annotation') return startThread(ctx, view, stored)
+    const entry = nextEntry(tail, stored, { nonce: ctx.nonce, version: chat.version, at: ctx.now() })
+    const appended: Appended = { outcome: 'appended', chat, entry }
+    if (chat.active) {
+      // beside the put; who logs in at this very moment is told by `later`
+      ctx.readAudience(chat.license_id)
+      const outcome = await ctx.write.write(entryPut(chat.id, entry))
+      return outcome.done || isMine(outcome.found, ctx.nonce) ? appended : undefined
+    }
+    const refusals = await ctx.write.transact([chatUnchanged(chat), entryPut(chat.id, entry)])
+    return stands(refusals, ctx.nonce) ? appended : undefined
+  })
+
+const startThread = async (ctx: Writing, view: View, event: StoredEvent): Promise<Appended | undefined> => {
+  const { nonce } = ctx
+  const chat: Chat = {
+    ...view.chat,
+    version: view.chat.version + 1,
+    thread: view.chat.thread + 1,
+    active: true,
+  }
+  const at = Math.max(ctx.now(), view.tail.last.at)
+  const head = newHead({ n: chat.thread, nonce, version: chat.version, at, userIds: presentIds(chat.users) })
+  const entry = nextEntry({ n: chat.thread, m: 0, last: head }, event, { nonce, version: chat.version, at })
+  const ops = [chatChanged(chat), headPut(chat.id, head), entryPut(chat.id, entry), chatActive(chat, at)]
+  return stands(await ctx.write.transact(ops), nonce) ? { outcome: 'started', chat, entry, head } : undefined
+}
+
+/** Closes the active thread, by its last entry: an event under way cannot land behind it. */
+export const closeThread = (ctx: Writing, asked: string | undefined): Promise<{ chat: Chat; entry: Entry }> =>
+  untilPlaced(ctx, async ({ me, chat, tail }) => {
+    const { nonce } = ctx
+    if (!chat.active || (asked !== undefined && asked !== threadId(chat.id, chat.thread)))
+      throw new ProtocolError('chat_inactive')
+    const closed: Chat = { ...chat, active: false, version: chat.version + 1 }
+    const hidden = !chat.users.some(({ id, met }) => id === me.agent_id && met === true)
+    const entry = nextEntry(tail, manualArchived(me.name, hidden), {
+      nonce,
+      version: closed.version,
+      at: ctx.now(),
+      closes: true,
+    })
+    const refusals = await ctx.write.transact([
+      chatChanged(closed),
+      entryPut(chat.id, entry),
+      chatInactive(chat),
+    ])
+    return stands(refusals, nonce) ? { chat: closed, entry } : undefined
+  })
+
+/** A change of who is in a chat, with the messages that tell of it where a thread is active. */
+export interface UsersChange {
+  users: ChatUser[]
+  messages: StoredEvent[]
+  /** Held by the same transaction. */
+  checks?: Op[]
+}
+
+/** The chat as it then is, the entries appended, and `before`, the chat as it was. */
+export interface UsersChanged {
+  before: Chat
+  chat: Chat
+  entries: Entry[]
+  /** The log's end before it. */
+  tail: Tail
+}
+
+/** Changes a chat's users as `decide` says of each view; undefined from it: nothing is to change. */
+export const changeUsers = <V extends ChatView>(
+  ctx: Writing<V>,
+  decide: (view: V) => UsersChange | undefined,
+): Promise<UsersChanged> =>
+  untilPlaced(ctx, async (view): Promise<UsersChanged | undefined> => {
+    const { chat: before, tail } = view
+    const change = decide(view)
+    if (change === undefined) return { before, chat: before, entries: [], tail }
+    const { nonce } = ctx
+    const at = ctx.now()
+    const chat: Chat = { ...before, users: change.users, version: before.version + 1, changed_at: at }
+    const entries = chat.active
+      ? nextEntries(tail, change.messages, { nonce, version: chat.version, at })
+      : []
+    const ops = [chatChanged(chat), ...(change.checks ?? [])]
+    if (chat.active) {
+      const present = presentIds(chat.users)
+      ops.push(activeChatChanged(chat), ...entries.map((entry) => entryPut(chat.id, entry)))
+      if (present.length > 0) ops.push(headUsers(chat.id, chat.thread, present))
+    }
+    const refusals = await ctx.write.transact(ops)
+    const checks = refusals.filter(({ index }) => index >= 1 && index <= (change.checks?.length ?? 0))
+    if (checks.some(({ reason }) => reason === 'condition')) throw new ProtocolError('not_found')
+    return stands(refusals, nonce) ? { before, chat, entries, tail } : undefined
+  })

@@ -1,0 +1,45 @@
+import type * as z from 'zod/mini'
+import type { PushName } from './pushes.ts'
+
+/**
+ * What a Lambda may touch: both its IAM grants and the type of its `ctx`.
+ * `read`: GetItem, BatchGetItem, Query. `write`: PutItem, UpdateItem, DeleteItem, ConditionCheckItem.
+ * `push`: posting to connections, and deleting or marking their rows.
+ */
+export type Need = 'read' | 'write' | 'push'
+
+/** What `serve` fetches side by side with the session, of `payload.chat_id`. */
+export type Fetch = 'chat' | 'tail'
+
+/** A token scope (protocol §4) by which a restricted token may do an action. */
+export type TokenScope =
+  | `chats--${'all' | 'chat_scopes' | 'my'}:read`
+  | `chats.conversation--${'chat_scopes' | 'my'}:write`
+  | `chats.meta--${'chat_scopes' | 'my'}:write`
+  | 'customers.ban:write'
+  | 'broadcast:write'
+  | `agents--${'my' | 'all'}:write`
+
+export interface ActionSpec {
+  /** The wire name, and so the route, the file and the function. */
+  readonly name: string
+  /** One line for people, ending in a full stop. */
+  readonly summary: string
+  readonly request: z.core.$ZodType<object>
+  /** `null`: the response has no `payload`. */
+  readonly response: z.core.$ZodType | null
+  readonly needs: readonly Need[]
+  readonly pushes: readonly PushName[]
+  /** `none`: nothing is known of the connection. `login`: the story itself reads what it needs of it. */
+  readonly session: 'required' | 'login' | 'none'
+  readonly reads: readonly Fetch[]
+  /** On a chat: `access` to it is enough, or one must be a `member` of it (protocol §4). */
+  readonly may?: 'access' | 'member'
+  /** Absent: no token scope is asked for. `forSelf`: enough where the only agent concerned is the requester. */
+  readonly tokenScopes?: { readonly any: readonly TokenScope[]; readonly forSelf?: readonly TokenScope[] }
+  /** The sentence that `authorization` answers with; absent: the default one. */
+  readonly denied?: string
+}
+
+/** Declares an action: the contract, no behaviour. */
+export const action = <const Spec extends ActionSpec>(spec: Spec): Spec => spec

@@ -1,0 +1,30 @@
+import * as z from 'zod/mini'
+import { action } from '../action.ts'
+import { filled, Flag, opt, text } from '../fields.ts'
+import { limits } from '../limits.ts'
+import { ChatSummary, Colleague, Group, License, MyProfile } from '../objects.ts'
+
+export const login = action({
+  name: 'login',
+  summary: 'Logs an agent in on this connection and returns its initial state.',
+  request: z.object({
+    // protocol §5: absent or not a string is `auth`, which only the story can answer
+    token: z.optional(z.unknown()),
+    reconnect: opt(Flag),
+    push_notifications: opt(
+      z.object({ firebase_token: filled(limits.firebaseTokenBytes), platform: z.enum(['ios', 'android']) }),
+    ),
+    application: opt(z.object({ name: opt(text(limits.nameBytes)), version: opt(text(limits.nameBytes)) })),
+  }),
+  response: z.strictObject({
+    license: License,
+    my_profile: MyProfile,
+    chats_summary: z.array(ChatSummary),
+    agents: z.array(Colleague),
+    groups: z.array(Group),
+  }),
+  needs: ['read', 'write', 'push'],
+  pushes: ['agent_updated'],
+  session: 'login',
+  reads: [],
+})

@@ -1,0 +1,181 @@
+import * as z from 'zod/mini'
+import { filled, Flag, Id, opt, text, Timestamp, utf8Bytes } from './fields.ts'
+import { parseJson } from './json.ts'
+import { limits } from './limits.ts'
+import { OptionalProperties, PropertiesOutput } from './properties.ts'
+
+/** `file` events are made by no one yet: a client's is refused. */
+export const eventTypes = ['message', 'annotation', 'filled_form', 'custom', 'system_message'] as const
+export type EventType = (typeof eventTypes)[number]
+
+export const Recipients = z.enum(['all', 'agents'])
+export type Recipients = z.output<typeof Recipients>
+
+const fieldTypes = [
+  'text',
+  'email',
+  'radio',
+  'checkbox',
+  'select',
+  'textarea',
+  'title',
+  'information',
+] as const
+const FormValue = z.union([text(limits.textBytes), z.number(), z.boolean()])
+const FormFieldInput = z.object({
+  type: z.enum(fieldTypes),
+  name: text(limits.nameBytes),
+  label: text(limits.nameBytes),
+  required: opt(Flag),
+  value: opt(FormValue),
+  options: opt(
+    z
+      .array(z.object({ label: text(limits.nameBytes), value: opt(FormValue), checked: opt(Flag) }))
+      .check(z.maxLength(limits.options, `At most ${limits.options} options`)),
+  ),
+})
+const FormField = z.strictObject({
+  type: z.enum(fieldTypes),
+  name: z.string(),
+  label: z.string(),
+  required: z.optional(z.boolean()),
+  value: z.optional(FormValue),
+  options: z.optional(
+    z.array(
+      z.strictObject({ label: z.string(), value: z.optional(FormValue), checked: z.optional(z.boolean()) }),
+    ),
+  ),
+})
+
+export const FormFields = z.array(FormField)
+
+const isJsonObject = (value: unknown): value is object =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) && !JSON.isRawJSON(value)
+
+/** How deep objects and arrays are nested, without recursion: 1 for a flat object. */
+const depth = (value: unknown): number => {
+  let level: unknown[] = [value]
+  let deep = 0
+  for (;;) {
+    const nested = level.filter(
+      (one): one is object => typeof one === 'object' && one !== null && !JSON.isRawJSON(one),
+    )
+    if (nested.length === 0) return deep
+    deep += 1
+    level = nested.flatMap((one) => Object.values(one))
+  }
+}
+
+/** Any JSON object, kept as JSON text so that it is given back exactly as it came. */
+export const ContentText = z.pipe(
+  z.unknown().check(
+    z.refine(isJsonObject, { error: 'Must be a JSON object', abort: true }),
+    z.refine((value) => depth(value) <= limits.contentDepth, {
+      error: `At most ${limits.contentDepth} levels deep`,
+      abort: true,
+    }),
+  ),
+  z
+    .transform((value) => JSON.stringify(value))
+    .check(
+      z.refine(
+        (json) => utf8Bytes(json) <= limits.contentBytes,
+        `Too long: at most ${limits.contentBytes} bytes of JSON`,
+      ),
+    ),
+)
+
+/** `content` as it goes out: the object, with numbers beyond 2^53 and the like as they were written. */
+export const contentOf = (json: string): unknown => parseJson(json)
+
+const common = { custom_id: opt(Id), recipients: opt(Recipients), properties: OptionalProperties }
+const Message = z.object({ ...common, type: z.literal('message'), text: filled(limits.textBytes) })
+const Annotation = z.object({
+  ...common,
+  type: z.literal('annotation'),
+  annotation_type: filled(limits.nameBytes),
+  text: opt(text(limits.textBytes)),
+})
+const FilledForm = z.object({
+  ...common,
+  type: z.literal('filled_form'),
+  fields: z.array(FormFieldInput).check(z.maxLength(limits.fields, `At most ${limits.fields} fields`)),
+})
+const Custom = z.object({ ...common, type: z.literal('custom'), content: ContentText })
+
+/** The types that are the server's own; a client's initial system message must use another. */
+export const systemMessageTypes = [
+  'agent_joined',
+  'agent_left',
+  'customer_left',
+  'manual_archived',
+  'customer_banned',
+  'routing.assigned',
+  'routing.unassigned',
+  'routing.idle',
+  'routing.archived',
+] as const
+export type SystemMessageType = (typeof systemMessageTypes)[number]
+
+const reservedTypes: ReadonlySet<string> = new Set(systemMessageTypes)
+const SystemMessage = z.object({
+  ...common,
+  type: z.literal('system_message'),
+  text: filled(limits.textBytes),
+  system_message_type: z.pipe(
+    opt(
+      filled(limits.nameBytes).check(
+        z.refine(
+          (type) => !reservedTypes.has(type),
+          'This type is reserved for the server: use another, or none',
+        ),
+      ),
+    ),
+    z.transform((type) => type ?? 'custom'),
+  ),
+})
+
+const refusal =
+  'Must be one of message, annotation, filled_form, custom; system_message and file are made by the server'
+/** An event that a client sends. */
+export const NewEvent = z.discriminatedUnion('type', [Message, Annotation, FilledForm, Custom], {
+  error: refusal,
+})
+/** `start_chat` also takes an agent's system messages, as the source's example shows. */
+export const NewInitialEvent = z.discriminatedUnion(
+  'type',
+  [Message, Annotation, FilledForm, Custom, SystemMessage],
+  {
+    error: 'Must be one of message, annotation, filled_form, custom, system_message',
+  },
+)
+export type NewEvent = z.output<typeof NewEvent>
+export type NewInitialEvent = z.output<typeof NewInitialEvent>
+
+const outCommon = {
+  id: z.string(),
+  custom_id: z.optional(z.string()),
+  order: z.int().check(z.positive()),
+  author_id: z.optional(z.string()),
+  timestamp: Timestamp,
+  recipients: Recipients,
+  properties: z.optional(PropertiesOutput),
+}
+export const Event = z.discriminatedUnion('type', [
+  z.strictObject({ ...outCommon, type: z.literal('message'), text: z.string() }),
+  z.strictObject({
+    ...outCommon,
+    type: z.literal('annotation'),
+    annotation_type: z.string(),
+    text: z.optional(z.string()),
+  }),
+  z.strictObject({ ...outCommon, type: z.literal('filled_form'), fields: FormFields }),
+  z.strictObject({ ...outCommon, type: z.literal('custom'), content: z.unknown() }),
+  z.strictObject({
+    ...outCommon,
+    type: z.literal('system_message'),
+    text: z.string(),
+    system_message_type: z.string(),
+  }),
+])
+export type Event = z.output<typeof Event>

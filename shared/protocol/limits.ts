@@ -1,0 +1,33 @@
+/** Protocol §8, in bytes of UTF-8 where a name ends in `Bytes`. */
+export const limits = {
+  requestBytes: 32 * 1024,
+  /** The gateway's own limit is 128 KiB; every response and push stays below this. */
+  frameBytes: 120 * 1024,
+  textBytes: 16 * 1024,
+  contentBytes: 16 * 1024,
+  contentDepth: 64,
+  idBytes: 128,
+  requestIdLength: 128,
+  firebaseTokenBytes: 1024,
+  nameBytes: 256,
+  urlBytes: 2048,
+  propertyNamespaces: 20,
+  propertyNames: 100,
+  propertyTextBytes: 4 * 1024,
+  propertiesBytes: 8 * 1024,
+  presentUsers: 50,
+  membershipIds: 20,
+  ids: 100,
+  threadIds: 100,
+  initialEvents: 20,
+  fields: 50,
+  options: 100,
+  eventsPage: 25,
+  eventsPageMax: 100,
+  threadsSummary: 1000,
+  chatsSummary: 100,
+  directory: 500,
+} as const
+
+/** Protocol §1: the last moment at which a lost race is tried again, and the one at which everything is aborted. */
+export const deadlines = { lastRetryMs: 12_000, abortMs: 15_000 } as const

@@ -1,0 +1,112 @@
+import * as z from 'zod/mini'
+import { Event } from './events.ts'
+import { Timestamp } from './fields.ts'
+import { PropertiesOutput } from './properties.ts'
+
+// The objects of protocol §3 as answers and pushes carry them. Strict: an undeclared field is a defect.
+
+export const permissions = ['owner', 'administrator', 'normal'] as const
+export const Permission = z.enum(permissions)
+export type Permission = z.output<typeof Permission>
+
+/** What an agent may set. `offline` is only ever pushed. */
+export const RoutingStatus = z.enum(['accepting_chats', 'not_accepting_chats'])
+export type RoutingStatus = z.output<typeof RoutingStatus>
+
+export const ScopesOutput = z.strictObject({
+  groups: z.optional(z.array(z.int())),
+  agents: z.optional(z.array(z.string())),
+})
+export type Scopes = z.output<typeof ScopesOutput>
+
+const agentUser = {
+  id: z.string(),
+  name: z.string(),
+  email: z.optional(z.string()),
+  avatar: z.optional(z.string()),
+  routing_status: z.optional(RoutingStatus),
+  present: z.boolean(),
+  last_seen_timestamp: z.optional(Timestamp),
+  deleted: z.optional(z.literal(true)),
+}
+export const User = z.discriminatedUnion('type', [
+  z.strictObject({ ...agentUser, type: z.literal('agent') }),
+  z.strictObject({ ...agentUser, type: z.literal('supervisor') }),
+  z.strictObject({
+    id: z.string(),
+    type: z.literal('customer'),
+    name: z.optional(z.string()),
+    email: z.optional(z.string()),
+    present: z.boolean(),
+    last_seen_timestamp: z.optional(Timestamp),
+  }),
+])
+export type User = z.output<typeof User>
+
+export const Thread = z.strictObject({
+  id: z.string(),
+  timestamp: Timestamp,
+  active: z.boolean(),
+  user_ids: z.array(z.string()),
+  order: z.int(),
+  events: z.array(Event),
+  properties: z.optional(PropertiesOutput),
+  has_more: z.optional(z.boolean()),
+  last_order: z.optional(z.int()),
+})
+export type Thread = z.output<typeof Thread>
+
+/** A chat with one thread, as `start_chat` answers it and `incoming_chat_thread` pushes it. */
+export const ChatWithThread = z.strictObject({
+  id: z.string(),
+  users: z.array(User),
+  properties: z.optional(PropertiesOutput),
+  scopes: z.optional(ScopesOutput),
+  thread: Thread,
+})
+export type ChatWithThread = z.output<typeof ChatWithThread>
+
+const threadSummary = { id: z.string(), timestamp: Timestamp, active: z.boolean(), order: z.int() }
+const FullChatSummary = z.strictObject({
+  id: z.string(),
+  users: z.array(User),
+  last_thread_summary: z.strictObject({
+    ...threadSummary,
+    user_ids: z.array(z.string()),
+    last_event_per_type: z.array(Event),
+    events_count: z.int(),
+    properties: z.optional(PropertiesOutput),
+  }),
+  properties: z.optional(PropertiesOutput),
+  scopes: z.optional(ScopesOutput),
+})
+/** What is left of a summary where the 120 KiB are used up: to be read with `get_chat_threads`. */
+const BareChatSummary = z.strictObject({
+  id: z.string(),
+  last_thread_summary: z.strictObject(threadSummary),
+  has_more: z.literal(true),
+})
+export const ChatSummary = z.union([FullChatSummary, BareChatSummary])
+export type FullChatSummary = z.output<typeof FullChatSummary>
+export type ChatSummary = z.output<typeof ChatSummary>
+
+export const License = z.strictObject({ id: z.string(), plan: z.string(), expiration_timestamp: Timestamp })
+export const MyProfile = z.strictObject({
+  id: z.string(),
+  type: z.literal('agent'),
+  name: z.string(),
+  email: z.optional(z.string()),
+  avatar: z.optional(z.string()),
+  routing_status: RoutingStatus,
+  permission: Permission,
+  group_ids: z.array(z.int()),
+})
+/** A colleague in `login`'s directory: also the people who are not in any chat shown. */
+export const Colleague = z.strictObject({
+  id: z.string(),
+  name: z.string(),
+  avatar: z.optional(z.string()),
+  permission: Permission,
+  routing_status: z.optional(RoutingStatus),
+})
+export const Group = z.strictObject({ id: z.int(), name: z.string() })

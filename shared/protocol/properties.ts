@@ -1,0 +1,80 @@
+import * as z from 'zod/mini'
+import { opt, text, utf8Bytes } from './fields.ts'
+import { limits } from './limits.ts'
+
+export type PropertyValue = string | number | boolean
+/** Properties as they stand on the wire and in the table: `{namespace: {name: {value}}}`. */
+export type Properties = Record<string, Record<string, { value: PropertyValue }>>
+/** A change of properties: `null` removes a name. */
+export type PropertiesChange = Record<string, Record<string, { value: PropertyValue | null }>>
+
+const Value = z.union([text(limits.propertyTextBytes), z.boolean(), z.int()], {
+  error: `A property is a string of at most ${limits.propertyTextBytes} bytes, a boolean or an integer within 2^53`,
+})
+const NullableValue = z.nullable(Value)
+const Namespace = z
+  .string()
+  .check(z.regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/, 'A namespace is 1-64 letters, digits, _ and -'))
+const Name = z
+  .string()
+  .check(z.regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'A name is 1-64 letters, digits, ., _ and -'))
+
+// both forms of protocol §3 are taken: `{ns: {name: v}}` and `{ns: {name: {"value": v}}}`
+const Entry = z.pipe(
+  z.union([NullableValue, z.object({ value: NullableValue })]),
+  z.transform((entry) => (typeof entry === 'object' && entry !== null ? entry : { value: entry })),
+)
+
+/** A request's properties. `routing` is the server's namespace. */
+export const PropertiesInput = z
+  .record(
+    Namespace,
+    z
+      .record(Name, Entry)
+      .check(
+        z.refine(
+          (names) => Object.keys(names).length <= limits.propertyNames,
+          `At most ${limits.propertyNames} names`,
+        ),
+      ),
+  )
+  .check(
+    z.refine(
+      (spaces) => !Object.hasOwn(spaces, 'routing'),
+      'The namespace routing is set by the server alone',
+    ),
+    z.refine(
+      (spaces) => Object.keys(spaces).length <= limits.propertyNamespaces,
+      `At most ${limits.propertyNamespaces} namespaces`,
+    ),
+    z.refine(
+      (spaces) => utf8Bytes(JSON.stringify(spaces)) <= limits.propertiesBytes * 2,
+      `At most ${limits.propertiesBytes} bytes`,
+    ),
+  )
+
+/** Properties of something that is made by this request: names given as `null` are left out. */
+export const NewProperties = z
+  .pipe(
+    PropertiesInput,
+    z.transform((change) => {
+      const kept: Properties = {}
+      for (const [space, names] of Object.entries(change)) {
+        for (const [name, { value }] of Object.entries(names)) {
+          if (value !== null) (kept[space] ??= {})[name] = { value }
+        }
+      }
+      return Object.keys(kept).length > 0 ? kept : undefined
+    }),
+  )
+  .check(
+    z.refine(
+      (kept) => kept === undefined || utf8Bytes(JSON.stringify(kept)) <= limits.propertiesBytes,
+      `At most ${limits.propertiesBytes} bytes`,
+    ),
+  )
+
+export const OptionalProperties = opt(NewProperties)
+
+/** Properties in answers and pushes. */
+export const PropertiesOutput = z.record(z.string(), z.record(z.string(), z.strictObject({ value: Value })))

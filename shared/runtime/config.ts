@@ -1,0 +1,27 @@
+/** A setting of this function; throws, naming it, where the stack did not set it. */
+const required = (name: string): string => {
+  const value = process.env[name]
+  if (value === undefined || value === '') throw new Error(`The environment variable ${name} is not set`)
+  return value
+}
+
+const number = (name: string, fallback: number): number => {
+  const value = Number(process.env[name] ?? fallback)
+  if (Number.isNaN(value)) throw new Error(`The environment variable ${name} is not a number`)
+  return value
+}
+
+/** The function's settings, read from its environment when asked for: each function is given only what it uses. */
+export const config = {
+  tableName: () => required('TABLE_NAME'),
+  /** Where posts to agents' connections go: `https://{api}.execute-api.{region}.amazonaws.com/{stage}`. */
+  agentCallbackUrl: () => required('AGENT_CALLBACK_URL'),
+  laterQueueUrl: () => required('LATER_QUEUE_URL'),
+  tokenIssuer: () => required('TOKEN_ISSUER'),
+  tokenAudience: () => required('TOKEN_AUDIENCE'),
+  tokenJwksUrl: () => required('TOKEN_JWKS_URL'),
+  /** How long an agent may be away before it counts as offline, in seconds. */
+  presenceGraceS: () => number('PRESENCE_GRACE_S', 20),
+  /** How far the clocks of two Lambdas may be apart, in milliseconds. */
+  clockSkewMs: () => number('CLOCK_SKEW_MS', 250),
+} as const

@@ -1,0 +1,38 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import { ProtocolError } from '../protocol/errors.ts'
+import { deadlines } from '../protocol/limits.ts'
+
+/** The time of one request: when it began, and the signal that aborts every call of it. */
+export interface Deadline {
+  /** By `performance.now()`. */
+  startedAt: number
+  signal: AbortSignal
+}
+
+/**
+ * Runs a request within its 15 s (protocol §1): then every call under way is aborted and `request_timeout` thrown,
+ * so that nothing of it runs on.
+ */
+export const withinDeadline = async <T>(run: (deadline: Deadline) => Promise<T>): Promise<T> => {
+  const controller = new AbortController()
+  const timer = setTimeout(() => controller.abort(), deadlines.abortMs)
+  const late = new Promise<never>((_, reject) => {
+    controller.signal.addEventListener('abort', () => reject(new ProtocolError('request_timeout')), {
+      once: true,
+    })
+  })
+  try {
+    return await Promise.race([run({ startedAt: performance.now(), signal: controller.signal }), late])
+  } catch (error) {
+    // aborted calls reject with errors of their own
+    throw controller.signal.aborted ? new ProtocolError('request_timeout') : error
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** Waits before another attempt at a lost race, longer after each; throws `too_many_requests` past the 12 s. */
+export const pauseBefore = async (tries: number, { startedAt, signal }: Deadline): Promise<void> => {
+  if (performance.now() - startedAt > deadlines.lastRetryMs) throw new ProtocolError('too_many_requests')
+  await wait(Math.random() * Math.min(160, 5 * 2 ** tries), undefined, { signal })
+}

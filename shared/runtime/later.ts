@@ -1,0 +1,44 @@
+import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs'
+import * as z from 'zod/mini'
+import { DisconnectReason } from '../protocol/pushes.ts'
+import { config } from './config.ts'
+
+const Target = z.object({ license_id: z.string(), agent_id: z.string(), connection: z.string() })
+/** A connection that a push is meant for. */
+export type Target = z.output<typeof Target>
+
+/** What is done later, by the one worker of the delay queue. Each job may run twice and says enough to find out. */
+export const Job = z.discriminatedUnion('job', [
+  /** Closes a connection whose session is over, unless it has been renewed since. */
+  z.object({ job: z.literal('end_session'), connection: z.string(), reason: DisconnectReason }),
+  /** Closes a connection that has not logged in. */
+  z.object({ job: z.literal('expect_login'), connection: z.string() }),
+  /** Frames that did not go through, in order, for each target. */
+  z.object({ job: z.literal('push'), targets: z.array(Target), frames: z.array(z.string()), tries: z.int() }),
+  /**
+   * What a login may have missed: per chat of its answer the thread, the order and the version answered, and between
+   * which times (ms) changes can have been pushed to others without this connection being in their audience.
+   */
+  z.object({
+    job: z.literal('catch_up'),
+    connection: z.string(),
+    chats: z.record(z.string(), z.tuple([z.int(), z.int(), z.int()])),
+    since: z.int(),
+    until: z.int(),
+  }),
+  /** Takes an agent offline whose last socket went, unless it is back: `seq` is that of its last login then. */
+  z.object({ job: z.literal('expect_agent'), license_id: z.string(), agent_id: z.string(), seq: z.int() }),
+])
+export type Job = z.output<typeof Job>
+
+const sqs = new SQSClient({})
+
+/** Hands a job to the delay queue, at the earliest to be done in `delayS` whole seconds (0-900). */
+export const sendLater = async (job: Job, delayS: number, signal?: AbortSignal): Promise<void> => {
+  const command = new SendMessageCommand({
+    QueueUrl: config.laterQueueUrl(),
+    MessageBody: JSON.stringify(job),
+    DelaySeconds: delayS,
+  })
+  await sqs.send(command, signal === undefined ? {} : { abortSignal: signal })
+}

@@ -1,0 +1,42 @@
+import middy, { type MiddlewareObj } from '@middy/core'
+import type { APIGatewayProxyStructuredResultV2 } from 'aws-lambda'
+import { type Frame, readFrame, refused } from '../protocol/envelope.ts'
+import { ProtocolError } from '../protocol/errors.ts'
+import { log } from './log.ts'
+
+/** A message as the gateway hands it over, as far as it is used; the stack adds the frame it has read. */
+export interface Message {
+  requestContext: { connectionId: string }
+  body?: string
+  frame?: Frame
+}
+type Layer = MiddlewareObj<Message, APIGatewayProxyStructuredResultV2>
+
+export const logged: Layer = {
+  before: ({ event, context }) => {
+    log.addContext(context)
+    log.appendKeys({ connection: event.requestContext.connectionId })
+  },
+}
+
+/** Frames in, frames out: the one place that reads an envelope and turns whatever was thrown into an answer. */
+export const envelope = (route: string | undefined): Layer => ({
+  before: ({ event }) => {
+    event.frame = readFrame(event.body ?? '', route)
+    if (event.frame.faults.length > 0) throw new ProtocolError('validation', { details: event.frame.faults })
+  },
+  onError: (request) => {
+    const { error, event } = request
+    const known = error instanceof ProtocolError ? error : new ProtocolError('internal')
+    if (known.type === 'internal')
+      log.error('A request failed', { action: route, cause: String(error?.stack) })
+    request.response = { statusCode: 200, body: refused(event.frame?.echo ?? {}, known) }
+  },
+})
+
+/** Answers every frame that no action's route takes (`$default`). */
+export const refuseFrames = () =>
+  middy<Message, APIGatewayProxyStructuredResultV2>()
+    .use(logged)
+    .use(envelope(undefined))
+    .handler(() => Promise.reject(new ProtocolError('validation')))

@@ -1,0 +1,107 @@
+import { randomBytes } from 'node:crypto'
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import middy from '@middy/core'
+import type { APIGatewayProxyStructuredResultV2 } from 'aws-lambda'
+import * as z from 'zod/mini'
+import en from 'zod/v4/locales/en.js'
+import { authorize } from '../chat/access.ts'
+import type { ActionSpec } from '../protocol/action.ts'
+import { answered, detailsOf } from '../protocol/envelope.ts'
+import { ProtocolError } from '../protocol/errors.ts'
+import { limits } from '../protocol/limits.ts'
+import { openOutbox } from '../push/outbox.ts'
+import { openTable } from '../table/client.ts'
+import { readTail } from '../table/log.ts'
+import { expiryOf, type Session } from '../table/sockets.ts'
+import { config } from './config.ts'
+import { chatOf, type Ctx, find, type Found, sessionOf, type Story, viewAgain } from './context.ts'
+import { type Deadline, pauseBefore, withinDeadline } from './deadline.ts'
+import { type Job, sendLater } from './later.ts'
+import { envelope, logged, type Message } from './layers.ts'
+
+// without a locale every issue would read "Invalid input"
+z.config(en())
+
+const client = new DynamoDBClient({})
+
+/**
+ * Makes an action's Lambda of its contract and its story. Reads the frame; fetches the session and what the contract
+ * names in one round; judges session, payload, chat and permission in this order (protocol §1); runs the story; sends
+ * its pushes; answers, once, whatever happens.
+ */
+export const serve = <const Spec extends ActionSpec>(spec: Spec, story: Story<Spec>) =>
+  middy<Message, APIGatewayProxyStructuredResultV2>()
+    .use(logged)
+    .use(envelope(spec.name))
+    .handler(({ requestContext, frame }) =>
+      withinDeadline(async (deadline) => {
+        if (frame === undefined) throw new Error('The frame was not read')
+        const payload = await play(spec, story, requestContext.connectionId, frame.payload, deadline)
+        const body = answered(frame.echo, payload)
+        if (Buffer.byteLength(body) > limits.frameBytes)
+          throw new Error(`An answer of ${body.length} characters`)
+        return { statusCode: 200, body }
+      }),
+    )
+
+/** Everything between the frame and the answer. */
+const play = async <Spec extends ActionSpec>(
+  spec: Spec,
+  story: Story<Spec>,
+  connection: string,
+  received: unknown,
+  deadline: Deadline,
+): Promise<unknown> => {
+  if (spec.session === 'none') return void parse(spec.request, received)
+  const { signal } = deadline
+  const { read, write } = openTable({ client, tableName: config.tableName(), signal })
+  const later = (job: Job, delayS: number) => sendLater(job, delayS, signal)
+
+  const found =
+    spec.session === 'required' ? await find(read, spec, connection, received, { strongTail: false }) : {}
+  const me = spec.session === 'required' ? await sessionOrEnd(found, connection, later) : undefined
+  const payload = parse<Spec['request']>(spec.request, received)
+  const chat = me !== undefined && spec.reads.includes('chat') ? chatOf(me, found) : undefined
+  if (me !== undefined) authorize(spec, me, chat, payload)
+  // an eventually consistent read can be too early to see the log of a chat just started
+  const missed = found.tail === undefined && chat !== undefined && spec.reads.includes('tail')
+  const tail = missed ? await readTail(read, chat.id, true) : found.tail
+
+  const outbox = openOutbox({ read, write, signal })
+  const all = {
+    ...{ connection, later, read, write, me, chat, tail },
+    nonce: randomBytes(6).toString('base64url'),
+    now: () => Date.now(),
+    pause: (tries: number) => pauseBefore(tries, deadline),
+    refresh: () => viewAgain(read, spec, connection, payload),
+    push: outbox.push,
+    readAudience: outbox.readAudience,
+  }
+  try {
+    // what the contract does not declare is left out of the type; that the rest is there, no type can show
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion, typescript/consistent-type-assertions
+    return await story(all as unknown as Ctx<Spec>, payload)
+  } finally {
+    // also where the story threw: what it had pushed by then is written
+    await outbox.flush()
+  }
+}
+
+/** The session; where its time is over, its connection is closed a second after the answer that says so. */
+const sessionOrEnd = async (
+  found: Found,
+  connection: string,
+  later: (job: Job, delayS: number) => Promise<void>,
+): Promise<Session> => {
+  const session = found.socket?.session
+  const reason = session === undefined ? undefined : expiryOf(session, Date.now())
+  if (reason !== undefined) await later({ job: 'end_session', connection, reason }, 1)
+  return sessionOf(found.socket)
+}
+
+const parse = <Request extends z.core.$ZodType>(request: Request, received: unknown): z.output<Request> => {
+  const parsed = z.safeParse(request, received)
+  if (!parsed.success)
+    throw new ProtocolError('validation', { details: detailsOf(parsed.error.issues, 'payload') })
+  return parsed.data
+}

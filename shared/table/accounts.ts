@@ -1,0 +1,116 @@
+import * as z from 'zod/mini'
+import { Permission, RoutingStatus } from '../protocol/objects.ts'
+import { keys } from './keys.ts'
+import type { Op } from './ops.ts'
+
+/** `LICENSE#<l>` / `LICENSE`. Every change raises `version`. */
+export const LicenseItem = z.object({
+  id: z.string(),
+  plan: z.string(),
+  /** Unix seconds. */
+  expires_at: z.int(),
+  version: z.int(),
+})
+export type LicenseItem = z.output<typeof LicenseItem>
+
+/** `LICENSES` / `<l>`: that there is such a licence. */
+export const LicenseListed = z.object({ id: z.string() })
+
+/** `LICENSE#<l>` / `GROUP#<g>` */
+export const GroupItem = z.object({ id: z.int(), name: z.string() })
+export type GroupItem = z.output<typeof GroupItem>
+
+/**
+ * `LICENSE#<l>` / `AGENT#<a>`. `version` is raised by every change of the account, `seq` by every login.
+ * `routing_status` is the last one known; the agent is shown with it while it is `online`.
+ * A deleted agent stays as `{id, name, deleted}`, so that its id is never given again.
+ */
+export const AgentItem = z.object({
+  id: z.string(),
+  license_id: z.string(),
+  name: z.string(),
+  email: z.optional(z.string()),
+  avatar: z.optional(z.string()),
+  permission: Permission,
+  groups: z.array(z.int()),
+  default_status: z._default(RoutingStatus, 'accepting_chats'),
+  suspended: z._default(z.boolean(), false),
+  deleted: z._default(z.boolean(), false),
+  /** Who may log in as it: `{issuer, subject}` of the `IDENTITY` items that name it. */
+  identities: z._default(z.array(z.object({ issuer: z.string(), subject: z.string() })), []),
+  version: z.int(),
+  online: z._default(z.boolean(), false),
+  seq: z._default(z.int(), 0),
+  routing_status: z.optional(RoutingStatus),
+})
+export type AgentItem = z.output<typeof AgentItem>
+
+/** `IDENTITY#<issuer>#<subject>`: who a token is. */
+export const IdentityItem = z.object({ license_id: z.string(), agent_id: z.string() })
+export type IdentityItem = z.output<typeof IdentityItem>
+
+/**
+ * The login's write of presence: a login more, and what it found `online` to be. `first` sets the status, for the
+ * first live socket.
+ */
+export const loggedIn = (agent: AgentItem, first: RoutingStatus | undefined): Op => ({
+  Update: {
+    Key: keys.agent(agent.license_id, agent.id),
+    UpdateExpression:
+      'SET #online = :true, #seq = if_not_exists(#seq, :zero) + :one' +
+      (first === undefined ? '' : ', #status = :status'),
+    // an item that never was online has no such attribute
+    ConditionExpression:
+      '#version = :version AND ' +
+      (agent.online ? '#online = :true' : '(attribute_not_exists(#online) OR #online = :false)'),
+    ExpressionAttributeNames: {
+      '#online': 'online',
+      '#seq': 'seq',
+      '#version': 'version',
+      ...(first === undefined ? {} : { '#status': 'routing_status' }),
+    },
+    ExpressionAttributeValues: {
+      ':true': true,
+      ':zero': 0,
+      ':one': 1,
+      ':version': agent.version,
+      ...(agent.online ? {} : { ':false': false }),
+      ...(first === undefined ? {} : { ':status': first }),
+    },
+  },
+})
+
+/** Takes an agent offline unless it has logged in since it was read. */
+export const wentOffline = (agent: AgentItem): Op => ({
+  Update: {
+    Key: keys.agent(agent.license_id, agent.id),
+    UpdateExpression: 'SET #online = :false',
+    ConditionExpression: '#seq = :seq AND #online = :true',
+    ExpressionAttributeNames: { '#online': 'online', '#seq': 'seq' },
+    ExpressionAttributeValues: { ':false': false, ':true': true, ':seq': agent.seq },
+  },
+})
+
+export const licenseUnchanged = (license: LicenseItem): Op => ({
+  ConditionCheck: {
+    Key: keys.license(license.id),
+    ConditionExpression: '#version = :version',
+    ExpressionAttributeNames: { '#version': 'version' },
+    ExpressionAttributeValues: { ':version': license.version },
+  },
+})
+
+/** The agent exists and may work. */
+export const agentActive = (license: string, agent: string): Op => ({
+  ConditionCheck: {
+    Key: keys.agent(license, agent),
+    ConditionExpression:
+      'attribute_exists(pk) AND (attribute_not_exists(#suspended) OR #suspended = :false) AND (attribute_not_exists(#deleted) OR #deleted = :false)',
+    ExpressionAttributeNames: { '#suspended': 'suspended', '#deleted': 'deleted' },
+    ExpressionAttributeValues: { ':false': false },
+  },
+})
+
+export const groupExists = (license: string, group: number): Op => ({
+  ConditionCheck: { Key: keys.group(license, group), ConditionExpression: 'attribute_exists(pk)' },
+})

@@ -1,0 +1,140 @@
+import * as z from 'zod/mini'
+import { PropertiesOutput, type Properties } from '../protocol/properties.ts'
+import { activePk, keys } from './keys.ts'
+import type { Op, Reader } from './ops.ts'
+
+export const userTypes = ['customer', 'agent', 'supervisor'] as const
+
+/** A user of a chat. `met`: was once here as agent or customer, and so exists for customers. */
+export const ChatUser = z.object({
+  id: z.string(),
+  type: z.enum(userTypes),
+  present: z.boolean(),
+  met: z.optional(z.literal(true)),
+})
+export type ChatUser = z.output<typeof ChatUser>
+
+export const ChatScopes = z.object({ groups: z.array(z.int()), agents: z.array(z.string()) })
+export type ChatScopes = z.output<typeof ChatScopes>
+
+/**
+ * `CHAT#<chat>` / `CHAT`. Every write of users, scopes or activity is conditional on `version` and raises it.
+ * `thread` is the number of the last thread, `active` whether it is open, `changed_at` (ms) when users last changed.
+ */
+export const ChatItem = z.object({
+  id: z.string(),
+  license_id: z.string(),
+  users: z.array(ChatUser),
+  scopes: ChatScopes,
+  version: z.int(),
+  thread: z.int(),
+  active: z.boolean(),
+  changed_at: z.int(),
+})
+export type Chat = z.output<typeof ChatItem>
+
+/** `LICENSE#<l>#ACTIVE` / `<chat>`: a chat with an active thread, with what visibility is decided by. */
+export const ActiveItem = z.object({
+  id: z.string(),
+  users: z.array(ChatUser),
+  scopes: ChatScopes,
+  thread: z.int(),
+  /** When the thread began, in ms: a login shows the newest first. */
+  started_at: z.int(),
+})
+export type ActiveChat = z.output<typeof ActiveItem>
+
+export const chatStarted = (chat: Chat): Op => ({
+  Put: { Item: { ...keys.chat(chat.id), ...chat }, ConditionExpression: 'attribute_not_exists(pk)' },
+})
+
+/** Replaces the chat as it was read: conditional on its version, which the new state raises. */
+export const chatChanged = (chat: Chat): Op => ({
+  Put: {
+    Item: { ...keys.chat(chat.id), ...chat },
+    ConditionExpression: '#version = :read',
+    ExpressionAttributeNames: { '#version': 'version' },
+    ExpressionAttributeValues: { ':read': chat.version - 1 },
+  },
+})
+
+export const chatUnchanged = (chat: Chat): Op => ({
+  ConditionCheck: {
+    Key: keys.chat(chat.id),
+    ConditionExpression: '#version = :version',
+    ExpressionAttributeNames: { '#version': 'version' },
+    ExpressionAttributeValues: { ':version': chat.version },
+  },
+})
+
+export const chatListed = (chat: Chat): Op => ({
+  Put: { Item: { ...keys.chatListed(chat.license_id, chat.id) } },
+})
+
+export const chatActive = (chat: Chat, startedAtMs: number): Op => ({
+  Put: {
+    Item: {
+      ...keys.activeChat(chat.license_id, chat.id),
+      id: chat.id,
+      users: chat.users,
+      scopes: chat.scopes,
+      thread: chat.thread,
+      started_at: startedAtMs,
+    },
+  },
+})
+
+/** The copy of users in the list of active chats, where the chat is in it. */
+export const activeChatChanged = (chat: Chat): Op => ({
+  Update: {
+    Key: keys.activeChat(chat.license_id, chat.id),
+    UpdateExpression: 'SET #users = :users, #scopes = :scopes',
+    ConditionExpression: 'attribute_exists(pk)',
+    ExpressionAttributeNames: { '#users': 'users', '#scopes': 'scopes' },
+    ExpressionAttributeValues: { ':users': chat.users, ':scopes': chat.scopes },
+  },
+})
+
+export const chatInactive = (chat: Chat): Op => ({
+  Delete: { Key: keys.activeChat(chat.license_id, chat.id) },
+})
+
+export const chatPropertiesStarted = (chat: string, properties: Properties): Op => ({
+  Put: { Item: { ...keys.chatProperties(chat), properties, version: 1 } },
+})
+
+export const readChat = async (read: Reader, chat: string): Promise<Chat | undefined> => {
+  const item = await read.get(keys.chat(chat), { strong: true })
+  return item === undefined ? undefined : ChatItem.parse(item)
+}
+
+export const readActiveChats = async (read: Reader, license: string): Promise<ActiveChat[]> => {
+  const rows = await read.query({ pk: activePk(license), strong: true })
+  return rows.map((row) => ActiveItem.parse(row))
+}
+
+/** What stands beside a chat under `CHAT#...`: its properties and up to when each user has seen it (Unix seconds). */
+export interface ChatRecord {
+  chat: Chat
+  properties: Properties | undefined
+  seen: ReadonlyMap<string, number>
+}
+
+const PropertiesItem = z.object({ properties: PropertiesOutput })
+const SeenItem = z.object({ user: z.string(), timestamp: z.int() })
+
+export const readChatRecord = async (read: Reader, chat: string): Promise<ChatRecord | undefined> => {
+  const items = await read.query({ pk: keys.chat(chat).pk, prefix: keys.chat(chat).sk, strong: true })
+  const [first, ...rest] = items
+  if (first === undefined || first['sk'] !== keys.chat(chat).sk) return undefined
+  const properties = rest.find((item) => item['sk'] === keys.chatProperties(chat).sk)
+  const seen = rest.flatMap((item) => {
+    const parsed = SeenItem.safeParse(item)
+    return parsed.success ? [[parsed.data.user, parsed.data.timestamp] as const] : []
+  })
+  return {
+    chat: ChatItem.parse(first),
+    properties: properties === undefined ? undefined : PropertiesItem.parse(properties).properties,
+    seen: new Map(seen),
+  }
+}

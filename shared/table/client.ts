@@ -1,0 +1,185 @@
+import {
+  ConditionalCheckFailedException,
+  type DynamoDBClient,
+  TransactionCanceledException,
+  TransactionConflictException,
+  TransactionInProgressException,
+} from '@aws-sdk/client-dynamodb'
+import {
+  BatchGetCommand,
+  DeleteCommand,
+  DynamoDBDocumentClient,
+  GetCommand,
+  PutCommand,
+  QueryCommand,
+  TransactWriteCommand,
+  UpdateCommand,
+} from '@aws-sdk/lib-dynamodb'
+import { unmarshall } from '@aws-sdk/util-dynamodb'
+import type { Key } from './keys.ts'
+import type { Attributes, Op, Range, Reader, Refusal, WriteOutcome, Writer } from './ops.ts'
+
+export interface Table {
+  read: Reader
+  write: Writer
+}
+
+export interface TableOptions {
+  client: DynamoDBClient
+  tableName: string
+  /** Aborts every call of this table that is under way, and refuses later ones. */
+  signal?: AbortSignal
+}
+
+/** The table for one request or one run: reads and writes as data, aborted together. */
+export const openTable = ({ client, tableName, signal }: TableOptions): Table => {
+  const documents = DynamoDBDocumentClient.from(client, { marshallOptions: { removeUndefinedValues: true } })
+  const options = signal === undefined ? {} : { abortSignal: signal }
+  const TableName = tableName
+
+  const get: Reader['get'] = async (key, { strong = false } = {}) => {
+    const command = new GetCommand({ TableName, Key: { pk: key.pk, sk: key.sk }, ConsistentRead: strong })
+    return (await documents.send(command, options)).Item
+  }
+
+  const query = async (range: Range): Promise<Attributes[]> => {
+    const found: Attributes[] = []
+    let start: Attributes | undefined
+    do {
+      const page = await documents.send(
+        new QueryCommand({
+          TableName,
+          ...queryExpression(range),
+          ScanIndexForward: range.backwards !== true,
+          ConsistentRead: range.strong === true,
+          ...(range.limit === undefined ? {} : { Limit: range.limit - found.length }),
+          ...(start === undefined ? {} : { ExclusiveStartKey: start }),
+        }),
+        options,
+      )
+      found.push(...(page.Items ?? []))
+      start = page.LastEvaluatedKey
+    } while (start !== undefined && (range.limit === undefined || found.length < range.limit))
+    return found
+  }
+
+  const batchGet: Reader['batchGet'] = async (keys, { strong = false } = {}) => {
+    const wanted = [...new Map(keys.map(({ pk, sk }) => [`${pk}\n${sk}`, { pk, sk }])).values()]
+    const chunks = Array.from({ length: Math.ceil(wanted.length / 100) }, (_, i) =>
+      wanted.slice(i * 100, i * 100 + 100),
+    )
+    const found = await Promise.all(
+      chunks.map(async (chunk) => {
+        const items: Attributes[] = []
+        let left: Record<string, unknown>[] | undefined = chunk
+        // over 16 MB, or throttled in part: what is left over comes back and is asked for again
+        while (left !== undefined && left.length > 0) {
+          const page: {
+            Responses?: Record<string, Attributes[]> | undefined
+            UnprocessedKeys?: Record<string, { Keys?: Attributes[] | undefined }> | undefined
+          } = await documents.send(
+            new BatchGetCommand({ RequestItems: { [TableName]: { Keys: left, ConsistentRead: strong } } }),
+            options,
+          )
+          items.push(...(page.Responses?.[TableName] ?? []))
+          left = page.UnprocessedKeys?.[TableName]?.Keys
+        }
+        return items
+      }),
+    )
+    return found.flat()
+  }
+
+  const write: Writer['write'] = async (op, { returnOld = false } = {}): Promise<WriteOutcome> => {
+    const old = returnOld ? ({ ReturnValues: 'ALL_OLD' } as const) : {}
+    const onFailure = { ReturnValuesOnConditionCheckFailure: 'ALL_OLD' } as const
+    try {
+      const { Attributes: attributes } = await send()
+      return { done: true, attributes }
+    } catch (error) {
+      if (error instanceof ConditionalCheckFailedException) return { done: false, found: plain(error.Item) }
+      if (error instanceof TransactionConflictException) return { done: false, found: undefined }
+      throw error
+    }
+    function send(): Promise<{ Attributes?: Attributes | undefined }> {
+      if ('Put' in op)
+        return documents.send(new PutCommand({ TableName, ...op.Put, ...old, ...onFailure }), options)
+      if ('Update' in op)
+        return documents.send(
+          new UpdateCommand({ TableName, ...withKey(op.Update), ...old, ...onFailure }),
+          options,
+        )
+      if ('Delete' in op)
+        return documents.send(
+          new DeleteCommand({ TableName, ...withKey(op.Delete), ...old, ...onFailure }),
+          options,
+        )
+      throw new Error('A condition alone is written in a transaction only')
+    }
+  }
+
+  const transact = async (ops: readonly Op[]): Promise<Refusal[]> => {
+    try {
+      await documents.send(
+        new TransactWriteCommand({ TransactItems: ops.map((op) => transactItem(TableName, op)) }),
+        options,
+      )
+      return []
+    } catch (error) {
+      // the SDK's own repeat met the first attempt, whose outcome only a read can tell
+      if (error instanceof TransactionInProgressException)
+        return [{ index: -1, reason: 'conflict', found: undefined }]
+      if (!(error instanceof TransactionCanceledException)) throw error
+      const refusals = (error.CancellationReasons ?? []).flatMap(({ Code, Item }, index): Refusal[] => {
+        if (Code === 'ConditionalCheckFailed') return [{ index, reason: 'condition', found: plain(Item) }]
+        return Code !== undefined && lostRaces.has(Code)
+          ? [{ index, reason: 'conflict', found: undefined }]
+          : []
+      })
+      if (refusals.length === 0) throw error
+      return refusals
+    }
+  }
+
+  return { read: { get, query, batchGet }, write: { write, transact } }
+}
+
+// the SDK retries none of these inside a cancelled transaction
+const lostRaces: ReadonlySet<string> = new Set([
+  'TransactionConflict',
+  'ThrottlingError',
+  'ProvisionedThroughputExceeded',
+])
+
+const withKey = <T extends { Key: Key }>(op: T): Omit<T, 'Key'> & { Key: { pk: string; sk: string } } => ({
+  ...op,
+  Key: { pk: op.Key.pk, sk: op.Key.sk },
+})
+
+const transactItem = (TableName: string, op: Op) => {
+  const onFailure = { ReturnValuesOnConditionCheckFailure: 'ALL_OLD' } as const
+  if ('Put' in op) return { Put: { TableName, ...op.Put, ...onFailure } }
+  if ('Update' in op) return { Update: { TableName, ...withKey(op.Update), ...onFailure } }
+  if ('Delete' in op) return { Delete: { TableName, ...withKey(op.Delete), ...onFailure } }
+  return { ConditionCheck: { TableName, ...withKey(op.ConditionCheck), ...onFailure } }
+}
+
+// the items in exceptions come as the wire has them
+const plain = (item: Parameters<typeof unmarshall>[0] | undefined): Attributes | undefined =>
+  item === undefined ? undefined : unmarshall(item)
+
+const queryExpression = ({ pk, prefix, from, to }: Range) => {
+  const sortKey =
+    prefix !== undefined
+      ? ' AND begins_with(sk, :prefix)'
+      : from !== undefined && to !== undefined
+        ? ' AND sk BETWEEN :from AND :to'
+        : ''
+  return {
+    KeyConditionExpression: `pk = :pk${sortKey}`,
+    ExpressionAttributeValues: {
+      ':pk': pk,
+      ...(prefix !== undefined ? { ':prefix': prefix } : sortKey === '' ? {} : { ':from': from, ':to': to }),
+    },
+  }
+}

@@ -1,0 +1,95 @@
+// The whole key design: every pk and sk of the table is made here, and nowhere else.
+
+export interface Key {
+  readonly pk: string
+  readonly sk: string
+}
+
+/** Ids from outside become parts of keys: a `#` in one must never cross into the next part. */
+const part = (id: string | number): string => String(id).replaceAll('%', '%25').replaceAll('#', '%23')
+const unpart = (escaped: string): string => escaped.replaceAll('%23', '#').replaceAll('%25', '%')
+
+/** Zero-padded, so that keys sort as numbers do. */
+const numbered = (n: number): string => String(n).padStart(8, '0')
+
+export const licensesPk = 'LICENSES'
+export const licensePk = (license: string): string => `LICENSE#${part(license)}`
+export const agentPrefix = 'AGENT#'
+export const groupPrefix = 'GROUP#'
+export const logPrefix = 'LOG#'
+export const chatPrefix = 'CHAT'
+
+export const keys = {
+  licenseListed: (license: string): Key => ({ pk: licensesPk, sk: part(license) }),
+  license: (license: string): Key => ({ pk: licensePk(license), sk: 'LICENSE' }),
+  group: (license: string, group: number): Key => ({ pk: licensePk(license), sk: `${groupPrefix}${group}` }),
+  agent: (license: string, agent: string): Key => ({
+    pk: licensePk(license),
+    sk: `${agentPrefix}${part(agent)}`,
+  }),
+  identity: (issuer: string, subject: string): Key => ({
+    pk: `IDENTITY#${part(issuer)}#${part(subject)}`,
+    sk: 'IDENTITY',
+  }),
+
+  socket: (connection: string): Key => ({ pk: `SOCKET#${part(connection)}`, sk: 'SOCKET' }),
+  /** A live socket of an agent, in its licence's list. */
+  agentSocket: (license: string, agent: string, connection: string): Key => ({
+    pk: socketsPk(license),
+    sk: `${part(agent)}#${part(connection)}`,
+  }),
+
+  chat: (chat: string): Key => ({ pk: chatPk(chat), sk: chatPrefix }),
+  chatProperties: (chat: string): Key => ({ pk: chatPk(chat), sk: 'CHAT#PROPS' }),
+  /** Thread `n` itself. */
+  thread: (chat: string, n: number): Key => keys.event(chat, n, 0),
+  /** Event `m` of thread `n`, from 1. */
+  event: (chat: string, n: number, m: number): Key => ({
+    pk: chatPk(chat),
+    sk: `${threadPrefix(n)}${numbered(m)}`,
+  }),
+  chatListed: (license: string, chat: string): Key => ({ pk: `${licensePk(license)}#CHATS`, sk: part(chat) }),
+  activeChat: (license: string, chat: string): Key => ({ pk: activePk(license), sk: part(chat) }),
+}
+
+export const socketsPk = (license: string): string => `${licensePk(license)}#SOCKETS`
+export const activePk = (license: string): string => `${licensePk(license)}#ACTIVE`
+export const chatPk = (chat: string): string => `CHAT#${part(chat)}`
+export const threadPrefix = (n: number): string => `${logPrefix}${numbered(n)}#`
+/** The sockets of one agent in its licence's list. */
+export const agentSocketsPrefix = (agent: string): string => `${part(agent)}#`
+
+/** What a changed item is, from its key alone: the stream's workers read it. Undefined: of no concern to them. */
+export type Changed =
+  | { item: 'license'; license: string }
+  | { item: 'agent'; license: string; agent: string }
+  | { item: 'agentSocket'; license: string; agent: string; connection: string }
+
+export const changedOf = ({ pk, sk }: Key): Changed | undefined => {
+  const [table, escapedLicense, list, ...rest] = pk.split('#')
+  if (table !== 'LICENSE' || escapedLicense === undefined || rest.length > 0) return undefined
+  const license = unpart(escapedLicense)
+  const [first = '', second = ''] = sk.split('#')
+  if (list === 'SOCKETS')
+    return { item: 'agentSocket', license, agent: unpart(first), connection: unpart(second) }
+  if (list !== undefined) return undefined
+  if (sk === 'LICENSE') return { item: 'license', license }
+  return first === 'AGENT' ? { item: 'agent', license, agent: unpart(second) } : undefined
+}
+
+/** The addresses that thread and event ids are: `<chat>_<n>` and `<chat>_<n>_<m>`. */
+export const threadId = (chat: string, n: number): string => `${chat}_${n}`
+export const eventId = (chat: string, n: number, m: number): string => `${chat}_${n}_${m}`
+
+const number = '([1-9][0-9]{0,7})'
+const chatIdPattern = /^[0-9a-z]{1,64}$/
+const threadIdPattern = new RegExp(`^([0-9a-z]{1,64})_${number}$`)
+
+/** Whether an id from a client can be one of a chat: others are not even looked up. */
+export const isChatId = (id: unknown): id is string => typeof id === 'string' && chatIdPattern.test(id)
+
+/** The number of the thread that `id` names in this chat; undefined: no thread of it has this id. */
+export const threadOf = (chat: string, id: string): number | undefined => {
+  const [, owner, n] = threadIdPattern.exec(id) ?? []
+  return owner === chat ? Number(n) : undefined
+}

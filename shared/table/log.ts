@@ -1,0 +1,254 @@
+import * as z from 'zod/mini'
+import {
+  contentOf,
+  type Event,
+  eventTypes,
+  FormFields,
+  type NewInitialEvent,
+  Recipients,
+} from '../protocol/events.ts'
+import { PropertiesOutput, type Properties } from '../protocol/properties.ts'
+import { chatPk, eventId, keys, logPrefix, threadPrefix } from './keys.ts'
+import type { Attributes, Op, Range, Reader } from './ops.ts'
+
+// A chat is a log: `LOG#<n>#0` is thread n, `LOG#<n>#<m>` its event m. The next key, put on condition that it does
+// not exist, is the lock: orders have no gaps and no repeats, whoever writes.
+
+/** An event as it is stored: what its key does not say. `content` is JSON text, `recipients` absent means all. */
+const StoredEvent = z.object({
+  type: z.enum(eventTypes),
+  custom_id: z.optional(z.string()),
+  author_id: z.optional(z.string()),
+  recipients: z.optional(Recipients),
+  properties: z.optional(PropertiesOutput),
+  text: z.optional(z.string()),
+  annotation_type: z.optional(z.string()),
+  fields: z.optional(FormFields),
+  content: z.optional(z.string()),
+  system_message_type: z.optional(z.string()),
+})
+export type StoredEvent = z.output<typeof StoredEvent>
+
+const Newest = z.partialRecord(z.enum(eventTypes), z.int())
+type Newest = z.output<typeof Newest>
+
+/** What every entry says of its thread so far, so that the last one tells all without reading the others. */
+const state = {
+  /** Which request wrote it: a repeated put that finds its own entry in the way has succeeded. */
+  nonce: z.string(),
+  /** The `version` of the chat in force with it: above the one just read, users have changed in between. */
+  version: z.int(),
+  /** When it was written, in ms; never below its predecessor's. */
+  at: z.int(),
+  /** The order of the newest event of each type, for agents, and where it differs for customers. */
+  newest: Newest,
+  shown: z.optional(Newest),
+  /** How many events customers see. */
+  visible: z.int(),
+  closed: z.optional(z.literal(true)),
+}
+const EntryItem = z.object({ sk: z.string(), ...state, event: StoredEvent })
+const HeadItem = z.object({
+  sk: z.string(),
+  ...state,
+  user_ids: z.set(z.string()),
+  properties: z.optional(PropertiesOutput),
+})
+
+type State = Omit<z.output<typeof EntryItem>, 'sk' | 'event'>
+/** Event `m` of thread `n`. */
+export type Entry = State & { n: number; m: number; event: StoredEvent }
+/** Thread `n` itself. */
+export type Head = State & {
+  n: number
+  m: 0
+  user_ids: ReadonlySet<string>
+  properties?: Properties | undefined
+}
+
+const addressOf = (sk: string): { n: number; m: number } => {
+  const [, n, m] = sk.split('#')
+  return { n: Number(n), m: Number(m) }
+}
+
+const isHead = (item: Attributes): boolean => String(item['sk']).endsWith(`#${'0'.repeat(8)}`)
+
+export const parseEntry = (item: Attributes): Entry => {
+  const { sk, ...entry } = EntryItem.parse(item)
+  return { ...entry, ...addressOf(sk) }
+}
+
+export const parseHead = (item: Attributes): Head => {
+  const { sk, ...head } = HeadItem.parse(item)
+  return { ...head, n: addressOf(sk).n, m: 0 }
+}
+
+/** The end of a chat's log: the last thread's newest entries, newest first, and what the last of them says. */
+export interface Tail {
+  n: number
+  /** The order of the last event; 0 in a thread without any. */
+  m: number
+  last: State
+  entries: readonly Entry[]
+}
+
+/** How far back a tail goes: within it an event sent again is known by its `custom_id` (protocol §5). */
+export const tailLength = 25
+
+export const tailRange = (chat: string, strong: boolean): Range => ({
+  pk: chatPk(chat),
+  prefix: logPrefix,
+  backwards: true,
+  limit: tailLength,
+  strong,
+})
+
+export const parseTail = (items: readonly Attributes[]): Tail | undefined => {
+  const [newest] = items
+  if (newest === undefined) return undefined
+  const { n, m } = addressOf(String(newest['sk']))
+  const entries = items
+    .filter((item) => !isHead(item))
+    .map(parseEntry)
+    .filter((entry) => entry.n === n)
+  return { n, m, last: entries[0] ?? parseHead(newest), entries }
+}
+
+export const readTail = async (read: Reader, chat: string, strong: boolean): Promise<Tail | undefined> =>
+  parseTail(await read.query(tailRange(chat, strong)))
+
+export const readHead = async (read: Reader, chat: string, n: number): Promise<Head | undefined> => {
+  const item = await read.get(keys.thread(chat, n), { strong: true })
+  return item === undefined ? undefined : parseHead(item)
+}
+
+export const isPublic = (event: StoredEvent): boolean => event.recipients !== 'agents'
+
+/** A new thread, before its first event. */
+export const newHead = (options: {
+  n: number
+  nonce: string
+  version: number
+  at: number
+  userIds: string[]
+  properties?: Properties | undefined
+}): Head => ({
+  n: options.n,
+  m: 0,
+  nonce: options.nonce,
+  version: options.version,
+  at: options.at,
+  newest: {},
+  visible: 0,
+  user_ids: new Set(options.userIds),
+  properties: options.properties,
+})
+
+/** The entry that follows `before`. `at` is when it is written, moved up where a clock ran ahead. */
+export const nextEntry = (
+  before: { n: number; m: number; last: Omit<State, 'nonce'> },
+  event: StoredEvent,
+  by: { nonce: string; version: number; at: number; closes?: boolean },
+): Entry => {
+  const { n, last } = before
+  const m = before.m + 1
+  const newest = { ...last.newest, [event.type]: m }
+  const shownBefore = last.shown ?? last.newest
+  const shown = isPublic(event) ? { ...shownBefore, [event.type]: m } : shownBefore
+  const same = isPublic(event) && last.shown === undefined
+  return {
+    n,
+    m,
+    nonce: by.nonce,
+    version: by.version,
+    at: Math.max(by.at, last.at),
+    newest,
+    ...(same ? {} : { shown }),
+    visible: last.visible + (isPublic(event) ? 1 : 0),
+    ...(last.closed === true || by.closes === true ? { closed: true } : {}),
+    event,
+  }
+}
+
+/** The entries that follow one another from `before` on. */
+export const nextEntries = (
+  before: { n: number; m: number; last: Omit<State, 'nonce'> },
+  events: readonly StoredEvent[],
+  by: { nonce: string; version: number; at: number },
+): Entry[] => {
+  const entries: Entry[] = []
+  for (const event of events) {
+    const last = entries.at(-1)
+    entries.push(nextEntry(last === undefined ? before : { n: before.n, m: last.m, last }, event, by))
+  }
+  return entries
+}
+
+export const headPut = (chat: string, { n, m: _, ...head }: Head): Op => ({
+  Put: { Item: { ...keys.thread(chat, n), ...head }, ConditionExpression: 'attribute_not_exists(pk)' },
+})
+
+export const entryPut = (chat: string, { n, m, ...entry }: Entry): Op => ({
+  Put: { Item: { ...keys.event(chat, n, m), ...entry }, ConditionExpression: 'attribute_not_exists(pk)' },
+})
+
+/** Puts users among the thread's `user_ids`, a set; those who leave stay in it. */
+export const headUsers = (chat: string, n: number, userIds: readonly string[]): Op => ({
+  Update: {
+    Key: keys.thread(chat, n),
+    UpdateExpression: 'ADD user_ids :users',
+    ConditionExpression: 'attribute_exists(pk)',
+    ExpressionAttributeValues: { ':users': new Set(userIds) },
+  },
+})
+
+/** Events `from` to `to` of a thread, both included. */
+export const eventsRange = (chat: string, n: number, from: number, to: number): Range => ({
+  pk: chatPk(chat),
+  from: keys.event(chat, n, from).sk,
+  to: keys.event(chat, n, to).sk,
+})
+
+/** A thread with all its events: its head is the first item. */
+export const threadRange = (chat: string, n: number): Range => ({ pk: chatPk(chat), prefix: threadPrefix(n) })
+
+/** An event as agents see it. */
+export const eventOf = (chat: string, entry: Entry): Event => {
+  const { n, m, at, event } = entry
+  const common = {
+    id: eventId(chat, n, m),
+    custom_id: event.custom_id,
+    order: m,
+    author_id: event.author_id,
+    timestamp: Math.floor(at / 1000),
+    recipients: event.recipients ?? 'all',
+    properties: event.properties,
+  }
+  switch (event.type) {
+    case 'message':
+      return { ...common, type: 'message', text: event.text ?? '' }
+    case 'annotation':
+      return { ...common, type: 'annotation', annotation_type: event.annotation_type ?? '', text: event.text }
+    case 'filled_form':
+      return { ...common, type: 'filled_form', fields: event.fields ?? [] }
+    case 'custom':
+      return { ...common, type: 'custom', content: contentOf(event.content ?? '{}') }
+    case 'system_message':
+      return {
+        ...common,
+        type: 'system_message',
+        text: event.text ?? '',
+        system_message_type: event.system_message_type ?? '',
+      }
+  }
+}
+
+/** An event as a client sent it, ready to be stored. */
+export const storedEvent = (event: NewInitialEvent, author: string, recipients: Recipients): StoredEvent => {
+  const { recipients: _, ...rest } = event
+  return {
+    ...rest,
+    ...(event.type === 'system_message' ? {} : { author_id: author }),
+    ...(recipients === 'agents' ? { recipients } : {}),
+  }
+}

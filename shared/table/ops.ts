@@ -1,0 +1,55 @@
+import type { Key } from './keys.ts'
+
+/** An item or a part of one, as lib-dynamodb takes and gives it. */
+export type Attributes = Record<string, unknown>
+
+interface Condition {
+  ConditionExpression?: string
+  ExpressionAttributeNames?: Record<string, string>
+  ExpressionAttributeValues?: Attributes
+}
+
+/** One write, as data: building it and sending it are two steps, so that expressions are tested without a table. */
+export type Op =
+  | { Put: { Item: Key & Attributes } & Condition }
+  | { Update: { Key: Key; UpdateExpression: string } & Condition }
+  | { Delete: { Key: Key } & Condition }
+  | { ConditionCheck: { Key: Key; ConditionExpression: string } & Condition }
+
+export interface Range {
+  pk: string
+  /** Only sort keys that begin so. */
+  prefix?: string
+  /** Only sort keys from this one on, itself included; with `to`, up to that one. */
+  from?: string
+  to?: string
+  backwards?: boolean
+  strong?: boolean
+  /** At most so many items. Absent: all, over as many pages as it takes. */
+  limit?: number
+}
+
+export interface Reader {
+  get(key: Key, options?: { strong?: boolean }): Promise<Attributes | undefined>
+  query(range: Range): Promise<Attributes[]>
+  /** Those of the keys that exist, in any order. */
+  batchGet(keys: readonly Key[], options?: { strong?: boolean }): Promise<Attributes[]>
+}
+
+/** `found`: the item that stood in the way, where one did. */
+export type WriteOutcome =
+  { done: true; attributes: Attributes | undefined } | { done: false; found: Attributes | undefined }
+
+export interface Refusal {
+  /** Which of the transaction's ops was refused. */
+  index: number
+  reason: 'condition' | 'conflict'
+  found: Attributes | undefined
+}
+
+export interface Writer {
+  /** Writes one item. A failed condition and a conflict with a transaction are outcomes, anything else throws. */
+  write(op: Op, options?: { returnOld?: boolean }): Promise<WriteOutcome>
+  /** All or nothing. Refusals are those of the ops that did not hold; empty: all is written. */
+  transact(ops: readonly Op[]): Promise<Refusal[]>
+}

@@ -1,0 +1,199 @@
+import * as z from 'zod/mini'
+import { DisconnectReason } from '../protocol/pushes.ts'
+import { Permission } from '../protocol/objects.ts'
+import { agentSocketsPrefix, keys, socketsPk } from './keys.ts'
+import type { Op, Reader } from './ops.ts'
+
+/** Who is at the other end: what `serve` and the audience decide by, copied from agent and licence at login. */
+const identity = {
+  license_id: z.string(),
+  agent_id: z.string(),
+  permission: Permission,
+  groups: z.array(z.int()),
+  /** The known scopes of a restricted token; absent: unrestricted. */
+  token_scopes: z.optional(z.array(z.string())),
+  /** Unix seconds. */
+  token_expires_at: z.int(),
+  license_expires_at: z.int(),
+}
+
+/** `SOCKET#<connection>`: a connection and, after login, its session. `ttl` in Unix seconds. */
+export const SocketItem = z.object({
+  connection: z.string(),
+  connected_at: z.int(),
+  ttl: z.int(),
+  session: z.optional(
+    z.object({
+      ...identity,
+      name: z.string(),
+      application: z.optional(z.object({ name: z.optional(z.string()), version: z.optional(z.string()) })),
+      /** Set once the session is over before its socket is: a suspended or deleted agent's. */
+      ended: z.optional(DisconnectReason),
+    }),
+  ),
+})
+export type SocketItem = z.output<typeof SocketItem>
+export type Session = NonNullable<SocketItem['session']>
+
+/** `LICENSE#<l>#SOCKETS`: a live socket in its licence's list; the audience is chosen from these. */
+export const AgentSocketItem = z.object({
+  ...identity,
+  connection: z.string(),
+  ttl: z.int(),
+  /** Milliseconds: until then a connection that timed out is pushed to by the `later` worker only. */
+  slow_until: z.optional(z.int()),
+})
+export type AgentSocketItem = z.output<typeof AgentSocketItem>
+
+// the gateway closes a connection after two hours; what is left behind goes with the TTL
+const maxAgeS = 2 * 3600 + 300
+
+export const connected = (connection: string, nowMs: number): Op => ({
+  Put: {
+    Item: {
+      ...keys.socket(connection),
+      connection,
+      connected_at: nowMs,
+      ttl: Math.floor(nowMs / 1000) + maxAgeS,
+    },
+  },
+})
+
+/** The two writes of a login: the session on its socket, which must still be there, and its row in the licence's list. */
+export const sessionStarted = (socket: SocketItem, session: Session): Op[] => {
+  const { name: _, application: __, ended: ___, ...shared } = session
+  return [
+    {
+      Update: {
+        Key: keys.socket(socket.connection),
+        UpdateExpression: 'SET #session = :session',
+        ConditionExpression: 'attribute_exists(pk)',
+        ExpressionAttributeNames: { '#session': 'session' },
+        ExpressionAttributeValues: { ':session': session },
+      },
+    },
+    {
+      Put: {
+        Item: {
+          ...keys.agentSocket(session.license_id, session.agent_id, socket.connection),
+          ...shared,
+          connection: socket.connection,
+          ttl: socket.ttl,
+        },
+      },
+    },
+  ]
+}
+
+/** What of an account is copied into its sessions. */
+export type AccountCopy = Pick<Session, 'name' | 'permission' | 'groups' | 'license_expires_at'>
+
+/** Brings a session and its row up to date with its account; each only where it still exists. */
+export const sessionRefreshed = (connection: string, session: Session, account: AccountCopy): Op[] => {
+  const { name, permission, groups, license_expires_at } = account
+  const values = { ':permission': permission, ':groups': groups, ':expires': license_expires_at }
+  return [
+    {
+      Update: {
+        Key: keys.socket(connection),
+        UpdateExpression:
+          'SET #session.#name = :name, #session.#permission = :permission, #session.#groups = :groups, #session.license_expires_at = :expires',
+        ConditionExpression: '#session.agent_id = :agent',
+        ExpressionAttributeNames: {
+          '#session': 'session',
+          '#name': 'name',
+          '#permission': 'permission',
+          '#groups': 'groups',
+        },
+        ExpressionAttributeValues: { ...values, ':name': name, ':agent': session.agent_id },
+      },
+    },
+    {
+      Update: {
+        Key: keys.agentSocket(session.license_id, session.agent_id, connection),
+        UpdateExpression: 'SET #permission = :permission, #groups = :groups, license_expires_at = :expires',
+        ConditionExpression: 'attribute_exists(pk)',
+        ExpressionAttributeNames: { '#permission': 'permission', '#groups': 'groups' },
+        ExpressionAttributeValues: values,
+      },
+    },
+  ]
+}
+
+// whoever set this mark closes the connection; left behind by a worker that died, it holds no longer than this
+const closingMs = 10_000
+
+/** Claims the closing of a connection, so that of several workers one tells it why. */
+export const closingClaimed = (connection: string, nowMs: number): Op => ({
+  Update: {
+    Key: keys.socket(connection),
+    UpdateExpression: 'SET closing_at = :now',
+    ConditionExpression: 'attribute_exists(pk) AND (attribute_not_exists(closing_at) OR closing_at < :stale)',
+    ExpressionAttributeValues: { ':now': nowMs, ':stale': nowMs - closingMs },
+  },
+})
+
+/** Ends a session while its socket is still open: whatever it asks from now on is `auth`. */
+export const sessionEnded = (connection: string, reason: DisconnectReason): Op => ({
+  Update: {
+    Key: keys.socket(connection),
+    UpdateExpression: 'SET #session.#ended = :reason',
+    ConditionExpression: 'attribute_exists(#session)',
+    ExpressionAttributeNames: { '#session': 'session', '#ended': 'ended' },
+    ExpressionAttributeValues: { ':reason': reason },
+  },
+})
+
+export const socketRemoved = (connection: string): Op => ({ Delete: { Key: keys.socket(connection) } })
+
+export const agentSocketRemoved = (license: string, agent: string, connection: string): Op => ({
+  Delete: { Key: keys.agentSocket(license, agent, connection) },
+})
+
+export const agentSocketSlow = (row: AgentSocketItem, untilMs: number): Op => ({
+  Update: {
+    Key: keys.agentSocket(row.license_id, row.agent_id, row.connection),
+    UpdateExpression: 'SET slow_until = :until',
+    ConditionExpression: 'attribute_exists(pk)',
+    ExpressionAttributeValues: { ':until': untilMs },
+  },
+})
+
+/** A socket as it is now; undefined where it is gone or past its TTL. */
+export const readSocket = async (
+  read: Reader,
+  connection: string,
+  nowMs: number,
+): Promise<SocketItem | undefined> => {
+  const item = await read.get(keys.socket(connection), { strong: true })
+  if (item === undefined) return undefined
+  const socket = SocketItem.parse(item)
+  return socket.ttl * 1000 > nowMs ? socket : undefined
+}
+
+/** Every row of a licence's list, or of one agent in it; also those that no longer count as live. */
+export const readAgentSockets = async (
+  read: Reader,
+  license: string,
+  agent?: string,
+): Promise<AgentSocketItem[]> => {
+  const rows = await read.query({
+    pk: socketsPk(license),
+    strong: true,
+    ...(agent === undefined ? {} : { prefix: agentSocketsPrefix(agent) }),
+  })
+  return rows.map((row) => AgentSocketItem.parse(row))
+}
+
+/** Why a session counts no more, by time alone; undefined while it does. Token before licence, as `login` checks them. */
+export const expiryOf = (
+  session: Pick<Session, 'token_expires_at' | 'license_expires_at'>,
+  nowMs: number,
+): 'access_token_expired' | 'license_expired' | undefined => {
+  if (session.token_expires_at * 1000 <= nowMs) return 'access_token_expired'
+  return session.license_expires_at * 1000 <= nowMs ? 'license_expired' : undefined
+}
+
+/** Whether a row stands for a connection that pushes may go to. */
+export const isLive = (row: AgentSocketItem, nowMs: number): boolean =>
+  row.ttl * 1000 > nowMs && expiryOf(row, nowMs) === undefined

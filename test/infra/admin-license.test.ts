@@ -1,0 +1,240 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { keys, licensesPk } from '../../shared/table/keys.ts'
+import { startEngines } from '../support/engines.ts'
+import { type AdminWorld, now, openAdminWorld } from './admin-world.ts'
+
+const engines = await startEngines()
+afterAll(() => Promise.all(engines.map((engine) => engine.stop())))
+
+describe.each(engines)('admin license on $label', ({ endpoint }) => {
+  let world: AdminWorld
+  beforeAll(async () => {
+    world = await openAdminWorld(endpoint)
+  })
+  afterAll(() => world.close())
+
+  describe('create', () => {
+    it('writes the license and its row in the list of all', async () => {
+      const { code, out } = await world.admin(
+        'license',
+        'create',
+        '--id',
+        'acme',
+        '--plan',
+        'enterprise',
+        '--expires',
+        '2027-12-31',
+      )
+      expect(code).toBe(0)
+      expect(out).toBe('Created license acme: plan enterprise, expires 2027-12-31T00:00:00Z.\n')
+      expect(await world.itemsOf('acme')).toEqual([
+        { ...keys.license('acme'), id: 'acme', plan: 'enterprise', expires_at: 1830211200, version: 1 },
+      ])
+      expect(await world.table.read.get(keys.licenseListed('acme'))).toEqual({
+        ...keys.licenseListed('acme'),
+        id: 'acme',
+      })
+    })
+
+    it('makes up an id, and lets it last a year', async () => {
+      const license = await world.json('license', 'create')
+      expect(license).toEqual({
+        id: expect.stringMatching(/^[a-z0-9]{12}$/),
+        plan: 'team',
+        expires_at: now / 1000 + 365 * 86_400,
+        version: 1,
+      })
+    })
+
+    it('refuses an id in use, and changes nothing', async () => {
+      const license = await world.license('--plan', 'first')
+      const { code, out, err } = await world.admin('license', 'create', '--id', license, '--plan', 'second')
+      expect(code).toBe(1)
+      expect(out).toBe('')
+      expect(err).toBe(
+        `error: License ${license} exists. Choose another --id, or change it with license set.\n`,
+      )
+      expect(await world.json('license', 'show', license)).toMatchObject({ plan: 'first', version: 1 })
+    })
+
+    it('of two of one id at once, makes one', async () => {
+      const create = () => world.admin('license', 'create', '--id', 'twice')
+      const codes = (await Promise.all([create(), create()])).map(({ code }) => code)
+      expect(codes.toSorted()).toEqual([0, 1])
+    })
+
+    it.each([
+      ['a date', '2028-02-29', 1835395200],
+      ['a time with its zone', '2027-01-31T12:00:00+02:00', 1801389600],
+      ['unix seconds', '1800000000', 1800000000],
+    ])('takes %s', async (_, expires, expires_at) => {
+      expect(await world.json('license', 'create', '--expires', expires)).toMatchObject({ expires_at })
+    })
+
+    it.each(['2027-02-29', '2027-02-29T00:00:00Z', '2027-01-31T12:00', '1800000000000', 'tomorrow', '-1'])(
+      'refuses to expire %s',
+      async (expires) => {
+        const { code, err } = await world.admin('license', 'create', `--expires=${expires}`)
+        expect(code).toBe(2)
+        expect(err).toBe(
+          'error: --expires: Give a date (2027-01-31), a time with its zone (2027-01-31T12:00:00Z) or unix seconds.\n',
+        )
+      },
+    )
+
+    it.each(['a#b', 'a b', '', 'ä', 'x'.repeat(65)])('refuses the id "%s"', async (id) => {
+      const { code, err } = await world.admin('license', 'create', '--id', id)
+      expect(code).toBe(2)
+      expect(err).toBe('error: --id: A license id is 1 to 64 letters, digits and -.\n')
+    })
+
+    it('refuses a plan that is too long or blank', async () => {
+      expect(await world.admin('license', 'create', '--plan', 'ä'.repeat(129))).toMatchObject({
+        code: 2,
+        err: 'error: --plan: Too long: at most 256 bytes of UTF-8.\n',
+      })
+      expect((await world.admin('license', 'create', '--plan', ' ')).err).toBe(
+        'error: --plan: Must not be blank.\n',
+      )
+    })
+  })
+
+  describe('list', () => {
+    it('says so where there is none', async () => {
+      const empty = await openAdminWorld(endpoint)
+      expect(await empty.admin('license', 'list')).toMatchObject({ code: 0, out: 'There are no licenses.\n' })
+      expect(await empty.json('license', 'list')).toEqual([])
+      await empty.close()
+    })
+
+    it('lists them by id, with what they are', async () => {
+      const few = await openAdminWorld(endpoint)
+      await few.admin('license', 'create', '--id', 'b', '--expires', '2020-01-01')
+      await few.admin('license', 'create', '--id', 'a', '--expires', '2027-01-01', '--plan', 'enterprise')
+      const { out } = await few.admin('license', 'list')
+      expect(out).toBe(
+        [
+          'LICENSE  PLAN        EXPIRES               STATE',
+          'a        enterprise  2027-01-01T00:00:00Z  valid',
+          'b        team        2020-01-01T00:00:00Z  expired',
+          '',
+        ].join('\n'),
+      )
+      expect(await few.json('license', 'list')).toEqual([
+        { id: 'a', plan: 'enterprise', expires_at: 1798761600, version: 1 },
+        { id: 'b', plan: 'team', expires_at: 1577836800, version: 1 },
+      ])
+      await few.close()
+    })
+  })
+
+  describe('show', () => {
+    it('shows one, with how many groups and agents it has', async () => {
+      const license = await world.license('--expires', '2027-01-01')
+      await world.admin('group', 'create', license, '--name', 'Sales')
+      for (const id of ['ana', 'ben', 'cleo'])
+        await world.admin('agent', 'create', license, '--name', id, '--id', id)
+      await world.admin('agent', 'delete', license, 'cleo')
+      const { code, out } = await world.admin('license', 'show', license)
+      expect(code).toBe(0)
+      expect(out).toBe(
+        [
+          `License ${license}`,
+          '  plan     team',
+          '  expiry   expires 2027-01-01T00:00:00Z',
+          '  groups   1',
+          '  agents   2',
+          '  version  1',
+          '',
+        ].join('\n'),
+      )
+      expect(await world.json('license', 'show', license)).toEqual({
+        id: license,
+        plan: 'team',
+        expires_at: 0x6b36ec80,
+        version: 1,
+        groups: 1,
+        agents: 2,
+      })
+    })
+
+    it('says how to go on where there is none', async () => {
+      expect(await world.admin('license', 'show', 'nobody')).toEqual({
+        code: 1,
+        out: '',
+        err: 'error: There is no license nobody. See license list, or make it with license create.\n',
+      })
+    })
+  })
+
+  describe('set', () => {
+    it('changes what is given, and leaves the rest', async () => {
+      const license = await world.license('--expires', '2027-01-01')
+      expect((await world.admin('license', 'set', license, '--plan', 'business')).out).toBe(
+        `Changed license ${license}: plan business, expires 2027-01-01T00:00:00Z.\n`,
+      )
+      expect(await world.json('license', 'set', license, '--expires', '2026-01-01')).toEqual({
+        id: license,
+        plan: 'business',
+        expires_at: 0x6955b900,
+        version: 3,
+      })
+      expect((await world.admin('license', 'show', license)).out).toContain('expired 2026-01-01T00:00:00Z')
+    })
+
+    it('leaves attributes alone that it does not know', async () => {
+      const license = await world.license()
+      await world.table.write.write({
+        Update: {
+          Key: keys.license(license),
+          UpdateExpression: 'SET origins = :origins',
+          ExpressionAttributeValues: { ':origins': ['https://example.com'] },
+        },
+      })
+      await world.admin('license', 'set', license, '--plan', 'business')
+      expect(await world.table.read.get(keys.license(license))).toMatchObject({
+        plan: 'business',
+        origins: ['https://example.com'],
+      })
+    })
+
+    it('loses no change to another one at the same time', async () => {
+      const license = await world.license()
+      world.beforeNext('UpdateItem', () => world.admin('license', 'set', license, '--plan', 'theirs'))
+      expect((await world.admin('license', 'set', license, '--expires', '1800000000')).code).toBe(0)
+      expect(await world.json('license', 'show', license)).toMatchObject({
+        plan: 'theirs',
+        expires_at: 18e8,
+        version: 3,
+      })
+    })
+
+    it('gives up, with nothing written, where others never cease', async () => {
+      const license = await world.license()
+      world.proxy.setFault(({ operation }) =>
+        operation === 'UpdateItem' ? { errorType: 'TransactionConflictException' } : undefined,
+      )
+      const { code, err } = await world.admin('license', 'set', license, '--plan', 'x')
+      world.proxy.setFault(undefined)
+      expect(code).toBe(1)
+      expect(err).toBe('error: Others keep changing the same items. Try again in a moment.\n')
+    })
+
+    it('says what can be changed', async () => {
+      expect(await world.admin('license', 'set', 'acme')).toEqual({
+        code: 2,
+        out: '',
+        err: 'error: <license>: Say what to change: --plan, --expires.\n',
+      })
+    })
+
+    it('makes no license', async () => {
+      const { code, err } = await world.admin('license', 'set', 'nobody', '--plan', 'x')
+      expect(code).toBe(1)
+      expect(err).toMatch(/^error: There is no license nobody\./)
+      expect(await world.itemsOf('nobody')).toEqual([])
+      const listed = await world.table.read.query({ pk: licensesPk })
+      expect(listed.map(({ id }) => id)).not.toContain('nobody')
+    })
+  })
+})

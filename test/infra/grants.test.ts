@@ -1,0 +1,74 @@
+import { expect, test } from 'vitest'
+import { actionGrants, socketGrants, workerGrants, type Grant } from '../../infra/grants.ts'
+
+const spelled = (grants: readonly Grant[]) =>
+  grants.map(
+    ({ sid, actions, on, leadingKeys }) =>
+      `${sid}: ${actions.join(' ')} on ${on}${leadingKeys ? ` where ${leadingKeys.join(' ')}` : ''}`,
+  )
+
+const session = [
+  'Session: dynamodb:GetItem dynamodb:UpdateItem on table where SOCKET#*',
+  'Later: sqs:SendMessage on later',
+]
+const read = ['Read: dynamodb:GetItem dynamodb:BatchGetItem dynamodb:Query on table']
+const write = [
+  'Write: dynamodb:PutItem dynamodb:UpdateItem dynamodb:DeleteItem dynamodb:ConditionCheckItem on table',
+]
+const push = [
+  'Push: execute-api:ManageConnections on posts',
+  'SocketRows: dynamodb:DeleteItem dynamodb:UpdateItem on table where SOCKET#* LICENSE#*#SOCKETS CUSTOMER#*#SOCKETS',
+]
+
+test.each([
+  { needs: [], session: 'none', grants: [] },
+  { needs: [], session: 'required', grants: session },
+  { needs: [], session: 'login', grants: session },
+  { needs: ['read'], session: 'required', grants: [...session, ...read] },
+  { needs: ['write'], session: 'required', grants: [...session, ...write] },
+  { needs: ['push'], session: 'required', grants: [...session, ...push] },
+  { needs: ['read', 'push'], session: 'none', grants: [...read, ...push] },
+  { needs: ['read', 'write', 'push'], session: 'login', grants: [...session, ...read, ...write, ...push] },
+] as const)('an action with needs $needs and session $session may do just that', ({ grants, ...spec }) => {
+  expect(spelled(actionGrants(spec))).toEqual(grants)
+})
+
+test('the gateway’s own routes may write and delete their socket, and nothing else', () => {
+  expect(spelled(socketGrants.connect)).toEqual([
+    'Connect: dynamodb:PutItem on table where SOCKET#*',
+    'Later: sqs:SendMessage on later',
+  ])
+  expect(spelled(socketGrants.disconnect)).toEqual([
+    'Disconnect: dynamodb:DeleteItem on table where SOCKET#* LICENSE#*#SOCKETS',
+  ])
+  expect(spelled(socketGrants.default)).toEqual([])
+})
+
+const worker = [
+  ...read,
+  ...write,
+  ...push,
+  'Close: execute-api:ManageConnections on closings',
+  'Later: sqs:SendMessage on later',
+]
+test('workers may read, write, push, close and put off, and read what feeds them', () => {
+  expect(spelled(workerGrants.clock)).toEqual(worker)
+  expect(spelled(workerGrants.later)).toEqual([
+    ...worker,
+    'Receive: sqs:ReceiveMessage sqs:DeleteMessage sqs:GetQueueAttributes on later',
+  ])
+  expect(spelled(workerGrants.notify)).toEqual([
+    ...worker,
+    'Stream: dynamodb:DescribeStream dynamodb:GetRecords dynamodb:GetShardIterator dynamodb:ListStreams on stream',
+    'Failures: sqs:SendMessage on failures',
+  ])
+})
+
+test('no grant scans or has a wildcard action', () => {
+  const all = [
+    ...actionGrants({ needs: ['read', 'write', 'push'], session: 'login' }),
+    ...Object.values(socketGrants).flat(),
+    ...Object.values(workerGrants).flat(),
+  ]
+  for (const action of all.flatMap((grant) => grant.actions)) expect(action).not.toMatch(/\*|Scan|PartiQL/)
+})

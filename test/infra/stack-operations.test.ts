@@ -1,0 +1,242 @@
+import { Annotations, Match } from 'aws-cdk-lib/assertions'
+import { Validations } from 'aws-cdk-lib'
+import { describe, expect, test } from 'vitest'
+import { changedOf, keys } from '../../shared/table/keys.ts'
+import { findings, flat, named, synthesize } from './synthesized.ts'
+
+const ours = synthesize()
+const theirs = synthesize({
+  issuer: 'https://id.example.com',
+  audience: 'chat',
+  jwksUrl: 'https://id.example.com/keys',
+  retain: 'false',
+  alarmEmail: 'night@example.com',
+  gatewayLogs: 'keep',
+})
+const only = (stack: typeof ours, type: string) => {
+  const found = stack.of(type)
+  expect(found, type).toHaveLength(1)
+  return found[0]![1]
+}
+
+describe('workers', () => {
+  const mapping = (of: string) =>
+    ours
+      .of('AWS::Lambda::EventSourceMapping')
+      .map(([, { Properties }]) => Properties)
+      .find(({ FunctionName }) => named(FunctionName) === `<Workers${of}Function>`)!
+  const queue = (id: string) =>
+    ours.of('AWS::SQS::Queue').find(([found]) => found.replace(/[0-9A-F]{8}$/, '') === id)![1].Properties
+
+  test('notify follows the stream, record by record where one fails, and gives up into a queue', () => {
+    const { FilterCriteria, EventSourceArn, FunctionName: _, DestinationConfig, ...rest } = mapping('notify')
+    expect(named(EventSourceArn)).toBe('<ChatsTable.StreamArn>')
+    expect(named(DestinationConfig.OnFailure.Destination)).toBe('<WorkersNotifyFailures.Arn>')
+    expect(rest).toEqual({
+      StartingPosition: 'LATEST',
+      BatchSize: 100,
+      MaximumBatchingWindowInSeconds: 0,
+      FunctionResponseTypes: ['ReportBatchItemFailures'],
+      BisectBatchOnFunctionError: true,
+      MaximumRetryAttempts: 10,
+      MaximumRecordAgeInSeconds: 3600,
+    })
+    expect(FilterCriteria.Filters).toHaveLength(1)
+  })
+
+  test('notify’s filter lets through all that it knows, and no message of a chat', () => {
+    const { dynamodb } = JSON.parse(mapping('notify').FilterCriteria.Filters[0].Pattern)
+    const passes = ({ pk }: { pk: string }) =>
+      dynamodb.Keys.pk.S.some(({ prefix }: any) => pk.startsWith(prefix))
+    const rows = [
+      keys.license('1'),
+      keys.agent('1', 'a'),
+      keys.agentSocket('1', 'a', 'c='),
+      keys.group('1', 0),
+      keys.activeChat('1', 'c'),
+      keys.socket('c='),
+      keys.chat('c'),
+      keys.chatProperties('c'),
+      keys.event('c', 1, 1),
+      keys.identity('i', 's'),
+      keys.licenseListed('1'),
+    ]
+    expect(rows.map((row) => changedOf(row) !== undefined && !passes(row))).not.toContain(true)
+    expect(rows.slice(5).map(passes)).toEqual([false, false, false, false, false, false])
+  })
+
+  test('later takes single messages that fail again, five times, then they are kept apart', () => {
+    const { EventSourceArn, FunctionName: _, ...rest } = mapping('later')
+    expect(named(EventSourceArn)).toBe('<LaterQueue.Arn>')
+    expect(rest).toEqual({ BatchSize: 10, FunctionResponseTypes: ['ReportBatchItemFailures'] })
+    const { VisibilityTimeout, RedrivePolicy } = queue('LaterQueue')
+    expect(VisibilityTimeout).toBe(6 * 20)
+    expect(named(RedrivePolicy.deadLetterTargetArn)).toBe('<LaterDeadLetters.Arn>')
+    expect(RedrivePolicy.maxReceiveCount).toBe(5)
+    expect(queue('LaterDeadLetters').MessageRetentionPeriod).toBe(14 * 86_400)
+  })
+
+  test('clock runs each minute, and a minute that failed is not run beside the next', () => {
+    const rule = only(ours, 'AWS::Events::Rule').Properties
+    expect(rule.ScheduleExpression).toBe('rate(1 minute)')
+    expect(rule.Targets.map((target: any) => [named(target.Arn), target.RetryPolicy])).toEqual([
+      ['<WorkersclockFunction.Arn>', { MaximumEventAgeInSeconds: 60, MaximumRetryAttempts: 0 }],
+    ])
+    expect(only(ours, 'AWS::Lambda::EventInvokeConfig').Properties).toMatchObject({
+      MaximumEventAgeInSeconds: 60,
+      MaximumRetryAttempts: 0,
+    })
+  })
+})
+
+describe('what is open', () => {
+  test('is the WebSocket endpoint and nothing else: each kind of resource is here for a reason', () => {
+    expect(new Set(Object.values(ours.resources).map(({ Type }) => Type))).toEqual(
+      new Set([
+        'AWS::ApiGateway::Account',
+        'AWS::ApiGatewayV2::Api',
+        'AWS::ApiGatewayV2::Integration',
+        'AWS::ApiGatewayV2::Route',
+        'AWS::ApiGatewayV2::RouteResponse',
+        'AWS::ApiGatewayV2::Stage',
+        'AWS::CloudWatch::Alarm',
+        'AWS::Cognito::UserPool',
+        'AWS::Cognito::UserPoolClient',
+        'AWS::DynamoDB::GlobalTable',
+        'AWS::Events::Rule',
+        'AWS::IAM::Role',
+        'AWS::Lambda::EventInvokeConfig',
+        'AWS::Lambda::EventSourceMapping',
+        'AWS::Lambda::Function',
+        'AWS::Lambda::Permission',
+        'AWS::Logs::LogGroup',
+        'AWS::Logs::MetricFilter',
+        'AWS::SQS::Queue',
+        'AWS::SQS::QueuePolicy',
+      ]),
+    )
+    expect(only(ours, 'AWS::ApiGatewayV2::Api').Properties.ProtocolType).toBe('WEBSOCKET')
+  })
+
+  test('functions answer only the gateway and the clock’s rule, each for a source of this stack', () => {
+    for (const [, { Properties }] of ours.of('AWS::Lambda::Permission')) {
+      expect(['apigateway.amazonaws.com', 'events.amazonaws.com']).toContain(Properties.Principal)
+      expect(named(Properties.SourceArn)).toMatch(/:<AgentApi>\/\*\S+$|^<WorkersclockEachMinute.Arn>$/)
+    }
+  })
+
+  test('queues are encrypted and refuse plain HTTP', () => {
+    const guarded = ours.of('AWS::SQS::QueuePolicy').map(([, { Properties }]) => {
+      expect(Properties.PolicyDocument.Statement).toMatchObject([
+        { Effect: 'Deny', Condition: { Bool: { 'aws:SecureTransport': 'false' } } },
+      ])
+      return flat(Properties.Queues[0])
+    })
+    const queues = ours.of('AWS::SQS::Queue')
+    expect(guarded.sort()).toEqual(queues.map(([id]) => `<${id}>`).sort())
+    // SSE with SQS's own keys is on unless a queue says otherwise.
+    for (const [, { Properties }] of queues) expect(Properties.SqsManagedSseEnabled ?? true).toBe(true)
+  })
+})
+
+describe('alarms', () => {
+  const alarms = ours.of('AWS::CloudWatch::Alarm')
+
+  test('watch the endpoint, each worker and each queue', () => {
+    expect(alarms.map(([id]) => id.replace(/Alarm[0-9A-F]{8}$/, '')).sort()).toEqual([
+      'AgentApiFailing',
+      'AgentApiSlow',
+      'AgentApiUnanswered',
+      'WorkersclockFailing',
+      'WorkersclockSilent',
+      'WorkerslaterFailing',
+      'WorkerslaterGivenUp',
+      'WorkerslaterLate',
+      'WorkersnotifyFailing',
+      'WorkersnotifyGivenUp',
+      'WorkersnotifyLate',
+    ])
+    const watched = alarms.map(([, { Properties }]) => named(Properties)).join()
+    for (const [id] of [...ours.of('AWS::SQS::Queue'), ...ours.of('AWS::Lambda::Function')])
+      if (!id.startsWith('AgentApi')) expect(watched, id).toContain(id)
+  })
+
+  test('each say in a sentence of its own what people suffer', () => {
+    const sentences = alarms.map(([, { Properties }]) => Properties.AlarmDescription)
+    for (const sentence of sentences) expect(sentence).toMatch(/^[A-Z].{30,}[^.]\.$/)
+    for (const sentence of sentences) expect(sentence).toMatch(/agent|people|apps?\b|chatting|missed pushes/i)
+    expect(new Set(sentences).size).toBe(alarms.length)
+  })
+
+  test('count failures of either kind, also where there is none of the other', () => {
+    const sums = alarms
+      .flatMap(([, { Properties }]) => Properties.Metrics ?? [])
+      .filter(({ Expression }) => Expression)
+    expect(sums.map(({ Expression }) => Expression).sort()).toEqual([
+      'SUM([FILL(errors, 0), FILL(throttles, 0)])',
+      'SUM([FILL(errors, 0), FILL(throttles, 0)])',
+      'SUM([FILL(errors, 0), FILL(throttles, 0)])',
+      'SUM([FILL(integration, 0), FILL(execution, 0)])',
+    ])
+  })
+
+  test('only the silence of the clock is an alarm, elsewhere silence is peace', () => {
+    for (const [id, { Properties }] of alarms)
+      expect([id, Properties.TreatMissingData]).toEqual([
+        id,
+        id.startsWith('WorkersclockSilent') ? 'breaching' : 'notBreaching',
+      ])
+  })
+
+  test('are mailed, on and off, where an address is given', () => {
+    for (const [, { Properties }] of alarms)
+      expect([Properties.AlarmActions, Properties.OKActions]).toEqual([undefined, undefined])
+    expect(only(theirs, 'AWS::SNS::Subscription').Properties).toMatchObject({
+      Protocol: 'email',
+      Endpoint: 'night@example.com',
+    })
+    for (const [, { Properties }] of theirs.of('AWS::CloudWatch::Alarm'))
+      expect([Properties.AlarmActions, Properties.OKActions].flat().map(named)).toEqual([
+        '<AlarmTopic>',
+        '<AlarmTopic>',
+      ])
+    const { Statement } = only(theirs, 'AWS::SNS::TopicPolicy').Properties.PolicyDocument
+    expect(Statement.map(({ Sid, Effect }: any) => `${Effect} ${Sid}`)).toEqual([
+      'Deny AllowPublishThroughSSLOnly',
+      'Allow Alarms',
+    ])
+  })
+})
+
+describe('cdk-nag', () => {
+  test.each([
+    ['the default stack', ours],
+    ['one with other settings', theirs],
+  ])('finds nothing in %s, and neither does the CDK', (_, { root, stack }) => {
+    expect(findings(root)).toEqual([])
+    const annotations = Annotations.fromStack(stack)
+    expect([
+      ...annotations.findError('*', Match.anyValue()),
+      ...annotations.findWarning('*', Match.anyValue()),
+    ]).toEqual([])
+  })
+
+  test('is silenced only with a reason', () => {
+    const silenced = ours.root.node
+      .findAll()
+      .flatMap(({ node }) => node.metadata)
+      .filter(({ type }) => type === Validations.ACKNOWLEDGED_RULES_METADATA_KEY)
+      .flatMap(({ data }) => Object.entries<string>(data))
+    expect(new Set(silenced.map(([rule]) => rule.replace(/^Annotation::|\[.*/gi, '')))).toEqual(
+      new Set([
+        'AwsSolutions-APIG4',
+        'AwsSolutions-COG2',
+        'AwsSolutions-COG8',
+        'AwsSolutions-IAM4',
+        'AwsSolutions-IAM5',
+        'AwsSolutions-SQS3',
+      ]),
+    )
+    for (const [, reason] of silenced) expect(reason.length).toBeGreaterThan(60)
+  })
+})

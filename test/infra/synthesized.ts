@@ -1,0 +1,112 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { App, type Stack } from 'aws-cdk-lib'
+import { Template } from 'aws-cdk-lib/assertions'
+import { AwsSolutionsChecks } from 'cdk-nag'
+import { afterAll } from 'vitest'
+import { ChatStack } from '../../infra/chat-stack.ts'
+import { settingsFrom } from '../../infra/stack-settings.ts'
+import { agentActions } from '../../shared/protocol/agent/index.ts'
+
+interface Resource {
+  Type: string
+  Properties: Record<string, any>
+  DependsOn?: string[]
+  DeletionPolicy?: string
+}
+
+const cdkJson = JSON.parse(readFileSync(join(import.meta.dirname, '../../cdk.json'), 'utf8'))
+
+const made: string[] = []
+const directory = (): string => {
+  const path = mkdtempSync(join(tmpdir(), 'stack-'))
+  made.push(path)
+  return path
+}
+afterAll(() => made.forEach((path) => rmSync(path, { recursive: true, force: true })))
+
+/** A folder of bundles that say their own name: the template needs no real build. */
+export const bundles = (names: readonly string[]): string => {
+  const dist = directory()
+  for (const name of names) {
+    const file = join(dist, name, 'index.mjs')
+    mkdirSync(dirname(file), { recursive: true })
+    writeFileSync(file, `export const handler = async () => '${name}'`)
+  }
+  return dist
+}
+
+export const bundleNames: readonly string[] = [
+  ...agentActions.map(({ name }) => `agent/${name}`),
+  ...['connect', 'disconnect', 'default'].map((name) => `socket/${name}`),
+  ...['notify', 'later', 'clock'].map((name) => `worker/${name}`),
+]
+
+/** An app with the flags that `cdk.json` ships. */
+export const app = (context: Record<string, unknown> = {}): App =>
+  new App({ outdir: directory(), context: { ...cdkJson.context, ...context } })
+
+/** The shipped stack with these settings, as a template. */
+export const synthesize = (context: Record<string, unknown> = {}) => {
+  const root = app({ dist: bundles(bundleNames), ...context })
+  const stack = new ChatStack(root, settingsFrom(root.node))
+  return { root, stack, ...read(stack) }
+}
+
+export const read = (stack: Stack) => {
+  const template = Template.fromStack(stack)
+  const json = template.toJSON()
+  const resources: Record<string, Resource> = json.Resources
+  return { template, resources, outputs: json.Outputs ?? {}, of: (type: string) => ofType(resources, type) }
+}
+
+const ofType = (resources: Record<string, Resource>, type: string): [string, Resource][] =>
+  Object.entries(resources).filter(([, resource]) => resource.Type === type)
+
+/** What `cdk synth` would refuse, one line each. */
+export const findings = (root: App): string[] =>
+  new AwsSolutionsChecks()
+    .validateScope(root)
+    .violations.flatMap(({ ruleName, violatingResources }) =>
+      violatingResources.map(({ constructPath }) => `${ruleName} ${constructPath}`),
+    )
+
+/** CloudFormation's references as one readable string: `<Id>`, `<Id.Attribute>`. */
+export const flat = (value: any): string => {
+  if (typeof value === 'string') return value
+  if (value?.Ref !== undefined) return `<${value.Ref}>`
+  if (value?.['Fn::GetAtt'] !== undefined) return `<${value['Fn::GetAtt'].join('.')}>`
+  if (value?.['Fn::Join'] !== undefined) return value['Fn::Join'][1].map(flat).join(value['Fn::Join'][0])
+  return JSON.stringify(value)
+}
+
+/** The same, with the hashes of the logical ids dropped. */
+export const named = (value: any): string => flat(value).replace(/<(\w+?)[0-9A-F]{8}(\.\w+)?>/g, '<$1$2>')
+
+export const list = <T>(value: T | T[]): T[] => (Array.isArray(value) ? value : [value])
+
+/** A policy statement as one line: what, on what, under which condition. */
+const statement = (given: any): string => {
+  const { 'ForAllValues:StringLike': like, Null: present, ...others } = given.Condition ?? {}
+  const where = like && ` where ${list(like['dynamodb:LeadingKeys']).join(' ')}`
+  if (like && present?.['dynamodb:LeadingKeys'] !== 'false') return `unguarded ${JSON.stringify(given)}`
+  if (given.Effect !== 'Allow' || Object.keys(others).length > 0) return JSON.stringify(given)
+  return `${list(given.Action).sort().join(' ')} on ${list(given.Resource).map(named).join(' ')}${where ?? ''}`
+}
+
+/** All that a function's role allows, in lines; nothing else may hang on that role. */
+export const allowed = (resources: Record<string, Resource>, functionId: string): string[] => {
+  const roleId = resources[functionId]?.Properties.Role['Fn::GetAtt'][0]
+  const { Policies, ManagedPolicyArns, PermissionsBoundary } = resources[roleId]!.Properties
+  const attached = Object.values(resources).filter(
+    ({ Type, Properties }) =>
+      /^AWS::IAM::(Managed)?Policy$/.test(Type) && JSON.stringify(Properties).includes(roleId),
+  )
+  return [
+    ...[ManagedPolicyArns, PermissionsBoundary, ...attached]
+      .filter(Boolean)
+      .map((extra) => JSON.stringify(extra)),
+    ...Policies.flatMap((policy: any) => policy.PolicyDocument.Statement.map(statement)),
+  ].sort()
+}

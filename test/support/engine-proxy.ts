@@ -1,0 +1,190 @@
+import { once } from 'node:events'
+import {
+  Agent,
+  createServer,
+  type IncomingMessage,
+  request as httpRequest,
+  type ServerResponse,
+} from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { buffer } from 'node:stream/consumers'
+import { setTimeout as wait } from 'node:timers/promises'
+import { type PricedAnswer, type PricedRequest, priceOf } from './capacity.ts'
+
+export type Call = {
+  operation: string
+  request: PricedRequest & Record<string, unknown>
+  /** `performance.now()` when the request was read and when the answer was on its way. */
+  startedAt: number
+  endedAt: number
+  /** Of the answer that the client got; 0 where its connection was cut. */
+  status: number
+  /** What DynamoDB would charge for it; 0 if a fault kept it from the engine. */
+  rru: number
+  wru: number
+}
+
+/** What goes wrong with a call. A fault with nothing but `delayMs` is a slow call that succeeds. */
+export type Fault = {
+  /** `TransactionConflictException`, `InternalServerError`, ... */
+  errorType?: string
+  /** 500 for the server's own errors, 400 for the others. */
+  status?: number
+  /** Further fields of the answer, such as `CancellationReasons`. */
+  body?: Record<string, unknown>
+  /** Cuts the connection instead of answering. */
+  reset?: boolean
+  /** Performs the call first, so that only its answer is lost. */
+  afterWrite?: boolean
+  delayMs?: number
+}
+
+/** Asked for each call; one that awaits holds the call until it resolves. */
+export type FaultFor = (
+  call: Pick<Call, 'operation' | 'request'>,
+) => Fault | undefined | Promise<Fault | undefined>
+
+type Recorded<T> = { result: T; calls: Call[]; sequentialDepth: number; rru: number; wru: number }
+export type EngineProxy = {
+  endpoint: string
+  /** All calls that ended, in the order in which they did. Those to streams are passed on and not listed. */
+  calls: Call[]
+  /** Runs the function and tells about the calls that ended meanwhile, whoever made them. */
+  record<T>(fn: () => Promise<T>): Promise<Recorded<T>>
+  setFault(fault: FaultFor | undefined): void
+  /** Makes each call take this much longer, so that calls made side by side do overlap. */
+  setDelay(ms: number): void
+  stop(): Promise<void>
+}
+
+type Exchange = { status: number; headers: IncomingMessage['headers']; body: Buffer }
+
+const serverErrors = new Set(['InternalServerError', 'ServiceUnavailable', 'InternalFailure'])
+
+/** A proxy on loopback before a DynamoDB engine that counts, prices, delays and spoils its calls. */
+export async function startEngineProxy(target: string): Promise<EngineProxy> {
+  const { hostname, port } = new URL(target)
+  const agent = new Agent({ keepAlive: true, maxSockets: 256 })
+  const calls: Call[] = []
+  let faultFor: FaultFor | undefined
+  let delayMs = 0
+
+  const server = createServer((request, response) => {
+    handle(request, response).catch(() => response.destroy())
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+
+  async function handle(request: IncomingMessage, response: ServerResponse) {
+    const body = await buffer(request)
+    const [service = '', operation = ''] = String(request.headers['x-amz-target'] ?? '').split('.')
+    if (!service.startsWith('DynamoDB_')) return answer(response, await forward(request, body))
+
+    const call: Call = {
+      operation,
+      request: JSON.parse(body.toString()),
+      startedAt: performance.now(),
+      endedAt: 0,
+      status: 0,
+      rru: 0,
+      wru: 0,
+    }
+    const fault = await faultFor?.(call)
+    const lateBy = delayMs + (fault?.delayMs ?? 0)
+    if (lateBy > 0) await wait(lateBy)
+    const fails =
+      fault !== undefined && (fault.reset || fault.errorType !== undefined || fault.status !== undefined)
+    let exchange: Exchange | undefined
+    if (!fails || fault.afterWrite) {
+      const priced = { ReturnConsumedCapacity: 'TOTAL', ...call.request }
+      if (priced.ReturnConsumedCapacity === 'NONE') priced.ReturnConsumedCapacity = 'TOTAL'
+      exchange = await forward(request, Buffer.from(JSON.stringify(priced)))
+      Object.assign(
+        call,
+        priceOf(operation, call.request, JSON.parse(exchange.body.toString()) as PricedAnswer),
+      )
+    }
+    if (fails) exchange = fault.reset ? undefined : failure(fault)
+    call.status = exchange?.status ?? 0
+    call.endedAt = performance.now()
+    calls.push(call)
+    if (exchange) answer(response, exchange)
+    else response.destroy()
+  }
+
+  async function forward(request: IncomingMessage, body: Buffer): Promise<Exchange> {
+    const headers = { ...request.headers, host: `${hostname}:${port}`, 'content-length': body.length }
+    const outgoing = httpRequest({
+      agent,
+      hostname,
+      port,
+      path: request.url,
+      method: request.method,
+      headers,
+    })
+    outgoing.end(body)
+    const [incoming] = (await once(outgoing, 'response')) as [IncomingMessage]
+    return { status: incoming.statusCode ?? 502, headers: incoming.headers, body: await buffer(incoming) }
+  }
+
+  return {
+    endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    calls,
+    async record(fn) {
+      const before = calls.length
+      const result = await fn()
+      const made = calls.slice(before)
+      const total = (unit: 'rru' | 'wru') => made.reduce((sum, call) => sum + call[unit], 0)
+      return {
+        result,
+        calls: made,
+        sequentialDepth: sequentialDepth(made),
+        rru: total('rru'),
+        wru: total('wru'),
+      }
+    },
+    setFault(fault) {
+      faultFor = fault
+    },
+    setDelay(ms) {
+      delayMs = ms
+    },
+    async stop() {
+      const closed = once(server, 'close')
+      server.close()
+      server.closeAllConnections()
+      agent.destroy()
+      await closed
+    },
+  }
+}
+
+/** The length of the longest chain of calls of which each began after the one before had ended. */
+export function sequentialDepth(calls: Pick<Call, 'startedAt' | 'endedAt'>[]): number {
+  let depth = 0
+  let endedAt = -Infinity
+  for (const call of calls.toSorted((a, b) => a.endedAt - b.endedAt)) {
+    if (call.startedAt < endedAt) continue
+    depth++
+    endedAt = call.endedAt
+  }
+  return depth
+}
+
+function answer(response: ServerResponse, { status, headers, body }: Exchange) {
+  const { connection: _, 'transfer-encoding': __, ...kept } = headers
+  response.writeHead(status, { ...kept, 'content-length': body.length }).end(body)
+}
+
+function failure({ errorType = 'InternalServerError', status, body = {} }: Fault): Exchange {
+  const text = JSON.stringify({
+    __type: `com.amazonaws.dynamodb.v20120810#${errorType}`,
+    message: 'Injected',
+    ...body,
+  })
+  return {
+    status: status ?? (serverErrors.has(errorType) ? 500 : 400),
+    headers: { 'content-type': 'application/x-amz-json-1.0' },
+    body: Buffer.from(text),
+  }
+}
