@@ -3,8 +3,10 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    globalSetup: ['test/support/global-setup.ts'],
     pool: 'forks',
-    testTimeout: 30_000,
+    // waits in tests end with what they wait for; these only end what hangs
+    testTimeout: 60_000,
     hookTimeout: 60_000,
   },
 })

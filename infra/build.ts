@@ -19,7 +19,9 @@ export const handlers = (): string[] =>
 export const build = async (outdir: string = dist): Promise<Metafile> => {
   await rm(outdir, { recursive: true, force: true })
   const { metafile } = await esbuild({
-    entryPoints: Object.fromEntries(handlers().map((name) => [`${name}/index`, join(root, `functions/${name}.ts`)])),
+    entryPoints: Object.fromEntries(
+      handlers().map((name) => [`${name}/index`, join(root, `functions/${name}.ts`)]),
+    ),
     outdir,
     absWorkingDir: root,
     outExtension: { '.js': '.mjs' },

@@ -29,7 +29,8 @@ export const openDemo = async (
 ): Promise<Demo> => {
   const nowS = Math.floor(Date.now() / 1000)
   await createLicense(table, { id: license, plan: 'enterprise', expires_at: nowS + 10 * year })
-  for (const [index, name] of groups.entries()) await createGroup(table, { license_id: license, id: index + 1, name })
+  for (const [index, name] of groups.entries())
+    await createGroup(table, { license_id: license, id: index + 1, name })
   const agents = await Promise.all(
     people.map(async ({ id, name, permission, groups: group_ids }) => {
       const subject = `${license}/${id}`

@@ -34,7 +34,11 @@ const program = new Command('npm start --')
   .description('Runs the whole backend on this machine. Data are kept in .local between runs.')
   .option('--port <number>', 'where agents connect; 0: any free port', port, 4000)
   .option('--fresh', 'begin with no data', false)
-  .option('--json', 'print one line of JSON when ready; requests are then logged to .local/requests.log', false)
+  .option(
+    '--json',
+    'print one line of JSON when ready; requests are then logged to .local/requests.log',
+    false,
+  )
 
 /** Ends everything in the reverse order of its start, once, whatever asks for it. */
 const ending: (() => Promise<unknown>)[] = []
@@ -55,7 +59,12 @@ const run = async ({ port: wanted, fresh, json }: Flags): Promise<void> => {
 
   const requests = json ? createWriteStream(join(dir, 'requests.log'), { flags: 'a' }) : process.stdout
   const stack = await startStack({
-    ...{ endpoint: engine.endpoint, tableName, key, issuer, audience, port: wanted },
+    endpoint: engine.endpoint,
+    tableName,
+    key,
+    issuer,
+    audience,
+    port: wanted,
     gateway: { onRequest: (entry) => requests.write(`${requestLine(entry)}\n`) },
   })
   ending.push(() => stack.stop())
@@ -64,14 +73,24 @@ const run = async ({ port: wanted, fresh, json }: Flags): Promise<void> => {
   ending.push(async () => clearInterval(clock))
 
   const stackFile = join(dir, 'stack.json')
-  await writeFile(stackFile, JSON.stringify({ endpoint: engine.endpoint, table: tableName, issuer, audience }))
+  await writeFile(
+    stackFile,
+    JSON.stringify({ endpoint: engine.endpoint, table: tableName, issuer, audience }),
+  )
   ending.push(() => rm(stackFile, { force: true }))
   const demo = await openDemo(stack.table, { key, issuer, audience })
-  process.stdout.write(json ? `${JSON.stringify({ agent_url: stack.agentUrl, ...demo })}\n` : welcome(stack.agentUrl, demo, engine.label))
+  process.stdout.write(
+    json
+      ? `${JSON.stringify({ agent_url: stack.agentUrl, ...demo })}\n`
+      : welcome(stack.agentUrl, demo, engine.label),
+  )
 }
 
 /** No socket outlives the gateway: those that an earlier run left behind are disconnected, as the gateway would do. */
-const forgetSockets = async (table: Table, disconnect: (connection: string) => Promise<void>): Promise<void> => {
+const forgetSockets = async (
+  table: Table,
+  disconnect: (connection: string) => Promise<void>,
+): Promise<void> => {
   for (const item of await table.read.query({ pk: licensesPk })) {
     const rows = await readAgentSockets(table.read, LicenseListed.parse(item).id)
     await Promise.all(rows.map(({ connection }) => disconnect(connection)))

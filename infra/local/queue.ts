@@ -187,7 +187,7 @@ export async function startQueue(settings: {
     url,
     settled,
     async flush() {
-      for (const entry of [...delayed]) release(entry)
+      for (const entry of Array.from(delayed)) release(entry)
       await settled()
     },
     deadLetters: () => [...dead],

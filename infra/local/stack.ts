@@ -83,21 +83,32 @@ export const startStack = async (options: StackOptions): Promise<LocalStack> => 
   const table = openTable({ client, tableName })
   const keyServer = await startKeyServer(key)
 
-  const batch = async (name: string, event: unknown) => BatchResponse.parse(await handler(`worker/${name}`)(event))
+  const batch = async (name: string, event: unknown) =>
+    BatchResponse.parse(await handler(`worker/${name}`)(event))
   const queue = await startQueue({
     name: 'later',
     handler: (event) => batch('later', event),
     ...(options.delayScale === undefined ? {} : { delayScale: options.delayScale }),
   })
 
-  const route = (name: string, twoWay: boolean): Route => ({ twoWay, handler: handler(name), functionName: name })
+  const route = (name: string, twoWay: boolean): Route => ({
+    twoWay,
+    handler: handler(name),
+    functionName: name,
+  })
   const routes = new Map<string, Route>([
     ['$connect', route('socket/connect', false)],
     ['$disconnect', route('socket/disconnect', false)],
     ['$default', route('socket/default', true)],
     ...agentActions.map(({ name }): [string, Route] => [name, route(`agent/${name}`, true)]),
   ])
-  const gateway = await startGateway({ apiId: 'agents', stage: 'v1', port: options.port, routes, ...options.gateway })
+  const gateway = await startGateway({
+    apiId: 'agents',
+    stage: 'v1',
+    port: options.port,
+    routes,
+    ...options.gateway,
+  })
   Object.assign(process.env, {
     AWS_REGION: 'us-east-1',
     AWS_ACCESS_KEY_ID: 'local',

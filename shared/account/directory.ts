@@ -1,4 +1,4 @@
-import * as z from 'zod/mini'
+import type * as z from 'zod/mini'
 import type { Colleague, Group, MyProfile } from '../protocol/objects.ts'
 import type { RoutingStatus } from '../protocol/objects.ts'
 import { limits } from '../protocol/limits.ts'

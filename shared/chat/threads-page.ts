@@ -46,7 +46,10 @@ export const readThread = async (
   return {
     show: (share) =>
       threadOf({
-        ...{ chat: chat.id, head, active, room: share },
+        chat: chat.id,
+        head,
+        active,
+        room: share,
         events: asked.events,
         more: asked.more,
         keep: forwards ? 'oldest' : 'newest',

@@ -1,5 +1,5 @@
 import type * as z from 'zod/mini'
-import { type ErrorDetail, errorTable, ProtocolError } from './errors.ts'
+import { type ErrorDetail, errorTable, type ProtocolError } from './errors.ts'
 import { parseJson } from './json.ts'
 import { limits } from './limits.ts'
 import type { PushName, PushPayload } from './pushes.ts'

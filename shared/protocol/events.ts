@@ -21,7 +21,11 @@ const fieldTypes = [
   'title',
   'information',
 ] as const
-const FormValue = z.union([text(limits.textBytes), z.number(), z.boolean()])
+// DynamoDB's numbers end at 1e-130
+const FormNumber = z.number().check(z.refine((value) => value === 0 || Math.abs(value) >= 1e-130))
+const FormValue = z.union([text(limits.textBytes), FormNumber, z.boolean()], {
+  error: `A value is a string of at most ${limits.textBytes} bytes, a number of at most 15 digits or a boolean`,
+})
 const FormFieldInput = z.object({
   type: z.enum(fieldTypes),
   name: text(limits.nameBytes),

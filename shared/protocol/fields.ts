@@ -8,7 +8,7 @@ export const utf8Bytes = (text: string): number => Buffer.byteLength(text, 'utf8
 /** Text of at most `maxBytes` bytes of UTF-8. Half a surrogate pair has no UTF-8 and is refused. */
 export const text = (maxBytes: number) =>
   z.string().check(
-    z.maxLength(maxBytes, `Too long: at most ${maxBytes} bytes`),
+    z.maxLength(maxBytes, { error: `Too long: at most ${maxBytes} bytes of UTF-8`, abort: true }),
     z.refine((value) => utf8Bytes(value) <= maxBytes, `Too long: at most ${maxBytes} bytes of UTF-8`),
     z.refine((value) => value.isWellFormed(), 'Not well-formed Unicode: half a surrogate pair'),
   )
@@ -27,11 +27,13 @@ export const opt = <S extends z.core.$ZodType>(schema: S) =>
 
 /** A flag of a form: clients send booleans or their names. */
 export const Flag = z.pipe(
-  z.union([z.boolean(), z.enum(['true', 'false'])]),
+  z.union([z.boolean(), z.enum(['true', 'false'])], { error: 'Must be true or false' }),
   z.transform((value) => value === true || value === 'true'),
 )
 
-const GroupIdInput = z.union([z.int(), z.string().check(z.regex(/^-?\d{1,15}$/, 'A group id is an integer'))])
+const GroupIdInput = z.union([z.int(), z.string().check(z.regex(/^-?\d{1,15}$/))], {
+  error: 'A group id is an integer',
+})
 export const GroupId = z.pipe(GroupIdInput, z.transform(Number))
 
 /** A list without repeats, in the order given. */

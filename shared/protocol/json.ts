@@ -10,7 +10,8 @@ declare global {
   }
 }
 
-const maybeLossy = /\d{16}|\d[eE]|\d\.\d{9}/
+// over 15 digits, with or without a point among them, or an exponent
+const maybeLossy = /[\d.]{16}|\d[eE]/
 
 const isLossy = (value: number, source: string): boolean =>
   !Number.isFinite(value) ||

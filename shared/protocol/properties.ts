@@ -8,9 +8,8 @@ export type Properties = Record<string, Record<string, { value: PropertyValue }>
 /** A change of properties: `null` removes a name. */
 export type PropertiesChange = Record<string, Record<string, { value: PropertyValue | null }>>
 
-const Value = z.union([text(limits.propertyTextBytes), z.boolean(), z.int()], {
-  error: `A property is a string of at most ${limits.propertyTextBytes} bytes, a boolean or an integer within 2^53`,
-})
+const valueError = `A property is a string of at most ${limits.propertyTextBytes} bytes, a boolean or an integer within 2^53`
+const Value = z.union([text(limits.propertyTextBytes), z.boolean(), z.int()], { error: valueError })
 const NullableValue = z.nullable(Value)
 const Namespace = z
   .string()
@@ -21,7 +20,7 @@ const Name = z
 
 // both forms of protocol §3 are taken: `{ns: {name: v}}` and `{ns: {name: {"value": v}}}`
 const Entry = z.pipe(
-  z.union([NullableValue, z.object({ value: NullableValue })]),
+  z.union([NullableValue, z.object({ value: NullableValue })], { error: valueError }),
   z.transform((entry) => (typeof entry === 'object' && entry !== null ? entry : { value: entry })),
 )
 
@@ -57,14 +56,15 @@ export const PropertiesInput = z
 export const NewProperties = z
   .pipe(
     PropertiesInput,
-    z.transform((change) => {
-      const kept: Properties = {}
-      for (const [space, names] of Object.entries(change)) {
-        for (const [name, { value }] of Object.entries(names)) {
-          if (value !== null) (kept[space] ??= {})[name] = { value }
-        }
-      }
-      return Object.keys(kept).length > 0 ? kept : undefined
+    z.transform((change): Properties | undefined => {
+      // built of entries: names from clients, such as `constructor`, must never reach what objects inherit
+      const kept = Object.entries(change).flatMap(([space, names]) => {
+        const values = Object.entries(names).flatMap(([name, { value }]) =>
+          value === null ? [] : [[name, { value }] as const],
+        )
+        return values.length > 0 ? [[space, Object.fromEntries(values)] as const] : []
+      })
+      return kept.length > 0 ? Object.fromEntries(kept) : undefined
     }),
   )
   .check(

@@ -69,7 +69,13 @@ const play = async <Spec extends ActionSpec>(
 
   const outbox = openOutbox({ read, write, signal })
   const all = {
-    ...{ connection, later, read, write, me, chat, tail },
+    connection,
+    later,
+    read,
+    write,
+    me,
+    chat,
+    tail,
     nonce: randomBytes(6).toString('base64url'),
     now: () => Date.now(),
     pause: (tries: number) => pauseBefore(tries, deadline),

@@ -29,7 +29,10 @@ export const work = <T>(run: (ctx: WorkCtx) => Promise<T>): Promise<T> =>
     const outbox = openOutbox({ read, write, signal })
     try {
       return await run({
-        ...{ read, write, signal, ...outbox },
+        ...outbox,
+        read,
+        write,
+        signal,
         nonce: randomBytes(6).toString('base64url'),
         now: () => Date.now(),
         later: (job, delayS) => sendLater(job, delayS, signal),

@@ -33,7 +33,10 @@ export interface TableOptions {
 
 /** The table for one request or one run: reads and writes as data, aborted together. */
 export const openTable = ({ client, tableName, signal }: TableOptions): Table => {
-  const documents = DynamoDBDocumentClient.from(client, { marshallOptions: { removeUndefinedValues: true } })
+  const documents = DynamoDBDocumentClient.from(client, {
+    // a map with a key `constructor`, which properties may have, is taken for a class instance
+    marshallOptions: { removeUndefinedValues: true, convertClassInstanceToMap: true },
+  })
   const options = signal === undefined ? {} : { abortSignal: signal }
   const TableName = tableName
 

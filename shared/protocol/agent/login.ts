@@ -9,7 +9,11 @@ export const login = action({
   summary: 'Logs an agent in on this connection and returns its initial state.',
   request: z.object({
     // protocol §5: absent or not a string is `auth`, which only the story can answer
-    token: z.optional(z.unknown()),
+    token: z.optional(
+      z.unknown().register(z.globalRegistry, {
+        description: 'Required: the access token, a signed JWT, with or without "Bearer " before it.',
+      }),
+    ),
     reconnect: opt(Flag),
     push_notifications: opt(
       z.object({ firebase_token: filled(limits.firebaseTokenBytes), platform: z.enum(['ios', 'android']) }),

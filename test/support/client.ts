@@ -1,0 +1,202 @@
+import { once } from 'node:events'
+import * as z from 'zod/mini'
+import { WebSocket } from 'ws'
+import type { ActionSpec } from '../../shared/protocol/action.ts'
+import { agentActions } from '../../shared/protocol/agent/index.ts'
+import { errorTable, type ErrorType } from '../../shared/protocol/errors.ts'
+import { type PushName, pushes, type PushPayload } from '../../shared/protocol/pushes.ts'
+
+const specs = new Map<string, ActionSpec>(agentActions.map((spec) => [spec.name, spec]))
+
+const ErrorPayload = z.strictObject({
+  error: z.strictObject({
+    type: z.enum(Object.keys(errorTable) as ErrorType[]),
+    code: z.number(),
+    message: z.string(),
+    details: z.optional(z.array(z.strictObject({ path: z.string(), message: z.string() }))),
+  }),
+})
+const Frame = z.discriminatedUnion('type', [
+  z.strictObject({
+    id: z.optional(z.unknown()),
+    request_id: z.optional(z.unknown()),
+    action: z.optional(z.string()),
+    type: z.literal('response'),
+    success: z.boolean(),
+    payload: z.optional(z.unknown()),
+  }),
+  z.strictObject({ action: z.enum(Object.keys(pushes) as PushName[]), type: z.literal('push'), payload: z.unknown() }),
+])
+export type Response = Extract<z.output<typeof Frame>, { type: 'response' }>
+export type WireError = z.output<typeof ErrorPayload>['error']
+export type Pushed<Name extends PushName = PushName> = {
+  [One in Name]: { action: One; payload: PushPayload<One> }
+}[Name]
+
+/**
+ * An agent's app, strict: a frame that its contract does not declare, down to a field, fails whatever the test waits
+ * for. Frames are queued, so that no test races its own listener. `agent_updated`, which every login of a licence
+ * causes, is kept apart as `presence`.
+ */
+export class Client {
+  readonly socket: WebSocket
+  readonly pushes: Pushed[] = []
+  readonly presence: Pushed<'agent_updated'>[] = []
+  /** Every text frame as it came. */
+  readonly frames: string[] = []
+  /** The close code, once closed. */
+  closed: number | undefined
+  #nextId = 1
+  #waiting = new Map<unknown, (response: Response) => void>()
+  #unmatched: Response[] = []
+  #wakers: (() => void)[] = []
+  #broken: Error | undefined
+
+  constructor(socket: WebSocket) {
+    this.socket = socket
+    socket.on('message', (data) => {
+      try {
+        this.#take(String(data))
+      } catch (error) {
+        this.#broken = error as Error
+      }
+      this.#wake()
+    })
+    socket.on('close', (code) => {
+      this.closed = code
+      this.#wake()
+    })
+    socket.on('error', () => this.#wake())
+  }
+
+  static async open(url: string): Promise<Client> {
+    const socket = new WebSocket(url, { perMessageDeflate: false })
+    const client = new Client(socket)
+    await once(socket, 'open')
+    return client
+  }
+
+  #take(text: string): void {
+    this.frames.push(text)
+    const frame = Frame.parse(JSON.parse(text))
+    if (frame.type === 'push') {
+      const payload = pushes[frame.action].payload.parse(frame.payload)
+      const push = { action: frame.action, payload } as Pushed
+      if (push.action === 'agent_updated') this.presence.push(push)
+      else this.pushes.push(push)
+      return
+    }
+    const spec = specs.get(frame.action ?? '')
+    if (!frame.success) ErrorPayload.parse(frame.payload)
+    else if (spec === undefined) throw new Error(`A success for no action: ${text}`)
+    else if (spec.response === null && 'payload' in frame) throw new Error(`${spec.name} answers no payload: ${text}`)
+    else if (spec.response !== null) z.parse(spec.response, frame.payload)
+    const waiting = this.#waiting.get(frame.request_id)
+    this.#waiting.delete(frame.request_id)
+    if (waiting === undefined) this.#unmatched.push(frame)
+    else waiting(frame)
+  }
+
+  #wake(): void {
+    for (const waker of this.#wakers.splice(0)) waker()
+  }
+
+  async #until<T>(what: string, ready: () => T | undefined): Promise<T> {
+    for (;;) {
+      if (this.#broken !== undefined) throw this.#broken
+      const found = ready()
+      if (found !== undefined) return found
+      if (this.closed !== undefined) throw new Error(`Closed with ${this.closed} while waiting for ${what}`)
+      const woken = new Promise<'woken'>((resolve) => this.#wakers.push(() => resolve('woken')))
+      const late = AbortSignal.timeout(20_000)
+      const timeout = once(late, 'abort').then(() => 'late' as const)
+      if ((await Promise.race([woken, timeout])) === 'late') throw new Error(`Waited in vain for ${what}`)
+    }
+  }
+
+  /** Sends any text. */
+  send(text: string): void {
+    this.socket.send(text)
+  }
+
+  /** The next answer that no call waits for: to what was sent with `send`. */
+  response(): Promise<Response> {
+    return this.#until('a response', () => this.#unmatched.shift())
+  }
+
+  /** Sends a request under an id of its own and resolves to its answer, whatever it says. */
+  async call(action: string, payload?: unknown): Promise<Response> {
+    const request_id = `${action}-${this.#nextId++}`
+    let answer: Response | undefined
+    this.#waiting.set(request_id, (response) => {
+      answer = response
+    })
+    this.send(JSON.stringify({ request_id, action, ...(payload === undefined ? {} : { payload }) }))
+    return this.#until(`the answer to ${action}`, () => answer)
+  }
+
+  /** The payload of a request that succeeds. */
+  async ok(action: string, payload?: unknown): Promise<any> {
+    const answer = await this.call(action, payload)
+    if (!answer.success) throw new Error(`${action} was refused: ${JSON.stringify(answer.payload)}`)
+    return answer.payload
+  }
+
+  /** The error of a request that is refused. */
+  async refused(action: string, payload?: unknown): Promise<WireError> {
+    const answer = await this.call(action, payload)
+    if (answer.success) throw new Error(`${action} succeeded: ${JSON.stringify(answer.payload)}`)
+    return ErrorPayload.parse(answer.payload).error
+  }
+
+  /** The payload of the next push, which must be of this name. */
+  async next<Name extends PushName>(name: Name): Promise<PushPayload<Name>> {
+    const push = await this.#until(`the push ${name}`, () => this.pushes.shift())
+    if (push.action !== name) throw new Error(`Expected ${name}, got ${JSON.stringify(push)}`)
+    return push.payload as PushPayload<Name>
+  }
+
+  /** Waits for a push that fits, passing over others. */
+  async eventually<Name extends PushName>(
+    name: Name,
+    fits: (payload: PushPayload<Name>) => boolean = () => true,
+  ): Promise<PushPayload<Name>> {
+    const queue = (name === 'agent_updated' ? this.presence : this.pushes) as Pushed[]
+    const push = await this.#until(`a push ${name} that fits`, () => {
+      const index = queue.findIndex(({ action, payload }) => action === name && fits(payload as PushPayload<Name>))
+      return index < 0 ? undefined : queue.splice(index, 1)[0]
+    })
+    return push.payload as PushPayload<Name>
+  }
+
+  /** Resolves when everything that was handed to this socket before has been received. */
+  async caughtUp(): Promise<void> {
+    if (this.closed !== undefined) return
+    this.socket.ping()
+    await Promise.race([once(this.socket, 'pong'), once(this.socket, 'close')])
+    if (this.#broken !== undefined) throw this.#broken
+  }
+
+  /** All pushes received up to now, `agent_updated` left out, and forgets them. */
+  async received(): Promise<Pushed[]> {
+    await this.caughtUp()
+    return this.pushes.splice(0)
+  }
+
+  /** Fails where a push came that no one has taken: pushes are out before the answer to what caused them. */
+  async receivesNothing(): Promise<void> {
+    const got = await this.received()
+    if (got.length > 0) throw new Error(`Expected no push, got ${JSON.stringify(got)}`)
+  }
+
+  /** Resolves to the close code. */
+  closing(): Promise<number> {
+    return this.#until('the close', () => this.closed ?? undefined)
+  }
+
+  async close(): Promise<void> {
+    if (this.closed !== undefined) return
+    this.socket.close()
+    await once(this.socket, 'close')
+  }
+}

@@ -1,0 +1,98 @@
+import { randomUUID } from 'node:crypto'
+import { afterAll, inject } from 'vitest'
+import { createAgent } from '../../infra/admin/change-agent.ts'
+import { createGroup } from '../../infra/admin/change-group.ts'
+import { createLicense } from '../../infra/admin/change-license.ts'
+import type { RequestEntry } from '../../infra/local/gateway-settings.ts'
+import { type LocalStack, type StackOptions, startStack } from '../../infra/local/stack.ts'
+import { mintToken, openTokenKey, type TokenKey } from '../../infra/local/token-key.ts'
+import type { AgentItem } from '../../shared/table/accounts.ts'
+import { mkdtemp } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Client } from './client.ts'
+import { startEngineProxy } from './engine-proxy.ts'
+
+export const issuer = 'https://issuer.test'
+export const audience = 'agent-chat-test'
+
+export type AgentDraft = Partial<Pick<AgentItem, 'permission' | 'groups' | 'name' | 'email' | 'avatar' | 'default_status'>>
+
+/** A licence of one test: its agents by id, each with a way to get tokens and logged-in clients. */
+export interface License {
+  id: string
+  /** A token that logs this agent in; `scope` as token scopes, `expiresInS` a day. */
+  token(agent: string, options?: { scope?: string; expiresInS?: number }): Promise<string>
+  /** A new connection of this agent, logged in. Its first pushes of presence are already received. */
+  login(agent: string, payload?: object, options?: { scope?: string; expiresInS?: number }): Promise<Client>
+  addAgent(id: string, draft?: AgentDraft): Promise<void>
+}
+
+export interface World extends LocalStack {
+  key: TokenKey
+  tableName: string
+  /** In front of the engine, for counting and faults; only with `proxied`. */
+  proxy: Awaited<ReturnType<typeof startEngineProxy>>
+  requests: RequestEntry[]
+  open(): Promise<Client>
+  license(agents: Record<string, AgentDraft>, options?: { groups?: string[]; expiresAt?: number }): Promise<License>
+}
+
+const dayS = 24 * 3600
+
+/**
+ * The whole backend for one test file: the bundles that ship, behind the local gateway, on a table of its own. Ends
+ * with the file.
+ */
+export const startWorld = async (
+  options: Partial<Pick<StackOptions, 'presenceGraceS' | 'delayScale' | 'gateway'>> = {},
+): Promise<World> => {
+  const engine = inject('engine')
+  const proxy = await startEngineProxy(engine.endpoint)
+  const key = await openTokenKey(await mkdtemp(join(tmpdir(), 'agent-chat-')))
+  const tableName = `test-${randomUUID()}`
+  const requests: RequestEntry[] = []
+  const stack = await startStack({
+    ...{ endpoint: proxy.endpoint, engine: engine.endpoint, tableName, key, issuer, audience, port: 0 },
+    ...options,
+    gateway: { onRequest: (entry) => requests.push(entry), ...options.gateway },
+  })
+  const clients: Client[] = []
+  afterAll(async () => {
+    await Promise.all(clients.map((client) => client.close()))
+    await stack.stop()
+    await proxy.stop()
+  })
+  const open = async () => {
+    const client = await Client.open(stack.agentUrl)
+    clients.push(client)
+    return client
+  }
+
+  const license: World['license'] = async (agents, { groups = [], expiresAt } = {}) => {
+    const id = `l-${randomUUID().slice(0, 13)}`
+    const expires_at = expiresAt ?? Math.floor(Date.now() / 1000) + dayS
+    await createLicense(stack.table, { id, plan: 'test', expires_at })
+    for (const [index, name] of groups.entries())
+      await createGroup(stack.table, { license_id: id, id: index + 1, name })
+    const subject = (agent: string) => `${id}/${agent}`
+    const made: License = {
+      id,
+      token: (agent, { scope, expiresInS = dayS } = {}) =>
+        mintToken({ key, issuer, audience, subject: subject(agent), scope, expiresInS }),
+      login: async (agent, payload = {}, tokenOptions = {}) => {
+        const client = await open()
+        await client.ok('login', { token: await made.token(agent, tokenOptions), ...payload })
+        return client
+      },
+      addAgent: async (agent, draft = {}) => {
+        const identity = { issuer, subject: subject(agent) }
+        const created = await createAgent(stack.table, { license_id: id, id: agent, name: agent, ...draft, identity })
+        if (created.outcome !== 'created') throw new Error(`${agent}: ${created.outcome}`)
+      },
+    }
+    for (const [agent, draft] of Object.entries(agents)) await made.addAgent(agent, draft)
+    return made
+  }
+  return { ...stack, key, tableName, proxy, requests, open, license }
+}
