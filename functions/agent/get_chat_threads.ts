@@ -1,4 +1,4 @@
-import { readProfiles } from '../../shared/account/profiles.ts'
+import { readProfiles } from '../../shared/chat/profiles.ts'
 import { jsonBytes } from '../../shared/chat/room.ts'
 import { agentIds } from '../../shared/chat/show.ts'
 import { readThread } from '../../shared/chat/threads-page.ts'

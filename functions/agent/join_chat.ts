@@ -1,4 +1,4 @@
-import { readProfiles } from '../../shared/account/profiles.ts'
+import { readProfiles } from '../../shared/chat/profiles.ts'
 import { joining, usersUpdated } from '../../shared/chat/membership.ts'
 import { showChat } from '../../shared/chat/show.ts'
 import { changeUsers } from '../../shared/chat/threads.ts'

@@ -1,6 +1,6 @@
 import { myProfile, readDirectory, showDirectory } from '../../shared/account/directory.ts'
 import { startSession } from '../../shared/account/login.ts'
-import { profilesOf } from '../../shared/account/profiles.ts'
+import { profilesOf } from '../../shared/chat/profiles.ts'
 import { remoteKeys, verifyToken } from '../../shared/account/tokens.ts'
 import { mayRead } from '../../shared/chat/access.ts'
 import { jsonBytes } from '../../shared/chat/room.ts'

@@ -1,4 +1,4 @@
-import { readProfiles } from '../../shared/account/profiles.ts'
+import { readProfiles } from '../../shared/chat/profiles.ts'
 import { leaving, usersUpdated } from '../../shared/chat/membership.ts'
 import { changeUsers } from '../../shared/chat/threads.ts'
 import { removeFromChat } from '../../shared/protocol/agent/remove_from_chat.ts'

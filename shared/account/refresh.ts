@@ -19,7 +19,7 @@ import {
   sessionRefreshed,
 } from '../table/sockets.ts'
 import { disconnect } from './disconnect.ts'
-import { profilesOf } from './profiles.ts'
+import { profilesOf } from '../chat/profiles.ts'
 
 // What follows from a change of an account. Each reads the account as it is now, so that it may run twice and late.
 

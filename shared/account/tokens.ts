@@ -29,7 +29,9 @@ export const verifyToken = async (token: unknown, checks: TokenChecks): Promise<
   const { iss, sub, exp, ...claims } = await claimsOf(token.replace(/^Bearer\s+/i, ''), checks)
   const audiences = claims['token_use'] === 'access' ? [claims['client_id'], claims.aud] : [claims.aud]
   if (!audiences.flat().includes(checks.audience)) throw new ProtocolError('auth')
-  if (iss === undefined || sub === undefined || exp === undefined) throw new ProtocolError('auth')
+  // claims are whatever the issuer put there: a subject that is no text would be one key with many others
+  if (iss === undefined || typeof sub !== 'string' || sub === '' || exp === undefined)
+    throw new ProtocolError('auth')
   const nowS = Date.now() / 1000
   return {
     issuer: iss,

@@ -1,4 +1,4 @@
-import type { Profiles } from '../account/profiles.ts'
+import type { Profiles } from './profiles.ts'
 import { ProtocolError } from '../protocol/errors.ts'
 import { limits } from '../protocol/limits.ts'
 import type { User } from '../protocol/objects.ts'

@@ -1,4 +1,4 @@
-import { type Profiles, readProfiles } from '../account/profiles.ts'
+import { type Profiles, readProfiles } from './profiles.ts'
 import type { ChatWithThread } from '../protocol/objects.ts'
 import { type Chat, type ChatUser, readChatRecord } from '../table/chats.ts'
 import { type Entry, type Head, readHead } from '../table/log.ts'

@@ -1,4 +1,4 @@
-import { type Profiles, readProfiles } from '../account/profiles.ts'
+import { type Profiles, readProfiles } from './profiles.ts'
 import type { FullChatSummary } from '../protocol/objects.ts'
 import type { ActiveChat } from '../table/chats.ts'
 import { readChatRecord } from '../table/chats.ts'

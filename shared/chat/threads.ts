@@ -1,6 +1,6 @@
 import { ProtocolError } from '../protocol/errors.ts'
 import type { NewEvent, Recipients } from '../protocol/events.ts'
-import { threadId } from '../table/keys.ts'
+import { threadId, threadOf } from '../table/keys.ts'
 import {
   activeChatChanged,
   type Chat,
@@ -109,6 +109,7 @@ const startThread = async (ctx: Writing, view: View, event: StoredEvent): Promis
 export const closeThread = (ctx: Writing, asked: string | undefined): Promise<{ chat: Chat; entry: Entry }> =>
   untilPlaced(ctx, async ({ me, chat, tail }) => {
     const { nonce } = ctx
+    if (asked !== undefined && threadOf(chat.id, asked) === undefined) throw new ProtocolError('not_found')
     if (!chat.active || (asked !== undefined && asked !== threadId(chat.id, chat.thread)))
       throw new ProtocolError('chat_inactive')
     const closed: Chat = { ...chat, active: false, version: chat.version + 1 }

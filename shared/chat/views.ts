@@ -1,4 +1,4 @@
-import type { Profiles } from '../account/profiles.ts'
+import type { Profiles } from './profiles.ts'
 import type { Event } from '../protocol/events.ts'
 import { limits } from '../protocol/limits.ts'
 import type { ChatWithThread, FullChatSummary, Scopes, Thread, User } from '../protocol/objects.ts'

@@ -72,6 +72,8 @@ export const detailsOf = (issues: readonly z.core.$ZodIssue[], at: string): Erro
       const typed = issue.errors.every((errors) => errors.every(({ path: inner }) => inner.length === 0))
       if (closest !== undefined && !typed) return detailsOf(closest, path)
     }
+    if (issue.code === 'invalid_key' && issue.issues.length > 0)
+      return issue.issues.map(({ message }) => ({ path, message }))
     return [{ path, message: issue.message }]
   })
 

@@ -13,13 +13,21 @@ declare global {
 // over 15 digits, with or without a point among them, or an exponent
 const maybeLossy = /[\d.]{16}|\d[eE]/
 
-const isLossy = (value: number, source: string): boolean =>
-  !Number.isFinite(value) ||
-  (Number.isInteger(value) && !Number.isSafeInteger(value)) ||
-  source
+// below it a double has fewer digits, down to none
+const smallestNormal = 2 ** -1022
+
+const isLossy = (value: number, source: string): boolean => {
+  const digits = source
     .replace(/[eE].*$/, '')
     .replace(/\D/g, '')
-    .replace(/^0+|0+$/g, '').length > 15
+    .replace(/^0+|0+$/g, '').length
+  return (
+    !Number.isFinite(value) ||
+    (Number.isInteger(value) && !Number.isSafeInteger(value)) ||
+    (digits > 0 && Math.abs(value) < smallestNormal) ||
+    digits > 15
+  )
+}
 
 const keepLossy = (_key: string, value: unknown, context: { source?: string }): unknown =>
   typeof value === 'number' && context.source !== undefined && isLossy(value, context.source)
@@ -27,9 +35,17 @@ const keepLossy = (_key: string, value: unknown, context: { source?: string }): 
     : value
 
 /**
- * JSON as it came: a number that a double cannot hold (beyond 2^53, over 15 digits, 1e400) is kept as it was
+ * JSON as it came: a number that a double cannot hold (beyond 2^53, over 15 digits, 1e400, 1e-400) is kept as it was
  * written, as a raw value that `JSON.stringify` writes out again. No schema takes it for a number, so it lives on
  * only where anything may stand: in `content` and in a request's id. Throws a `SyntaxError` where it is no JSON.
  */
-export const parseJson = (text: string): unknown =>
-  maybeLossy.test(text) ? JSON.parse(text, keepLossy) : JSON.parse(text)
+export const parseJson = (text: string): unknown => {
+  if (!maybeLossy.test(text)) return JSON.parse(text)
+  try {
+    return JSON.parse(text, keepLossy)
+  } catch (error) {
+    // a reviver recurses: thousands of levels overflow the stack, and no field that is kept may go so deep
+    if (error instanceof RangeError) return JSON.parse(text)
+    throw error
+  }
+}
