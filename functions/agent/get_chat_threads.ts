@@ -1,5 +1,5 @@
 import { readProfiles } from '../../shared/chat/profiles.ts'
-import { jsonBytes } from '../../shared/chat/room.ts'
+import { envelopeBytes, fitting, jsonBytes } from '../../shared/chat/room.ts'
 import { agentIds } from '../../shared/chat/show.ts'
 import { readThread } from '../../shared/chat/threads-page.ts'
 import { scopesOf, usersOf } from '../../shared/chat/views.ts'
@@ -9,6 +9,9 @@ import { limits } from '../../shared/protocol/limits.ts'
 import { serve } from '../../shared/runtime/serve.ts'
 import { readChatRecord } from '../../shared/table/chats.ts'
 import { threadId, threadOf } from '../../shared/table/keys.ts'
+
+// a thread's properties and the largest event that a request can hold: a page without it would be empty for ever
+const oneEventBytes = 50 * 1024
 
 export const handler = serve(
   getChatThreads,
@@ -27,19 +30,21 @@ export const handler = serve(
       Promise.all(numbers.map((n) => readThread(read, chat, n, page, roomEach))),
     ])
 
-    // thread n of a chat has order n: the list of its newest threads needs no read
-    const listed = Math.min(chat.thread, limits.threadsSummary)
-    const answer = {
+    const base = {
       id: chat.id,
       users: usersOf(chat.users, profiles, record?.seen),
-      threads_summary: Array.from({ length: listed }, (_, i) => chat.thread - listed + 1 + i).map((n) => ({
-        thread_id: threadId(chat.id, n),
-        order: n,
-      })),
       properties: record?.properties,
       scopes: scopesOf(chat.scopes),
     }
-    const room = limits.frameBytes - jsonBytes(answer) - 1024
+    // thread n of a chat has order n: the list of its newest threads needs no read
+    const newest = Array.from({ length: Math.min(chat.thread, limits.threadsSummary) }, (_, i) => ({
+      thread_id: threadId(chat.id, chat.thread - i),
+      order: chat.thread - i,
+    }))
+    const most = limits.frameBytes - envelopeBytes
+    const listed = newest.slice(0, fitting(newest, most - jsonBytes(base) - oneEventBytes))
+    const answer = { ...base, threads_summary: listed.toReversed() }
+    const room = most - jsonBytes(answer)
     const share = Math.floor(room / Math.max(1, threads.length)) - 1
     const exactlyOne = thread_ids?.length === 1
     const shown = threads.map((thread) => {

@@ -1,4 +1,4 @@
-import { readProfiles } from '../../shared/chat/profiles.ts'
+import { type Profiles, readProfiles } from '../../shared/chat/profiles.ts'
 import { joining, usersUpdated } from '../../shared/chat/membership.ts'
 import { showChat } from '../../shared/chat/show.ts'
 import { changeUsers } from '../../shared/chat/threads.ts'
@@ -12,13 +12,14 @@ import type { Session } from '../../shared/table/sockets.ts'
 import type { Reader } from '../../shared/table/ops.ts'
 
 export const handler = serve(joinChat, async (ctx, { agent_ids }) => {
-  const names = await namesOf(ctx, agent_ids)
+  const known = await othersOf(ctx, agent_ids)
+  const names = namesOf(ctx.me, agent_ids, known)
   const { before, chat, entries, tail } = await changeUsers(ctx, (view) => joining(view, names))
   if (chat === before) return
 
   ctx.readAudience(chat.license_id)
   const events = [...entries.toReversed(), ...tail.entries].toReversed()
-  const { shown, profiles } = await showChat(ctx.read, { chat, events })
+  const { shown, profiles } = await showChat(ctx.read, { chat, events, known })
   ctx.push(gaining(before, chat), 'incoming_chat_thread', { chat: shown })
   for (const entry of entries) {
     const at = { chat_id: chat.id, thread_id: threadId(chat.id, entry.n) }
@@ -27,16 +28,20 @@ export const handler = serve(joinChat, async (ctx, { agent_ids }) => {
   ctx.push(watching(chat), 'chat_users_updated', usersUpdated(before, chat, profiles))
 })
 
+const othersOf = ({ me, read }: { me: Session; read: Reader }, ids: readonly string[]): Promise<Profiles> =>
+  readProfiles(
+    read,
+    me.license_id,
+    ids.filter((id) => id !== me.agent_id),
+  )
+
 /** The names of agents who may join: the requester's own is in its session. */
-const namesOf = async ({ me, read }: { me: Session; read: Reader }, ids: readonly string[]) => {
-  const others = ids.filter((id) => id !== me.agent_id)
-  const profiles = others.length === 0 ? undefined : await readProfiles(read, me.license_id, others)
-  return new Map(
+const namesOf = (me: Session, ids: readonly string[], others: Profiles) =>
+  new Map(
     ids.map((id) => {
       if (id === me.agent_id) return [id, me.name]
-      const agent = profiles?.get(id)
+      const agent = others.get(id)
       if (agent === undefined || agent.deleted || agent.suspended) throw new ProtocolError('not_found')
       return [id, agent.name]
     }),
   )
-}

@@ -3,7 +3,7 @@ import { startSession } from '../../shared/account/login.ts'
 import { profilesOf } from '../../shared/chat/profiles.ts'
 import { remoteKeys, verifyToken } from '../../shared/account/tokens.ts'
 import { mayRead } from '../../shared/chat/access.ts'
-import { jsonBytes } from '../../shared/chat/room.ts'
+import { envelopeBytes, jsonBytes } from '../../shared/chat/room.ts'
 import { summarize } from '../../shared/chat/summaries.ts'
 import { fitSummaries } from '../../shared/chat/views.ts'
 import { login } from '../../shared/protocol/agent/login.ts'
@@ -35,6 +35,7 @@ export const handler = serve(login, async (ctx, { token, reconnect = false, appl
   }
 
   // read after the session was written: whatever happens from now on is pushed to it
+  if (cameOnline) ctx.readAudience(license.id)
   const [active, directory] = await Promise.all([
     readActiveChats(ctx.read, license.id),
     readDirectory(ctx.read, license.id),
@@ -43,13 +44,15 @@ export const handler = serve(login, async (ctx, { token, reconnect = false, appl
     .filter((chat) => mayRead(session, chat))
     .toSorted((a, b) => b.started_at - a.started_at || (a.id < b.id ? -1 : 1))
     .slice(0, limits.chatsSummary)
-  const shown = await summarize(ctx.read, license.id, chats, profilesOf(directory.agents))
+  const found = await summarize(ctx.read, license.id, chats, profilesOf(directory.agents))
+  // users and scopes may have changed since the list was read
+  const shown = found.filter(({ chat }) => mayRead(session, chat))
   await ctx.later(
     {
       job: 'catch_up',
       connection: ctx.connection,
       chats: Object.fromEntries(
-        shown.map(({ summary, thread, order, version }) => [summary.id, [thread, order, version]]),
+        shown.map(({ chat, thread, order }) => [chat.id, [thread, order, chat.version]]),
       ),
       since,
       until: ctx.now() + config.clockSkewMs(),
@@ -63,5 +66,8 @@ export const handler = serve(login, async (ctx, { token, reconnect = false, appl
     ...showDirectory(directory, directoryBytes),
   }
   const summaries = shown.map(({ summary }) => summary)
-  return { ...answer, chats_summary: fitSummaries(summaries, limits.frameBytes - jsonBytes(answer) - 1024) }
+  return {
+    ...answer,
+    chats_summary: fitSummaries(summaries, limits.frameBytes - jsonBytes(answer) - envelopeBytes),
+  }
 })

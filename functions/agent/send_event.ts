@@ -10,7 +10,7 @@ import { eventOf, readHead } from '../../shared/table/log.ts'
 const replayedAfterMs = 2000
 
 export const handler = serve(sendEvent, async (ctx, { event }) => {
-  const { outcome, chat, entry, head } = await appendEvent(ctx, event, sendEvent.denied)
+  const { outcome, chat, entry, head, events } = await appendEvent(ctx, event, sendEvent.denied)
   const answer = { thread_id: threadId(chat.id, entry.n), event: eventOf(chat.id, entry) }
   const late = outcome === 'replayed' && ctx.now() - entry.at > replayedAfterMs
   const incoming = () => ctx.push(watching(chat), 'incoming_event', { chat_id: chat.id, ...answer })
@@ -20,7 +20,7 @@ export const handler = serve(sendEvent, async (ctx, { event }) => {
     ctx.readAudience(chat.license_id)
     const opened = head ?? (await readHead(ctx.read, chat.id, entry.n))
     if (opened?.nonce === entry.nonce) {
-      const { shown } = await showChat(ctx.read, { chat, head: opened, events: [entry] })
+      const { shown } = await showChat(ctx.read, { chat, head: opened, events })
       ctx.push(watching(chat), 'incoming_chat_thread', { chat: shown })
     }
   }

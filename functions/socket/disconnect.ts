@@ -1,7 +1,7 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { config } from '../../shared/runtime/config.ts'
 import { openTable } from '../../shared/table/client.ts'
-import { agentSocketRemoved, SocketItem, socketRemoved } from '../../shared/table/sockets.ts'
+import { forgetSocket } from '../../shared/table/sockets.ts'
 
 const client = new DynamoDBClient({})
 
@@ -14,12 +14,6 @@ export const handler = async (event: {
 }): Promise<{ statusCode: number }> => {
   const { connectionId: connection } = event.requestContext
   const { write } = openTable({ client, tableName: config.tableName() })
-  const removed = await write.write(socketRemoved(connection), { returnOld: true })
-  const session =
-    removed.done && removed.attributes !== undefined
-      ? SocketItem.parse(removed.attributes).session
-      : undefined
-  if (session !== undefined)
-    await write.write(agentSocketRemoved(session.license_id, session.agent_id, connection))
+  await forgetSocket(write, connection)
   return { statusCode: 200 }
 }

@@ -1,5 +1,6 @@
+import type { RoutingStatus } from '../protocol/objects.ts'
 import { everyAgent } from '../push/audience.ts'
-import type { Pushing } from '../push/outbox.ts'
+import type { Outbox } from '../push/outbox.ts'
 import type { Job } from '../runtime/later.ts'
 import { AgentItem, wentOffline } from '../table/accounts.ts'
 import { keys } from '../table/keys.ts'
@@ -37,9 +38,12 @@ export const socketGone = async (
   await ctx.later({ job: 'expect_agent', license_id: license, agent_id: agent, seq: left.seq }, graceS)
 }
 
-/** Takes an agent offline that has not logged in since its last socket went, and tells its licence. May run twice. */
+/**
+ * Takes an agent offline that has not logged in since its last socket went, and tells its licence. May run twice, and
+ * beside a login: the status that is pushed last is right.
+ */
 export const expectAgent = async (
-  ctx: Checking & { write: Writer } & Pushing<'agent_updated'>,
+  ctx: Checking & { write: Writer } & Outbox,
   license: string,
   id: string,
   seq: number,
@@ -47,6 +51,12 @@ export const expectAgent = async (
   const agent = await withoutSocket(ctx, license, id)
   if (agent === undefined || agent.seq !== seq) return
   const outcome = await ctx.write.write(wentOffline(agent))
-  if (outcome.done)
-    ctx.push(everyAgent(license), 'agent_updated', { agent_id: id, routing_status: 'offline' })
+  if (!outcome.done) return
+  const tell = (routing_status: RoutingStatus | 'offline') =>
+    ctx.push(everyAgent(license), 'agent_updated', { agent_id: id, routing_status })
+  tell('offline')
+  await ctx.flush()
+  // a login since that write may have been told of first
+  const now = AgentItem.parse(await ctx.read.get(keys.agent(license, id), { strong: true }))
+  if (now.online) tell(now.routing_status ?? now.default_status)
 }

@@ -10,17 +10,25 @@ export const agentIds = (users: readonly ChatUser[]): string[] =>
 
 /**
  * A chat with its last thread and these events of it (ascending), as it is shown to whoever sees it for the first
- * time. Reads what is missing in one round. `chat` is the state just written, so that it wins over what is read.
+ * time. Reads what is missing in one round. `chat` is the state just written, so that it wins over what is read; agents
+ * that are `known` are not read again.
  */
 export const showChat = async (
   read: Reader,
-  { chat, head, events }: { chat: Chat; head?: Head | undefined; events: readonly Entry[] },
+  {
+    chat,
+    head,
+    events,
+    known = new Map(),
+  }: { chat: Chat; head?: Head | undefined; events: readonly Entry[]; known?: Profiles | undefined },
 ): Promise<{ shown: ChatWithThread; profiles: Profiles }> => {
-  const [record, profiles, found] = await Promise.all([
+  const strangers = agentIds(chat.users).filter((id) => !known.has(id))
+  const [record, others, found] = await Promise.all([
     readChatRecord(read, chat.id),
-    readProfiles(read, chat.license_id, agentIds(chat.users)),
+    readProfiles(read, chat.license_id, strangers),
     head ?? readHead(read, chat.id, chat.thread),
   ])
+  const profiles = new Map([...known, ...others])
   if (found === undefined) throw new Error('A chat without its last thread')
   const shown = chatWithThread({
     record: { properties: undefined, seen: new Map(), ...record, chat },

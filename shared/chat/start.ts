@@ -85,6 +85,8 @@ const scopeChecks = async ({ read }: Starting, { license_id, scopes }: Chat): Pr
     ...scopes.agents.map((agent) => keys.agent(license_id, agent)),
   ]
   const found = await read.batchGet(wanted)
-  if (found.length < wanted.length) throw new ProtocolError('not_found')
+  // a deleted agent's item stays
+  const working = found.filter((item) => item['deleted'] !== true && item['suspended'] !== true)
+  if (working.length < wanted.length) throw new ProtocolError('not_found')
   return []
 }

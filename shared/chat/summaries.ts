@@ -1,19 +1,27 @@
 import { type Profiles, readProfiles } from './profiles.ts'
 import type { FullChatSummary } from '../protocol/objects.ts'
-import type { ActiveChat } from '../table/chats.ts'
-import { readChatRecord } from '../table/chats.ts'
+import { type ActiveChat, type Chat, type ChatRecord, readChatRecord } from '../table/chats.ts'
 import { keys } from '../table/keys.ts'
-import { type Entry, parseEntry, parseTail, readHead, tailRange, type Tail } from '../table/log.ts'
+import {
+  type Entry,
+  type Head,
+  parseEntry,
+  parseHead,
+  parseTail,
+  readHead,
+  type Tail,
+  tailRange,
+} from '../table/log.ts'
 import type { Reader } from '../table/ops.ts'
 import { agentIds } from './show.ts'
 import { chatSummary } from './views.ts'
 
-/** Where a chat's log and users stood when it was shown. */
+/** A chat's summary, with where its log and users stood when it was read. */
 export interface Shown {
   summary: FullChatSummary
+  chat: Chat
   thread: number
   order: number
-  version: number
 }
 
 /**
@@ -26,16 +34,20 @@ export const summarize = async (
   chats: readonly ActiveChat[],
   known: Profiles,
 ): Promise<Shown[]> => {
-  const found = await Promise.all(chats.map((chat) => readLast(read, chat)))
-  const strangers = found.flatMap(({ record }) => agentIds(record.chat.users)).filter((id) => !known.has(id))
-  const [older, others] = await Promise.all([
+  const [heads, ends] = await Promise.all([
+    readHeads(read, chats),
+    Promise.all(chats.map(({ id }) => readEnd(read, id))),
+  ])
+  const strangers = ends.flatMap(({ record }) => agentIds(record.chat.users)).filter((id) => !known.has(id))
+  const [older, others, found] = await Promise.all([
     readEntries(
       read,
-      found.flatMap(({ record, tail }) =>
+      ends.flatMap(({ record, tail }) =>
         olderThanTail(tail).map((m) => ({ chat: record.chat.id, n: tail.n, m })),
       ),
     ),
     readProfiles(read, license, strangers),
+    Promise.all(ends.map((end) => withHead(read, end, heads))),
   ])
   const profiles = new Map([...known, ...others])
   return found.map(({ record, head, tail }) => {
@@ -47,24 +59,45 @@ export const summarize = async (
     )
     return {
       summary: chatSummary({ record, profiles, head, tail, newest }),
+      chat: record.chat,
       thread: tail.n,
       order: tail.m,
-      version: record.chat.version,
     }
   })
 }
 
-const readLast = async (read: Reader, { id, thread }: ActiveChat) => {
-  const [record, items, listed] = await Promise.all([
+interface End {
+  record: ChatRecord
+  tail: Tail
+}
+
+/** A chat as it is now, and the last entry of its log. */
+const readEnd = async (read: Reader, id: string): Promise<End> => {
+  const [record, items] = await Promise.all([
     readChatRecord(read, id),
     read.query({ ...tailRange(id, true), limit: 1 }),
-    readHead(read, id, thread),
   ])
   const tail = parseTail(items)
-  // another thread began since the list was read
-  const head = tail === undefined || tail.n === thread ? listed : await readHead(read, id, tail.n)
-  if (record === undefined || tail === undefined || head === undefined)
-    throw new Error('A listed chat has no log')
+  if (record === undefined || tail === undefined) throw new Error('A listed chat has no log')
+  // users changed between the two reads: who may see the entry is not known yet
+  return tail.last.version > record.chat.version ? readEnd(read, id) : { record, tail }
+}
+
+type Heads = ReadonlyMap<string, Head>
+
+const readHeads = async (read: Reader, chats: readonly ActiveChat[]): Promise<Heads> => {
+  const items = await read.batchGet(
+    chats.map(({ id, thread }) => keys.thread(id, thread)),
+    { strong: true },
+  )
+  return new Map(items.map((item) => [nameOf(item), parseHead(item)]))
+}
+
+/** Reads the thread's head where another thread began since the list of chats was read. */
+const withHead = async (read: Reader, { record, tail }: End, heads: Heads): Promise<End & { head: Head }> => {
+  const { id } = record.chat
+  const head = heads.get(nameOf(keys.thread(id, tail.n))) ?? (await readHead(read, id, tail.n))
+  if (head === undefined) throw new Error('A log without its thread')
   return { record, tail, head }
 }
 

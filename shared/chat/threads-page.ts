@@ -72,6 +72,7 @@ const eventsOf = async (
   room: number,
 ): Promise<{ events: Entry[]; more: boolean }> => {
   if (after !== undefined) {
+    if (after >= lastOrderEver) return { events: [], more: false }
     const size = limit ?? limits.eventsPage
     const range = eventsRange(chat.id, n, after + 1, lastOrderEver)
     const entries = (await read.query({ ...range, limit: size + 1, strong: true })).map(parseEntry)
@@ -79,7 +80,7 @@ const eventsOf = async (
   }
   const size = limit ?? (before === undefined ? undefined : limits.eventsPage)
   const events: Entry[] = []
-  let next = (before ?? lastOrderEver + 1) - 1
+  let next = Math.min(before ?? Infinity, lastOrderEver + 1) - 1
   for (let bytes = 0; next > 0 && bytes < room;) {
     const wanted = size === undefined ? firstPage : size - events.length
     if (wanted === 0) break

@@ -58,6 +58,8 @@ export interface Appended {
   entry: Entry
   /** The thread that this event started. */
   head?: Head
+  /** What the thread ends with, ascending. */
+  events: readonly Entry[]
 }
 
 /** Adds an event to the chat, starting a thread where none is active; annotations go to the last thread as it is. */
@@ -75,11 +77,12 @@ export const appendEvent = (
         entry.event.custom_id === stored.custom_id &&
         entry.event.author_id === me.agent_id,
     )
-    if (sent !== undefined) return { outcome: 'replayed', chat, entry: sent }
+    if (sent !== undefined)
+      return { outcome: 'replayed', chat, entry: sent, events: tail.entries.toReversed() }
 
     if (!chat.active && event.type !== 'annotation') return startThread(ctx, view, stored)
     const entry = nextEntry(tail, stored, { nonce: ctx.nonce, version: chat.version, at: ctx.now() })
-    const appended: Appended = { outcome: 'appended', chat, entry }
+    const appended: Appended = { outcome: 'appended', chat, entry, events: [entry] }
     if (chat.active) {
       // beside the put; who logs in at this very moment is told by `later`
       ctx.readAudience(chat.license_id)
@@ -102,7 +105,9 @@ const startThread = async (ctx: Writing, view: View, event: StoredEvent): Promis
   const head = newHead({ n: chat.thread, nonce, version: chat.version, at, userIds: presentIds(chat.users) })
   const entry = nextEntry({ n: chat.thread, m: 0, last: head }, event, { nonce, version: chat.version, at })
   const ops = [chatChanged(chat), headPut(chat.id, head), entryPut(chat.id, entry), chatActive(chat, at)]
-  return stands(await ctx.write.transact(ops), nonce) ? { outcome: 'started', chat, entry, head } : undefined
+  return stands(await ctx.write.transact(ops), nonce)
+    ? { outcome: 'started', chat, entry, head, events: [entry] }
+    : undefined
 }
 
 /** Closes the active thread, by its last entry: an event under way cannot land behind it. */

@@ -51,7 +51,10 @@ export const scopesOf = ({ groups, agents }: ChatScopes): Scopes | undefined =>
         ...(agents.length > 0 ? { agents } : {}),
       }
 
-/** A thread with those of `events` (ascending) that fit, the newest kept, or the oldest where one reads forwards. */
+/**
+ * A thread with those of `events` (ascending) that fit, the newest kept, or the oldest where one reads forwards. One
+ * of so many threads that it does not fit by itself is left bare, to be read alone.
+ */
 export const threadOf = (options: {
   chat: string
   head: Head
@@ -73,8 +76,9 @@ export const threadOf = (options: {
     properties: head.properties,
     last_order: lastOrder,
   }
-  const events = options.events.map((entry) => eventOf(chat, entry))
   const left = room - jsonBytes({ ...base, events: [], has_more: true })
+  if (left < 0) return { ...base, user_ids: [], properties: undefined, events: [], has_more: true }
+  const events = options.events.map((entry) => eventOf(chat, entry))
   const fit = fitting(keep === 'newest' ? events.toReversed() : events, left)
   const kept = keep === 'newest' ? events.slice(events.length - fit) : events.slice(0, fit)
   return { ...base, events: kept, ...(more || fit < events.length ? { has_more: true } : {}) }

@@ -34,8 +34,17 @@ type Json = Record<string, unknown>
 // objects that have a name in protocol §3, and so one in the document: as clients send them, and as they get them
 const sent = { NewEvent, NewInitialEvent, NewProperties, NewScopes: Scopes, Content: ContentText }
 const received = {
-  ...{ Event, Thread, User, ChatWithThread, ChatSummary, License, MyProfile, Colleague, Group },
-  ...{ Properties: PropertiesOutput, Scopes: ScopesOutput },
+  Event,
+  Thread,
+  User,
+  ChatWithThread,
+  ChatSummary,
+  License,
+  MyProfile,
+  Colleague,
+  Group,
+  Properties: PropertiesOutput,
+  Scopes: ScopesOutput,
 }
 
 const ref = (kind: string, name: string): Json => ({ $ref: `#/components/${kind}/${name}` })

@@ -1,6 +1,6 @@
 import type * as z from 'zod/mini'
 import { type ErrorDetail, errorTable, type ProtocolError } from './errors.ts'
-import { parseJson } from './json.ts'
+import { parseJson, rawInContentOnly } from './json.ts'
 import { limits } from './limits.ts'
 import type { PushName, PushPayload } from './pushes.ts'
 
@@ -59,7 +59,7 @@ export const readFrame = (body: string, route: string | undefined): Frame => {
   if (action === undefined || action === null)
     faults.push({ path: 'action', message: 'Required: the name of an action' })
   else if (action !== route) faults.push({ path: 'action', message: 'No such action' })
-  return { echo, payload: message['payload'] ?? {}, faults }
+  return { echo, payload: rawInContentOnly(message['payload'] ?? {}), faults }
 }
 
 /** What a schema found wrong, in words that let a person mend the request. */

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import { filled, Flag, Id, opt, text, Timestamp, utf8Bytes } from './fields.ts'
+import { atMost, filled, Flag, Id, opt, text, Timestamp, utf8Bytes } from './fields.ts'
 import { parseJson } from './json.ts'
 import { limits } from './limits.ts'
 import { OptionalProperties, PropertiesOutput } from './properties.ts'
@@ -35,7 +35,7 @@ const FormFieldInput = z.object({
   options: opt(
     z
       .array(z.object({ label: text(limits.nameBytes), value: opt(FormValue), checked: opt(Flag) }))
-      .check(z.maxLength(limits.options, `At most ${limits.options} options`)),
+      .check(atMost(limits.options, `At most ${limits.options} options`)),
   ),
 })
 const FormField = z.strictObject({
@@ -103,7 +103,7 @@ const Annotation = z.object({
 const FilledForm = z.object({
   ...common,
   type: z.literal('filled_form'),
-  fields: z.array(FormFieldInput).check(z.maxLength(limits.fields, `At most ${limits.fields} fields`)),
+  fields: z.array(FormFieldInput).check(atMost(limits.fields, `At most ${limits.fields} fields`)),
 })
 const Custom = z.object({ ...common, type: z.literal('custom'), content: ContentText })
 

@@ -1,19 +1,31 @@
 import * as z from 'zod/mini'
+import { $ZodCheckMaxLength, $ZodCheckMinLength } from 'zod/v4/core'
 import { limits } from './limits.ts'
 
 // What the fields of requests are made of. Messages say what to mend, since they reach people as `details`.
 
 export const utf8Bytes = (text: string): number => Buffer.byteLength(text, 'utf8')
 
+// zod itself asks this of anything with a `length`: also of a client's object, whose `length` may be what no
+// comparison takes, such as `{"valueOf": 0, "toString": 0}`
+const when = ({ value }: z.core.ParsePayload): boolean => typeof value === 'string' || Array.isArray(value)
+
+/** At most so many characters or entries; further checks are left out then. */
+export const atMost = (maximum: number, message: string) =>
+  new $ZodCheckMaxLength({ check: 'max_length', maximum, when, abort: true, error: () => message })
+
+export const atLeast = (minimum: number, message: string) =>
+  new $ZodCheckMinLength({ check: 'min_length', minimum, when, abort: true, error: () => message })
+
 /** Text of at most `maxBytes` bytes of UTF-8. Half a surrogate pair has no UTF-8 and is refused. */
 export const text = (maxBytes: number) =>
   z.string().check(
-    z.maxLength(maxBytes, { error: `Too long: at most ${maxBytes} bytes of UTF-8`, abort: true }),
+    atMost(maxBytes, `Too long: at most ${maxBytes} bytes of UTF-8`),
     z.refine((value) => utf8Bytes(value) <= maxBytes, `Too long: at most ${maxBytes} bytes of UTF-8`),
     z.refine((value) => value.isWellFormed(), 'Not well-formed Unicode: half a surrogate pair'),
   )
 
-export const filled = (maxBytes: number) => text(maxBytes).check(z.minLength(1, 'Must not be empty'))
+export const filled = (maxBytes: number) => text(maxBytes).check(atLeast(1, 'Must not be empty'))
 
 export const Id = filled(limits.idBytes)
 export const Timestamp = z.int().check(z.nonnegative())
@@ -39,7 +51,7 @@ export const GroupId = z.pipe(GroupIdInput, z.transform(Number))
 /** A list without repeats, in the order given. */
 export const unique = <S extends z.core.$ZodType>(item: S, max: number) =>
   z.pipe(
-    z.array(item).check(z.maxLength(max, `At most ${max} entries`)),
+    z.array(item).check(atMost(max, `At most ${max} entries`)),
     z.transform((items) => [...new Set(items)]),
   )
 

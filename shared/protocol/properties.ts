@@ -38,10 +38,10 @@ export const PropertiesInput = z
       ),
   )
   .check(
-    z.refine(
-      (spaces) => !Object.hasOwn(spaces, 'routing'),
-      'The namespace routing is set by the server alone',
-    ),
+    z.refine((spaces) => !Object.hasOwn(spaces, 'routing'), {
+      error: 'The namespace routing is set by the server alone',
+      path: ['routing'],
+    }),
     z.refine(
       (spaces) => Object.keys(spaces).length <= limits.propertyNamespaces,
       `At most ${limits.propertyNamespaces} namespaces`,

@@ -2,7 +2,7 @@ import * as z from 'zod/mini'
 import { DisconnectReason } from '../protocol/pushes.ts'
 import { Permission } from '../protocol/objects.ts'
 import { agentSocketsPrefix, keys, socketsPk } from './keys.ts'
-import type { Op, Reader } from './ops.ts'
+import type { Attributes, Op, Reader, Writer } from './ops.ts'
 
 /** Who is at the other end: what `serve` and the audience decide by, copied from agent and licence at login. */
 const identity = {
@@ -149,6 +149,28 @@ export const socketRemoved = (connection: string): Op => ({ Delete: { Key: keys.
 export const agentSocketRemoved = (license: string, agent: string, connection: string): Op => ({
   Delete: { Key: keys.agentSocket(license, agent, connection) },
 })
+
+/**
+ * Forgets a connection: its socket, and the row of whoever is logged in on it by then; of `session`, where the socket
+ * is gone already and may have left its row behind.
+ */
+export const forgetSocket = async (
+  write: Writer,
+  connection: string,
+  session?: Pick<Session, 'license_id' | 'agent_id'>,
+): Promise<void> => {
+  const removed = await deleted(write, socketRemoved(connection))
+  const last = (removed === undefined ? undefined : SocketItem.parse(removed).session) ?? session
+  if (last !== undefined) await deleted(write, agentSocketRemoved(last.license_id, last.agent_id, connection))
+}
+
+// a delete without a condition is refused only while a login's transaction on the item is under way
+const deleted = async (write: Writer, op: Op): Promise<Attributes | undefined> => {
+  for (;;) {
+    const outcome = await write.write(op, { returnOld: true })
+    if (outcome.done) return outcome.attributes
+  }
+}
 
 export const agentSocketSlow = (row: AgentSocketItem, untilMs: number): Op => ({
   Update: {

@@ -25,7 +25,11 @@ const Frame = z.discriminatedUnion('type', [
     success: z.boolean(),
     payload: z.optional(z.unknown()),
   }),
-  z.strictObject({ action: z.enum(Object.keys(pushes) as PushName[]), type: z.literal('push'), payload: z.unknown() }),
+  z.strictObject({
+    action: z.enum(Object.keys(pushes) as PushName[]),
+    type: z.literal('push'),
+    payload: z.unknown(),
+  }),
 ])
 export type Response = Extract<z.output<typeof Frame>, { type: 'response' }>
 export type WireError = z.output<typeof ErrorPayload>['error']
@@ -89,7 +93,8 @@ export class Client {
     const spec = specs.get(frame.action ?? '')
     if (!frame.success) ErrorPayload.parse(frame.payload)
     else if (spec === undefined) throw new Error(`A success for no action: ${text}`)
-    else if (spec.response === null && 'payload' in frame) throw new Error(`${spec.name} answers no payload: ${text}`)
+    else if (spec.response === null && 'payload' in frame)
+      throw new Error(`${spec.name} answers no payload: ${text}`)
     else if (spec.response !== null) z.parse(spec.response, frame.payload)
     const waiting = this.#waiting.get(frame.request_id)
     this.#waiting.delete(frame.request_id)
@@ -163,7 +168,9 @@ export class Client {
   ): Promise<PushPayload<Name>> {
     const queue = (name === 'agent_updated' ? this.presence : this.pushes) as Pushed[]
     const push = await this.#until(`a push ${name} that fits`, () => {
-      const index = queue.findIndex(({ action, payload }) => action === name && fits(payload as PushPayload<Name>))
+      const index = queue.findIndex(
+        ({ action, payload }) => action === name && fits(payload as PushPayload<Name>),
+      )
       return index < 0 ? undefined : queue.splice(index, 1)[0]
     })
     return push.payload as PushPayload<Name>
@@ -172,8 +179,11 @@ export class Client {
   /** Resolves when everything that was handed to this socket before has been received. */
   async caughtUp(): Promise<void> {
     if (this.closed !== undefined) return
+    const heard = new AbortController()
+    const { signal } = heard
     this.socket.ping()
-    await Promise.race([once(this.socket, 'pong'), once(this.socket, 'close')])
+    await Promise.race([once(this.socket, 'pong', { signal }), once(this.socket, 'close', { signal })])
+    heard.abort()
     if (this.#broken !== undefined) throw this.#broken
   }
 

@@ -16,7 +16,9 @@ import { startEngineProxy } from './engine-proxy.ts'
 export const issuer = 'https://issuer.test'
 export const audience = 'agent-chat-test'
 
-export type AgentDraft = Partial<Pick<AgentItem, 'permission' | 'groups' | 'name' | 'email' | 'avatar' | 'default_status'>>
+export type AgentDraft = Partial<
+  Pick<AgentItem, 'permission' | 'groups' | 'name' | 'email' | 'avatar' | 'default_status'>
+>
 
 /** A licence of one test: its agents by id, each with a way to get tokens and logged-in clients. */
 export interface License {
@@ -35,7 +37,10 @@ export interface World extends LocalStack {
   proxy: Awaited<ReturnType<typeof startEngineProxy>>
   requests: RequestEntry[]
   open(): Promise<Client>
-  license(agents: Record<string, AgentDraft>, options?: { groups?: string[]; expiresAt?: number }): Promise<License>
+  license(
+    agents: Record<string, AgentDraft>,
+    options?: { groups?: string[]; expiresAt?: number },
+  ): Promise<License>
 }
 
 const dayS = 24 * 3600
@@ -53,7 +58,16 @@ export const startWorld = async (
   const tableName = `test-${randomUUID()}`
   const requests: RequestEntry[] = []
   const stack = await startStack({
-    ...{ endpoint: proxy.endpoint, engine: engine.endpoint, tableName, key, issuer, audience, port: 0 },
+    ...{
+      endpoint: proxy.endpoint,
+      engine: engine.endpoint,
+      tableName,
+      key,
+      issuer,
+      audience,
+      port: 0,
+      dist: inject('dist'),
+    },
     ...options,
     gateway: { onRequest: (entry) => requests.push(entry), ...options.gateway },
   })
@@ -87,7 +101,13 @@ export const startWorld = async (
       },
       addAgent: async (agent, draft = {}) => {
         const identity = { issuer, subject: subject(agent) }
-        const created = await createAgent(stack.table, { license_id: id, id: agent, name: agent, ...draft, identity })
+        const created = await createAgent(stack.table, {
+          license_id: id,
+          id: agent,
+          name: agent,
+          ...draft,
+          identity,
+        })
         if (created.outcome !== 'created') throw new Error(`${agent}: ${created.outcome}`)
       },
     }

@@ -1,6 +1,6 @@
 import * as z from 'zod/mini'
 import { action } from '../action.ts'
-import { Id, unique } from '../fields.ts'
+import { atLeast, Id, unique } from '../fields.ts'
 import { limits } from '../limits.ts'
 
 export const joinChat = action({
@@ -8,7 +8,7 @@ export const joinChat = action({
   summary: 'Adds agents to a chat; a supervisor becomes an agent.',
   request: z.object({
     chat_id: Id,
-    agent_ids: unique(Id, limits.membershipIds).check(z.minLength(1, 'Name at least one agent')),
+    agent_ids: unique(Id, limits.membershipIds).check(atLeast(1, 'Name at least one agent')),
   }),
   response: null,
   needs: ['read', 'write', 'push'],

@@ -1,7 +1,7 @@
 import * as z from 'zod/mini'
 import { action } from '../action.ts'
 import { NewInitialEvent } from '../events.ts'
-import { opt, Scopes } from '../fields.ts'
+import { atMost, opt, Scopes } from '../fields.ts'
 import { limits } from '../limits.ts'
 import { ChatWithThread } from '../objects.ts'
 import { OptionalProperties } from '../properties.ts'
@@ -9,7 +9,7 @@ import { OptionalProperties } from '../properties.ts'
 const InitialEvents = opt(
   z
     .array(NewInitialEvent)
-    .check(z.maxLength(limits.initialEvents, `At most ${limits.initialEvents} initial events`)),
+    .check(atMost(limits.initialEvents, `At most ${limits.initialEvents} initial events`)),
 )
 
 export const startChat = action({

@@ -1,0 +1,223 @@
+import { marshall } from '@aws-sdk/util-dynamodb'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { chatPk } from '../../shared/table/keys.ts'
+import { tailRange } from '../../shared/table/log.ts'
+import { itemBytes } from '../support/capacity.ts'
+import type { Client } from '../support/client.ts'
+import { type License, startWorld, type World } from '../support/world.ts'
+
+// Longer than a call takes by itself, so that calls made side by side overlap and the depth counts round trips.
+const callMs = 40
+const sockets = 20
+const tail = 25
+
+let world: World
+const figures: string[] = []
+beforeAll(async () => {
+  world = await startWorld()
+})
+afterAll(() => void process.stdout.write(`\n${figures.join('\n')}\n`))
+
+interface Figures {
+  trips: number
+  rru: number
+  wru: number
+}
+
+/** What one request costs. All that earlier requests left to the workers is done before it. */
+const costOf = async (
+  name: string,
+  request: () => Promise<unknown>,
+  prepare: () => Promise<unknown> = async () => {},
+): Promise<Figures> => {
+  await world.queue.flush()
+  await prepare()
+  await world.settled()
+  world.proxy.setDelay(callMs)
+  const { sequentialDepth: trips, rru, wru } = await world.proxy.record(request)
+  world.proxy.setDelay(0)
+  figures.push(`${name}: ${trips} round trips, ${rru} RRU, ${wru} WRU`)
+  return { trips, rru, wru }
+}
+
+const ids = Array.from({ length: sockets }, (_, i) => `agent-${String(i).padStart(2, '0')}`)
+
+interface Office {
+  license: License
+  /** The first of twenty logged-in agents, and the others. */
+  ann: Client
+  others: Client[]
+}
+
+const openOffice = async (): Promise<Office> => {
+  const license = await world.license(Object.fromEntries(ids.map((id) => [id, { name: `Agent ${id}` }])), {
+    groups: ['Support', 'Sales'],
+  })
+  await license.addAgent('late')
+  const clients: Client[] = []
+  for (const id of ids) clients.push(await license.login(id))
+  const [ann, ...others] = clients
+  return { license, ann: ann!, others }
+}
+
+/** Makes the item of a message one of just under 1 KB. */
+const longText = 'x'.repeat(840)
+
+const startChat = async ({ ann }: Office, text: string): Promise<string> => {
+  const events = Array.from({ length: 20 }, () => ({ type: 'message', text }))
+  const { chat } = await ann.ok('start_chat', { initial_events: events })
+  for (let more = events.length; more < tail; more += 1)
+    await ann.ok('send_event', { chat_id: chat.id, event: { type: 'message', text } })
+  return chat.id
+}
+
+const bytesOf = (items: object[]) => items.map((item) => itemBytes(marshall(item) as never))
+
+describe.each([
+  { tailOf: 'entries of 1 KB', text: longText, least: 900, most: 1024, sendRru: 8 },
+  { tailOf: 'short entries', text: 'hello', least: 1, most: 300, sendRru: 5 },
+])('with 20 sockets and 25 $tailOf', ({ tailOf, text, least, most, sendRru }) => {
+  let office: Office
+  beforeAll(async () => {
+    office = await openOffice()
+  })
+  const cost = (name: string, request: () => Promise<unknown>) => costOf(`${name}, ${tailOf}`, request)
+
+  test('the entries are as large as said', async () => {
+    const chat = await startChat(office, text)
+    const sizes = bytesOf(await world.table.read.query(tailRange(chat, true)))
+    expect(sizes).toHaveLength(tail)
+    expect(Math.min(...sizes)).toBeGreaterThanOrEqual(least)
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(most)
+  })
+
+  test('send_event to an active thread takes two round trips and one write unit', async () => {
+    const chat_id = await startChat(office, text)
+    const event = { type: 'message', text }
+    const { trips, rru, wru } = await cost('send_event', () =>
+      office.ann.ok('send_event', { chat_id, event }),
+    )
+    expect(trips).toBeLessThanOrEqual(2)
+    expect(rru).toBeLessThanOrEqual(sendRru)
+    expect(wru).toBe(1)
+  })
+
+  test('close_thread', async () => {
+    const chat_id = await startChat(office, text)
+    const { trips, rru, wru } = await cost('close_thread', () => office.ann.ok('close_thread', { chat_id }))
+    expect(trips).toBeLessThanOrEqual(3)
+    expect(rru).toBeLessThanOrEqual(12)
+    expect(wru).toBeLessThanOrEqual(6 + 2)
+  })
+
+  test('join_chat of oneself takes one round trip less than of others', async () => {
+    const chat_id = await startChat(office, text)
+    const [ben] = office.others
+    const self = await cost('join_chat of oneself', () =>
+      ben!.ok('join_chat', { chat_id, agent_ids: [ids[1]] }),
+    )
+    expect(self.trips).toBeLessThanOrEqual(3)
+    expect(self.rru).toBeLessThanOrEqual(12)
+    expect(self.wru).toBeLessThanOrEqual(6 + 4)
+
+    const agent_ids = ids.slice(2, 5)
+    const others = await cost('join_chat of 3 others', () => ben!.ok('join_chat', { chat_id, agent_ids }))
+    expect(others.trips).toBeLessThanOrEqual(4)
+    expect(others.rru).toBeLessThanOrEqual(12)
+    expect(others.wru).toBeLessThanOrEqual(6 + 4 * agent_ids.length)
+  })
+
+  test('remove_from_chat of oneself takes one round trip less than of others', async () => {
+    const chat_id = await startChat(office, text)
+    const agent_ids = ids.slice(2, 5)
+    await office.ann.ok('join_chat', { chat_id, agent_ids })
+    const others = await cost('remove_from_chat of 3 others', () =>
+      office.ann.ok('remove_from_chat', { chat_id, agent_ids }),
+    )
+    expect(others.trips).toBeLessThanOrEqual(4)
+    expect(others.rru).toBeLessThanOrEqual(12)
+    expect(others.wru).toBeLessThanOrEqual(6 + 4 * agent_ids.length)
+
+    const self = await cost('remove_from_chat of oneself', () =>
+      office.ann.ok('remove_from_chat', { chat_id }),
+    )
+    expect(self.trips).toBeLessThanOrEqual(3)
+    expect(self.rru).toBeLessThanOrEqual(12)
+    expect(self.wru).toBeLessThanOrEqual(6 + 4)
+  })
+})
+
+describe('start_chat with 20 sockets', () => {
+  let office: Office
+  beforeAll(async () => {
+    office = await openOffice()
+  })
+  const message = { type: 'message', text: longText }
+  const properties = { source: { type: 'facebook', text: 'x'.repeat(500) } }
+  const cases: [string, object, number][] = [
+    ['nothing', {}, 0],
+    ['an event and properties', { events: [message], properties }, 0],
+    ['six events', { events: Array.from({ length: 6 }, () => message), properties }, 5],
+    [
+      'two groups and an agent as scopes',
+      { events: [message], scopes: { groups: [1, 2], agents: [ids[3]] } },
+      3,
+    ],
+  ]
+  test.each(cases)('of %s', async (name, { properties: both, ...thread }: any, further) => {
+    const chat = { properties: both, thread: { ...thread, properties: both } }
+    const { trips, rru, wru } = await costOf(`start_chat of ${name}`, () =>
+      office.ann.ok('start_chat', { chat }),
+    )
+    expect(trips).toBeLessThanOrEqual(3)
+    expect(rru).toBeLessThanOrEqual(12)
+    expect(wru).toBeLessThanOrEqual(14 + 2 * further)
+  })
+})
+
+describe('login with 20 active chats of 1 KB entries of five types, and 20 sockets', () => {
+  const field = { type: 'text', name: 'note', label: 'Note', required: false, value: 'x'.repeat(550) }
+  const events = [
+    { type: 'system_message', text: longText.slice(60) },
+    { type: 'annotation', annotation_type: 'rating', text: longText.slice(140) },
+    { type: 'filled_form', fields: [field] },
+    { type: 'custom', content: { x: longText.slice(140) } },
+    { type: 'message', text: longText.slice(60) },
+  ]
+  let office: Office
+  beforeAll(async () => {
+    office = await openOffice()
+    for (let count = 0; count < 20; count += 1)
+      await office.ann.ok('start_chat', {
+        chat: { properties: { source: { type: 'facebook' } }, thread: { events } },
+      })
+  })
+
+  test.each([
+    ['of an agent that comes online', 'late'],
+    ['of an agent on a second device', ids[5]!],
+  ])('%s', async (name, agent) => {
+    const token = await office.license.token(agent)
+    let client: Client
+    let answer: any
+    const { trips, rru, wru } = await costOf(
+      `login ${name}`,
+      async () => {
+        answer = await client.ok('login', { token })
+      },
+      async () => {
+        client = await world.open()
+      },
+    )
+    expect(answer.chats_summary).toHaveLength(20)
+    for (const { last_thread_summary } of answer.chats_summary)
+      expect(last_thread_summary.last_event_per_type.map(({ type }: any) => type)).toEqual(
+        events.map(({ type }) => type),
+      )
+    const log = await world.table.read.query({ pk: chatPk(answer.chats_summary[0].id), prefix: 'LOG#' })
+    expect(Math.max(...bytesOf(log))).toBeLessThanOrEqual(1024)
+    expect(trips).toBeLessThanOrEqual(6)
+    expect(rru).toBeLessThanOrEqual(115)
+    expect(wru).toBeLessThanOrEqual(10)
+  })
+})

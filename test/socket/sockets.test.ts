@@ -1,0 +1,354 @@
+import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
+import { keys } from '../../shared/table/keys.ts'
+import { readAgentSockets } from '../../shared/table/sockets.ts'
+import type { Client } from '../support/client.ts'
+import { type License, startWorld, type World } from '../support/world.ts'
+
+let world: World
+beforeAll(async () => {
+  world = await startWorld()
+})
+afterEach(() => {
+  vi.useRealTimers()
+  world.gateway.setFaults({})
+  world.proxy.setFault(undefined)
+})
+
+const timePasses = async (): Promise<void> => {
+  await world.settled()
+  await world.queue.flush()
+  await world.settled()
+}
+const opened = async (): Promise<[Client, string]> => {
+  const before = world.gateway.connections()
+  const client = await world.open()
+  const [connection] = world.gateway.connections().filter((id) => !before.includes(id))
+  if (connection === undefined) throw new Error('The gateway has no new connection')
+  return [client, connection]
+}
+const loggedIn = async (license: License, agent: string): Promise<[Client, string]> => {
+  const [client, connection] = await opened()
+  await client.ok('login', { token: await license.token(agent) })
+  return [client, connection]
+}
+const socketOf = (connection: string) => world.table.read.get(keys.socket(connection), { strong: true })
+const rowsOf = async (license: License, agent?: string): Promise<string[]> =>
+  (await readAgentSockets(world.table.read, license.id, agent)).map(({ connection }) => connection).toSorted()
+
+/** Resolves once the first call that `isIt` says is held, and lets it go on when told. */
+const holdCall = (isIt: (operation: string, request: string) => boolean) => {
+  const reached = Promise.withResolvers<void>()
+  const released = Promise.withResolvers<void>()
+  let held = false
+  world.proxy.setFault(async ({ operation, request }) => {
+    if (held || !isIt(operation, JSON.stringify(request))) return undefined
+    held = true
+    reached.resolve()
+    await released.promise
+    return undefined
+  })
+  return {
+    reached: reached.promise,
+    release: () => {
+      world.proxy.setFault(undefined)
+      released.resolve()
+    },
+  }
+}
+
+describe('a socket', () => {
+  test('is kept from $connect on, with a time at which it is forgotten in any case', async () => {
+    const [, connection] = await opened()
+    const nowS = Date.now() / 1000
+    const item = await socketOf(connection)
+    expect(item).toMatchObject({ connection, ttl: expect.any(Number) })
+    // the gateway closes a connection after two hours; nothing outlives it by much
+    expect(item?.['ttl']).toBeGreaterThan(nowS + 2 * 3600)
+    expect(item?.['ttl']).toBeLessThan(nowS + 3 * 3600)
+    expect(item).not.toHaveProperty('session')
+  })
+
+  test('that never logs in is told agent_disconnected_by_server after half a minute and closed', async () => {
+    const [client, connection] = await opened()
+    await client.ok('ping')
+    await client.refused('login', { token: 'x' })
+    await timePasses()
+    expect(await client.next('agent_disconnected')).toEqual({ reason: 'agent_disconnected_by_server' })
+    await client.closing()
+    await world.settled()
+    expect(await socketOf(connection)).toBeUndefined()
+  })
+
+  test('that logged in is left alone by then', async () => {
+    const license = await world.license({ ann: {} })
+    const [client, connection] = await loggedIn(license, 'ann')
+    await timePasses()
+    await client.receivesNothing()
+    await client.ok('start_chat')
+    expect(await socketOf(connection)).toBeDefined()
+  })
+
+  test('that is gone by then costs nothing', async () => {
+    const [client, connection] = await opened()
+    await client.close()
+    await timePasses()
+    expect(await socketOf(connection)).toBeUndefined()
+    expect(world.queue.deadLetters()).toEqual([])
+  })
+
+  test('that logs in while it is being closed leaves no row behind, and its agent goes offline', async () => {
+    const license = await world.license({ ann: {}, ben: {} })
+    const ben = await license.login('ben')
+    const [client] = await opened()
+    const token = await license.token('ann')
+    world.gateway.setFaults({ disconnect: () => ({ lose: true }) })
+    const claim = holdCall(
+      (operation, request) => operation === 'UpdateItem' && request.includes('closing_at'),
+    )
+    const flushed = world.queue.flush()
+    await claim.reached
+    await client.call('login', { token })
+    claim.release()
+    await flushed
+    await client.closing()
+    world.gateway.setFaults({})
+    expect(await rowsOf(license, 'ann')).toEqual([])
+    await timePasses()
+    expect(
+      await ben.eventually('agent_updated', ({ routing_status }) => routing_status === 'offline'),
+    ).toEqual({
+      agent_id: 'ann',
+      routing_status: 'offline',
+    })
+  })
+
+  test('that a transaction is under way on is closed all the same', async () => {
+    const [client, connection] = await opened()
+    let refused = 0
+    world.proxy.setFault(({ operation, request }) => {
+      const claims = operation === 'UpdateItem' && JSON.stringify(request).includes('closing_at')
+      if (!claims || refused > 1) return undefined
+      refused += 1
+      return { errorType: 'TransactionConflictException' }
+    })
+    await timePasses()
+    expect(refused).toBe(2)
+    expect(await client.next('agent_disconnected')).toEqual({ reason: 'agent_disconnected_by_server' })
+    await client.closing()
+    expect(await socketOf(connection)).toBeUndefined()
+  })
+
+  test('that was closed before its login got through is told so by auth', async () => {
+    const license = await world.license({ ann: {} })
+    const [client, connection] = await opened()
+    const transaction = holdCall((operation) => operation === 'TransactWriteItems')
+    const answer = client.call('login', { token: await license.token('ann') })
+    await transaction.reached
+    await world.disconnect(connection)
+    transaction.release()
+    expect(await answer).toMatchObject({ success: false, payload: { error: { type: 'auth', code: 401 } } })
+    expect(await rowsOf(license)).toEqual([])
+    expect(await socketOf(connection)).toBeUndefined()
+  })
+})
+
+describe('$disconnect', () => {
+  test('forgets the socket and its row, and no other', async () => {
+    const license = await world.license({ ann: {}, ben: {} })
+    const [first, firstId] = await loggedIn(license, 'ann')
+    const [, secondId] = await loggedIn(license, 'ann')
+    const [, benId] = await loggedIn(license, 'ben')
+    await first.close()
+    await world.settled()
+    expect(await rowsOf(license)).toEqual([secondId, benId].toSorted())
+    expect(await socketOf(firstId)).toBeUndefined()
+    for (const id of [secondId, benId]) expect(await socketOf(id)).toBeDefined()
+  })
+
+  test('may come late, after the same agent is back on a new connection', async () => {
+    const license = await world.license({ ann: {} })
+    const [old, oldId] = await loggedIn(license, 'ann')
+    world.gateway.setFaults({ disconnect: () => ({ lose: true }) })
+    await old.close()
+    await world.settled()
+    world.gateway.setFaults({})
+    const [client, id] = await loggedIn(license, 'ann')
+    await world.disconnect(oldId)
+    expect(await rowsOf(license)).toEqual([id])
+    await client.ok('start_chat')
+    await client.next('incoming_chat_thread')
+  })
+
+  test('may come twice, and at once', async () => {
+    const license = await world.license({ ann: {}, ben: {} })
+    const ben = await license.login('ben')
+    const [ann, connection] = await loggedIn(license, 'ann')
+    world.gateway.setFaults({ disconnect: () => ({ times: 3 }) })
+    await ann.close()
+    await world.settled()
+    world.gateway.setFaults({})
+    await world.disconnect(connection)
+    expect(await rowsOf(license, 'ann')).toEqual([])
+    await timePasses()
+    await ben.caughtUp()
+    const heard = ben.presence.filter(({ payload }) => payload.routing_status === 'offline')
+    expect(heard).toHaveLength(1)
+  })
+
+  test('that meets a login under way on its items goes through all the same', async () => {
+    const license = await world.license({ ann: {} })
+    const [ann, connection] = await loggedIn(license, 'ann')
+    const refused: string[] = []
+    world.proxy.setFault(({ operation, request }) => {
+      const item = JSON.stringify(request['Key'])
+      if (operation !== 'DeleteItem' || refused.includes(item)) return undefined
+      refused.push(item)
+      return { errorType: 'TransactionConflictException' }
+    })
+    await ann.close()
+    await world.settled()
+    expect(refused).toHaveLength(2)
+    expect(await rowsOf(license)).toEqual([])
+    expect(await socketOf(connection)).toBeUndefined()
+  })
+
+  test('of a connection that is not known does nothing', async () => {
+    const license = await world.license({ ann: {} })
+    const [client, id] = await loggedIn(license, 'ann')
+    for (const unknown of ['AAAAAAAAAAAAAAA=', 'never-was', '#'])
+      await expect(world.disconnect(unknown)).resolves.toBeUndefined()
+    expect(await rowsOf(license)).toEqual([id])
+    await client.ok('start_chat')
+  })
+
+  test('of a connection that never logged in forgets it', async () => {
+    const [client, connection] = await opened()
+    expect(await socketOf(connection)).toBeDefined()
+    await client.close()
+    await world.settled()
+    expect(await socketOf(connection)).toBeUndefined()
+  })
+})
+
+describe('a push to a connection that is gone', () => {
+  test('removes the rows of that connection only, and reaches everyone else', async () => {
+    const license = await world.license({ ann: {}, ben: {}, cleo: {} })
+    const [ann, annId] = await loggedIn(license, 'ann')
+    const [, goneId] = await loggedIn(license, 'ben')
+    const [ben, benId] = await loggedIn(license, 'ben')
+    const [cleo, cleoId] = await loggedIn(license, 'cleo')
+    world.gateway.drop(goneId, { clean: false })
+    expect(await rowsOf(license)).toEqual([annId, goneId, benId, cleoId].toSorted())
+
+    const { chat } = await ann.ok('start_chat')
+    for (const client of [ann, ben, cleo])
+      expect(await client.next('incoming_chat_thread')).toMatchObject({ chat: { id: chat.id } })
+    expect(await rowsOf(license)).toEqual([annId, benId, cleoId].toSorted())
+    expect(await socketOf(goneId)).toBeUndefined()
+    for (const id of [annId, benId, cleoId]) expect(await socketOf(id)).toBeDefined()
+    await ben.ok('get_chat_threads', { chat_id: chat.id })
+  })
+
+  test('never fails what caused it, even where all are gone', async () => {
+    const license = await world.license({ ann: {}, ben: {} })
+    const ids = []
+    for (const agent of ['ben', 'ben', 'ben']) ids.push((await loggedIn(license, agent))[1])
+    const [ann, annId] = await loggedIn(license, 'ann')
+    for (const id of ids) world.gateway.drop(id, { clean: false })
+    const { chat } = await ann.ok('start_chat')
+    await ann.ok('send_event', { chat_id: chat.id, event: { type: 'message', text: 'anyone?' } })
+    expect(await rowsOf(license)).toEqual([annId])
+  })
+})
+
+describe('what a login may have missed', () => {
+  /** ann and a chat that everyone sees; ben is about to log in on `late`. */
+  const scene = async () => {
+    const license = await world.license({ ann: {}, ben: {} })
+    const ann = await license.login('ann')
+    const { chat } = await ann.ok('start_chat')
+    const late = await world.open()
+    const login = async () => late.ok('login', { token: await license.token('ben') })
+    const send = (text: string) =>
+      ann.ok('send_event', { chat_id: chat.id, event: { type: 'message', text } })
+    return { license, ann, late, login, send, chat }
+  }
+  const isEntry = (operation: string, request: string) => operation === 'PutItem' && request.includes('LOG#')
+
+  test('an event written while it ran, of which its socket was not told, is pushed within seconds, once', async () => {
+    const { late, login, send, chat } = await scene()
+    // the login has begun, and waits to be written
+    const starting = holdCall((operation) => operation === 'TransactWriteItems')
+    const answer = login()
+    await starting.reached
+    // the event reads who listens, and waits to be written
+    const writing = Promise.withResolvers<void>()
+    const written = Promise.withResolvers<void>()
+    world.proxy.setFault(async ({ operation, request }) => {
+      if (!isEntry(operation, JSON.stringify(request))) return undefined
+      writing.resolve()
+      await written.promise
+      return undefined
+    })
+    const sent = send('between')
+    await writing.promise
+    starting.release()
+    const { chats_summary } = await answer
+    written.resolve()
+    world.proxy.setFault(undefined)
+    const { event } = await sent
+    expect(chats_summary).toMatchObject([{ id: chat.id, last_thread_summary: { events_count: 0 } }])
+    await late.receivesNothing()
+
+    await timePasses()
+    expect(await late.next('incoming_event')).toEqual({ chat_id: chat.id, thread_id: chat.thread.id, event })
+    await late.receivesNothing()
+    await timePasses()
+    await late.receivesNothing()
+  })
+
+  test('an event that was under way before it began is pushed as well', async () => {
+    const { late, login, send, chat } = await scene()
+    const writing = holdCall(isEntry)
+    const sent = send('early')
+    await writing.reached
+    const { chats_summary } = await login()
+    writing.release()
+    const { event } = await sent
+    expect(chats_summary).toMatchObject([{ last_thread_summary: { events_count: 0 } }])
+    await late.receivesNothing()
+    await timePasses()
+    expect(await late.next('incoming_event')).toEqual({ chat_id: chat.id, thread_id: chat.thread.id, event })
+    await late.receivesNothing()
+  })
+
+  test('what its answer has, and what was pushed to it, is not pushed again', async () => {
+    const { late, login, send } = await scene()
+    await send('before')
+    const { chats_summary } = await login()
+    expect(chats_summary).toMatchObject([{ last_thread_summary: { events_count: 1 } }])
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 1000 })
+    await send('after')
+    await late.next('incoming_event')
+    await timePasses()
+    await late.receivesNothing()
+  })
+
+  test('nothing is pushed to one that has lost its access since', async () => {
+    const license = await world.license({ ann: {}, ben: {} })
+    const ann = await license.login('ann')
+    const { chat } = await ann.ok('start_chat', { chat: { scopes: { agents: ['ann'] } } })
+    await ann.ok('join_chat', { chat_id: chat.id, agent_ids: ['ben'] })
+    const late = await world.open()
+    const writing = holdCall(isEntry)
+    const sent = ann.ok('send_event', { chat_id: chat.id, event: { type: 'message', text: 'secret' } })
+    await writing.reached
+    await late.ok('login', { token: await license.token('ben') })
+    writing.release()
+    await sent
+    await ann.ok('remove_from_chat', { chat_id: chat.id, agent_ids: ['ben'] })
+    await late.next('chat_users_updated')
+    await timePasses()
+    await late.receivesNothing()
+  })
+})

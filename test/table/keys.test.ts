@@ -1,0 +1,214 @@
+import * as fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import {
+  activePk,
+  agentPrefix,
+  agentSocketsPrefix,
+  changedOf,
+  chatPk,
+  eventId,
+  groupPrefix,
+  isChatId,
+  type Key,
+  keys,
+  licensePk,
+  logPrefix,
+  socketsPk,
+  threadId,
+  threadOf,
+  threadPrefix,
+} from '../../shared/table/keys.ts'
+
+describe('the key design', () => {
+  test.each<[item: string, key: Key, pk: string, sk: string]>([
+    ['all licences', keys.licenseListed('l1'), 'LICENSES', 'l1'],
+    ['a licence', keys.license('l1'), 'LICENSE#l1', 'LICENSE'],
+    ['a group', keys.group('l1', 7), 'LICENSE#l1', 'GROUP#7'],
+    ['an agent', keys.agent('l1', 'ann@x.org'), 'LICENSE#l1', 'AGENT#ann@x.org'],
+    ['who a token is', keys.identity('https://idp/pool', 's-1'), 'IDENTITY#https://idp/pool#s-1', 'IDENTITY'],
+    ['a socket and its session', keys.socket('Zx9_-abc='), 'SOCKET#Zx9_-abc=', 'SOCKET'],
+    [
+      "a live socket of a licence's agents",
+      keys.agentSocket('l1', 'ann', 'Zx9='),
+      'LICENSE#l1#SOCKETS',
+      'ann#Zx9=',
+    ],
+    ['a chat', keys.chat('c0'), 'CHAT#c0', 'CHAT'],
+    ['its properties', keys.chatProperties('c0'), 'CHAT#c0', 'CHAT#PROPS'],
+    ['a thread', keys.thread('c0', 3), 'CHAT#c0', 'LOG#00000003#00000000'],
+    ['an event of it', keys.event('c0', 3, 41), 'CHAT#c0', 'LOG#00000003#00000041'],
+    ['a chat of a licence', keys.chatListed('l1', 'c0'), 'LICENSE#l1#CHATS', 'c0'],
+    ['a chat with an active thread', keys.activeChat('l1', 'c0'), 'LICENSE#l1#ACTIVE', 'c0'],
+  ])('%s', (_, key, pk, sk) => {
+    expect(key).toEqual({ pk, sk })
+  })
+
+  test('has a row above for every key that is made', () => {
+    expect(Object.keys(keys).toSorted()).toEqual(
+      [
+        ...['licenseListed', 'license', 'group', 'agent', 'identity', 'socket', 'agentSocket', 'chat'],
+        ...['chatProperties', 'thread', 'event', 'chatListed', 'activeChat'],
+      ].toSorted(),
+    )
+  })
+
+  test('has prefixes that begin the keys which they are asked for with', () => {
+    expect(keys.agent('l', 'a').sk.startsWith(agentPrefix)).toBe(true)
+    expect(keys.group('l', 1).sk.startsWith(groupPrefix)).toBe(true)
+    expect(keys.event('c', 1, 2).sk.startsWith(logPrefix)).toBe(true)
+    expect(keys.event('c', 1, 2).sk.startsWith(threadPrefix(1))).toBe(true)
+    expect(keys.event('c', 11, 2).sk.startsWith(threadPrefix(1))).toBe(false)
+    expect(keys.agentSocket('l', 'ann', 'x').sk.startsWith(agentSocketsPrefix('ann'))).toBe(true)
+    expect(keys.agentSocket('l', 'anna', 'x').sk.startsWith(agentSocketsPrefix('ann'))).toBe(false)
+    expect([licensePk('l'), socketsPk('l'), activePk('l'), chatPk('c')]).toEqual([
+      ...['LICENSE#l', 'LICENSE#l#SOCKETS', 'LICENSE#l#ACTIVE', 'CHAT#c'],
+    ])
+  })
+
+  test('one query with the prefix CHAT gives a chat and its properties, and none of its log', () => {
+    const sortKeys = [keys.chat('c'), keys.chatProperties('c'), keys.thread('c', 1), keys.event('c', 1, 1)]
+    expect(sortKeys.map(({ sk }) => sk.startsWith(keys.chat('c').sk))).toEqual([true, true, false, false])
+  })
+})
+
+// ids full of what keys are built with
+const id = fc.oneof(
+  fc.string({
+    unit: fc.constantFrom(...'#%23AGENTSOCKLI5_a'.split(''), '%23', '%25', '#AGENT#', '#SOCKETS'),
+    minLength: 1,
+  }),
+  fc.string({ unit: 'grapheme', minLength: 1 }),
+)
+const order = fc.integer({ min: 0, max: 99_999_999 })
+
+describe('ids in keys', () => {
+  test('never cross into the next part: different ids, different keys', () => {
+    const makers: ((a: string, b: string, c: string) => Key)[] = [
+      (a) => keys.licenseListed(a),
+      (a) => keys.license(a),
+      (a, b) => keys.agent(a, b),
+      (a, b) => keys.identity(a, b),
+      (a) => keys.socket(a),
+      (a, b, c) => keys.agentSocket(a, b, c),
+      (a) => keys.chat(a),
+      (a) => keys.chatProperties(a),
+      (a) => keys.thread(a, 1),
+      (a, b) => keys.chatListed(a, b),
+      (a, b) => keys.activeChat(a, b),
+    ]
+    const ids = fc.tuple(id, id, id)
+    fc.assert(
+      fc.property(ids, ids, fc.nat(makers.length - 1), fc.nat(makers.length - 1), (one, other, i, j) => {
+        const [make, makeOther] = [makers[i]!, makers[j]!]
+        const named = (ids: string[], by: (typeof makers)[number]) => JSON.stringify(ids.slice(0, by.length))
+        const same = i === j && named(one, make) === named(other, makeOther)
+        const [key, otherKey] = [make(...one), makeOther(...other)]
+        expect(key.pk === otherKey.pk && key.sk === otherKey.sk).toBe(same)
+      }),
+      { numRuns: 2000 },
+    )
+  })
+
+  test.each([
+    [keys.agent('l', 'a#b'), { pk: 'LICENSE#l', sk: 'AGENT#a%23b' }],
+    [keys.agent('l#AGENT', 'a'), { pk: 'LICENSE#l%23AGENT', sk: 'AGENT#a' }],
+    [keys.license('l#SOCKETS'), { pk: 'LICENSE#l%23SOCKETS', sk: 'LICENSE' }],
+    [keys.identity('i#s', 't'), { pk: 'IDENTITY#i%23s#t', sk: 'IDENTITY' }],
+    [keys.identity('i', 's%23t'), { pk: 'IDENTITY#i#s%2523t', sk: 'IDENTITY' }],
+  ])('escape # and %% : %j', (key, escaped) => {
+    expect(key).toEqual(escaped)
+  })
+
+  test('of different agents never share a prefix of sockets', () => {
+    fc.assert(
+      fc.property(id, id, id, (agent, other, connection) => {
+        const within = keys.agentSocket('l', other, connection).sk.startsWith(agentSocketsPrefix(agent))
+        expect(within).toBe(agent === other)
+      }),
+    )
+  })
+})
+
+describe('numbers in keys', () => {
+  test('sort as they count, threads before events', () => {
+    fc.assert(
+      fc.property(order, order, order, order, (n, m, otherN, otherM) => {
+        const [one, other] = [keys.event('c', n, m).sk, keys.event('c', otherN, otherM).sk]
+        const expected = n === otherN ? Math.sign(m - otherM) : Math.sign(n - otherN)
+        expect(one < other ? -1 : one > other ? 1 : 0).toBe(expected)
+      }),
+    )
+  })
+})
+
+describe('changedOf', () => {
+  test('reads back what a key was made of, whatever the ids', () => {
+    fc.assert(
+      fc.property(id, id, id, (license, agent, connection) => {
+        expect(changedOf(keys.license(license))).toEqual({ item: 'license', license })
+        expect(changedOf(keys.agent(license, agent))).toEqual({ item: 'agent', license, agent })
+        expect(changedOf(keys.agentSocket(license, agent, connection))).toEqual({
+          ...{ item: 'agentSocket', license, agent, connection },
+        })
+      }),
+      { numRuns: 2000 },
+    )
+  })
+
+  test('passes over every other item', () => {
+    fc.assert(
+      fc.property(id, id, order, (a, b, n) => {
+        for (const key of [
+          ...[keys.licenseListed(a), keys.group(a, n), keys.identity(a, b), keys.socket(a), keys.chat(a)],
+          ...[keys.chatProperties(a), keys.event(a, n, n), keys.chatListed(a, b), keys.activeChat(a, b)],
+        ])
+          expect(changedOf(key)).toBeUndefined()
+      }),
+    )
+  })
+})
+
+describe('ids as addresses', () => {
+  test('thread and event ids say where they stand', () => {
+    expect(threadId('c0', 12)).toBe('c0_12')
+    expect(eventId('c0', 12, 3)).toBe('c0_12_3')
+  })
+
+  test('threadOf reads the number back, of its own chat only', () => {
+    const chat = fc.stringMatching(/^[0-9a-z]{1,64}$/)
+    fc.assert(
+      fc.property(chat, chat, fc.integer({ min: 1, max: 99_999_999 }), (mine, other, n) => {
+        expect(threadOf(mine, threadId(mine, n))).toBe(n)
+        if (mine !== other) expect(threadOf(mine, threadId(other, n))).toBeUndefined()
+      }),
+    )
+  })
+
+  test.each([
+    ...['', 'c0', 'c0_', 'c0_0', 'c0_01', 'c0_-1', 'c0_+1', 'c0_1.0', 'c0_1e3', 'c0_ 1', 'c0_1 ', 'c0_1\n'],
+    ...[
+      'c0_100000000',
+      'c0_1_1',
+      '_1',
+      'c0__1',
+      'C0_1',
+      'c0_١',
+      'c0#_1',
+      `${'c'.repeat(65)}_1`,
+      'toString_1',
+    ],
+  ])('no thread has the id %j', (given) => {
+    expect(threadOf('c0', given)).toBeUndefined()
+  })
+
+  test.each(['0', 'z', 'a0c22f', '1'.repeat(64)])('%j can be a chat', (given) => {
+    expect(isChatId(given)).toBe(true)
+  })
+
+  test.each([
+    ...['', 'A', 'a-b', 'a_1', 'a#b', 'a%b', ' a', 'a\n', 'é', '1'.repeat(65), '__proto__', 'constructor '],
+    ...[undefined, null, 1, true, ['a'], { toString: () => 'a' }, new String('a')],
+  ])('%j can be none', (given) => {
+    expect(isChatId(given)).toBe(false)
+  })
+})

@@ -1,0 +1,387 @@
+import { describe, expect, test } from 'vitest'
+import {
+  agentActive,
+  AgentItem,
+  groupExists,
+  licenseUnchanged,
+  loggedIn,
+  wentOffline,
+} from '../../shared/table/accounts.ts'
+import {
+  activeChatChanged,
+  type Chat,
+  chatActive,
+  chatChanged,
+  chatInactive,
+  chatListed,
+  chatPropertiesStarted,
+  chatStarted,
+  chatUnchanged,
+} from '../../shared/table/chats.ts'
+import {
+  entryPut,
+  eventsRange,
+  headPut,
+  headUsers,
+  newHead,
+  nextEntry,
+  tailRange,
+  threadRange,
+} from '../../shared/table/log.ts'
+import type { Op } from '../../shared/table/ops.ts'
+import {
+  agentSocketRemoved,
+  agentSocketSlow,
+  closingClaimed,
+  connected,
+  sessionEnded,
+  type Session,
+  sessionRefreshed,
+  sessionStarted,
+  socketRemoved,
+} from '../../shared/table/sockets.ts'
+
+const agent = AgentItem.parse({
+  ...{ id: 'ann', license_id: 'l1', name: 'Ann', permission: 'normal', groups: [1], version: 4, seq: 9 },
+})
+const license = { id: 'l1', plan: 'test', expires_at: 2_000_000_000, version: 3 }
+const agentKey = { pk: 'LICENSE#l1', sk: 'AGENT#ann' }
+
+describe('presence, as data', () => {
+  test('the first login sets the status, where account and presence are as they were read', () => {
+    expect(loggedIn(agent, 'accepting_chats')).toEqual({
+      Update: {
+        Key: agentKey,
+        UpdateExpression: 'SET #online = :true, #seq = if_not_exists(#seq, :zero) + :one, #status = :status',
+        ConditionExpression: '#version = :version AND (attribute_not_exists(#online) OR #online = :false)',
+        ExpressionAttributeNames: {
+          '#online': 'online',
+          '#seq': 'seq',
+          '#version': 'version',
+          '#status': 'routing_status',
+        },
+        ExpressionAttributeValues: {
+          ':true': true,
+          ':false': false,
+          ':zero': 0,
+          ':one': 1,
+          ':version': 4,
+          ':status': 'accepting_chats',
+        },
+      },
+    })
+  })
+
+  test('a later login only counts: it names no status, and needs the agent to be online still', () => {
+    expect(loggedIn({ ...agent, online: true }, undefined)).toEqual({
+      Update: {
+        Key: agentKey,
+        UpdateExpression: 'SET #online = :true, #seq = if_not_exists(#seq, :zero) + :one',
+        ConditionExpression: '#version = :version AND #online = :true',
+        ExpressionAttributeNames: { '#online': 'online', '#seq': 'seq', '#version': 'version' },
+        ExpressionAttributeValues: { ':true': true, ':zero': 0, ':one': 1, ':version': 4 },
+      },
+    })
+  })
+
+  test('an agent goes offline only where no login came since', () => {
+    expect(wentOffline({ ...agent, online: true })).toEqual({
+      Update: {
+        Key: agentKey,
+        UpdateExpression: 'SET #online = :false',
+        ConditionExpression: '#seq = :seq AND #online = :true',
+        ExpressionAttributeNames: { '#online': 'online', '#seq': 'seq' },
+        ExpressionAttributeValues: { ':false': false, ':true': true, ':seq': 9 },
+      },
+    })
+  })
+
+  test('neither touches the version of the account, which would count as a change of it', () => {
+    for (const op of [loggedIn(agent, 'accepting_chats'), loggedIn(agent, undefined), wentOffline(agent)])
+      expect('Update' in op && op.Update.UpdateExpression).not.toMatch(/#version/)
+  })
+})
+
+describe('checks of accounts, as data', () => {
+  test('the licence is as it was read', () => {
+    expect(licenseUnchanged(license)).toEqual({
+      ConditionCheck: {
+        Key: { pk: 'LICENSE#l1', sk: 'LICENSE' },
+        ConditionExpression: '#version = :version',
+        ExpressionAttributeNames: { '#version': 'version' },
+        ExpressionAttributeValues: { ':version': 3 },
+      },
+    })
+  })
+
+  test('an agent is there, neither suspended nor deleted', () => {
+    expect(agentActive('l1', 'ann')).toEqual({
+      ConditionCheck: {
+        Key: agentKey,
+        ConditionExpression:
+          'attribute_exists(pk) AND (attribute_not_exists(#suspended) OR #suspended = :false) AND (attribute_not_exists(#deleted) OR #deleted = :false)',
+        ExpressionAttributeNames: { '#suspended': 'suspended', '#deleted': 'deleted' },
+        ExpressionAttributeValues: { ':false': false },
+      },
+    })
+  })
+
+  test('a group is there', () => {
+    expect(groupExists('l1', 2)).toEqual({
+      ConditionCheck: {
+        Key: { pk: 'LICENSE#l1', sk: 'GROUP#2' },
+        ConditionExpression: 'attribute_exists(pk)',
+      },
+    })
+  })
+})
+
+const session: Session = {
+  ...{ license_id: 'l1', agent_id: 'ann', name: 'Ann', permission: 'normal', groups: [1] },
+  ...{ token_expires_at: 1_900_000_000, license_expires_at: 2_000_000_000 },
+  application: { name: 'app' },
+}
+const socketKey = { pk: 'SOCKET#c=', sk: 'SOCKET' }
+const rowKey = { pk: 'LICENSE#l1#SOCKETS', sk: 'ann#c=' }
+const nowMs = 1_700_000_000_123
+
+describe('sockets, as data', () => {
+  test('a connection is kept for as long as the gateway can hold it open', () => {
+    expect(connected('c=', nowMs)).toEqual({
+      Put: { Item: { ...socketKey, connection: 'c=', connected_at: nowMs, ttl: 1_700_000_000 + 7500 } },
+    })
+  })
+
+  test('a login writes the session to a socket that is there, and its row without what others need not know', () => {
+    const { name: _, application: __, ...shared } = session
+    expect(sessionStarted({ connection: 'c=', connected_at: nowMs, ttl: 1_700_007_500 }, session)).toEqual([
+      {
+        Update: {
+          Key: socketKey,
+          UpdateExpression: 'SET #session = :session',
+          ConditionExpression: 'attribute_exists(pk)',
+          ExpressionAttributeNames: { '#session': 'session' },
+          ExpressionAttributeValues: { ':session': session },
+        },
+      },
+      { Put: { Item: { ...rowKey, ...shared, connection: 'c=', ttl: 1_700_007_500 } } },
+    ])
+  })
+
+  test("a refresh brings both up to date, where they are there and still this agent's", () => {
+    const account = { name: 'Anna', permission: 'owner' as const, groups: [2], license_expires_at: 5 }
+    const [socket, row] = sessionRefreshed('c=', session, account)
+    expect(socket).toMatchObject({
+      Update: {
+        Key: socketKey,
+        ConditionExpression: '#session.agent_id = :agent',
+        ExpressionAttributeValues: {
+          ...{ ':agent': 'ann', ':name': 'Anna', ':permission': 'owner', ':groups': [2], ':expires': 5 },
+        },
+      },
+    })
+    expect(row).toEqual({
+      Update: {
+        Key: rowKey,
+        UpdateExpression: 'SET #permission = :permission, #groups = :groups, license_expires_at = :expires',
+        ConditionExpression: 'attribute_exists(pk)',
+        ExpressionAttributeNames: { '#permission': 'permission', '#groups': 'groups' },
+        ExpressionAttributeValues: { ':permission': 'owner', ':groups': [2], ':expires': 5 },
+      },
+    })
+  })
+
+  test('closing is claimed by one, unless whoever did has died', () => {
+    expect(closingClaimed('c=', nowMs)).toEqual({
+      Update: {
+        Key: socketKey,
+        UpdateExpression: 'SET closing_at = :now',
+        ConditionExpression:
+          'attribute_exists(pk) AND (attribute_not_exists(closing_at) OR closing_at < :stale)',
+        ExpressionAttributeValues: { ':now': nowMs, ':stale': nowMs - 10_000 },
+      },
+    })
+  })
+
+  test('a session ends where there is one', () => {
+    expect(sessionEnded('c=', 'access_token_revoked')).toEqual({
+      Update: {
+        Key: socketKey,
+        UpdateExpression: 'SET #session.#ended = :reason',
+        ConditionExpression: 'attribute_exists(#session)',
+        ExpressionAttributeNames: { '#session': 'session', '#ended': 'ended' },
+        ExpressionAttributeValues: { ':reason': 'access_token_revoked' },
+      },
+    })
+  })
+
+  test('rows are deleted by their own key, and marked slow only while they are there', () => {
+    const { name: _, application: __, ...shared } = session
+    expect(socketRemoved('c=')).toEqual({ Delete: { Key: socketKey } })
+    expect(agentSocketRemoved('l1', 'ann', 'c=')).toEqual({ Delete: { Key: rowKey } })
+    expect(agentSocketSlow({ ...shared, connection: 'c=', ttl: 1 }, nowMs)).toEqual({
+      Update: {
+        Key: rowKey,
+        UpdateExpression: 'SET slow_until = :until',
+        ConditionExpression: 'attribute_exists(pk)',
+        ExpressionAttributeValues: { ':until': nowMs },
+      },
+    })
+  })
+})
+
+const chat: Chat = {
+  ...{ id: 'c0', license_id: 'l1', version: 6, thread: 2, active: true, changed_at: nowMs },
+  users: [{ id: 'ann', type: 'agent', present: true, met: true }],
+  scopes: { groups: [1], agents: [] },
+}
+const chatKey = { pk: 'CHAT#c0', sk: 'CHAT' }
+
+describe('chats, as data', () => {
+  test('a chat is started where none has its id', () => {
+    expect(chatStarted(chat)).toEqual({
+      Put: { Item: { ...chatKey, ...chat }, ConditionExpression: 'attribute_not_exists(pk)' },
+    })
+  })
+
+  test('a change holds for the version before the one that it makes', () => {
+    expect(chatChanged(chat)).toEqual({
+      Put: {
+        Item: { ...chatKey, ...chat },
+        ConditionExpression: '#version = :read',
+        ExpressionAttributeNames: { '#version': 'version' },
+        ExpressionAttributeValues: { ':read': 5 },
+      },
+    })
+  })
+
+  test('an annotation holds for the chat as it was read', () => {
+    expect(chatUnchanged(chat)).toEqual({
+      ConditionCheck: {
+        Key: chatKey,
+        ConditionExpression: '#version = :version',
+        ExpressionAttributeNames: { '#version': 'version' },
+        ExpressionAttributeValues: { ':version': 6 },
+      },
+    })
+  })
+
+  test('the lists: all chats of a licence by id alone; active ones with what visibility is decided by', () => {
+    const activeKey = { pk: 'LICENSE#l1#ACTIVE', sk: 'c0' }
+    expect(chatListed(chat)).toEqual({ Put: { Item: { pk: 'LICENSE#l1#CHATS', sk: 'c0' } } })
+    expect(chatActive(chat, nowMs)).toEqual({
+      Put: {
+        Item: {
+          ...activeKey,
+          ...{ id: 'c0', users: chat.users, scopes: chat.scopes, thread: 2, started_at: nowMs },
+        },
+      },
+    })
+    expect(activeChatChanged(chat)).toEqual({
+      Update: {
+        Key: activeKey,
+        UpdateExpression: 'SET #users = :users, #scopes = :scopes',
+        ConditionExpression: 'attribute_exists(pk)',
+        ExpressionAttributeNames: { '#users': 'users', '#scopes': 'scopes' },
+        ExpressionAttributeValues: { ':users': chat.users, ':scopes': chat.scopes },
+      },
+    })
+    expect(chatInactive(chat)).toEqual({ Delete: { Key: activeKey } })
+  })
+
+  test('properties begin with version 1', () => {
+    expect(chatPropertiesStarted('c0', { a: { b: { value: 1 } } })).toEqual({
+      Put: {
+        Item: { pk: 'CHAT#c0', sk: 'CHAT#PROPS', properties: { a: { b: { value: 1 } } }, version: 1 },
+      },
+    })
+  })
+})
+
+describe('the log, as data', () => {
+  const head = newHead({ n: 2, nonce: 'x', version: 6, at: nowMs, userIds: ['ann'] })
+  const entry = nextEntry(
+    { n: 2, m: 0, last: head },
+    { type: 'message', text: 'hi', author_id: 'ann' },
+    { nonce: 'y', version: 6, at: nowMs },
+  )
+
+  test('threads and events are put where nothing is: the next key is the lock', () => {
+    const state = { version: 6, at: nowMs }
+    expect(headPut('c0', head)).toEqual({
+      Put: {
+        Item: {
+          ...{ pk: 'CHAT#c0', sk: 'LOG#00000002#00000000' },
+          ...{ ...state, nonce: 'x', newest: {}, visible: 0, user_ids: new Set(['ann']) },
+        },
+        ConditionExpression: 'attribute_not_exists(pk)',
+      },
+    })
+    expect(entryPut('c0', entry)).toEqual({
+      Put: {
+        Item: {
+          ...{ pk: 'CHAT#c0', sk: 'LOG#00000002#00000001' },
+          ...{ ...state, nonce: 'y', newest: { message: 1 }, visible: 1 },
+          event: { type: 'message', text: 'hi', author_id: 'ann' },
+        },
+        ConditionExpression: 'attribute_not_exists(pk)',
+      },
+    })
+  })
+
+  test('users are added to a thread that is there, as a set', () => {
+    expect(headUsers('c0', 2, ['ann', 'ben'])).toEqual({
+      Update: {
+        Key: { pk: 'CHAT#c0', sk: 'LOG#00000002#00000000' },
+        UpdateExpression: 'ADD user_ids :users',
+        ConditionExpression: 'attribute_exists(pk)',
+        ExpressionAttributeValues: { ':users': new Set(['ann', 'ben']) },
+      },
+    })
+  })
+
+  test('ranges: the tail backwards, events from one order to another, a thread with its head', () => {
+    expect(tailRange('c0', false)).toEqual({
+      ...{ pk: 'CHAT#c0', prefix: 'LOG#', backwards: true, limit: 25, strong: false },
+    })
+    expect(eventsRange('c0', 2, 5, 9)).toEqual({
+      ...{ pk: 'CHAT#c0', from: 'LOG#00000002#00000005', to: 'LOG#00000002#00000009' },
+    })
+    expect(threadRange('c0', 2)).toEqual({ pk: 'CHAT#c0', prefix: 'LOG#00000002#' })
+  })
+})
+
+describe('every write', () => {
+  const head = newHead({ n: 2, nonce: 'x', version: 6, at: nowMs, userIds: ['ann'] })
+  const { name: _, application: __, ...row } = session
+  const all: Op[] = [
+    ...[loggedIn(agent, 'accepting_chats'), loggedIn(agent, undefined), wentOffline(agent)],
+    ...[licenseUnchanged(license), agentActive('l1', 'ann'), groupExists('l1', 1)],
+    ...[connected('c=', nowMs), socketRemoved('c='), agentSocketRemoved('l1', 'ann', 'c=')],
+    ...sessionStarted({ connection: 'c=', connected_at: 1, ttl: 2 }, session),
+    ...sessionRefreshed('c=', session, session),
+    ...[closingClaimed('c=', nowMs), sessionEnded('c=', 'license_expired')],
+    agentSocketSlow({ ...row, connection: 'c=', ttl: 1 }, nowMs),
+    ...[chatStarted(chat), chatChanged(chat), chatUnchanged(chat), chatListed(chat), chatActive(chat, 1)],
+    ...[activeChatChanged(chat), chatInactive(chat), chatPropertiesStarted('c0', {})],
+    ...[headPut('c0', head), headUsers('c0', 2, ['ann'])],
+  ]
+  const updates = all.flatMap((op) => ('Update' in op ? [op.Update] : []))
+
+  test('that is an update has a condition that fails where the item is gone: none brings a row back to life', () => {
+    expect(updates.length).toBeGreaterThan(8)
+    for (const { ConditionExpression } of updates)
+      // an attribute compared with a value, or a plain word for it
+      expect(ConditionExpression).toMatch(/attribute_exists|^#[\w.#]+ = :\w+/)
+  })
+
+  test('names and gives exactly the placeholders that its expressions use', () => {
+    for (const op of all) {
+      const [write] = Object.values(op)
+      const text = [write.UpdateExpression, write.ConditionExpression].join(' ')
+      const used = (sign: string) => [...new Set(text.match(new RegExp(`${sign}\\w+`, 'g')) ?? [])].toSorted()
+      expect(Object.keys(write.ExpressionAttributeNames ?? {}).toSorted(), text).toEqual(used('#'))
+      expect(Object.keys(write.ExpressionAttributeValues ?? {}).toSorted(), text).toEqual(used(':'))
+    }
+  })
+})
