@@ -9,6 +9,7 @@ import { fitSummaries } from '../../shared/chat/views.ts'
 import { login } from '../../shared/protocol/agent/login.ts'
 import { limits } from '../../shared/protocol/limits.ts'
 import { everyAgent } from '../../shared/push/audience.ts'
+import { audienceFreshMs } from '../../shared/push/outbox.ts'
 import { config } from '../../shared/runtime/config.ts'
 import { serve } from '../../shared/runtime/serve.ts'
 import { readActiveChats } from '../../shared/table/chats.ts'
@@ -24,7 +25,8 @@ const catchUpS = 2
 const directoryBytes = 40 * 1024
 
 export const handler = serve(login, async (ctx, { token, reconnect = false, application }) => {
-  const since = ctx.now()
+  // what is under way now and was pushed to others alone bears an earlier time
+  const since = ctx.now() - audienceFreshMs - config.clockSkewMs()
   const identity = await verifyToken(token, checks)
   const { session, agent, license, status, cameOnline } = await startSession(ctx, identity, {
     reconnect,

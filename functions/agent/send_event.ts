@@ -12,7 +12,7 @@ const replayedAfterMs = 2000
 export const handler = serve(sendEvent, async (ctx, { event }) => {
   const { outcome, chat, entry, head, events } = await appendEvent(ctx, event, sendEvent.denied)
   const answer = { thread_id: threadId(chat.id, entry.n), event: eventOf(chat.id, entry) }
-  const late = outcome === 'replayed' && ctx.now() - entry.at > replayedAfterMs
+  const late = outcome === 'replayed' && (entry.nonce === ctx.nonce || ctx.now() - entry.at > replayedAfterMs)
   const incoming = () => ctx.push(watching(chat), 'incoming_event', { chat_id: chat.id, ...answer })
 
   if (outcome === 'appended') incoming()

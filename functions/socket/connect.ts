@@ -13,9 +13,11 @@ export const handler = async (event: {
 }): Promise<{ statusCode: number }> => {
   const { connectionId: connection } = event.requestContext
   const { write } = openTable({ client, tableName: config.tableName() })
-  await Promise.all([
+  const [kept] = await Promise.all([
     write.write(connected(connection, Date.now())),
     sendLater({ job: 'expect_login', connection }, loginWithinS),
   ])
+  // throttled: the handshake is refused, so that the client tries again
+  if (!kept.done) throw new Error('The connection could not be kept')
   return { statusCode: 200 }
 }

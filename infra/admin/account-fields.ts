@@ -25,7 +25,6 @@ export const GroupIds = z
   .check(z.maxLength(maxGroups, `An agent is in at most ${maxGroups} groups`))
 
 export const Name = filled(limits.nameBytes).check(z.regex(/\S/u, 'Must not be blank'))
-export const Plan = Name
 export const Email = filled(limits.nameBytes).check(
   z.regex(/^[^\s@]+@[^\s@]+$/u, 'An email address looks like name@example.com'),
 )

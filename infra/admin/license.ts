@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import * as z from 'zod/mini'
 import type { LicenseItem } from '../../shared/table/accounts.ts'
-import { Expiry, LicenseId, madeUpId, Plan } from './account-fields.ts'
+import { Expiry, LicenseId, madeUpId, Name } from './account-fields.ts'
 import { AdminError } from './admin-error.ts'
 import { listAgents } from './change-agent.ts'
 import { listGroups } from './change-group.ts'
@@ -33,7 +33,7 @@ Examples:
     io,
     z.object({
       id: z.optional(LicenseId),
-      plan: Plan,
+      plan: Name,
       expires: z.optional(Expiry),
       json: z.optional(z.boolean()),
     }),
@@ -118,7 +118,7 @@ Examples:
     z
       .object({
         license: LicenseId,
-        plan: z.optional(Plan),
+        plan: z.optional(Name),
         expires: z.optional(Expiry),
         json: z.optional(z.boolean()),
       })

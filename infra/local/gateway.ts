@@ -20,16 +20,8 @@ import { Invocations } from './invocations.ts'
 import { listenOn } from './listen-on.ts'
 import { WorkUnderWay } from './work-under-way.ts'
 
-export type { DropOptions, Gateway } from './gateway-handle.ts'
-export type {
-  Clock,
-  Faults,
-  GatewayOptions,
-  LambdaHandler,
-  Limits,
-  RequestEntry,
-  Route,
-} from './gateway-settings.ts'
+export type { Gateway } from './gateway-handle.ts'
+export type { GatewayOptions, Route } from './gateway-settings.ts'
 
 /**
  * Starts an API Gateway for WebSocket APIs on this machine: the endpoint and its management API on one port.

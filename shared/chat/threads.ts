@@ -73,9 +73,11 @@ export const appendEvent = (
     const stored = storedEvent(event, me.agent_id, recipientsOf(view, event, denied))
     const sent = tail.entries.find(
       (entry) =>
-        stored.custom_id !== undefined &&
-        entry.event.custom_id === stored.custom_id &&
-        entry.event.author_id === me.agent_id,
+        // one's own: an attempt that seemed to fail was placed all the same
+        entry.nonce === ctx.nonce ||
+        (stored.custom_id !== undefined &&
+          entry.event.custom_id === stored.custom_id &&
+          entry.event.author_id === me.agent_id),
     )
     if (sent !== undefined)
       return { outcome: 'replayed', chat, entry: sent, events: tail.entries.toReversed() }

@@ -9,7 +9,7 @@ import type { PushName } from './pushes.ts'
 export type Need = 'read' | 'write' | 'push'
 
 /** What `serve` fetches side by side with the session, of `payload.chat_id`. */
-export type Fetch = 'chat' | 'tail'
+type Fetch = 'chat' | 'tail'
 
 /** A token scope (protocol §4) by which a restricted token may do an action. */
 export type TokenScope =

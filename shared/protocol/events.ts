@@ -6,7 +6,6 @@ import { OptionalProperties, PropertiesOutput } from './properties.ts'
 
 /** `file` events are made by no one yet: a client's is refused. */
 export const eventTypes = ['message', 'annotation', 'filled_form', 'custom', 'system_message'] as const
-export type EventType = (typeof eventTypes)[number]
 
 export const Recipients = z.enum(['all', 'agents'])
 export type Recipients = z.output<typeof Recipients>
@@ -22,7 +21,9 @@ const fieldTypes = [
   'information',
 ] as const
 // DynamoDB's numbers end at 1e-130
-const FormNumber = z.number().check(z.refine((value) => value === 0 || Math.abs(value) >= 1e-130))
+const FormNumber = z
+  .number()
+  .check(z.refine((value) => value === 0 || Math.abs(value) >= 1e-130, 'Too near to 0: at least 1e-130'))
 const FormValue = z.union([text(limits.textBytes), FormNumber, z.boolean()], {
   error: `A value is a string of at most ${limits.textBytes} bytes, a number of at most 15 digits or a boolean`,
 })

@@ -2,11 +2,9 @@ import * as z from 'zod/mini'
 import { opt, text, utf8Bytes } from './fields.ts'
 import { limits } from './limits.ts'
 
-export type PropertyValue = string | number | boolean
+type PropertyValue = string | number | boolean
 /** Properties as they stand on the wire and in the table: `{namespace: {name: {value}}}`. */
 export type Properties = Record<string, Record<string, { value: PropertyValue }>>
-/** A change of properties: `null` removes a name. */
-export type PropertiesChange = Record<string, Record<string, { value: PropertyValue | null }>>
 
 const valueError = `A property is a string of at most ${limits.propertyTextBytes} bytes, a boolean or an integer within 2^53`
 const Value = z.union([text(limits.propertyTextBytes), z.boolean(), z.int()], { error: valueError })

@@ -5,14 +5,13 @@ import { ChatWithThread, RoutingStatus, User } from './objects.ts'
 const changes = z.strictObject({ added: z.array(User), removed_ids: z.array(z.string()) })
 
 /** Why the server closes an agent's connection (protocol §6). */
-export const disconnectReasons = [
+export const DisconnectReason = z.enum([
   'access_token_revoked',
   'access_token_expired',
   'license_expired',
   'too_many_connections',
   'agent_disconnected_by_server',
-] as const
-export const DisconnectReason = z.enum(disconnectReasons)
+])
 export type DisconnectReason = z.output<typeof DisconnectReason>
 
 /** The pushes of protocol §6: what they carry and who gets them. `push/audience.ts` decides who that is just now. */

@@ -18,7 +18,7 @@ export interface Push {
 }
 
 /** All posts of a request share this time; what is still open then goes to the delay queue. */
-export const postingMs = 1000
+const postingMs = 1000
 /** How long a connection that timed out is pushed to by the `later` worker only. */
 const slowMs = 60_000
 const laterDelayS = 1

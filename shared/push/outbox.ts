@@ -21,8 +21,11 @@ export interface Outbox extends Pushing {
   flush(): Promise<void>
 }
 
-// a write that takes longer than this could have been overtaken by a login that saw neither it nor its push
-const freshMs = 1000
+/**
+ * How long an audience read beside a write is good for: a login within this time that saw neither the write nor its
+ * push is told by `later`, a longer write is told to an audience read after it.
+ */
+export const audienceFreshMs = 1000
 
 /** Collects the pushes of one request or job until what they tell of is written. */
 export const openOutbox = (options: { read: Reader; write: Writer; signal: AbortSignal }): Outbox => {
@@ -31,7 +34,7 @@ export const openOutbox = (options: { read: Reader; write: Writer; signal: Abort
   let beside: { license: string; at: number; rows: Promise<AgentSocketItem[]> } | undefined
 
   const rowsOf = (license: string): Promise<AgentSocketItem[]> =>
-    beside?.license === license && performance.now() - beside.at < freshMs
+    beside?.license === license && performance.now() - beside.at < audienceFreshMs
       ? beside.rows
       : readAgentSockets(read, license)
 

@@ -39,7 +39,7 @@ export type Ctx<Spec extends ActionSpec> = Base &
   If<Has<Spec['reads'], 'tail'>, { tail: Tail; refresh(): Promise<View> }>
 
 /** What a story returns: its response's payload, or nothing where the response has none. */
-export type Answer<Spec extends ActionSpec> = Spec['response'] extends z.core.$ZodType
+type Answer<Spec extends ActionSpec> = Spec['response'] extends z.core.$ZodType
   ? z.input<Spec['response']>
   : void
 

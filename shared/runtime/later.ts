@@ -5,7 +5,7 @@ import { config } from './config.ts'
 
 const Target = z.object({ license_id: z.string(), agent_id: z.string(), connection: z.string() })
 /** A connection that a push is meant for. */
-export type Target = z.output<typeof Target>
+type Target = z.output<typeof Target>
 
 /** What is done later, by the one worker of the delay queue. Each job may run twice and says enough to find out. */
 export const Job = z.discriminatedUnion('job', [

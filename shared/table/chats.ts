@@ -3,7 +3,7 @@ import { PropertiesOutput, type Properties } from '../protocol/properties.ts'
 import { activePk, keys } from './keys.ts'
 import type { Op, Reader } from './ops.ts'
 
-export const userTypes = ['customer', 'agent', 'supervisor'] as const
+const userTypes = ['customer', 'agent', 'supervisor'] as const
 
 /** A user of a chat. `met`: was once here as agent or customer, and so exists for customers. */
 export const ChatUser = z.object({
@@ -21,7 +21,7 @@ export type ChatScopes = z.output<typeof ChatScopes>
  * `CHAT#<chat>` / `CHAT`. Every write of users, scopes or activity is conditional on `version` and raises it.
  * `thread` is the number of the last thread, `active` whether it is open, `changed_at` (ms) when users last changed.
  */
-export const ChatItem = z.object({
+const ChatItem = z.object({
   id: z.string(),
   license_id: z.string(),
   users: z.array(ChatUser),
@@ -34,7 +34,7 @@ export const ChatItem = z.object({
 export type Chat = z.output<typeof ChatItem>
 
 /** `LICENSE#<l>#ACTIVE` / `<chat>`: a chat with an active thread, with what visibility is decided by. */
-export const ActiveItem = z.object({
+const ActiveItem = z.object({
   id: z.string(),
   users: z.array(ChatUser),
   scopes: ChatScopes,

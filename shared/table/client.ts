@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises'
 import {
   ConditionalCheckFailedException,
   type DynamoDBClient,
@@ -96,14 +97,18 @@ export const openTable = ({ client, tableName, signal }: TableOptions): Table =>
   const write: Writer['write'] = async (op, { returnOld = false } = {}): Promise<WriteOutcome> => {
     const old = returnOld ? ({ ReturnValues: 'ALL_OLD' } as const) : {}
     const onFailure = { ReturnValuesOnConditionCheckFailure: 'ALL_OLD' } as const
-    try {
-      const { Attributes: attributes } = await send()
-      return { done: true, attributes }
-    } catch (error) {
-      if (error instanceof ConditionalCheckFailedException) return { done: false, found: plain(error.Item) }
-      if (error instanceof TransactionConflictException) return { done: false, found: undefined }
-      throw error
-    }
+    for (let tries = 1; ; tries += 1)
+      try {
+        const { Attributes: attributes } = await send()
+        return { done: true, attributes }
+      } catch (error) {
+        if (error instanceof ConditionalCheckFailedException) return { done: false, found: plain(error.Item) }
+        const conflict = error instanceof TransactionConflictException
+        // a put that lost a race is made anew by its caller, of what it reads then
+        if ('Put' in op && (conflict || isThrottled(error))) return { done: false, found: undefined }
+        if (!conflict || tries === conflictTries) throw error
+        await wait(Math.random() * 20 * tries, undefined, signal === undefined ? {} : { signal })
+      }
     function send(): Promise<{ Attributes?: Attributes | undefined }> {
       if ('Put' in op)
         return documents.send(new PutCommand({ TableName, ...op.Put, ...old, ...onFailure }), options)
@@ -129,8 +134,8 @@ export const openTable = ({ client, tableName, signal }: TableOptions): Table =>
       )
       return []
     } catch (error) {
-      // the SDK's own repeat met the first attempt, whose outcome only a read can tell
-      if (error instanceof TransactionInProgressException)
+      // the SDK's own repeat met the first attempt, whose outcome only a read can tell; or none was taken
+      if (error instanceof TransactionInProgressException || isThrottled(error))
         return [{ index: -1, reason: 'conflict', found: undefined }]
       if (!(error instanceof TransactionCanceledException)) throw error
       const refusals = (error.CancellationReasons ?? []).flatMap(({ Code, Item }, index): Refusal[] => {
@@ -146,6 +151,17 @@ export const openTable = ({ client, tableName, signal }: TableOptions): Table =>
 
   return { read: { get, query, batchGet }, write: { write, transact } }
 }
+
+// a transaction under way on an item holds it for some milliseconds
+const conflictTries = 10
+
+// throttled on each of the SDK's own attempts
+const throttled: ReadonlySet<string> = new Set([
+  'ProvisionedThroughputExceededException',
+  'RequestLimitExceeded',
+  'ThrottlingException',
+])
+const isThrottled = (error: unknown): boolean => error instanceof Error && throttled.has(error.name)
 
 // the SDK retries none of these inside a cancelled transaction
 const lostRaces: ReadonlySet<string> = new Set([

@@ -17,7 +17,7 @@ export const licensePk = (license: string): string => `LICENSE#${part(license)}`
 export const agentPrefix = 'AGENT#'
 export const groupPrefix = 'GROUP#'
 export const logPrefix = 'LOG#'
-export const chatPrefix = 'CHAT'
+const chatPrefix = 'CHAT'
 
 export const keys = {
   licenseListed: (license: string): Key => ({ pk: licensesPk, sk: part(license) }),

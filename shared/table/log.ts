@@ -93,7 +93,7 @@ export interface Tail {
 }
 
 /** How far back a tail goes: within it an event sent again is known by its `custom_id` (protocol §5). */
-export const tailLength = 25
+const tailLength = 25
 
 export const tailRange = (chat: string, strong: boolean): Range => ({
   pk: chatPk(chat),
@@ -122,7 +122,7 @@ export const readHead = async (read: Reader, chat: string, n: number): Promise<H
   return item === undefined ? undefined : parseHead(item)
 }
 
-export const isPublic = (event: StoredEvent): boolean => event.recipients !== 'agents'
+const isPublic = (event: StoredEvent): boolean => event.recipients !== 'agents'
 
 /** A new thread, before its first event. */
 export const newHead = (options: {

@@ -36,7 +36,7 @@ export interface Reader {
   batchGet(keys: readonly Key[], options?: { strong?: boolean }): Promise<Attributes[]>
 }
 
-/** `found`: the item that stood in the way, where one did. */
+/** `found`: the item that stood in the way, where one did. A put without one lost a race, or was throttled. */
 export type WriteOutcome =
   { done: true; attributes: Attributes | undefined } | { done: false; found: Attributes | undefined }
 
@@ -48,7 +48,10 @@ export interface Refusal {
 }
 
 export interface Writer {
-  /** Writes one item. A failed condition and a conflict with a transaction are outcomes, anything else throws. */
+  /**
+   * Writes one item. A failed condition is an outcome, and so is a put's conflict with a transaction, or that it was
+   * throttled; updates and deletes wait for the transaction to end. Anything else throws.
+   */
   write(op: Op, options?: { returnOld?: boolean }): Promise<WriteOutcome>
   /** All or nothing. Refusals are those of the ops that did not hold; empty: all is written. */
   transact(ops: readonly Op[]): Promise<Refusal[]>

@@ -194,12 +194,20 @@ const mutated = (value: unknown, path: readonly number[], other: unknown): unkno
 }
 
 const asked = (ids: RealIds): fc.Arbitrary<unknown> => {
+  // a thread of another chat, now and then
+  const about = (chat: string): RealIds => ({
+    agents: ids.agents,
+    chats: [chat],
+    threads: [...ids.threads.filter((id) => id.startsWith(`${chat}_`)), ids.threads[0] ?? chat],
+  })
   const payload = fc.oneof(
-    ...agentActions.map(({ name, request }) => ({
-      // most of what can go wrong is in the events
-      weight: name === 'send_event' ? 6 : name === 'start_chat' ? 1 : 2,
-      arbitrary: fc.tuple(fc.constant(name), fitting(request, ids)),
-    })),
+    ...ids.chats.map(about).flatMap((some) =>
+      agentActions.map(({ name, request }) => ({
+        // most of what can go wrong is in the events
+        weight: name === 'send_event' ? 6 : name === 'start_chat' ? 1 : 2,
+        arbitrary: fc.tuple(fc.constant(name), fitting(request, some)),
+      })),
+    ),
   )
   const path = fc.array(fc.nat(50), { minLength: 1, maxLength: 5 })
   return fc

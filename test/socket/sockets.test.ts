@@ -281,17 +281,21 @@ describe('what a login may have missed', () => {
     const starting = holdCall((operation) => operation === 'TransactWriteItems')
     const answer = login()
     await starting.reached
-    // the event reads who listens, and waits to be written
-    const writing = Promise.withResolvers<void>()
+    // the event has read who listens, and waits to be written
     const written = Promise.withResolvers<void>()
+    const { length: before } = world.proxy.calls
     world.proxy.setFault(async ({ operation, request }) => {
-      if (!isEntry(operation, JSON.stringify(request))) return undefined
-      writing.resolve()
-      await written.promise
+      if (isEntry(operation, JSON.stringify(request))) await written.promise
       return undefined
     })
     const sent = send('between')
-    await writing.promise
+    await vi.waitFor(
+      () => {
+        const queries = world.proxy.calls.slice(before).map(({ request }) => JSON.stringify(request))
+        expect(queries.some((query) => query.includes('#SOCKETS'))).toBe(true)
+      },
+      { interval: 1 },
+    )
     starting.release()
     const { chats_summary } = await answer
     written.resolve()

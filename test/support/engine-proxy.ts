@@ -40,7 +40,7 @@ export type Fault = {
 }
 
 /** Asked for each call; one that awaits holds the call until it resolves. */
-export type FaultFor = (
+type FaultFor = (
   call: Pick<Call, 'operation' | 'request'>,
 ) => Fault | undefined | Promise<Fault | undefined>
 

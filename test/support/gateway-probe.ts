@@ -42,7 +42,7 @@ export class HandClock implements Clock {
 }
 
 /** Values that come one by one, for a test that awaits each. */
-export class Arrivals<T> {
+class Arrivals<T> {
   readonly all: T[] = []
   #taken = 0
   #waiting: (() => void)[] = []

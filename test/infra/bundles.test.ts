@@ -1,0 +1,115 @@
+import { execFile } from 'node:child_process'
+import { mkdtemp, rm, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { promisify } from 'node:util'
+import type { Metafile } from 'esbuild'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { build, handlers } from '../../infra/build.ts'
+import { agentActions } from '../../shared/protocol/agent/index.ts'
+
+const kB = 1000
+let dir: string
+let metafile: Metafile
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'agent-chat-bundles-'))
+  metafile = await build(dir)
+})
+afterAll(() => rm(dir, { recursive: true }))
+
+const names = handlers()
+const actions = names.filter((name) => name.startsWith('agent/'))
+const fileOf = (name: string): string => join(dir, name, 'index.mjs')
+
+/** The files that a bundle holds something of. */
+const contents = (name: string): string[] => {
+  const [, output] =
+    Object.entries(metafile.outputs).find(([file]) => file.endsWith(`/${name}/index.mjs`)) ?? []
+  if (output === undefined) throw new Error(`There is no bundle of ${name}`)
+  return Object.entries(output.inputs)
+    .filter(([, { bytesInOutput }]) => bytesInOutput > 0)
+    .map(([file]) => file)
+}
+const within = (name: string, part: string): string[] => contents(name).filter((file) => file.includes(part))
+
+describe('the bundles', () => {
+  test('are one per handler, and one per action of the table', () => {
+    expect(Object.keys(metafile.outputs)).toHaveLength(names.length)
+    expect(actions).toEqual(agentActions.map(({ name }) => `agent/${name}`).toSorted())
+    expect(names.filter((name) => name.startsWith('socket/'))).toEqual([
+      ...['socket/connect', 'socket/default', 'socket/disconnect'],
+    ])
+  })
+
+  test.each(names)('%s stays within its size', async (name) => {
+    const { size } = await stat(fileOf(name))
+    expect(size).toBeLessThanOrEqual((name.startsWith('worker/') ? 800 : 450) * kB)
+  })
+
+  test.each(names)('%s holds no contract but its own, and no table of actions', (name) => {
+    const own = name.startsWith('agent/') ? [`shared/protocol/${name}.ts`] : []
+    expect(contents(name).filter((file) => /^shared\/protocol\/(agent|customer)\//.test(file))).toEqual(own)
+  })
+
+  test.each(names)('%s holds nothing that only building or testing needs', (name) => {
+    for (const part of [
+      'aws-cdk',
+      'node_modules/constructs/',
+      'commander',
+      'node_modules/ws/',
+      'esbuild',
+      'test/',
+    ])
+      expect(within(name, part), part).toEqual([])
+    expect(contents(name).filter((file) => file.startsWith('infra/'))).toEqual(
+      within(name, 'infra/lambda-credentials.ts'),
+    )
+    expect(within(name, 'asyncapi')).toEqual([])
+  })
+
+  test.each(names)('%s holds zod mini with one locale, not the classic one', (name) => {
+    expect(within(name, 'node_modules/zod/v4/classic/')).toEqual([])
+    expect(within(name, 'node_modules/zod/v3/')).toEqual([])
+    expect(within(name, '/locales/').filter((file) => !file.endsWith('/locales/en.js'))).toEqual([])
+    expect(within(name, 'json-schema')).toEqual([])
+  })
+
+  test('hold the library for tokens in login alone', () => {
+    expect(names.filter((name) => within(name, 'node_modules/jose/').length > 0)).toEqual(['agent/login'])
+  })
+
+  test.each(names)('%s looks for credentials in its environment only', (name) => {
+    for (const part of ['credential-provider-sso', 'credential-provider-ini', 'client-sso', 'client-cognito'])
+      expect(within(name, `@aws-sdk/${part}`), part).toEqual([])
+  })
+})
+
+describe('a cold start', () => {
+  const env = {
+    ...{ AWS_REGION: 'eu-west-1', AWS_ACCESS_KEY_ID: 'x', AWS_SECRET_ACCESS_KEY: 'x', TABLE_NAME: 't' },
+    ...{ AGENT_CALLBACK_URL: 'https://a.example.com/v1', LATER_QUEUE_URL: 'https://q.example.com/1/later' },
+    ...{
+      TOKEN_ISSUER: 'https://i.example.com',
+      TOKEN_AUDIENCE: 'a',
+      TOKEN_JWKS_URL: 'https://i.example.com/jwks',
+    },
+  }
+  const importing = (file: string) =>
+    `const from = performance.now()
+    const { handler } = await import(${JSON.stringify(pathToFileURL(file).href)})
+    process.stdout.write(JSON.stringify({ ms: performance.now() - from, handler: typeof handler }))`
+
+  test('finds a handler in every bundle, by itself, with the environment that the stack sets', async () => {
+    for (const name of names) {
+      const args = ['--input-type=module', '--eval', importing(fileOf(name))]
+      const { stdout } = await promisify(execFile)(process.execPath, args, { env, cwd: dir })
+      const { ms, handler } = JSON.parse(stdout)
+      expect(handler, name).toBe('function')
+      const { size } = await stat(fileOf(name))
+      process.stdout.write(
+        `${name.padEnd(24)} ${String(Math.round(size / kB)).padStart(4)} kB, imported in ${ms.toFixed(0).padStart(4)} ms\n`,
+      )
+    }
+  })
+})
