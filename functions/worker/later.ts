@@ -38,7 +38,7 @@ const carryOut = (ctx: WorkCtx, job: Job): Promise<void> => {
     case 'catch_up':
       return catchUp(ctx, job)
     case 'expect_agent':
-      return expectAgent(ctx, job.license_id, job.agent_id, job.seq)
+      return expectAgent(ctx, job.license_id, job.agent_id, job)
   }
 }
 

@@ -3,34 +3,60 @@ import type { Colleague, Group, MyProfile } from '../protocol/objects.ts'
 import type { RoutingStatus } from '../protocol/objects.ts'
 import { limits } from '../protocol/limits.ts'
 import { AgentItem, GroupItem } from '../table/accounts.ts'
-import { agentPrefix, groupPrefix, licensePk } from '../table/keys.ts'
+import { agentPrefix, groupPrefix, keys, licensePk } from '../table/keys.ts'
 import type { Reader } from '../table/ops.ts'
 import { fitting, jsonBytes } from '../chat/room.ts'
 
-/** Everyone of a licence, deleted agents included, and its groups: as many as a login shows. */
+/** The agents of a licence and its groups, as many as a login shows; with the deleted agents between them. */
 export const readDirectory = async (
   read: Reader,
   license: string,
 ): Promise<{ agents: AgentItem[]; groups: GroupItem[] }> => {
-  const list = (prefix: string) =>
-    read.query({ pk: licensePk(license), prefix, limit: limits.directory, strong: true })
-  const [agents, groups] = await Promise.all([list(agentPrefix), list(groupPrefix)])
-  return {
-    agents: agents.map((agent) => AgentItem.parse(agent)),
-    groups: groups.map((group) => GroupItem.parse(group)),
+  const range = { pk: licensePk(license), limit: limits.directory, strong: true }
+  const [agents, groups] = await Promise.all([
+    readAgents(read, license, range),
+    read.query({ ...range, prefix: groupPrefix }),
+  ])
+  return { agents, groups: groups.map((group) => GroupItem.parse(group)) }
+}
+
+// sorts behind every character that an agent's id may have
+const lastIdEver = '~'
+
+/** By id, until enough are found that are not deleted: who is deleted stays in the list for ever. */
+const readAgents = async (
+  read: Reader,
+  license: string,
+  range: { pk: string; limit: number; strong: boolean },
+): Promise<AgentItem[]> => {
+  const first = await read.query({ ...range, prefix: agentPrefix })
+  const agents = first.map((item) => AgentItem.parse(item))
+  const to = keys.agent(license, lastIdEver).sk
+  let found = first.length
+  while (found >= range.limit && agents.filter(({ deleted }) => !deleted).length < limits.directory) {
+    const last = agents.at(-1)?.id ?? ''
+    const page = await read.query({ ...range, from: keys.agent(license, last).sk, to })
+    // begins with the last one again
+    agents.push(...page.slice(1).map((item) => AgentItem.parse(item)))
+    found = page.length
   }
+  return agents
 }
 
 type Colleague = z.output<typeof Colleague>
 type Group = z.output<typeof Group>
 
-/** The directory as a login shows it, within `room` bytes: avatars go first where it is too large, then the last names. */
+/**
+ * The directory as a login shows it, within `room` bytes: the last avatars go first where it is too large, then the last
+ * names. Groups have a third of the room, and what agents without avatars leave of the rest.
+ */
 export const showDirectory = (
   { agents, groups }: { agents: readonly AgentItem[]; groups: readonly GroupItem[] },
   room: number,
 ): { agents: Colleague[]; groups: Group[] } => {
   const colleagues = agents
     .filter(({ deleted }) => !deleted)
+    .slice(0, limits.directory)
     .map((agent): Colleague => ({
       id: agent.id,
       name: agent.name,
@@ -38,10 +64,23 @@ export const showDirectory = (
       permission: agent.permission,
       routing_status: agent.online ? agent.routing_status : undefined,
     }))
-  const shownGroups = groups.slice(0, fitting(groups, room / 3))
+  const slim = colleagues.map(({ avatar: _, ...agent }) => agent)
+  const shownGroups = groups.slice(0, fitting(groups, Math.max(room / 3, room - jsonBytes(slim)) - brackets))
   const left = room - jsonBytes(shownGroups)
-  const slim = jsonBytes(colleagues) <= left ? colleagues : colleagues.map(({ avatar: _, ...agent }) => agent)
-  return { agents: slim.slice(0, fitting(slim, left)), groups: shownGroups }
+  const shown = slim.slice(0, fitting(slim, left - brackets))
+  return { agents: withAvatars(shown, colleagues, left - jsonBytes(shown)), groups: shownGroups }
+}
+
+const brackets = 2
+
+/** Gives the first of them their avatars, as far as `spare` bytes go. */
+const withAvatars = (slim: readonly Colleague[], full: readonly Colleague[], spare: number): Colleague[] => {
+  let left = spare
+  return slim.map((agent, index) => {
+    const whole = full[index] ?? agent
+    if (left >= 0) left -= jsonBytes(whole) - jsonBytes(agent)
+    return left >= 0 ? whole : agent
+  })
 }
 
 export const myProfile = (agent: AgentItem, status: RoutingStatus): z.output<typeof MyProfile> => ({

@@ -4,7 +4,7 @@ import type { RoutingStatus } from '../protocol/objects.ts'
 import { AgentItem, IdentityItem, LicenseItem, licenseUnchanged, loggedIn } from '../table/accounts.ts'
 import { keys } from '../table/keys.ts'
 import type { Reader, Writer } from '../table/ops.ts'
-import { readSocket, type Session, sessionStarted, type SocketItem } from '../table/sockets.ts'
+import { isClosing, readSocket, type Session, sessionStarted, type SocketItem } from '../table/sockets.ts'
 import type { TokenIdentity } from './tokens.ts'
 
 export interface LoggedIn {
@@ -20,6 +20,7 @@ interface LoggingIn {
   read: Reader
   write: Writer
   connection: string
+  nonce: string
   now(): number
   pause(tries: number): Promise<void>
 }
@@ -40,19 +41,22 @@ export const startSession = async (
   if (identity === undefined) throw new ProtocolError('auth')
   const who = IdentityItem.parse(identity)
   let socket = early
+  let attempted: LoggedIn | undefined
   for (let tries = 1; ; tries += 1) {
-    const { agent, license } = await readAccount(ctx, who, socket)
+    // a transaction whose answer was lost was written all the same
+    if (attempted !== undefined && socket?.session?.nonce === ctx.nonce) return attempted
+    const open = openSocket(socket, ctx.now())
+    const { agent, license } = await readAccount(ctx, who, token, open)
     const first = agent.online ? undefined : firstStatus(agent, asked.reconnect)
-    const session = sessionFor(agent, license, token, asked.application)
+    const session = sessionFor(agent, license, token, asked.application, ctx.nonce)
+    const status = first ?? agent.routing_status ?? agent.default_status
+    attempted = { session, agent, license, status, cameOnline: first !== undefined }
     const refusals = await ctx.write.transact([
-      ...sessionStarted(openSocket(socket), session),
+      ...sessionStarted(open, session, ctx.now()),
       loggedIn(agent, first),
       licenseUnchanged(license),
     ])
-    if (refusals.length === 0) {
-      const status = first ?? agent.routing_status ?? agent.default_status
-      return { session, agent, license, status, cameOnline: first !== undefined }
-    }
+    if (refusals.length === 0) return attempted
     await ctx.pause(tries)
     socket = await readSocket(ctx.read, ctx.connection, ctx.now())
   }
@@ -62,13 +66,17 @@ export const startSession = async (
 const firstStatus = (agent: AgentItem, reconnect: boolean): RoutingStatus =>
   (reconnect ? agent.routing_status : undefined) ?? agent.default_status
 
-const openSocket = (socket: SocketItem | undefined): SocketItem => {
-  if (socket === undefined)
-    throw new ProtocolError('auth', { message: 'This connection is being closed: open a new one' })
+const openSocket = (socket: SocketItem | undefined, nowMs: number): SocketItem => {
+  if (socket === undefined || isClosing(socket, nowMs)) throw new ProtocolError('auth')
   return socket
 }
 
-const readAccount = async ({ read, now }: LoggingIn, who: IdentityItem, socket: SocketItem | undefined) => {
+const readAccount = async (
+  { read, now }: LoggingIn,
+  who: IdentityItem,
+  token: TokenIdentity,
+  { session }: SocketItem,
+) => {
   const [agentItem, licenseItem] = await Promise.all([
     read.get(keys.agent(who.license_id, who.agent_id), { strong: true }),
     read.get(keys.license(who.license_id), { strong: true }),
@@ -77,11 +85,14 @@ const readAccount = async ({ read, now }: LoggingIn, who: IdentityItem, socket: 
   const agent = AgentItem.parse(agentItem)
   const license = LicenseItem.parse(licenseItem)
   if (agent.suspended || agent.deleted) throw new ProtocolError('auth')
-  const session = openSocket(socket).session
+  // the identity was read before the agent, whose version the login holds: it may have been taken away since
+  const known = agent.identities.some(
+    ({ issuer, subject }) => issuer === token.issuer && subject === token.subject,
+  )
+  if (!known) throw new ProtocolError('auth')
   const another =
     session !== undefined && (session.agent_id !== agent.id || session.license_id !== license.id)
-  if (another)
-    throw new ProtocolError('auth', { message: 'Logged in as another agent: open a new connection' })
+  if (another) throw new ProtocolError('auth')
   if (license.expires_at * 1000 <= now()) throw new ProtocolError('license_expired')
   return { agent, license }
 }
@@ -91,6 +102,7 @@ const sessionFor = (
   license: LicenseItem,
   token: TokenIdentity,
   application: Session['application'],
+  nonce: string,
 ): Session => ({
   license_id: license.id,
   agent_id: agent.id,
@@ -101,4 +113,5 @@ const sessionFor = (
   token_expires_at: token.expiresAt,
   license_expires_at: license.expires_at,
   application,
+  nonce,
 })

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import type { RoutingStatus } from '../protocol/objects.ts'
 import { everyAgent } from '../push/audience.ts'
 import type { Outbox } from '../push/outbox.ts'
@@ -12,16 +13,20 @@ interface Checking {
   now(): number
 }
 
-/** The agent, where it is online and has no live socket. `seq` is read before the sockets: a login raises it. */
+/**
+ * The agent, where it is online (or this check took it offline) and has no live socket. `seq` is read before the
+ * sockets: a login raises it.
+ */
 const withoutSocket = async (
   { read, now }: Checking,
   license: string,
   id: string,
+  check?: string,
 ): Promise<AgentItem | undefined> => {
   const item = await read.get(keys.agent(license, id), { strong: true })
   if (item === undefined) return undefined
   const agent = AgentItem.parse(item)
-  if (!agent.online) return undefined
+  if (!agent.online && (check === undefined || agent.offline_by !== check)) return undefined
   const rows = await readAgentSockets(read, license, id)
   return rows.some((row) => isLive(row, now())) ? undefined : agent
 }
@@ -35,7 +40,10 @@ export const socketGone = async (
 ): Promise<void> => {
   const left = await withoutSocket(ctx, license, agent)
   if (left === undefined) return
-  await ctx.later({ job: 'expect_agent', license_id: license, agent_id: agent, seq: left.seq }, graceS)
+  await ctx.later(
+    { job: 'expect_agent', license_id: license, agent_id: agent, seq: left.seq, check: randomUUID() },
+    graceS,
+  )
 }
 
 /**
@@ -46,11 +54,11 @@ export const expectAgent = async (
   ctx: Checking & { write: Writer } & Outbox,
   license: string,
   id: string,
-  seq: number,
+  { seq, check }: { seq: number; check: string },
 ): Promise<void> => {
-  const agent = await withoutSocket(ctx, license, id)
+  const agent = await withoutSocket(ctx, license, id, check)
   if (agent === undefined || agent.seq !== seq) return
-  const outcome = await ctx.write.write(wentOffline(agent))
+  const outcome = await ctx.write.write(wentOffline(agent, check))
   if (!outcome.done) return
   const tell = (routing_status: RoutingStatus | 'offline') =>
     ctx.push(everyAgent(license), 'agent_updated', { agent_id: id, routing_status })

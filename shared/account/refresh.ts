@@ -18,7 +18,7 @@ import {
   sessionEnded,
   sessionRefreshed,
 } from '../table/sockets.ts'
-import { disconnect } from './disconnect.ts'
+import { disconnectIfOver } from './disconnect.ts'
 import { profilesOf } from '../chat/profiles.ts'
 
 // What follows from a change of an account. Each reads the account as it is now, so that it may run twice and late.
@@ -38,7 +38,7 @@ export const licenseChanged = async (ctx: WorkCtx, id: string): Promise<void> =>
       const session = await sessionBehind(ctx, row)
       if (session === undefined) return
       await refresh(ctx, row, session, { ...session, license_expires_at: license.expires_at })
-      if (over) await disconnect(ctx, row.connection, 'license_expired', session)
+      if (over) await disconnectIfOver(ctx, row.connection, row)
     }),
   )
 }
@@ -52,9 +52,9 @@ export const agentChanged = async (ctx: WorkCtx, license: string, id: string): P
     const reason =
       agent?.suspended === true && !agent.deleted ? 'access_token_revoked' : 'agent_disconnected_by_server'
     // first no session may do anything more, then the connections are told and closed
-    await Promise.all(rows.map(({ connection }) => ctx.write.write(sessionEnded(connection, reason))))
+    await Promise.all(rows.flatMap((row) => sessionEnded(row, reason)).map((op) => ctx.write.write(op)))
+    await Promise.all(rows.map((row) => disconnectIfOver(ctx, row.connection, row)))
     if (agent !== undefined) await leaveActiveChats(ctx, agent)
-    await Promise.all(rows.map((row) => disconnect(ctx, row.connection, reason, row)))
     return
   }
   const { name, permission, groups } = agent

@@ -14,6 +14,8 @@ export interface View extends ChatView {
 }
 
 export type Placing<V extends ChatView = View> = V & {
+  /** Marks what this request writes. */
+  nonce: string
   /** Reads it all again, strongly, and checks permission again. Throws as the first check does. */
   refresh(): Promise<V>
   /** Waits a short random time before attempt `tries`; throws `too_many_requests` past the last moment. */
@@ -24,19 +26,38 @@ export type Placing<V extends ChatView = View> = V & {
 const coherent = ({ chat, tail }: ChatView): boolean =>
   tail.last.version <= chat.version && tail.n === chat.thread && (tail.last.closed === true) !== chat.active
 
+/** Whether this request wrote what was read: an attempt that seemed to fail was placed all the same. */
+export const isOwnWork = ({ chat, tail }: ChatView, nonce: string): boolean =>
+  chat.nonce === nonce || tail.entries.some((entry) => entry.nonce === nonce)
+
+/** What an attempt comes to, and whether it was placed, as far as its own answer tells. */
+export interface Attempt<T> {
+  result: T
+  placed: boolean
+}
+
 /**
- * Every write that can lose a race: attempts it on a coherent view until it is placed. `attempt` resolves to undefined
- * where the race was lost; it runs again then, on what was read anew, so it may run often and must write once.
+ * Every write that can lose a race: attempts it on a coherent view until it is placed. An attempt that was not placed
+ * runs again on what was read anew, so it may run often and must write once; one whose answer was lost is known by its
+ * nonce, and its result stands.
  */
 export const untilPlaced = async <T, V extends ChatView>(
   ctx: Placing<V>,
-  attempt: (view: V) => Promise<T | undefined>,
+  attempt: (view: V) => Promise<Attempt<T>>,
 ): Promise<T> => {
   let view: V = ctx
+  let last: Attempt<T> | undefined
   for (let tries = 1; ; tries += 1) {
-    const placed = coherent(view) ? await attempt(view) : undefined
-    if (placed !== undefined) return placed
-    await ctx.pause(tries)
+    if (last !== undefined && isOwnWork(view, ctx.nonce)) return last.result
+    if (coherent(view)) last = await attempt(view)
+    if (last?.placed === true) return last.result
+    try {
+      await ctx.pause(tries)
+    } catch (error) {
+      // too late for another attempt; what is answered must be so all the same
+      if (last !== undefined && isOwnWork(await ctx.refresh(), ctx.nonce)) return last.result
+      throw error
+    }
     view = await ctx.refresh()
   }
 }

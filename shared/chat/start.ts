@@ -44,13 +44,17 @@ export const startChat = async (
     thread: 1,
     active: true,
     changed_at: at,
+    nonce,
   }
   const head = newHead({ n: 1, nonce, version: 1, at, userIds: [me.agent_id], properties: threadProperties })
   const stored = events.map((event) => storedEvent(event, me.agent_id, event.recipients ?? 'all'))
   const entries = nextEntries({ n: 1, m: 0, last: head }, stored, { nonce, version: 1, at })
   const checks = await scopeChecks(ctx, chat)
+  // one who is suspended at this moment would be missed where active chats are left; no item may be in here twice
+  const checkedAnyway = checks.length > 0 && chat.scopes.agents.includes(me.agent_id)
   const ops: Op[] = [
     ...checks,
+    ...(checkedAnyway ? [] : [agentActive(me.license_id, me.agent_id)]),
     chatStarted(chat),
     headPut(chat.id, head),
     ...entries.map((entry) => entryPut(chat.id, entry)),
@@ -64,6 +68,12 @@ export const startChat = async (
       return { chat, head, events: entries }
     if (refusals.some(({ index, reason }) => reason === 'condition' && index < checks.length))
       throw new ProtocolError('not_found')
+    if (
+      refusals.some(
+        ({ index, reason }) => reason === 'condition' && index === checks.length && !checkedAnyway,
+      )
+    )
+      throw new ProtocolError('auth')
     await ctx.pause(tries)
   }
 }

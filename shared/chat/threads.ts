@@ -1,5 +1,6 @@
 import { ProtocolError } from '../protocol/errors.ts'
 import type { NewEvent, Recipients } from '../protocol/events.ts'
+import { agentActive } from '../table/accounts.ts'
 import { threadId, threadOf } from '../table/keys.ts'
 import {
   activeChatChanged,
@@ -24,13 +25,11 @@ import {
 import type { StoredEvent, Tail } from '../table/log.ts'
 import type { Attributes, Op, Refusal, Writer } from '../table/ops.ts'
 import { placeOf } from './access.ts'
-import { type ChatView, type Placing, untilPlaced, type View } from './place.ts'
+import { type Attempt, type ChatView, type Placing, untilPlaced, type View } from './place.ts'
 import { manualArchived } from './system-messages.ts'
 
 export type Writing<V extends ChatView = View> = Placing<V> & {
   write: Writer
-  /** Marks what this request writes, so that a repeated write is known for its own. */
-  nonce: string
   /** Now, in ms. */
   now(): number
 }
@@ -68,48 +67,60 @@ export const appendEvent = (
   event: NewEvent,
   denied: string,
 ): Promise<Appended> =>
-  untilPlaced(ctx, async (view): Promise<Appended | undefined> => {
+  untilPlaced(ctx, async (view): Promise<Attempt<Appended>> => {
     const { me, chat, tail } = view
     const stored = storedEvent(event, me.agent_id, recipientsOf(view, event, denied))
     const sent = tail.entries.find(
       (entry) =>
-        // one's own: an attempt that seemed to fail was placed all the same
-        entry.nonce === ctx.nonce ||
-        (stored.custom_id !== undefined &&
-          entry.event.custom_id === stored.custom_id &&
-          entry.event.author_id === me.agent_id),
+        stored.custom_id !== undefined &&
+        entry.event.custom_id === stored.custom_id &&
+        entry.event.author_id === me.agent_id,
     )
     if (sent !== undefined)
-      return { outcome: 'replayed', chat, entry: sent, events: tail.entries.toReversed() }
+      return {
+        placed: true,
+        result: { outcome: 'replayed', chat, entry: sent, events: tail.entries.toReversed() },
+      }
 
     if (!chat.active && event.type !== 'annotation') return startThread(ctx, view, stored)
     const entry = nextEntry(tail, stored, { nonce: ctx.nonce, version: chat.version, at: ctx.now() })
-    const appended: Appended = { outcome: 'appended', chat, entry, events: [entry] }
+    const result: Appended = { outcome: 'appended', chat, entry, events: [entry] }
     if (chat.active) {
       // beside the put; who logs in at this very moment is told by `later`
       ctx.readAudience(chat.license_id)
       const outcome = await ctx.write.write(entryPut(chat.id, entry))
-      return outcome.done || isMine(outcome.found, ctx.nonce) ? appended : undefined
+      return { result, placed: outcome.done || isMine(outcome.found, ctx.nonce) }
     }
     const refusals = await ctx.write.transact([chatUnchanged(chat), entryPut(chat.id, entry)])
-    return stands(refusals, ctx.nonce) ? appended : undefined
+    return { result, placed: stands(refusals, ctx.nonce) }
   })
 
-const startThread = async (ctx: Writing, view: View, event: StoredEvent): Promise<Appended | undefined> => {
+const startThread = async (ctx: Writing, view: View, event: StoredEvent): Promise<Attempt<Appended>> => {
   const { nonce } = ctx
   const chat: Chat = {
     ...view.chat,
     version: view.chat.version + 1,
     thread: view.chat.thread + 1,
     active: true,
+    nonce,
   }
   const at = Math.max(ctx.now(), view.tail.last.at)
   const head = newHead({ n: chat.thread, nonce, version: chat.version, at, userIds: presentIds(chat.users) })
   const entry = nextEntry({ n: chat.thread, m: 0, last: head }, event, { nonce, version: chat.version, at })
-  const ops = [chatChanged(chat), headPut(chat.id, head), entryPut(chat.id, entry), chatActive(chat, at)]
-  return stands(await ctx.write.transact(ops), nonce)
-    ? { outcome: 'started', chat, entry, head, events: [entry] }
-    : undefined
+  const refusals = await ctx.write.transact([
+    // one who is suspended at this moment would be missed where active chats are left
+    agentActive(chat.license_id, view.me.agent_id),
+    chatChanged(chat),
+    headPut(chat.id, head),
+    entryPut(chat.id, entry),
+    chatActive(chat, at),
+  ])
+  if (refusals.some(({ index, reason }) => index === 0 && reason === 'condition'))
+    throw new ProtocolError('auth')
+  return {
+    result: { outcome: 'started', chat, entry, head, events: [entry] },
+    placed: stands(refusals, nonce),
+  }
 }
 
 /** Closes the active thread, by its last entry: an event under way cannot land behind it. */
@@ -119,7 +130,7 @@ export const closeThread = (ctx: Writing, asked: string | undefined): Promise<{ 
     if (asked !== undefined && threadOf(chat.id, asked) === undefined) throw new ProtocolError('not_found')
     if (!chat.active || (asked !== undefined && asked !== threadId(chat.id, chat.thread)))
       throw new ProtocolError('chat_inactive')
-    const closed: Chat = { ...chat, active: false, version: chat.version + 1 }
+    const closed: Chat = { ...chat, active: false, version: chat.version + 1, nonce }
     const hidden = !chat.users.some(({ id, met }) => id === me.agent_id && met === true)
     const entry = nextEntry(tail, manualArchived(me.name, hidden), {
       nonce,
@@ -132,7 +143,7 @@ export const closeThread = (ctx: Writing, asked: string | undefined): Promise<{ 
       entryPut(chat.id, entry),
       chatInactive(chat),
     ])
-    return stands(refusals, nonce) ? { chat: closed, entry } : undefined
+    return { result: { chat: closed, entry }, placed: stands(refusals, nonce) }
   })
 
 /** A change of who is in a chat, with the messages that tell of it where a thread is active. */
@@ -157,13 +168,13 @@ export const changeUsers = <V extends ChatView>(
   ctx: Writing<V>,
   decide: (view: V) => UsersChange | undefined,
 ): Promise<UsersChanged> =>
-  untilPlaced(ctx, async (view): Promise<UsersChanged | undefined> => {
+  untilPlaced(ctx, async (view): Promise<Attempt<UsersChanged>> => {
     const { chat: before, tail } = view
     const change = decide(view)
-    if (change === undefined) return { before, chat: before, entries: [], tail }
+    if (change === undefined) return { result: { before, chat: before, entries: [], tail }, placed: true }
     const { nonce } = ctx
     const at = ctx.now()
-    const chat: Chat = { ...before, users: change.users, version: before.version + 1, changed_at: at }
+    const chat: Chat = { ...before, users: change.users, version: before.version + 1, changed_at: at, nonce }
     const entries = chat.active
       ? nextEntries(tail, change.messages, { nonce, version: chat.version, at })
       : []
@@ -176,5 +187,5 @@ export const changeUsers = <V extends ChatView>(
     const refusals = await ctx.write.transact(ops)
     const checks = refusals.filter(({ index }) => index >= 1 && index <= (change.checks?.length ?? 0))
     if (checks.some(({ reason }) => reason === 'condition')) throw new ProtocolError('not_found')
-    return stands(refusals, nonce) ? { before, chat, entries, tail } : undefined
+    return { result: { before, chat, entries, tail }, placed: stands(refusals, nonce) }
   })

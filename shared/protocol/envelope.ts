@@ -81,6 +81,21 @@ export const detailsOf = (issues: readonly z.core.$ZodIssue[], at: string): Erro
 export const answered = (echo: Echo, payload: unknown): string =>
   JSON.stringify({ ...echo, type: 'response', success: true, payload })
 
+const mostDetails = 20
+const mostCharacters = 256
+
+const cut = (text: string): string =>
+  text.length <= mostCharacters ? text : `${text.slice(0, mostCharacters).toWellFormed()}…`
+
+/** A frame can be wrong in thousands of places, under names as long as itself; what a person needs is the first few. */
+const bounded = (details: readonly ErrorDetail[]): ErrorDetail[] => {
+  const shown = details
+    .slice(0, mostDetails)
+    .map(({ path, message }) => ({ path: cut(path), message: cut(message) }))
+  const more = details.length - shown.length
+  return more === 0 ? shown : [...shown, { path: '', message: `And ${more} more of the kind` }]
+}
+
 export const refused = (echo: Echo, error: ProtocolError): string =>
   JSON.stringify({
     ...echo,
@@ -91,7 +106,7 @@ export const refused = (echo: Echo, error: ProtocolError): string =>
         type: error.type,
         code: errorTable[error.type].code,
         message: error.message,
-        details: error.details,
+        details: error.details === undefined ? undefined : bounded(error.details),
       },
     },
   })

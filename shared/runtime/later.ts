@@ -26,18 +26,34 @@ export const Job = z.discriminatedUnion('job', [
     since: z.int(),
     until: z.int(),
   }),
-  /** Takes an agent offline whose last socket went, unless it is back: `seq` is that of its last login then. */
-  z.object({ job: z.literal('expect_agent'), license_id: z.string(), agent_id: z.string(), seq: z.int() }),
+  /**
+   * Takes an agent offline whose last socket went, unless it is back: `seq` is that of its last login then, `check`
+   * names this check.
+   */
+  z.object({
+    job: z.literal('expect_agent'),
+    license_id: z.string(),
+    agent_id: z.string(),
+    seq: z.int(),
+    check: z.string(),
+  }),
 ])
 export type Job = z.output<typeof Job>
 
 const sqs = new SQSClient({})
 
+// JSON leaves U+FFFE and U+FFFF as they are; SQS takes these characters only
+const refused = /[^\t\n\r\u{20}-\u{d7ff}\u{e000}-\u{fffd}\u{10000}-\u{10ffff}]/gu
+
+/** A job, or a part of one, as JSON of characters that SQS takes. */
+export const encode = (part: unknown): string =>
+  JSON.stringify(part).replace(refused, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
+
 /** Hands a job to the delay queue, at the earliest to be done in `delayS` whole seconds (0-900). */
 export const sendLater = async (job: Job, delayS: number, signal?: AbortSignal): Promise<void> => {
   const command = new SendMessageCommand({
     QueueUrl: config.laterQueueUrl(),
-    MessageBody: JSON.stringify(job),
+    MessageBody: encode(job),
     DelaySeconds: delayS,
   })
   await sqs.send(command, signal === undefined ? {} : { abortSignal: signal })

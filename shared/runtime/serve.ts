@@ -18,6 +18,7 @@ import { chatOf, type Ctx, find, type Found, sessionOf, type Story, viewAgain } 
 import { type Deadline, pauseBefore, withinDeadline } from './deadline.ts'
 import { type Job, sendLater } from './later.ts'
 import { envelope, logged, type Message } from './layers.ts'
+import { log } from './log.ts'
 
 // without a locale every issue would read "Invalid input"
 z.config(en())
@@ -68,6 +69,7 @@ const play = async <Spec extends ActionSpec>(
   const tail = missed ? await readTail(read, chat.id, true) : found.tail
 
   const outbox = openOutbox({ read, write, signal })
+  const nonce = randomBytes(6).toString('base64url')
   const all = {
     connection,
     later,
@@ -76,10 +78,10 @@ const play = async <Spec extends ActionSpec>(
     me,
     chat,
     tail,
-    nonce: randomBytes(6).toString('base64url'),
+    nonce,
     now: () => Date.now(),
     pause: (tries: number) => pauseBefore(tries, deadline),
-    refresh: () => viewAgain(read, spec, connection, payload),
+    refresh: () => viewAgain(read, spec, connection, payload, nonce),
     push: outbox.push,
     readAudience: outbox.readAudience,
   }
@@ -101,7 +103,11 @@ const sessionOrEnd = async (
 ): Promise<Session> => {
   const session = found.socket?.session
   const reason = session === undefined ? undefined : expiryOf(session, Date.now())
-  if (reason !== undefined) await later({ job: 'end_session', connection, reason }, 1)
+  // a queue that fails changes nothing about the answer; the clock closes such connections as well
+  if (reason !== undefined)
+    await later({ job: 'end_session', connection, reason }, 1).catch((error: unknown) =>
+      log.error('The end of a session could not be put off', { cause: String(error) }),
+    )
   return sessionOf(found.socket)
 }
 

@@ -40,6 +40,8 @@ export const AgentItem = z.object({
   identities: z._default(z.array(z.object({ issuer: z.string(), subject: z.string() })), []),
   version: z.int(),
   online: z._default(z.boolean(), false),
+  /** The check that took it offline. */
+  offline_by: z.optional(z.string()),
   seq: z._default(z.int(), 0),
   routing_status: z.optional(RoutingStatus),
 })
@@ -80,14 +82,17 @@ export const loggedIn = (agent: AgentItem, first: RoutingStatus | undefined): Op
   },
 })
 
-/** Takes an agent offline unless it has logged in since it was read. */
-export const wentOffline = (agent: AgentItem): Op => ({
+/**
+ * Takes an agent offline unless it has logged in since it was read. The same check holds again for itself, since it may
+ * have died before it told anybody.
+ */
+export const wentOffline = (agent: AgentItem, check: string): Op => ({
   Update: {
     Key: keys.agent(agent.license_id, agent.id),
-    UpdateExpression: 'SET #online = :false',
-    ConditionExpression: '#seq = :seq AND #online = :true',
+    UpdateExpression: 'SET #online = :false, offline_by = :check',
+    ConditionExpression: '#seq = :seq AND (#online = :true OR offline_by = :check)',
     ExpressionAttributeNames: { '#online': 'online', '#seq': 'seq' },
-    ExpressionAttributeValues: { ':false': false, ':true': true, ':seq': agent.seq },
+    ExpressionAttributeValues: { ':false': false, ':true': true, ':seq': agent.seq, ':check': check },
   },
 })
 

@@ -30,6 +30,8 @@ const ChatItem = z.object({
   thread: z.int(),
   active: z.boolean(),
   changed_at: z.int(),
+  /** Which request wrote it so: one whose answer was lost knows its own work by it. */
+  nonce: z.optional(z.string()),
 })
 export type Chat = z.output<typeof ChatItem>
 

@@ -1,6 +1,7 @@
 import * as z from 'zod/mini'
 import { DisconnectReason } from '../protocol/pushes.ts'
 import { Permission } from '../protocol/objects.ts'
+import { log } from '../runtime/log.ts'
 import { agentSocketsPrefix, keys, socketsPk } from './keys.ts'
 import type { Attributes, Op, Reader, Writer } from './ops.ts'
 
@@ -22,10 +23,14 @@ export const SocketItem = z.object({
   connection: z.string(),
   connected_at: z.int(),
   ttl: z.int(),
+  /** Since when a worker is closing it, in ms. */
+  closing_at: z.optional(z.int()),
   session: z.optional(
     z.object({
       ...identity,
       name: z.string(),
+      /** Which login made it so: one whose answer was lost knows its own work by it. */
+      nonce: z.optional(z.string()),
       application: z.optional(z.object({ name: z.optional(z.string()), version: z.optional(z.string()) })),
       /** Set once the session is over before its socket is: a suspended or deleted agent's. */
       ended: z.optional(DisconnectReason),
@@ -42,6 +47,8 @@ export const AgentSocketItem = z.object({
   ttl: z.int(),
   /** Milliseconds: until then a connection that timed out is pushed to by the `later` worker only. */
   slow_until: z.optional(z.int()),
+  /** As its session's. */
+  ended: z.optional(DisconnectReason),
 })
 export type AgentSocketItem = z.output<typeof AgentSocketItem>
 
@@ -59,17 +66,34 @@ export const connected = (connection: string, nowMs: number): Op => ({
   },
 })
 
-/** The two writes of a login: the session on its socket, which must still be there, and its row in the licence's list. */
-export const sessionStarted = (socket: SocketItem, session: Session): Op[] => {
-  const { name: _, application: __, ended: ___, ...shared } = session
+// whoever set this mark closes the connection; left behind by a worker that died, it holds no longer than this
+export const closingMs = 10_000
+
+/** Whether a worker is closing this connection just now. */
+export const isClosing = ({ closing_at }: SocketItem, nowMs: number): boolean =>
+  closing_at !== undefined && closing_at >= nowMs - closingMs
+
+const notClosing = '(attribute_not_exists(closing_at) OR closing_at < :stale)'
+
+/**
+ * The two writes of a login: the session on its socket, which must still be there, not being closed and nobody else's;
+ * and its row in the licence's list.
+ */
+export const sessionStarted = (socket: SocketItem, session: Session, nowMs: number): Op[] => {
+  const { name: _, application: __, ended: ___, nonce: ____, ...shared } = session
   return [
     {
       Update: {
         Key: keys.socket(socket.connection),
-        UpdateExpression: 'SET #session = :session',
-        ConditionExpression: 'attribute_exists(pk)',
+        UpdateExpression: 'SET #session = :session REMOVE closing_at, closing_by',
+        ConditionExpression: `attribute_exists(pk) AND ${notClosing} AND (attribute_not_exists(#session) OR (#session.license_id = :license AND #session.agent_id = :agent))`,
         ExpressionAttributeNames: { '#session': 'session' },
-        ExpressionAttributeValues: { ':session': session },
+        ExpressionAttributeValues: {
+          ':session': session,
+          ':license': session.license_id,
+          ':agent': session.agent_id,
+          ':stale': nowMs - closingMs,
+        },
       },
     },
     {
@@ -120,29 +144,60 @@ export const sessionRefreshed = (connection: string, session: Session, account: 
   ]
 }
 
-// whoever set this mark closes the connection; left behind by a worker that died, it holds no longer than this
-const closingMs = 10_000
+/**
+ * Claims the closing of a connection, so that of several workers one tells it why; only with the session it was judged
+ * by, so that one that was renewed, or logged in at the last moment, stays.
+ */
+export const closingClaimed = (
+  connection: string,
+  { session, nonce, nowMs }: { session: Session | undefined; nonce: string; nowMs: number },
+): Op => {
+  const judged =
+    session === undefined
+      ? 'attribute_not_exists(#session)'
+      : session.ended === undefined
+        ? '#session.token_expires_at = :token AND #session.license_expires_at = :license'
+        : 'attribute_exists(#session.ended)'
+  const expiries =
+    session === undefined || session.ended !== undefined
+      ? {}
+      : { ':token': session.token_expires_at, ':license': session.license_expires_at }
+  return {
+    Update: {
+      Key: keys.socket(connection),
+      UpdateExpression: 'SET closing_at = :now, closing_by = :nonce',
+      ConditionExpression: `attribute_exists(pk) AND (${notClosing} OR closing_by = :nonce) AND ${judged}`,
+      ExpressionAttributeNames: { '#session': 'session' },
+      ExpressionAttributeValues: {
+        ':now': nowMs,
+        ':stale': nowMs - closingMs,
+        ':nonce': nonce,
+        ...expiries,
+      },
+    },
+  }
+}
 
-/** Claims the closing of a connection, so that of several workers one tells it why. */
-export const closingClaimed = (connection: string, nowMs: number): Op => ({
-  Update: {
-    Key: keys.socket(connection),
-    UpdateExpression: 'SET closing_at = :now',
-    ConditionExpression: 'attribute_exists(pk) AND (attribute_not_exists(closing_at) OR closing_at < :stale)',
-    ExpressionAttributeValues: { ':now': nowMs, ':stale': nowMs - closingMs },
+/** Ends a session while its socket is still open: whatever it asks from now on is `auth`, and nothing is pushed to it. */
+export const sessionEnded = (row: AgentSocketItem, reason: DisconnectReason): Op[] => [
+  {
+    Update: {
+      Key: keys.socket(row.connection),
+      UpdateExpression: 'SET #session.ended = :reason',
+      ConditionExpression: '#session.agent_id = :agent',
+      ExpressionAttributeNames: { '#session': 'session' },
+      ExpressionAttributeValues: { ':reason': reason, ':agent': row.agent_id },
+    },
   },
-})
-
-/** Ends a session while its socket is still open: whatever it asks from now on is `auth`. */
-export const sessionEnded = (connection: string, reason: DisconnectReason): Op => ({
-  Update: {
-    Key: keys.socket(connection),
-    UpdateExpression: 'SET #session.#ended = :reason',
-    ConditionExpression: 'attribute_exists(#session)',
-    ExpressionAttributeNames: { '#session': 'session', '#ended': 'ended' },
-    ExpressionAttributeValues: { ':reason': reason },
+  {
+    Update: {
+      Key: keys.agentSocket(row.license_id, row.agent_id, row.connection),
+      UpdateExpression: 'SET ended = :reason',
+      ConditionExpression: 'attribute_exists(pk)',
+      ExpressionAttributeValues: { ':reason': reason },
+    },
   },
-})
+]
 
 export const socketRemoved = (connection: string): Op => ({ Delete: { Key: keys.socket(connection) } })
 
@@ -193,7 +248,7 @@ export const readSocket = async (
   return socket.ttl * 1000 > nowMs ? socket : undefined
 }
 
-/** Every row of a licence's list, or of one agent in it; also those that no longer count as live. */
+/** Every row of a licence's list, or of one agent in it; also those that no longer count as live. Skips what is none. */
 export const readAgentSockets = async (
   read: Reader,
   license: string,
@@ -204,7 +259,17 @@ export const readAgentSockets = async (
     strong: true,
     ...(agent === undefined ? {} : { prefix: agentSocketsPrefix(agent) }),
   })
-  return rows.map((row) => AgentSocketItem.parse(row))
+  return rows.flatMap((row) => {
+    const parsed = AgentSocketItem.safeParse(row)
+    if (parsed.success) return [parsed.data]
+    // one bad row must not keep a whole licence from its pushes
+    log.error('A row of a licence’s sockets is not as it should be', {
+      license,
+      row: row['sk'],
+      fields: parsed.error.issues.map(({ path }) => path.join('.')),
+    })
+    return []
+  })
 }
 
 /** Why a session counts no more, by time alone; undefined while it does. Token before licence, as `login` checks them. */
@@ -218,4 +283,4 @@ export const expiryOf = (
 
 /** Whether a row stands for a connection that pushes may go to. */
 export const isLive = (row: AgentSocketItem, nowMs: number): boolean =>
-  row.ttl * 1000 > nowMs && expiryOf(row, nowMs) === undefined
+  row.ended === undefined && row.ttl * 1000 > nowMs && expiryOf(row, nowMs) === undefined

@@ -384,3 +384,27 @@ test('each of many requests at once is answered once, under its own id', async (
   await client.caughtUp()
   expect(client.frames.length - before).toBe(60)
 })
+
+test('a request that is wrong in thousands of places is answered with the first of them, in a small frame', async () => {
+  const fields = Array.from({ length: 50 }, () => ({
+    type: 'radio',
+    name: 'n',
+    label: 'l',
+    options: Array.from({ length: 99 }, () => ({})),
+  }))
+  const many = { type: 'filled_form', fields }
+  const bad = Object.fromEntries(Array.from({ length: 3000 }, (_, i) => [`!${i}`, 1]))
+  const long = { [`!${'x'.repeat(20_000)}`]: 1 }
+  for (const event of [
+    many,
+    { type: 'message', text: 'x', properties: { a: bad } },
+    { type: 'message', text: 'x', properties: long },
+  ]) {
+    const before = client.frames.length
+    const error = await client.refused('send_event', { chat_id: 'nosuch', event })
+    expect(error.type).toBe('validation')
+    expect(error.details?.length).toBeGreaterThan(0)
+    expect(error.details?.length).toBeLessThanOrEqual(21)
+    expect(client.frames.at(before)?.length).toBeLessThan(20_000)
+  }
+})

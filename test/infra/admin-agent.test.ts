@@ -480,7 +480,7 @@ describe.each(engines)('admin agent on $label', ({ endpoint }) => {
       await agent('set', license, 'ana', '--name', 'Anna')
       const online = AgentItem.parse(await shown(license, 'ana'))
       expect(online).toMatchObject({ name: 'Anna', online: true, seq: 1, routing_status: 'accepting_chats' })
-      world.beforeNext('TransactWriteItems', () => world.table.write.write(wentOffline(online)))
+      world.beforeNext('TransactWriteItems', () => world.table.write.write(wentOffline(online, 'a check')))
       await agent('set', license, 'ana', '--name', 'Anne')
       expect(await shown(license, 'ana')).toMatchObject({ name: 'Anne', online: false, seq: 1, version: 3 })
     })

@@ -84,20 +84,24 @@ describe('presence, as data', () => {
     })
   })
 
-  test('an agent goes offline only where no login came since', () => {
-    expect(wentOffline({ ...agent, online: true })).toEqual({
+  test('an agent goes offline only where no login came since, by one check, which holds again for itself', () => {
+    expect(wentOffline({ ...agent, online: true }, 'k')).toEqual({
       Update: {
         Key: agentKey,
-        UpdateExpression: 'SET #online = :false',
-        ConditionExpression: '#seq = :seq AND #online = :true',
+        UpdateExpression: 'SET #online = :false, offline_by = :check',
+        ConditionExpression: '#seq = :seq AND (#online = :true OR offline_by = :check)',
         ExpressionAttributeNames: { '#online': 'online', '#seq': 'seq' },
-        ExpressionAttributeValues: { ':false': false, ':true': true, ':seq': 9 },
+        ExpressionAttributeValues: { ':false': false, ':true': true, ':seq': 9, ':check': 'k' },
       },
     })
   })
 
   test('neither touches the version of the account, which would count as a change of it', () => {
-    for (const op of [loggedIn(agent, 'accepting_chats'), loggedIn(agent, undefined), wentOffline(agent)])
+    for (const op of [
+      loggedIn(agent, 'accepting_chats'),
+      loggedIn(agent, undefined),
+      wentOffline(agent, 'k'),
+    ])
       expect('Update' in op && op.Update.UpdateExpression).not.toMatch(/#version/)
   })
 })
@@ -152,16 +156,24 @@ describe('sockets, as data', () => {
     })
   })
 
-  test('a login writes the session to a socket that is there, and its row without what others need not know', () => {
+  test('a login writes the session to a socket that is there, not being closed and nobody else’s, and its row without what others need not know', () => {
     const { name: _, application: __, ...shared } = session
-    expect(sessionStarted({ connection: 'c=', connected_at: nowMs, ttl: 1_700_007_500 }, session)).toEqual([
+    expect(
+      sessionStarted({ connection: 'c=', connected_at: nowMs, ttl: 1_700_007_500 }, session, nowMs),
+    ).toEqual([
       {
         Update: {
           Key: socketKey,
-          UpdateExpression: 'SET #session = :session',
-          ConditionExpression: 'attribute_exists(pk)',
+          UpdateExpression: 'SET #session = :session REMOVE closing_at, closing_by',
+          ConditionExpression:
+            'attribute_exists(pk) AND (attribute_not_exists(closing_at) OR closing_at < :stale) AND (attribute_not_exists(#session) OR (#session.license_id = :license AND #session.agent_id = :agent))',
           ExpressionAttributeNames: { '#session': 'session' },
-          ExpressionAttributeValues: { ':session': session },
+          ExpressionAttributeValues: {
+            ':session': session,
+            ':license': 'l1',
+            ':agent': 'ann',
+            ':stale': nowMs - 10_000,
+          },
         },
       },
       { Put: { Item: { ...rowKey, ...shared, connection: 'c=', ttl: 1_700_007_500 } } },
@@ -191,28 +203,59 @@ describe('sockets, as data', () => {
     })
   })
 
-  test('closing is claimed by one, unless whoever did has died', () => {
-    expect(closingClaimed('c=', nowMs)).toEqual({
+  test('closing is claimed by one, unless whoever did has died, and with the session it was judged by', () => {
+    const claim = (of: typeof session | undefined) => closingClaimed('c=', { session: of, nonce: 'n', nowMs })
+    const free =
+      'attribute_exists(pk) AND ((attribute_not_exists(closing_at) OR closing_at < :stale) OR closing_by = :nonce)'
+    const values = { ':now': nowMs, ':stale': nowMs - 10_000, ':nonce': 'n' }
+    expect(claim(session)).toEqual({
       Update: {
         Key: socketKey,
-        UpdateExpression: 'SET closing_at = :now',
-        ConditionExpression:
-          'attribute_exists(pk) AND (attribute_not_exists(closing_at) OR closing_at < :stale)',
-        ExpressionAttributeValues: { ':now': nowMs, ':stale': nowMs - 10_000 },
+        UpdateExpression: 'SET closing_at = :now, closing_by = :nonce',
+        ConditionExpression: `${free} AND #session.token_expires_at = :token AND #session.license_expires_at = :license`,
+        ExpressionAttributeNames: { '#session': 'session' },
+        ExpressionAttributeValues: {
+          ...values,
+          ':token': session.token_expires_at,
+          ':license': session.license_expires_at,
+        },
+      },
+    })
+    expect(claim(undefined)).toMatchObject({
+      Update: {
+        ConditionExpression: `${free} AND attribute_not_exists(#session)`,
+        ExpressionAttributeValues: values,
+      },
+    })
+    expect(claim({ ...session, ended: 'access_token_revoked' })).toMatchObject({
+      Update: {
+        ConditionExpression: `${free} AND attribute_exists(#session.ended)`,
+        ExpressionAttributeValues: values,
       },
     })
   })
 
-  test('a session ends where there is one', () => {
-    expect(sessionEnded('c=', 'access_token_revoked')).toEqual({
-      Update: {
-        Key: socketKey,
-        UpdateExpression: 'SET #session.#ended = :reason',
-        ConditionExpression: 'attribute_exists(#session)',
-        ExpressionAttributeNames: { '#session': 'session', '#ended': 'ended' },
-        ExpressionAttributeValues: { ':reason': 'access_token_revoked' },
+  test('a session ends where there is one, and its row with it', () => {
+    const { name: _, application: __, ...shared } = session
+    expect(sessionEnded({ ...shared, connection: 'c=', ttl: 1 }, 'access_token_revoked')).toEqual([
+      {
+        Update: {
+          Key: socketKey,
+          UpdateExpression: 'SET #session.ended = :reason',
+          ConditionExpression: '#session.agent_id = :agent',
+          ExpressionAttributeNames: { '#session': 'session' },
+          ExpressionAttributeValues: { ':reason': 'access_token_revoked', ':agent': 'ann' },
+        },
       },
-    })
+      {
+        Update: {
+          Key: rowKey,
+          UpdateExpression: 'SET ended = :reason',
+          ConditionExpression: 'attribute_exists(pk)',
+          ExpressionAttributeValues: { ':reason': 'access_token_revoked' },
+        },
+      },
+    ])
   })
 
   test('rows are deleted by their own key, and marked slow only while they are there', () => {
@@ -355,12 +398,13 @@ describe('every write', () => {
   const head = newHead({ n: 2, nonce: 'x', version: 6, at: nowMs, userIds: ['ann'] })
   const { name: _, application: __, ...row } = session
   const all: Op[] = [
-    ...[loggedIn(agent, 'accepting_chats'), loggedIn(agent, undefined), wentOffline(agent)],
+    ...[loggedIn(agent, 'accepting_chats'), loggedIn(agent, undefined), wentOffline(agent, 'k')],
     ...[licenseUnchanged(license), agentActive('l1', 'ann'), groupExists('l1', 1)],
     ...[connected('c=', nowMs), socketRemoved('c='), agentSocketRemoved('l1', 'ann', 'c=')],
-    ...sessionStarted({ connection: 'c=', connected_at: 1, ttl: 2 }, session),
+    ...sessionStarted({ connection: 'c=', connected_at: 1, ttl: 2 }, session, nowMs),
     ...sessionRefreshed('c=', session, session),
-    ...[closingClaimed('c=', nowMs), sessionEnded('c=', 'license_expired')],
+    closingClaimed('c=', { session, nonce: 'n', nowMs }),
+    ...sessionEnded({ ...row, connection: 'c=', ttl: 1 }, 'license_expired'),
     agentSocketSlow({ ...row, connection: 'c=', ttl: 1 }, nowMs),
     ...[chatStarted(chat), chatChanged(chat), chatUnchanged(chat), chatListed(chat), chatActive(chat, 1)],
     ...[activeChatChanged(chat), chatInactive(chat), chatPropertiesStarted('c0', {})],
