@@ -1,3 +1,4 @@
+import pLimit from 'p-limit'
 import { readProfiles } from '../../shared/chat/profiles.ts'
 import { envelopeBytes, fitting, jsonBytes } from '../../shared/chat/room.ts'
 import { agentIds } from '../../shared/chat/show.ts'
@@ -12,6 +13,7 @@ import { threadId, threadOf } from '../../shared/table/keys.ts'
 
 // a thread's properties and the largest event that a request can hold: a page without it would be empty for ever
 const oneEventBytes = 50 * 1024
+const threadsAtOnce = 16
 
 export const handler = serve(
   getChatThreads,
@@ -22,12 +24,13 @@ export const handler = serve(
       if (n === undefined || n > chat.thread) throw new ProtocolError('not_found')
       return n
     })
+    const atOnce = pLimit(threadsAtOnce)
     const page = { before: before_order, after: after_order, limit }
     const roomEach = limits.frameBytes / Math.max(1, numbers.length)
     const [record, profiles, threads] = await Promise.all([
       readChatRecord(read, chat.id),
       readProfiles(read, chat.license_id, agentIds(chat.users)),
-      Promise.all(numbers.map((n) => readThread(read, chat, n, page, roomEach))),
+      Promise.all(numbers.map((n) => atOnce(() => readThread(read, chat, n, page, roomEach)))),
     ])
 
     const base = {

@@ -33,6 +33,7 @@ const othersOf = ({ me, read }: { me: Session; read: Reader }, ids: readonly str
     read,
     me.license_id,
     ids.filter((id) => id !== me.agent_id),
+    { strong: true },
   )
 
 /** The names of agents who may join: the requester's own is in its session. */

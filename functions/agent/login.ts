@@ -11,6 +11,8 @@ import { limits } from '../../shared/protocol/limits.ts'
 import { everyAgent } from '../../shared/push/audience.ts'
 import { audienceFreshMs } from '../../shared/push/outbox.ts'
 import { config } from '../../shared/runtime/config.ts'
+import { log } from '../../shared/runtime/log.ts'
+import type { Job } from '../../shared/runtime/later.ts'
 import { serve } from '../../shared/runtime/serve.ts'
 import { readActiveChats } from '../../shared/table/chats.ts'
 
@@ -22,7 +24,8 @@ const checks = {
 
 // pushes that went out beside their writes may have missed this login
 const catchUpS = 2
-const directoryBytes = 40 * 1024
+// everyone by name comes before avatars and before chats in full, but for the newest of these
+const directoryBytes = 96 * 1024
 
 export const handler = serve(login, async (ctx, { token, reconnect = false, application }) => {
   // what is under way now and was pushed to others alone bears an earlier time
@@ -49,27 +52,31 @@ export const handler = serve(login, async (ctx, { token, reconnect = false, appl
   const found = await summarize(ctx.read, license.id, chats, profilesOf(directory.agents))
   // users and scopes may have changed since the list was read
   const shown = found.filter(({ chat }) => mayRead(session, chat))
-  await ctx.later(
-    {
-      job: 'catch_up',
-      connection: ctx.connection,
-      chats: Object.fromEntries(
-        shown.map(({ chat, thread, order }) => [chat.id, [thread, order, chat.version]]),
-      ),
-      since,
-      until: ctx.now() + config.clockSkewMs(),
-    },
-    catchUpS,
-  )
+  const catchUp: Job = {
+    job: 'catch_up',
+    connection: ctx.connection,
+    chats: Object.fromEntries(
+      shown.map(({ chat, thread, order }) => [chat.id, [thread, order, chat.version]]),
+    ),
+    since,
+    until: ctx.now() + config.clockSkewMs(),
+  }
+  // the session is written: a queue that fails does not undo the login
+  await ctx
+    .later(catchUp, catchUpS)
+    .catch((error: unknown) => log.error('A login is not caught up with', { cause: String(error) }))
 
-  const answer = {
+  const base = {
     license: { id: license.id, plan: license.plan, expiration_timestamp: license.expires_at },
     my_profile: myProfile(agent, status),
-    ...showDirectory(directory, directoryBytes),
   }
   const summaries = shown.map(({ summary }) => summary)
-  return {
-    ...answer,
-    chats_summary: fitSummaries(summaries, limits.frameBytes - jsonBytes(answer) - envelopeBytes),
+  const most = limits.frameBytes - envelopeBytes
+  const bare = { ...base, agents: [], groups: [], chats_summary: fitSummaries(summaries, 0) }
+  const answer = {
+    ...base,
+    ...showDirectory(directory, Math.min(most - jsonBytes(bare), directoryBytes)),
+    chats_summary: [],
   }
+  return { ...answer, chats_summary: fitSummaries(summaries, most - jsonBytes(answer)) }
 })

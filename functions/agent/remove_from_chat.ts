@@ -11,7 +11,8 @@ export const handler = serve(removeFromChat, async (ctx, { agent_ids = [], custo
   const { me } = ctx
   const nobody = agent_ids.length === 0 && customer_ids.length === 0
   const who = { agents: nobody ? [me.agent_id] : agent_ids, customers: customer_ids }
-  const others = agent_ids.filter((id) => id !== me.agent_id && ctx.chat.users.some((user) => user.id === id))
+  // also of those who are not in the chat: they may be by the time that it is written
+  const others = agent_ids.filter((id) => id !== me.agent_id)
   const profiles = await readProfiles(ctx.read, me.license_id, others)
   const names = new Map([...profiles].map(([id, { name }]) => [id, name] as const)).set(me.agent_id, me.name)
 

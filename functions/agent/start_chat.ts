@@ -4,10 +4,19 @@ import { startChat } from '../../shared/protocol/agent/start_chat.ts'
 import { watching } from '../../shared/push/audience.ts'
 import { serve } from '../../shared/runtime/serve.ts'
 
+// either place may be filled: an empty one must not hide the other, least of all scopes, without which all may read
+const firstFilled = <T>(isEmpty: (value: T) => boolean, ...places: (T | undefined)[]): T | undefined =>
+  places.find((value) => value !== undefined && !isEmpty(value))
+
 export const handler = serve(startChat, async (ctx, { initial_events, chat: asked }) => {
   const { chat, head, events } = await start(ctx, {
-    events: initial_events ?? asked?.thread?.events ?? [],
-    scopes: asked?.scopes ?? asked?.thread?.scopes ?? {},
+    events: firstFilled(({ length }) => length === 0, initial_events, asked?.thread?.events) ?? [],
+    scopes:
+      firstFilled(
+        ({ groups = [], agents = [] }) => groups.length + agents.length === 0,
+        asked?.scopes,
+        asked?.thread?.scopes,
+      ) ?? {},
     properties: asked?.properties,
     threadProperties: asked?.thread?.properties,
   })

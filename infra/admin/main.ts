@@ -1,5 +1,5 @@
-import { join } from 'node:path'
 import { Command, CommanderError } from 'commander'
+import { localDir } from '../local/local-dir.ts'
 import { AdminError, UsageError } from './admin-error.ts'
 import { addAgentCommands } from './agent.ts'
 import { addGroupCommands } from './group.ts'
@@ -54,7 +54,7 @@ if (import.meta.main) {
     out: (text) => void process.stdout.write(text),
     err: (text) => void process.stderr.write(text),
     env: process.env,
-    localDir: join(import.meta.dirname, '../../.local'),
+    localDir,
     now: () => Date.now(),
   })
 }

@@ -1,19 +1,19 @@
 import { createWriteStream } from 'node:fs'
-import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { once } from 'node:events'
+import { mkdir, rm } from 'node:fs/promises'
+import { createServer } from 'node:http'
 import { join, relative } from 'node:path'
 import { Command, InvalidArgumentError } from 'commander'
-import { LicenseListed } from '../../shared/table/accounts.ts'
-import type { Table } from '../../shared/table/client.ts'
-import { licensesPk } from '../../shared/table/keys.ts'
-import { readAgentSockets } from '../../shared/table/sockets.ts'
 import { build } from '../build.ts'
 import { type Demo, openDemo } from './demo.ts'
 import { startEngine } from './dynamodb.ts'
+import { endEarlierRun } from './earlier-run.ts'
+import { listenOn } from './listen-on.ts'
+import { alreadyRunning, announce, localDir, localDist } from './local-dir.ts'
 import { requestLine } from './request-log.ts'
 import { startStack } from './stack.ts'
 import { openTokenKey } from './token-key.ts'
 
-const dir = join(import.meta.dirname, '../../.local')
 const tableName = 'agent-chat'
 const issuer = 'http://127.0.0.1/agent-chat'
 const audience = 'agent-chat'
@@ -49,15 +49,16 @@ const end = (): Promise<void> =>
   })())
 
 const run = async ({ port: wanted, fresh, json }: Flags): Promise<void> => {
-  const data = join(dir, 'data')
+  await refuseSecondStart(wanted)
+  const data = join(localDir, 'data')
   if (fresh) await rm(data, { recursive: true, force: true })
   await mkdir(data, { recursive: true })
-  await build()
-  const key = await openTokenKey(dir)
   const engine = await startEngine({ dir: data })
   ending.push(() => engine.stop())
+  await build(localDist)
+  const key = await openTokenKey(localDir)
 
-  const requests = json ? createWriteStream(join(dir, 'requests.log'), { flags: 'a' }) : process.stdout
+  const requests = json ? createWriteStream(join(localDir, 'requests.log'), { flags: 'a' }) : process.stdout
   const stack = await startStack({
     endpoint: engine.endpoint,
     tableName,
@@ -65,36 +66,30 @@ const run = async ({ port: wanted, fresh, json }: Flags): Promise<void> => {
     issuer,
     audience,
     port: wanted,
+    dist: localDist,
+    prepare: endEarlierRun,
     gateway: { onRequest: (entry) => requests.write(`${requestLine(entry)}\n`) },
   })
   ending.push(() => stack.stop())
-  await forgetSockets(stack.table, stack.disconnect)
   const clock = setInterval(() => void stack.tick().catch(complain), 60_000)
   ending.push(async () => clearInterval(clock))
 
-  const stackFile = join(dir, 'stack.json')
-  await writeFile(
-    stackFile,
-    JSON.stringify({ endpoint: engine.endpoint, table: tableName, issuer, audience }),
-  )
-  ending.push(() => rm(stackFile, { force: true }))
+  const { agentUrl: agent_url } = stack
+  ending.push(await announce({ agent_url, endpoint: engine.endpoint, table: tableName, issuer, audience }))
   const demo = await openDemo(stack.table, { key, issuer, audience })
   process.stdout.write(
-    json
-      ? `${JSON.stringify({ agent_url: stack.agentUrl, ...demo })}\n`
-      : welcome(stack.agentUrl, demo, engine.label),
+    json ? `${JSON.stringify({ agent_url, ...demo })}\n` : welcome(agent_url, demo, engine.label),
   )
 }
 
-/** No socket outlives the gateway: those that an earlier run left behind are disconnected, as the gateway would do. */
-const forgetSockets = async (
-  table: Table,
-  disconnect: (connection: string) => Promise<void>,
-): Promise<void> => {
-  for (const item of await table.read.query({ pk: licensesPk })) {
-    const rows = await readAgentSockets(table.read, LicenseListed.parse(item).id)
-    await Promise.all(rows.map(({ connection }) => disconnect(connection)))
-  }
+/** Before anything is touched: a second stack would take the data and the bundles from under the first. */
+const refuseSecondStart = async (wanted: number): Promise<void> => {
+  const url = await alreadyRunning()
+  if (url !== undefined)
+    throw new Error(`The stack already runs on port ${new URL(url).port}, at ${url}: stop it first.`)
+  const server = createServer()
+  await listenOn(server, wanted, '127.0.0.1')
+  await once(server.close(), 'close')
 }
 
 const welcome = (url: string, { license_id, agents }: Demo, engine: string): string =>
@@ -104,7 +99,7 @@ const welcome = (url: string, { license_id, agents }: Demo, engine: string): str
     `  licence  ${license_id}`,
     ...agents.map(({ id, permission, token }) => `  ${id.padEnd(8)} ${permission.padEnd(14)} ${token}`),
     `Try it:  npx wscat -c ${url}   then send   {"action":"login","payload":{"token":"<a token>"}}`,
-    `Ctrl-C ends it. Data stay in ${relative(process.cwd(), dir) || '.'}; --fresh begins anew.`,
+    `Ctrl-C ends it. Data stay in ${relative(process.cwd(), localDir) || '.'}; --fresh begins anew.`,
     '',
   ].join('\n')
 

@@ -6,7 +6,7 @@ import type { Context } from 'aws-lambda'
 import * as z from 'zod/mini'
 import { agentActions } from '../../shared/protocol/agent/index.ts'
 import { openTable, type Table } from '../../shared/table/client.ts'
-import { dist as builtDist } from '../build.ts'
+import { dist as builtDist, handlers } from '../build.ts'
 import { createTable } from './create-table.ts'
 import { localClientConfig } from './dynamodb.ts'
 import { type Gateway, type GatewayOptions, type Route, startGateway } from './gateway.ts'
@@ -26,6 +26,8 @@ export interface StackOptions {
   /** 0: any free port. */
   port: number
   dist?: string
+  /** Runs once the table is there, before anyone can connect. */
+  prepare?(table: Table): Promise<void>
   /** Seconds until an agent without a socket is offline. */
   presenceGraceS?: number
   /** Multiplies every delay of the delay queue. */
@@ -51,14 +53,22 @@ export interface LocalStack {
 /** A bundle's `handler`: of an action, which takes a context, or of a worker, which needs none. */
 type Handler = (event: unknown, context?: Context) => unknown
 
-/** The bundles of `dist`, each imported when it is first invoked, as a Lambda's cold start does. */
-const openHandlers = (dist: string): ((name: string) => Handler) => {
+/** The bundles of `dist`, each imported once: by `load`, or when it is first invoked. One that failed is tried again. */
+export const openHandlers = (dist: string) => {
   const loaded = new Map<string, Promise<Handler>>()
-  return (name) => async (event, context) => {
-    const handler = loaded.get(name) ?? importHandler(join(dist, name, 'index.mjs'))
+  const load = (name: string): Promise<Handler> => {
+    const known = loaded.get(name)
+    if (known !== undefined) return known
+    const handler = importHandler(join(dist, name, 'index.mjs'))
     loaded.set(name, handler)
-    return (await handler)(event, context)
+    handler.catch(() => loaded.delete(name)) // whoever awaits it sees the failure
+    return handler
   }
+  const handler =
+    (name: string): Handler =>
+    async (event, context) =>
+      (await load(name))(event, context)
+  return { load, handler }
 }
 
 const importHandler = async (file: string): Promise<Handler> => {
@@ -77,10 +87,11 @@ const BatchResponse = z.object({ batchItemFailures: z.array(z.object({ itemIdent
  */
 export const startStack = async (options: StackOptions): Promise<LocalStack> => {
   const { endpoint, engine = endpoint, tableName, key, issuer, audience } = options
-  const handler = openHandlers(options.dist ?? builtDist)
+  const { load, handler } = openHandlers(options.dist ?? builtDist)
   const client = new DynamoDBClient(localClientConfig(engine))
   await createTable(client, tableName)
   const table = openTable({ client, tableName })
+  await options.prepare?.(table)
   const keyServer = await startKeyServer(key)
 
   const batch = async (name: string, event: unknown) =>
@@ -125,6 +136,8 @@ export const startStack = async (options: StackOptions): Promise<LocalStack> => 
     // one process, one clock
     CLOCK_SKEW_MS: '0',
   })
+  // now that they find their environment, and before another build may replace them
+  await Promise.all(handlers().map(load))
   const stream = await startStream({
     endpoint: engine,
     tableName,

@@ -43,13 +43,13 @@ export interface Attempt<T> {
  */
 export const untilPlaced = async <T, V extends ChatView>(
   ctx: Placing<V>,
-  attempt: (view: V) => Promise<Attempt<T>>,
+  attempt: (view: V, tries: number) => Promise<Attempt<T>>,
 ): Promise<T> => {
   let view: V = ctx
   let last: Attempt<T> | undefined
   for (let tries = 1; ; tries += 1) {
     if (last !== undefined && isOwnWork(view, ctx.nonce)) return last.result
-    if (coherent(view)) last = await attempt(view)
+    if (coherent(view)) last = await attempt(view, tries)
     if (last?.placed === true) return last.result
     try {
       await ctx.pause(tries)

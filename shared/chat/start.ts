@@ -94,7 +94,7 @@ const scopeChecks = async ({ read }: Starting, { license_id, scopes }: Chat): Pr
     ...scopes.groups.map((group) => keys.group(license_id, group)),
     ...scopes.agents.map((agent) => keys.agent(license_id, agent)),
   ]
-  const found = await read.batchGet(wanted)
+  const found = await read.batchGet(wanted, { strong: true })
   // a deleted agent's item stays
   const working = found.filter((item) => item['deleted'] !== true && item['suspended'] !== true)
   if (working.length < wanted.length) throw new ProtocolError('not_found')

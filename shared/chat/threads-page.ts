@@ -2,7 +2,7 @@ import { ProtocolError } from '../protocol/errors.ts'
 import { limits } from '../protocol/limits.ts'
 import type { Thread } from '../protocol/objects.ts'
 import type { Chat } from '../table/chats.ts'
-import { type Entry, eventsRange, type Head, parseEntry, readHead } from '../table/log.ts'
+import { type Entry, eventOf, eventsRange, type Head, parseEntry, readHead } from '../table/log.ts'
 import type { Reader } from '../table/ops.ts'
 import { jsonBytes } from './room.ts'
 import { threadOf } from './views.ts'
@@ -21,7 +21,10 @@ export interface ReadThread {
 
 // orders have eight digits in keys
 const lastOrderEver = 99_999_999
-const firstPage = 100
+// and one more tells whether there are more
+const mostAtOnce = limits.eventsPageMax + 1
+// of a message of a few words
+const smallEventBytes = 150
 
 /**
  * Thread `n` with a page of its events, at most as many as `room` bytes take. Strongly consistent. Throws `not_found`
@@ -36,11 +39,13 @@ export const readThread = async (
 ): Promise<ReadThread> => {
   const [head, newest, asked] = await Promise.all([
     readHead(read, chat.id, n),
-    newestOf(read, chat, n, 1),
+    newestOf(read, chat, n),
     eventsOf(read, chat, n, page, room),
   ])
   if (head === undefined) throw new ProtocolError('not_found')
-  const last: Entry | Head = newest[0] ?? head
+  // read side by side: either may have seen an event more
+  const ends = [...asked.events.slice(-1), ...newest]
+  const last = ends.reduce<Entry | Head>((one, other) => (other.m > one.m ? other : one), head)
   const active = n === chat.thread && last.closed !== true
   const forwards = page.after !== undefined
   return {
@@ -58,12 +63,15 @@ export const readThread = async (
   }
 }
 
-const newestOf = async (read: Reader, chat: Chat, n: number, limit: number): Promise<Entry[]> => {
-  const range = { ...eventsRange(chat.id, n, 1, lastOrderEver), backwards: true, limit, strong: true }
+const newestOf = async (read: Reader, chat: Chat, n: number): Promise<Entry[]> => {
+  const range = { ...eventsRange(chat.id, n, 1, lastOrderEver), backwards: true, limit: 1, strong: true }
   return (await read.query(range)).map(parseEntry)
 }
 
-/** Ascending; `more` in the direction that is read in. */
+/**
+ * Ascending, and no more than the room holds; `more` in the direction that is read in. How many are read at a time
+ * follows from the room: a hundred threads of large events would not fit into a function's memory.
+ */
 const eventsOf = async (
   read: Reader,
   chat: Chat,
@@ -71,24 +79,28 @@ const eventsOf = async (
   { before, after, limit }: Page,
   room: number,
 ): Promise<{ events: Entry[]; more: boolean }> => {
-  if (after !== undefined) {
-    if (after >= lastOrderEver) return { events: [], more: false }
-    const size = limit ?? limits.eventsPage
-    const range = eventsRange(chat.id, n, after + 1, lastOrderEver)
-    const entries = (await read.query({ ...range, limit: size + 1, strong: true })).map(parseEntry)
-    return { events: entries.slice(0, size), more: entries.length > size }
-  }
-  const size = limit ?? (before === undefined ? undefined : limits.eventsPage)
+  const forwards = after !== undefined
+  const most = limit ?? (before === undefined && !forwards ? Infinity : limits.eventsPage)
   const events: Entry[] = []
-  let next = Math.min(before ?? Infinity, lastOrderEver + 1) - 1
-  for (let bytes = 0; next > 0 && bytes < room;) {
-    const wanted = size === undefined ? firstPage : size - events.length
-    if (wanted === 0) break
-    const range = { ...eventsRange(chat.id, n, 1, next), backwards: true, limit: wanted, strong: true }
+  const answer = (more: boolean) => ({ events: forwards ? events : events.toReversed(), more })
+  let from = Math.min(after ?? 0, lastOrderEver) + 1
+  let to = Math.min(before ?? Infinity, lastOrderEver + 1) - 1
+  let average = smallEventBytes
+  for (let bytes = 0; from <= to;) {
+    const fitting = Math.min(mostAtOnce, Math.ceil((room - bytes) / average))
+    const wanted = Math.max(1, Math.min(fitting, most - events.length + 1))
+    const range = { ...eventsRange(chat.id, n, from, to), backwards: !forwards, limit: wanted, strong: true }
     const entries = (await read.query(range)).map(parseEntry)
-    events.push(...entries)
-    bytes += jsonBytes(entries)
-    next = entries.length < wanted ? 0 : (entries.at(-1)?.m ?? 1) - 1
+    for (const entry of entries) {
+      bytes += jsonBytes(eventOf(chat.id, entry)) + 1
+      if (events.length === most || bytes > room) return answer(true)
+      events.push(entry)
+    }
+    if (entries.length < wanted) break
+    average = bytes / events.length
+    const last = events.at(-1)?.m ?? 0
+    if (forwards) from = last + 1
+    else to = last - 1
   }
-  return { events: events.toReversed(), more: (events.at(-1)?.m ?? 1) > 1 }
+  return answer(false)
 }

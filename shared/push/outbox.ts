@@ -27,16 +27,29 @@ export interface Outbox extends Pushing {
  */
 export const audienceFreshMs = 1000
 
+/** A client waits for its answer until the posts are over. */
+const postingMs = 1000
+
 /** Collects the pushes of one request or job until what they tell of is written. */
-export const openOutbox = (options: { read: Reader; write: Writer; signal: AbortSignal }): Outbox => {
+export const openOutbox = (options: {
+  read: Reader
+  write: Writer
+  signal: AbortSignal
+  /** How long the posts may take in all; without it a second. */
+  postingMs?: number
+}): Outbox => {
   const { read, write, signal } = options
   let pushes: (Push & { license: string })[] = []
   let beside: { license: string; at: number; rows: Promise<AgentSocketItem[]> } | undefined
 
-  const rowsOf = (license: string): Promise<AgentSocketItem[]> =>
-    beside?.license === license && performance.now() - beside.at < audienceFreshMs
-      ? beside.rows
-      : readAgentSockets(read, license)
+  const rowsOf = async (license: string): Promise<AgentSocketItem[]> => {
+    const first =
+      beside?.license === license && performance.now() - beside.at < audienceFreshMs
+        ? beside.rows
+        : readAgentSockets(read, license)
+    // what the pushes tell of is written: they are worth a second read
+    return first.catch(() => readAgentSockets(read, license))
+  }
 
   return {
     push: ({ license, includes }, name, payload) => {
@@ -54,7 +67,14 @@ export const openOutbox = (options: { read: Reader; write: Writer; signal: Abort
       const sent = licenses.map(async (license) => {
         const rows = await rowsOf(license)
         const mine = sending.filter((push) => push.license === license)
-        await deliver({ rows, pushes: mine, write, signal, nowMs: Date.now() })
+        await deliver({
+          rows,
+          pushes: mine,
+          write,
+          signal,
+          postingMs: options.postingMs ?? postingMs,
+          nowMs: Date.now(),
+        })
       })
       for (const result of await Promise.allSettled(sent))
         if (result.status === 'rejected')

@@ -11,7 +11,7 @@ export interface Deadline {
 
 /**
  * Runs a request within its 15 s (protocol §1): then every call under way is aborted and `request_timeout` thrown,
- * so that nothing of it runs on.
+ * so that nothing of it runs on. What a request that ended earlier has left under way is aborted too.
  */
 export const withinDeadline = async <T>(run: (deadline: Deadline) => Promise<T>): Promise<T> => {
   const controller = new AbortController()
@@ -28,11 +28,13 @@ export const withinDeadline = async <T>(run: (deadline: Deadline) => Promise<T>)
     throw controller.signal.aborted ? new ProtocolError('request_timeout') : error
   } finally {
     clearTimeout(timer)
+    // a read that was not needed after all; those beside the call that failed
+    controller.abort()
   }
 }
 
 /** Waits before another attempt at a lost race, longer after each; throws `too_many_requests` past the 12 s. */
 export const pauseBefore = async (tries: number, { startedAt, signal }: Deadline): Promise<void> => {
   if (performance.now() - startedAt > deadlines.lastRetryMs) throw new ProtocolError('too_many_requests')
-  await wait(Math.random() * Math.min(160, 5 * 2 ** tries), undefined, { signal })
+  await wait(Math.random() * Math.min(1000, performance.now() - startedAt), undefined, { signal })
 }

@@ -21,12 +21,18 @@ export interface WorkCtx extends Outbox {
 
 const client = new DynamoDBClient({})
 
-/** Does one piece of work within the deadline of a request, and sends its pushes once it is done. */
-export const work = <T>(run: (ctx: WorkCtx) => Promise<T>): Promise<T> =>
-  withinDeadline(async (deadline: Deadline) => {
+/** No client waits for a worker: one connection's frames may take longer, one after the other, than on an action's path. */
+const postingMs = 5000
+
+/** Does one piece of work within the deadline of a request, or its own, and sends its pushes once it is done. */
+export const work = <T>(
+  run: (ctx: WorkCtx) => Promise<T>,
+  { deadlineMs }: { deadlineMs?: number } = {},
+): Promise<T> =>
+  within(deadlineMs, async (deadline) => {
     const { signal } = deadline
     const { read, write } = openTable({ client, tableName: config.tableName(), signal })
-    const outbox = openOutbox({ read, write, signal })
+    const outbox = openOutbox({ read, write, signal, postingMs })
     try {
       return await run({
         ...outbox,
@@ -42,6 +48,19 @@ export const work = <T>(run: (ctx: WorkCtx) => Promise<T>): Promise<T> =>
       await outbox.flush()
     }
   })
+
+// no request: its calls that are aborted reject with errors of their own
+const within = async <T>(ms: number | undefined, run: (deadline: Deadline) => Promise<T>): Promise<T> => {
+  if (ms === undefined) return withinDeadline(run)
+  const controller = new AbortController()
+  const timer = setTimeout(() => controller.abort(), ms)
+  try {
+    return await run({ startedAt: performance.now(), signal: controller.signal })
+  } finally {
+    clearTimeout(timer)
+    controller.abort()
+  }
+}
 
 export interface BatchResult {
   batchItemFailures: { itemIdentifier: string }[]

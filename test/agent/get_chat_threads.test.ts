@@ -2,7 +2,9 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { changeAgent, deleteAgent } from '../../infra/admin/change-agent.ts'
 import { chatChanged, readChat } from '../../shared/table/chats.ts'
 import { keys } from '../../shared/table/keys.ts'
-import { headPut, newHead } from '../../shared/table/log.ts'
+import { readThread } from '../../shared/chat/threads-page.ts'
+import { entryPut, headPut, newHead, nextEntries } from '../../shared/table/log.ts'
+import type { Reader } from '../../shared/table/ops.ts'
 import type { Client } from '../support/client.ts'
 import { startWorld, type World } from '../support/world.ts'
 
@@ -145,6 +147,22 @@ describe('get_chat_threads', () => {
         deleted: true,
       })
     })
+  })
+
+  test('an agent whom an eventually consistent read does not have yet is not shown as deleted', async () => {
+    const { ann, chat } = await annAlone()
+    world.proxy.setFault(({ operation, request }) => {
+      const asked = Object.values(request.RequestItems ?? {})
+      const behind = operation === 'BatchGetItem' && !asked.some((one: any) => one.ConsistentRead)
+      return behind ? { status: 200, body: { Responses: {}, UnprocessedKeys: {} } } : undefined
+    })
+    try {
+      expect((await get(ann, chat)).users).toEqual(chat.users)
+      expect(chat.users).toMatchObject([{ id: 'ann', name: 'ann' }])
+      expect(chat.users[0]).not.toHaveProperty('deleted')
+    } finally {
+      world.proxy.setFault(undefined)
+    }
   })
 
   describe('thread_ids', () => {
@@ -328,9 +346,52 @@ describe('get_chat_threads', () => {
       expect(got).toEqual(range(4, 20))
     })
 
-    test('a page needs exactly one thread_ids entry, one direction and a limit of 1 to 100', async () => {
+    test('last_order is never below an event of the same answer', async () => {
+      const { ann, chat } = await annAlone({ initial_events: [message('1')] })
+      const stored = await readChat(world.table.read, chat.id)
+      const { read } = world.table
+      // the newest event is read before another comes, and the page after it; and the other way round
+      let texts = 1
+      for (const newestIsFirst of [true, false]) {
+        const first = Promise.withResolvers<void>()
+        const racing: Reader = {
+          ...read,
+          query: async (range) => {
+            if ((range.limit === 1) === newestIsFirst) {
+              const found = await read.query(range)
+              await say(ann, chat, `${(texts += 1)}`)
+              first.resolve()
+              return found
+            }
+            await first.promise
+            return read.query(range)
+          },
+        }
+        const thread = (await readThread(racing, stored!, 1, {}, 10_000)).show(10_000)
+        expect(thread.last_order).toBe(texts)
+      }
+    })
+
+    test('a limit gives the newest events of each thread, wherever it comes', async () => {
+      const { ann, chat, ids } = await withThreads(3, 2)
+      const paged = async (more: object) => {
+        const { threads } = await get(ann, chat, more)
+        return threads.map((thread: any) => [orders(thread), thread.has_more])
+      }
+      expect(await paged({ limit: 1 })).toEqual([[[2], true]])
+      expect(await paged({ limit: 2 })).toEqual([[[1, 2], undefined]])
+      expect(await paged({ limit: 2, thread_ids: null })).toEqual([[[1, 2], undefined]])
+      expect(await paged({ limit: 2, thread_ids: [] })).toEqual([])
+      // the first thread has one event more, of its closing
+      expect(await paged({ limit: 2, thread_ids: ids })).toEqual([
+        [[3, 4], true],
+        [[1, 2], undefined],
+      ])
+    })
+
+    test('before_order and after_order need exactly one thread_ids entry and exclude each other; a limit is 1 to 100', async () => {
       const { ann, chat, ids } = await withThreads(1, 1)
-      for (const page of [{ before_order: 1 }, { after_order: 1 }, { limit: 1 }])
+      for (const page of [{ before_order: 1 }, { after_order: 1 }])
         for (const thread_ids of [undefined, null, [], ids])
           expect(await refused(ann, chat, { thread_ids, ...page })).toEqual(invalid('payload.thread_ids'))
       const thread_ids = [ids[0]]
@@ -344,7 +405,8 @@ describe('get_chat_threads', () => {
             `${field} ${String(wrong)}`,
           ).toEqual(invalid(`payload.${field}`))
       for (const limit of [0, 101])
-        expect(await refused(ann, chat, { thread_ids, limit })).toEqual(invalid('payload.limit'))
+        for (const ids of [thread_ids, undefined])
+          expect(await refused(ann, chat, { thread_ids: ids, limit })).toEqual(invalid('payload.limit'))
     })
   })
 
@@ -400,6 +462,46 @@ describe('get_chat_threads', () => {
         [4, 5],
       ])
       expect(threads.map(({ has_more }: any) => has_more)).toEqual([true, undefined, true])
+    })
+
+    test('a hundred threads are read a few at a time, and no more of each than its share may hold', async () => {
+      const { ann, chat } = await annAlone({ initial_events: [message('1')] })
+      const stored = await readChat(world.table.read, chat.id)
+      const version = stored!.version + 1
+      const at = Date.now()
+      for (const n of range(2, 100)) {
+        const head = newHead({ n, nonce: 'n', version, at, userIds: ['ann'] })
+        const texts = range(1, 40).map((m) => ({
+          ...{ type: 'message' as const, author_id: 'ann' },
+          text: n % 2 === 0 ? `${m}` : `${m}`.padStart(3000, 'x'),
+        }))
+        const entries = nextEntries({ n, m: 0, last: head }, texts, { nonce: 'n', version, at })
+        await world.table.write.transact([
+          headPut(chat.id, head),
+          ...entries.map((entry) => entryPut(chat.id, entry)),
+        ])
+      }
+      await world.table.write.write(chatChanged({ ...stored!, version, thread: 100 }))
+      const thread_ids = range(1, 100).map((n) => `${chat.id}_${n}`)
+      world.proxy.setDelay(10)
+      const { result, calls } = await world.proxy.record(() => get(ann, chat, { thread_ids }))
+      world.proxy.setDelay(0)
+      expect(lastFrame(ann)).toBeLessThanOrEqual(frameBytes)
+      // nothing of the room is left unused for having read too little
+      expect(lastFrame(ann)).toBeGreaterThan(frameBytes / 2 - 10_000)
+      for (const thread of result.threads.slice(1)) expect(thread.has_more).toBe(true)
+      expect(orders(result.threads[1]).at(-1)).toBe(40)
+      expect(orders(result.threads[1]).length).toBeGreaterThan(5)
+      expect(orders(result.threads[2])).toEqual([])
+
+      const pages = calls.filter(({ operation, request }) => operation === 'Query' && 'Limit' in request)
+      expect(pages.length).toBeGreaterThanOrEqual(200)
+      for (const { request } of pages) expect(request['Limit']).toBeLessThanOrEqual(10)
+      const sideBySide = pages.map(
+        ({ startedAt }) =>
+          pages.filter((one) => one.startedAt <= startedAt && one.endedAt > startedAt).length,
+      )
+      expect(Math.max(...sideBySide)).toBeLessThanOrEqual(40)
     })
 
     test('threads that do not fit by themselves come bare, to be read alone', async () => {

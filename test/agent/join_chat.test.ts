@@ -1,5 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { changeAgent, deleteAgent } from '../../infra/admin/change-agent.ts'
+import { marshall } from '@aws-sdk/util-dynamodb'
+import { keys } from '../../shared/table/keys.ts'
 import type { PushPayload } from '../../shared/protocol/pushes.ts'
 import { activeChatChanged, chatChanged, type ChatUser, readChat } from '../../shared/table/chats.ts'
 import type { Client } from '../support/client.ts'
@@ -92,6 +94,29 @@ describe('join_chat', () => {
     expect(await ben.next('incoming_event')).toEqual(incoming)
     expect(await ben.next('chat_users_updated')).toEqual(updated)
     await ben.receivesNothing()
+  })
+
+  test('goes by the agent as it is now, also where a read may lag behind', async () => {
+    const license = await world.license({ ann: {}, ben: { name: 'Benedict' } })
+    const ann = await license.login('ann')
+    const chat = await startOwn(ann)
+    await changeAgent(world.table, license.id, 'ben', { suspended: true })
+    const before = await world.table.read.get(keys.agent(license.id, 'ben'), { strong: true })
+    await changeAgent(world.table, license.id, 'ben', { suspended: false, name: 'Ben' })
+    world.proxy.setFault(({ operation, request }) => {
+      const asked = Object.values(request.RequestItems ?? {})
+      const behind = operation === 'BatchGetItem' && !asked.some((one: any) => one.ConsistentRead)
+      const Responses = { [world.tableName]: [marshall(before)] }
+      return behind ? { status: 200, body: { Responses, UnprocessedKeys: {} } } : undefined
+    })
+    try {
+      await ann.ok('join_chat', { chat_id: chat.id, agent_ids: ['ben'] })
+    } finally {
+      world.proxy.setFault(undefined)
+    }
+    expect(await ann.next('incoming_event')).toMatchObject({ event: { text: 'Ben joined the chat' } })
+    const { updated_users } = await ann.next('chat_users_updated')
+    expect(updated_users.agents.added).toMatchObject([{ id: 'ben', name: 'Ben' }])
   })
 
   test('lets the one who joined speak', async () => {

@@ -562,6 +562,75 @@ describe('the answer stays below 120 KiB', () => {
   })
 })
 
+describe('the directory of a login', () => {
+  const writeAgents = async (license: License, ids: string[], draft: object = {}) => {
+    const items = ids.map((id) => ({
+      ...{ id, license_id: license.id, name: `Name of ${id}`, permission: 'normal', groups: [], version: 1 },
+      ...draft,
+    }))
+    for (let i = 0; i < items.length; i += 50)
+      await Promise.all(
+        items
+          .slice(i, i + 50)
+          .map((item) =>
+            world.table.write.write({ Put: { Item: { ...keys.agent(license.id, item.id), ...item } } }),
+          ),
+      )
+  }
+  const writeGroups = (license: License, count: number) =>
+    Promise.all(
+      Array.from({ length: count }, (_, id) =>
+        world.table.write.write({
+          Put: { Item: { ...keys.group(license.id, id + 1), id: id + 1, name: `Group ${id}` } },
+        }),
+      ),
+    )
+  const numbered = (prefix: string, count: number) =>
+    Array.from({ length: count }, (_, i) => `${prefix}${String(i).padStart(4, '0')}`)
+
+  test('has all of 500 agents and 500 groups, beside 100 chats, below 120 KiB', async () => {
+    const license = await world.license({ ann: {} })
+    await writeAgents(license, numbered('agent-', 499))
+    await writeGroups(license, 500)
+    const ann = await license.login('ann')
+    for (let i = 0; i < 100; i += 1)
+      await ann.ok('start_chat', { initial_events: [{ type: 'message', text: 'x'.repeat(2000) }] })
+
+    const client = await world.open()
+    const answer = await loginOn(client, license, 'ann')
+    expect(Buffer.byteLength(client.frames.at(-1) ?? '')).toBeLessThanOrEqual(limits.frameBytes)
+    expect(answer.agents).toHaveLength(500)
+    expect(answer.groups).toHaveLength(500)
+    expect(answer.chats_summary).toHaveLength(100)
+    expect(answer.chats_summary[0]).not.toHaveProperty('has_more')
+  })
+
+  test('leaves 100 bare chats their room, however large it is', async () => {
+    const license = await world.license({
+      ann: { name: 'Ä'.repeat(128), avatar: `https://e.com/${'a'.repeat(2000)}` },
+    })
+    await writeAgents(license, numbered('agent-', 499), { avatar: `https://e.com/${'a'.repeat(2000)}` })
+    await writeGroups(license, 500)
+    const ann = await license.login('ann')
+    for (let i = 0; i < 100; i += 1) await ann.ok('start_chat')
+    const client = await world.open()
+    const answer = await loginOn(client, license, 'ann')
+    expect(Buffer.byteLength(client.frames.at(-1) ?? '')).toBeLessThanOrEqual(limits.frameBytes)
+    expect(answer.chats_summary).toHaveLength(100)
+    expect(answer.agents).toHaveLength(500)
+    expect(answer.groups).toHaveLength(500)
+    expect(answer.agents[0].avatar).toBeDefined()
+  })
+
+  test('has 500 agents that are not deleted, however many are', async () => {
+    const license = await world.license({ ann: {} })
+    await writeAgents(license, numbered('before-', 1100), { deleted: true })
+    await writeAgents(license, numbered('colleague-', 510))
+    const { agents } = await loginOn(await world.open(), license, 'ann')
+    expect(agents.map(({ id }: any) => id)).toEqual(['ann', ...numbered('colleague-', 499)])
+  })
+})
+
 describe('logging in again on the same socket', () => {
   test('as the same agent renews the session, and tells nobody', async () => {
     const license = await world.license({ ann: {}, ben: {} })

@@ -134,6 +134,34 @@ describe('remove_from_chat', () => {
     expect(threads[0].active).toBe(true)
   })
 
+  test('names one who joined while it ran', async () => {
+    const { clients, chat } = await scene({ dora: { name: 'Dora' } }, {})
+    const [reached, joined] = [Promise.withResolvers<void>(), Promise.withResolvers<undefined>()]
+    let isFirst = true
+    world.proxy.setFault(({ operation }) => {
+      if (operation !== 'TransactWriteItems' || !isFirst) return undefined
+      isFirst = false
+      reached.resolve()
+      return joined.promise
+    })
+    try {
+      const removing = clients.ann.ok('remove_from_chat', { chat_id: chat.id, agent_ids: ['ben', 'dora'] })
+      await reached.promise
+      await clients.cleo.ok('join_chat', { chat_id: chat.id, agent_ids: ['dora'] })
+      joined.resolve(undefined)
+      await removing
+    } finally {
+      joined.resolve(undefined)
+      world.proxy.setFault(undefined)
+    }
+    const events = (await shown(clients.ann, chat.id)).threads[0].events
+    expect(events.slice(-3).map(({ text }: any) => text)).toEqual([
+      'Dora joined the chat',
+      'Ben left the chat',
+      'Dora left the chat',
+    ])
+  })
+
   test('passes over whoever is not in the chat, and pushes nothing where nobody is', async () => {
     const { clients, chat } = await scene()
     const before = await shown(clients.ann, chat.id)

@@ -189,6 +189,18 @@ describe('start_chat', () => {
       }
     })
 
+    test('that are an empty list in one place are those of the other', async () => {
+      const { ann } = await annAlone()
+      const events = [message('hello')]
+      for (const payload of [
+        { initial_events: [], chat: { thread: { events } } },
+        { initial_events: events, chat: { thread: { events: [] } } },
+      ]) {
+        const { chat } = await ann.ok('start_chat', payload)
+        expect(chat.thread.events).toMatchObject([{ text: 'hello', order: 1 }])
+      }
+    })
+
     test('the next event follows them', async () => {
       const { ann } = await annAlone()
       const { chat } = await ann.ok('start_chat', { initial_events: [message('1'), message('2')] })
@@ -357,6 +369,19 @@ describe('start_chat', () => {
       }
     })
 
+    test('that are empty in one place are those of the other', async () => {
+      const { ann } = await annAlone({ groups: ['Sales'] })
+      const filled = { groups: [1], agents: ['ann'] }
+      for (const empty of [{}, { groups: [] }, { agents: [] }, { groups: [], agents: [] }, { agents: null }])
+        for (const chat of [
+          { scopes: empty, thread: { scopes: filled } },
+          { scopes: filled, thread: { scopes: empty } },
+        ])
+          expect((await ann.ok('start_chat', { chat })).chat.scopes, JSON.stringify(chat)).toEqual(filled)
+      const other = { scopes: { agents: ['ann'] }, thread: { scopes: filled } }
+      expect((await ann.ok('start_chat', { chat: other })).chat.scopes).toEqual({ agents: ['ann'] })
+    })
+
     test('of groups alone, or agents alone, carry only these', async () => {
       const { ann } = await annAlone({ groups: ['Sales'] })
       const start = async (scopes: object) => (await ann.ok('start_chat', { chat: { scopes } })).chat.scopes
@@ -424,6 +449,26 @@ describe('start_chat', () => {
           { path: 'payload.chat.scopes.agents', message: 'At most 100 entries' },
         ],
       })
+    })
+
+    test('of more than 70 entries are found although they were made a moment ago', async () => {
+      const { license, ann } = await annAlone()
+      const groups = Array.from({ length: 71 }, (_, i) => i + 1)
+      await Promise.all(
+        groups.map((id) => createGroup(world.table, { license_id: license.id, id, name: `${id}` })),
+      )
+      // what an eventually consistent read does not have yet
+      world.proxy.setFault(({ operation, request }) => {
+        const asked = Object.values(request.RequestItems ?? {})
+        const behind = operation === 'BatchGetItem' && !asked.some((one: any) => one.ConsistentRead)
+        return behind ? { status: 200, body: { Responses: {}, UnprocessedKeys: {} } } : undefined
+      })
+      try {
+        const { chat } = await ann.ok('start_chat', { chat: { scopes: { groups } } })
+        expect(chat.scopes).toEqual({ groups })
+      } finally {
+        world.proxy.setFault(undefined)
+      }
     })
 
     test('take group ids as integers or their digits, agents by id, and nothing else', async () => {

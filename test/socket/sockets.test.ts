@@ -47,13 +47,7 @@ const holdCall = (isIt: (operation: string, request: string) => boolean) => {
     await released.promise
     return undefined
   })
-  return {
-    reached: reached.promise,
-    release: () => {
-      world.proxy.setFault(undefined)
-      released.resolve()
-    },
-  }
+  return { reached: reached.promise, release: released.resolve }
 }
 
 describe('a socket', () => {
@@ -274,6 +268,21 @@ describe('what a login may have missed', () => {
     return { license, ann, late, login, send, chat }
   }
   const isEntry = (operation: string, request: string) => operation === 'PutItem' && request.includes('LOG#')
+  /** Holds what is about to be written of an event, once it has read who listens. */
+  const holdEvent = async <T>(send: () => Promise<T>) => {
+    const { length: before } = world.proxy.calls
+    const writing = holdCall(isEntry)
+    const sent = send()
+    await writing.reached
+    await vi.waitFor(
+      () => {
+        const ended = world.proxy.calls.slice(before).map(({ request }) => JSON.stringify(request))
+        expect(ended.some((request) => request.includes('#SOCKETS'))).toBe(true)
+      },
+      { interval: 1 },
+    )
+    return { sent, release: writing.release }
+  }
 
   test('an event written while it ran, of which its socket was not told, is pushed within seconds, once', async () => {
     const { late, login, send, chat } = await scene()
@@ -281,25 +290,10 @@ describe('what a login may have missed', () => {
     const starting = holdCall((operation) => operation === 'TransactWriteItems')
     const answer = login()
     await starting.reached
-    // the event has read who listens, and waits to be written
-    const written = Promise.withResolvers<void>()
-    const { length: before } = world.proxy.calls
-    world.proxy.setFault(async ({ operation, request }) => {
-      if (isEntry(operation, JSON.stringify(request))) await written.promise
-      return undefined
-    })
-    const sent = send('between')
-    await vi.waitFor(
-      () => {
-        const queries = world.proxy.calls.slice(before).map(({ request }) => JSON.stringify(request))
-        expect(queries.some((query) => query.includes('#SOCKETS'))).toBe(true)
-      },
-      { interval: 1 },
-    )
+    const { sent, release } = await holdEvent(() => send('between'))
     starting.release()
     const { chats_summary } = await answer
-    written.resolve()
-    world.proxy.setFault(undefined)
+    release()
     const { event } = await sent
     expect(chats_summary).toMatchObject([{ id: chat.id, last_thread_summary: { events_count: 0 } }])
     await late.receivesNothing()
@@ -313,11 +307,9 @@ describe('what a login may have missed', () => {
 
   test('an event that was under way before it began is pushed as well', async () => {
     const { late, login, send, chat } = await scene()
-    const writing = holdCall(isEntry)
-    const sent = send('early')
-    await writing.reached
+    const { sent, release } = await holdEvent(() => send('early'))
     const { chats_summary } = await login()
-    writing.release()
+    release()
     const { event } = await sent
     expect(chats_summary).toMatchObject([{ last_thread_summary: { events_count: 0 } }])
     await late.receivesNothing()
@@ -344,11 +336,11 @@ describe('what a login may have missed', () => {
     const { chat } = await ann.ok('start_chat', { chat: { scopes: { agents: ['ann'] } } })
     await ann.ok('join_chat', { chat_id: chat.id, agent_ids: ['ben'] })
     const late = await world.open()
-    const writing = holdCall(isEntry)
-    const sent = ann.ok('send_event', { chat_id: chat.id, event: { type: 'message', text: 'secret' } })
-    await writing.reached
+    const { sent, release } = await holdEvent(() =>
+      ann.ok('send_event', { chat_id: chat.id, event: { type: 'message', text: 'secret' } }),
+    )
     await late.ok('login', { token: await license.token('ben') })
-    writing.release()
+    release()
     await sent
     await ann.ok('remove_from_chat', { chat_id: chat.id, agent_ids: ['ben'] })
     await late.next('chat_users_updated')

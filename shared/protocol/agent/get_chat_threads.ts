@@ -26,8 +26,8 @@ export const getChatThreads = action({
       z.refine(
         (page) =>
           page.thread_ids?.length === 1 ||
-          (page.before_order === undefined && page.after_order === undefined && page.limit === undefined),
-        { error: 'before_order, after_order and limit need exactly one entry here', path: ['thread_ids'] },
+          (page.before_order === undefined && page.after_order === undefined),
+        { error: 'before_order and after_order need exactly one entry here', path: ['thread_ids'] },
       ),
     ),
   response: z.strictObject({

@@ -1,0 +1,327 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { promisify } from 'node:util'
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
+import { openHandlers } from '../../infra/local/stack.ts'
+import { Client } from '../support/client.ts'
+
+const root = join(import.meta.dirname, '../..')
+
+interface Ready {
+  agent_url: string
+  license_id: string
+  agents: { id: string; token: string; permission: string }[]
+}
+
+/** What `npm start` runs, as a process of its own. */
+interface Run {
+  child: ChildProcess
+  /** The line that says that it is ready; rejects with what it complained of, where it ended instead. */
+  line(): Promise<string>
+  output(): string
+  complaints(): string
+  /** Sends a signal; resolves to the exit code, or the signal that ended it. */
+  end(signal?: NodeJS.Signals): Promise<number | NodeJS.Signals | null>
+}
+
+let dir: string
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'agent-chat-start-'))
+})
+afterEach(() => rm(dir, { recursive: true, force: true }))
+
+const start = (flags: string[] = [], env: NodeJS.ProcessEnv = {}): Run => {
+  const child = spawn(process.execPath, ['infra/local/main.ts', ...flags], {
+    cwd: root,
+    env: { ...process.env, DYNAMODB_ENGINE: 'embedded', AGENT_CHAT_LOCAL_DIR: dir, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const ended = once(child, 'close')
+  let output = ''
+  let complaints = ''
+  child.stdout.on('data', (chunk) => (output += chunk))
+  child.stderr.on('data', (chunk) => (complaints += chunk))
+  const lines = createInterface(child.stdout)[Symbol.asyncIterator]()
+  const run: Run = {
+    child,
+    line: async () => {
+      const { value, done } = await lines.next()
+      if (done === true) throw new Error(`It ended without a line: ${complaints}`)
+      return value
+    },
+    output: () => output,
+    complaints: () => complaints,
+    end: async (signal) => {
+      if (signal !== undefined) child.kill(signal)
+      const [code, by] = await ended
+      return code ?? by
+    },
+  }
+  onTestFinished(async () => {
+    if (child.exitCode === null && child.signalCode === null) await run.end('SIGKILL')
+  })
+  return run
+}
+
+const startJson = async (flags: string[] = []): Promise<Ready & Run> => {
+  const run = start(['--json', '--port', '0', ...flags])
+  return { ...run, ...(JSON.parse(await run.line()) as Ready) }
+}
+
+const tokenOf = ({ agents }: Ready, id: string): string => {
+  const token = agents.find((agent) => agent.id === id)?.token
+  if (token === undefined) throw new Error(`There is no ${id}`)
+  return token
+}
+
+const open = async ({ agent_url }: Ready): Promise<Client> => {
+  const client = await Client.open(agent_url)
+  onTestFinished(() => client.close())
+  return client
+}
+
+/** A client logged in, and what the login answered. */
+const login = async (ready: Ready, id: string): Promise<[Client, any]> => {
+  const client = await open(ready)
+  return [client, await client.ok('login', { token: tokenOf(ready, id) })]
+}
+
+/** The pids of all processes that a process has started, and those have. */
+const descendants = async (pid: number): Promise<number[]> => {
+  const { stdout } = await promisify(execFile)('ps', ['-A', '-o', 'pid=,ppid='])
+  const parents = stdout
+    .trim()
+    .split('\n')
+    .map((row) => row.trim().split(/\s+/).map(Number))
+  const below = (one: number): number[] =>
+    parents.flatMap(([child, parent]) =>
+      parent === one && child !== undefined ? [child, ...below(child)] : [],
+    )
+  return below(pid)
+}
+
+const lives = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch {
+    return false
+  }
+}
+const childrenOf = ({ child }: Run): Promise<number[]> => descendants(child.pid ?? 0)
+/** A machine may be busy: this only ends what would never come. */
+const patience = { timeout: 30_000 }
+const allGone = (pids: number[]) => vi.waitFor(() => expect(pids.filter(lives)).toEqual([]), patience)
+
+describe('npm start -- --json', () => {
+  test('prints one line, with which agents log in and chat', async () => {
+    const ready = await startJson()
+    expect(Object.keys(ready)).toEqual(expect.arrayContaining(['agent_url', 'license_id', 'agents']))
+    expect(ready.agent_url).toMatch(/^ws:\/\/127\.0\.0\.1:\d+\/v1$/)
+    const permissions = ready.agents.map(({ permission }) => permission)
+    expect(permissions.filter((one) => one === 'normal').length).toBeGreaterThanOrEqual(3)
+    expect(permissions.some((one) => one === 'owner' || one === 'administrator')).toBe(true)
+
+    for (const { id, permission } of ready.agents) {
+      const [, { license, my_profile }] = await login(ready, id)
+      expect(license.id).toBe(ready.license_id)
+      expect(my_profile).toMatchObject({ id, permission })
+    }
+    const [[nora], [noah]] = [await login(ready, 'nora'), await login(ready, 'noah')]
+    const { chat } = await nora.ok('start_chat')
+    expect((await noah.next('incoming_chat_thread')).chat.id).toBe(chat.id)
+    const event = { type: 'message', text: 'hello' }
+    const sent = await nora.ok('send_event', { chat_id: chat.id, event })
+    expect((await noah.next('incoming_event')).event).toEqual(sent.event)
+
+    expect(ready.output().trim().split('\n')).toHaveLength(1)
+    expect(ready.complaints()).toBe('')
+    expect(await ready.end('SIGTERM')).toBe(0)
+    const log = await readFile(join(dir, 'requests.log'), 'utf8')
+    expect(log).toMatch(/^\S+Z send_event +\S+ +[\d.]+ ms {2}ok$/m)
+    expect(log).not.toContain('hello')
+  })
+})
+
+describe('npm start', () => {
+  test('names its engine, its address and a token for each agent, for people to copy', async () => {
+    const run = start(['--port', '0'])
+    expect(await run.line()).toMatch(/^Ready\. Agents connect to ws:\/\/127\.0\.0\.1:\d+\/v1$/)
+    await vi.waitFor(() => expect(run.output()).toContain('--fresh'), patience)
+    expect(run.output()).toContain('the embedded engine')
+    const [, url = ''] = /connect to (\S+)/.exec(run.output()) ?? []
+    const [, token = ''] = /^ +nina +normal +(\S+)$/m.exec(run.output()) ?? []
+    const client = await Client.open(url)
+    expect((await client.ok('login', { token })).my_profile.id).toBe('nina')
+    await client.close()
+    // one line a request
+    await vi.waitFor(() => expect(run.output()).toMatch(/Z login +\S+ +[\d.]+ ms {2}ok\n/), patience)
+    expect(await run.end('SIGINT')).toBe(0)
+  })
+
+  test.each(['SIGINT', 'SIGTERM'] as const)('leaves no process behind at %s', async (signal) => {
+    const run = await startJson()
+    const [client] = await login(run, 'nora')
+    const children = await childrenOf(run)
+    expect(children.length).toBeGreaterThan(0)
+    expect(await run.end(signal)).toBe(0)
+    await allGone(children)
+    expect(await client.closing()).toBe(1001)
+    expect(existsSync(join(dir, 'stack.json'))).toBe(false)
+  })
+
+  test('leaves no process behind where it is killed, or ends before it is ready', async () => {
+    const run = await startJson()
+    const children = await childrenOf(run)
+    await run.end('SIGKILL')
+    await allGone(children)
+
+    const early = start(['--json', '--port', '0'])
+    const begun = await vi.waitFor(async () => {
+      const found = await childrenOf(early)
+      expect(found.length).toBeGreaterThan(0)
+      return found
+    }, patience)
+    expect(await early.end('SIGINT')).toBe(0)
+    await allGone(begun)
+    expect(early.output()).toBe('')
+  })
+})
+
+describe('the bundles', () => {
+  test('are all loaded once it is ready: one that is replaced or gone later is not missed', async () => {
+    const run = await startJson()
+    await rm(join(dir, 'dist'), { recursive: true })
+    const [[nora], [noah]] = [await login(run, 'nora'), await login(run, 'noah')]
+    const { chat } = await nora.ok('start_chat')
+    await noah.next('incoming_chat_thread')
+    await noah.ok('join_chat', { chat_id: chat.id, agent_ids: ['noah'] })
+    expect(await run.end('SIGTERM')).toBe(0)
+    expect(run.complaints()).toBe('')
+  })
+
+  test('that could not be imported are tried again by the next invocation', async () => {
+    const { handler } = openHandlers(dir)
+    const ping = handler('agent/ping')
+    await expect(ping({})).rejects.toThrow('npm run build makes it')
+    await mkdir(join(dir, 'agent/ping'), { recursive: true })
+    const file = join(dir, 'agent/ping/index.mjs')
+    await writeFile(file, 'export const handler = () =>')
+    await expect(ping({})).rejects.toThrow(SyntaxError)
+    await writeFile(file, 'export const handler = () => "pong"')
+    expect(await ping({})).toBe('pong')
+  })
+})
+
+describe('a restart', () => {
+  test('keeps the data and the tokens; agents of the earlier run are not online, however that ended', async () => {
+    const first = await startJson()
+    const [nora] = await login(first, 'nora')
+    const { chat } = await nora.ok('start_chat')
+    const event = { type: 'message', text: 'still here' }
+    const sent = await nora.ok('send_event', { chat_id: chat.id, event })
+    await first.end('SIGTERM')
+
+    const second = await startJson()
+    expect(second.license_id).toBe(first.license_id)
+    const [noah, found] = await login({ ...second, agents: first.agents }, 'noah')
+    expect(found.chats_summary).toHaveLength(1)
+    expect(found.chats_summary[0]).toMatchObject({
+      id: chat.id,
+      last_thread_summary: { active: true, events_count: 1, last_event_per_type: [sent.event] },
+    })
+    const online = (agents: any[]) =>
+      agents.filter(({ routing_status }) => routing_status).map(({ id }) => id)
+    expect(online(found.agents)).toEqual(['noah'])
+    await login(second, 'nora')
+    await noah.eventually('agent_updated', ({ agent_id }) => agent_id === 'nora')
+    await second.end('SIGKILL')
+
+    const third = await startJson()
+    const [nina, answer] = await login(third, 'nina')
+    expect(online(answer.agents)).toEqual(['nina'])
+    // it counts as coming online again, and so is told
+    await login(third, 'nora')
+    expect(await nina.eventually('agent_updated', ({ agent_id }) => agent_id === 'nora')).toMatchObject({
+      routing_status: 'accepting_chats',
+    })
+    expect(await third.end('SIGTERM')).toBe(0)
+  })
+
+  test('with --fresh begins anew', async () => {
+    const first = await startJson()
+    const [nora] = await login(first, 'nora')
+    await nora.ok('start_chat')
+    await first.end('SIGTERM')
+    const second = await startJson(['--fresh'])
+    const [, { chats_summary }] = await login(second, 'nora')
+    expect(chats_summary).toEqual([])
+    await second.end('SIGTERM')
+  })
+})
+
+describe('a start that cannot be', () => {
+  /** Ends by itself, with one sentence, having printed nothing else and left nothing. */
+  const complaintOf = async (run: Run): Promise<string> => {
+    const seen = new Set<number>()
+    const watch = setInterval(
+      () => void childrenOf(run).then((found) => found.forEach((pid) => seen.add(pid))),
+      50,
+    )
+    const code = await run.end()
+    clearInterval(watch)
+    expect(code).toBe(1)
+    expect(run.output()).toBe('')
+    await allGone([...seen])
+    const complaint = run.complaints().trim()
+    expect(complaint.split('\n')).toHaveLength(1)
+    return complaint
+  }
+
+  test('because the stack runs already says where, and leaves it and its data alone', async () => {
+    const first = await startJson()
+    const [nora] = await login(first, 'nora')
+    const { chat } = await nora.ok('start_chat')
+    const { port } = new URL(first.agent_url)
+    expect(await complaintOf(start(['--port', port]))).toContain(`port ${port}`)
+    expect(await complaintOf(start(['--port', '0', '--fresh']))).toContain(`port ${port}`)
+    // actions that were not called before are there still, and so are the data
+    expect((await nora.ok('get_chat_threads', { chat_id: chat.id })).chat.id).toBe(chat.id)
+    await nora.ok('close_thread', { chat_id: chat.id })
+    expect(await first.end('SIGTERM')).toBe(0)
+  })
+
+  test('because something else has the port says which port, and touches nothing', async () => {
+    const server = createServer().listen(0, '127.0.0.1')
+    onTestFinished(() => void server.close())
+    await once(server, 'listening')
+    const { port } = server.address() as { port: number }
+    const said = await complaintOf(start(['--port', String(port), '--fresh']))
+    expect(said).toBe(`Port ${port} on 127.0.0.1 is in use: stop what listens there, or choose another port.`)
+    expect(existsSync(join(dir, 'data'))).toBe(false)
+  })
+
+  test('for want of an engine says what is missing, in one sentence', async () => {
+    const nothing = 'http://127.0.0.1:9'
+    const port = ['--port', '0']
+    expect(
+      await complaintOf(start(port, { DYNAMODB_ENGINE: 'endpoint', DYNAMODB_ENDPOINT: nothing })),
+    ).toContain(`No DynamoDB engine answers at ${nothing}`)
+    expect(await complaintOf(start(port, { DYNAMODB_ENGINE: 'endpoint', DYNAMODB_ENDPOINT: '' }))).toContain(
+      'DYNAMODB_ENDPOINT is not set',
+    )
+    expect(await complaintOf(start(port, { DYNAMODB_ENGINE: 'oracle' }))).toContain(
+      'DYNAMODB_ENGINE is "oracle"',
+    )
+  })
+
+  test.each(['abc', '-1', '70000', '1.5'])('on port %s says what a port is', async (port) => {
+    expect(await complaintOf(start(['--port', port]))).toContain('A port is a number from 0')
+  })
+})

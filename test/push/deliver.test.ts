@@ -1,0 +1,113 @@
+import { afterEach, beforeAll, describe, expect, test } from 'vitest'
+import type { Faults } from '../../infra/local/gateway-settings.ts'
+import { pushed } from '../../shared/protocol/envelope.ts'
+import { connections } from '../../shared/push/audience.ts'
+import { deliver } from '../../shared/push/deliver.ts'
+import { work } from '../../shared/runtime/work.ts'
+import { readAgentSockets } from '../../shared/table/sockets.ts'
+import type { Client } from '../support/client.ts'
+import { type License, startWorld, type World } from '../support/world.ts'
+
+let world: World
+beforeAll(async () => {
+  world = await startWorld()
+})
+afterEach(() => world.gateway.setFaults({}))
+
+const post = (fault: NonNullable<Faults['post']>) => world.gateway.setFaults({ post: fault })
+const frame = (text: string) => pushed('thread_closed', { chat_id: 'c', thread_id: text })
+const frames = (count: number) => Array.from({ length: count }, (_, n) => frame(`${n}`))
+const rows = ({ id }: License) => readAgentSockets(world.table.read, id)
+
+const send = async (license: License, frames: readonly string[], postingMs = 1000): Promise<void> =>
+  deliver({
+    rows: await rows(license),
+    pushes: frames.map((frame) => ({ to: () => true, frame })),
+    write: world.table.write,
+    signal: new AbortController().signal,
+    postingMs,
+    nowMs: Date.now(),
+  })
+
+const isSlow = async (license: License) =>
+  (await rows(license)).map(({ slow_until }) => slow_until !== undefined)
+/** What a client has got of these frames, each once, in the order of its first arrival. */
+const got = async (client: Client): Promise<string[]> => {
+  await client.caughtUp()
+  return [...new Set(client.frames.filter((frame) => frame.includes('thread_closed')))]
+}
+
+describe('one connection with many pushes', () => {
+  test('is not slow where each takes its time but gets through; the rest comes later', async () => {
+    const license = await world.license({ ann: {} })
+    const ann = await license.login('ann')
+    post(() => ({ delayMs: 60 }))
+    const sent = frames(30)
+    await send(license, sent)
+    expect(await isSlow(license)).toEqual([false])
+    const first = await got(ann)
+    expect(first.length).toBeLessThan(30)
+    expect(first).toEqual(sent.slice(0, first.length))
+    world.gateway.setFaults({})
+    await world.queue.flush()
+    expect(await got(ann)).toEqual(sent)
+  })
+
+  test('is slow where nothing gets through in the whole second', async () => {
+    const license = await world.license({ ann: {} })
+    const ann = await license.login('ann')
+    post(() => ({ hang: true }))
+    await send(license, frames(3))
+    expect(await isSlow(license)).toEqual([true])
+    world.gateway.setFaults({})
+    await world.queue.flush()
+    expect(await got(ann)).toEqual(frames(3))
+  })
+
+  test('is slow where one push is open for a second, whatever got through before', async () => {
+    const license = await world.license({ ann: {} })
+    const ann = await license.login('ann')
+    post(({ body }) => (String(body) === frame('1') ? { hang: true } : undefined))
+    await send(license, frames(3), 1500)
+    expect(await isSlow(license)).toEqual([true])
+    expect(await got(ann)).toEqual([frame('0')])
+    world.gateway.setFaults({})
+    await world.queue.flush()
+    expect(await got(ann)).toEqual(frames(3))
+  })
+
+  test('gets from a worker, which no client waits for, at once what takes over a second', async () => {
+    const license = await world.license({ ann: {} })
+    const ann = await license.login('ann')
+    await world.settled()
+    await world.queue.flush()
+    const [row] = await rows(license)
+    post(() => ({ delayMs: 60 }))
+    await work(async (ctx) => {
+      for (let n = 0; n < 25; n += 1)
+        ctx.push(connections(license.id, [row!.connection]), 'thread_closed', {
+          chat_id: 'c',
+          thread_id: `${n}`,
+        })
+    })
+    expect(await got(ann)).toEqual(frames(25))
+    expect(world.queue.pending()).toBe(0)
+    expect(await isSlow(license)).toEqual([false])
+  })
+})
+
+describe('what does not get through', () => {
+  test('comes later however large it is in all, to each connection what it missed', async () => {
+    const license = await world.license({ ann: {}, ben: {} })
+    const [ann, ben] = [await license.login('ann'), await license.login('ben')]
+    // 1.4 MB as they are, more in the queue's JSON: SQS takes 1 MiB
+    const sent = Array.from({ length: 24 }, (_, n) => frame(`${n} `.padEnd(25_000, '"\uffff')))
+    post(() => ({ status: 429, errorType: 'LimitExceededException' }))
+    await send(license, sent)
+    expect(await isSlow(license)).toEqual([false, false])
+    world.gateway.setFaults({})
+    await world.queue.flush()
+    for (const client of [ann, ben]) expect((await got(client)).toSorted()).toEqual(sent.toSorted())
+    expect(world.queue.deadLetters()).toEqual([])
+  })
+})
