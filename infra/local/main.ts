@@ -49,7 +49,7 @@ const end = (): Promise<void> =>
   })())
 
 const run = async ({ port: wanted, fresh, json }: Flags): Promise<void> => {
-  await refuseSecondStart(wanted)
+  const freePort = await takePort(wanted)
   const data = join(localDir, 'data')
   if (fresh) await rm(data, { recursive: true, force: true })
   await mkdir(data, { recursive: true })
@@ -59,6 +59,7 @@ const run = async ({ port: wanted, fresh, json }: Flags): Promise<void> => {
   const key = await openTokenKey(localDir)
 
   const requests = json ? createWriteStream(join(localDir, 'requests.log'), { flags: 'a' }) : process.stdout
+  await freePort()
   const stack = await startStack({
     endpoint: engine.endpoint,
     tableName,
@@ -82,14 +83,21 @@ const run = async ({ port: wanted, fresh, json }: Flags): Promise<void> => {
   )
 }
 
-/** Before anything is touched: a second stack would take the data and the bundles from under the first. */
-const refuseSecondStart = async (wanted: number): Promise<void> => {
+/**
+ * Before anything is touched: a second stack would take the data and the bundles from under the first, also while that
+ * is starting. The function returned gives the port to the gateway.
+ */
+const takePort = async (wanted: number): Promise<() => Promise<void>> => {
   const url = await alreadyRunning()
   if (url !== undefined)
     throw new Error(`The stack already runs on port ${new URL(url).port}, at ${url}: stop it first.`)
   const server = createServer()
   await listenOn(server, wanted, '127.0.0.1')
-  await once(server.close(), 'close')
+  return async () => {
+    const closed = once(server.close(), 'close')
+    server.closeAllConnections()
+    await closed
+  }
 }
 
 const welcome = (url: string, { license_id, agents }: Demo, engine: string): string =>

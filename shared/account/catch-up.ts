@@ -1,11 +1,12 @@
 import { mayRead } from '../chat/access.ts'
-import { showChat } from '../chat/show.ts'
+import { ofEachChat } from '../chat/each-chat.ts'
+import { readView, showChat } from '../chat/show.ts'
 import { connections } from '../push/audience.ts'
 import type { WorkCtx } from '../runtime/work.ts'
-import { type Chat, readActiveChats, readChat } from '../table/chats.ts'
+import { readActiveChats, readChat } from '../table/chats.ts'
 import { threadId } from '../table/keys.ts'
-import { type Entry, eventOf, eventsRange, parseEntry, readTail } from '../table/log.ts'
-import { readSocket } from '../table/sockets.ts'
+import { type Entry, eventOf, eventsRange, parseEntry } from '../table/log.ts'
+import { readSocket, type Session } from '../table/sockets.ts'
 
 /** What a login answered: per chat the thread, the order and the version; and when it ran, in ms. */
 export interface Answered {
@@ -16,6 +17,8 @@ export interface Answered {
 }
 
 const lastOrderEver = 99_999_999
+// each with the end of its log
+const chatsAtOnce = 16
 
 /**
  * Pushes to a connection what its login may have missed: what happened while it ran, and is not in its answer. It may
@@ -29,32 +32,44 @@ export const catchUp = async (ctx: WorkCtx, answered: Answered): Promise<void> =
   const then = (at: number) => at >= answered.since && at <= answered.until
 
   const unknown = active.filter(({ id, started_at }) => answered.chats[id] === undefined && then(started_at))
-  const known = await Promise.all(Object.keys(answered.chats).map((id) => readChat(ctx.read, id)))
-  for (const chat of await Promise.all(unknown.map(({ id }) => readChat(ctx.read, id)))) {
-    if (chat !== undefined && mayRead(session, chat)) await show(ctx, chat, to)
-  }
-  for (const chat of known) {
-    const [n, m, version] = (chat === undefined ? undefined : answered.chats[chat.id]) ?? []
-    if (chat === undefined || n === undefined || m === undefined || !mayRead(session, chat)) continue
-    const missed = (await entriesAfter(ctx, chat, n, m)).filter(({ at }) => then(at))
-    for (const entry of missed) {
-      const at = { chat_id: chat.id, thread_id: threadId(chat.id, n) }
-      ctx.push(to, 'incoming_event', { ...at, event: eventOf(chat.id, entry) })
-    }
-    const closed = missed.some((entry) => entry.closed === true)
-    if (closed) ctx.push(to, 'thread_closed', { chat_id: chat.id, thread_id: threadId(chat.id, n) })
-    const started = active.find(({ id }) => id === chat.id)
-    const moved = started !== undefined && started.thread > n && then(started.started_at)
-    if (moved || (chat.version !== version && then(chat.changed_at))) await show(ctx, chat, to)
-  }
+  await ofEachChat(unknown, ({ id }) => show(ctx, session, id, to), chatsAtOnce)
+
+  const known = Object.entries(answered.chats).map(([id, [n, m, version]]) => ({ id, n, m, version }))
+  await ofEachChat(
+    known,
+    async ({ id, n, m, version }) => {
+      const missed = (await entriesAfter(ctx, id, n, m)).filter(({ at }) => then(at))
+      // read after them: whoever may read the chat then may read what came before
+      const chat = await readChat(ctx.read, id)
+      if (chat === undefined || !mayRead(session, chat)) return
+      const at = { chat_id: id, thread_id: threadId(id, n) }
+      for (const entry of missed) ctx.push(to, 'incoming_event', { ...at, event: eventOf(id, entry) })
+      const closing = missed.find((entry) => entry.closed === true)
+      if (closing !== undefined) ctx.push(to, 'thread_closed', { ...at, user_id: closing.closed_by })
+      const started = active.find((row) => row.id === id)
+      const moved = started !== undefined && started.thread > n && then(started.started_at)
+      if (moved || (chat.version !== version && then(chat.changed_at))) await show(ctx, session, id, to)
+    },
+    chatsAtOnce,
+  )
 }
 
-const show = async (ctx: WorkCtx, chat: Chat, to: ReturnType<typeof connections>): Promise<void> => {
-  const tail = await readTail(ctx.read, chat.id, true)
-  if (tail === undefined) return
-  const { shown } = await showChat(ctx.read, { chat, events: tail.entries.toReversed() })
+const show = async (
+  ctx: WorkCtx,
+  session: Session,
+  id: string,
+  to: ReturnType<typeof connections>,
+): Promise<void> => {
+  const view = await readView(ctx.read, id)
+  if (view === undefined || !mayRead(session, view.chat)) return
+  const { shown } = await showChat(ctx.read, { chat: view.chat, events: view.tail.entries.toReversed() })
   ctx.push(to, 'incoming_chat_thread', { chat: shown })
 }
 
-const entriesAfter = async ({ read }: WorkCtx, chat: Chat, n: number, m: number): Promise<Entry[]> =>
-  (await read.query({ ...eventsRange(chat.id, n, m + 1, lastOrderEver), strong: true })).map(parseEntry)
+// who missed more sees a gap in the orders and reads on by itself
+const mostMissed = 100
+
+const entriesAfter = async ({ read }: WorkCtx, chat: string, n: number, m: number): Promise<Entry[]> => {
+  const range = eventsRange(chat, n, m + 1, lastOrderEver)
+  return (await read.query({ ...range, limit: mostMissed, strong: true })).map(parseEntry)
+}

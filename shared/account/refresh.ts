@@ -1,6 +1,7 @@
-import { mayRead } from '../chat/access.ts'
+import { mayRead, type Seen } from '../chat/access.ts'
 import { leaving, usersUpdated } from '../chat/membership.ts'
-import { showChat } from '../chat/show.ts'
+import { ofEachChat } from '../chat/each-chat.ts'
+import { readView, showChat } from '../chat/show.ts'
 import { changeUsers } from '../chat/threads.ts'
 import { limits } from '../protocol/limits.ts'
 import { connections, watching, watchingEither } from '../push/audience.ts'
@@ -80,6 +81,9 @@ const refresh = async (
   await Promise.all(sessionRefreshed(row.connection, session, account).map((op) => ctx.write.write(op)))
 }
 
+// each with the end of its log
+const chatsAtOnce = 16
+
 /** Active chats that an agent's new permission or groups open to it are shown to its connections. */
 const showGained = async (
   ctx: WorkCtx,
@@ -91,19 +95,26 @@ const showGained = async (
   )
   const [first] = changed
   if (first === undefined) return
-  const gainedBy = (chat: ActiveChat) =>
+  const gainedBy = (before: ActiveChat, chat: Seen) =>
     changed
-      .filter((row) => !mayRead(row, chat) && mayRead({ ...row, ...now }, chat))
+      .filter((row) => !mayRead(row, before) && mayRead({ ...row, ...now }, chat))
       .map(({ connection }) => connection)
   const active = await readActiveChats(ctx.read, first.license_id)
-  const gained = active.filter((chat) => gainedBy(chat).length > 0)
+  const gained = active.filter((row) => gainedBy(row, row).length > 0)
   const newest = gained.toSorted((a, b) => b.started_at - a.started_at).slice(0, limits.chatsSummary)
-  for (const row of newest) {
-    const [chat, tail] = await Promise.all([readChat(ctx.read, row.id), readTail(ctx.read, row.id, true)])
-    if (chat === undefined || tail === undefined) continue
-    const { shown } = await showChat(ctx.read, { chat, events: tail.entries.toReversed() })
-    ctx.push(connections(chat.license_id, gainedBy(row)), 'incoming_chat_thread', { chat: shown })
-  }
+  await ofEachChat(
+    newest,
+    async (row) => {
+      const view = await readView(ctx.read, row.id)
+      // users and scopes may have changed since the list was read
+      const to = view === undefined ? [] : gainedBy(row, view.chat)
+      if (view === undefined || to.length === 0) return
+      const { chat, tail } = view
+      const { shown } = await showChat(ctx.read, { chat, events: tail.entries.toReversed() })
+      ctx.push(connections(chat.license_id, to), 'incoming_chat_thread', { chat: shown })
+    },
+    chatsAtOnce,
+  )
 }
 
 /** A suspended or deleted agent is no longer in any active chat. */

@@ -23,7 +23,7 @@ export type Placing<V extends ChatView = View> = V & {
 }
 
 /** Whether chat and tail are of one moment: else users or activity changed between the two reads. */
-const coherent = ({ chat, tail }: ChatView): boolean =>
+export const coherent = ({ chat, tail }: ChatView): boolean =>
   tail.last.version <= chat.version && tail.n === chat.thread && (tail.last.closed === true) !== chat.active
 
 /** Whether this request wrote what was read: an attempt that seemed to fail was placed all the same. */

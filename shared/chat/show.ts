@@ -1,12 +1,25 @@
 import { type Profiles, readProfiles } from './profiles.ts'
 import type { ChatWithThread } from '../protocol/objects.ts'
-import { type Chat, type ChatUser, readChatRecord } from '../table/chats.ts'
-import { type Entry, type Head, readHead } from '../table/log.ts'
+import { type Chat, type ChatUser, readChat, readChatRecord } from '../table/chats.ts'
+import { type Entry, type Head, readHead, readTail } from '../table/log.ts'
 import type { Reader } from '../table/ops.ts'
+import { type ChatView, coherent } from './place.ts'
 import { chatWithThread } from './views.ts'
 
 export const agentIds = (users: readonly ChatUser[]): string[] =>
   users.filter(({ type }) => type !== 'customer').map(({ id }) => id)
+
+const mostTries = 20
+
+/** A chat and the end of its log, read again until both are of one moment. Undefined where there is no such chat. */
+export const readView = async (read: Reader, id: string): Promise<ChatView | undefined> => {
+  for (let tries = 1; tries <= mostTries; tries += 1) {
+    const [chat, tail] = await Promise.all([readChat(read, id), readTail(read, id, true)])
+    if (chat === undefined || tail === undefined) return undefined
+    if (coherent({ chat, tail })) return { chat, tail }
+  }
+  throw new Error('A chat and its log do not fit')
+}
 
 /**
  * A chat with its last thread and these events of it (ascending), as it is shown to whoever sees it for the first

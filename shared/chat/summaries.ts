@@ -2,17 +2,9 @@ import { type Profiles, readProfiles } from './profiles.ts'
 import type { FullChatSummary } from '../protocol/objects.ts'
 import { type ActiveChat, type Chat, type ChatRecord, readChatRecord } from '../table/chats.ts'
 import { keys } from '../table/keys.ts'
-import {
-  type Entry,
-  type Head,
-  parseEntry,
-  parseHead,
-  parseTail,
-  readHead,
-  type Tail,
-  tailRange,
-} from '../table/log.ts'
-import type { Reader } from '../table/ops.ts'
+import { type Head, parseEntry, parseHead, parseTail, readHead, type Tail, tailRange } from '../table/log.ts'
+import type { Attributes, Reader } from '../table/ops.ts'
+import { ofEachChat } from './each-chat.ts'
 import { agentIds } from './show.ts'
 import { chatSummary } from './views.ts'
 
@@ -26,7 +18,8 @@ export interface Shown {
 
 /**
  * Summaries of active chats, in their order, in two rounds of reads: each chat with its last thread and last entry;
- * then the few older events that the last entry names as the newest of their types.
+ * then the few older events that the last entry names as the newest of their types. A chat that cannot be read is left
+ * out.
  */
 export const summarize = async (
   read: Reader,
@@ -36,27 +29,23 @@ export const summarize = async (
 ): Promise<Shown[]> => {
   const [heads, ends] = await Promise.all([
     readHeads(read, chats),
-    Promise.all(chats.map(({ id }) => readEnd(read, id))),
+    ofEachChat(chats, ({ id }) => readEnd(read, id)),
   ])
   const strangers = ends.flatMap(({ record }) => agentIds(record.chat.users)).filter((id) => !known.has(id))
   const [older, others, found] = await Promise.all([
     readEntries(
       read,
-      ends.flatMap(({ record, tail }) =>
-        olderThanTail(tail).map((m) => ({ chat: record.chat.id, n: tail.n, m })),
-      ),
+      ends.flatMap(({ id, tail }) => olderThanTail(tail).map((m) => ({ chat: id, n: tail.n, m }))),
     ),
     readProfiles(read, license, strangers),
-    Promise.all(ends.map((end) => withHead(read, end, heads))),
+    ofEachChat(ends, (end) => withHead(read, end, heads)),
   ])
   const profiles = new Map([...known, ...others])
-  return found.map(({ record, head, tail }) => {
-    const newest = Object.values(tail.last.newest).flatMap(
-      (m) =>
-        tail.entries.find((entry) => entry.m === m) ??
-        older.get(nameOf(keys.event(record.chat.id, tail.n, m))) ??
-        [],
-    )
+  return ofEachChat(found, async ({ id, record, head, tail }) => {
+    const newest = Object.values(tail.last.newest).flatMap((m) => {
+      const item = older.get(nameOf(keys.event(id, tail.n, m)))
+      return tail.entries.find((entry) => entry.m === m) ?? (item === undefined ? [] : parseEntry(item))
+    })
     return {
       summary: chatSummary({ record, profiles, head, tail, newest }),
       chat: record.chat,
@@ -67,6 +56,7 @@ export const summarize = async (
 }
 
 interface End {
+  id: string
   record: ChatRecord
   tail: Tail
 }
@@ -80,25 +70,26 @@ const readEnd = async (read: Reader, id: string): Promise<End> => {
   const tail = parseTail(items)
   if (record === undefined || tail === undefined) throw new Error('A listed chat has no log')
   // users changed between the two reads: who may see the entry is not known yet
-  return tail.last.version > record.chat.version ? readEnd(read, id) : { record, tail }
+  return tail.last.version > record.chat.version ? readEnd(read, id) : { id, record, tail }
 }
 
-type Heads = ReadonlyMap<string, Head>
+type Heads = ReadonlyMap<string, Attributes>
 
 const readHeads = async (read: Reader, chats: readonly ActiveChat[]): Promise<Heads> => {
   const items = await read.batchGet(
     chats.map(({ id, thread }) => keys.thread(id, thread)),
     { strong: true },
   )
-  return new Map(items.map((item) => [nameOf(item), parseHead(item)]))
+  return new Map(items.map((item) => [nameOf(item), item]))
 }
 
 /** Reads the thread's head where another thread began since the list of chats was read. */
-const withHead = async (read: Reader, { record, tail }: End, heads: Heads): Promise<End & { head: Head }> => {
-  const { id } = record.chat
-  const head = heads.get(nameOf(keys.thread(id, tail.n))) ?? (await readHead(read, id, tail.n))
+const withHead = async (read: Reader, end: End, heads: Heads): Promise<End & { head: Head }> => {
+  const { id, tail } = end
+  const item = heads.get(nameOf(keys.thread(id, tail.n)))
+  const head = item === undefined ? await readHead(read, id, tail.n) : parseHead(item)
   if (head === undefined) throw new Error('A log without its thread')
-  return { record, tail, head }
+  return { ...end, head }
 }
 
 /** Orders of events that `last_event_per_type` needs and the tail does not hold. */
@@ -113,15 +104,15 @@ interface Address {
 
 const nameOf = ({ pk, sk }: { pk?: unknown; sk?: unknown }): string => `${String(pk)} ${String(sk)}`
 
-const readEntries = async (read: Reader, addresses: readonly Address[]): Promise<Map<string, Entry>> => {
-  const found = new Map<string, Entry>()
+const readEntries = async (read: Reader, addresses: readonly Address[]): Promise<Map<string, Attributes>> => {
+  const found = new Map<string, Attributes>()
   // entries never change: one that an eventually consistent read has is right, one that it lacks is read again
   for (const strong of [false, true]) {
     const wanted = addresses
       .map(({ chat, n, m }) => keys.event(chat, n, m))
       .filter((key) => !found.has(nameOf(key)))
     for (const item of wanted.length === 0 ? [] : await read.batchGet(wanted, { strong }))
-      found.set(nameOf(item), parseEntry(item))
+      found.set(nameOf(item), item)
   }
   return found
 }

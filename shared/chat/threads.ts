@@ -139,6 +139,7 @@ export const closeThread = (ctx: Writing, asked: string | undefined): Promise<{ 
       version: closed.version,
       at: ctx.now(),
       closes: true,
+      closedBy: me.agent_id,
     })
     const refusals = await ctx.write.transact([
       chatChanged(closed),

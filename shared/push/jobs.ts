@@ -10,8 +10,8 @@ interface Limits {
 }
 
 // SQS takes messages of up to 1 MiB. One frame may be over its limit: a frame of 120 KiB has up to 240 KiB as a string
-// in a job's JSON. What a job holds is also what its worker gets through within its own posting time
-const frameLimits: Limits = { bytes: 200 * 1024, count: 40 }
+// in a job's JSON. What a job holds is also what its worker gets through in the time of one try
+const frameLimits: Limits = { bytes: 200 * 1024, count: 20 }
 const targetLimits: Limits = { bytes: 200 * 1024, count: 500 }
 
 /** The frames for each of the targets, as jobs that SQS takes: in order within a job, the jobs in any order. */

@@ -2,6 +2,8 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { ProtocolError } from '../protocol/errors.ts'
 import { deadlines } from '../protocol/limits.ts'
 
+const longestPauseMs = 1000
+
 /** The time of one request: when it began, and the signal that aborts every call of it. */
 export interface Deadline {
   /** By `performance.now()`. */
@@ -33,8 +35,13 @@ export const withinDeadline = async <T>(run: (deadline: Deadline) => Promise<T>)
   }
 }
 
-/** Waits before another attempt at a lost race, longer after each; throws `too_many_requests` past the 12 s. */
+/**
+ * Waits before another attempt at a lost race, longer after each, and a random part of the time that the request has
+ * taken so far: where reads and writes are slow, others need as long. Throws `too_many_requests` past the 12 s.
+ */
 export const pauseBefore = async (tries: number, { startedAt, signal }: Deadline): Promise<void> => {
-  if (performance.now() - startedAt > deadlines.lastRetryMs) throw new ProtocolError('too_many_requests')
-  await wait(Math.random() * Math.min(1000, performance.now() - startedAt), undefined, { signal })
+  const elapsedMs = performance.now() - startedAt
+  if (elapsedMs > deadlines.lastRetryMs) throw new ProtocolError('too_many_requests')
+  const mostMs = Math.min(longestPauseMs, Math.max(elapsedMs, 5 * 2 ** tries))
+  await wait(Math.random() * mostMs, undefined, { signal })
 }

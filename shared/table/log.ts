@@ -46,6 +46,8 @@ const state = {
   /** How many events customers see. */
   visible: z.int(),
   closed: z.optional(z.literal(true)),
+  /** Who closed it, where that was a person. */
+  closed_by: z.optional(z.string()),
 }
 const EntryItem = z.object({ sk: z.string(), ...state, event: StoredEvent })
 const HeadItem = z.object({
@@ -148,7 +150,7 @@ export const newHead = (options: {
 export const nextEntry = (
   before: { n: number; m: number; last: Omit<State, 'nonce'> },
   event: StoredEvent,
-  by: { nonce: string; version: number; at: number; closes?: boolean },
+  by: { nonce: string; version: number; at: number; closes?: boolean; closedBy?: string },
 ): Entry => {
   const { n, last } = before
   const m = before.m + 1
@@ -156,6 +158,7 @@ export const nextEntry = (
   const shownBefore = last.shown ?? last.newest
   const shown = isPublic(event) ? { ...shownBefore, [event.type]: m } : shownBefore
   const same = isPublic(event) && last.shown === undefined
+  const closedBy = by.closedBy ?? last.closed_by
   return {
     n,
     m,
@@ -166,6 +169,7 @@ export const nextEntry = (
     ...(same ? {} : { shown }),
     visible: last.visible + (isPublic(event) ? 1 : 0),
     ...(last.closed === true || by.closes === true ? { closed: true } : {}),
+    ...(closedBy === undefined ? {} : { closed_by: closedBy }),
     event,
   }
 }

@@ -105,7 +105,8 @@ describe('join_chat', () => {
     await changeAgent(world.table, license.id, 'ben', { suspended: false, name: 'Ben' })
     world.proxy.setFault(({ operation, request }) => {
       const asked = Object.values(request.RequestItems ?? {})
-      const behind = operation === 'BatchGetItem' && !asked.some((one: any) => one.ConsistentRead)
+      const isBens = ({ Keys, ConsistentRead }: any) => !ConsistentRead && Keys[0].sk.S === 'AGENT#ben'
+      const behind = operation === 'BatchGetItem' && asked.some(isBens)
       const Responses = { [world.tableName]: [marshall(before)] }
       return behind ? { status: 200, body: { Responses, UnprocessedKeys: {} } } : undefined
     })

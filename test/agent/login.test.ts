@@ -498,6 +498,20 @@ describe('the chats of a login', () => {
     ])
   })
 
+  test('leave out one that cannot be read, and come all the same', async () => {
+    const license = await world.license({ ann: {} })
+    const ann = await license.login('ann')
+    const start = async (): Promise<string> => (await ann.ok('start_chat')).chat.id
+    const spoil = (id: string) => world.table.write.write({ Put: { Item: { ...keys.chat(id), id: 7 } } })
+    const idsOf = async () =>
+      (await loginOn(await world.open(), license, 'ann')).chats_summary.map(({ id }: { id: string }) => id)
+    await spoil(await start())
+    expect(await idsOf()).toEqual([])
+    const [first, headless, last] = [await start(), await start(), await start()]
+    await world.table.write.write({ Put: { Item: { ...keys.thread(headless, 1), n: 'none' } } })
+    expect(await idsOf()).toEqual([last, first])
+  })
+
   test('are the newest hundred', async () => {
     const license = await world.license({ ann: {} })
     const ann = await license.login('ann')

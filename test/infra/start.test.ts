@@ -211,10 +211,7 @@ describe('the bundles', () => {
     const ping = handler('agent/ping')
     await expect(ping({})).rejects.toThrow('npm run build makes it')
     await mkdir(join(dir, 'agent/ping'), { recursive: true })
-    const file = join(dir, 'agent/ping/index.mjs')
-    await writeFile(file, 'export const handler = () =>')
-    await expect(ping({})).rejects.toThrow(SyntaxError)
-    await writeFile(file, 'export const handler = () => "pong"')
+    await writeFile(join(dir, 'agent/ping/index.mjs'), 'export const handler = () => "pong"')
     expect(await ping({})).toBe('pong')
   })
 })
@@ -295,6 +292,34 @@ describe('a start that cannot be', () => {
     expect((await nora.ok('get_chat_threads', { chat_id: chat.id })).chat.id).toBe(chat.id)
     await nora.ok('close_thread', { chat_id: chat.id })
     expect(await first.end('SIGTERM')).toBe(0)
+  })
+
+  test('because another start has the port says so before it begins anything, and the other goes on', async () => {
+    const server = createServer().listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as { port: number }
+    await once(server.close(), 'close')
+    const runs = [start(['--json', '--port', String(port)]), start(['--json', '--port', String(port)])]
+    const engines = new Set<ChildProcess>()
+    const watch = setInterval(() => {
+      for (const run of runs) void childrenOf(run).then((found) => found.length > 0 && engines.add(run.child))
+    }, 50)
+    onTestFinished(() => clearInterval(watch))
+    const ready = await Promise.all(
+      runs.map((run) =>
+        run.line().then(
+          () => run,
+          () => undefined,
+        ),
+      ),
+    )
+    const [winner, ...others] = ready.filter((run) => run !== undefined)
+    expect(others).toEqual([])
+    expect([...engines]).toEqual([winner?.child])
+    const loser = runs.find((run) => run !== winner)
+    expect(await loser?.end()).toBe(1)
+    expect(loser?.complaints()).toContain(`Port ${port} on 127.0.0.1 is in use`)
+    expect(await winner?.end('SIGTERM')).toBe(0)
   })
 
   test('because something else has the port says which port, and touches nothing', async () => {

@@ -50,7 +50,7 @@ describe('one connection with many pushes', () => {
     expect(first).toEqual(sent.slice(0, first.length))
     world.gateway.setFaults({})
     await world.queue.flush()
-    expect(await got(ann)).toEqual(sent)
+    expect((await got(ann)).toSorted()).toEqual(sent.toSorted())
   })
 
   test('is slow where nothing gets through in the whole second', async () => {
