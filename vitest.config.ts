@@ -5,6 +5,8 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     globalSetup: ['test/support/global-setup.ts'],
     pool: 'forks',
+    // most files wait for sockets and the engine rather than for a core
+    maxWorkers: 3,
     // waits in tests end with what they wait for; these only end what hangs
     testTimeout: 60_000,
     hookTimeout: 60_000,

@@ -6,6 +6,7 @@ import { joinChat } from '../../shared/protocol/agent/join_chat.ts'
 import { ProtocolError } from '../../shared/protocol/errors.ts'
 import { gaining, watching } from '../../shared/push/audience.ts'
 import { serve } from '../../shared/runtime/serve.ts'
+import type { AgentItem } from '../../shared/table/accounts.ts'
 import { threadId } from '../../shared/table/keys.ts'
 import { eventOf } from '../../shared/table/log.ts'
 import type { Session } from '../../shared/table/sockets.ts'
@@ -28,13 +29,18 @@ export const handler = serve(joinChat, async (ctx, { agent_ids }) => {
   ctx.push(watching(chat), 'chat_users_updated', usersUpdated(before, chat, profiles))
 })
 
-const othersOf = ({ me, read }: { me: Session; read: Reader }, ids: readonly string[]): Promise<Profiles> =>
-  readProfiles(
-    read,
-    me.license_id,
-    ids.filter((id) => id !== me.agent_id),
-    { strong: true },
-  )
+/** Whoever a read that may lag behind would refuse is read again: the transaction itself checks the others. */
+const othersOf = async (
+  { me, read }: { me: Session; read: Reader },
+  ids: readonly string[],
+): Promise<Profiles> => {
+  const others = ids.filter((id) => id !== me.agent_id)
+  const found = await readProfiles(read, me.license_id, others)
+  const refused = [...found.values()].filter((agent) => !mayJoin(agent)).map(({ id }) => id)
+  return new Map([...found, ...(await readProfiles(read, me.license_id, refused, { strong: true }))])
+}
+
+const mayJoin = ({ deleted, suspended }: AgentItem): boolean => !deleted && !suspended
 
 /** The names of agents who may join: the requester's own is in its session. */
 const namesOf = (me: Session, ids: readonly string[], others: Profiles) =>
@@ -42,7 +48,7 @@ const namesOf = (me: Session, ids: readonly string[], others: Profiles) =>
     ids.map((id) => {
       if (id === me.agent_id) return [id, me.name]
       const agent = others.get(id)
-      if (agent === undefined || agent.deleted || agent.suspended) throw new ProtocolError('not_found')
+      if (agent === undefined || !mayJoin(agent)) throw new ProtocolError('not_found')
       return [id, agent.name]
     }),
   )

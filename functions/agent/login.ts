@@ -1,7 +1,7 @@
 import { myProfile, readDirectory, showDirectory } from '../../shared/account/directory.ts'
 import { startSession } from '../../shared/account/login.ts'
 import { profilesOf } from '../../shared/chat/profiles.ts'
-import { remoteKeys, verifyToken } from '../../shared/account/tokens.ts'
+import { remoteKeys, type TokenChecks, verifyToken } from '../../shared/account/tokens.ts'
 import { mayRead } from '../../shared/chat/access.ts'
 import { envelopeBytes, jsonBytes } from '../../shared/chat/room.ts'
 import { summarize } from '../../shared/chat/summaries.ts'
@@ -16,11 +16,15 @@ import type { Job } from '../../shared/runtime/later.ts'
 import { serve } from '../../shared/runtime/serve.ts'
 import { readActiveChats } from '../../shared/table/chats.ts'
 
-const checks = {
-  issuer: config.tokenIssuer(),
-  audience: config.tokenAudience(),
-  keys: remoteKeys(config.tokenJwksUrl()),
-}
+let checks: TokenChecks | undefined
+
+/** Made with the first login and kept: the key set is fetched once for many. */
+const tokenChecks = (): TokenChecks =>
+  (checks ??= {
+    issuer: config.tokenIssuer(),
+    audience: config.tokenAudience(),
+    keys: remoteKeys(config.tokenJwksUrl()),
+  })
 
 // pushes that went out beside their writes may have missed this login
 const catchUpS = 2
@@ -30,7 +34,7 @@ const directoryBytes = 96 * 1024
 export const handler = serve(login, async (ctx, { token, reconnect = false, application }) => {
   // what is under way now and was pushed to others alone bears an earlier time
   const since = ctx.now() - audienceFreshMs - config.clockSkewMs()
-  const identity = await verifyToken(token, checks)
+  const identity = await verifyToken(token, tokenChecks())
   const { session, agent, license, status, cameOnline } = await startSession(ctx, identity, {
     reconnect,
     application,

@@ -28,10 +28,16 @@ export async function writeTogether<T>(
   return step ? step.refused(refusal.found) : contested
 }
 
+// a single write that met transactions under way, one after the other
+const contestedByTransaction = (error: unknown): Contested => {
+  if (error instanceof Error && error.name === 'TransactionConflictException') return contested
+  throw error
+}
+
 /** Tries again, after a short random pause, until nobody came in between. */
 export async function uncontested<T>(attempt: () => Promise<T | Contested>): Promise<T> {
   for (let attempts = 1; attempts <= maxAttempts; attempts++) {
-    const outcome = await attempt()
+    const outcome = await attempt().catch(contestedByTransaction)
     if (outcome !== contested) return outcome
     await wait(Math.random() * maxPauseMs)
   }

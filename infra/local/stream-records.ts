@@ -69,6 +69,8 @@ function toEventValue(value: AttributeValue): EventValue {
   if (value.NS !== undefined) return { NS: value.NS }
   if (value.B !== undefined) return { B: base64(value.B) }
   if (value.BS !== undefined) return { BS: value.BS.map(base64) }
+  // how the streams of DynamoDB Local, on Java, show an empty map
+  if (Object.keys(value).length === 0) return { M: {} }
   throw new Error(`Unknown attribute type: ${Object.keys(value).join()}`)
 }
 

@@ -12,12 +12,15 @@ export interface Deadline {
 }
 
 /**
- * Runs a request within its 15 s (protocol §1): then every call under way is aborted and `request_timeout` thrown,
+ * Runs a request within its 15 s (protocol §1), other work within its own time: then every call under way is aborted and `request_timeout` thrown,
  * so that nothing of it runs on. What a request that ended earlier has left under way is aborted too.
  */
-export const withinDeadline = async <T>(run: (deadline: Deadline) => Promise<T>): Promise<T> => {
+export const withinDeadline = async <T>(
+  run: (deadline: Deadline) => Promise<T>,
+  abortMs: number = deadlines.abortMs,
+): Promise<T> => {
   const controller = new AbortController()
-  const timer = setTimeout(() => controller.abort(), deadlines.abortMs)
+  const timer = setTimeout(() => controller.abort(), abortMs)
   const late = new Promise<never>((_, reject) => {
     controller.signal.addEventListener('abort', () => reject(new ProtocolError('request_timeout')), {
       once: true,
@@ -40,8 +43,8 @@ export const withinDeadline = async <T>(run: (deadline: Deadline) => Promise<T>)
  * taken so far: where reads and writes are slow, others need as long. Throws `too_many_requests` past the 12 s.
  */
 export const pauseBefore = async (tries: number, { startedAt, signal }: Deadline): Promise<void> => {
-  const elapsedMs = performance.now() - startedAt
-  if (elapsedMs > deadlines.lastRetryMs) throw new ProtocolError('too_many_requests')
-  const mostMs = Math.min(longestPauseMs, Math.max(elapsedMs, 5 * 2 ** tries))
+  const elapsedMs = () => performance.now() - startedAt
+  const mostMs = Math.min(longestPauseMs, Math.max(elapsedMs(), 5 * 2 ** tries))
   await wait(Math.random() * mostMs, undefined, { signal })
+  if (elapsedMs() > deadlines.lastRetryMs) throw new ProtocolError('too_many_requests')
 }

@@ -4,7 +4,7 @@ import { openOutbox, type Outbox } from '../push/outbox.ts'
 import { openTable } from '../table/client.ts'
 import type { Reader, Writer } from '../table/ops.ts'
 import { config } from './config.ts'
-import { type Deadline, pauseBefore, withinDeadline } from './deadline.ts'
+import { pauseBefore, withinDeadline } from './deadline.ts'
 import { type Job, sendLater } from './later.ts'
 import { log } from './log.ts'
 
@@ -27,9 +27,9 @@ const postingMs = 5000
 /** Does one piece of work within the deadline of a request, or its own, and sends its pushes once it is done. */
 export const work = <T>(
   run: (ctx: WorkCtx) => Promise<T>,
-  { deadlineMs }: { deadlineMs?: number } = {},
+  options: { deadlineMs?: number } = {},
 ): Promise<T> =>
-  within(deadlineMs, async (deadline) => {
+  withinDeadline(async (deadline) => {
     const { signal } = deadline
     const { read, write } = openTable({ client, tableName: config.tableName(), signal })
     const outbox = openOutbox({ read, write, signal, postingMs })
@@ -47,20 +47,7 @@ export const work = <T>(
     } finally {
       await outbox.flush()
     }
-  })
-
-// no request: its calls that are aborted reject with errors of their own
-const within = async <T>(ms: number | undefined, run: (deadline: Deadline) => Promise<T>): Promise<T> => {
-  if (ms === undefined) return withinDeadline(run)
-  const controller = new AbortController()
-  const timer = setTimeout(() => controller.abort(), ms)
-  try {
-    return await run({ startedAt: performance.now(), signal: controller.signal })
-  } finally {
-    clearTimeout(timer)
-    controller.abort()
-  }
-}
+  }, options.deadlineMs)
 
 export interface BatchResult {
   batchItemFailures: { itemIdentifier: string }[]

@@ -61,6 +61,16 @@ describe.each(engines)('the stream of $label', ({ endpoint }) => {
     expect(JSON.parse(JSON.stringify(records[0]))).toEqual(records[0])
   })
 
+  it('shows what is empty as what it is, at every level', async () => {
+    const { records, worker } = collector()
+    const { put, stream } = await start(worker)
+    const empty = { map: { M: {} }, list: { L: [] }, text: { S: '' } }
+    const more = { ...empty, nested: { M: empty }, listed: { L: [{ M: {} }, { L: [] }] } }
+    await put('A', '1', more)
+    await stream.settled()
+    expect(records[0]?.dynamodb?.NewImage).toMatchObject(more)
+  })
+
   it('loses nothing that is written after the start, and keeps the order', async () => {
     const { records, worker } = collector()
     const { put, stream } = await start(worker)
