@@ -46,7 +46,7 @@ export const Flag = z.pipe(
 const GroupIdInput = z.union([z.int(), z.string().check(z.regex(/^-?\d{1,15}$/))], {
   error: 'A group id is an integer',
 })
-export const GroupId = z.pipe(GroupIdInput, z.transform(Number))
+const GroupId = z.pipe(GroupIdInput, z.transform(Number))
 
 /** A list without repeats, in the order given. */
 export const unique = <S extends z.core.$ZodType>(item: S, max: number) =>

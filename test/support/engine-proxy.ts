@@ -40,9 +40,7 @@ export type Fault = {
 }
 
 /** Asked for each call; one that awaits holds the call until it resolves. */
-type FaultFor = (
-  call: Pick<Call, 'operation' | 'request'>,
-) => Fault | undefined | Promise<Fault | undefined>
+type FaultFor = (call: Pick<Call, 'operation' | 'request'>) => Fault | undefined | Promise<Fault | undefined>
 
 type Recorded<T> = { result: T; calls: Call[]; sequentialDepth: number; rru: number; wru: number }
 export type EngineProxy = {
