@@ -113,7 +113,7 @@ export class Client {
       if (found !== undefined) return found
       if (this.closed !== undefined) throw new Error(`Closed with ${this.closed} while waiting for ${what}`)
       const woken = new Promise<'woken'>((resolve) => this.#wakers.push(() => resolve('woken')))
-      const late = AbortSignal.timeout(20_000)
+      const late = AbortSignal.timeout(40_000)
       const timeout = once(late, 'abort').then(() => 'late' as const)
       if ((await Promise.race([woken, timeout])) === 'late') throw new Error(`Waited in vain for ${what}`)
     }
