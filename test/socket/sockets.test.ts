@@ -90,30 +90,46 @@ describe('a socket', () => {
     expect(world.queue.deadLetters()).toEqual([])
   })
 
-  test('that logs in while it is being closed leaves no row behind, and its agent goes offline', async () => {
-    const license = await world.license({ ann: {}, ben: {} })
-    const ben = await license.login('ben')
-    const [client] = await opened()
-    const token = await license.token('ann')
-    world.gateway.setFaults({ disconnect: () => ({ lose: true }) })
+  test('that logs in just before it would be closed stays', async () => {
+    const license = await world.license({ ann: {} })
+    const [client, connection] = await opened()
     const claim = holdCall(
       (operation, request) => operation === 'UpdateItem' && request.includes('closing_at'),
     )
     const flushed = world.queue.flush()
     await claim.reached
-    await client.call('login', { token })
+    await client.ok('login', { token: await license.token('ann') })
     claim.release()
     await flushed
-    await client.closing()
-    world.gateway.setFaults({})
-    expect(await rowsOf(license, 'ann')).toEqual([])
     await timePasses()
-    expect(
-      await ben.eventually('agent_updated', ({ routing_status }) => routing_status === 'offline'),
-    ).toEqual({
-      agent_id: 'ann',
-      routing_status: 'offline',
+    await client.receivesNothing()
+    await client.ok('start_chat')
+    expect(await rowsOf(license)).toEqual([connection])
+  })
+
+  test('that logs in while it is being closed is told so by auth, and leaves no row behind', async () => {
+    const license = await world.license({ ann: {} })
+    const [client, connection] = await opened()
+    const token = await license.token('ann')
+    const posting = Promise.withResolvers<void>()
+    const posted = Promise.withResolvers<void>()
+    world.gateway.setFaults({
+      post: async () => {
+        posting.resolve()
+        await posted.promise
+        return undefined
+      },
+      disconnect: () => ({ lose: true }),
     })
+    const flushed = world.queue.flush()
+    await posting.promise
+    expect(await client.refused('login', { token })).toMatchObject({ type: 'auth', code: 401 })
+    posted.resolve()
+    await flushed
+    await client.closing()
+    await world.settled()
+    expect(await rowsOf(license)).toEqual([])
+    expect(await socketOf(connection)).toBeUndefined()
   })
 
   test('that a transaction is under way on is closed all the same', async () => {

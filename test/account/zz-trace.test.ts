@@ -1,0 +1,178 @@
+import { beforeAll, describe, expect, test, vi } from 'vitest'
+import { changeAgent } from '../../infra/admin/change-agent.ts'
+import { type Answered, catchUp } from '../../shared/account/catch-up.ts'
+import { chatActive, readChat } from '../../shared/table/chats.ts'
+import { keys } from '../../shared/table/keys.ts'
+import type { Reader } from '../../shared/table/ops.ts'
+import { startWorld, type World } from '../support/world.ts'
+
+let world: World
+beforeAll(async () => {
+  // the jobs of these logins stay out: each test has one of its own
+  world = await startWorld({ delayScale: 1000 })
+})
+
+const message = (text: string) => ({ type: 'message', text })
+const hidden = { scopes: { agents: ['ann'] } }
+
+/** Ann, and lea, who logs in; `catchUp` gives what the job of a login that answered so much pushes to lea. */
+const annAndLea = async () => {
+  const license = await world.license({ ann: {}, lea: {} })
+  const ann = await license.login('ann')
+  const before = world.gateway.connections()
+  await license.login('lea')
+  const [connection = ''] = world.gateway.connections().filter((id) => !before.includes(id))
+  const missedBy = async (chats: Answered['chats'], read: Reader = world.table.read) => {
+    const pushed: [string, any][] = []
+    const answered = { connection, chats, since: Date.now() - 60_000, until: Date.now() + 60_000 }
+    await catchUp(
+      {
+        ...{ read, write: world.table.write, signal: new AbortController().signal, nonce: 'n' },
+        push: (_to, name, payload) => void pushed.push([name, payload]),
+        readAudience: () => {},
+        flush: async () => {},
+        now: () => Date.now(),
+        later: async () => {},
+        pause: async () => {},
+      },
+      answered,
+    )
+    return pushed
+  }
+  return { license, ann, missedBy }
+}
+
+describe('what a login may have missed', () => {
+  test('a thread that was closed comes with who closed it, also where annotations followed', async () => {
+    const { ann, missedBy } = await annAndLea()
+    const { chat } = await ann.ok('start_chat', { initial_events: [message('1')] })
+    await ann.ok('close_thread', { chat_id: chat.id })
+    const note = { type: 'annotation', annotation_type: 'note', text: 'later' }
+    await ann.ok('send_event', { chat_id: chat.id, event: note })
+    for (const order of [1, 2])
+      expect(await missedBy({ [chat.id]: [1, order, 2] })).toContainEqual([
+        'thread_closed',
+        { chat_id: chat.id, thread_id: chat.thread.id, user_id: 'ann' },
+      ])
+  })
+
+  test('of many events the first hundred come, without a gap', async () => {
+    const { ann, missedBy } = await annAndLea()
+    const initial_events = Array.from({ length: 20 }, (_, i) => message(`${i}`))
+    const { chat } = await ann.ok('start_chat', { initial_events })
+    for (let n = 0; n < 101; n += 1) await ann.ok('send_event', { chat_id: chat.id, event: message(`${n}`) })
+    const orders = (await missedBy({ [chat.id]: [1, 5, 1] })).map(([, { event }]) => event.order)
+    expect(orders).toEqual(Array.from({ length: 100 }, (_, i) => i + 6))
+  })
+
+  test('a chat that cannot be read takes no other along', async () => {
+    const { license, ann, missedBy } = await annAndLea()
+    const start = async () =>
+      (await ann.ok('start_chat', { initial_events: [message('1'), message('2')] })).chat
+    const chats = [await start(), await start(), await start()]
+    const answered: Answered['chats'] = Object.fromEntries(chats.map(({ id }) => [id, [1, 1, 1]]))
+    const started = await start()
+    await world.table.write.write({ Put: { Item: { ...keys.chat(chats[1].id), id: 7 } } })
+    const broken = { ...(await readChat(world.table.read, chats[0].id))!, id: 'broken' }
+    await world.table.write.write(chatActive(broken, Date.now()))
+    await world.table.write.write({ Put: { Item: { ...keys.chat('broken'), license_id: license.id } } })
+    const pushed = await missedBy(answered)
+    // those of one chat come in their order, the chats in any
+    expect(pushed.map(([name, { chat_id, chat }]) => `${name} ${chat_id ?? chat.id}`).toSorted()).toEqual(
+      [
+        `incoming_chat_thread ${started.id}`,
+        `incoming_event ${chats[0].id}`,
+        `incoming_event ${chats[2].id}`,
+      ].toSorted(),
+    )
+  })
+
+  test('nothing comes of a chat that the agent was removed from while it was read', async () => {
+    const { ann, missedBy } = await annAndLea()
+    const { chat } = await ann.ok('start_chat', { chat: hidden })
+    const lea = { chat_id: chat.id, agent_ids: ['lea'] }
+    const { read } = world.table
+    // as a chat of the answer, and as one that started meanwhile
+    for (const answered of [{ [chat.id]: [1, 0, 1] as [number, number, number] }, {}]) {
+      await ann.ok('join_chat', lea)
+      let isRemoved = false
+      const chatRead = Promise.withResolvers<void>()
+      const racing: Reader = {
+        ...read,
+        get: async (key, options) => {
+          const item = await read.get(key, options)
+          if (key.sk === 'CHAT') chatRead.resolve()
+          return item
+        },
+        query: async (range) => {
+          if (!range.pk.startsWith('CHAT#') || isRemoved) return read.query(range)
+          isRemoved = true
+          // the chat is read before lea is removed, where it is read beside the log at all
+          await Promise.race([chatRead.promise, read.query(range)])
+          await ann.ok('remove_from_chat', lea)
+          await ann.ok('send_event', { chat_id: chat.id, event: message('secret') })
+          return read.query(range)
+        },
+      }
+      expect(await missedBy(answered, racing)).toEqual([])
+      expect(isRemoved).toBe(true)
+    }
+  })
+})
+
+test('a chat gained by a new group is shown as of one moment, whatever happens while it is read', async () => {
+  const license = await world.license({ ann: {}, ben: {} }, { groups: ['Sales'] })
+  const [ann, ben] = [await license.login('ann'), await license.login('ben')]
+  const { chat } = await ann.ok('start_chat', { chat: { scopes: { groups: [1], agents: ['ann'] } } })
+  const T = (x: string) => process.stderr.write('TRACE ' + x + '\n')
+  T('idle'); await world.gateway.idle(); T('stream'); 
+  const realSettled = world.stream.settled()
+  const { DynamoDBStreamsClient, DescribeStreamCommand, GetShardIteratorCommand, GetRecordsCommand } = await import('@aws-sdk/client-dynamodb-streams')
+  const { DynamoDBClient, DescribeTableCommand } = await import('@aws-sdk/client-dynamodb')
+  const ok = await Promise.race([realSettled.then(() => true), new Promise((r) => setTimeout(() => r(false), 8000))])
+  T('stream ' + ok)
+  if (!ok) {
+    const o = { endpoint: world.proxy.endpoint, region: 'eu-west-1', credentials: { accessKeyId: 'local', secretAccessKey: 'local' } }
+    const t = await new DynamoDBClient(o).send(new DescribeTableCommand({ TableName: world.tableName })).catch((e) => T('E ' + e))
+    T(JSON.stringify(t?.Table?.LatestStreamArn) + ' ' + t?.Table?.ItemCount)
+    const sc = new DynamoDBStreamsClient(o)
+    const d: any = await sc.send(new DescribeStreamCommand({ StreamArn: t?.Table?.LatestStreamArn })).catch((e) => T('E ' + e))
+    T(JSON.stringify(d?.StreamDescription?.Shards))
+    for (const sh of d?.StreamDescription?.Shards ?? []) {
+      let it: any = (await sc.send(new GetShardIteratorCommand({ StreamArn: t?.Table?.LatestStreamArn, ShardId: sh.ShardId, ShardIteratorType: 'TRIM_HORIZON' }))).ShardIterator
+      for (let k = 0; k < 6 && it; k++) {
+        const r: any = await sc.send(new GetRecordsCommand({ ShardIterator: it })).catch((e) => T('E ' + e))
+        T(sh.ShardId + ' ' + r?.Records?.length + ' ' + JSON.stringify(r?.Records?.at(-1)?.dynamodb?.Keys) + ' next ' + !!r?.NextShardIterator)
+        it = r?.NextShardIterator
+      }
+    }
+  }
+  T('queue'); await world.queue.settled(); T('done')
+  const [reached, closed] = [Promise.withResolvers<void>(), Promise.withResolvers<undefined>()]
+  const before = world.proxy.calls.length
+  let isFirst = true
+  world.proxy.setFault(({ operation, request }: any) => {
+    const isTail = operation === 'Query' && request.ExpressionAttributeValues[':prefix']?.S === 'LOG#'
+    if (!isTail || !isFirst) return undefined
+    isFirst = false
+    reached.resolve()
+    return closed.promise
+  })
+  try {
+    await changeAgent(world.table, license.id, 'ben', { groups: [1] })
+    await reached.promise
+    await vi.waitUntil(() =>
+      world.proxy.calls
+        .slice(before)
+        .some(({ operation, request }: any) => operation === 'GetItem' && request.Key.sk.S === 'CHAT'),
+    )
+    await ann.ok('close_thread', { chat_id: chat.id })
+    closed.resolve(undefined)
+    const shown = await ben.eventually('incoming_chat_thread')
+    expect(shown.chat.thread.active).toBe(false)
+    expect(shown.chat.thread.events).toMatchObject([{ system_message_type: 'manual_archived' }])
+  } finally {
+    closed.resolve(undefined)
+    world.proxy.setFault(undefined)
+  }
+})
