@@ -4,7 +4,7 @@ import { DescribeTableCommand, DynamoDBClient, PutItemCommand } from '@aws-sdk/c
 import {
   DescribeStreamCommand,
   DynamoDBStreamsClient,
-  ExpiredIteratorException,
+  DynamoDBStreamsServiceException,
   GetRecordsCommand,
   GetShardIteratorCommand,
   type Shard,
@@ -105,6 +105,7 @@ export async function startStream(settings: {
     let busyAt = Date.now()
     while (!stopping.signal.aborted) {
       let found = 0
+      if (markers.size > 0 && Date.now() - busyAt > 5000 && Math.random() < 0.1) process.stderr.write('STUCK ' + tableName + ' ' + JSON.stringify([...readers.values()].map((r) => ({ ...r, iterator: r.iterator?.slice(-80) }))) + known.size + '\n')
       try {
         if (readers.size === 0 || Date.now() > discoverAt) {
           await discover('TRIM_HORIZON')
@@ -116,7 +117,8 @@ export async function startStream(settings: {
           readers.delete(reader.shardId)
           discoverAt = 0
         }
-      } catch {
+      } catch (error) {
+        process.stderr.write('STREAM ' + tableName + String((error as Error).stack) + '\n')
         // The engine is away for the moment; the readers keep their places.
         await pause(250, stopping.signal)
       }
@@ -136,7 +138,8 @@ export async function startStream(settings: {
       reader.iterator = answer.NextShardIterator
       return answer.Records?.length ?? 0
     } catch (error) {
-      if (!(error instanceof ExpiredIteratorException)) throw error
+      // an iterator that expired or went bad: read on behind the last record; throws where the engine is away
+      if (!(error instanceof DynamoDBStreamsServiceException)) throw error
       reader.iterator = await iterate(reader)
       return 0
     }
