@@ -105,7 +105,6 @@ export async function startStream(settings: {
     let busyAt = Date.now()
     while (!stopping.signal.aborted) {
       let found = 0
-      if (markers.size > 0 && Date.now() - busyAt > 5000 && Math.random() < 0.1) process.stderr.write('STUCK ' + tableName + ' ' + JSON.stringify([...readers.values()].map((r) => ({ ...r, iterator: r.iterator?.slice(-80) }))) + known.size + '\n')
       try {
         if (readers.size === 0 || Date.now() > discoverAt) {
           await discover('TRIM_HORIZON')
@@ -117,8 +116,7 @@ export async function startStream(settings: {
           readers.delete(reader.shardId)
           discoverAt = 0
         }
-      } catch (error) {
-        process.stderr.write('STREAM ' + tableName + String((error as Error).stack) + '\n')
+      } catch {
         // The engine is away for the moment; the readers keep their places.
         await pause(250, stopping.signal)
       }
