@@ -8,7 +8,7 @@ export default defineConfig({
     // most files wait for sockets and the engine rather than for a core
     maxWorkers: 3,
     // waits in tests end with what they wait for; these only end what hangs
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
   },
 })

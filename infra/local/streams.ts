@@ -30,12 +30,14 @@ type Reader = { shardId: string; start: Start; iterator: string | undefined; las
 const { partitionKey, sortKey } = tableDefinition
 const markerKey = 'LOCAL#MARKER'
 const discoverMs = 5000
+/** After as many there may be more at once. */
+const manyRecords = 100
 
 /**
  * Polls the table's stream and hands its records to the workers, each at its own pace, as Lambda's event
  * source mappings do. It begins with the first record written after this resolved.
  *
- * @param pollMs the wait after a poll that found nothing, 25 by default; four times this after two idle seconds
+ * @param pollMs the wait between polls, 25 by default; four times this after two idle seconds
  */
 export async function startStream(settings: {
   endpoint: string
@@ -121,7 +123,8 @@ export async function startStream(settings: {
         await pause(250, stopping.signal)
       }
       if (found > 0) busyAt = Date.now()
-      else await pause(Date.now() - busyAt > 2000 ? pollMs * 4 : pollMs, wakeUp.signal)
+      // also behind a few records: DynamoDB Local does one thing at a time, and a poll is the longest of them
+      if (found < manyRecords) await pause(Date.now() - busyAt > 2000 ? pollMs * 4 : pollMs, wakeUp.signal)
     }
   }
 

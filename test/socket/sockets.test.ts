@@ -295,7 +295,7 @@ describe('what a login may have missed', () => {
         const ended = world.proxy.calls.slice(before).map(({ request }) => JSON.stringify(request))
         expect(ended.some((request) => request.includes('#SOCKETS'))).toBe(true)
       },
-      { interval: 1 },
+      { interval: 1, timeout: 30_000 },
     )
     return { sent, release: writing.release }
   }
