@@ -53,7 +53,10 @@ export const handler = serve(login, async (ctx, { token, reconnect = false, appl
     .filter((chat) => mayRead(session, chat))
     .toSorted((a, b) => b.started_at - a.started_at || (a.id < b.id ? -1 : 1))
     .slice(0, limits.chatsSummary)
-  const found = await summarize(ctx.read, license.id, chats, profilesOf(directory.agents))
+  const found = await summarize(ctx.read, license.id, chats, {
+    known: profilesOf(directory.agents),
+    entries: 1,
+  })
   // users and scopes may have changed since the list was read
   const shown = found.filter(({ chat }) => mayRead(session, chat))
   const catchUp: Job = {

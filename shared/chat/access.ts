@@ -36,18 +36,16 @@ export const hasAccess = (viewer: Viewer, chat: Seen): boolean => {
 }
 
 /** How far a token scope reaches, by its name: everything else of a scope is which actions it is for. */
-const reaches = (scope: TokenScope, viewer: Viewer, chat: Seen): boolean => {
+const reaches = (scope: TokenScope, viewer: Viewer, chat: Seen | undefined): boolean => {
   if (scope.includes('--all:')) return isAdministrator(viewer)
+  if (chat === undefined) return true
   if (scope.includes('--my:')) return placeOf(viewer.agent_id, chat) !== undefined
   return hasAccess(viewer, chat)
 }
 
 const tokenAllows = (any: readonly TokenScope[], viewer: Viewer, chat: Seen | undefined): boolean =>
   viewer.token_scopes === undefined ||
-  any.some(
-    (scope) =>
-      viewer.token_scopes?.includes(scope) === true && (chat === undefined || reaches(scope, viewer, chat)),
-  )
+  any.some((scope) => viewer.token_scopes?.includes(scope) === true && reaches(scope, viewer, chat))
 
 const readScopes: readonly TokenScope[] = ['chats--all:read', 'chats--chat_scopes:read', 'chats--my:read']
 
@@ -59,7 +57,9 @@ const concernsOnly = (me: string, payload: object): boolean => {
   const named = (field: string): unknown => Reflect.get(payload, field)
   const agents = named('agent_ids')
   const customers = named('customer_ids')
+  const agent = named('agent_id')
   return (
+    (agent === undefined || agent === me) &&
     (!Array.isArray(agents) || agents.every((id) => id === me)) &&
     (!Array.isArray(customers) || customers.length === 0)
   )

@@ -7,20 +7,41 @@ import { agentActive } from '../table/accounts.ts'
 import type { Chat, ChatUser } from '../table/chats.ts'
 import { agentJoined, agentLeft, customerLeft } from './system-messages.ts'
 import type { UsersChange } from './threads.ts'
+import { placeOf } from './access.ts'
 import type { ChatView } from './place.ts'
 import { usersOf } from './views.ts'
 
 export type Names = ReadonlyMap<string, string>
 
 /** Makes agents agents of a chat, those who supervise it too; undefined where all of them are already. */
-export const joining = ({ chat }: ChatView, names: Names): UsersChange | undefined => {
-  const joined = [...names].filter(
-    ([id]) => !chat.users.some((user) => user.id === id && user.type === 'agent' && user.present),
+export const joining = ({ chat }: ChatView, names: Names): UsersChange | undefined =>
+  adding(
+    chat,
+    [...names].filter(([id]) => placeOf(id, chat) !== 'agent'),
+    'agent',
   )
-  if (joined.length === 0) return undefined
+
+/** Makes agents supervisors of a chat, but those who are in it already; undefined where all of them are. */
+export const supervising = ({ chat }: ChatView, names: Names): UsersChange | undefined =>
+  adding(
+    chat,
+    [...names].filter(([id]) => placeOf(id, chat) === undefined),
+    'supervisor',
+  )
+
+const adding = (
+  chat: Chat,
+  added: readonly (readonly [id: string, name: string])[],
+  type: 'agent' | 'supervisor',
+): UsersChange | undefined => {
+  if (added.length === 0) return undefined
+  const isAdded = (user: ChatUser) => user.type !== 'customer' && added.some(([id]) => id === user.id)
   const users = [
-    ...chat.users.filter(({ id }) => !joined.some(([one]) => one === id)),
-    ...joined.map(([id]): ChatUser => ({ id, type: 'agent', present: true, met: true })),
+    ...chat.users.filter((user) => !isAdded(user)),
+    ...added.map(([id]): ChatUser => {
+      const met = type === 'agent' || chat.users.some((user) => user.id === id && isAdded(user) && user.met)
+      return { id, type, present: true, ...(met ? { met } : {}) }
+    }),
   ]
   if (users.filter(({ present }) => present).length > limits.presentUsers)
     throw new ProtocolError('validation', {
@@ -30,8 +51,8 @@ export const joining = ({ chat }: ChatView, names: Names): UsersChange | undefin
     })
   return {
     users,
-    messages: joined.map(([, name]) => agentJoined(name)),
-    checks: joined.map(([id]) => agentActive(chat.license_id, id)),
+    messages: added.map(([, name]) => agentJoined(name, type === 'supervisor')),
+    checks: added.map(([id]) => agentActive(chat.license_id, id)),
   }
 }
 

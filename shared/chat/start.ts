@@ -2,12 +2,12 @@ import { randomBytes } from 'node:crypto'
 import { ProtocolError } from '../protocol/errors.ts'
 import type { NewInitialEvent } from '../protocol/events.ts'
 import type { Properties } from '../protocol/properties.ts'
-import { agentActive, groupExists } from '../table/accounts.ts'
+import { agentActive } from '../table/accounts.ts'
 import { type Chat, chatActive, chatListed, chatPropertiesStarted, chatStarted } from '../table/chats.ts'
-import { keys } from '../table/keys.ts'
 import { type Entry, entryPut, type Head, headPut, newHead, nextEntries, storedEvent } from '../table/log.ts'
 import type { Op, Reader, Writer } from '../table/ops.ts'
 import type { Session } from '../table/sockets.ts'
+import { scopeChecks } from './scopes.ts'
 
 interface NewChat {
   events: readonly NewInitialEvent[]
@@ -25,9 +25,6 @@ interface Starting {
   pause(tries: number): Promise<void>
 }
 
-// a transaction takes 100 ops: with 20 events and 6 items of the chat itself, so many can be checked in it
-const checksInTransaction = 70
-
 /** Starts an agent's chat: everything of it in one transaction, which also holds that its scopes name what exists. */
 export const startChat = async (
   ctx: Starting,
@@ -44,12 +41,13 @@ export const startChat = async (
     thread: 1,
     active: true,
     changed_at: at,
+    started_at: at,
     nonce,
   }
   const head = newHead({ n: 1, nonce, version: 1, at, userIds: [me.agent_id], properties: threadProperties })
   const stored = events.map((event) => storedEvent(event, me.agent_id, event.recipients ?? 'all'))
   const entries = nextEntries({ n: 1, m: 0, last: head }, stored, { nonce, version: 1, at })
-  const checks = await scopeChecks(ctx, chat)
+  const checks = await scopeChecks(ctx.read, me.license_id, chat.scopes)
   // one who is suspended at this moment would be missed where active chats are left; no item may be in here twice
   const checkedAnyway = checks.length > 0 && chat.scopes.agents.includes(me.agent_id)
   const ops: Op[] = [
@@ -83,20 +81,3 @@ const newChatId = (): string =>
   BigInt(`0x${randomBytes(13).toString('hex')}`)
     .toString(36)
     .padStart(21, '0')
-
-const scopeChecks = async ({ read }: Starting, { license_id, scopes }: Chat): Promise<Op[]> => {
-  const checks = [
-    ...scopes.groups.map((group) => groupExists(license_id, group)),
-    ...scopes.agents.map((agent) => agentActive(license_id, agent)),
-  ]
-  if (checks.length <= checksInTransaction) return checks
-  const wanted = [
-    ...scopes.groups.map((group) => keys.group(license_id, group)),
-    ...scopes.agents.map((agent) => keys.agent(license_id, agent)),
-  ]
-  const found = await read.batchGet(wanted, { strong: true })
-  // a deleted agent's item stays
-  const working = found.filter((item) => item['deleted'] !== true && item['suspended'] !== true)
-  if (working.length < wanted.length) throw new ProtocolError('not_found')
-  return []
-}

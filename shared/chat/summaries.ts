@@ -17,19 +17,20 @@ export interface Shown {
 }
 
 /**
- * Summaries of active chats, in their order, in two rounds of reads: each chat with its last thread and last entry;
- * then the few older events that the last entry names as the newest of their types. A chat that cannot be read is left
- * out.
+ * Summaries of chats, in their order, in two rounds of reads: each chat with its last thread and its last `entries`;
+ * then the older events that the last entry names as the newest of their types, and agents that are not `known`. With
+ * many entries and all agents known there is seldom anything left for the second. A chat that cannot be read is left out.
  */
 export const summarize = async (
   read: Reader,
   license: string,
-  chats: readonly ActiveChat[],
-  known: Profiles,
+  chats: readonly Pick<ActiveChat, 'id' | 'thread'>[],
+  options: { known: Profiles | Promise<Profiles>; entries: number },
 ): Promise<Shown[]> => {
-  const [heads, ends] = await Promise.all([
+  const [heads, ends, known] = await Promise.all([
     readHeads(read, chats),
-    ofEachChat(chats, ({ id }) => readEnd(read, id)),
+    ofEachChat(chats, ({ id }) => readEnd(read, id, options.entries)),
+    options.known,
   ])
   const strangers = ends.flatMap(({ record }) => agentIds(record.chat.users)).filter((id) => !known.has(id))
   const [older, others, found] = await Promise.all([
@@ -61,21 +62,24 @@ interface End {
   tail: Tail
 }
 
-/** A chat as it is now, and the last entry of its log. */
-const readEnd = async (read: Reader, id: string): Promise<End> => {
+/** A chat as it is now, and the last entries of its log. */
+const readEnd = async (read: Reader, id: string, limit: number): Promise<End> => {
   const [record, items] = await Promise.all([
     readChatRecord(read, id),
-    read.query({ ...tailRange(id, true), limit: 1 }),
+    read.query({ ...tailRange(id, true), limit }),
   ])
   const tail = parseTail(items)
   if (record === undefined || tail === undefined) throw new Error('A listed chat has no log')
   // users changed between the two reads: who may see the entry is not known yet
-  return tail.last.version > record.chat.version ? readEnd(read, id) : { id, record, tail }
+  return tail.last.version > record.chat.version ? readEnd(read, id, limit) : { id, record, tail }
 }
 
 type Heads = ReadonlyMap<string, Attributes>
 
-const readHeads = async (read: Reader, chats: readonly ActiveChat[]): Promise<Heads> => {
+const readHeads = async (
+  read: Reader,
+  chats: readonly Pick<ActiveChat, 'id' | 'thread'>[],
+): Promise<Heads> => {
   const items = await read.batchGet(
     chats.map(({ id, thread }) => keys.thread(id, thread)),
     { strong: true },

@@ -9,8 +9,8 @@ const systemMessage = (type: SystemMessageType, text: string, forAgents = false)
   ...(forAgents ? { recipients: 'agents' } : {}),
 })
 
-export const agentJoined = (name: string): StoredEvent =>
-  systemMessage('agent_joined', `${name} joined the chat`)
+export const agentJoined = (name: string, forAgents: boolean): StoredEvent =>
+  systemMessage('agent_joined', `${name} joined the chat`, forAgents)
 
 export const agentLeft = (name: string, forAgents: boolean): StoredEvent =>
   systemMessage('agent_left', `${name} left the chat`, forAgents)
@@ -20,3 +20,10 @@ export const manualArchived = (name: string, forAgents: boolean): StoredEvent =>
 
 export const customerLeft = (name: string): StoredEvent =>
   systemMessage('customer_left', `${name} left the chat`)
+
+export const customerBanned = (by: string, days: number, forAgents: boolean): StoredEvent =>
+  systemMessage(
+    'customer_banned',
+    `Chat archived because customer was banned by ${by} for ${days} days`,
+    forAgents,
+  )

@@ -37,7 +37,7 @@ export type Writing<V extends ChatView = View> = Placing<V> & {
 const isMine = (found: Attributes | undefined, nonce: string): boolean => found?.['nonce'] === nonce
 
 /** Whether a transaction stands: it did not fail, or what stands in its way is its own entry. */
-const stands = (refusals: readonly Refusal[], nonce: string): boolean =>
+export const stands = (refusals: readonly Refusal[], nonce: string): boolean =>
   refusals.length === 0 || refusals.some(({ found }) => isMine(found, nonce))
 
 /** Who may read an event: a supervisor's is for agents only, and it may not ask for more (protocol §4). */
@@ -99,14 +99,15 @@ export const appendEvent = (
 
 const startThread = async (ctx: Writing, view: View, event: StoredEvent): Promise<Attempt<Appended>> => {
   const { nonce } = ctx
+  const at = Math.max(ctx.now(), view.tail.last.at)
   const chat: Chat = {
     ...view.chat,
     version: view.chat.version + 1,
     thread: view.chat.thread + 1,
     active: true,
+    started_at: at,
     nonce,
   }
-  const at = Math.max(ctx.now(), view.tail.last.at)
   const head = newHead({ n: chat.thread, nonce, version: chat.version, at, userIds: presentIds(chat.users) })
   const entry = nextEntry({ n: chat.thread, m: 0, last: head }, event, { nonce, version: chat.version, at })
   const refusals = await ctx.write.transact([
@@ -125,28 +126,50 @@ const startThread = async (ctx: Writing, view: View, event: StoredEvent): Promis
   }
 }
 
-/** Closes the active thread, by its last entry: an event under way cannot land behind it. */
+/** A thread's closing: the chat as it then is, its last entry, and the writes that make it so. */
+export interface Closing {
+  chat: Chat
+  entry: Entry
+  ops: Op[]
+}
+
+/**
+ * What closes the active thread, by its last entry: an event under way cannot land behind it. `message` is told whether
+ * customers do not know the agent who closes it.
+ */
+export const closingOf = (
+  { me, chat, tail }: View,
+  message: (forAgents: boolean) => StoredEvent,
+  { nonce, at }: { nonce: string; at: number },
+): Closing => {
+  const closed: Chat = { ...chat, active: false, version: chat.version + 1, nonce }
+  const isUnknown = !chat.users.some(({ id, met }) => id === me.agent_id && met === true)
+  const entry = nextEntry(tail, message(isUnknown), {
+    nonce,
+    version: closed.version,
+    at,
+    closes: true,
+    closedBy: me.agent_id,
+  })
+  return {
+    chat: closed,
+    entry,
+    ops: [chatChanged(closed), entryPut(chat.id, entry), chatInactive(chat)],
+  }
+}
+
+/** Closes the active thread. Throws `chat_inactive` where there is none, or `asked` is another. */
 export const closeThread = (ctx: Writing, asked: string | undefined): Promise<{ chat: Chat; entry: Entry }> =>
-  untilPlaced(ctx, async ({ me, chat, tail }) => {
+  untilPlaced(ctx, async (view) => {
+    const { me, chat } = view
     const { nonce } = ctx
     if (asked !== undefined && threadOf(chat.id, asked) === undefined) throw new ProtocolError('not_found')
     if (!chat.active || (asked !== undefined && asked !== threadId(chat.id, chat.thread)))
       throw new ProtocolError('chat_inactive')
-    const closed: Chat = { ...chat, active: false, version: chat.version + 1, nonce }
-    const hidden = !chat.users.some(({ id, met }) => id === me.agent_id && met === true)
-    const entry = nextEntry(tail, manualArchived(me.name, hidden), {
-      nonce,
-      version: closed.version,
-      at: ctx.now(),
-      closes: true,
-      closedBy: me.agent_id,
-    })
-    const refusals = await ctx.write.transact([
-      chatChanged(closed),
-      entryPut(chat.id, entry),
-      chatInactive(chat),
-    ])
-    return { result: { chat: closed, entry }, placed: stands(refusals, nonce) }
+    const message = (forAgents: boolean) => manualArchived(me.name, forAgents)
+    const closing = closingOf(view, message, { nonce, at: ctx.now() })
+    const refusals = await ctx.write.transact(closing.ops)
+    return { result: closing, placed: stands(refusals, nonce) }
   })
 
 /** A change of who is in a chat, with the messages that tell of it where a thread is active. */

@@ -8,8 +8,11 @@ import type { PushName } from './pushes.ts'
  */
 export type Need = 'read' | 'write' | 'push'
 
-/** What `serve` fetches side by side with the session, of `payload.chat_id`. */
-type Fetch = 'chat' | 'tail'
+/**
+ * What `serve` fetches side by side with the session: of `payload.chat_id` the chat and the end of its log; the event
+ * that `payload.event_id` names in it; the properties of the chat, or of the thread that `payload.thread_id` names.
+ */
+type Fetch = 'chat' | 'tail' | 'event' | 'chatProperties' | 'threadProperties'
 
 /** A token scope (protocol §4) by which a restricted token may do an action. */
 export type TokenScope =

@@ -27,6 +27,11 @@ export const limits = {
   threadsSummary: 1000,
   chatsSummary: 100,
   directory: 500,
+  banDays: 3650,
+  filterValues: 100,
+  propertyFilters: 100,
+  pageDefault: 25,
+  pageMax: 100,
 } as const
 
 /** Protocol §1: the last moment at which a lost race is tried again, and the one at which everything is aborted. */

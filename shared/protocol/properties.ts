@@ -2,13 +2,18 @@ import * as z from 'zod/mini'
 import { opt, text, utf8Bytes } from './fields.ts'
 import { limits } from './limits.ts'
 
-type PropertyValue = string | number | boolean
+export type PropertyValue = string | number | boolean
 /** Properties as they stand on the wire and in the table: `{namespace: {name: {value}}}`. */
 export type Properties = Record<string, Record<string, { value: PropertyValue }>>
 
+/** Changes of properties: `null` removes one. */
+export type PropertiesChange = Record<string, Record<string, { value: PropertyValue | null }>>
+
 const valueError = `A property is a string of at most ${limits.propertyTextBytes} bytes, a boolean or an integer within 2^53`
-const Value = z.union([text(limits.propertyTextBytes), z.boolean(), z.int()], { error: valueError })
-const NullableValue = z.nullable(Value)
+export const PropertyValue = z.union([text(limits.propertyTextBytes), z.boolean(), z.int()], {
+  error: valueError,
+})
+const NullableValue = z.nullable(PropertyValue)
 const Namespace = z
   .string()
   .check(z.regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/, 'A namespace is 1-64 letters, digits, _ and -'))
@@ -75,4 +80,13 @@ export const NewProperties = z
 export const OptionalProperties = opt(NewProperties)
 
 /** Properties in answers and pushes. */
-export const PropertiesOutput = z.record(z.string(), z.record(z.string(), z.strictObject({ value: Value })))
+export const PropertiesOutput = z.record(
+  z.string(),
+  z.record(z.string(), z.strictObject({ value: PropertyValue })),
+)
+
+/** What changed of properties, as it is pushed: the one place where `null` goes out. */
+export const ChangedProperties = z.record(
+  z.string(),
+  z.record(z.string(), z.strictObject({ value: NullableValue })),
+)

@@ -1,4 +1,5 @@
-import { mayRead, type Seen } from '../chat/access.ts'
+import { mayRead, placeOf, type Seen } from '../chat/access.ts'
+import type { ChatScopes } from '../table/chats.ts'
 import type { AgentSocketItem } from '../table/sockets.ts'
 
 /** Who gets a push: those of a licence's live agent sockets that it includes, decided when it is sent. */
@@ -26,6 +27,23 @@ export const gaining = (before: SeenChat, after: SeenChat): Audience => ({
   license: after.license_id,
   includes: (row) => mayRead(row, after) && !mayRead(row, before),
 })
+
+/** Those who are in the chat, as agents or supervisors, but the author. */
+export const othersIn = (chat: SeenChat, author: string): Audience => ({
+  license: chat.license_id,
+  includes: (row) =>
+    row.agent_id !== author && placeOf(row.agent_id, chat) !== undefined && mayRead(row, chat),
+})
+
+/** The agents named, and those of the groups named; without any, every agent of the licence. */
+export const addressed = (license: string, { groups, agents }: ChatScopes): Audience =>
+  groups.length + agents.length === 0
+    ? everyAgent(license)
+    : {
+        license,
+        includes: (row) =>
+          agents.includes(row.agent_id) || groups.some((group) => row.groups.includes(group)),
+      }
 
 export const everyAgent = (license: string): Audience => ({ license, includes: () => true })
 

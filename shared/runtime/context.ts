@@ -1,17 +1,18 @@
 import type * as z from 'zod/mini'
 import { authorize } from '../chat/access.ts'
-import { isOwnWork, type View } from '../chat/place.ts'
+import { isOwnWork } from '../chat/place.ts'
 import type { ActionSpec } from '../protocol/action.ts'
 import { ProtocolError } from '../protocol/errors.ts'
 import type { Pushing } from '../push/outbox.ts'
 import { type Chat, readChat } from '../table/chats.ts'
-import { isChatId } from '../table/keys.ts'
-import { readTail, type Tail } from '../table/log.ts'
+import { eventAddressOf, isChatId, threadOf } from '../table/keys.ts'
+import { type Entry, readEntry, readTail, type Tail } from '../table/log.ts'
 import type { Reader, Writer } from '../table/ops.ts'
+import { type HeldProperties, type Holder, readProperties } from '../table/properties.ts'
 import { expiryOf, readSocket, type Session, type SocketItem } from '../table/sockets.ts'
 import type { Job } from './later.ts'
 
-type Has<List extends readonly unknown[], Item> = Item extends List[number] ? true : false
+type Has<List extends readonly unknown[], Item> = Extract<List[number], Item> extends never ? false : true
 type If<Condition, Then> = Condition extends true ? Then : unknown
 
 interface Base {
@@ -27,16 +28,20 @@ interface Base {
 }
 
 /**
- * What a story may use, by its contract: `needs` gives `read`, `write` and `push`, `reads` gives `chat` and `tail`.
+ * What a story may use, by its contract: `needs` gives `read`, `write` and `push`, `reads` what was fetched.
  * What is not declared is not there, and does not compile.
  */
 export type Ctx<Spec extends ActionSpec> = Base &
   If<Has<Spec['needs'], 'read'>, { read: Reader }> &
   If<Has<Spec['needs'], 'write'>, { write: Writer }> &
   If<Has<Spec['needs'], 'push'>, Pushing<Spec['pushes'][number]>> &
-  (Spec['session'] extends 'required' ? { me: Session } : unknown) &
-  If<Has<Spec['reads'], 'chat'>, { chat: Chat }> &
-  If<Has<Spec['reads'], 'tail'>, { tail: Tail; refresh(): Promise<View> }>
+  (Spec['session'] extends 'required' ? Judged<Spec> & { refresh(): Promise<Judged<Spec>> } : unknown)
+
+/** Who asks, and what `serve` fetched: all of it judged (protocol §1). `refresh` reads and judges it anew. */
+type Judged<Spec extends ActionSpec> = { me: Session } & If<Has<Spec['reads'], 'chat'>, { chat: Chat }> &
+  If<Has<Spec['reads'], 'tail'>, { tail: Tail }> &
+  If<Has<Spec['reads'], 'event'>, { event: Entry }> &
+  If<Has<Spec['reads'], 'chatProperties' | 'threadProperties'>, { of: Holder; properties: HeldProperties }>
 
 /** What a story returns: its response's payload, or nothing where the response has none. */
 type Answer<Spec extends ActionSpec> = Spec['response'] extends z.core.$ZodType
@@ -53,6 +58,20 @@ export interface Found {
   socket?: SocketItem | undefined
   chat?: Chat | undefined
   tail?: Tail | undefined
+  event?: Entry | undefined
+  of?: Holder | undefined
+  properties?: HeldProperties | undefined
+}
+
+const fieldOf = (payload: unknown, name: string): unknown =>
+  typeof payload === 'object' && payload !== null ? Reflect.get(payload, name) : undefined
+
+/** Whose properties the contract names; undefined where no thread can have this id. */
+const holderOf = ({ reads }: ActionSpec, chat: string, payload: unknown): Holder | undefined => {
+  if (reads.includes('chatProperties')) return { chat }
+  const thread = reads.includes('threadProperties') ? fieldOf(payload, 'thread_id') : undefined
+  const n = typeof thread === 'string' ? threadOf(chat, thread) : undefined
+  return n === undefined ? undefined : { chat, n }
 }
 
 /** The session, and what the contract names of `payload.chat_id`, side by side. */
@@ -63,16 +82,23 @@ export const find = async (
   payload: unknown,
   { strongTail }: { strongTail: boolean },
 ): Promise<Found> => {
-  const asked =
-    typeof payload === 'object' && payload !== null && 'chat_id' in payload ? payload.chat_id : undefined
-  // what no chat can be named is not looked up
-  const chatId = isChatId(asked) ? asked : undefined
-  const [socket, chat, tail] = await Promise.all([
+  const { reads } = spec
+  // what no chat, event or thread can be named is not looked up
+  const asked = fieldOf(payload, 'chat_id')
+  const id = isChatId(asked) ? asked : undefined
+  const eventId = fieldOf(payload, 'event_id')
+  const address = id !== undefined && typeof eventId === 'string' ? eventAddressOf(id, eventId) : undefined
+  const of = id === undefined ? undefined : holderOf(spec, id, payload)
+  const [socket, chat, tail, event, properties] = await Promise.all([
     readSocket(read, connection, Date.now()),
-    chatId !== undefined && spec.reads.includes('chat') ? readChat(read, chatId) : undefined,
-    chatId !== undefined && spec.reads.includes('tail') ? readTail(read, chatId, strongTail) : undefined,
+    id !== undefined && reads.includes('chat') ? readChat(read, id) : undefined,
+    id !== undefined && reads.includes('tail') ? readTail(read, id, strongTail) : undefined,
+    id !== undefined && address !== undefined && reads.includes('event')
+      ? readEntry(read, id, address)
+      : undefined,
+    of === undefined ? undefined : readProperties(read, of),
   ])
-  return { socket, chat, tail }
+  return { socket, chat, tail, event, of, properties }
 }
 
 /** The session in force, or the error that says why there is none. */
@@ -84,26 +110,45 @@ export const sessionOf = (socket: SocketItem | undefined): Session => {
   throw new ProtocolError(over === 'license_expired' ? 'license_expired' : 'auth')
 }
 
+/** Everything found, judged: what the contract reads is there, and the requester may do what it asks for. */
+export const judge = (
+  spec: ActionSpec,
+  me: Session,
+  found: Found,
+  payload: object,
+  /** What this request has done already, it was allowed to; leaving may have taken its access. */
+  nonce?: string,
+): Omit<Found, 'socket'> & { me: Session } => {
+  const { socket: _, ...rest } = found
+  const { reads } = spec
+  const chat = reads.includes('chat') ? chatOf(me, found) : undefined
+  const { tail } = found
+  const isOwn =
+    nonce !== undefined && chat !== undefined && tail !== undefined && isOwnWork({ chat, tail }, nonce)
+  if (!isOwn) authorize(spec, me, chat, payload)
+  const isMissing =
+    (reads.includes('event') && found.event === undefined) ||
+    (reads.includes('threadProperties') && found.properties === undefined)
+  if (isMissing) throw new ProtocolError('not_found')
+  return { ...rest, chat, me }
+}
+
 /** The chat asked for, of the requester's own licence; another's is as absent as one that never was. */
-export const chatOf = (me: Session, { chat }: Found): Chat => {
+const chatOf = (me: Session, { chat }: Found): Chat => {
   if (chat === undefined || chat.license_id !== me.license_id) throw new ProtocolError('not_found')
   return chat
 }
 
-/** Session, chat and tail, read anew and judged anew: what a lost race starts over from. */
-export const viewAgain = async (
+/** Session, and what the contract names, read anew and judged anew: what a lost race starts over from. */
+export const judgeAgain = async (
   read: Reader,
   spec: ActionSpec,
   connection: string,
   payload: object,
   nonce: string,
-): Promise<View> => {
+): Promise<ReturnType<typeof judge>> => {
   const found = await find(read, spec, connection, payload, { strongTail: true })
-  const me = sessionOf(found.socket)
-  const chat = chatOf(me, found)
-  if (found.tail === undefined) throw new ProtocolError('not_found')
-  const view = { me, chat, tail: found.tail }
-  // what this request has done already, it was allowed to; leaving may have taken its access
-  if (!isOwnWork(view, nonce)) authorize(spec, me, chat, payload)
-  return view
+  const judged = judge(spec, sessionOf(found.socket), found, payload, nonce)
+  if (spec.reads.includes('tail') && judged.tail === undefined) throw new ProtocolError('not_found')
+  return judged
 }

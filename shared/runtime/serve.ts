@@ -4,7 +4,6 @@ import middy from '@middy/core'
 import type { APIGatewayProxyStructuredResultV2 } from 'aws-lambda'
 import * as z from 'zod/mini'
 import en from 'zod/v4/locales/en.js'
-import { authorize } from '../chat/access.ts'
 import type { ActionSpec } from '../protocol/action.ts'
 import { answered, detailsOf } from '../protocol/envelope.ts'
 import { ProtocolError } from '../protocol/errors.ts'
@@ -14,7 +13,7 @@ import { openTable } from '../table/client.ts'
 import { readTail } from '../table/log.ts'
 import { expiryOf, type Session } from '../table/sockets.ts'
 import { config } from './config.ts'
-import { chatOf, type Ctx, find, type Found, sessionOf, type Story, viewAgain } from './context.ts'
+import { type Ctx, find, type Found, judge, judgeAgain, sessionOf, type Story } from './context.ts'
 import { type Deadline, pauseBefore, withinDeadline } from './deadline.ts'
 import { type Job, sendLater } from './later.ts'
 import { envelope, logged, type Message } from './layers.ts'
@@ -62,11 +61,10 @@ const play = async <Spec extends ActionSpec>(
     spec.session === 'required' ? await find(read, spec, connection, received, { strongTail: false }) : {}
   const me = spec.session === 'required' ? await sessionOrEnd(found, connection, later) : undefined
   const payload = parse<Spec['request']>(spec.request, received)
-  const chat = me !== undefined && spec.reads.includes('chat') ? chatOf(me, found) : undefined
-  if (me !== undefined) authorize(spec, me, chat, payload)
+  const judged = me === undefined ? undefined : judge(spec, me, found, payload)
   // an eventually consistent read can be too early to see the log of a chat just started
-  const missed = found.tail === undefined && chat !== undefined && spec.reads.includes('tail')
-  const tail = missed ? await readTail(read, chat.id, true) : found.tail
+  const missed = spec.reads.includes('tail') && judged?.tail === undefined ? judged?.chat : undefined
+  const tail = missed === undefined ? judged?.tail : await readTail(read, missed.id, true)
 
   const outbox = openOutbox({ read, write, signal })
   const nonce = randomBytes(6).toString('base64url')
@@ -75,13 +73,12 @@ const play = async <Spec extends ActionSpec>(
     later,
     read,
     write,
-    me,
-    chat,
+    ...judged,
     tail,
     nonce,
     now: () => Date.now(),
     pause: (tries: number) => pauseBefore(tries, deadline),
-    refresh: () => viewAgain(read, spec, connection, payload, nonce),
+    refresh: () => judgeAgain(read, spec, connection, payload, nonce),
     push: outbox.push,
     readAudience: outbox.readAudience,
   }

@@ -96,6 +96,21 @@ export const wentOffline = (agent: AgentItem, check: string): Op => ({
   },
 })
 
+/**
+ * Sets the status of an agent that is not deleted, where it is another one; the same write holds again for itself,
+ * since its first answer may have been lost. An agent who is offline keeps it as its last known one.
+ */
+export const statusChanged = (license: string, agent: string, status: RoutingStatus, nonce: string): Op => ({
+  Update: {
+    Key: keys.agent(license, agent),
+    UpdateExpression: 'SET #status = :status, status_by = :nonce',
+    ConditionExpression:
+      'attribute_exists(pk) AND (attribute_not_exists(#deleted) OR #deleted = :false) AND (attribute_not_exists(#status) OR #status <> :status OR status_by = :nonce)',
+    ExpressionAttributeNames: { '#status': 'routing_status', '#deleted': 'deleted' },
+    ExpressionAttributeValues: { ':status': status, ':nonce': nonce, ':false': false },
+  },
+})
+
 export const licenseUnchanged = (license: LicenseItem): Op => ({
   ConditionCheck: {
     Key: keys.license(license.id),

@@ -1,6 +1,6 @@
 import * as z from 'zod/mini'
 import { PropertiesOutput, type Properties } from '../protocol/properties.ts'
-import { activePk, keys } from './keys.ts'
+import { activePk, chatsPk, type Key, keys } from './keys.ts'
 import type { Op, Reader } from './ops.ts'
 
 const userTypes = ['customer', 'agent', 'supervisor'] as const
@@ -30,6 +30,8 @@ const ChatItem = z.object({
   thread: z.int(),
   active: z.boolean(),
   changed_at: z.int(),
+  /** When the last thread began, in ms. */
+  started_at: z._default(z.int(), 0),
   /** Which request wrote it so: one whose answer was lost knows its own work by it. */
   nonce: z.optional(z.string()),
 })
@@ -69,6 +71,11 @@ export const chatUnchanged = (chat: Chat): Op => ({
   },
 })
 
+/** There is no such chat yet. */
+export const chatAbsent = (chat: string): Op => ({
+  ConditionCheck: { Key: keys.chat(chat), ConditionExpression: 'attribute_not_exists(pk)' },
+})
+
 export const chatListed = (chat: Chat): Op => ({
   Put: { Item: { ...keys.chatListed(chat.license_id, chat.id) } },
 })
@@ -102,7 +109,18 @@ export const chatInactive = (chat: Chat): Op => ({
 })
 
 export const chatPropertiesStarted = (chat: string, properties: Properties): Op => ({
-  Put: { Item: { ...keys.chatProperties(chat), properties, version: 1 } },
+  Put: { Item: { ...keys.chatProperties(chat), properties, properties_version: 1 } },
+})
+
+/** Moves up to when a user has seen a chat (Unix seconds) forward, never back. */
+export const seenMoved = (chat: string, user: string, timestamp: number, nonce: string): Op => ({
+  Update: {
+    Key: keys.chatSeen(chat, user),
+    UpdateExpression: 'SET #user = :user, #timestamp = :timestamp, nonce = :nonce',
+    ConditionExpression: 'attribute_not_exists(pk) OR #timestamp < :timestamp',
+    ExpressionAttributeNames: { '#user': 'user', '#timestamp': 'timestamp' },
+    ExpressionAttributeValues: { ':user': user, ':timestamp': timestamp, ':nonce': nonce },
+  },
 })
 
 export const readChat = async (read: Reader, chat: string): Promise<Chat | undefined> => {
@@ -115,6 +133,43 @@ export const readActiveChats = async (read: Reader, license: string): Promise<Ac
   return rows.map((row) => ActiveItem.parse(row))
 }
 
+/** A chat's row in the list of all of its licence. */
+const ListedItem = z.object({ sk: z.string() })
+
+/** The ids of all chats of a licence, in no order. */
+export const readChatIds = async (read: Reader, license: string): Promise<string[]> => {
+  const rows = await read.query({ pk: chatsPk(license), strong: true })
+  return rows.map((row) => ListedItem.parse(row).sk)
+}
+
+/** Chats with their properties, in no order: those of the ids that exist. Strongly consistent. */
+export const readChats = async (
+  read: Reader,
+  ids: readonly string[],
+  { properties }: { properties: boolean },
+): Promise<{ chat: Chat; properties: Properties }[]> => {
+  const wanted = ids.flatMap((id) => [keys.chat(id), ...(properties ? [keys.chatProperties(id)] : [])])
+  const items = new Map(
+    (await read.batchGet(wanted, { strong: true })).map((item) => [
+      `${String(item['pk'])} ${String(item['sk'])}`,
+      item,
+    ]),
+  )
+  const found = ({ pk, sk }: Key) => items.get(`${pk} ${sk}`)
+  return ids.flatMap((id) => {
+    const chat = found(keys.chat(id))
+    const held = found(keys.chatProperties(id))
+    return chat === undefined
+      ? []
+      : [
+          {
+            chat: ChatItem.parse(chat),
+            properties: held === undefined ? {} : PropertiesItem.parse(held).properties,
+          },
+        ]
+  })
+}
+
 /** What stands beside a chat under `CHAT#...`: its properties and up to when each user has seen it (Unix seconds). */
 export interface ChatRecord {
   chat: Chat
@@ -123,7 +178,12 @@ export interface ChatRecord {
 }
 
 const PropertiesItem = z.object({ properties: PropertiesOutput })
-const SeenItem = z.object({ user: z.string(), timestamp: z.int() })
+/** `CHAT#<chat>` / `CHAT#SEEN#<user>` */
+export const SeenItem = z.object({
+  user: z.string(),
+  timestamp: z.int(),
+  nonce: z.optional(z.string()),
+})
 
 export const readChatRecord = async (read: Reader, chat: string): Promise<ChatRecord | undefined> => {
   const items = await read.query({ pk: keys.chat(chat).pk, prefix: keys.chat(chat).sk, strong: true })

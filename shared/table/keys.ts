@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto'
+
 // The whole key design: every pk and sk of the table is made here, and nowhere else.
 
 export interface Key {
@@ -32,6 +34,11 @@ export const keys = {
     sk: 'IDENTITY',
   }),
 
+  customer: (license: string, customer: string): Key => ({
+    pk: `CUSTOMER#${part(license)}#${part(customer)}`,
+    sk: 'CUSTOMER',
+  }),
+
   socket: (connection: string): Key => ({ pk: `SOCKET#${part(connection)}`, sk: 'SOCKET' }),
   /** A live socket of an agent, in its licence's list. */
   agentSocket: (license: string, agent: string, connection: string): Key => ({
@@ -41,6 +48,8 @@ export const keys = {
 
   chat: (chat: string): Key => ({ pk: chatPk(chat), sk: chatPrefix }),
   chatProperties: (chat: string): Key => ({ pk: chatPk(chat), sk: 'CHAT#PROPS' }),
+  /** Up to when a user has seen the chat. */
+  chatSeen: (chat: string, user: string): Key => ({ pk: chatPk(chat), sk: `CHAT#SEEN#${part(user)}` }),
   /** Thread `n` itself. */
   thread: (chat: string, n: number): Key => keys.event(chat, n, 0),
   /** Event `m` of thread `n`, from 1. */
@@ -48,11 +57,12 @@ export const keys = {
     pk: chatPk(chat),
     sk: `${threadPrefix(n)}${numbered(m)}`,
   }),
-  chatListed: (license: string, chat: string): Key => ({ pk: `${licensePk(license)}#CHATS`, sk: part(chat) }),
+  chatListed: (license: string, chat: string): Key => ({ pk: chatsPk(license), sk: part(chat) }),
   activeChat: (license: string, chat: string): Key => ({ pk: activePk(license), sk: part(chat) }),
 }
 
 export const socketsPk = (license: string): string => `${licensePk(license)}#SOCKETS`
+export const chatsPk = (license: string): string => `${licensePk(license)}#CHATS`
 export const activePk = (license: string): string => `${licensePk(license)}#ACTIVE`
 export const chatPk = (chat: string): string => `CHAT#${part(chat)}`
 export const threadPrefix = (n: number): string => `${logPrefix}${numbered(n)}#`
@@ -83,6 +93,7 @@ export const eventId = (chat: string, n: number, m: number): string => `${chat}_
 
 const number = '([1-9][0-9]{0,7})'
 const chatIdPattern = /^[0-9a-z]{1,64}$/
+const eventIdPattern = new RegExp(`^([0-9a-z]{1,64})_${number}_${number}$`)
 const threadIdPattern = new RegExp(`^([0-9a-z]{1,64})_${number}$`)
 
 /** Whether an id from a client can be one of a chat: others are not even looked up. */
@@ -93,3 +104,22 @@ export const threadOf = (chat: string, id: string): number | undefined => {
   const [, owner, n] = threadIdPattern.exec(id) ?? []
   return owner === chat ? Number(n) : undefined
 }
+
+/** The numbers of the event that `id` names in this chat, and of its thread; undefined: none of it has this id. */
+export const eventAddressOf = (chat: string, id: string): { n: number; m: number } | undefined => {
+  const [, owner, n, m] = eventIdPattern.exec(id) ?? []
+  return owner === chat ? { n: Number(n), m: Number(m) } : undefined
+}
+
+/**
+ * The one chat of a customer: a function of both ids, so that its first put is the lock on "one chat". Longer than any
+ * other chat's id.
+ */
+export const customerChatId = (license: string, customer: string): string =>
+  BigInt(
+    `0x${createHash('sha256')
+      .update(JSON.stringify([license, customer]))
+      .digest('hex')}`,
+  )
+    .toString(36)
+    .padStart(50, '0')

@@ -124,6 +124,15 @@ export const readHead = async (read: Reader, chat: string, n: number): Promise<H
   return item === undefined ? undefined : parseHead(item)
 }
 
+export const readEntry = async (
+  read: Reader,
+  chat: string,
+  { n, m }: { n: number; m: number },
+): Promise<Entry | undefined> => {
+  const item = await read.get(keys.event(chat, n, m), { strong: true })
+  return item === undefined ? undefined : parseEntry(item)
+}
+
 const isPublic = (event: StoredEvent): boolean => event.recipients !== 'agents'
 
 /** A new thread, before its first event. */

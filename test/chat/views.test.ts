@@ -27,7 +27,7 @@ const user = (id: string, draft: Partial<ChatUser> = {}): ChatUser => ({
 })
 const chatItem = (draft: Partial<Chat> = {}): Chat => ({
   ...{ id: 'chat1', license_id: 'l', users: [user('ann')], scopes: { groups: [], agents: [] } },
-  ...{ version: 1, thread: 2, active: true, changed_at: 0, ...draft },
+  ...{ version: 1, thread: 2, active: true, changed_at: 0, started_at: 0, ...draft },
 })
 const record = (draft: Partial<ChatRecord> = {}): ChatRecord => ({
   chat: chatItem(),

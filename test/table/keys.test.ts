@@ -6,6 +6,8 @@ import {
   agentSocketsPrefix,
   changedOf,
   chatPk,
+  customerChatId,
+  eventAddressOf,
   eventId,
   groupPrefix,
   isChatId,
@@ -33,8 +35,10 @@ describe('the key design', () => {
       'LICENSE#l1#SOCKETS',
       'ann#Zx9=',
     ],
+    ['a customer', keys.customer('l1', 'c#1'), 'CUSTOMER#l1#c%231', 'CUSTOMER'],
     ['a chat', keys.chat('c0'), 'CHAT#c0', 'CHAT'],
     ['its properties', keys.chatProperties('c0'), 'CHAT#c0', 'CHAT#PROPS'],
+    ['up to when a user has seen it', keys.chatSeen('c0', 'ann#1'), 'CHAT#c0', 'CHAT#SEEN#ann%231'],
     ['a thread', keys.thread('c0', 3), 'CHAT#c0', 'LOG#00000003#00000000'],
     ['an event of it', keys.event('c0', 3, 41), 'CHAT#c0', 'LOG#00000003#00000041'],
     ['a chat of a licence', keys.chatListed('l1', 'c0'), 'LICENSE#l1#CHATS', 'c0'],
@@ -47,7 +51,7 @@ describe('the key design', () => {
     expect(Object.keys(keys).toSorted()).toEqual(
       [
         ...['licenseListed', 'license', 'group', 'agent', 'identity', 'socket', 'agentSocket', 'chat'],
-        ...['chatProperties', 'thread', 'event', 'chatListed', 'activeChat'],
+        ...['chatProperties', 'chatSeen', 'thread', 'event', 'chatListed', 'activeChat', 'customer'],
       ].toSorted(),
     )
   })
@@ -65,9 +69,11 @@ describe('the key design', () => {
     ])
   })
 
-  test('one query with the prefix CHAT gives a chat and its properties, and none of its log', () => {
-    const sortKeys = [keys.chat('c'), keys.chatProperties('c'), keys.thread('c', 1), keys.event('c', 1, 1)]
-    expect(sortKeys.map(({ sk }) => sk.startsWith(keys.chat('c').sk))).toEqual([true, true, false, false])
+  test('one query with the prefix CHAT gives a chat, its properties and what was seen, and none of its log', () => {
+    const sortKeys = [keys.chat('c'), keys.chatProperties('c'), keys.chatSeen('c', 'ann')]
+    const log = [keys.thread('c', 1), keys.event('c', 1, 1)]
+    const isWithin = ({ sk }: Key) => sk.startsWith(keys.chat('c').sk)
+    expect([sortKeys.every(isWithin), log.some(isWithin)]).toEqual([true, false])
   })
 })
 
@@ -92,6 +98,8 @@ describe('ids in keys', () => {
       (a, b, c) => keys.agentSocket(a, b, c),
       (a) => keys.chat(a),
       (a) => keys.chatProperties(a),
+      (a, b) => keys.chatSeen(a, b),
+      (a, b) => keys.customer(a, b),
       (a) => keys.thread(a, 1),
       (a, b) => keys.chatListed(a, b),
       (a, b) => keys.activeChat(a, b),
@@ -126,6 +134,22 @@ describe('ids in keys', () => {
         expect(within).toBe(agent === other)
       }),
     )
+  })
+})
+
+describe('addresses that ids are', () => {
+  test('an event id names its thread and its order, in its own chat only', () => {
+    expect(eventAddressOf('c0', eventId('c0', 3, 41))).toEqual({ n: 3, m: 41 })
+    for (const id of ['c0_3', 'c1_3_41', 'c0_3_0', 'c0_0_1', 'c0_3_41_1', 'c0_3_999999999', 'c0_3_041', ''])
+      expect(eventAddressOf('c0', id), id).toBeUndefined()
+  })
+
+  test("a customer's chat is one, by licence and customer, and no other chat's id is as long", () => {
+    const id = customerChatId('l1', 'cleo')
+    expect(customerChatId('l1', 'cleo')).toBe(id)
+    expect(new Set([id, customerChatId('l1cleo', ''), customerChatId('l', '1cleo')]).size).toBe(3)
+    expect(isChatId(id)).toBe(true)
+    expect(id).toHaveLength(50)
   })
 })
 

@@ -5,11 +5,13 @@ import {
   groupExists,
   licenseUnchanged,
   loggedIn,
+  statusChanged,
   wentOffline,
 } from '../../shared/table/accounts.ts'
 import {
   activeChatChanged,
   type Chat,
+  chatAbsent,
   chatActive,
   chatChanged,
   chatInactive,
@@ -17,7 +19,9 @@ import {
   chatPropertiesStarted,
   chatStarted,
   chatUnchanged,
+  seenMoved,
 } from '../../shared/table/chats.ts'
+import { banLifted, customerBanned, CustomerItem, isBanned } from '../../shared/table/customers.ts'
 import {
   entryPut,
   eventsRange,
@@ -29,6 +33,7 @@ import {
   threadRange,
 } from '../../shared/table/log.ts'
 import type { Op } from '../../shared/table/ops.ts'
+import { heldProperties, propertiesChanged } from '../../shared/table/properties.ts'
 import {
   agentSocketRemoved,
   agentSocketSlow,
@@ -274,7 +279,15 @@ describe('sockets, as data', () => {
 })
 
 const chat: Chat = {
-  ...{ id: 'c0', license_id: 'l1', version: 6, thread: 2, active: true, changed_at: nowMs },
+  ...{
+    id: 'c0',
+    license_id: 'l1',
+    version: 6,
+    thread: 2,
+    active: true,
+    changed_at: nowMs,
+    started_at: nowMs,
+  },
   users: [{ id: 'ann', type: 'agent', present: true, met: true }],
   scopes: { groups: [1], agents: [] },
 }
@@ -335,7 +348,51 @@ describe('chats, as data', () => {
   test('properties begin with version 1', () => {
     expect(chatPropertiesStarted('c0', { a: { b: { value: 1 } } })).toEqual({
       Put: {
-        Item: { pk: 'CHAT#c0', sk: 'CHAT#PROPS', properties: { a: { b: { value: 1 } } }, version: 1 },
+        Item: {
+          ...{ pk: 'CHAT#c0', sk: 'CHAT#PROPS' },
+          ...{ properties: { a: { b: { value: 1 } } }, properties_version: 1 },
+        },
+      },
+    })
+  })
+
+  const properties = { a: { b: { value: 1 } } }
+  const set = {
+    UpdateExpression: 'SET #properties = :properties, properties_version = :version, properties_by = :nonce',
+    ExpressionAttributeNames: { '#properties': 'properties' },
+  }
+
+  test('properties of a chat are changed as they were read, or made', () => {
+    expect(propertiesChanged({ chat: 'c0' }, heldProperties(undefined), properties, 'n1')).toEqual({
+      Update: {
+        ...set,
+        Key: { pk: 'CHAT#c0', sk: 'CHAT#PROPS' },
+        ConditionExpression: 'attribute_not_exists(properties_version)',
+        ExpressionAttributeValues: { ':properties': properties, ':version': 1, ':nonce': 'n1' },
+      },
+    })
+  })
+
+  test('properties of a thread are changed only where it exists', () => {
+    const held = heldProperties({ properties_version: 4, properties: {} })
+    expect(propertiesChanged({ chat: 'c0', n: 2 }, held, properties, 'n1')).toEqual({
+      Update: {
+        ...set,
+        Key: { pk: 'CHAT#c0', sk: 'LOG#00000002#00000000' },
+        ConditionExpression: 'attribute_exists(pk) AND properties_version = :read',
+        ExpressionAttributeValues: { ':properties': properties, ':version': 5, ':nonce': 'n1', ':read': 4 },
+      },
+    })
+  })
+
+  test('what a user has seen moves forward only', () => {
+    expect(seenMoved('c0', 'ann', 17, 'n1')).toEqual({
+      Update: {
+        Key: { pk: 'CHAT#c0', sk: 'CHAT#SEEN#ann' },
+        UpdateExpression: 'SET #user = :user, #timestamp = :timestamp, nonce = :nonce',
+        ConditionExpression: 'attribute_not_exists(pk) OR #timestamp < :timestamp',
+        ExpressionAttributeNames: { '#user': 'user', '#timestamp': 'timestamp' },
+        ExpressionAttributeValues: { ':user': 'ann', ':timestamp': 17, ':nonce': 'n1' },
       },
     })
   })
@@ -427,5 +484,62 @@ describe('every write', () => {
       expect(Object.keys(write.ExpressionAttributeNames ?? {}).toSorted(), text).toEqual(used('#'))
       expect(Object.keys(write.ExpressionAttributeValues ?? {}).toSorted(), text).toEqual(used(':'))
     }
+  })
+})
+
+describe('customers', () => {
+  const customer = CustomerItem.parse({ id: 'cleo', license_id: 'l1' })
+  const Key = { pk: 'CUSTOMER#l1#cleo', sk: 'CUSTOMER' }
+  const ban = { days: 2, until: 1_700_172_800, by: 'ann' }
+
+  test('are banned only where they exist', () => {
+    expect(customerBanned(customer, ban, 'n1')).toEqual({
+      Update: {
+        Key,
+        UpdateExpression: 'SET ban = :ban, ban_nonce = :nonce',
+        ConditionExpression: 'attribute_exists(pk)',
+        ExpressionAttributeValues: { ':ban': ban, ':nonce': 'n1' },
+      },
+    })
+  })
+
+  test('are unbanned while the ban lasts, and once more by the same request', () => {
+    expect(banLifted('l1', 'cleo', 1_700_000_000_999, 'n1')).toEqual({
+      Update: {
+        Key,
+        UpdateExpression: 'SET ban_nonce = :nonce REMOVE ban',
+        ConditionExpression: 'attribute_exists(pk) AND (ban.#until > :now OR ban_nonce = :nonce)',
+        ExpressionAttributeNames: { '#until': 'until' },
+        ExpressionAttributeValues: { ':now': 1_700_000_000, ':nonce': 'n1' },
+      },
+    })
+  })
+
+  test('are banned until the end of the ban, by time alone', () => {
+    expect(isBanned({ ban }, ban.until * 1000 - 1)).toBe(true)
+    expect(isBanned({ ban }, ban.until * 1000)).toBe(false)
+    expect(isBanned({}, 0)).toBe(false)
+  })
+
+  test('have no chat yet', () => {
+    expect(chatAbsent('c0')).toEqual({
+      ConditionCheck: {
+        Key: { pk: 'CHAT#c0', sk: 'CHAT' },
+        ConditionExpression: 'attribute_not_exists(pk)',
+      },
+    })
+  })
+})
+
+test('a status is set where it is another, and once more by the same request', () => {
+  expect(statusChanged('l1', 'ann', 'not_accepting_chats', 'n1')).toEqual({
+    Update: {
+      Key: { pk: 'LICENSE#l1', sk: 'AGENT#ann' },
+      UpdateExpression: 'SET #status = :status, status_by = :nonce',
+      ConditionExpression:
+        'attribute_exists(pk) AND (attribute_not_exists(#deleted) OR #deleted = :false) AND (attribute_not_exists(#status) OR #status <> :status OR status_by = :nonce)',
+      ExpressionAttributeNames: { '#status': 'routing_status', '#deleted': 'deleted' },
+      ExpressionAttributeValues: { ':status': 'not_accepting_chats', ':nonce': 'n1', ':false': false },
+    },
   })
 })

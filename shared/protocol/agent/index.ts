@@ -1,12 +1,25 @@
 import type { ActionSpec } from '../action.ts'
+import { banCustomer } from './ban_customer.ts'
+import { changePushNotifications } from './change_push_notifications.ts'
 import { closeThread } from './close_thread.ts'
 import { getChatThreads } from './get_chat_threads.ts'
+import { getFilteredChats } from './get_filtered_chats.ts'
 import { joinChat } from './join_chat.ts'
 import { login } from './login.ts'
+import { markEventAsSeen } from './mark_event_as_seen.ts'
 import { ping } from './ping.ts'
 import { removeFromChat } from './remove_from_chat.ts'
+import { sendBroadcast } from './send_broadcast.ts'
 import { sendEvent } from './send_event.ts'
+import { sendTypingIndicator } from './send_typing_indicator.ts'
 import { startChat } from './start_chat.ts'
+import { superviseChat } from './supervise_chat.ts'
+import { unbanCustomer } from './unban_customer.ts'
+import { updateAgent } from './update_agent.ts'
+import { updateChatProperties } from './update_chat_properties.ts'
+import { updateChatScopes } from './update_chat_scopes.ts'
+import { updateChatThreadProperties } from './update_chat_thread_properties.ts'
+import { updateLastSeenTimestamp } from './update_last_seen_timestamp.ts'
 
 /** What exists on the agents' endpoint. Routes, grants, docs, the local gateway and the tests derive from it. */
 export const agentActions: readonly ActionSpec[] = [
@@ -15,7 +28,20 @@ export const agentActions: readonly ActionSpec[] = [
   startChat,
   sendEvent,
   joinChat,
+  superviseChat,
   removeFromChat,
   closeThread,
   getChatThreads,
+  getFilteredChats,
+  markEventAsSeen,
+  updateLastSeenTimestamp,
+  sendTypingIndicator,
+  sendBroadcast,
+  updateChatScopes,
+  updateChatProperties,
+  updateChatThreadProperties,
+  updateAgent,
+  changePushNotifications,
+  banCustomer,
+  unbanCustomer,
 ]

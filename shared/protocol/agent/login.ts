@@ -1,6 +1,7 @@
 import * as z from 'zod/mini'
 import { action } from '../action.ts'
-import { filled, Flag, opt, text } from '../fields.ts'
+import { Device } from '../devices.ts'
+import { Flag, opt, text } from '../fields.ts'
 import { limits } from '../limits.ts'
 import { ChatSummary, Colleague, Group, License, MyProfile } from '../objects.ts'
 
@@ -15,9 +16,7 @@ export const login = action({
       }),
     ),
     reconnect: opt(Flag),
-    push_notifications: opt(
-      z.object({ firebase_token: filled(limits.firebaseTokenBytes), platform: z.enum(['ios', 'android']) }),
-    ),
+    push_notifications: opt(Device),
     application: opt(z.object({ name: opt(text(limits.nameBytes)), version: opt(text(limits.nameBytes)) })),
   }),
   response: z.strictObject({

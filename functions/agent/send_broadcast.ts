@@ -1,0 +1,18 @@
+import { randomUUID } from 'node:crypto'
+import { expectScopes, filledScopes } from '../../shared/chat/scopes.ts'
+import { sendBroadcast } from '../../shared/protocol/agent/send_broadcast.ts'
+import { contentOf } from '../../shared/protocol/events.ts'
+import { addressed } from '../../shared/push/audience.ts'
+import { serve } from '../../shared/runtime/serve.ts'
+
+export const handler = serve(sendBroadcast, async (ctx, { scopes, content }) => {
+  const { license_id, agent_id } = ctx.me
+  const to = filledScopes(scopes)
+  ctx.readAudience(license_id)
+  await expectScopes(ctx.read, license_id, to)
+  ctx.push(addressed(license_id, to), 'incoming_broadcast', {
+    id: randomUUID(),
+    author_id: agent_id,
+    content: contentOf(content),
+  })
+})

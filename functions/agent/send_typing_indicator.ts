@@ -1,0 +1,19 @@
+import { placeOf } from '../../shared/chat/access.ts'
+import { sendTypingIndicator } from '../../shared/protocol/agent/send_typing_indicator.ts'
+import { othersIn } from '../../shared/push/audience.ts'
+import { serve } from '../../shared/runtime/serve.ts'
+
+export const handler = serve(sendTypingIndicator, async (ctx, { recipients = 'all', is_typing }) => {
+  const { me, chat } = ctx
+  const author_id = me.agent_id
+  const supervises = placeOf(author_id, chat) === 'supervisor'
+  ctx.push(othersIn(chat, author_id), 'incoming_typing_indicator', {
+    chat_id: chat.id,
+    typing_indicator: {
+      author_id,
+      recipients: supervises ? 'agents' : recipients,
+      timestamp: Math.floor(ctx.now() / 1000),
+      is_typing,
+    },
+  })
+})

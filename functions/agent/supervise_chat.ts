@@ -1,0 +1,8 @@
+import { addAgents } from '../../shared/chat/adding.ts'
+import { supervising } from '../../shared/chat/membership.ts'
+import { superviseChat } from '../../shared/protocol/agent/supervise_chat.ts'
+import { serve } from '../../shared/runtime/serve.ts'
+
+export const handler = serve(superviseChat, (ctx, { agent_ids = [] }) =>
+  addAgents(ctx, agent_ids.length === 0 ? [ctx.me.agent_id] : agent_ids, supervising),
+)

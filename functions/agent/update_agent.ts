@@ -1,0 +1,29 @@
+import { isAdministrator } from '../../shared/chat/access.ts'
+import { updateAgent } from '../../shared/protocol/agent/update_agent.ts'
+import { ProtocolError } from '../../shared/protocol/errors.ts'
+import { everyAgent } from '../../shared/push/audience.ts'
+import { serve } from '../../shared/runtime/serve.ts'
+import { AgentItem, statusChanged } from '../../shared/table/accounts.ts'
+import { keys } from '../../shared/table/keys.ts'
+
+export const handler = serve(updateAgent, async (ctx, { agent_id, routing_status }) => {
+  const { me, nonce } = ctx
+  const id = agent_id ?? me.agent_id
+  if (id !== me.agent_id && !isAdministrator(me))
+    throw new ProtocolError('authorization', { message: updateAgent.denied })
+  if (routing_status === undefined) return
+  const outcome = await ctx.write.write(statusChanged(me.license_id, id, routing_status, nonce))
+  if (!outcome.done) {
+    if (outcome.found === undefined || AgentItem.parse(outcome.found).deleted)
+      throw new ProtocolError('not_found')
+    return
+  }
+  // of two changes at once either may push last: both push what is in force by then
+  ctx.readAudience(me.license_id)
+  const agent = AgentItem.parse(await ctx.read.get(keys.agent(me.license_id, id), { strong: true }))
+  if (!agent.online || agent.routing_status === undefined) return
+  ctx.push(everyAgent(me.license_id), 'agent_updated', {
+    agent_id: id,
+    routing_status: agent.routing_status,
+  })
+})

@@ -1,0 +1,10 @@
+import { changeProperties } from '../../shared/chat/properties.ts'
+import { updateChatProperties } from '../../shared/protocol/agent/update_chat_properties.ts'
+import { watching } from '../../shared/push/audience.ts'
+import { serve } from '../../shared/runtime/serve.ts'
+
+export const handler = serve(updateChatProperties, async (ctx, { properties }) => {
+  const changed = await changeProperties(ctx, properties)
+  if (changed === undefined) return
+  ctx.push(watching(ctx.chat), 'chat_properties_updated', { chat_id: ctx.chat.id, ...changed })
+})

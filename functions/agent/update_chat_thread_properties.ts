@@ -1,0 +1,14 @@
+import { changeProperties } from '../../shared/chat/properties.ts'
+import { updateChatThreadProperties } from '../../shared/protocol/agent/update_chat_thread_properties.ts'
+import { watching } from '../../shared/push/audience.ts'
+import { serve } from '../../shared/runtime/serve.ts'
+
+export const handler = serve(updateChatThreadProperties, async (ctx, { thread_id, properties }) => {
+  const changed = await changeProperties(ctx, properties)
+  if (changed === undefined) return
+  ctx.push(watching(ctx.chat), 'chat_thread_properties_updated', {
+    chat_id: ctx.chat.id,
+    thread_id,
+    ...changed,
+  })
+})

@@ -1,0 +1,17 @@
+import { moveSeen } from '../../shared/chat/seen.ts'
+import { updateLastSeenTimestamp } from '../../shared/protocol/agent/update_last_seen_timestamp.ts'
+import { watching } from '../../shared/push/audience.ts'
+import { serve } from '../../shared/runtime/serve.ts'
+
+export const handler = serve(updateLastSeenTimestamp, async (ctx, { timestamp: asked }) => {
+  const { me, chat } = ctx
+  const { timestamp, moved } = await moveSeen(ctx, asked ?? Number.POSITIVE_INFINITY)
+  if (moved) {
+    ctx.push(watching(chat), 'last_seen_timestamp_updated', {
+      user_id: me.agent_id,
+      chat_id: chat.id,
+      timestamp,
+    })
+  }
+  return { timestamp }
+})

@@ -1,0 +1,97 @@
+import { ProtocolError } from '../protocol/errors.ts'
+import { utf8Bytes } from '../protocol/fields.ts'
+import { limits } from '../protocol/limits.ts'
+import type { Properties, PropertiesChange } from '../protocol/properties.ts'
+import type { Writer } from '../table/ops.ts'
+import { heldProperties, type HeldProperties, type Holder, propertiesChanged } from '../table/properties.ts'
+
+const namesIn = <T>(spaces: Record<string, T>, space: string): T | undefined =>
+  Object.hasOwn(spaces, space) ? spaces[space] : undefined
+
+/** What of a change is one: a name set to what it is already, or removed where it is not, is none. */
+const differences = (before: Properties, change: PropertiesChange): PropertiesChange => {
+  const spaces = Object.entries(change).flatMap(([space, names]) => {
+    const held = namesIn(before, space) ?? {}
+    const changed = Object.entries(names).filter(([name, { value }]) => {
+      const known = namesIn(held, name)
+      return value === null ? known !== undefined : known?.value !== value
+    })
+    return changed.length > 0 ? [[space, Object.fromEntries(changed)] as const] : []
+  })
+  return Object.fromEntries(spaces)
+}
+
+/** Properties with a change merged into them, by name; a namespace that is left without any goes. */
+const merged = (before: Properties, change: PropertiesChange): Properties => {
+  const spaces = [...new Set([...Object.keys(before), ...Object.keys(change)])]
+  const all = spaces.flatMap((space) => {
+    const names = new Map(Object.entries(namesIn(before, space) ?? {}))
+    for (const [name, { value }] of Object.entries(namesIn(change, space) ?? {})) {
+      if (value === null) names.delete(name)
+      else names.set(name, { value })
+    }
+    return names.size > 0 ? [[space, Object.fromEntries(names)] as const] : []
+  })
+  return Object.fromEntries(all)
+}
+
+const refused = (message: string, path: readonly string[] = []) =>
+  new ProtocolError('validation', {
+    details: [{ path: ['payload', 'properties', ...path].join('.'), message }],
+  })
+
+/** Throws where the merged properties are too many, or too large (protocol §8). */
+const checkLimits = (properties: Properties): void => {
+  const spaces = Object.entries(properties)
+  if (spaces.length > limits.propertyNamespaces)
+    throw refused(`There would be ${spaces.length} namespaces: at most ${limits.propertyNamespaces}`)
+  for (const [space, names] of spaces) {
+    const count = Object.keys(names).length
+    if (count > limits.propertyNames)
+      throw refused(`There would be ${count} names: at most ${limits.propertyNames}`, [space])
+  }
+  const bytes = utf8Bytes(JSON.stringify(properties))
+  if (bytes > limits.propertiesBytes)
+    throw refused(`There would be ${bytes} bytes after merging: at most ${limits.propertiesBytes}`)
+}
+
+interface Changing {
+  of: Holder
+  properties: HeldProperties
+  nonce: string
+  write: Writer
+  refresh(): Promise<{ properties: HeldProperties }>
+  pause(tries: number): Promise<void>
+}
+
+export interface PropertiesChanged {
+  /** Only what changed. */
+  properties: PropertiesChange
+  version: number
+}
+
+/**
+ * Merges a change into the properties of a chat or a thread, again on what is read anew where another request was
+ * faster: changes of different names all survive. Undefined: nothing was to change.
+ */
+export const changeProperties = async (
+  ctx: Changing,
+  change: PropertiesChange,
+): Promise<PropertiesChanged | undefined> => {
+  let held = ctx.properties
+  let attempted: PropertiesChanged | undefined
+  for (let tries = 1; ; tries += 1) {
+    const properties = differences(held.properties, change)
+    // an attempt that seemed to fail may have been written, and others since: what it set is told all the same
+    if (Object.keys(properties).length === 0) return attempted && { ...attempted, version: held.version }
+    attempted = { properties, version: held.version + 1 }
+    const after = merged(held.properties, properties)
+    checkLimits(after)
+    const outcome = await ctx.write.write(propertiesChanged(ctx.of, held, after, ctx.nonce))
+    if (outcome.done) return attempted
+    const { by, version } = heldProperties(outcome.found)
+    if (by === ctx.nonce) return { ...attempted, version }
+    await ctx.pause(tries)
+    held = (await ctx.refresh()).properties
+  }
+}

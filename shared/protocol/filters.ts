@@ -1,0 +1,78 @@
+import * as z from 'zod/mini'
+import { atMost, Flag } from './fields.ts'
+import { limits } from './limits.ts'
+import { PropertyValue } from './properties.ts'
+
+/** What is asked of one property. `in` compares type and value; `notIn` also holds where the property is absent. */
+export type PropertyFilter = { namespace: string; name: string } & (
+  { exists: boolean } | { in: readonly PropertyValue[] } | { notIn: readonly PropertyValue[] }
+)
+
+const Values = z
+  .array(PropertyValue)
+  .check(atMost(limits.filterValues, `At most ${limits.filterValues} values`))
+const Filter = z.object({
+  exists: z.optional(z.nullable(Flag)),
+  values: z.optional(z.nullable(Values)),
+  exclude_values: z.optional(z.nullable(Values)),
+})
+
+const oneType = 'Name one filter type for a property: exists, values or exclude_values'
+
+interface Asked {
+  path: string[]
+  namespace: string
+  name: string
+  filter: unknown
+}
+
+/** Nested `{ns: {name: filter}}` and dotted `{"ns.name": filter}` are both taken; namespaces have no dots. */
+const split = (given: Record<string, unknown>): Asked[] =>
+  Object.entries(given).flatMap(([key, value]): Asked[] => {
+    const dot = key.indexOf('.')
+    if (dot >= 0)
+      return [{ path: [key], namespace: key.slice(0, dot), name: key.slice(dot + 1), filter: value }]
+    if (typeof value !== 'object' || value === null || Array.isArray(value))
+      return [{ path: [key], namespace: key, name: '', filter: value }]
+    return Object.entries(value).map(([name, filter]) => ({
+      path: [key, name],
+      namespace: key,
+      name,
+      filter,
+    }))
+  })
+
+/** Filters by properties, as a list: one of each property. */
+export const PropertyFilters = z.pipe(
+  z.record(z.string(), z.unknown()),
+  z.transform((given, ctx): PropertyFilter[] => {
+    const filters: PropertyFilter[] = []
+    const refuse = (path: string[], message: string) =>
+      void ctx.issues.push({ code: 'custom', path, message, input: given })
+    for (const { path, namespace, name, filter: asked } of split(given)) {
+      if (namespace === '' || name === '') {
+        refuse(path, 'A property is named as {"namespace": {"name": …}} or as "namespace.name"')
+        continue
+      }
+      const parsed = z.safeParse(Filter, asked)
+      if (!parsed.success) {
+        for (const issue of parsed.error.issues) refuse([...path, ...issue.path.map(String)], issue.message)
+        continue
+      }
+      const { exists, values, exclude_values } = parsed.data
+      const kinds: PropertyFilter[] = [
+        ...(typeof exists === 'boolean' ? [{ namespace, name, exists }] : []),
+        ...(values ? [{ namespace, name, in: values }] : []),
+        ...(exclude_values ? [{ namespace, name, notIn: exclude_values }] : []),
+      ]
+      const [filter] = kinds
+      if (filter === undefined || kinds.length > 1) refuse(path, oneType)
+      else if (filters.some((other) => other.namespace === namespace && other.name === name))
+        refuse(path, oneType)
+      else filters.push(filter)
+    }
+    if (filters.length > limits.propertyFilters)
+      refuse([], `At most ${limits.propertyFilters} properties can be filtered by`)
+    return filters
+  }),
+)
