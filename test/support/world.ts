@@ -39,7 +39,7 @@ export interface World extends LocalStack {
   open(): Promise<Client>
   license(
     agents: Record<string, AgentDraft>,
-    options?: { groups?: string[]; expiresAt?: number },
+    options?: { groups?: string[]; expiresAt?: number; plan?: string },
   ): Promise<License>
 }
 
@@ -83,10 +83,10 @@ export const startWorld = async (
     return client
   }
 
-  const license: World['license'] = async (agents, { groups = [], expiresAt } = {}) => {
+  const license: World['license'] = async (agents, { groups = [], expiresAt, plan = 'test' } = {}) => {
     const id = `l-${randomUUID().slice(0, 13)}`
     const expires_at = expiresAt ?? Math.floor(Date.now() / 1000) + dayS
-    await createLicense(stack.table, { id, plan: 'test', expires_at })
+    await createLicense(stack.table, { id, plan, expires_at })
     for (const [index, name] of groups.entries())
       await createGroup(stack.table, { license_id: id, id: index + 1, name })
     const subject = (agent: string) => `${id}/${agent}`

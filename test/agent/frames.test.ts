@@ -1,0 +1,94 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { agentActions } from '../../shared/protocol/agent/index.ts'
+import { pushes } from '../../shared/protocol/pushes.ts'
+import type { Client } from '../support/client.ts'
+import { startWorld } from '../support/world.ts'
+
+interface Step {
+  who: string
+  what: 'sends' | 'is answered' | 'gets'
+  frame: any
+}
+
+const block = /^(?:(\w+) (sends|gets)|and (is answered)):\n\n```json\n(.*)\n```$/gm
+
+/** What the page says, step by step. */
+const stepsOf = (page: string): Step[] => {
+  let who = ''
+  return [...page.matchAll(block)].map(([, name, what, answered, frame]) => {
+    who = name?.toLowerCase() ?? who
+    return { who, what: (what ?? answered) as Step['what'], frame: JSON.parse(frame ?? '') }
+  })
+}
+
+/** Ids and the like that a person copies from answers: `<chat_id>` stands for the same text wherever it stands. */
+const copied = new Map<unknown, unknown>()
+const isBlank = (text: unknown): boolean => typeof text === 'string' && /^<[^<>]+>$/.test(text)
+
+const filledIn = (value: any): any => {
+  if (isBlank(value)) {
+    if (!copied.has(value)) throw new Error(`The page uses ${value} before it was told`)
+    return copied.get(value)
+  }
+  if (typeof value !== 'object' || value === null) return value
+  if (Array.isArray(value)) return value.map(filledIn)
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, filledIn(inner)]))
+}
+
+/** Copies what the frame has where the page shows a blank for the first time. */
+const copy = (shown: any, got: any): void => {
+  if (isBlank(shown)) {
+    if (!copied.has(shown) && got !== undefined) copied.set(shown, got)
+  } else if (typeof shown === 'object' && shown !== null)
+    for (const [key, inner] of Object.entries(shown)) copy(inner, got?.[key])
+}
+
+const fits = (got: unknown, shown: object): boolean => {
+  try {
+    expect(got).toMatchObject(shown)
+    return true
+  } catch {
+    return false
+  }
+}
+
+test('docs/frames.md says what happens, in every frame of it, for every action and nearly every push', async () => {
+  const world = await startWorld()
+  const license = await world.license(
+    { nora: { groups: [1] }, olivia: { permission: 'owner' }, nina: {} },
+    { groups: ['Support', 'Sales'], plan: 'enterprise' },
+  )
+  const clients = new Map<string, Client>()
+  for (const who of ['nora', 'olivia']) {
+    clients.set(who, await world.open())
+    copied.set(`<token of ${who}>`, await license.token(who))
+  }
+  const steps = stepsOf(await readFile(join(import.meta.dirname, '../../docs/frames.md'), 'utf8'))
+  let sending: Promise<any> | undefined
+  for (const { who, what, frame } of steps) {
+    const client = clients.get(who)!
+    if (what === 'sends') {
+      client.send(JSON.stringify(filledIn(frame)))
+      sending = client.response()
+      continue
+    }
+    if (what === 'gets') {
+      const shown = filledIn(frame.payload)
+      await client.eventually(frame.action, (payload) => fits(payload, shown))
+      continue
+    }
+    const got = await sending
+    copy(frame, got)
+    expect(got).toMatchObject(filledIn(frame))
+  }
+
+  const names = (kind: Step['what']) =>
+    steps.filter(({ what }) => what === kind).map(({ frame }) => frame.action)
+  expect([...new Set(names('sends'))].toSorted()).toEqual(agentActions.map(({ name }) => name).toSorted())
+  const shown = new Set(names('gets'))
+  const bansNeedCustomers = ['customer_banned', 'customer_unbanned', 'agent_disconnected']
+  const otherPushes = Object.keys(pushes).filter((name) => !shown.has(name))
+  expect(otherPushes.toSorted()).toEqual([...bansNeedCustomers, 'last_seen_timestamp_updated'].toSorted())
+})
