@@ -1,17 +1,15 @@
 import { mayRead } from '../../shared/chat/access.ts'
 import { fitsFilters } from '../../shared/chat/filters.ts'
-import { readProfiles } from '../../shared/chat/profiles.ts'
 import { envelopeBytes, jsonBytes } from '../../shared/chat/room.ts'
-import { agentIds } from '../../shared/chat/show.ts'
-import { summarize } from '../../shared/chat/summaries.ts'
+import { readBeginningOf, summarize } from '../../shared/chat/summaries.ts'
 import { fitSummaries } from '../../shared/chat/views.ts'
 import { getFilteredChats } from '../../shared/protocol/agent/get_filtered_chats.ts'
 import { limits } from '../../shared/protocol/limits.ts'
 import { serve } from '../../shared/runtime/serve.ts'
-import { readChatIds, readChats } from '../../shared/table/chats.ts'
+import { type Chat, readChatIds, readChats } from '../../shared/table/chats.ts'
 
-// the newest event of each type is among so many in nearly every chat: then it needs no further read
-const entries = 25
+const newestFirst = (one: Chat, other: Chat): number =>
+  other.started_at - one.started_at || (one.id < other.id ? -1 : 1)
 
 export const handler = serve(getFilteredChats, async (ctx, { filters, pagination }) => {
   const { me, read } = ctx
@@ -19,19 +17,14 @@ export const handler = serve(getFilteredChats, async (ctx, { filters, pagination
   const { page = 1, limit = pagination === undefined ? limits.chatsSummary : limits.pageDefault } =
     pagination ?? {}
 
-  const ids = await readChatIds(read, me.license_id)
-  const chats = await readChats(read, ids, { properties: asked.length > 0 })
+  const chats = await readChats(read, await readChatIds(read, me.license_id))
   const fitting = chats
-    .filter(({ chat, properties }) => mayRead(me, chat) && fitsFilters(properties, asked))
-    .map(({ chat }) => chat)
-    .filter(({ active }) => include_active || !active)
-    .toSorted((a, b) => b.started_at - a.started_at || (a.id < b.id ? -1 : 1))
+    .filter(({ chat, properties }) => mayRead(me, chat) && fitsFilters(properties ?? {}, asked))
+    .filter(({ chat }) => include_active || !chat.active)
+    .toSorted((one, other) => newestFirst(one.chat, other.chat))
   const onPage = fitting.slice((page - 1) * limit, page * limit)
-  const users = onPage.flatMap((chat) => agentIds(chat.users))
-  const found = await summarize(read, me.license_id, onPage, {
-    known: readProfiles(read, me.license_id, [...new Set(users)]),
-    entries,
-  })
+  const beginning = await readBeginningOf(read, me.license_id, onPage)
+  const found = await summarize(read, me.license_id, beginning)
   // users, scopes and activity may have changed since
   const summaries = found
     .filter(({ chat }) => mayRead(me, chat) && (include_active || !chat.active))

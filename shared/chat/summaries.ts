@@ -1,6 +1,6 @@
 import { type Profiles, readProfiles } from './profiles.ts'
 import type { FullChatSummary } from '../protocol/objects.ts'
-import { type ActiveChat, type Chat, type ChatRecord, readChatRecord } from '../table/chats.ts'
+import { type ActiveChat, type Chat, type ChatRecord, readChatRecord, readSeen } from '../table/chats.ts'
 import { keys } from '../table/keys.ts'
 import { type Head, parseEntry, parseHead, parseTail, readHead, type Tail, tailRange } from '../table/log.ts'
 import type { Attributes, Reader } from '../table/ops.ts'
@@ -16,22 +16,68 @@ export interface Shown {
   order: number
 }
 
+/** Where summaries begin: the chats, each with the end of its log, and the agents that are known by then. */
+export interface Beginning {
+  heads: Heads
+  ends: readonly End[]
+  known: Profiles
+}
+
+/** Reads each of the chats, with the last entry of its log. One that cannot be read is left out. */
+export const readBeginning = async (
+  read: Reader,
+  chats: readonly Pick<ActiveChat, 'id' | 'thread'>[],
+  known: Profiles,
+): Promise<Beginning> => {
+  const [heads, ends] = await Promise.all([
+    readHeads(read, chats),
+    ofEachChat(chats, ({ id }) => readEnd(read, id)),
+  ])
+  return { heads, ends, known }
+}
+
+// the newest event of each type is among so many in nearly every chat: then it needs no further read
+const entriesAtOnce = 25
+
+/** The same of chats that have just been read: a single read of each, and agents are read beside it. */
+export const readBeginningOf = async (
+  read: Reader,
+  license: string,
+  listed: readonly Omit<ChatRecord, 'seen'>[],
+): Promise<Beginning> => {
+  const chats = listed.map(({ chat }) => chat)
+  const ids = [...new Set(chats.flatMap(({ users }) => agentIds(users)))]
+  const [heads, ends, known, seen] = await Promise.all([
+    readHeads(read, chats),
+    ofEachChat(
+      listed.map((one) => ({ ...one, id: one.chat.id })),
+      async ({ id, chat, properties }): Promise<End> => {
+        const tail = parseTail(await read.query({ ...tailRange(id, true), limit: entriesAtOnce }))
+        // users changed since
+        if (tail === undefined || tail.last.version > chat.version) return readEnd(read, id)
+        return { id, record: { chat, properties, seen: new Map() }, tail }
+      },
+    ),
+    readProfiles(read, license, ids),
+    readSeen(read, chats),
+  ])
+  const withSeen = ends.map((end) => {
+    const record = { ...end.record, seen: seen.get(end.id) ?? end.record.seen }
+    return { ...end, record }
+  })
+  return { heads, ends: withSeen, known }
+}
+
 /**
- * Summaries of chats, in their order, in two rounds of reads: each chat with its last thread and its last `entries`;
- * then the older events that the last entry names as the newest of their types, and agents that are not `known`. With
- * many entries and all agents known there is seldom anything left for the second. A chat that cannot be read is left out.
+ * Summaries of chats, in their order. Reads, in one round, the older events that a log's last entry names as the newest
+ * of their types, and agents that are not known yet: nothing, where nothing is missing. A chat that cannot be read is left
+ * out.
  */
 export const summarize = async (
   read: Reader,
   license: string,
-  chats: readonly Pick<ActiveChat, 'id' | 'thread'>[],
-  options: { known: Profiles | Promise<Profiles>; entries: number },
+  { heads, ends, known }: Beginning,
 ): Promise<Shown[]> => {
-  const [heads, ends, known] = await Promise.all([
-    readHeads(read, chats),
-    ofEachChat(chats, ({ id }) => readEnd(read, id, options.entries)),
-    options.known,
-  ])
   const strangers = ends.flatMap(({ record }) => agentIds(record.chat.users)).filter((id) => !known.has(id))
   const [older, others, found] = await Promise.all([
     readEntries(
@@ -62,16 +108,16 @@ interface End {
   tail: Tail
 }
 
-/** A chat as it is now, and the last entries of its log. */
-const readEnd = async (read: Reader, id: string, limit: number): Promise<End> => {
+/** A chat as it is now, and the last entry of its log. */
+const readEnd = async (read: Reader, id: string): Promise<End> => {
   const [record, items] = await Promise.all([
     readChatRecord(read, id),
-    read.query({ ...tailRange(id, true), limit }),
+    read.query({ ...tailRange(id, true), limit: 1 }),
   ])
   const tail = parseTail(items)
   if (record === undefined || tail === undefined) throw new Error('A listed chat has no log')
   // users changed between the two reads: who may see the entry is not known yet
-  return tail.last.version > record.chat.version ? readEnd(read, id, limit) : { id, record, tail }
+  return tail.last.version > record.chat.version ? readEnd(read, id) : { id, record, tail }
 }
 
 type Heads = ReadonlyMap<string, Attributes>

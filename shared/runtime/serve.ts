@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto'
-import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import middy from '@middy/core'
 import type { APIGatewayProxyStructuredResultV2 } from 'aws-lambda'
 import * as z from 'zod/mini'
@@ -9,7 +8,7 @@ import { answered, detailsOf } from '../protocol/envelope.ts'
 import { ProtocolError } from '../protocol/errors.ts'
 import { limits } from '../protocol/limits.ts'
 import { openOutbox } from '../push/outbox.ts'
-import { openTable } from '../table/client.ts'
+import { openTable, tableClient } from '../table/client.ts'
 import { readTail } from '../table/log.ts'
 import { expiryOf, type Session } from '../table/sockets.ts'
 import { config } from './config.ts'
@@ -22,7 +21,7 @@ import { log } from './log.ts'
 // without a locale every issue would read "Invalid input"
 z.config(en())
 
-const client = new DynamoDBClient({})
+const client = tableClient()
 
 /**
  * Makes an action's Lambda of its contract and its story. Reads the frame; fetches the session and what the contract

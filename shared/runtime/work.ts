@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { openOutbox, type Outbox } from '../push/outbox.ts'
-import { openTable } from '../table/client.ts'
+import { openTable, tableClient } from '../table/client.ts'
 import type { Reader, Writer } from '../table/ops.ts'
 import { config } from './config.ts'
 import { pauseBefore, withinDeadline } from './deadline.ts'
@@ -19,7 +18,7 @@ export interface WorkCtx extends Outbox {
   pause(tries: number): Promise<void>
 }
 
-const client = new DynamoDBClient({})
+const client = tableClient()
 
 /** No client waits for a worker: one connection's frames may take longer, one after the other, than on an action's path. */
 const postingMs = 5000

@@ -146,9 +146,8 @@ export const readChatIds = async (read: Reader, license: string): Promise<string
 export const readChats = async (
   read: Reader,
   ids: readonly string[],
-  { properties }: { properties: boolean },
-): Promise<{ chat: Chat; properties: Properties }[]> => {
-  const wanted = ids.flatMap((id) => [keys.chat(id), ...(properties ? [keys.chatProperties(id)] : [])])
+): Promise<Omit<ChatRecord, 'seen'>[]> => {
+  const wanted = ids.flatMap((id) => [keys.chat(id), keys.chatProperties(id)])
   const items = new Map(
     (await read.batchGet(wanted, { strong: true })).map((item) => [
       `${String(item['pk'])} ${String(item['sk'])}`,
@@ -164,10 +163,26 @@ export const readChats = async (
       : [
           {
             chat: ChatItem.parse(chat),
-            properties: held === undefined ? {} : PropertiesItem.parse(held).properties,
+            properties: held === undefined ? undefined : PropertiesItem.parse(held).properties,
           },
         ]
   })
+}
+
+/** Up to when users have seen chats, by chat and user: of users that the chats name. Strongly consistent. */
+export const readSeen = async (
+  read: Reader,
+  chats: readonly Pick<Chat, 'id' | 'users'>[],
+): Promise<ReadonlyMap<string, ReadonlyMap<string, number>>> => {
+  const wanted = chats.flatMap(({ id, users }) => users.map((user) => keys.chatSeen(id, user.id)))
+  const chatOf = new Map(chats.map(({ id }) => [keys.chat(id).pk, id]))
+  const seen = new Map<string, Map<string, number>>()
+  for (const item of await read.batchGet(wanted, { strong: true })) {
+    const chat = chatOf.get(String(item['pk'])) ?? ''
+    const { user, timestamp } = SeenItem.parse(item)
+    seen.set(chat, (seen.get(chat) ?? new Map()).set(user, timestamp))
+  }
+  return seen
 }
 
 /** What stands beside a chat under `CHAT#...`: its properties and up to when each user has seen it (Unix seconds). */
