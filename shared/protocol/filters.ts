@@ -1,7 +1,7 @@
 import * as z from 'zod/mini'
 import { atMost, Flag } from './fields.ts'
 import { limits } from './limits.ts'
-import { PropertyValue } from './properties.ts'
+import { PropertyValue, withoutProto } from './properties.ts'
 
 /** What is asked of one property. `in` compares type and value; `notIn` also holds where the property is absent. */
 export type PropertyFilter = { namespace: string; name: string } & (
@@ -17,6 +17,7 @@ const Filter = z.object({
   exclude_values: z.optional(z.nullable(Values)),
 })
 
+const unnamed = 'A property is named as {"namespace": {"name": …}} or as "namespace.name"'
 const oneType = 'Name one filter type for a property: exists, values or exclude_values'
 
 interface Asked {
@@ -44,14 +45,14 @@ const split = (given: Record<string, unknown>): Asked[] =>
 
 /** Filters by properties, as a list: one of each property. */
 export const PropertyFilters = z.pipe(
-  z.record(z.string(), z.unknown()),
+  withoutProto(z.record(z.string(), z.unknown()), unnamed),
   z.transform((given, ctx): PropertyFilter[] => {
     const filters: PropertyFilter[] = []
     const refuse = (path: string[], message: string) =>
       void ctx.issues.push({ code: 'custom', path, message, input: given })
     for (const { path, namespace, name, filter: asked } of split(given)) {
       if (namespace === '' || name === '') {
-        refuse(path, 'A property is named as {"namespace": {"name": …}} or as "namespace.name"')
+        refuse(path, unnamed)
         continue
       }
       const parsed = z.safeParse(Filter, asked)

@@ -14,12 +14,10 @@ export const PropertyValue = z.union([text(limits.propertyTextBytes), z.boolean(
   error: valueError,
 })
 const NullableValue = z.nullable(PropertyValue)
-const Namespace = z
-  .string()
-  .check(z.regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/, 'A namespace is 1-64 letters, digits, _ and -'))
-const Name = z
-  .string()
-  .check(z.regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'A name is 1-64 letters, digits, ., _ and -'))
+const namespaceError = 'A namespace is 1-64 letters, digits, _ and -'
+const Namespace = z.string().check(z.regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/, namespaceError))
+const nameError = 'A name is 1-64 letters, digits, ., _ and -'
+const Name = z.string().check(z.regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, nameError))
 
 // both forms of protocol §3 are taken: `{ns: {name: v}}` and `{ns: {name: {"value": v}}}`
 const Entry = z.pipe(
@@ -27,20 +25,33 @@ const Entry = z.pipe(
   z.transform((entry) => (typeof entry === 'object' && entry !== null ? entry : { value: entry })),
 )
 
-/** A request's properties. `routing` is the server's namespace. */
-export const PropertiesInput = z
-  .record(
-    Namespace,
-    z
-      .record(Name, Entry)
-      .check(
-        z.refine(
-          (names) => Object.keys(names).length <= limits.propertyNames,
-          `At most ${limits.propertyNames} names`,
-        ),
-      ),
+/** A record that refuses the key `__proto__`: zod leaves it out without a word, and what was asked would not be done. */
+export const withoutProto = <R extends z.core.$ZodType<unknown, Record<string, unknown>>>(
+  record: R,
+  message: string,
+) =>
+  z.pipe(
+    // anything may come: the record itself says what is none
+    z.transform((given: Record<string, unknown> | null | undefined, ctx) => {
+      if (given !== null && given !== undefined && Object.hasOwn(given, '__proto__'))
+        ctx.issues.push({ code: 'custom', path: ['__proto__'], message, input: given })
+      return given
+    }),
+    record,
   )
+
+const Names = z
+  .record(Name, Entry)
   .check(
+    z.refine(
+      (names) => Object.keys(names).length <= limits.propertyNames,
+      `At most ${limits.propertyNames} names`,
+    ),
+  )
+
+/** A request's properties. `routing` is the server's namespace. */
+export const PropertiesInput = withoutProto(
+  z.record(Namespace, withoutProto(Names, nameError)).check(
     z.refine((spaces) => !Object.hasOwn(spaces, 'routing'), {
       error: 'The namespace routing is set by the server alone',
       path: ['routing'],
@@ -53,7 +64,9 @@ export const PropertiesInput = z
       (spaces) => utf8Bytes(JSON.stringify(spaces)) <= limits.propertiesBytes * 2,
       `At most ${limits.propertiesBytes} bytes`,
     ),
-  )
+  ),
+  namespaceError,
+)
 
 /** Properties of something that is made by this request: names given as `null` are left out. */
 export const NewProperties = z

@@ -12,6 +12,7 @@ export interface RealIds {
   chats: readonly string[]
   threads: readonly string[]
   agents: readonly string[]
+  customers: readonly string[]
 }
 
 /** JSON text that stands for itself inside a generated value: what `JSON.stringify` would not write. */
@@ -111,7 +112,8 @@ const fitting = (schema: z.core.$ZodType, ids: RealIds): fc.Arbitrary<unknown> =
         { weight: 1, arbitrary: fc.constant(null) },
       )
     case 'pipe':
-      return within(def.in)
+      // what is looked at before its shape is
+      return within(def.in._zod.def.type === 'transform' ? def.out : def.in)
     case 'union':
       return fc.oneof(...def.options.map(within))
     case 'array':
@@ -143,7 +145,10 @@ const fitting = (schema: z.core.$ZodType, ids: RealIds): fc.Arbitrary<unknown> =
 }
 
 /** Ids that lead somewhere, most of the time. */
-const named = (field: string, { chats, threads, agents }: RealIds): fc.Arbitrary<unknown> | undefined => {
+const named = (
+  field: string,
+  { chats, threads, agents, customers }: RealIds,
+): fc.Arbitrary<unknown> | undefined => {
   const or = (arbitrary: fc.Arbitrary<unknown>) =>
     fc.oneof({ weight: 12, arbitrary }, { weight: 1, arbitrary: hostile })
   switch (field) {
@@ -151,6 +156,14 @@ const named = (field: string, { chats, threads, agents }: RealIds): fc.Arbitrary
       return or(fc.constantFrom(...chats))
     case 'thread_id':
       return or(fc.constantFrom(...threads))
+    case 'event_id':
+      return or(fc.constantFrom(...threads).map((thread) => `${thread}_1`))
+    case 'customer_id':
+      return or(fc.constantFrom(...customers))
+    // each needs exactly one thread, and not the other
+    case 'before_order':
+    case 'after_order':
+      return or(fc.constantFrom(null, null, null, 3))
     case 'thread_ids':
       return or(fc.array(fc.constantFrom(...threads), { maxLength: 3 }))
     case 'agent_ids':
@@ -197,6 +210,7 @@ const asked = (ids: RealIds): fc.Arbitrary<unknown> => {
   // a thread of another chat, now and then
   const about = (chat: string): RealIds => ({
     agents: ids.agents,
+    customers: ids.customers,
     chats: [chat],
     threads: [...ids.threads.filter((id) => id.startsWith(`${chat}_`)), ids.threads[0] ?? chat],
   })

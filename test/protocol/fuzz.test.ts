@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { agentActions } from '../../shared/protocol/agent/index.ts'
 import type { ErrorType } from '../../shared/protocol/errors.ts'
 import type { Client, Response, WireError } from '../support/client.ts'
+import { addCustomer } from '../support/customers.ts'
 import { startWorld, type World } from '../support/world.ts'
 import { anyFrame, idMark, type RealIds } from './any-frame.ts'
 
@@ -26,6 +27,7 @@ beforeAll(async () => {
     { ann: { permission: 'owner' }, ben: {}, cleo: {}, dan: { permission: 'administrator' } },
     { groups: ['Support', 'Sales'] },
   )
+  await addCustomer(world, license.id, 'carl')
   const stranger = await (await world.license({ zoe: {} })).login('zoe')
   const loggedIn = [
     ...(await Promise.all(['ann', 'ben', 'ben'].map((agent) => license.login(agent)))),
@@ -34,7 +36,8 @@ beforeAll(async () => {
   const chats: { id: string; thread: { id: string } }[] = []
   for (const [index, client] of [...loggedIn, ...loggedIn, ...loggedIn].entries()) {
     const scopes = index % 2 === 0 ? { groups: [1] } : {}
-    const started = await client.call('start_chat', { chat: { scopes } })
+    const thread = { events: [{ type: 'message', text: 'hello' }] }
+    const started = await client.call('start_chat', { chat: { scopes, thread } })
     if (started.success) chats.push((started.payload as any).chat)
   }
   chats.push((await stranger.ok('start_chat')).chat)
@@ -42,6 +45,7 @@ beforeAll(async () => {
     chats: chats.map(({ id }) => id),
     threads: chats.flatMap(({ id, thread }) => [thread.id, `${id}_2`]),
     agents: ['ann', 'ben', 'cleo', 'dan', 'zoe'],
+    customers: ['carl', 'nobody'],
   }
   sockets = [...loggedIn, await world.open()]
 })
