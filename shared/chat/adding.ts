@@ -31,13 +31,13 @@ export const addAgents = async (
 
   ctx.readAudience(chat.license_id)
   const events = [...entries.toReversed(), ...tail.entries].toReversed()
-  const { shown, profiles } = await showChat(ctx.read, { chat, events, known })
+  const { shown, profiles, seen } = await showChat(ctx.read, { chat, events, known })
   ctx.push(gaining(before, chat), 'incoming_chat_thread', { chat: shown })
   for (const entry of entries) {
     const at = { chat_id: chat.id, thread_id: threadId(chat.id, entry.n) }
     ctx.push(watching(chat), 'incoming_event', { ...at, event: eventOf(chat.id, entry) })
   }
-  ctx.push(watching(chat), 'chat_users_updated', usersUpdated(before, chat, profiles))
+  ctx.push(watching(chat), 'chat_users_updated', usersUpdated(before, chat, profiles, seen))
 }
 
 /** Whoever a read that may lag behind would refuse is read again: the transaction itself checks the others. */

@@ -4,7 +4,7 @@ import { limits } from '../protocol/limits.ts'
 import type { User } from '../protocol/objects.ts'
 import type { PushPayload } from '../protocol/pushes.ts'
 import { agentActive } from '../table/accounts.ts'
-import type { Chat, ChatUser } from '../table/chats.ts'
+import type { Chat, ChatRecord, ChatUser } from '../table/chats.ts'
 import { agentJoined, agentLeft, customerLeft } from './system-messages.ts'
 import type { UsersChange } from './threads.ts'
 import { placeOf } from './access.ts'
@@ -81,17 +81,19 @@ const byType = (users: readonly User[], removed: readonly ChatUser[], type: Chat
   removed_ids: removed.filter((user) => user.type === type).map(({ id }) => id),
 })
 
-/** What changed of a chat's users, as its agents are told. */
+/** What changed of a chat's users, as its agents are told. `seen`: where users came who may have been there before. */
 export const usersUpdated = (
   before: Chat,
   after: Chat,
   profiles: Profiles,
+  seen?: ChatRecord['seen'],
 ): PushPayload<'chat_users_updated'> => {
   const within = (users: readonly ChatUser[], { id, type }: ChatUser) =>
     users.some((user) => user.id === id && user.type === type && user.present)
   const added = usersOf(
     after.users.filter((user) => user.present && !within(before.users, user)),
     profiles,
+    seen,
   )
   const removed = before.users.filter((user) => user.present && !within(after.users, user))
   return {

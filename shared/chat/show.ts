@@ -1,6 +1,6 @@
 import { type Profiles, readProfiles } from './profiles.ts'
 import type { ChatWithThread } from '../protocol/objects.ts'
-import { type Chat, type ChatUser, readChat, readChatRecord } from '../table/chats.ts'
+import { type Chat, type ChatRecord, type ChatUser, readChat, readChatRecord } from '../table/chats.ts'
 import { type Entry, type Head, readHead, readTail } from '../table/log.ts'
 import type { Reader } from '../table/ops.ts'
 import { type ChatView, coherent } from './place.ts'
@@ -34,7 +34,7 @@ export const showChat = async (
     events,
     known = new Map(),
   }: { chat: Chat; head?: Head | undefined; events: readonly Entry[]; known?: Profiles | undefined },
-): Promise<{ shown: ChatWithThread; profiles: Profiles }> => {
+): Promise<{ shown: ChatWithThread; profiles: Profiles; seen: ChatRecord['seen'] }> => {
   const strangers = agentIds(chat.users).filter((id) => !known.has(id))
   const [record, others, found] = await Promise.all([
     readChatRecord(read, chat.id),
@@ -43,12 +43,13 @@ export const showChat = async (
   ])
   const profiles = new Map([...known, ...others])
   if (found === undefined) throw new Error('A chat without its last thread')
+  const seen = record?.seen ?? new Map<string, number>()
   const shown = chatWithThread({
-    record: { properties: undefined, seen: new Map(), ...record, chat },
+    record: { properties: record?.properties, seen, chat },
     profiles,
     head: found,
     events,
     active: chat.active,
   })
-  return { shown, profiles }
+  return { shown, profiles, seen }
 }

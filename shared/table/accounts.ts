@@ -52,8 +52,8 @@ export const IdentityItem = z.object({ license_id: z.string(), agent_id: z.strin
 export type IdentityItem = z.output<typeof IdentityItem>
 
 /**
- * The login's write of presence: a login more, and what it found `online` to be. `first` sets the status, for the
- * first live socket.
+ * The login's write of presence: a login more, where `online` and the status are as they were read: a status set
+ * meanwhile is answered by the login that tries again. `first` sets the status, for the first live socket.
  */
 export const loggedIn = (agent: AgentItem, first: RoutingStatus | undefined): Op => ({
   Update: {
@@ -64,12 +64,13 @@ export const loggedIn = (agent: AgentItem, first: RoutingStatus | undefined): Op
     // an item that never was online has no such attribute
     ConditionExpression:
       '#version = :version AND ' +
-      (agent.online ? '#online = :true' : '(attribute_not_exists(#online) OR #online = :false)'),
+      (agent.online ? '#online = :true' : '(attribute_not_exists(#online) OR #online = :false)') +
+      (agent.routing_status === undefined ? ' AND attribute_not_exists(#status)' : ' AND #status = :known'),
     ExpressionAttributeNames: {
       '#online': 'online',
       '#seq': 'seq',
       '#version': 'version',
-      ...(first === undefined ? {} : { '#status': 'routing_status' }),
+      '#status': 'routing_status',
     },
     ExpressionAttributeValues: {
       ':true': true,
@@ -78,6 +79,7 @@ export const loggedIn = (agent: AgentItem, first: RoutingStatus | undefined): Op
       ':version': agent.version,
       ...(agent.online ? {} : { ':false': false }),
       ...(first === undefined ? {} : { ':status': first }),
+      ...(agent.routing_status === undefined ? {} : { ':known': agent.routing_status }),
     },
   },
 })

@@ -58,7 +58,8 @@ describe('presence, as data', () => {
       Update: {
         Key: agentKey,
         UpdateExpression: 'SET #online = :true, #seq = if_not_exists(#seq, :zero) + :one, #status = :status',
-        ConditionExpression: '#version = :version AND (attribute_not_exists(#online) OR #online = :false)',
+        ConditionExpression:
+          '#version = :version AND (attribute_not_exists(#online) OR #online = :false) AND attribute_not_exists(#status)',
         ExpressionAttributeNames: {
           '#online': 'online',
           '#seq': 'seq',
@@ -77,14 +78,26 @@ describe('presence, as data', () => {
     })
   })
 
-  test('a later login only counts: it names no status, and needs the agent to be online still', () => {
-    expect(loggedIn({ ...agent, online: true }, undefined)).toEqual({
+  test('a later login only counts: it sets no status, and needs the agent to be online still, with the status as it was read', () => {
+    const online = { ...agent, online: true, routing_status: 'accepting_chats' as const }
+    expect(loggedIn(online, undefined)).toEqual({
       Update: {
         Key: agentKey,
         UpdateExpression: 'SET #online = :true, #seq = if_not_exists(#seq, :zero) + :one',
-        ConditionExpression: '#version = :version AND #online = :true',
-        ExpressionAttributeNames: { '#online': 'online', '#seq': 'seq', '#version': 'version' },
-        ExpressionAttributeValues: { ':true': true, ':zero': 0, ':one': 1, ':version': 4 },
+        ConditionExpression: '#version = :version AND #online = :true AND #status = :known',
+        ExpressionAttributeNames: {
+          '#online': 'online',
+          '#seq': 'seq',
+          '#version': 'version',
+          '#status': 'routing_status',
+        },
+        ExpressionAttributeValues: {
+          ':true': true,
+          ':zero': 0,
+          ':one': 1,
+          ':version': 4,
+          ':known': 'accepting_chats',
+        },
       },
     })
   })

@@ -1,0 +1,286 @@
+import { afterEach, beforeAll, describe, expect, test } from 'vitest'
+import type { PushPayload } from '../../shared/protocol/pushes.ts'
+import { readChatRecord } from '../../shared/table/chats.ts'
+import { keys } from '../../shared/table/keys.ts'
+import type { Client } from '../support/client.ts'
+import type { Fault } from '../support/engine-proxy.ts'
+import { startWorld, type World } from '../support/world.ts'
+
+let world: World
+beforeAll(async () => {
+  world = await startWorld()
+})
+afterEach(() => world.proxy.setFault(undefined))
+
+const denied = { type: 'authorization', code: 403, message: 'You cannot mark this message as seen.' }
+const notFound = { type: 'not_found', code: 404, message: 'Not found' }
+const message = (text: string) => ({ type: 'message', text })
+const longAgo = 1_600_000_000
+
+type Shown = PushPayload<'incoming_chat_thread'>['chat']
+
+/** Ann's own chat with ben in it and one message; an owner looks on, cleo may not. */
+const openOffice = async () => {
+  const license = await world.license({ ann: {}, ben: {}, cleo: {}, dora: { permission: 'owner' } })
+  const [ann, ben] = [await license.login('ann'), await license.login('ben')]
+  const [cleo, dora] = [await license.login('cleo'), await license.login('dora')]
+  const initial_events = [message('hello')]
+  const { chat }: { chat: Shown } = await ann.ok('start_chat', {
+    chat: { scopes: { agents: ['ann'] } },
+    initial_events,
+  })
+  await ann.ok('join_chat', { chat_id: chat.id, agent_ids: ['ben'] })
+  for (const client of [ann, ben, cleo, dora]) await client.received()
+  const first = chat.thread.events[0]!
+  return { license, ann, ben, cleo, dora, chat_id: chat.id, first }
+}
+const seenBy = async (chat: string, user: string) =>
+  (await readChatRecord(world.table.read, chat))?.seen.get(user)
+/** Puts a time into the table that no request could. */
+const setSeen = (chat: string, user: string, timestamp: number) =>
+  world.table.write.write({ Put: { Item: { ...keys.chatSeen(chat, user), user, timestamp } } })
+const names = async (client: Client) => (await client.received()).map(({ action }) => action)
+
+describe('mark_event_as_seen', () => {
+  test('tells everyone with access which event was seen, then up to when', async () => {
+    const { ann, ben, cleo, dora, chat_id, first } = await openOffice()
+    const answer = await ben.call('mark_event_as_seen', { chat_id, event_id: first.id })
+    expect(answer).toEqual({
+      request_id: answer.request_id,
+      action: 'mark_event_as_seen',
+      type: 'response',
+      success: true,
+    })
+    for (const client of [ann, ben, dora]) {
+      expect(await client.next('event_marked_as_seen')).toEqual({
+        chat_id,
+        event_id: first.id,
+        user_id: 'ben',
+      })
+      expect(await client.next('last_seen_timestamp_updated')).toEqual({
+        user_id: 'ben',
+        chat_id,
+        timestamp: first.timestamp,
+      })
+      await client.receivesNothing()
+    }
+    await cleo.receivesNothing()
+    expect(await seenBy(chat_id, 'ben')).toBe(first.timestamp)
+    // each user has its own
+    expect(await seenBy(chat_id, 'ann')).toBeUndefined()
+  })
+
+  test('of the same event again tells that it was marked, and no time, since none moved', async () => {
+    const { ann, ben, chat_id, first } = await openOffice()
+    for (let turn = 0; turn < 3; turn += 1) {
+      await ben.ok('mark_event_as_seen', { chat_id, event_id: first.id })
+      const told = ['event_marked_as_seen', ...(turn === 0 ? ['last_seen_timestamp_updated'] : [])]
+      for (const client of [ann, ben]) expect(await names(client)).toEqual(told)
+    }
+    expect(await seenBy(chat_id, 'ben')).toBe(first.timestamp)
+  })
+
+  test('of an older event than was seen moves nothing back', async () => {
+    const { ann, ben, chat_id, first } = await openOffice()
+    const later = first.timestamp + 5
+    await setSeen(chat_id, 'ben', later)
+    await ben.ok('mark_event_as_seen', { chat_id, event_id: first.id })
+    expect(await ann.next('event_marked_as_seen')).toMatchObject({ event_id: first.id })
+    await ann.receivesNothing()
+    expect(await seenBy(chat_id, 'ben')).toBe(later)
+  })
+
+  test('moves forward to the time of the event, not to now', async () => {
+    const { ann, ben, chat_id, first } = await openOffice()
+    await setSeen(chat_id, 'ben', longAgo)
+    const key = keys.event(chat_id, 1, 1)
+    const at = (longAgo + 60) * 1000 + 999
+    const item = await world.table.read.get(key, { strong: true })
+    await world.table.write.write({ Put: { Item: { ...item, ...key, at } } })
+    await ben.ok('mark_event_as_seen', { chat_id, event_id: first.id })
+    await ann.next('event_marked_as_seen')
+    expect(await ann.next('last_seen_timestamp_updated')).toMatchObject({ timestamp: longAgo + 60 })
+  })
+
+  test('of an event whose clock ran ahead moves to now, never beyond', async () => {
+    const { ann, ben, chat_id, first } = await openOffice()
+    const key = keys.event(chat_id, 1, 1)
+    const item = await world.table.read.get(key, { strong: true })
+    await world.table.write.write({ Put: { Item: { ...item, ...key, at: Date.now() + 3_600_000 } } })
+    const before = Math.floor(Date.now() / 1000)
+    await ben.ok('mark_event_as_seen', { chat_id, event_id: first.id })
+    await ann.next('event_marked_as_seen')
+    const { timestamp } = await ann.next('last_seen_timestamp_updated')
+    expect(timestamp).toBeGreaterThanOrEqual(before)
+    expect(timestamp).toBeLessThanOrEqual(Math.floor(Date.now() / 1000))
+  })
+
+  test('takes events of every type, of earlier threads, and behind a closing', async () => {
+    const { ann, ben, chat_id } = await openOffice()
+    await ann.ok('close_thread', { chat_id })
+    const annotation = { type: 'annotation', annotation_type: 'rating' }
+    await ann.ok('send_event', { chat_id, event: annotation })
+    await ann.ok('send_event', { chat_id, event: { ...message('again'), recipients: 'agents' } })
+    await ann.received()
+    // the message, ben's joining, the closing, the annotation, the next thread's first
+    for (const place of ['1_1', '1_2', '1_3', '1_4', '2_1']) {
+      const event_id = `${chat_id}_${place}`
+      await ben.ok('mark_event_as_seen', { chat_id, event_id })
+      expect((await ann.received())[0]).toMatchObject({
+        action: 'event_marked_as_seen',
+        payload: { event_id },
+      })
+    }
+  })
+
+  test('is for supervisors too', async () => {
+    const { ann, cleo, chat_id, first } = await openOffice()
+    await ann.ok('supervise_chat', { chat_id, agent_ids: ['cleo'] })
+    for (const client of [ann, cleo]) await client.received()
+    await cleo.ok('mark_event_as_seen', { chat_id, event_id: first.id })
+    for (const client of [ann, cleo])
+      expect(await client.next('event_marked_as_seen')).toMatchObject({ user_id: 'cleo' })
+  })
+
+  test('of many at once ends with the newest, and every mark is told', async () => {
+    const { ann, ben, license, chat_id } = await openOffice()
+    const again = await license.login('ben')
+    await setSeen(chat_id, 'ben', longAgo)
+    const ids: string[] = []
+    for (let i = 0; i < 10; i += 1) {
+      const { event } = await ann.ok('send_event', { chat_id, event: message(`${i}`) })
+      const key = keys.event(chat_id, 1, event.order)
+      const item = await world.table.read.get(key, { strong: true })
+      await world.table.write.write({ Put: { Item: { ...item, ...key, at: (longAgo + i) * 1000 } } })
+      ids.push(event.id)
+    }
+    await ann.received()
+    const mixed = [...ids.slice(5), ...ids.slice(0, 5).toReversed()]
+    await Promise.all(
+      mixed.map((event_id, i) => (i % 2 === 0 ? ben : again).ok('mark_event_as_seen', { chat_id, event_id })),
+    )
+    expect(await seenBy(chat_id, 'ben')).toBe(longAgo + 9)
+    const pushes = await ann.received()
+    const marked = pushes.flatMap((push) =>
+      push.action === 'event_marked_as_seen' ? push.payload.event_id : [],
+    )
+    expect(marked.toSorted()).toEqual(ids.toSorted())
+    const times = pushes.flatMap((push) =>
+      push.action === 'last_seen_timestamp_updated' ? push.payload.timestamp : [],
+    )
+    expect(Math.max(...times)).toBe(longAgo + 9)
+    expect(new Set(times).size).toBe(times.length)
+  })
+})
+
+describe('up to when a user has seen a chat', () => {
+  test('is shown wherever its users are', async () => {
+    const { license, ann, ben, chat_id, first } = await openOffice()
+    await ben.ok('mark_event_as_seen', { chat_id, event_id: first.id })
+    const seen = { id: 'ben', last_seen_timestamp: first.timestamp }
+    const inUsers = (users: { id: string }[]) => {
+      expect(users.find(({ id }) => id === 'ben')).toMatchObject(seen)
+      expect(users.find(({ id }) => id === 'ann')).not.toHaveProperty('last_seen_timestamp')
+    }
+    inUsers((await ann.ok('get_chat_threads', { chat_id })).chat.users)
+
+    const late = await world.open()
+    const { chats_summary } = await late.ok('login', { token: await license.token('ann') })
+    inUsers(chats_summary[0].users)
+
+    const cleo = await license.login('cleo')
+    await ann.ok('join_chat', { chat_id, agent_ids: ['cleo'] })
+    inUsers((await cleo.next('incoming_chat_thread')).chat.users)
+
+    await ann.ok('close_thread', { chat_id })
+    await ann.received()
+    await ann.ok('send_event', { chat_id, event: message('again') })
+    inUsers((await ann.next('incoming_chat_thread')).chat.users)
+  })
+})
+
+describe('mark_event_as_seen whose write goes wrong', () => {
+  test.each<[string, Fault]>([
+    ['an InternalServerError', { errorType: 'InternalServerError' }],
+    ['an answer that is lost after the write was done', { reset: true, afterWrite: true }],
+    ['a conflict with a transaction', { errorType: 'TransactionConflictException' }],
+  ])('through %s moves the time once and tells so once', async (_, fault) => {
+    const { ann, ben, chat_id, first } = await openOffice()
+    const left = [fault]
+    world.proxy.setFault(({ operation, request }) =>
+      operation === 'UpdateItem' && JSON.stringify(request).includes(chat_id) ? left.shift() : undefined,
+    )
+    await ben.ok('mark_event_as_seen', { chat_id, event_id: first.id })
+    expect(left).toEqual([])
+    expect(await names(ann)).toEqual(['event_marked_as_seen', 'last_seen_timestamp_updated'])
+    expect(await seenBy(chat_id, 'ben')).toBe(first.timestamp)
+  })
+})
+
+describe('mark_event_as_seen is refused', () => {
+  test('before a login', async () => {
+    const client = await world.open()
+    expect(await client.refused('mark_event_as_seen', { chat_id: 'nosuch', event_id: 'nosuch_1_1' })).toEqual(
+      { type: 'auth', code: 401, message: 'Not logged in' },
+    )
+  })
+
+  test('with not_found for an event that is not in this chat', async () => {
+    const { ann, ben, chat_id } = await openOffice()
+    const { chat: other } = await ben.ok('start_chat', { initial_events: [message('elsewhere')] })
+    for (const client of [ann, ben]) await client.received()
+    const ids = [
+      ...['_1_0', '_0_1', '_2_1', '_1_3', '_1_99999999', '_1_999999999', '_9007199254740993_1'],
+      ...['_1_01', '_1_1e0', '_1_-1', '_1_1_1', '_1_', '_1', '', '_1_1 ', '_1_1\n', '_1_１', '#1_1'],
+    ].map((end) => `${chat_id}${end}`)
+    for (const event_id of [...ids, other.thread.events[0].id, 'nosuch', `${chat_id.toUpperCase()}_1_1`])
+      expect(await ben.refused('mark_event_as_seen', { chat_id, event_id })).toEqual(notFound)
+    await ann.receivesNothing()
+    expect(await seenBy(chat_id, 'ben')).toBeUndefined()
+  })
+
+  test('with not_found for a chat that is not there, or not of this licence', async () => {
+    const { ann } = await openOffice()
+    const other = await openOffice()
+    const { chat_id, first } = other
+    for (const id of [chat_id, 'nosuch', `${chat_id}_1`, '../x'])
+      expect(await ann.refused('mark_event_as_seen', { chat_id: id, event_id: first.id })).toEqual(notFound)
+    await other.ann.receivesNothing()
+  })
+
+  test('with its own sentence without access, whether there is such an event or not', async () => {
+    const { ann, cleo, chat_id, first } = await openOffice()
+    for (const event_id of [first.id, `${chat_id}_1_99`, 'nosuch'])
+      expect(await cleo.refused('mark_event_as_seen', { chat_id, event_id })).toEqual(denied)
+    await ann.receivesNothing()
+    expect(await seenBy(chat_id, 'cleo')).toBeUndefined()
+  })
+
+  test('with its own sentence to who sees the chat and is not in it, or has left it', async () => {
+    const { ann, ben, dora, chat_id, first } = await openOffice()
+    expect(await dora.refused('mark_event_as_seen', { chat_id, event_id: first.id })).toEqual(denied)
+    await ben.ok('remove_from_chat', { chat_id })
+    expect(await ben.refused('mark_event_as_seen', { chat_id, event_id: first.id })).toEqual(denied)
+    expect(await names(ann)).toEqual(['incoming_event', 'chat_users_updated'])
+  })
+
+  test.each([
+    ['no event', { chat_id: 'x' }, 'payload.event_id'],
+    ['null for an event', { chat_id: 'x', event_id: null }, 'payload.event_id'],
+    ['a number', { chat_id: 'x', event_id: 1 }, 'payload.event_id'],
+    ['an empty id', { chat_id: 'x', event_id: '' }, 'payload.event_id'],
+    ['an id of 129 bytes', { chat_id: 'x', event_id: 'x'.repeat(129) }, 'payload.event_id'],
+    ['half a surrogate pair', { chat_id: 'x', event_id: '\udfff' }, 'payload.event_id'],
+    ['no chat', { event_id: 'x_1_1' }, 'payload.chat_id'],
+    ['a chat that is a list', { chat_id: ['x'], event_id: 'x_1_1' }, 'payload.chat_id'],
+  ])('with validation for %s', async (_what, payload, path) => {
+    const license = await world.license({ ann: {} })
+    const ann = await license.login('ann')
+    expect(await ann.refused('mark_event_as_seen', payload)).toEqual({
+      type: 'validation',
+      code: 400,
+      message: 'Wrong format of request',
+      details: [{ path, message: expect.stringMatching(/./) }],
+    })
+  })
+})
