@@ -1,4 +1,4 @@
-import { CfnOutput, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib'
+import { ArnFormat, CfnOutput, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib'
 import { CfnAccount } from 'aws-cdk-lib/aws-apigateway'
 import { ManagedPolicy, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
 import type { Construct, IDependable } from 'constructs'
@@ -40,6 +40,7 @@ export class ChatStack extends Stack {
         later: { arns: [later.queue.queueArn] },
         posts: agents.connections('POST'),
         closings: agents.connections('DELETE'),
+        ...(settings.fcmSecret !== undefined && { fcmSecret: { arns: [this.#arnOf(settings.fcmSecret)] } }),
       },
     }
     const onTable = { TABLE_NAME: table.tableName }
@@ -70,11 +71,24 @@ export class ChatStack extends Stack {
       alarmTopic: topic,
       environment: { ...session, ...push },
       presenceGraceS: settings.presenceGraceS,
+      fcmSecret: settings.fcmSecret,
     })
 
     new CfnOutput(this, 'AgentUrl', { value: agents.url, description: 'Where agents’ apps connect' })
     new CfnOutput(this, 'TableName', { value: table.tableName, description: 'For npm run admin -- --table' })
     new CfnOutput(this, 'LaterQueueUrl', { value: later.queue.queueUrl })
+  }
+
+  /** Of a secret of which only the name is given: Secrets Manager has added six characters, which no one knows. */
+  #arnOf(secret: string): string {
+    if (secret.startsWith('arn:')) return secret
+    const resourceName = `${secret}-??????`
+    return this.formatArn({
+      service: 'secretsmanager',
+      resource: 'secret',
+      resourceName,
+      arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+    })
   }
 
   /**

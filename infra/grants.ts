@@ -2,7 +2,7 @@ import type { ActionSpec, Need } from '../shared/protocol/action.ts'
 import { keys, socketsPk } from '../shared/table/keys.ts'
 
 /** What a function may touch; the stack knows the ARNs. */
-export type Target = 'table' | 'stream' | 'later' | 'failures' | 'posts' | 'closings'
+export type Target = 'table' | 'stream' | 'later' | 'failures' | 'posts' | 'closings' | 'fcmSecret'
 
 /** One statement of a policy, as data. `leadingKeys`: only items whose partition key matches one of these. */
 export interface Grant {
@@ -106,3 +106,10 @@ export const workerGrants = {
   ],
   clock: worker,
 } as const satisfies Record<string, readonly Grant[]>
+
+/** Beside its own: what `notify` may do where mobile notifications are sent. */
+export const mobileGrant: Grant = {
+  sid: 'MobileSecret',
+  actions: ['secretsmanager:GetSecretValue'],
+  on: 'fcmSecret',
+}

@@ -9,6 +9,9 @@ const daysAllowed: readonly RetentionDays[] = Object.values(RetentionDays).filte
 
 const flag = z.union([z.boolean(), z.enum(['true', 'false']).transform((text) => text === 'true')])
 const https = z.url({ protocol: /^https$/, error: 'must be an https:// address' })
+// the six characters are Secrets Manager's own: an ARN without them is one of many
+const secret =
+  /^(arn:[\w-]+:secretsmanager:[\w-]+:\d{12}:secret:[\w/+=.@-]+-[A-Za-z0-9]{6}|[\w/+=.@-]{1,512})$/
 
 /** The settings of a deployment: `-c <name>=<value>`, or `context` in `cdk.json`. */
 const Settings = z.object({
@@ -37,6 +40,8 @@ const Settings = z.object({
   issuer: https.optional(),
   audience: z.string().min(1).optional(),
   jwksUrl: https.optional(),
+  /** The secret with the service account that sends mobile notifications; none are sent without. */
+  fcmSecret: z.string().regex(secret, 'must be the name of a secret or its whole ARN').optional(),
   /** Who is written to when an alarm goes off. */
   alarmEmail: z.email().optional(),
   /** Whether to let API Gateway write logs: one setting per account and region, which this stack then sets. */

@@ -14,10 +14,10 @@ import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs'
 import type { ITopic } from 'aws-cdk-lib/aws-sns'
 import { Queue } from 'aws-cdk-lib/aws-sqs'
 import { Construct } from 'constructs'
-import { licensePk } from '../shared/table/keys.ts'
+import { chatPk, licensePk, logPrefix } from '../shared/table/keys.ts'
 import { ActionFunction, type FunctionSurroundings } from './action-function.ts'
 import { PeopleAlarm, sumOf, type PeopleAlarmProps } from './alarms.ts'
-import { workerGrants } from './grants.ts'
+import { type Grant, mobileGrant, workerGrants } from './grants.ts'
 
 const laterTimeout = Duration.seconds(20)
 
@@ -51,6 +51,8 @@ interface WorkersProps {
   /** What every worker is told: the table, the queue, the endpoints' addresses. */
   readonly environment: Readonly<Record<string, string>>
   readonly presenceGraceS: number
+  /** The secret with the service account for mobile notifications; undefined: none are sent. */
+  readonly fcmSecret: string | undefined
 }
 
 /** Everything that runs without a client asking: `notify` on the stream, `later` on its queue, `clock` each minute. */
@@ -76,10 +78,15 @@ export class Workers extends Construct {
       id: 'AwsSolutions-SQS3',
       reason: 'This queue is where the stream’s failed batches end: nothing reads it but people.',
     })
+    const { fcmSecret, presenceGraceS } = this.#props
     const notify = this.#worker('notify', {
       description: 'Follows changes of accounts and sockets: refreshes, disconnects, checks presence.',
       timeout: Duration.seconds(60),
-      environment: { PRESENCE_GRACE_S: String(this.#props.presenceGraceS) },
+      environment: {
+        PRESENCE_GRACE_S: String(presenceGraceS),
+        ...(fcmSecret !== undefined && { FCM_SECRET_ID: fcmSecret }),
+      },
+      grants: fcmSecret === undefined ? [] : [mobileGrant],
       failures,
     })
     new EventSourceMapping(notify, 'Stream', {
@@ -88,6 +95,7 @@ export class Workers extends Construct {
       startingPosition: StartingPosition.LATEST,
       filters: [
         FilterCriteria.filter({ dynamodb: { Keys: { pk: { S: FilterRule.beginsWith(licensePk('')) } } } }),
+        ...(fcmSecret === undefined ? [] : [newEntries]),
       ],
       batchSize: 100,
       maxBatchingWindow: Duration.seconds(0),
@@ -183,6 +191,8 @@ export class Workers extends Construct {
       description: string
       timeout: Duration
       environment?: Record<string, string>
+      /** Beside those of every stack. */
+      grants?: readonly Grant[]
       failures?: Queue
     },
   ): ActionFunction {
@@ -194,7 +204,7 @@ export class Workers extends Construct {
       bundle: `worker/${name}`,
       description: own.description,
       timeout: own.timeout,
-      grants: workerGrants[name],
+      grants: [...workerGrants[name], ...(own.grants ?? [])],
       environment: { ...environment, ...own.environment },
       logGroup: this.#logGroup,
     })
@@ -204,6 +214,14 @@ export class Workers extends Construct {
     new PeopleAlarm(worker, id, { ...props, topic: this.#props.alarmTopic })
   }
 }
+
+/** Whatever is appended to a chat's log. */
+const newEntries = FilterCriteria.filter({
+  eventName: FilterRule.isEqual('INSERT'),
+  dynamodb: {
+    Keys: { pk: { S: FilterRule.beginsWith(chatPk('')) }, sk: { S: FilterRule.beginsWith(logPrefix) } },
+  },
+})
 
 /** Runs that failed or could not start, in five minutes. */
 const failing = (handler: LambdaFunction) =>

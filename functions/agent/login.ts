@@ -4,7 +4,7 @@ import { profilesOf } from '../../shared/chat/profiles.ts'
 import { remoteKeys, type TokenChecks, verifyToken } from '../../shared/account/tokens.ts'
 import { mayRead } from '../../shared/chat/access.ts'
 import { envelopeBytes, jsonBytes } from '../../shared/chat/room.ts'
-import { summarize } from '../../shared/chat/summaries.ts'
+import { readBeginning, summarize } from '../../shared/chat/summaries.ts'
 import { fitSummaries } from '../../shared/chat/views.ts'
 import { login } from '../../shared/protocol/agent/login.ts'
 import { limits } from '../../shared/protocol/limits.ts'
@@ -31,59 +31,61 @@ const catchUpS = 2
 // everyone by name comes before avatars and before chats in full, but for the newest of these
 const directoryBytes = 96 * 1024
 
-export const handler = serve(login, async (ctx, { token, reconnect = false, application }) => {
-  // what is under way now and was pushed to others alone bears an earlier time
-  const since = ctx.now() - audienceFreshMs - config.clockSkewMs()
-  const identity = await verifyToken(token, tokenChecks())
-  const { session, agent, license, status, cameOnline } = await startSession(ctx, identity, {
-    reconnect,
-    application,
-  })
-  if (cameOnline) {
-    ctx.push(everyAgent(license.id), 'agent_updated', { agent_id: agent.id, routing_status: status })
-  }
+export const handler = serve(
+  login,
+  async (ctx, { token, reconnect = false, application, push_notifications }) => {
+    // what is under way now and was pushed to others alone bears an earlier time
+    const since = ctx.now() - audienceFreshMs - config.clockSkewMs()
+    const identity = await verifyToken(token, tokenChecks())
+    const { session, agent, license, status, cameOnline } = await startSession(ctx, identity, {
+      reconnect,
+      application,
+      device: push_notifications,
+    })
+    if (cameOnline) {
+      ctx.push(everyAgent(license.id), 'agent_updated', { agent_id: agent.id, routing_status: status })
+    }
 
-  // read after the session was written: whatever happens from now on is pushed to it
-  if (cameOnline) ctx.readAudience(license.id)
-  const [active, directory] = await Promise.all([
-    readActiveChats(ctx.read, license.id),
-    readDirectory(ctx.read, license.id),
-  ])
-  const chats = active
-    .filter((chat) => mayRead(session, chat))
-    .toSorted((a, b) => b.started_at - a.started_at || (a.id < b.id ? -1 : 1))
-    .slice(0, limits.chatsSummary)
-  const found = await summarize(ctx.read, license.id, chats, {
-    known: profilesOf(directory.agents),
-    entries: 1,
-  })
-  // users and scopes may have changed since the list was read
-  const shown = found.filter(({ chat }) => mayRead(session, chat))
-  const catchUp: Job = {
-    job: 'catch_up',
-    connection: ctx.connection,
-    chats: Object.fromEntries(
-      shown.map(({ chat, thread, order }) => [chat.id, [thread, order, chat.version]]),
-    ),
-    since,
-    until: ctx.now() + config.clockSkewMs(),
-  }
-  // the session is written: a queue that fails does not undo the login
-  await ctx
-    .later(catchUp, catchUpS)
-    .catch((error: unknown) => log.error('A login is not caught up with', { cause: String(error) }))
+    // read after the session was written: whatever happens from now on is pushed to it
+    if (cameOnline) ctx.readAudience(license.id)
+    const [active, directory] = await Promise.all([
+      readActiveChats(ctx.read, license.id),
+      readDirectory(ctx.read, license.id),
+    ])
+    const chats = active
+      .filter((chat) => mayRead(session, chat))
+      .toSorted((a, b) => b.started_at - a.started_at || (a.id < b.id ? -1 : 1))
+      .slice(0, limits.chatsSummary)
+    const beginning = await readBeginning(ctx.read, chats, profilesOf(directory.agents))
+    const found = await summarize(ctx.read, license.id, beginning)
+    // users and scopes may have changed since the list was read
+    const shown = found.filter(({ chat }) => mayRead(session, chat))
+    const catchUp: Job = {
+      job: 'catch_up',
+      connection: ctx.connection,
+      chats: Object.fromEntries(
+        shown.map(({ chat, thread, order }) => [chat.id, [thread, order, chat.version]]),
+      ),
+      since,
+      until: ctx.now() + config.clockSkewMs(),
+    }
+    // the session is written: a queue that fails does not undo the login
+    await ctx
+      .later(catchUp, catchUpS)
+      .catch((error: unknown) => log.error('A login is not caught up with', { cause: String(error) }))
 
-  const base = {
-    license: { id: license.id, plan: license.plan, expiration_timestamp: license.expires_at },
-    my_profile: myProfile(agent, status),
-  }
-  const summaries = shown.map(({ summary }) => summary)
-  const most = limits.frameBytes - envelopeBytes
-  const bare = { ...base, agents: [], groups: [], chats_summary: fitSummaries(summaries, 0) }
-  const answer = {
-    ...base,
-    ...showDirectory(directory, Math.min(most - jsonBytes(bare), directoryBytes)),
-    chats_summary: [],
-  }
-  return { ...answer, chats_summary: fitSummaries(summaries, most - jsonBytes(answer)) }
-})
+    const base = {
+      license: { id: license.id, plan: license.plan, expiration_timestamp: license.expires_at },
+      my_profile: myProfile(agent, status),
+    }
+    const summaries = shown.map(({ summary }) => summary)
+    const most = limits.frameBytes - envelopeBytes
+    const bare = { ...base, agents: [], groups: [], chats_summary: fitSummaries(summaries, 0) }
+    const answer = {
+      ...base,
+      ...showDirectory(directory, Math.min(most - jsonBytes(bare), directoryBytes)),
+      chats_summary: [],
+    }
+    return { ...answer, chats_summary: fitSummaries(summaries, most - jsonBytes(answer)) }
+  },
+)

@@ -6,5 +6,6 @@ import { serve } from '../../shared/runtime/serve.ts'
 export const handler = serve(updateChatProperties, async (ctx, { properties }) => {
   const changed = await changeProperties(ctx, properties)
   if (changed === undefined) return
-  ctx.push(watching(ctx.chat), 'chat_properties_updated', { chat_id: ctx.chat.id, ...changed })
+  const { chat, told } = changed
+  ctx.push(watching(chat), 'chat_properties_updated', { chat_id: chat.id, ...told })
 })

@@ -6,9 +6,6 @@ import { serve } from '../../shared/runtime/serve.ts'
 export const handler = serve(updateChatThreadProperties, async (ctx, { thread_id, properties }) => {
   const changed = await changeProperties(ctx, properties)
   if (changed === undefined) return
-  ctx.push(watching(ctx.chat), 'chat_thread_properties_updated', {
-    chat_id: ctx.chat.id,
-    thread_id,
-    ...changed,
-  })
+  const { chat, told } = changed
+  ctx.push(watching(chat), 'chat_thread_properties_updated', { chat_id: chat.id, thread_id, ...told })
 })

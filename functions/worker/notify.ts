@@ -1,9 +1,10 @@
 import { unmarshall } from '@aws-sdk/util-dynamodb'
 import { agentChanged, licenseChanged } from '../../shared/account/refresh.ts'
 import { socketGone } from '../../shared/account/presence.ts'
+import { type Appended, notifyMobile } from '../../shared/push/mobile.ts'
 import { config } from '../../shared/runtime/config.ts'
 import { type BatchResult, failed, work } from '../../shared/runtime/work.ts'
-import { changedOf } from '../../shared/table/keys.ts'
+import { changedOf, chatOfEntry, type Key } from '../../shared/table/keys.ts'
 
 type Image = Parameters<typeof unmarshall>[0]
 interface StreamEvent {
@@ -15,23 +16,45 @@ interface StreamEvent {
 type StreamRecord = StreamEvent['Records'][number]
 
 /**
- * The stream's worker for accounts and presence. Records come at least once, in order per item, and only say what has
- * changed: it acts on what the table holds now. The first that fails ends the batch, which comes again from there.
+ * The stream's worker for accounts and presence, and for mobile notifications where there is a service account for
+ * them. Records come at least once, in order per item, and only say what has changed: it acts on what the table holds
+ * now. The first that fails ends the batch, which comes again from there. Notifications fail no batch and come last, so
+ * that they hold up no account.
  */
 export const handler = async (event: StreamEvent): Promise<BatchResult> => {
+  const appended: Appended[] = []
+  let failure: BatchResult['batchItemFailures'] = []
   for (const record of event.Records) {
     try {
-      await follow(record)
+      appended.push(...(await follow(record)))
     } catch (error) {
-      return { batchItemFailures: failed(record.dynamodb?.SequenceNumber ?? '', 'stream', error) }
+      failure = failed(record.dynamodb?.SequenceNumber ?? '', 'stream', error)
+      break
     }
   }
-  return { batchItemFailures: [] }
+  if (config.fcmSecretId() !== undefined) await notifyMobile(appended)
+  return { batchItemFailures: failure }
 }
 
-const follow = async ({ eventName, dynamodb = {} }: StreamRecord): Promise<void> => {
+/** Follows a change of an account or a socket; resolves to what was appended to a chat's log. */
+const follow = async ({ eventName, dynamodb = {} }: StreamRecord): Promise<Appended[]> => {
   const { pk, sk } = unmarshall(dynamodb.Keys ?? {})
-  const changed = changedOf({ pk: String(pk), sk: String(sk) })
+  const key: Key = { pk: String(pk), sk: String(sk) }
+  const chat = chatOfEntry(key)
+  if (chat !== undefined)
+    return eventName === 'INSERT' && dynamodb.NewImage !== undefined
+      ? [{ chat, image: dynamodb.NewImage }]
+      : []
+  await followAccount(key, eventName, dynamodb)
+  return []
+}
+
+const followAccount = async (
+  key: Key,
+  eventName: string | undefined,
+  { OldImage, NewImage }: NonNullable<StreamRecord['dynamodb']>,
+): Promise<void> => {
+  const changed = changedOf(key)
   if (changed === undefined) return
   if (changed.item === 'agentSocket') {
     const gone = eventName === 'REMOVE'
@@ -40,7 +63,7 @@ const follow = async ({ eventName, dynamodb = {} }: StreamRecord): Promise<void>
   }
   // presence writes an agent too, on every login, and leaves its version as it is; a new account has no sockets
   const version = (image: Image | undefined): unknown => unmarshall(image ?? {})['version']
-  if (eventName === 'INSERT' || version(dynamodb.OldImage) === version(dynamodb.NewImage)) return
+  if (eventName === 'INSERT' || version(OldImage) === version(NewImage)) return
   if (changed.item === 'license') await work((ctx) => licenseChanged(ctx, changed.license))
   else await work((ctx) => agentChanged(ctx, changed.license, changed.agent))
 }

@@ -1,6 +1,6 @@
 import { createWriteStream } from 'node:fs'
 import { once } from 'node:events'
-import { mkdir, rm } from 'node:fs/promises'
+import { mkdir, readFile, rm } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { join, relative } from 'node:path'
 import { Command, InvalidArgumentError } from 'commander'
@@ -59,6 +59,8 @@ const run = async ({ port: wanted, fresh, json }: Flags): Promise<void> => {
   const key = await openTokenKey(localDir)
 
   const requests = json ? createWriteStream(join(localDir, 'requests.log'), { flags: 'a' }) : process.stdout
+  const account = process.env['FCM_SERVICE_ACCOUNT']
+  const serviceAccount = account && (await readFile(account, 'utf8'))
   await freePort()
   const stack = await startStack({
     endpoint: engine.endpoint,
@@ -69,6 +71,7 @@ const run = async ({ port: wanted, fresh, json }: Flags): Promise<void> => {
     port: wanted,
     dist: localDist,
     prepare: endEarlierRun,
+    ...(serviceAccount && { fcm: { serviceAccount } }),
     gateway: { onRequest: (entry) => requests.write(`${requestLine(entry)}\n`) },
   })
   ending.push(() => stack.stop())

@@ -12,6 +12,8 @@ import { localClientConfig } from './dynamodb.ts'
 import { type Gateway, type GatewayOptions, type Route, startGateway } from './gateway.ts'
 import { startKeyServer } from './key-server.ts'
 import { startQueue } from './queue.ts'
+import { startSecretServer } from './secret-server.ts'
+import type { FilterPattern } from './stream-records.ts'
 import { startStream } from './streams.ts'
 import type { TokenKey } from './token-key.ts'
 
@@ -30,6 +32,8 @@ export interface StackOptions {
   prepare?(table: Table): Promise<void>
   /** Seconds until an agent without a socket is offline. */
   presenceGraceS?: number
+  /** Sends mobile notifications: with this service account's JSON, to `endpoint` in place of Google's. */
+  fcm?: { serviceAccount: string; endpoint?: string }
   /** Multiplies every delay of the delay queue. */
   delayScale?: number
   gateway?: Pick<GatewayOptions, 'clock' | 'limits' | 'jitter' | 'faults' | 'onRequest'>
@@ -48,6 +52,12 @@ export interface LocalStack {
   /** Resolves when requests, stream and what follows from it are done; delayed jobs are not waited for. */
   settled(): Promise<void>
   stop(): Promise<void>
+}
+
+const fcmSecretId = 'fcm'
+const newEntries: FilterPattern = {
+  eventName: ['INSERT'],
+  dynamodb: { Keys: { pk: { S: [{ prefix: 'CHAT#' }] }, sk: { S: [{ prefix: 'LOG#' }] } } },
 }
 
 /** A bundle's `handler`: of an action, which takes a context, or of a worker, which needs none. */
@@ -93,6 +103,7 @@ export const startStack = async (options: StackOptions): Promise<LocalStack> => 
   const table = openTable({ client, tableName })
   await options.prepare?.(table)
   const keyServer = await startKeyServer(key)
+  const secrets = options.fcm && (await startSecretServer({ [fcmSecretId]: options.fcm.serviceAccount }))
 
   const batch = async (name: string, event: unknown) =>
     BatchResponse.parse(await handler(`worker/${name}`)(event))
@@ -136,6 +147,12 @@ export const startStack = async (options: StackOptions): Promise<LocalStack> => 
     // one process, one clock
     CLOCK_SKEW_MS: '0',
   })
+  if (secrets !== undefined)
+    Object.assign(process.env, {
+      AWS_ENDPOINT_URL_SECRETS_MANAGER: secrets.url,
+      FCM_SECRET_ID: fcmSecretId,
+      ...(options.fcm?.endpoint !== undefined && { FCM_ENDPOINT: options.fcm.endpoint }),
+    })
   // now that they find their environment, and before another build may replace them
   await Promise.all(handlers().map(load))
   const stream = await startStream({
@@ -144,7 +161,10 @@ export const startStack = async (options: StackOptions): Promise<LocalStack> => 
     workers: [
       {
         name: 'notify',
-        filter: [{ dynamodb: { Keys: { pk: { S: [{ prefix: 'LICENSE#' }] } } } }],
+        filter: [
+          { dynamodb: { Keys: { pk: { S: [{ prefix: 'LICENSE#' }] } } } },
+          ...(secrets === undefined ? [] : [newEntries]),
+        ],
         handler: (event) => batch('notify', event),
       },
     ],
@@ -175,6 +195,7 @@ export const startStack = async (options: StackOptions): Promise<LocalStack> => 
       await stream.stop()
       await queue.stop()
       await keyServer.stop()
+      await secrets?.stop()
       client.destroy()
     },
   }

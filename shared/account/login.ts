@@ -1,10 +1,13 @@
 import { grantsOf } from '../chat/access.ts'
+import type { Device } from '../protocol/devices.ts'
 import { ProtocolError } from '../protocol/errors.ts'
 import type { RoutingStatus } from '../protocol/objects.ts'
 import { AgentItem, IdentityItem, LicenseItem, licenseUnchanged, loggedIn } from '../table/accounts.ts'
+import { deviceHash, readDevice } from '../table/devices.ts'
 import { keys } from '../table/keys.ts'
 import type { Reader, Writer } from '../table/ops.ts'
 import { isClosing, readSocket, type Session, sessionStarted, type SocketItem } from '../table/sockets.ts'
+import { devicePresented } from './devices.ts'
 import type { TokenIdentity } from './tokens.ts'
 
 export interface LoggedIn {
@@ -26,21 +29,34 @@ interface LoggingIn {
 }
 
 /**
- * Turns a verified token into a session on this connection. Socket, row and presence are written in one transaction
- * that holds only for the agent and the licence as they were read, so that a change of either cannot fall between.
+ * Turns a verified token into a session on this connection. Socket, row, presence and device are written in one
+ * transaction that holds only for the agent and the licence as they were read, so that a change of either cannot fall
+ * between.
  */
 export const startSession = async (
   ctx: LoggingIn,
   token: TokenIdentity,
-  asked: { reconnect: boolean; application?: Session['application'] },
+  asked: {
+    reconnect: boolean
+    application?: Session['application']
+    /** The mobile device that counts as one instance with this socket. */
+    device?: Device | undefined
+  },
 ): Promise<LoggedIn> => {
-  const [identity, early] = await Promise.all([
+  const { device } = asked
+  const hash = device === undefined ? undefined : deviceHash(device.firebase_token)
+  const readHeld = () =>
+    Promise.all([
+      readSocket(ctx.read, ctx.connection, ctx.now()),
+      hash === undefined ? undefined : readDevice(ctx.read, hash),
+    ])
+  const [identity, held] = await Promise.all([
     ctx.read.get(keys.identity(token.issuer, token.subject), { strong: true }),
-    readSocket(ctx.read, ctx.connection, ctx.now()),
+    readHeld(),
   ])
   if (identity === undefined) throw new ProtocolError('auth')
   const who = IdentityItem.parse(identity)
-  let socket = early
+  let [socket, deviceFound] = held
   let attempted: LoggedIn | undefined
   for (let tries = 1; ; tries += 1) {
     // a transaction whose answer was lost was written all the same
@@ -48,17 +64,24 @@ export const startSession = async (
     const open = openSocket(socket, ctx.now())
     const { agent, license } = await readAccount(ctx, who, token, open)
     const first = agent.online ? undefined : firstStatus(agent, asked.reconnect)
-    const session = sessionFor(agent, license, token, asked.application, ctx.nonce)
+    const session = sessionFor(agent, license, token, {
+      application: asked.application,
+      device: hash,
+      nonce: ctx.nonce,
+    })
     const status = first ?? agent.routing_status ?? agent.default_status
     attempted = { session, agent, license, status, cameOnline: first !== undefined }
     const refusals = await ctx.write.transact([
       ...sessionStarted(open, session, ctx.now()),
       loggedIn(agent, first),
       licenseUnchanged(license),
+      ...(device === undefined
+        ? []
+        : devicePresented(deviceFound, device, { owner: session, nonce: ctx.nonce })),
     ])
     if (refusals.length === 0) return attempted
     await ctx.pause(tries)
-    socket = await readSocket(ctx.read, ctx.connection, ctx.now())
+    ;[socket, deviceFound] = await readHeld()
   }
 }
 
@@ -101,8 +124,7 @@ const sessionFor = (
   agent: AgentItem,
   license: LicenseItem,
   token: TokenIdentity,
-  application: Session['application'],
-  nonce: string,
+  own: Pick<Session, 'application' | 'device' | 'nonce'>,
 ): Session => ({
   license_id: license.id,
   agent_id: agent.id,
@@ -112,6 +134,5 @@ const sessionFor = (
   token_scopes: grantsOf(token.scopes),
   token_expires_at: token.expiresAt,
   license_expires_at: license.expires_at,
-  application,
-  nonce,
+  ...own,
 })

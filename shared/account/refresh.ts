@@ -19,6 +19,7 @@ import {
   sessionEnded,
   sessionRefreshed,
 } from '../table/sockets.ts'
+import { dropDevices } from './devices.ts'
 import { disconnectIfOver } from './disconnect.ts'
 import { profilesOf } from '../chat/profiles.ts'
 
@@ -55,6 +56,7 @@ export const agentChanged = async (ctx: WorkCtx, license: string, id: string): P
     // first no session may do anything more, then the connections are told and closed
     await Promise.all(rows.flatMap((row) => sessionEnded(row, reason)).map((op) => ctx.write.write(op)))
     await Promise.all(rows.map((row) => disconnectIfOver(ctx, row.connection, row)))
+    if (agent === undefined || agent.deleted) await dropDevices(ctx, license, id)
     if (agent !== undefined) await leaveActiveChats(ctx, agent)
     return
   }

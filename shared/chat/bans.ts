@@ -5,7 +5,7 @@ import { customerChatId } from '../table/keys.ts'
 import { readTail } from '../table/log.ts'
 import type { Op, Reader, Writer } from '../table/ops.ts'
 import type { Session } from '../table/sockets.ts'
-import { type ChatView, coherent } from './place.ts'
+import { type ChatView, coherent, isOwnWork } from './place.ts'
 import { customerBanned as bannedMessage } from './system-messages.ts'
 import { type Closing, closingOf } from './threads.ts'
 
@@ -38,8 +38,9 @@ export const banCustomer = async (ctx: Banning, id: string, days: number): Promi
   for (let tries = 1; ; tries += 1) {
     const [customer, view] = await readWithChat(read, me.license_id, id)
     if (customer === undefined) throw new ProtocolError('not_found')
-    // a transaction whose answer was lost was written all the same
-    if (attempted !== undefined && customer.ban_nonce === nonce) return attempted
+    // a transaction whose answer was lost was written all the same; its ban may have been replaced since
+    const isOwn = customer.ban_nonce === nonce || (view !== undefined && isOwnWork(view, nonce))
+    if (attempted !== undefined && isOwn) return attempted
     if (view === undefined || coherent(view)) {
       const at = ctx.now()
       const ban: Ban = { days, until: Math.floor(at / 1000) + days * dayS, by: me.agent_id }

@@ -2,6 +2,7 @@ import { ProtocolError } from '../protocol/errors.ts'
 import { utf8Bytes } from '../protocol/fields.ts'
 import { limits } from '../protocol/limits.ts'
 import type { Properties, PropertiesChange } from '../protocol/properties.ts'
+import type { Chat } from '../table/chats.ts'
 import type { Writer } from '../table/ops.ts'
 import { heldProperties, type HeldProperties, type Holder, propertiesChanged } from '../table/properties.ts'
 
@@ -9,7 +10,7 @@ const namesIn = <T>(spaces: Record<string, T>, space: string): T | undefined =>
   Object.hasOwn(spaces, space) ? spaces[space] : undefined
 
 /** What of a change is one: a name set to what it is already, or removed where it is not, is none. */
-const differences = (before: Properties, change: PropertiesChange): PropertiesChange => {
+export const differences = (before: Properties, change: PropertiesChange): PropertiesChange => {
   const spaces = Object.entries(change).flatMap(([space, names]) => {
     const held = namesIn(before, space) ?? {}
     const changed = Object.entries(names).filter(([name, { value }]) => {
@@ -22,7 +23,7 @@ const differences = (before: Properties, change: PropertiesChange): PropertiesCh
 }
 
 /** Properties with a change merged into them, by name; a namespace that is left without any goes. */
-const merged = (before: Properties, change: PropertiesChange): Properties => {
+export const merged = (before: Properties, change: PropertiesChange): Properties => {
   const spaces = [...new Set([...Object.keys(before), ...Object.keys(change)])]
   const all = spaces.flatMap((space) => {
     const names = new Map(Object.entries(namesIn(before, space) ?? {}))
@@ -40,8 +41,8 @@ const refused = (message: string, path: readonly string[] = []) =>
     details: [{ path: ['payload', 'properties', ...path].join('.'), message }],
   })
 
-/** Throws where the merged properties are too many, or too large (protocol §8). */
-const checkLimits = (properties: Properties): void => {
+/** Throws `validation` where merged properties are too many, or too large (protocol §8). */
+export const checkLimits = (properties: Properties): void => {
   const spaces = Object.entries(properties)
   if (spaces.length > limits.propertyNamespaces)
     throw refused(`There would be ${spaces.length} namespaces: at most ${limits.propertyNamespaces}`)
@@ -55,19 +56,36 @@ const checkLimits = (properties: Properties): void => {
     throw refused(`There would be ${bytes} bytes after merging: at most ${limits.propertiesBytes}`)
 }
 
-interface Changing {
-  of: Holder
+/** Both changes, by name; the later one where they name the same. */
+const together = (earlier: PropertiesChange, later: PropertiesChange): PropertiesChange =>
+  Object.fromEntries(
+    [...new Set([...Object.keys(earlier), ...Object.keys(later)])].map((space) => [
+      space,
+      { ...namesIn(earlier, space), ...namesIn(later, space) },
+    ]),
+  )
+
+interface State {
+  chat: Chat
   properties: HeldProperties
+}
+
+interface Changing extends State {
+  of: Holder
   nonce: string
   write: Writer
-  refresh(): Promise<{ properties: HeldProperties }>
+  refresh(): Promise<State>
   pause(tries: number): Promise<void>
 }
 
 export interface PropertiesChanged {
-  /** Only what changed. */
-  properties: PropertiesChange
-  version: number
+  /** As it was last read. */
+  chat: Chat
+  told: {
+    /** Only what changed. */
+    properties: PropertiesChange
+    version: number
+  }
 }
 
 /**
@@ -78,20 +96,23 @@ export const changeProperties = async (
   ctx: Changing,
   change: PropertiesChange,
 ): Promise<PropertiesChanged | undefined> => {
-  let held = ctx.properties
-  let attempted: PropertiesChanged | undefined
+  let { chat, properties: held } = ctx
+  // an attempt that may have been written and its answer lost, since others wrote after it: what it set is told as well
+  let doubtful: PropertiesChanged['told'] | undefined
   for (let tries = 1; ; tries += 1) {
-    const properties = differences(held.properties, change)
-    // an attempt that seemed to fail may have been written, and others since: what it set is told all the same
-    if (Object.keys(properties).length === 0) return attempted && { ...attempted, version: held.version }
-    attempted = { properties, version: held.version + 1 }
-    const after = merged(held.properties, properties)
+    const differing = differences(held.properties, change)
+    if (Object.keys(differing).length === 0) return doubtful && { chat, told: doubtful }
+    const properties = together(doubtful?.properties ?? {}, differing)
+    const version = held.version + 1
+    const after = merged(held.properties, differing)
     checkLimits(after)
     const outcome = await ctx.write.write(propertiesChanged(ctx.of, held, after, ctx.nonce))
-    if (outcome.done) return attempted
-    const { by, version } = heldProperties(outcome.found)
-    if (by === ctx.nonce) return { ...attempted, version }
+    if (outcome.done) return { chat, told: { properties, version } }
+    const found = heldProperties(outcome.found)
+    if (found.by === ctx.nonce) return { chat, told: { properties, version: found.version } }
+    // the version that it would have made is another's: it was not written
+    if (found.version > version) doubtful = { properties, version }
     await ctx.pause(tries)
-    held = (await ctx.refresh()).properties
+    ;({ chat, properties: held } = await ctx.refresh())
   }
 }

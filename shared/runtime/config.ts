@@ -5,6 +5,8 @@ const required = (name: string): string => {
   return value
 }
 
+const optional = (name: string): string | undefined => process.env[name] || undefined
+
 const number = (name: string, fallback: number): number => {
   const value = Number(process.env[name] ?? fallback)
   if (Number.isNaN(value)) throw new Error(`The environment variable ${name} is not a number`)
@@ -20,6 +22,9 @@ export const config = {
   tokenIssuer: () => required('TOKEN_ISSUER'),
   tokenAudience: () => required('TOKEN_AUDIENCE'),
   tokenJwksUrl: () => required('TOKEN_JWKS_URL'),
+  /** The secret with the service account that sends mobile notifications; undefined: none are sent. */
+  fcmSecretId: () => optional('FCM_SECRET_ID'),
+  fcmEndpoint: () => optional('FCM_ENDPOINT') ?? 'https://fcm.googleapis.com',
   /** How long an agent may be away before it counts as offline, in seconds. */
   presenceGraceS: () => number('PRESENCE_GRACE_S', 20),
   /** How far the clocks of two Lambdas may be apart, in milliseconds. */

@@ -46,6 +46,16 @@ export const keys = {
     sk: `${part(agent)}#${part(connection)}`,
   }),
 
+  /** A mobile device, by the hash of its token. */
+  device: (hash: string): Key => ({ pk: devicePk(hash), sk: 'DEVICE' }),
+  /** The same under its agent. */
+  agentDevice: (license: string, agent: string, hash: string): Key => ({
+    pk: licensePk(license),
+    sk: `${agentDevicesPrefix(agent)}${part(hash)}`,
+  }),
+  /** That a device was notified of an event, or is about to be. */
+  notified: (hash: string, event: string): Key => ({ pk: devicePk(hash), sk: `NOTIFIED#${part(event)}` }),
+
   chat: (chat: string): Key => ({ pk: chatPk(chat), sk: chatPrefix }),
   chatProperties: (chat: string): Key => ({ pk: chatPk(chat), sk: 'CHAT#PROPS' }),
   /** Up to when a user has seen the chat. */
@@ -64,10 +74,13 @@ export const keys = {
 export const socketsPk = (license: string): string => `${licensePk(license)}#SOCKETS`
 export const chatsPk = (license: string): string => `${licensePk(license)}#CHATS`
 export const activePk = (license: string): string => `${licensePk(license)}#ACTIVE`
+const devicePk = (hash: string): string => `DEVICE#${part(hash)}`
 export const chatPk = (chat: string): string => `CHAT#${part(chat)}`
 export const threadPrefix = (n: number): string => `${logPrefix}${numbered(n)}#`
 /** The sockets of one agent in its licence's list. */
 export const agentSocketsPrefix = (agent: string): string => `${part(agent)}#`
+/** The devices of one agent of a licence. */
+export const agentDevicesPrefix = (agent: string): string => `DEVICE#${part(agent)}#`
 
 /** What a changed item is, from its key alone: the stream's workers read it. Undefined: of no concern to them. */
 export type Changed =
@@ -85,6 +98,13 @@ export const changedOf = ({ pk, sk }: Key): Changed | undefined => {
   if (list !== undefined) return undefined
   if (sk === 'LICENSE') return { item: 'license', license }
   return first === 'AGENT' ? { item: 'agent', license, agent: unpart(second) } : undefined
+}
+
+/** The chat that an entry of a log is in, from its key alone; undefined: it is none. */
+export const chatOfEntry = ({ pk, sk }: Key): string | undefined => {
+  const [table, chat, ...rest] = pk.split('#')
+  const isEntry = table === 'CHAT' && rest.length === 0 && sk.startsWith(logPrefix)
+  return isEntry && chat !== undefined ? unpart(chat) : undefined
 }
 
 /** The addresses that thread and event ids are: `<chat>_<n>` and `<chat>_<n>_<m>`. */

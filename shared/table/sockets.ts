@@ -16,6 +16,8 @@ const identity = {
   /** Unix seconds. */
   token_expires_at: z.int(),
   license_expires_at: z.int(),
+  /** The hash of the mobile device's token that counts as one instance with this socket. */
+  device: z.optional(z.string()),
 }
 
 /** `SOCKET#<connection>`: a connection and, after login, its session. `ttl` in Unix seconds. */

@@ -7,6 +7,7 @@ import { changeAgent, deleteAgent } from '../../infra/admin/change-agent.ts'
 import { changeLicense } from '../../infra/admin/change-license.ts'
 import { publicJwks } from '../../infra/local/token-key.ts'
 import { limits } from '../../shared/protocol/limits.ts'
+import { deviceHash, readAgentDevices, readDevice } from '../../shared/table/devices.ts'
 import { keys } from '../../shared/table/keys.ts'
 import { readAgentSockets, SocketItem } from '../../shared/table/sockets.ts'
 import type { Client } from '../support/client.ts'
@@ -300,6 +301,104 @@ describe('the fields of a login', () => {
     const item = JSON.stringify(await world.table.read.get(keys.socket(connection), { strong: true }))
     expect(item).not.toContain(token)
     expect(item).not.toContain('secret-1')
+  })
+})
+
+describe('push_notifications of a login', () => {
+  const presenting = (firebase_token: string, platform = 'android') => ({
+    push_notifications: { firebase_token, platform },
+  })
+  const newToken = () => `phone:${crypto.randomUUID()}`
+  const deviceAt = async (token: string) => {
+    const device = await readDevice(world.table.read, deviceHash(token))
+    return (
+      device && {
+        ...{ license: device.license_id, agent: device.agent_id },
+        ...{ platform: device.platform, enabled: device.enabled },
+      }
+    )
+  }
+  const devicesOf = ({ id }: License, agent: string) => readAgentDevices(world.table.read, id, agent)
+  const change = 'change_push_notifications'
+
+  test('keep the device for the agent, enabled, and name it by its hash in session and row', async () => {
+    const license = await world.license({ ann: {} })
+    const [client, connection] = await opened()
+    const token = newToken()
+    await loginOn(client, license, 'ann', presenting(token, 'ios'))
+    expect(await deviceAt(token)).toEqual({
+      ...{ license: license.id, agent: 'ann', platform: 'ios', enabled: true },
+    })
+    expect(await devicesOf(license, 'ann')).toHaveLength(1)
+    expect((await sessionOf(connection))?.device).toBe(deviceHash(token))
+    const [row] = await readAgentSockets(world.table.read, license.id, 'ann')
+    expect(row?.device).toBe(deviceHash(token))
+  })
+
+  test('of a later login on the same socket count, and without any the socket has no device', async () => {
+    const license = await world.license({ ann: {} })
+    const [client, connection] = await opened()
+    const [first, second] = [newToken(), newToken()]
+    await loginOn(client, license, 'ann', presenting(first))
+    await loginOn(client, license, 'ann', presenting(second))
+    expect((await sessionOf(connection))?.device).toBe(deviceHash(second))
+    await loginOn(client, license, 'ann')
+    expect((await sessionOf(connection))?.device).toBeUndefined()
+    const [row] = await readAgentSockets(world.table.read, license.id, 'ann')
+    expect(row?.device).toBeUndefined()
+    expect(await devicesOf(license, 'ann')).toHaveLength(2)
+  })
+
+  test('leave a device disabled that the agent has disabled', async () => {
+    const license = await world.license({ ann: {} })
+    const token = newToken()
+    const ann = await license.login('ann', presenting(token))
+    await ann.ok(change, { firebase_token: token, platform: 'android', enabled: false })
+    await license.login('ann', presenting(token, 'ios'))
+    expect(await deviceAt(token)).toMatchObject({ agent: 'ann', platform: 'ios', enabled: false })
+  })
+
+  test('take the device from another agent, enabled, also of another licence and where that one had disabled it', async () => {
+    const [license, other] = [await world.license({ ann: {}, ben: {} }), await world.license({ ann: {} })]
+    const token = newToken()
+    const ann = await license.login('ann', presenting(token))
+    await ann.ok(change, { firebase_token: token, platform: 'android', enabled: false })
+    await license.login('ben', presenting(token))
+    expect(await deviceAt(token)).toMatchObject({ license: license.id, agent: 'ben', enabled: true })
+    expect(await devicesOf(license, 'ann')).toEqual([])
+    await other.login('ann', presenting(token))
+    expect(await deviceAt(token)).toMatchObject({ license: other.id, agent: 'ann', enabled: true })
+    expect(await devicesOf(license, 'ben')).toEqual([])
+    expect(await devicesOf(other, 'ann')).toHaveLength(1)
+  })
+
+  test('write nothing of a device that is kept as it is', async () => {
+    const license = await world.license({ ann: {} })
+    const token = newToken()
+    await license.login('ann', presenting(token))
+    const before = await readDevice(world.table.read, deviceHash(token))
+    await license.login('ann', presenting(token))
+    expect(await readDevice(world.table.read, deviceHash(token))).toEqual(before)
+  })
+
+  test('of a login that is refused keep nothing', async () => {
+    const license = await world.license({ ann: {} })
+    await changeAgent(world.table, license.id, 'ann', { suspended: true })
+    const token = newToken()
+    const client = await world.open()
+    await client.refused('login', { token: await license.token('ann'), ...presenting(token) })
+    expect(await deviceAt(token)).toBeUndefined()
+  })
+
+  test('of ten agents at once leave the device with one, whose socket names it as all do', async () => {
+    const names = Array.from({ length: 10 }, (_, index) => `agent-${index}`)
+    const license = await world.license(Object.fromEntries(names.map((name) => [name, {}])))
+    const token = newToken()
+    await Promise.all(names.map((name) => license.login(name, presenting(token))))
+    const held = (await Promise.all(names.map((name) => devicesOf(license, name)))).flat()
+    expect(held.map(({ agent_id }) => agent_id)).toEqual([(await deviceAt(token))?.agent])
+    const rows = await readAgentSockets(world.table.read, license.id)
+    expect(new Set(rows.map(({ device }) => device))).toEqual(new Set([deviceHash(token)]))
   })
 })
 

@@ -79,6 +79,14 @@ describe('the bundles', () => {
     expect(names.filter((name) => within(name, 'node_modules/jose/').length > 0)).toEqual(['agent/login'])
   })
 
+  test('hold Google’s library and the client for secrets in notify alone', () => {
+    for (const part of ['node_modules/google-auth-library/', '@aws-sdk/client-secrets-manager/'])
+      expect(
+        names.filter((name) => within(name, part).length > 0),
+        part,
+      ).toEqual(['worker/notify'])
+  })
+
   test.each(names)('%s looks for credentials in its environment only', (name) => {
     for (const part of ['credential-provider-sso', 'credential-provider-ini', 'client-sso', 'client-cognito'])
       expect(within(name, `@aws-sdk/${part}`), part).toEqual([])

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { actionGrants, socketGrants, workerGrants, type Grant } from '../../infra/grants.ts'
+import { actionGrants, mobileGrant, socketGrants, workerGrants, type Grant } from '../../infra/grants.ts'
 
 const spelled = (grants: readonly Grant[]) =>
   grants.map(
@@ -64,11 +64,16 @@ test('workers may read, write, push, close and put off, and read what feeds them
   ])
 })
 
+test('where mobile notifications are sent, their secret may be read, and nothing else with it', () => {
+  expect(spelled([mobileGrant])).toEqual(['MobileSecret: secretsmanager:GetSecretValue on fcmSecret'])
+})
+
 test('no grant scans or has a wildcard action', () => {
   const all = [
     ...actionGrants({ needs: ['read', 'write', 'push'], session: 'login' }),
     ...Object.values(socketGrants).flat(),
     ...Object.values(workerGrants).flat(),
+    mobileGrant,
   ]
   for (const action of all.flatMap((grant) => grant.actions)) expect(action).not.toMatch(/\*|Scan|PartiQL/)
 })

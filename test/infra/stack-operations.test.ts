@@ -13,6 +13,7 @@ const theirs = synthesize({
   alarmEmail: 'night@example.com',
   gatewayLogs: 'keep',
 })
+const mobile = synthesize({ fcmSecret: 'chat/fcm' })
 const only = (stack: typeof ours, type: string) => {
   const found = stack.of(type)
   expect(found, type).toHaveLength(1)
@@ -63,6 +64,26 @@ describe('workers', () => {
     ]
     expect(rows.map((row) => changedOf(row) !== undefined && !passes(row))).not.toContain(true)
     expect(rows.slice(5).map(passes)).toEqual([false, false, false, false, false, false])
+  })
+
+  test('notify is handed what is appended to chats too where mobile notifications are sent, and only that', () => {
+    const [[, stream] = []] = mobile
+      .of('AWS::Lambda::EventSourceMapping')
+      .filter(([id]) => id.startsWith('Workersnotify'))
+    const [accounts, entries, ...more] = stream!.Properties.FilterCriteria.Filters.map(({ Pattern }: any) =>
+      JSON.parse(Pattern),
+    )
+    expect(accounts).toEqual(JSON.parse(mapping('notify').FilterCriteria.Filters[0].Pattern))
+    expect(entries).toEqual({
+      eventName: ['INSERT'],
+      dynamodb: { Keys: { pk: { S: [{ prefix: 'CHAT#' }] }, sk: { S: [{ prefix: 'LOG#' }] } } },
+    })
+    expect(more).toEqual([])
+    const { pk, sk } = keys.event('c', 1, 1)
+    expect([pk.startsWith('CHAT#'), sk.startsWith('LOG#')]).toEqual([true, true])
+    expect([keys.chat('c'), keys.chatProperties('c')].map((key) => key.sk.startsWith('LOG#'))).toEqual([
+      ...[false, false],
+    ])
   })
 
   test('later takes single messages that fail again, five times, then they are kept apart', () => {

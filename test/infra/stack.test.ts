@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { agentActions } from '../../shared/protocol/agent/index.ts'
-import { allowed, flat, list, named, synthesize } from './synthesized.ts'
+import { allowed, findings, flat, list, named, synthesize } from './synthesized.ts'
 
 const { root, stack, resources, of, outputs } = synthesize()
 const functions = of('AWS::Lambda::Function')
@@ -223,6 +223,32 @@ describe('functions', () => {
     expect(
       Object.fromEntries(Object.entries(variables).map(([name, value]) => [name, named(value)])),
     ).toEqual(expected)
+  })
+})
+
+describe('mobile notifications', () => {
+  const arn = 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:chat/fcm-AbC123'
+  test.each([
+    [
+      'a name',
+      'chat/fcm',
+      'arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:chat/fcm-??????',
+    ],
+    ['an ARN', arn, arn],
+  ])('with the secret given as %s, notify alone may read it and is told of it', (_, fcmSecret, secret) => {
+    const theirs = synthesize({ fcmSecret })
+    for (const [id, { Properties }] of theirs.of('AWS::Lambda::Function')) {
+      const reads = allowed(theirs.resources, id).filter((line) => line.includes('secretsmanager'))
+      const isNotify = id.startsWith('Workersnotify')
+      expect(reads, id).toEqual(isNotify ? [`secretsmanager:GetSecretValue on ${secret}`] : [])
+      expect(Properties.Environment?.Variables.FCM_SECRET_ID, id).toBe(isNotify ? fcmSecret : undefined)
+    }
+    expect(findings(theirs.root)).toEqual(findings(root))
+  })
+
+  test('are off without a secret: nothing may read one, is told of one or is handed messages', () => {
+    const all = JSON.stringify(resources)
+    for (const word of ['secretsmanager', 'FCM_', 'LOG#']) expect(all).not.toContain(word)
   })
 })
 

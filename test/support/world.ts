@@ -50,7 +50,7 @@ const dayS = 24 * 3600
  * with the file.
  */
 export const startWorld = async (
-  options: Partial<Pick<StackOptions, 'presenceGraceS' | 'delayScale' | 'gateway'>> = {},
+  options: Partial<Pick<StackOptions, 'presenceGraceS' | 'delayScale' | 'gateway' | 'fcm'>> = {},
 ): Promise<World> => {
   const engine = inject('engine')
   const proxy = await startEngineProxy(engine.endpoint)

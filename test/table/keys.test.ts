@@ -2,9 +2,11 @@ import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
   activePk,
+  agentDevicesPrefix,
   agentPrefix,
   agentSocketsPrefix,
   changedOf,
+  chatOfEntry,
   chatPk,
   customerChatId,
   eventAddressOf,
@@ -35,6 +37,9 @@ describe('the key design', () => {
       'LICENSE#l1#SOCKETS',
       'ann#Zx9=',
     ],
+    ['a mobile device', keys.device('0a9f'), 'DEVICE#0a9f', 'DEVICE'],
+    ['the same under its agent', keys.agentDevice('l1', 'a#1', '0a9f'), 'LICENSE#l1', 'DEVICE#a%231#0a9f'],
+    ['that it was notified', keys.notified('0a9f', 'c0_1_2'), 'DEVICE#0a9f', 'NOTIFIED#c0_1_2'],
     ['a customer', keys.customer('l1', 'c#1'), 'CUSTOMER#l1#c%231', 'CUSTOMER'],
     ['a chat', keys.chat('c0'), 'CHAT#c0', 'CHAT'],
     ['its properties', keys.chatProperties('c0'), 'CHAT#c0', 'CHAT#PROPS'],
@@ -52,6 +57,7 @@ describe('the key design', () => {
       [
         ...['licenseListed', 'license', 'group', 'agent', 'identity', 'socket', 'agentSocket', 'chat'],
         ...['chatProperties', 'chatSeen', 'thread', 'event', 'chatListed', 'activeChat', 'customer'],
+        ...['device', 'agentDevice', 'notified'],
       ].toSorted(),
     )
   })
@@ -64,6 +70,8 @@ describe('the key design', () => {
     expect(keys.event('c', 11, 2).sk.startsWith(threadPrefix(1))).toBe(false)
     expect(keys.agentSocket('l', 'ann', 'x').sk.startsWith(agentSocketsPrefix('ann'))).toBe(true)
     expect(keys.agentSocket('l', 'anna', 'x').sk.startsWith(agentSocketsPrefix('ann'))).toBe(false)
+    expect(keys.agentDevice('l', 'ann', 'x').sk.startsWith(agentDevicesPrefix('ann'))).toBe(true)
+    expect(keys.agentDevice('l', 'anna', 'x').sk.startsWith(agentDevicesPrefix('ann'))).toBe(false)
     expect([licensePk('l'), socketsPk('l'), activePk('l'), chatPk('c')]).toEqual([
       ...['LICENSE#l', 'LICENSE#l#SOCKETS', 'LICENSE#l#ACTIVE', 'CHAT#c'],
     ])
@@ -96,6 +104,9 @@ describe('ids in keys', () => {
       (a, b) => keys.identity(a, b),
       (a) => keys.socket(a),
       (a, b, c) => keys.agentSocket(a, b, c),
+      (a) => keys.device(a),
+      (a, b, c) => keys.agentDevice(a, b, c),
+      (a, b) => keys.notified(a, b),
       (a) => keys.chat(a),
       (a) => keys.chatProperties(a),
       (a, b) => keys.chatSeen(a, b),
@@ -125,6 +136,15 @@ describe('ids in keys', () => {
     [keys.identity('i', 's%23t'), { pk: 'IDENTITY#i#s%2523t', sk: 'IDENTITY' }],
   ])('escape # and %% : %j', (key, escaped) => {
     expect(key).toEqual(escaped)
+  })
+
+  test('of different agents never share a prefix of devices', () => {
+    fc.assert(
+      fc.property(id, id, id, (agent, other, hash) => {
+        const within = keys.agentDevice('l', other, hash).sk.startsWith(agentDevicesPrefix(agent))
+        expect(within).toBe(agent === other)
+      }),
+    )
   })
 
   test('of different agents never share a prefix of sockets', () => {
@@ -185,8 +205,24 @@ describe('changedOf', () => {
         for (const key of [
           ...[keys.licenseListed(a), keys.group(a, n), keys.identity(a, b), keys.socket(a), keys.chat(a)],
           ...[keys.chatProperties(a), keys.event(a, n, n), keys.chatListed(a, b), keys.activeChat(a, b)],
+          ...[keys.device(a), keys.agentDevice(a, b, a), keys.notified(a, b)],
         ])
           expect(changedOf(key)).toBeUndefined()
+      }),
+    )
+  })
+})
+
+describe('chatOfEntry', () => {
+  test('reads the chat back from what is in its log, and from nothing else', () => {
+    fc.assert(
+      fc.property(id, id, order, order, (chat, other, n, m) => {
+        expect(chatOfEntry(keys.event(chat, n, m))).toBe(chat)
+        for (const key of [
+          ...[keys.chat(chat), keys.chatProperties(chat), keys.chatSeen(chat, other), keys.license(chat)],
+          ...[keys.agent(chat, other), keys.chatListed(chat, other), keys.notified(chat, other)],
+        ])
+          expect(chatOfEntry(key)).toBeUndefined()
       }),
     )
   })

@@ -1,0 +1,109 @@
+import type { Device } from '../protocol/devices.ts'
+import { ProtocolError } from '../protocol/errors.ts'
+import { agentActive } from '../table/accounts.ts'
+import {
+  deviceHash,
+  type DeviceItem,
+  deviceKept,
+  readAgentDevices,
+  readDevice,
+  removeDevice,
+} from '../table/devices.ts'
+import type { Op, Reader, Writer } from '../table/ops.ts'
+import type { Session } from '../table/sockets.ts'
+
+type Owner = Pick<Session, 'license_id' | 'agent_id' | 'token_scopes'>
+
+interface Changing {
+  read: Reader
+  write: Writer
+  nonce: string
+  pause(tries: number): Promise<void>
+}
+
+const isOf = ({ license_id, agent_id }: Owner, device: DeviceItem): boolean =>
+  device.license_id === license_id && device.agent_id === agent_id
+
+/** The writes that make a device the owner's; none where all is so already. */
+const changesOf = (found: DeviceItem | undefined, device: DeviceItem): Op[] => {
+  const same =
+    found !== undefined &&
+    isOf(device, found) &&
+    found.platform === device.platform &&
+    found.enabled === device.enabled &&
+    found.token_scopes?.join(' ') === device.token_scopes?.join(' ')
+  return same ? [] : deviceKept(found, device)
+}
+
+const deviceOf = (
+  { firebase_token: token, platform }: Device,
+  { license_id, agent_id, token_scopes }: Owner,
+  { enabled, nonce }: Pick<DeviceItem, 'enabled' | 'nonce'>,
+): DeviceItem => ({
+  hash: deviceHash(token),
+  token,
+  platform,
+  license_id,
+  agent_id,
+  enabled,
+  ...(token_scopes === undefined ? {} : { token_scopes }),
+  nonce,
+})
+
+/**
+ * What a login writes of its device: it is the agent's from then on. One that the agent has disabled stays so, another
+ * agent's is enabled as it moves.
+ */
+export const devicePresented = (
+  found: DeviceItem | undefined,
+  device: Device,
+  { owner, nonce }: { owner: Owner; nonce: string },
+): Op[] => {
+  const enabled = found === undefined || !isOf(owner, found) || found.enabled
+  return changesOf(found, deviceOf(device, owner, { enabled, nonce }))
+}
+
+/**
+ * Turns notifications to a device on or off for `me`; on takes the device from another agent, of whatever licence.
+ * Throws `authorization` with the sentence `denied` for turning off another agent's, `auth` where `me` no longer works
+ * here, `too_many_requests` where others keep changing the device.
+ */
+export const setNotifications = async (
+  ctx: Changing & { me: Session },
+  { enabled, ...device }: Device & { enabled: boolean },
+  denied: string,
+): Promise<void> => {
+  const { me, nonce, read, write } = ctx
+  const wanted = deviceOf(device, me, { enabled, nonce })
+  // nothing, where a transaction whose answer was lost was written all the same
+  const changesDue = async (): Promise<Op[]> => {
+    const found = await readDevice(read, wanted.hash)
+    if (found !== undefined && !isOf(me, found) && !enabled)
+      throw new ProtocolError('authorization', { message: denied })
+    return changesOf(found, wanted)
+  }
+  for (let tries = 1; ; tries += 1) {
+    const ops = await changesDue()
+    if (ops.length === 0) return
+    const refusals = await write.transact([...ops, agentActive(me.license_id, me.agent_id)])
+    if (refusals.length === 0) return
+    if (refusals.some(({ index, reason }) => index === ops.length && reason === 'condition'))
+      throw new ProtocolError('auth')
+    try {
+      await ctx.pause(tries)
+    } catch (error) {
+      // too late for another attempt; what is answered must be so all the same
+      if ((await changesDue()).length === 0) return
+      throw error
+    }
+  }
+}
+
+/** A deleted agent's devices go with it: its sessions are over, so none comes after. May run twice. */
+export const dropDevices = async (
+  ctx: Pick<Changing, 'read' | 'write' | 'pause'>,
+  license: string,
+  agent: string,
+): Promise<void> => {
+  for (const device of await readAgentDevices(ctx.read, license, agent)) await removeDevice(ctx, device)
+}

@@ -1,0 +1,513 @@
+import { afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { changeAgent } from '../../infra/admin/change-agent.ts'
+import { isBanned } from '../../shared/table/customers.ts'
+import { atEachStep } from '../races/holding.ts'
+import { errorOf, logOf, message } from '../races/stored.ts'
+import type { Client, Response } from '../support/client.ts'
+import { addCustomer, customerItem, startCustomerChat } from '../support/customers.ts'
+import type { Fault } from '../support/engine-proxy.ts'
+import { type License, startWorld, type World } from '../support/world.ts'
+
+let world: World
+beforeAll(async () => {
+  world = await startWorld()
+})
+afterEach(() => world.proxy.setFault(undefined))
+
+const dayS = 24 * 3600
+const nowS = () => Math.floor(Date.now() / 1000)
+const notFound = { type: 'not_found', code: 404, message: 'Not found' }
+const daysSentence = 'A ban lasts 1-3650 days'
+const agent = (id: string) => ({ id, type: 'agent', present: true, met: true }) as const
+
+const ban = (client: Client, customer_id: string, days = 5) =>
+  client.ok('ban_customer', { customer_id, ban: { days } })
+const names = async (client: Client) => (await client.received()).map(({ action }) => action)
+/** The chat as its last thread shows it. */
+const shown = async (client: Client, chat_id: string) =>
+  (await client.ok('get_chat_threads', { chat_id })).chat
+
+describe('ban_customer', () => {
+  test('closes the chat and tells so: its last event, its closing, then the ban, which is kept with its end', async () => {
+    const license = await world.license({ ann: { name: 'Ann Doe' }, ben: { permission: 'owner' } })
+    const [ann, ben] = [await license.login('ann'), await license.login('ben')]
+    await addCustomer(world, license.id, 'cus', { name: 'Cus' })
+    const chat_id = await startCustomerChat(world, license.id, 'cus', { users: [agent('ann')] })
+    const before = nowS()
+    const answer = await ann.call('ban_customer', { customer_id: 'cus', ban: { days: 5 } })
+    expect(answer).toEqual({
+      request_id: answer.request_id,
+      action: 'ban_customer',
+      type: 'response',
+      success: true,
+    })
+    const after = nowS()
+
+    const event = {
+      ...{ id: `${chat_id}_1_2`, order: 2, type: 'system_message', system_message_type: 'customer_banned' },
+      text: 'Chat archived because customer was banned by Ann Doe for 5 days',
+      ...{ recipients: 'all', timestamp: expect.any(Number) },
+    }
+    for (const client of [ann, ben]) {
+      expect(await client.next('incoming_event')).toEqual({ chat_id, thread_id: `${chat_id}_1`, event })
+      expect(await client.next('thread_closed')).toEqual({
+        chat_id,
+        thread_id: `${chat_id}_1`,
+        user_id: 'ann',
+      })
+      expect(await client.next('customer_banned')).toEqual({ customer_id: 'cus', ban: { days: 5 } })
+      await client.receivesNothing()
+    }
+    const { users, threads } = await shown(ann, chat_id)
+    expect(threads).toMatchObject([{ active: false, events: [{ text: 'hello' }, event] }])
+    // closing keeps the users in the chat
+    expect(users).toMatchObject([
+      { id: 'cus', present: true },
+      { id: 'ann', present: true },
+    ])
+
+    const stored = (await customerItem(world, license.id, 'cus'))!
+    expect(stored).toMatchObject({ name: 'Cus', ban: { days: 5, by: 'ann' } })
+    const { until } = stored.ban!
+    expect(until).toBeGreaterThanOrEqual(before + 5 * dayS)
+    expect(until).toBeLessThanOrEqual(after + 5 * dayS)
+    // over by time alone
+    expect(isBanned(stored, until * 1000 - 1)).toBe(true)
+    expect(isBanned(stored, until * 1000)).toBe(false)
+  })
+
+  test('by an agent that never was in the chat is told to agents only', async () => {
+    const license = await world.license({ ann: { permission: 'owner', name: 'Ann' }, ben: {} })
+    const [ann, ben] = [await license.login('ann'), await license.login('ben')]
+    await addCustomer(world, license.id, 'cus')
+    const chat_id = await startCustomerChat(world, license.id, 'cus', { users: [agent('ben')] })
+    await ban(ann, 'cus', 1)
+    const text = 'Chat archived because customer was banned by Ann for 1 days'
+    for (const client of [ann, ben])
+      expect(await client.next('incoming_event')).toMatchObject({ event: { text, recipients: 'agents' } })
+    const [last] = (await logOf(world, chat_id)).slice(-1)
+    expect(last).toMatchObject({ visible: 1, event: { text, recipients: 'agents' } })
+  })
+
+  test.each([
+    ['a supervisor that never was an agent of the chat', { type: 'supervisor', present: true }, 'agents'],
+    ['a supervisor that once was', { type: 'supervisor', present: true, met: true }, 'all'],
+    ['an agent that has left it', { type: 'agent', present: false, met: true }, 'all'],
+  ] as const)('by %s has recipients as customers know it', async (_what, user, recipients) => {
+    const license = await world.license({ ann: {} })
+    const ann = await license.login('ann')
+    await addCustomer(world, license.id, 'cus')
+    await startCustomerChat(world, license.id, 'cus', { users: [{ id: 'ann', ...user }] })
+    await ban(ann, 'cus')
+    expect(await ann.next('incoming_event')).toMatchObject({ event: { recipients } })
+  })
+
+  test('tells agents without access to the chat of the ban only; any agent may ban', async () => {
+    const license = await world.license({ ann: { permission: 'owner' }, ben: {} })
+    const [ann, ben] = [await license.login('ann'), await license.login('ben')]
+    const other = await (await world.license({ ann: {} })).login('ann')
+    for (const id of ['cus', 'two']) {
+      await addCustomer(world, license.id, id)
+      await startCustomerChat(world, license.id, id, { scopes: { agents: ['ann'] } })
+    }
+    const all = ['incoming_event', 'thread_closed', 'customer_banned']
+    await ban(ann, 'cus', 3)
+    expect(await names(ann)).toEqual(all)
+    expect(await ben.next('customer_banned')).toEqual({ customer_id: 'cus', ban: { days: 3 } })
+    await ben.receivesNothing()
+
+    await ban(ben, 'two', 3650)
+    expect(await names(ann)).toEqual(all)
+    expect(await ben.next('customer_banned')).toEqual({ customer_id: 'two', ban: { days: 3650 } })
+    await ben.receivesNothing()
+    await other.receivesNothing()
+  })
+
+  test('of a customer without a chat, or without an active thread, tells of the ban only', async () => {
+    const license = await world.license({ ann: {} })
+    const ann = await license.login('ann')
+    await addCustomer(world, license.id, 'none')
+    await addCustomer(world, license.id, 'idle')
+    const chat_id = await startCustomerChat(world, license.id, 'idle', { users: [agent('ann')] })
+    await ann.ok('close_thread', { chat_id })
+    await ann.received()
+    const before = await logOf(world, chat_id)
+    for (const customer_id of ['none', 'idle']) {
+      await ban(ann, customer_id)
+      expect(await ann.next('customer_banned')).toEqual({ customer_id, ban: { days: 5 } })
+      await ann.receivesNothing()
+      expect((await customerItem(world, license.id, customer_id))?.ban).toMatchObject({ days: 5 })
+    }
+    expect(await logOf(world, chat_id)).toEqual(before)
+  })
+
+  test('again replaces the ban, by a shorter one too, and closes nothing twice', async () => {
+    const license = await world.license({ ann: {}, ben: {} })
+    const [ann, ben] = [await license.login('ann'), await license.login('ben')]
+    await addCustomer(world, license.id, 'cus')
+    const chat_id = await startCustomerChat(world, license.id, 'cus')
+    await ban(ann, 'cus', 100)
+    await ann.received()
+    await ban(ben, 'cus', 2)
+    expect(await ann.next('customer_banned')).toEqual({ customer_id: 'cus', ban: { days: 2 } })
+    await ann.receivesNothing()
+    const { ban: stored } = (await customerItem(world, license.id, 'cus'))!
+    expect(stored).toMatchObject({ days: 2, by: 'ben' })
+    expect(Math.abs(stored!.until - (nowS() + 2 * dayS))).toBeLessThanOrEqual(60)
+    expect(await logOf(world, chat_id)).toHaveLength(2)
+  })
+
+  test('takes the name that the agent has now', async () => {
+    const license = await world.license({ ann: { name: 'Ann' } })
+    const ann = await license.login('ann')
+    await addCustomer(world, license.id, 'cus')
+    await startCustomerChat(world, license.id, 'cus')
+    await changeAgent(world.table, license.id, 'ann', { name: 'Anna' })
+    await world.settled()
+    await ban(ann, 'cus')
+    expect(await ann.next('incoming_event')).toMatchObject({
+      event: { text: 'Chat archived because customer was banned by Anna for 5 days' },
+    })
+  })
+
+  test('takes the same customer id of another licence for another customer', async () => {
+    const [one, two] = [await world.license({ ann: {} }), await world.license({ ann: {} })]
+    const [ann, other] = [await one.login('ann'), await two.login('ann')]
+    const chats = await Promise.all(
+      [one, two].map(async ({ id }) => {
+        await addCustomer(world, id, 'cus')
+        return startCustomerChat(world, id, 'cus')
+      }),
+    )
+    await ban(ann, 'cus')
+    expect(await names(ann)).toHaveLength(3)
+    await other.receivesNothing()
+    expect((await shown(other, chats[1]!)).threads[0].active).toBe(true)
+    expect((await customerItem(world, two.id, 'cus'))?.ban).toBeUndefined()
+  })
+})
+
+describe('ban_customer is refused', () => {
+  let shared: { license: License; ann: Client }
+  beforeAll(async () => {
+    const license = await world.license({ ann: {} })
+    await addCustomer(world, license.id, 'cus')
+    shared = { license, ann: await license.login('ann') }
+  })
+
+  test('with not_found for a customer that is unknown, or of another licence', async () => {
+    const license = await world.license({ ann: {} })
+    const other = await world.license({ ann: {} })
+    await addCustomer(world, other.id, 'cus')
+    const [ann, theirs] = [await license.login('ann'), await other.login('ann')]
+    const ids = ['cus', 'nosuch', 'ann', '#', `${other.id}#cus`, '../cus', 'constructor', 'x'.repeat(128)]
+    for (const customer_id of ids)
+      expect(await ann.refused('ban_customer', { customer_id, ban: { days: 1 } })).toEqual(notFound)
+    for (const client of [ann, theirs]) await client.receivesNothing()
+    expect((await customerItem(world, other.id, 'cus'))?.ban).toBeUndefined()
+  })
+
+  const noDays = { path: 'payload.ban.days', message: expect.any(String) }
+  const outside = { path: 'payload.ban.days', message: daysSentence }
+  test.each([
+    ['no customer_id', { ban: { days: 1 } }, [{ path: 'payload.customer_id', message: expect.any(String) }]],
+    [
+      'an empty one',
+      { customer_id: '', ban: { days: 1 } },
+      [{ path: 'payload.customer_id', message: 'Must not be empty' }],
+    ],
+    [
+      'one of 129 bytes',
+      { customer_id: 'x'.repeat(129), ban: { days: 1 } },
+      [{ path: 'payload.customer_id', message: 'Too long: at most 128 bytes of UTF-8' }],
+    ],
+    [
+      'a number for one',
+      { customer_id: 5, ban: { days: 1 } },
+      [{ path: 'payload.customer_id', message: expect.any(String) }],
+    ],
+    ['no ban', { customer_id: 'cus' }, [{ path: 'payload.ban', message: expect.any(String) }]],
+    [
+      'null for it',
+      { customer_id: 'cus', ban: null },
+      [{ path: 'payload.ban', message: expect.any(String) }],
+    ],
+    ['no days', { customer_id: 'cus', ban: {} }, [noDays]],
+    ['0 days', { customer_id: 'cus', ban: { days: 0 } }, [outside]],
+    ['-1 days', { customer_id: 'cus', ban: { days: -1 } }, [outside]],
+    ['3651 days', { customer_id: 'cus', ban: { days: 3651 } }, [outside]],
+    ['half a day', { customer_id: 'cus', ban: { days: 0.5 } }, [noDays]],
+    ['days as a string', { customer_id: 'cus', ban: { days: '5' } }, [noDays]],
+    ['null days', { customer_id: 'cus', ban: { days: null } }, [noDays]],
+  ])('with validation for %s', async (_what, payload, details) => {
+    const { license, ann } = shared
+    const { details: told, ...error } = await ann.refused('ban_customer', payload)
+    expect(error).toEqual({ type: 'validation', code: 400, message: 'Wrong format of request' })
+    expect(told?.[0]).toEqual(details[0])
+    await ann.receivesNothing()
+    expect((await customerItem(world, license.id, 'cus'))?.ban).toBeUndefined()
+  })
+
+  test('before login', async () => {
+    const client = await world.open()
+    expect(await client.refused('ban_customer', { customer_id: 'cus', ban: { days: 1 } })).toMatchObject({
+      type: 'auth',
+      message: 'Not logged in',
+    })
+  })
+})
+
+const cancelled = (...codes: string[]): Fault => ({
+  errorType: 'TransactionCanceledException',
+  body: { CancellationReasons: codes.map((Code) => ({ Code, Message: 'Injected' })) },
+})
+
+/** Spoils the next transactions that name `id`, by one fault after the other. */
+const spoil = (id: string, faults: Fault[]) => {
+  const left = [...faults]
+  world.proxy.setFault(({ operation, request }) =>
+    operation === 'TransactWriteItems' && JSON.stringify(request).includes(id) ? left.shift() : undefined,
+  )
+  return () => left.length
+}
+
+describe('ban_customer bans once, and pushes once,', () => {
+  const lost: Fault = { errorType: 'InternalServerError', afterWrite: true }
+  const underWay: Fault = { errorType: 'TransactionInProgressException' }
+  test.each<[string, Fault[]]>([
+    ['through a connection that breaks', [{ reset: true }, { reset: true }]],
+    ['through an answer that is lost', [{ reset: true, afterWrite: true }]],
+    [
+      'though its answer is lost, and repeats hear that a transaction is under way',
+      [lost, underWay, underWay],
+    ],
+    ['through lost races', [cancelled('None', 'TransactionConflict'), cancelled('ThrottlingError')]],
+  ])('%s', async (_what, faults) => {
+    const license = await world.license({ ann: {}, ben: {} })
+    const [ann, ben] = [await license.login('ann'), await license.login('ben')]
+    await addCustomer(world, license.id, 'cus')
+    const chat_id = await startCustomerChat(world, license.id, 'cus')
+    const left = spoil(license.id, faults)
+    await ban(ann, 'cus', 7)
+    expect(left()).toBe(0)
+    for (const client of [ann, ben])
+      expect(await names(client)).toEqual(['incoming_event', 'thread_closed', 'customer_banned'])
+    expect((await logOf(world, chat_id)).map(({ event }) => event.system_message_type)).toEqual([
+      undefined,
+      'customer_banned',
+    ])
+    expect((await customerItem(world, license.id, 'cus'))?.ban).toMatchObject({ days: 7, by: 'ann' })
+  })
+
+  test('though its answer is lost and another ban replaces it at once: its closing is told all the same', async () => {
+    const license = await world.license({ ann: {}, ben: {} })
+    const [ann, ben] = [await license.login('ann'), await license.login('ben')]
+    await addCustomer(world, license.id, 'cus')
+    const chat_id = await startCustomerChat(world, license.id, 'cus')
+    let first: unknown
+    let repeats = 0
+    const other = Promise.withResolvers<unknown>()
+    world.proxy.setFault(async ({ operation, request }): Promise<Fault | undefined> => {
+      if (operation !== 'TransactWriteItems' || !JSON.stringify(request).includes(license.id))
+        return undefined
+      const { ClientRequestToken: token } = request
+      first ??= token
+      if (token !== first) return undefined
+      repeats += 1
+      if (repeats === 1) return lost
+      // the other ban comes between the first attempt, whose answer is lost, and the SDK's repeats of it
+      if (repeats === 2) other.resolve(ban(ben, 'cus', 9))
+      await other.promise
+      return underWay
+    })
+    await ban(ann, 'cus', 7)
+    await other.promise
+    expect(repeats).toBeGreaterThan(2)
+    const pushed = await ben.received()
+    const count = (name: string) => pushed.filter(({ action }) => action === name).length
+    expect([count('incoming_event'), count('thread_closed'), count('customer_banned')]).toEqual([1, 1, 2])
+    expect(await logOf(world, chat_id)).toHaveLength(2)
+    expect((await customerItem(world, license.id, 'cus'))?.ban?.days).toBe(9)
+  })
+})
+
+describe('ban_customer, at each step of it', () => {
+  /** A customer's chat that `ann` is in, and what all races must leave: one closing, annotations behind it, a ban. */
+  const prepare = async () => {
+    const license = await world.license({ ann: { permission: 'owner' } })
+    const [ann, again] = [await license.login('ann'), await license.login('ann')]
+    let n = 0
+    const fresh = async () => {
+      const customer_id = `cus-${(n += 1)}`
+      await addCustomer(world, license.id, customer_id)
+      const chat_id = await startCustomerChat(world, license.id, customer_id, { users: [agent('ann')] })
+      await again.received()
+      const check = async () => {
+        const log = await logOf(world, chat_id)
+        const ofFirst = log.filter((entry) => entry.n === 1)
+        const closings = ofFirst.filter(
+          ({ event }) =>
+            event.system_message_type === 'customer_banned' ||
+            event.system_message_type === 'manual_archived',
+        )
+        expect(closings).toHaveLength(1)
+        const behind = ofFirst.slice(ofFirst.indexOf(closings[0]!) + 1)
+        expect(behind.filter(({ event }) => event.type !== 'annotation')).toEqual([])
+        const stored = (await customerItem(world, license.id, customer_id))!
+        expect(isBanned(stored, Date.now())).toBe(true)
+        const pushed = (await again.received()).filter(
+          ({ action, payload }: any) => action === 'thread_closed' && payload.thread_id === `${chat_id}_1`,
+        )
+        expect(pushed).toHaveLength(1)
+        return { log, stored, closing: closings[0]! }
+      }
+      return { customer_id, chat_id, check }
+    }
+    return { ann, again, fresh }
+  }
+
+  test("an agent's event is before the closing, or in a thread that starts behind it", async () => {
+    const { ann, again, fresh } = await prepare()
+    const outcomes = new Set<string>()
+    const steps = await atEachStep(world, async () => {
+      const { customer_id, chat_id, check } = await fresh()
+      let sent: Response
+      return {
+        held: () => ban(ann, customer_id),
+        meanwhile: async () => {
+          sent = await again.call('send_event', { chat_id, event: message('hi') })
+        },
+        check: async () => {
+          const { log, closing } = await check()
+          const hi = log.find(({ event }) => event.text === 'hi')
+          expect(sent === undefined || sent.success === (hi !== undefined)).toBe(true)
+          expect(hi === undefined || hi.n === 2 || hi.m < closing.m).toBe(true)
+          outcomes.add(hi === undefined ? 'none' : hi.n === 2 ? 'next thread' : 'before')
+        },
+      }
+    })
+    expect(steps).toBeGreaterThan(3)
+    expect(outcomes).toContain('before')
+  })
+
+  test('of a send_event, held, the thread is closed once, and the event never behind the closing', async () => {
+    const { ann, again, fresh } = await prepare()
+    const outcomes = new Set<string>()
+    await atEachStep(world, async () => {
+      const { customer_id, chat_id, check } = await fresh()
+      let sent: Response
+      return {
+        held: async () => {
+          sent = await ann.call('send_event', { chat_id, event: message('hi') })
+        },
+        meanwhile: () => ban(again, customer_id),
+        check: async () => {
+          // where nothing was left to hold there was no ban
+          if ((await logOf(world, chat_id)).every(({ event }) => event.type === 'message')) return
+          const { log, closing } = await check()
+          const hi = log.find(({ event }) => event.text === 'hi')
+          expect(sent.success).toBe(hi !== undefined)
+          expect(hi === undefined || hi.n === 2 || hi.m < closing.m).toBe(true)
+          outcomes.add(hi === undefined ? 'none' : hi.n === 2 ? 'next thread' : 'before')
+        },
+      }
+    })
+    expect(outcomes).toContain('before')
+  })
+
+  test('an annotation is in the log once, wherever it lands', async () => {
+    const { ann, again, fresh } = await prepare()
+    const event = { type: 'annotation', annotation_type: 'note', text: 'noted' }
+    const places = new Set<boolean>()
+    await atEachStep(world, async () => {
+      const { customer_id, chat_id, check } = await fresh()
+      let noted = false
+      return {
+        held: () => ban(ann, customer_id),
+        meanwhile: async () => {
+          await again.ok('send_event', { chat_id, event })
+          noted = true
+        },
+        check: async () => {
+          const { log, closing } = await check()
+          const notes = log.filter(({ event: { text } }) => text === 'noted')
+          expect(notes).toHaveLength(noted ? 1 : 0)
+          expect(notes.every(({ n }) => n === 1)).toBe(true)
+          for (const { m } of notes) places.add(m < closing.m)
+        },
+      }
+    })
+    expect(places).toContain(true)
+  })
+
+  test('close_thread closes the thread, or the ban does', async () => {
+    const { ann, again, fresh } = await prepare()
+    const closers = new Set<unknown>()
+    await atEachStep(world, async () => {
+      const { customer_id, chat_id, check } = await fresh()
+      let closed: Response | undefined
+      return {
+        held: () => ban(ann, customer_id),
+        meanwhile: async () => {
+          closed = await again.call('close_thread', { chat_id })
+        },
+        check: async () => {
+          const { closing } = await check()
+          const by = closing.event.system_message_type
+          if (closed !== undefined)
+            expect(errorOf(closed)).toBe(by === 'manual_archived' ? undefined : 'chat_inactive')
+          closers.add(by)
+        },
+      }
+    })
+    expect(closers).toEqual(new Set(['manual_archived', 'customer_banned']))
+  })
+
+  test('a second ban replaces it or is replaced by it, whole', async () => {
+    const { ann, again, fresh } = await prepare()
+    const last = new Set<number>()
+    await atEachStep(world, async () => {
+      const { customer_id, check } = await fresh()
+      return {
+        held: () => ban(ann, customer_id, 5),
+        meanwhile: () => ban(again, customer_id, 8),
+        check: async () => {
+          const { stored } = await check()
+          const { days, until } = stored.ban!
+          expect(Math.abs(until - nowS() - days * dayS)).toBeLessThanOrEqual(60)
+          last.add(days)
+        },
+      }
+    })
+    expect(last).toContain(5)
+  })
+
+  test('a first thread that starts meanwhile is closed with it, or starts behind it', async () => {
+    const license = await world.license({ ann: {} })
+    const ann = await license.login('ann')
+    let n = 0
+    let closed = 0
+    await atEachStep(world, async () => {
+      const customer_id = `cus-${(n += 1)}`
+      await addCustomer(world, license.id, customer_id)
+      let chat_id: string | undefined
+      let isBannedBefore = false
+      return {
+        held: () => ban(ann, customer_id),
+        meanwhile: async () => {
+          chat_id = await startCustomerChat(world, license.id, customer_id)
+          isBannedBefore = (await customerItem(world, license.id, customer_id))?.ban !== undefined
+        },
+        check: async () => {
+          expect((await customerItem(world, license.id, customer_id))?.ban).toMatchObject({ days: 5 })
+          // the maker of these tests does not look for a ban, as customers' start_chat does
+          if (chat_id === undefined || isBannedBefore) return
+          const last = (await logOf(world, chat_id)).at(-1)
+          expect(last?.event.system_message_type).toBe('customer_banned')
+          closed += 1
+        },
+      }
+    })
+    expect(closed).toBeGreaterThan(2)
+  })
+})

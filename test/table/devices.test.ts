@@ -1,0 +1,45 @@
+import { describe, expect, test } from 'vitest'
+import { deviceHash, type DeviceItem, deviceKept } from '../../shared/table/devices.ts'
+
+const device: DeviceItem = {
+  hash: deviceHash('t-1'),
+  token: 't-1',
+  platform: 'ios',
+  license_id: 'l',
+  agent_id: 'ann',
+  enabled: true,
+  nonce: 'new',
+}
+const own = { pk: `DEVICE#${device.hash}`, sk: 'DEVICE' }
+const row = { pk: 'LICENSE#l', sk: `DEVICE#ann#${device.hash}` }
+
+describe('a device that is kept', () => {
+  test('for the first time is put in both places, on condition that nobody has it', () => {
+    expect(deviceKept(undefined, device)).toEqual([
+      { Put: { Item: { ...own, ...device }, ConditionExpression: 'attribute_not_exists(pk)' } },
+      { Put: { Item: { ...row, ...device } } },
+    ])
+  })
+
+  test('by its agent again takes the place of what was read', () => {
+    expect(deviceKept({ ...device, enabled: false, nonce: 'old' }, device)).toEqual([
+      {
+        Put: {
+          Item: { ...own, ...device },
+          ConditionExpression: 'nonce = :read',
+          ExpressionAttributeValues: { ':read': 'old' },
+        },
+      },
+      { Put: { Item: { ...row, ...device } } },
+    ])
+  })
+
+  test.each([
+    ['agent', { agent_id: 'ben' }, { pk: 'LICENSE#l', sk: `DEVICE#ben#${device.hash}` }],
+    ['licence', { license_id: 'm' }, { pk: 'LICENSE#m', sk: `DEVICE#ann#${device.hash}` }],
+  ])('and was another %s’s takes that one’s row along', (_, other, left) => {
+    const [first, ...rest] = deviceKept({ ...device, ...other, nonce: 'old' }, device)
+    expect(first).toMatchObject({ Put: { ConditionExpression: 'nonce = :read' } })
+    expect(rest).toEqual([{ Put: { Item: { ...row, ...device } } }, { Delete: { Key: left } }])
+  })
+})
