@@ -38,9 +38,7 @@ export const banCustomer = async (ctx: Banning, id: string, days: number): Promi
   for (let tries = 1; ; tries += 1) {
     const [customer, view] = await readWithChat(read, me.license_id, id)
     if (customer === undefined) throw new ProtocolError('not_found')
-    // a transaction whose answer was lost was written all the same; its ban may have been replaced since
-    const isOwn = customer.ban_nonce === nonce || (view !== undefined && isOwnWork(view, nonce))
-    if (attempted !== undefined && isOwn) return attempted
+    if (attempted !== undefined && isOwnBan(customer, view, nonce)) return attempted
     if (view === undefined || coherent(view)) {
       const at = ctx.now()
       const ban: Ban = { days, until: Math.floor(at / 1000) + days * dayS, by: me.agent_id }
@@ -52,10 +50,21 @@ export const banCustomer = async (ctx: Banning, id: string, days: number): Promi
       const ops: Op[] = [customerBanned(customer, ban, nonce), ...(closing?.ops ?? [unchanged])]
       if ((await ctx.write.transact(ops)).length === 0) return attempted
     }
-    await ctx.pause(tries)
+    try {
+      await ctx.pause(tries)
+    } catch (error) {
+      // too late for another attempt; what is answered must be so all the same
+      const [last, lastView] = await readWithChat(read, me.license_id, id)
+      if (attempted !== undefined && isOwnBan(last, lastView, nonce)) return attempted
+      throw error
+    }
     me = (await ctx.refresh()).me
   }
 }
+
+/** Whether this request wrote what was read, though an answer was lost; its ban may have been replaced since. */
+const isOwnBan = (customer: CustomerItem | undefined, view: ChatView | undefined, nonce: string): boolean =>
+  customer?.ban_nonce === nonce || (view !== undefined && isOwnWork(view, nonce))
 
 const chatOf = ({ license_id, id }: CustomerItem): string => customerChatId(license_id, id)
 

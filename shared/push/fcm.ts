@@ -238,8 +238,11 @@ const judge = ({ status, retryAfter, body }: Posted): Answer => {
   const fields = (error?.details ?? []).flatMap(({ fieldViolations = [] }) =>
     fieldViolations.map(({ field }) => field),
   )
-  if (status === 404 && codes.includes('UNREGISTERED')) return { outcome: 'dead' }
-  if (status === 400 && isAboutToken(codes, fields, error?.message)) return { outcome: 'dead' }
+  const names = [...codes, error?.status]
+  if (status === 404 && names.includes('UNREGISTERED')) return { outcome: 'dead' }
+  // the token is all that a device has given of the message; but where FCM names fields, it must be the one
+  const isToken = fields.every((field) => field === 'message.token') && !/too big/i.test(error?.message ?? '')
+  if (status === 400 && names.includes('INVALID_ARGUMENT') && isToken) return { outcome: 'dead' }
   const why = { status, error: error?.status, codes, fields }
   if (status === 429 || status >= 500) return { outcome: 'again', afterMs: waitOf(retryAfter), why }
   return { outcome: 'refused', why }
@@ -254,19 +257,6 @@ const refusalIn = (body: string): z.output<typeof Refusal> | undefined => {
     throw error
   }
 }
-
-/**
- * `INVALID_ARGUMENT` is also the answer to a message that is wrong, which says nothing of the token: only one that names
- * the field, or FCM's own error with the sentence it has for tokens, ends a device.
- */
-const isAboutToken = (
-  codes: readonly string[],
-  fields: readonly (string | undefined)[],
-  message: string | undefined,
-): boolean =>
-  fields.length > 0
-    ? fields.every((field) => field === 'message.token')
-    : codes.includes('INVALID_ARGUMENT') && /registration token/i.test(message ?? '')
 
 /** `Retry-After`, in seconds or as a date; undefined where there is none. */
 const waitOf = (retryAfter: string | null): number | undefined => {

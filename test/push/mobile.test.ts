@@ -374,6 +374,7 @@ describe('a token that FCM does not know any more', () => {
     ['UNREGISTERED', answers.unregistered],
     ['INVALID_ARGUMENT with the sentence for tokens', answers.badToken],
     ['INVALID_ARGUMENT about message.token', answers.badTokenField],
+    ['INVALID_ARGUMENT about nothing in particular', answers.badArgument],
   ])('%s is removed, and not asked for again', async (_name, answer) => {
     const scene = await openScene()
     const other = await withPhone(scene.license, 'ben')

@@ -55,6 +55,7 @@ export const answers = {
   badToken: refusal(400, 'INVALID_ARGUMENT', 'The registration token is not a valid FCM registration token', [
     fcmError('INVALID_ARGUMENT'),
   ]),
+  badArgument: refusal(400, 'INVALID_ARGUMENT', 'Request contains an invalid argument.', []),
   badTokenField: refusal(400, 'INVALID_ARGUMENT', 'Invalid registration', [
     fcmError('INVALID_ARGUMENT'),
     violation('message.token'),
