@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, inject } from 'vitest'
+import { startEngine } from '../../infra/local/dynamodb.ts'
 import { createAgent } from '../../infra/admin/change-agent.ts'
 import { createGroup } from '../../infra/admin/change-group.ts'
 import { createLicense } from '../../infra/admin/change-license.ts'
@@ -52,7 +53,8 @@ const dayS = 24 * 3600
 export const startWorld = async (
   options: Partial<Pick<StackOptions, 'presenceGraceS' | 'delayScale' | 'gateway' | 'fcm'>> = {},
 ): Promise<World> => {
-  const engine = inject('engine')
+  // of its own: an engine does one thing at a time, and polls of its streams slow down with all that it ever held
+  const engine = await startEngine()
   const proxy = await startEngineProxy(engine.endpoint)
   const key = await openTokenKey(await mkdtemp(join(tmpdir(), 'agent-chat-')))
   const tableName = `test-${randomUUID()}`
@@ -76,6 +78,7 @@ export const startWorld = async (
     await Promise.all(clients.map((client) => client.close()))
     await stack.stop()
     await proxy.stop()
+    await engine.stop()
   })
   const open = async () => {
     const client = await Client.open(stack.agentUrl)
