@@ -1,9 +1,11 @@
 import pLimit from 'p-limit'
 import { log } from '../runtime/log.ts'
+import { isPassing } from '../table/passing.ts'
 
 /**
- * What `run` makes of each chat, `atOnce` of them side by side, in their order. A chat that it throws at is logged and left out, so
- * that it takes no other along; where it throws at all of several, it is not for the chats, and that is thrown.
+ * What `run` makes of each chat, `atOnce` of them side by side, in their order. A chat that it throws at is logged and left
+ * out, so that it takes no other along; where it throws at all of several, or for a reason of the moment, it is not for the
+ * chats, and that is thrown.
  */
 export const ofEachChat = async <C extends { id: string }, T>(
   chats: readonly C[],
@@ -13,6 +15,8 @@ export const ofEachChat = async <C extends { id: string }, T>(
   const limit = pLimit(atOnce)
   const settled = await Promise.allSettled(chats.map((chat) => limit(() => run(chat))))
   const failures = settled.filter((one) => one.status === 'rejected')
+  const passing = failures.find(({ reason }) => isPassing(reason))
+  if (passing !== undefined) throw passing.reason
   if (failures.length > 1 && failures.length === settled.length) throw failures[0]?.reason
   return settled.flatMap((one, index) => {
     if (one.status === 'fulfilled') return [one.value]

@@ -20,6 +20,7 @@ import { unmarshall } from '@aws-sdk/util-dynamodb'
 import { NodeHttpHandler } from '@smithy/node-http-handler'
 import type { Key } from './keys.ts'
 import type { Attributes, Op, Range, Reader, Refusal, WriteOutcome, Writer } from './ops.ts'
+import { isBroken, isThrottled } from './passing.ts'
 
 /**
  * The engine's client, one per process. A hundred chats are read side by side: over the default 50 sockets they would take
@@ -57,24 +58,22 @@ export const openTable = ({ client, tableName, signal }: TableOptions): Table =>
 
   const get: Reader['get'] = async (key, { strong = false } = {}) => {
     const command = new GetCommand({ TableName, Key: { pk: key.pk, sk: key.sk }, ConsistentRead: strong })
-    return (await documents.send(command, options)).Item
+    return (await repeated(() => documents.send(command, options))).Item
   }
 
   const query = async (range: Range): Promise<Attributes[]> => {
     const found: Attributes[] = []
     let start: Attributes | undefined
     do {
-      const page = await documents.send(
-        new QueryCommand({
-          TableName,
-          ...queryExpression(range),
-          ScanIndexForward: range.backwards !== true,
-          ConsistentRead: range.strong === true,
-          ...(range.limit === undefined ? {} : { Limit: range.limit - found.length }),
-          ...(start === undefined ? {} : { ExclusiveStartKey: start }),
-        }),
-        options,
-      )
+      const command = new QueryCommand({
+        TableName,
+        ...queryExpression(range),
+        ScanIndexForward: range.backwards !== true,
+        ConsistentRead: range.strong === true,
+        ...(range.limit === undefined ? {} : { Limit: range.limit - found.length }),
+        ...(start === undefined ? {} : { ExclusiveStartKey: start }),
+      })
+      const page = await repeated(() => documents.send(command, options))
       found.push(...(page.Items ?? []))
       start = page.LastEvaluatedKey
     } while (start !== undefined && (range.limit === undefined || found.length < range.limit))
@@ -92,13 +91,13 @@ export const openTable = ({ client, tableName, signal }: TableOptions): Table =>
         let left: Record<string, unknown>[] | undefined = chunk
         // over 16 MB, or throttled in part: what is left over comes back and is asked for again
         while (left !== undefined && left.length > 0) {
+          const command = new BatchGetCommand({
+            RequestItems: { [TableName]: { Keys: left, ConsistentRead: strong } },
+          })
           const page: {
             Responses?: Record<string, Attributes[]> | undefined
             UnprocessedKeys?: Record<string, { Keys?: Attributes[] | undefined }> | undefined
-          } = await documents.send(
-            new BatchGetCommand({ RequestItems: { [TableName]: { Keys: left, ConsistentRead: strong } } }),
-            options,
-          )
+          } = await repeated(() => documents.send(command, options))
           items.push(...(page.Responses?.[TableName] ?? []))
           left = page.UnprocessedKeys?.[TableName]?.Keys
         }
@@ -169,14 +168,6 @@ export const openTable = ({ client, tableName, signal }: TableOptions): Table =>
 // a transaction under way on an item holds it for some milliseconds
 const conflictTries = 10
 
-// throttled on each of the SDK's own attempts
-const throttled: ReadonlySet<string> = new Set([
-  'ProvisionedThroughputExceededException',
-  'RequestLimitExceeded',
-  'ThrottlingException',
-])
-const isThrottled = (error: unknown): boolean => error instanceof Error && throttled.has(error.name)
-
 // the SDK retries none of these inside a cancelled transaction
 const lostRaces: ReadonlySet<string> = new Set([
   'TransactionConflict',
@@ -200,6 +191,21 @@ const transactItem = (TableName: string, op: Op) => {
 // the items in exceptions come as the wire has them
 const plain = (item: Parameters<typeof unmarshall>[0] | undefined): Attributes | undefined =>
   item === undefined ? undefined : unmarshall(item)
+
+const repeats = 2
+
+/**
+ * Repeats a read whose connection broke. The SDK does so itself, but has no more than so many retries at once: a function
+ * that was frozen may find all of its kept connections dead, and reads over all of them.
+ */
+const repeated = async <T>(send: () => Promise<T>): Promise<T> => {
+  for (let tries = 0; ; tries += 1)
+    try {
+      return await send()
+    } catch (error) {
+      if (tries === repeats || !isBroken(error)) throw error
+    }
+}
 
 const queryExpression = ({ pk, prefix, from, to }: Range) => {
   const sortKey =

@@ -250,6 +250,29 @@ describe('reads', () => {
   })
 })
 
+test('a login over connections that all turn out dead shows every chat', async () => {
+  const license = await world.license({ ann: {}, ben: {} })
+  const ann = await license.login('ann')
+  const chats: string[] = []
+  for (let i = 0; i < 100; i += 1) chats.push((await ann.ok('start_chat')).chat.id)
+  // more broken connections than the SDK has retries for
+  let broken = 0
+  for (const chat of chats) {
+    let met = 0
+    spoilers.set(chat, (operation) => {
+      if (operation !== 'Query' || met === 3) return undefined
+      met += 1
+      broken += 1
+      return anywhere['a connection that breaks']
+    })
+  }
+  const client = await world.open()
+  const { chats_summary } = await client.ok('login', { token: await license.token('ben') })
+  for (const chat of chats) spoilers.delete(chat)
+  expect(broken).toBeGreaterThan(200)
+  expect(chats_summary.map(({ id }: any) => id).toSorted()).toEqual(chats.toSorted())
+})
+
 describe('a table that is throttled for longer than the SDK tries', () => {
   test.concurrent.each(throttled)('takes the event in the end through %s', async (name) => {
     const chat_id = await startChat()
