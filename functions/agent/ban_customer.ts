@@ -1,7 +1,7 @@
 import { banCustomer as ban } from '../../shared/chat/bans.ts'
 import { banCustomer } from '../../shared/protocol/agent/ban_customer.ts'
 import { everyAgent } from '../../shared/push/audience.ts'
-import { pushClosing } from '../../shared/push/closing.ts'
+import { pushClosing } from '../../shared/push/entries.ts'
 import { serve } from '../../shared/runtime/serve.ts'
 
 export const handler = serve(banCustomer, async (ctx, { customer_id, ban: { days } }) => {

@@ -25,7 +25,7 @@ export const handler = serve(getFilteredChats, async (ctx, { filters, pagination
   const onPage = fitting.slice((page - 1) * limit, page * limit)
   const beginning = await readBeginningOf(read, me.license_id, onPage)
   const found = await summarize(read, me.license_id, beginning)
-  // users, scopes and activity may have changed since
+  // a chat whose log went on with other users than were listed was read again
   const summaries = found
     .filter(({ chat }) => mayRead(me, chat) && (include_active || !chat.active))
     .map(({ summary }) => summary)

@@ -2,10 +2,9 @@ import { readProfiles } from '../../shared/chat/profiles.ts'
 import { leaving, usersUpdated } from '../../shared/chat/membership.ts'
 import { changeUsers } from '../../shared/chat/threads.ts'
 import { removeFromChat } from '../../shared/protocol/agent/remove_from_chat.ts'
-import { watching, watchingEither } from '../../shared/push/audience.ts'
+import { watchingEither } from '../../shared/push/audience.ts'
+import { pushEntries } from '../../shared/push/entries.ts'
 import { serve } from '../../shared/runtime/serve.ts'
-import { threadId } from '../../shared/table/keys.ts'
-import { eventOf } from '../../shared/table/log.ts'
 
 export const handler = serve(removeFromChat, async (ctx, { agent_ids = [], customer_ids = [] }) => {
   const { me } = ctx
@@ -18,9 +17,6 @@ export const handler = serve(removeFromChat, async (ctx, { agent_ids = [], custo
 
   const { before, chat, entries } = await changeUsers(ctx, (view) => leaving(view, who, names))
   if (chat === before) return
-  for (const entry of entries) {
-    const at = { chat_id: chat.id, thread_id: threadId(chat.id, entry.n) }
-    ctx.push(watching(chat), 'incoming_event', { ...at, event: eventOf(chat.id, entry) })
-  }
+  pushEntries(ctx, chat, entries)
   ctx.push(watchingEither(before, chat), 'chat_users_updated', usersUpdated(before, chat, profiles))
 })

@@ -4,12 +4,13 @@ import { ofEachChat } from '../chat/each-chat.ts'
 import { readView, showChat } from '../chat/show.ts'
 import { changeUsers } from '../chat/threads.ts'
 import { limits } from '../protocol/limits.ts'
-import { connections, watching, watchingEither } from '../push/audience.ts'
+import { connections, watchingEither } from '../push/audience.ts'
+import { pushEntries } from '../push/entries.ts'
 import type { WorkCtx } from '../runtime/work.ts'
 import { AgentItem, LicenseItem } from '../table/accounts.ts'
 import { type ActiveChat, type Chat, readActiveChats, readChat } from '../table/chats.ts'
-import { keys, threadId } from '../table/keys.ts'
-import { eventOf, readTail } from '../table/log.ts'
+import { keys } from '../table/keys.ts'
+import { readTail } from '../table/log.ts'
 import {
   type AccountCopy,
   type AgentSocketItem,
@@ -135,10 +136,7 @@ const leaveActiveChats = async (ctx: WorkCtx, agent: AgentItem): Promise<void> =
       leaving(view, { agents: [agent.id], customers: [] }, names),
     )
     if (chat === before) continue
-    for (const entry of entries) {
-      const at = { chat_id: id, thread_id: threadId(id, entry.n) }
-      ctx.push(watching(chat), 'incoming_event', { ...at, event: eventOf(id, entry) })
-    }
+    pushEntries(ctx, chat, entries)
     ctx.push(
       watchingEither(before, chat),
       'chat_users_updated',

@@ -1,9 +1,8 @@
 import { ProtocolError } from '../protocol/errors.ts'
 import { gaining, watching } from '../push/audience.ts'
+import { pushEntries } from '../push/entries.ts'
 import type { Pushing } from '../push/outbox.ts'
 import type { AgentItem } from '../table/accounts.ts'
-import { threadId } from '../table/keys.ts'
-import { eventOf } from '../table/log.ts'
 import type { Reader } from '../table/ops.ts'
 import type { Session } from '../table/sockets.ts'
 import { type Names, usersUpdated } from './membership.ts'
@@ -33,10 +32,7 @@ export const addAgents = async (
   const events = [...entries.toReversed(), ...tail.entries].toReversed()
   const { shown, profiles, seen } = await showChat(ctx.read, { chat, events, known })
   ctx.push(gaining(before, chat), 'incoming_chat_thread', { chat: shown })
-  for (const entry of entries) {
-    const at = { chat_id: chat.id, thread_id: threadId(chat.id, entry.n) }
-    ctx.push(watching(chat), 'incoming_event', { ...at, event: eventOf(chat.id, entry) })
-  }
+  pushEntries(ctx, chat, entries)
   ctx.push(watching(chat), 'chat_users_updated', usersUpdated(before, chat, profiles, seen))
 }
 
