@@ -3,10 +3,12 @@ import { CfnAccount } from 'aws-cdk-lib/aws-apigateway'
 import { ManagedPolicy, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
 import type { Construct, IDependable } from 'constructs'
 import { agentActions } from '../shared/protocol/agent/index.ts'
-import type { FunctionSurroundings } from './action-function.ts'
+import { customerActions } from '../shared/protocol/customer/index.ts'
+import type { FunctionSurroundings, Resources } from './action-function.ts'
 import { alarmTopic } from './alarms.ts'
 import { ChatTable } from './chat-table.ts'
-import { socketGrants } from './grants.ts'
+import { CustomerStack } from './customer-stack.ts'
+import { customerKeyGrant, socketGrants } from './grants.ts'
 import { SocketApi } from './socket-api.ts'
 import type { StackSettings } from './stack-settings.ts'
 import { tokenIssuer } from './token-issuer.ts'
@@ -23,13 +25,15 @@ export class ChatStack extends Stack {
     const { table, streamArn } = new ChatTable(this, 'Chats', settings.retain)
     const later = new LaterQueue(this, 'Later')
     const issuer = tokenIssuer(this, settings)
-    const agents = new SocketApi(this, 'AgentApi', {
-      audience: 'agent',
+    const endpoint = {
+      deployment: this.stackName,
       throttle: { rateLimit: settings.rate, burstLimit: settings.burst },
       logs,
       logsAllowed: settings.gatewayLogs === 'set' ? this.#allowGatewayLogs() : undefined,
       alarmTopic: topic,
-    })
+    }
+    const agents = new SocketApi(this, 'AgentApi', { ...endpoint, audience: 'agent' })
+    const customers = new CustomerStack(this, 'Customers', { ...endpoint, removalPolicy })
 
     const functions: FunctionSurroundings = {
       dist: settings.dist,
@@ -38,20 +42,28 @@ export class ChatStack extends Stack {
         table: { arns: [table.tableArn] },
         stream: { arns: [streamArn] },
         later: { arns: [later.queue.queueArn] },
-        posts: agents.connections('POST'),
-        closings: agents.connections('DELETE'),
+        posts: together(agents.connections('POST'), customers.api.connections('POST')),
+        closings: together(agents.connections('DELETE'), customers.api.connections('DELETE')),
+        customerKey: { arns: [customers.keyArn] },
         ...(settings.fcmSecret !== undefined && { fcmSecret: { arns: [this.#arnOf(settings.fcmSecret)] } }),
       },
     }
     const onTable = { TABLE_NAME: table.tableName }
     const session = { ...onTable, LATER_QUEUE_URL: later.queue.queueUrl }
-    const push = { AGENT_CALLBACK_URL: agents.callbackUrl }
-    agents.addRoutes({
-      actions: agentActions,
-      connect: { bundle: 'socket/connect', grants: socketGrants.connect, environment: session },
+    // whoever chats has the other side of the chat on the other endpoint
+    const push = {
+      AGENT_CALLBACK_URL: agents.callbackUrl,
+      CUSTOMER_CALLBACK_URL: customers.api.callbackUrl,
+    }
+    const common = {
       disconnect: { bundle: 'socket/disconnect', grants: socketGrants.disconnect, environment: onTable },
       default: { bundle: 'socket/default', grants: socketGrants.default, environment: {} },
       functions,
+    }
+    agents.addRoutes({
+      ...common,
+      actions: agentActions,
+      connect: { bundle: 'socket/connect', grants: socketGrants.connect, environment: session },
       environments: {
         session,
         push,
@@ -61,6 +73,22 @@ export class ChatStack extends Stack {
           TOKEN_JWKS_URL: issuer.jwksUrl,
           CLOCK_SKEW_MS: String(settings.clockSkewMs),
         },
+      },
+    })
+    const limited = { ...session, ...ratesOf(settings) }
+    customers.api.addRoutes({
+      ...common,
+      actions: customerActions,
+      connect: {
+        bundle: 'socket/connect-customer',
+        grants: socketGrants.connectCustomer,
+        environment: limited,
+      },
+      loginGrants: [customerKeyGrant],
+      environments: {
+        session: limited,
+        push,
+        login: { CUSTOMER_KEY_SECRET_ID: customers.keyArn, CLOCK_SKEW_MS: String(settings.clockSkewMs) },
       },
     })
     new Workers(this, 'Workers', {
@@ -75,6 +103,14 @@ export class ChatStack extends Stack {
     })
 
     new CfnOutput(this, 'AgentUrl', { value: agents.url, description: 'Where agents’ apps connect' })
+    new CfnOutput(this, 'CustomerUrl', {
+      value: customers.api.url,
+      description: 'Where customers’ widgets connect, with ?license_id=<id>',
+    })
+    new CfnOutput(this, 'CustomerKeyArn', {
+      value: customers.keyArn,
+      description: 'Signs the tokens of customers; put-secret-value rotates it',
+    })
     new CfnOutput(this, 'TableName', { value: table.tableName, description: 'For npm run admin -- --table' })
     new CfnOutput(this, 'LaterQueueUrl', { value: later.queue.queueUrl })
   }
@@ -114,3 +150,23 @@ export class ChatStack extends Stack {
     return account
   }
 }
+
+/** As the functions of the customers' endpoint are told them. */
+const ratesOf = (settings: StackSettings): Record<string, string> => ({
+  RATE_START_CHAT: String(settings.customerStartChatRate),
+  RATE_SEND_EVENT: String(settings.customerSendEventRate),
+  RATE_OTHER: String(settings.customerOtherRate),
+  RATE_ADDRESS_FACTOR: String(settings.customerAddressFactor),
+})
+
+/** Either of two; the reasons for wildcards are the same. */
+const together = (one: Resources, other: Resources): Resources => ({
+  arns: [...one.arns, ...other.arns],
+  ...(one.wildcards &&
+    other.wildcards && {
+      wildcards: {
+        findings: [...one.wildcards.findings, ...other.wildcards.findings],
+        reason: one.wildcards.reason,
+      },
+    }),
+})

@@ -2,9 +2,11 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { format } from 'prettier'
 import * as z from 'zod/mini'
+import type { ActionSpec } from '../shared/protocol/action.ts'
 import { agentActions } from '../shared/protocol/agent/index.ts'
-import { asyncapi } from '../shared/protocol/asyncapi.ts'
-import { pushes } from '../shared/protocol/pushes.ts'
+import { asyncapi, type Endpoint } from '../shared/protocol/asyncapi.ts'
+import { customerActions } from '../shared/protocol/customer/index.ts'
+import { customerPushes, pushes } from '../shared/protocol/pushes.ts'
 
 const root = join(import.meta.dirname, '..')
 const asyncapiFile = join(root, 'asyncapi.json')
@@ -23,6 +25,15 @@ const asyncapiText = async (): Promise<string> => {
       actions: agentActions,
       pushes,
     },
+    {
+      name: 'customer',
+      summary: "Where customers' pages connect.",
+      host: '{api}.execute-api.{region}.amazonaws.com',
+      pathname: '/{stage}',
+      query: { license_id: 'The licence whose agents the customer talks to.' },
+      actions: customerActions,
+      pushes: customerPushes,
+    },
   ])
   return `${JSON.stringify(made, null, 2)}\n`
 }
@@ -32,19 +43,27 @@ const table = (head: string, what: string, rows: readonly (readonly [string, str
     '\n',
   )
 
+const actionTable = (actions: readonly ActionSpec[]): string =>
+  table(
+    'action',
+    'what it does',
+    actions.map(({ name, summary }) => [name, summary] as const),
+  )
+
+const pushTable = (pushed: Endpoint['pushes']): string =>
+  table(
+    'push',
+    'what it says, and to whom',
+    Object.entries(pushed).map(([name, { summary, to }]) => [name, `${summary} To ${to}.`] as const),
+  )
+
 /** The README with what stands between its marks `<!-- name -->` and `<!-- /name -->` made of the tables. */
 const readmeText = async (): Promise<string> => {
   const sections = {
-    actions: table(
-      'action',
-      'what it does',
-      agentActions.map(({ name, summary }) => [name, summary] as const),
-    ),
-    pushes: table(
-      'push',
-      'what it says, and to whom',
-      Object.entries(pushes).map(([name, { summary, to }]) => [name, `${summary} To ${to}.`] as const),
-    ),
+    actions: actionTable(agentActions),
+    pushes: pushTable(pushes),
+    'customer-actions': actionTable(customerActions),
+    'customer-pushes': pushTable(customerPushes),
   }
   let text = await readFile(readmeFile, 'utf8')
   for (const [name, section] of Object.entries(sections)) {

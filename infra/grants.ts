@@ -1,8 +1,9 @@
 import type { ActionSpec, Need } from '../shared/protocol/action.ts'
-import { keys, socketsPk } from '../shared/table/keys.ts'
+import { keys, licensePk, socketsPk } from '../shared/table/keys.ts'
 
 /** What a function may touch; the stack knows the ARNs. */
-export type Target = 'table' | 'stream' | 'later' | 'failures' | 'posts' | 'closings' | 'fcmSecret'
+export type Target =
+  'table' | 'stream' | 'later' | 'failures' | 'posts' | 'closings' | 'fcmSecret' | 'customerKey'
 
 /** One statement of a policy, as data. `leadingKeys`: only items whose partition key matches one of these. */
 export interface Grant {
@@ -15,6 +16,7 @@ export interface Grant {
 const socketPks = keys.socket('*').pk
 const agentSocketPks = socketsPk('*')
 const customerSocketPks = 'CUSTOMER#*#SOCKETS'
+const addressPks = keys.address('*', 0).pk
 
 const later: Grant = { sid: 'Later', actions: ['sqs:SendMessage'], on: 'later' }
 
@@ -65,15 +67,28 @@ export const actionGrants = ({
   ...needs.flatMap((need) => needed[need]),
 ]
 
-/** What the functions behind the gateway's own routes may touch. */
+const connect: Grant = {
+  sid: 'Connect',
+  actions: ['dynamodb:PutItem'],
+  on: 'table',
+  leadingKeys: [socketPks],
+}
+
+/** What the functions behind the gateway's own routes may touch: `$disconnect` and `$default` are alike on both endpoints. */
 export const socketGrants = {
-  connect: [{ sid: 'Connect', actions: ['dynamodb:PutItem'], on: 'table', leadingKeys: [socketPks] }, later],
+  connect: [connect, later],
+  connectCustomer: [
+    connect,
+    { sid: 'License', actions: ['dynamodb:GetItem'], on: 'table', leadingKeys: [licensePk('*')] },
+    { sid: 'Address', actions: ['dynamodb:UpdateItem'], on: 'table', leadingKeys: [addressPks] },
+    later,
+  ],
   disconnect: [
     {
       sid: 'Disconnect',
       actions: ['dynamodb:DeleteItem'],
       on: 'table',
-      leadingKeys: [socketPks, agentSocketPks],
+      leadingKeys: [socketPks, agentSocketPks, customerSocketPks],
     },
   ],
   default: [],
@@ -112,4 +127,11 @@ export const mobileGrant: Grant = {
   sid: 'MobileSecret',
   actions: ['secretsmanager:GetSecretValue'],
   on: 'fcmSecret',
+}
+
+/** Beside its own: what the customers' `login` may do, which alone signs and verifies their tokens. */
+export const customerKeyGrant: Grant = {
+  sid: 'CustomerKey',
+  actions: ['secretsmanager:GetSecretValue'],
+  on: 'customerKey',
 }

@@ -1,4 +1,4 @@
-import { Aws, Duration, Names, Stack, Validations, type RemovalPolicy } from 'aws-cdk-lib'
+import { Duration, Names, Stack, Validations, type RemovalPolicy } from 'aws-cdk-lib'
 import { AccessLogFormat } from 'aws-cdk-lib/aws-apigateway'
 import {
   CfnApi,
@@ -17,7 +17,9 @@ import { ActionFunction, type FunctionSurroundings, type Resources } from './act
 import { PeopleAlarm, sumOf } from './alarms.ts'
 import { actionGrants, type Grant } from './grants.ts'
 
-interface SocketApiProps {
+export interface SocketApiProps {
+  /** The deployment that it is of, whichever nested stack it is in: it begins the names seen in the console. */
+  readonly deployment: string
   /** Who connects here, in one word: it names the API, the bundles' folder and the people of the alarms. */
   readonly audience: string
   readonly throttle: { readonly rateLimit: number; readonly burstLimit: number }
@@ -40,6 +42,8 @@ interface RoutesProps {
   readonly disconnect: SocketHandler
   readonly default: SocketHandler
   readonly functions: FunctionSurroundings
+  /** What those that log in may touch beside their `needs`. */
+  readonly loginGrants?: readonly Grant[]
   /** The environment of each action that has a session, of those that push, and of those that log in. */
   readonly environments: {
     readonly session: Readonly<Record<string, string>>
@@ -67,7 +71,7 @@ export class SocketApi extends Construct {
     this.logGroup = new LogGroup(this, 'Logs', props.logs)
     const accessLogs = new LogGroup(this, 'AccessLogs', props.logs)
     this.#api = new WebSocketApi(this, 'Api', {
-      apiName: `${Aws.STACK_NAME}-${props.audience}`,
+      apiName: `${props.deployment}-${props.audience}`,
       routeSelectionExpression: '$request.body.action',
     })
     const stage = new WebSocketStage(this, 'Stage', {
@@ -105,7 +109,7 @@ export class SocketApi extends Construct {
     const failures = new MetricFilter(this, 'Failures', {
       logGroup: this.logGroup,
       filterPattern: FilterPattern.stringValue('$.level', '=', 'ERROR'),
-      metricNamespace: `AgentChat/${Aws.STACK_NAME}`,
+      metricNamespace: `AgentChat/${props.deployment}`,
       metricName: `${props.audience}-failures`,
     })
     new PeopleAlarm(this, 'Failing', {
@@ -155,7 +159,7 @@ export class SocketApi extends Construct {
       this.#addRoute(spec.name, props.functions, {
         bundle: `${this.#audience}/${spec.name}`,
         description: spec.summary,
-        grants: actionGrants(spec),
+        grants: [...actionGrants(spec), ...(spec.session === 'login' ? (props.loginGrants ?? []) : [])],
         environment: {
           ...(spec.session !== 'none' && props.environments.session),
           ...(spec.needs.includes('push') && props.environments.push),

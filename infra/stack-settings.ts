@@ -13,6 +13,8 @@ const https = z.url({ protocol: /^https$/, error: 'must be an https:// address' 
 const secret =
   /^(arn:[\w-]+:secretsmanager:[\w-]+:\d{12}:secret:[\w/+=.@-]+-[A-Za-z0-9]{6}|[\w/+=.@-]{1,512})$/
 
+const perMinute = z.coerce.number().int().min(0).max(10_000)
+
 /** The settings of a deployment: `-c <name>=<value>`, or `context` in `cdk.json`. */
 const Settings = z.object({
   /** The stack's name: another one is another, independent deployment in the same account. */
@@ -20,7 +22,7 @@ const Settings = z.object({
     .string()
     .regex(/^[A-Za-z][A-Za-z0-9-]{0,63}$/, 'must be letters, digits and hyphens')
     .default('AgentChat'),
-  /** Whether table, user pool and logs survive the stack, and the first two even a deletion by hand. */
+  /** Whether table, user pool, customers' key and logs survive the stack, the first two even a deletion by hand. */
   retain: flag.default(true),
   /** Megabytes of every function: CPU grows with them. */
   memory: z.coerce.number().int().min(128).max(10_240).default(1024),
@@ -32,7 +34,13 @@ const Settings = z.object({
   /** Requests per second and at once, of each endpoint. */
   rate: z.coerce.number().positive().default(2000),
   burst: z.coerce.number().int().positive().default(1000),
-  /** Seconds that an agent may be away before it counts as offline. */
+  /** Per minute and connection of a customer, by action; 0: as many as it likes. */
+  customerStartChatRate: perMinute.default(5),
+  customerSendEventRate: perMinute.default(60),
+  customerOtherRate: perMinute.default(120),
+  /** So many times that from one IP address; 0: as many as it likes. */
+  customerAddressFactor: z.coerce.number().int().min(0).max(10_000).default(20),
+  /** Seconds that an agent or customer may be away before it counts as offline. */
   presenceGraceS: z.coerce.number().int().min(1).max(900).default(20),
   /** Milliseconds that the clocks of two functions may be apart. */
   clockSkewMs: z.coerce.number().int().min(0).max(10_000).default(250),

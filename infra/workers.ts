@@ -80,7 +80,8 @@ export class Workers extends Construct {
     })
     const { fcmSecret, presenceGraceS } = this.#props
     const notify = this.#worker('notify', {
-      description: 'Follows changes of accounts and sockets: refreshes, disconnects, checks presence.',
+      description:
+        'Follows changes of accounts, customers and sockets: refreshes, disconnects, checks presence, routes.',
       timeout: Duration.seconds(60),
       environment: {
         PRESENCE_GRACE_S: String(presenceGraceS),
@@ -93,10 +94,7 @@ export class Workers extends Construct {
       target: notify.handler,
       eventSourceArn: this.#props.streamArn,
       startingPosition: StartingPosition.LATEST,
-      filters: [
-        FilterCriteria.filter({ dynamodb: { Keys: { pk: { S: FilterRule.beginsWith(licensePk('')) } } } }),
-        ...(fcmSecret === undefined ? [] : [newEntries]),
-      ],
+      filters: [under(licensePk('')), under('CUSTOMER#'), ...(fcmSecret === undefined ? [] : [newEntries])],
       batchSize: 100,
       maxBatchingWindow: Duration.seconds(0),
       reportBatchItemFailures: true,
@@ -107,20 +105,20 @@ export class Workers extends Construct {
     })
     this.#alarm(notify, 'Failing', {
       peopleSuffer:
-        'Changes of agents and licences are not taken up: suspended agents stay connected, absent ones look present.',
+        'Changes of agents, licences and customers are not taken up: suspended agents stay connected, absent people look present.',
       metric: failing(notify.handler),
       from: 3,
     })
     this.#alarm(notify, 'Late', {
       peopleSuffer:
-        'Agents see presence and account changes more than a minute late, and a suspended agent can go on chatting.',
+        'Agents see who is there and account changes more than a minute late, and a suspended agent can go on chatting.',
       metric: notify.handler.metric('IteratorAge', { statistic: Stats.MAXIMUM, period: Duration.minutes(1) }),
       from: 60_000,
       periods: 3,
     })
     this.#alarm(notify, 'GivenUp', {
       peopleSuffer:
-        'Some change of an agent or licence was given up on: somebody may look present who is gone, or stay connected who should not.',
+        'Some change of an agent, licence or customer was given up on: somebody may look present who is gone, or stay connected who should not.',
       metric: visible(failures),
       from: 1,
     })
@@ -129,7 +127,7 @@ export class Workers extends Construct {
   #later() {
     const { queue, deadLetters } = this.#props.later
     const later = this.#worker('later', {
-      description: 'Does what was put off: late pushes, closings, presence checks.',
+      description: 'Does what was put off: late pushes, closings, presence checks, routing.',
       timeout: laterTimeout,
     })
     new EventSourceMapping(later, 'Messages', {
@@ -140,20 +138,20 @@ export class Workers extends Construct {
     })
     this.#alarm(later, 'Failing', {
       peopleSuffer:
-        'Pushes that did not go through at once are not tried again: agents miss messages until they reconnect.',
+        'Pushes that did not go through at once are not tried again: agents and customers miss messages until they reconnect.',
       metric: failing(later.handler),
       from: 3,
     })
     this.#alarm(later, 'Late', {
       peopleSuffer:
-        'What was put off for seconds waits for minutes: missed pushes and going offline come late.',
+        'What was put off for seconds waits for minutes: missed pushes, going offline and agents for waiting customers come late.',
       metric: queue.metricApproximateAgeOfOldestMessage({ period: Duration.minutes(1) }),
       from: 300,
       periods: 3,
     })
     this.#alarm(later, 'GivenUp', {
       peopleSuffer:
-        'Something put off failed five times: an agent missed a push, or looks present who is gone.',
+        'Something put off failed five times: somebody missed a push, or looks present who is gone.',
       metric: visible(deadLetters),
       from: 1,
     })
@@ -161,7 +159,9 @@ export class Workers extends Construct {
 
   #clock() {
     const clock = this.#worker('clock', {
-      description: 'Each minute: ends sockets whose token or licence ran out, deletes rows past their time.',
+      description:
+        'Each minute: ends sockets whose time is over; gives waiting and unseen chats to agents; marks chats idle and ' +
+        'archives them.',
       timeout: Duration.seconds(60),
     })
     // The next minute does what this one failed to do: a retry would only run beside it.
@@ -172,14 +172,16 @@ export class Workers extends Construct {
       targets: [new Target(clock.handler, once)],
     })
     this.#alarm(clock, 'Silent', {
-      peopleSuffer: 'The clock has stopped: people whose token or licence has run out stay connected.',
+      peopleSuffer:
+        'The clock has stopped: customers may wait on for an agent, idle chats stay open, people whose token or licence has run out stay connected.',
       metric: clock.handler.metricInvocations({ statistic: Stats.SUM, period: Duration.minutes(5) }),
       from: 1,
       below: true,
       silenceIsBad: true,
     })
     this.#alarm(clock, 'Failing', {
-      peopleSuffer: 'The clock fails: people whose token or licence has run out may stay connected.',
+      peopleSuffer:
+        'The clock fails: customers may wait on for an agent, and idle chats and people whose time is over may stay.',
       metric: failing(clock.handler),
       from: 3,
     })
@@ -214,6 +216,10 @@ export class Workers extends Construct {
     new PeopleAlarm(worker, id, { ...props, topic: this.#props.alarmTopic })
   }
 }
+
+/** Whatever stands under keys that begin so. */
+const under = (prefix: string) =>
+  FilterCriteria.filter({ dynamodb: { Keys: { pk: { S: FilterRule.beginsWith(prefix) } } } })
 
 /** Whatever is appended to a chat's log. */
 const newEntries = FilterCriteria.filter({

@@ -1,3 +1,4 @@
+import { endCustomerSessions } from '../../shared/account/disconnect.ts'
 import { banCustomer as ban } from '../../shared/chat/bans.ts'
 import { banCustomer } from '../../shared/protocol/agent/ban_customer.ts'
 import { everyAgent } from '../../shared/push/audience.ts'
@@ -6,6 +7,12 @@ import { serve } from '../../shared/runtime/serve.ts'
 
 export const handler = serve(banCustomer, async (ctx, { customer_id, ban: { days } }) => {
   const { closing } = await ban(ctx, customer_id, days)
-  if (closing !== undefined) pushClosing(ctx, closing, ctx.me.agent_id)
-  ctx.push(everyAgent(ctx.me.license_id), 'customer_banned', { customer_id, ban: { days } })
+  const { license_id: license } = ctx.me
+  if (closing !== undefined) {
+    pushClosing(ctx, closing)
+    // its tabs are still to hear of that
+    await ctx.readAudience(closing.chat)
+  }
+  await endCustomerSessions(ctx, { license, customer: customer_id }, 'customer_banned')
+  ctx.push(everyAgent(license), 'customer_banned', { customer_id, ban: { days } })
 })

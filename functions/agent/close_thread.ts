@@ -1,8 +1,12 @@
 import { closeThread as close } from '../../shared/chat/threads.ts'
+import { routeSoon } from '../../shared/chat/route-soon.ts'
 import { closeThread } from '../../shared/protocol/agent/close_thread.ts'
 import { pushClosing } from '../../shared/push/entries.ts'
 import { serve } from '../../shared/runtime/serve.ts'
 
-export const handler = serve(closeThread, async (ctx, { thread_id }) =>
-  pushClosing(ctx, await close(ctx, thread_id), ctx.me.agent_id),
-)
+export const handler = serve(closeThread, async (ctx, { thread_id }) => {
+  const closing = await close(ctx, thread_id)
+  pushClosing(ctx, closing)
+  // whoever was in it may take another
+  await routeSoon(ctx, ctx.me.license_id)
+})

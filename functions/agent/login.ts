@@ -5,6 +5,7 @@ import { remoteKeys, type TokenChecks, verifyToken } from '../../shared/account/
 import { mayRead } from '../../shared/chat/access.ts'
 import { envelopeBytes, jsonBytes } from '../../shared/chat/room.ts'
 import { readBeginning, summarize } from '../../shared/chat/summaries.ts'
+import { routeSoon } from '../../shared/chat/route-soon.ts'
 import { fitSummaries } from '../../shared/chat/views.ts'
 import { login } from '../../shared/protocol/agent/login.ts'
 import { limits } from '../../shared/protocol/limits.ts'
@@ -47,11 +48,13 @@ export const handler = serve(
     }
 
     // read after the session was written: whatever happens from now on is pushed to it
-    if (cameOnline) ctx.readAudience(license.id)
+    if (cameOnline) ctx.readAudience({ license_id: license.id })
     const [active, directory] = await Promise.all([
       readActiveChats(ctx.read, license.id),
       readDirectory(ctx.read, license.id),
     ])
+    // written first, looked after: a chat that began to wait before is in the list
+    if (active.some(({ waiting_since }) => waiting_since !== undefined)) await routeSoon(ctx, license.id)
     const chats = active
       .filter((chat) => mayRead(session, chat))
       .toSorted((a, b) => b.started_at - a.started_at || (a.id < b.id ? -1 : 1))

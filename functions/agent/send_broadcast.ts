@@ -8,7 +8,7 @@ import { serve } from '../../shared/runtime/serve.ts'
 export const handler = serve(sendBroadcast, async (ctx, { scopes, content }) => {
   const { license_id, agent_id } = ctx.me
   const to = filledScopes(scopes)
-  ctx.readAudience(license_id)
+  ctx.readAudience({ license_id })
   await expectScopes(ctx.read, license_id, to)
   ctx.push(addressed(license_id, to), 'incoming_broadcast', {
     id: randomUUID(),

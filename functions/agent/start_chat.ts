@@ -1,7 +1,7 @@
-import { showChat } from '../../shared/chat/show.ts'
+import { filledScopes } from '../../shared/chat/scopes.ts'
 import { startChat as start } from '../../shared/chat/start.ts'
+import { tellStarted } from '../../shared/chat/started.ts'
 import { startChat } from '../../shared/protocol/agent/start_chat.ts'
-import { watching } from '../../shared/push/audience.ts'
 import { serve } from '../../shared/runtime/serve.ts'
 
 // either place may be filled: an empty one must not hide the other, least of all scopes, without which all may read
@@ -9,19 +9,19 @@ const firstFilled = <T>(isEmpty: (value: T) => boolean, ...places: (T | undefine
   places.find((value) => value !== undefined && !isEmpty(value))
 
 export const handler = serve(startChat, async (ctx, { initial_events, chat: asked }) => {
-  const { chat, head, events } = await start(ctx, {
+  const started = await start(ctx, {
     events: firstFilled(({ length }) => length === 0, initial_events, asked?.thread?.events) ?? [],
-    scopes:
+    scopes: filledScopes(
       firstFilled(
         ({ groups = [], agents = [] }) => groups.length + agents.length === 0,
         asked?.scopes,
         asked?.thread?.scopes,
-      ) ?? {},
+      ),
+    ),
     properties: asked?.properties,
     threadProperties: asked?.thread?.properties,
+    customer: asked?.users?.[0]?.id,
+    denied: startChat.denied,
   })
-  ctx.readAudience(chat.license_id)
-  const { shown } = await showChat(ctx.read, { chat, head, events })
-  ctx.push(watching(chat), 'incoming_chat_thread', { chat: shown })
-  return { chat: shown }
+  return { chat: await tellStarted(ctx, started) }
 })

@@ -1,4 +1,5 @@
 import { isAdministrator } from '../../shared/chat/access.ts'
+import { routeSoon } from '../../shared/chat/route-soon.ts'
 import { updateAgent } from '../../shared/protocol/agent/update_agent.ts'
 import { ProtocolError } from '../../shared/protocol/errors.ts'
 import { everyAgent } from '../../shared/push/audience.ts'
@@ -18,8 +19,9 @@ export const handler = serve(updateAgent, async (ctx, { agent_id, routing_status
       throw new ProtocolError('not_found')
     return
   }
+  if (routing_status === 'accepting_chats') await routeSoon(ctx, me.license_id)
   // of two changes at once either may push last: both push what is in force by then
-  ctx.readAudience(me.license_id)
+  ctx.readAudience(me)
   const agent = AgentItem.parse(await ctx.read.get(keys.agent(me.license_id, id), { strong: true }))
   if (!agent.online || agent.routing_status === undefined) return
   ctx.push(everyAgent(me.license_id), 'agent_updated', {

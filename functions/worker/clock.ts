@@ -4,11 +4,11 @@ import { work, type WorkCtx } from '../../shared/runtime/work.ts'
 import { LicenseListed } from '../../shared/table/accounts.ts'
 import { licensesPk } from '../../shared/table/keys.ts'
 import {
-  agentSocketRemoved,
   type AgentSocketItem,
   isLive,
   readAgentSockets,
   readSocket,
+  rowRemoved,
   socketRemoved,
 } from '../../shared/table/sockets.ts'
 
@@ -60,11 +60,11 @@ const sweep = async (ctx: WorkCtx, license: string, ending: LimitFunction): Prom
 }
 
 const endIfDue = async (ctx: WorkCtx, row: AgentSocketItem): Promise<void> => {
-  const { license_id, agent_id, connection, ttl } = row
+  const { connection, ttl } = row
   const socket = await readSocket(ctx.read, connection, ctx.now())
   // past its TTL, or of a socket that went without taking its row along
   if (ttl * 1000 <= ctx.now() || socket === undefined) {
     await ctx.write.write(socketRemoved(connection))
-    await ctx.write.write(agentSocketRemoved(license_id, agent_id, connection))
+    await ctx.write.write(rowRemoved(row, connection))
   } else await disconnectIfOver(ctx, connection)
 }

@@ -1,6 +1,8 @@
 import { catchUp } from '../../shared/account/catch-up.ts'
 import { disconnect, disconnectIfOver } from '../../shared/account/disconnect.ts'
+import { expectCustomer } from '../../shared/account/customer-presence.ts'
 import { expectAgent } from '../../shared/account/presence.ts'
+import { route } from '../../shared/chat/route.ts'
 import { pushAgain } from '../../shared/push/again.ts'
 import { parseJson } from '../../shared/protocol/json.ts'
 import { Job } from '../../shared/runtime/later.ts'
@@ -30,7 +32,7 @@ export const handler = async ({ Records }: QueueEvent): Promise<BatchResult> => 
 const carryOut = (ctx: WorkCtx, job: Job): Promise<void> => {
   switch (job.job) {
     case 'end_session':
-      return disconnectIfOver(ctx, job.connection)
+      return endSession(ctx, job)
     case 'expect_login':
       return expectLogin(ctx, job.connection)
     case 'push':
@@ -39,7 +41,23 @@ const carryOut = (ctx: WorkCtx, job: Job): Promise<void> => {
       return catchUp(ctx, job)
     case 'expect_agent':
       return expectAgent(ctx, job.license_id, job.agent_id, job)
+    case 'expect_customer':
+      return expectCustomer(ctx, job.license_id, job.customer_id, job)
+    case 'route':
+      return route(ctx, job.license_id, job.chat)
   }
+}
+
+const endSession = async (
+  ctx: WorkCtx,
+  { connection, reason }: Extract<Job, { job: 'end_session' }>,
+): Promise<void> => {
+  // one that was refused for this has no session to end
+  const socket =
+    reason === 'too_many_connections' ? await readSocket(ctx.read, connection, ctx.now()) : undefined
+  if (socket !== undefined && socket.session === undefined)
+    await disconnect(ctx, connection, reason, undefined)
+  else await disconnectIfOver(ctx, connection)
 }
 
 const expectLogin = async (ctx: WorkCtx, connection: string): Promise<void> => {

@@ -1,9 +1,12 @@
 import { unmarshall } from '@aws-sdk/util-dynamodb'
 import { agentChanged, licenseChanged } from '../../shared/account/refresh.ts'
+import { tabGone } from '../../shared/account/customer-presence.ts'
+import { endCustomerSessions } from '../../shared/account/disconnect.ts'
 import { socketGone } from '../../shared/account/presence.ts'
 import { type Appended, notifyMobile } from '../../shared/push/mobile.ts'
 import { config } from '../../shared/runtime/config.ts'
-import { type BatchResult, failed, work } from '../../shared/runtime/work.ts'
+import { type BatchResult, failed, work, type WorkCtx } from '../../shared/runtime/work.ts'
+import { isBanned, readCustomer } from '../../shared/table/customers.ts'
 import { changedOf, chatOfEntry, type Key } from '../../shared/table/keys.ts'
 
 type Image = Parameters<typeof unmarshall>[0]
@@ -56,14 +59,34 @@ const followAccount = async (
 ): Promise<void> => {
   const changed = changedOf(key)
   if (changed === undefined) return
-  if (changed.item === 'agentSocket') {
-    const gone = eventName === 'REMOVE'
-    if (gone) await work((ctx) => socketGone(ctx, changed.license, changed.agent, config.presenceGraceS()))
-    return
+  const { license } = changed
+  const gone = eventName === 'REMOVE'
+  const differs = (field: string): boolean => {
+    const [before, after] = [OldImage, NewImage].map((image) => unmarshall(image ?? {})[field])
+    return JSON.stringify(before) !== JSON.stringify(after)
   }
-  // presence writes an agent too, on every login, and leaves its version as it is; a new account has no sockets
-  const version = (image: Image | undefined): unknown => unmarshall(image ?? {})['version']
-  if (eventName === 'INSERT' || version(OldImage) === version(NewImage)) return
-  if (changed.item === 'license') await work((ctx) => licenseChanged(ctx, changed.license))
-  else await work((ctx) => agentChanged(ctx, changed.license, changed.agent))
+  switch (changed.item) {
+    case 'agentSocket':
+      if (gone) await work((ctx) => socketGone(ctx, license, changed.agent, config.presenceGraceS()))
+      return
+    case 'customerSocket':
+      if (gone) await work((ctx) => tabGone(ctx, license, changed.customer, config.presenceGraceS()))
+      return
+    case 'customer':
+      // `ban_customer` does the same; it may have died before it did
+      if (!gone && differs('ban')) await work((ctx) => endIfBanned(ctx, license, changed.customer))
+      return
+    case 'license':
+    case 'agent':
+      // presence writes an agent too, on every login, and leaves its version as it is; a new account has no sockets
+      if (eventName === 'INSERT' || !differs('version')) return
+      if (changed.item === 'license') await work((ctx) => licenseChanged(ctx, license))
+      else await work((ctx) => agentChanged(ctx, license, changed.agent))
+  }
+}
+
+const endIfBanned = async (ctx: WorkCtx, license: string, customer: string): Promise<void> => {
+  const item = await readCustomer(ctx.read, license, customer)
+  if (item !== undefined && isBanned(item, ctx.now()))
+    await endCustomerSessions(ctx, { license, customer }, 'customer_banned')
 }

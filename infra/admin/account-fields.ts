@@ -3,6 +3,7 @@ import * as z from 'zod/mini'
 import { filled } from '../../shared/protocol/fields.ts'
 import { limits } from '../../shared/protocol/limits.ts'
 import { permissions, RoutingStatus } from '../../shared/protocol/objects.ts'
+import type { LicenseItem } from '../../shared/table/accounts.ts'
 
 // What the options of the commands are made of: each sentence says what would be right.
 
@@ -37,6 +38,36 @@ export const DefaultStatus = z.enum(
   `A status is one of ${RoutingStatus.options.join(', ')}`,
 )
 export const Scope = filled(4096)
+
+const maxOrigins = 100
+const originSentence = 'An origin is http or https, a host and perhaps a port: https://www.example.com:8443'
+/** As browsers send it: in lower case, without the port that its scheme has anyway. */
+const Origin = z.pipe(
+  filled(limits.urlBytes).check(z.refine((text) => originOf(text) !== undefined, originSentence)),
+  z.transform((text) => originOf(text) ?? ''),
+)
+export const Origins = z.pipe(
+  z.array(Origin).check(z.maxLength(maxOrigins, `A license has at most ${maxOrigins} origins`)),
+  z.transform((origins) => [...new Set(origins)]),
+)
+
+// a star would be taken for a name
+const bare = /^https?:\/\/[^/?#@*\s\\]+\/?$/iu
+const originOf = (text: string): string | undefined =>
+  bare.test(text) && URL.canParse(text) ? new URL(text).origin : undefined
+
+const routingModes = ['automatic', 'manual'] as const satisfies readonly LicenseItem['routing'][]
+export const RoutingMode = z.enum(routingModes, `Routing is ${routingModes.join(' or ')}`)
+
+const whole = (from: number, to: number, sentence: string) =>
+  z.pipe(
+    matching(/^\d{1,9}$/, sentence),
+    z.transform(Number).check(z.refine((n) => n >= from && n <= to, sentence)),
+  )
+export const Minutes = whole(1, 1440, 'Minutes are a whole number from 1 to 1440')
+export const MaxChats = whole(0, 1000, 'A limit of chats is a whole number from 0 to 1000')
+
+export const CustomerId = filled(limits.idBytes)
 
 /** So long that with all of it escaped the key stays below the table's 2,048 bytes. */
 const identityBytes = 255

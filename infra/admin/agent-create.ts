@@ -10,6 +10,7 @@ import {
   GroupIds,
   LicenseId,
   madeUpId,
+  MaxChats,
   Name,
 } from './account-fields.ts'
 import { obstacleError } from './agent-errors.ts'
@@ -44,6 +45,7 @@ const Input = z
     permission: z.optional(AgentPermission),
     group: z.optional(GroupIds),
     status: z.optional(DefaultStatus),
+    maxChats: z.optional(MaxChats),
     json: z.optional(z.boolean()),
     ...identityFields,
   })
@@ -77,6 +79,7 @@ export function addAgentCreate(agent: Command, io: Io): void {
       '--status <status>',
       'its status after login: accepting_chats (the default) or not_accepting_chats',
     )
+    .option('--max-chats <n>', 'how many active chats routing lets it be in, 6 by default')
     .option('--json', 'print it as JSON')
     .addHelpText(
       'after',
@@ -106,6 +109,7 @@ Examples:
       permission: input.permission,
       groups: input.group,
       default_status: input.status,
+      max_chats: input.maxChats,
     }
     const creation =
       userPool !== undefined && input.subject === undefined && email !== undefined

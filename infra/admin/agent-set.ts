@@ -8,6 +8,7 @@ import {
   Email,
   GroupIds,
   LicenseId,
+  MaxChats,
   Name,
 } from './account-fields.ts'
 import { isDeleted, noAgent, obstacleError } from './agent-errors.ts'
@@ -27,7 +28,7 @@ import type { Target } from './target.ts'
 
 const Clearable = z.enum(['email', 'avatar', 'groups'], 'Only email, avatar and groups can be cleared')
 
-const values = ['name', 'email', 'avatar', 'permission', 'group', 'status'] as const
+const values = ['name', 'email', 'avatar', 'permission', 'group', 'status', 'maxChats'] as const
 const identities = ['subject', 'issuer', 'userPool'] as const
 
 const Input = z
@@ -40,6 +41,7 @@ const Input = z
     permission: z.optional(AgentPermission),
     group: z.optional(GroupIds),
     status: z.optional(DefaultStatus),
+    maxChats: z.optional(MaxChats),
     clear: z._default(z.array(Clearable), []),
     json: z.optional(z.boolean()),
     ...identityFields,
@@ -65,7 +67,7 @@ const Input = z
         input.clear.length > 0 || [...values, ...identities].some((name) => input[name] !== undefined),
       {
         error:
-          'Say what to change: --name, --email, --avatar, --permission, --group, --status, --subject, --clear',
+          'Say what to change: --name, --email, --avatar, --permission, --group, --status, --max-chats, --subject, --clear',
         path: ['agent'],
       },
     ),
@@ -83,6 +85,7 @@ export function addAgentSet(agent: Command, io: Io): void {
     .option('--permission <permission>', 'owner, administrator or normal')
     .option('--group <id...>', 'the groups it is in, in place of those it was in')
     .option('--status <status>', 'its status after login: accepting_chats or not_accepting_chats')
+    .option('--max-chats <n>', 'how many active chats routing lets it be in: 0 to 1000')
     .option('--clear <what...>', 'takes away email, avatar or groups')
     .option('--json', 'print the agent as JSON')
     .addHelpText(
@@ -93,7 +96,8 @@ at once, suspend and resume the agent.
 
 Examples:
   npm run admin -- agent set acme ana --permission administrator
-  npm run admin -- agent set acme ana --group 2 3 --clear avatar`,
+  npm run admin -- agent set acme ana --group 2 3 --clear avatar
+  npm run admin -- agent set acme ana --max-chats 3`,
     )
   const options = identityOptions(
     'the sub of its tokens, in place of the one it had',
@@ -126,7 +130,7 @@ Examples:
 }
 
 function changesOf(input: z.output<typeof Input>, target: Target): AgentChanges {
-  const { name, email, avatar, permission, group, status, subject, clear } = input
+  const { name, email, avatar, permission, group, status, maxChats, subject, clear } = input
   return {
     name,
     email: clear.includes('email') ? null : email,
@@ -134,6 +138,7 @@ function changesOf(input: z.output<typeof Input>, target: Target): AgentChanges 
     permission,
     groups: clear.includes('groups') ? [] : group,
     default_status: status,
+    max_chats: maxChats,
     identity: subject === undefined ? undefined : identityOf(subject, input, target),
   }
 }

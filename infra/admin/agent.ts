@@ -90,6 +90,7 @@ function addAgentShow(agent: Command, io: Io): void {
         groups: found.groups.join(', ') || 'none',
         state: state(found),
         'status after login': found.default_status,
+        'chats at most': String(found.max_chats),
         'logs in as':
           found.identities.map((each) => `${each.subject} of ${each.issuer}`).join(', ') || 'nobody',
         version: String(found.version),

@@ -18,6 +18,7 @@ export interface AgentDraft {
   permission?: AgentItem['permission'] | undefined
   groups?: readonly number[] | undefined
   default_status?: AgentItem['default_status'] | undefined
+  max_chats?: number | undefined
   identity: Identity
 }
 
@@ -64,6 +65,7 @@ export async function createAgent(table: Table, draft: AgentDraft): Promise<Agen
     permission: rest.permission ?? 'normal',
     groups: [...new Set(rest.groups)].toSorted((a, b) => a - b),
     default_status: rest.default_status ?? 'accepting_chats',
+    ...(rest.max_chats === undefined ? {} : { max_chats: rest.max_chats }),
     suspended: false,
     identities: [identity],
     version: 1,
@@ -112,6 +114,7 @@ export interface AgentChanges {
   permission?: AgentItem['permission'] | undefined
   groups?: readonly number[] | undefined
   default_status?: AgentItem['default_status'] | undefined
+  max_chats?: number | undefined
   suspended?: boolean | undefined
   /** Takes the place of all that the agent had. */
   identity?: Identity | undefined
@@ -156,7 +159,7 @@ export async function deleteAgent(table: Table, license: string, id: string): Pr
     if (agent === undefined) return { outcome: 'no_agent' }
     if (agent.deleted) return { outcome: 'unchanged' }
     const set = { deleted: true, permission: 'normal', groups: [], identities: [] }
-    const remove = ['email', 'avatar', 'default_status', 'suspended']
+    const remove = ['email', 'avatar', 'default_status', 'max_chats', 'suspended']
     const refused = await writeTogether<never>(table, [
       { op: changed(keys.agent(license, id), agent.version, set, remove), refused: () => contested },
       ...agent.identities.map((identity) => identityTaken(identity, agent)),

@@ -28,36 +28,43 @@ export async function createLicense(
   draft: Pick<LicenseItem, 'id' | 'plan' | 'expires_at'>,
 ): Promise<LicenseCreation> {
   const { id, plan, expires_at } = draft
-  const license = { id, plan, expires_at, version: 1 }
+  const item = { id, plan, expires_at, version: 1 }
   return uncontested<LicenseCreation>(async () => {
     const refused = await writeTogether<LicenseCreation>(table, [
       {
-        op: added(keys.license(id), license),
+        op: added(keys.license(id), item),
         refused: (found) => (found ? { outcome: 'exists', license: LicenseItem.parse(found) } : contested),
       },
       { op: { Put: { Item: { ...keys.licenseListed(id), id } } }, refused: () => contested },
     ])
-    return refused ?? { outcome: 'created', license }
+    return refused ?? { outcome: 'created', license: LicenseItem.parse(item) }
   })
 }
 
-type LicenseChange = { outcome: 'changed'; license: LicenseItem } | { outcome: 'no_license' }
+type Changeable = Omit<LicenseItem, 'id' | 'version'>
+export type LicenseChanges = { [Name in keyof Changeable]?: Changeable[Name] | undefined }
+
+type LicenseChange =
+  | { outcome: 'changed'; license: LicenseItem }
+  | { outcome: 'no_license' }
+  /** As it would be: with chats archived before they are idle, or when. Nothing is written. */
+  | { outcome: 'idle_too_late'; license: LicenseItem }
 
 /** Sets what is given, and nothing else. */
 export async function changeLicense(
   table: Table,
   id: string,
-  { plan, expires_at }: { plan?: string | undefined; expires_at?: number | undefined },
+  wanted: LicenseChanges,
 ): Promise<LicenseChange> {
   return uncontested<LicenseChange>(async () => {
     const license = await findLicense(table, id)
     if (license === undefined) return { outcome: 'no_license' }
-    const changes = {
-      ...(plan === undefined ? {} : { plan }),
-      ...(expires_at === undefined ? {} : { expires_at }),
-    }
+    const changes = Object.fromEntries(Object.entries(wanted).filter(([, value]) => value !== undefined))
+    const changedTo = LicenseItem.parse({ ...license, ...changes, version: license.version + 1 })
+    if (changedTo.archive_minutes <= changedTo.idle_minutes)
+      return { outcome: 'idle_too_late', license: changedTo }
     const { done } = await table.write.write(changed(keys.license(id), license.version, changes))
     if (!done) return contested
-    return { outcome: 'changed', license: { ...license, ...changes, version: license.version + 1 } }
+    return { outcome: 'changed', license: changedTo }
   })
 }

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import * as z from 'zod/mini'
-import type { LicenseItem } from '../../shared/table/accounts.ts'
-import { Expiry, LicenseId, madeUpId, Name } from './account-fields.ts'
+import { LicenseItem } from '../../shared/table/accounts.ts'
+import { Expiry, LicenseId, madeUpId, Minutes, Name, Origins, RoutingMode } from './account-fields.ts'
 import { AdminError } from './admin-error.ts'
 import { listAgents } from './change-agent.ts'
 import { listGroups } from './change-group.ts'
@@ -94,6 +94,10 @@ Examples:
         expiry: expiry(license, io),
         groups: String(counts.groups),
         agents: String(counts.agents),
+        origins: license.origins.join(', ') || 'any',
+        routing: license.routing,
+        'unseen chats': `go to another agent after ${minutes(license.unseen_minutes)}`,
+        'silent chats': `are idle after ${minutes(license.idle_minutes)}, archived after ${minutes(license.archive_minutes)}`,
         version: String(license.version),
       })
     },
@@ -106,13 +110,27 @@ Examples:
       .argument('<license>')
       .option('--plan <plan>', 'what its agents are told they have')
       .option('--expires <time>', expiryHelp)
+      .option(
+        '--origin <url...>',
+        'where pages with the chat come from: scheme, host, port; in place of those it had',
+      )
+      .option('--any-origin', 'lets pages from anywhere have the chat')
+      .option(
+        '--routing <mode>',
+        "automatic: gives customers' chats to agents; manual: they wait for one to join",
+      )
+      .option('--unseen-minutes <n>', 'until a chat that its agent does not look at goes to another one')
+      .option('--idle-minutes <n>', 'until a chat in which nothing happens is idle')
+      .option('--archive-minutes <n>', 'until it is archived')
       .option('--json', 'print the license as JSON')
       .addHelpText(
         'after',
         `
 Examples:
   npm run admin -- license set acme --plan business
-  npm run admin -- license set acme --expires 2028-12-31`,
+  npm run admin -- license set acme --expires 2028-12-31
+  npm run admin -- license set acme --origin https://www.example.com https://shop.example.com:8443
+  npm run admin -- license set acme --routing manual --idle-minutes 5 --archive-minutes 60`,
       ),
     io,
     z
@@ -120,21 +138,46 @@ Examples:
         license: LicenseId,
         plan: z.optional(Name),
         expires: z.optional(Expiry),
+        origin: z.optional(Origins),
+        anyOrigin: z.optional(z.boolean()),
+        routing: z.optional(RoutingMode),
+        unseenMinutes: z.optional(Minutes),
+        idleMinutes: z.optional(Minutes),
+        archiveMinutes: z.optional(Minutes),
         json: z.optional(z.boolean()),
       })
       .check(
-        z.refine(({ plan, expires }) => plan !== undefined || expires !== undefined, {
-          error: 'Say what to change: --plan, --expires',
-          path: ['license'],
+        z.refine(({ origin, anyOrigin }) => origin === undefined || anyOrigin !== true, {
+          error: 'Clears what --origin sets: leave one of the two out',
+          path: ['anyOrigin'],
         }),
+        z.refine(
+          ({ license: _, json: __, ...changes }) =>
+            Object.values(changes).some((value) => value !== undefined),
+          {
+            error:
+              'Say what to change: --plan, --expires, --origin, --any-origin, --routing, --unseen-minutes, --idle-minutes, --archive-minutes',
+            path: ['license'],
+          },
+        ),
       ),
     async (input, { table }) => {
       const change = await changeLicense(table, input.license, {
         plan: input.plan,
         expires_at: input.expires,
+        origins: input.anyOrigin === true ? [] : input.origin,
+        routing: input.routing,
+        unseen_minutes: input.unseenMinutes,
+        idle_minutes: input.idleMinutes,
+        archive_minutes: input.archiveMinutes,
       })
       if (change.outcome === 'no_license') throw noLicense(input.license)
       const { license } = change
+      if (change.outcome === 'idle_too_late')
+        throw new AdminError(
+          `Chats would be archived after ${minutes(license.archive_minutes)} and idle after ${minutes(license.idle_minutes)}. ` +
+            'Set --archive-minutes to more than --idle-minutes.',
+        )
       if (input.json) return json(io, viewOf(license))
       say(io, `Changed license ${license.id}: plan ${license.plan}, ${expiry(license, io)}.`)
     },
@@ -144,7 +187,10 @@ Examples:
 export const noLicense = (license: string): AdminError =>
   new AdminError(`There is no license ${license}. See license list, or make it with license create.`)
 
-const viewOf = ({ id, plan, expires_at, version }: LicenseItem) => ({ id, plan, expires_at, version })
+/** Without what only commands need. */
+const viewOf = (license: LicenseItem): LicenseItem => LicenseItem.parse(license)
+
+const minutes = (count: number): string => (count === 1 ? '1 minute' : `${count} minutes`)
 
 const hasExpired = (license: LicenseItem, io: Io): boolean => license.expires_at * 1000 <= io.now()
 const state = (license: LicenseItem, io: Io): string => (hasExpired(license, io) ? 'expired' : 'valid')

@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander'
 import { localDir } from '../local/local-dir.ts'
 import { AdminError, UsageError } from './admin-error.ts'
 import { addAgentCommands } from './agent.ts'
+import { addCustomerCommands } from './customer.ts'
 import { addGroupCommands } from './group.ts'
 import { addLicenseCommands } from './license.ts'
 import { complain, type Io } from './output.ts'
@@ -23,7 +24,9 @@ export async function runAdmin(argv: readonly string[], io: Io): Promise<0 | 1 |
 
 function adminProgram(io: Io): Command {
   const program = new Command('npm run admin --')
-    .description('Licenses, groups and agents: on the local table, or with --table on a deployed one.')
+    .description(
+      'Licenses, groups, agents and customers: on the local table, or with --table on a deployed one.',
+    )
     .option('--table <name>', 'a deployed table, with the AWS credentials of the environment')
     .option('--region <region>', 'the AWS region of --table; by default that of the environment')
     .configureHelp({ showGlobalOptions: true })
@@ -40,11 +43,13 @@ Examples:
   npm run admin -- group create acme --name Sales
   npm run admin -- agent create acme --id ana --name Ana --group 1
   npm run -s admin -- token ana
+  npm run admin -- customer list acme --banned
   npm run admin -- agent list acme --table agent-chat --region eu-west-1`,
     )
   addLicenseCommands(program, io)
   addGroupCommands(program, io)
   addAgentCommands(program, io)
+  addCustomerCommands(program, io)
   addTokenCommand(program, io)
   return program
 }

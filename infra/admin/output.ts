@@ -24,7 +24,7 @@ export function columns(
   none: string,
 ) {
   if (rows.length === 0) return say(io, none)
-  const cells = [heading, ...rows]
+  const cells = [heading, ...rows.map((row) => row.map(oneLine))]
   const widths = heading.map((_, column) => Math.max(...cells.map((row) => row[column]?.length ?? 0)))
   say(
     io,
@@ -40,10 +40,15 @@ export function columns(
 /** One thing: its title, and a line for each of its values. */
 export function details(io: Io, title: string, values: Record<string, string>): void {
   const width = Math.max(...Object.keys(values).map((name) => name.length))
-  say(io, title, ...Object.entries(values).map(([name, value]) => `  ${name.padEnd(width)}  ${value}`))
+  say(
+    io,
+    title,
+    ...Object.entries(values).map(([name, value]) => `  ${oneLine(name.padEnd(width))}  ${oneLine(value)}`),
+  )
 }
 
-/** Names come from people: nothing in them may steer the terminal. */
+// names come from people, strangers among them: nothing in them may steer the terminal, or look like another line
+const oneLine = (text: string): string => text.replaceAll('\n', '\u{fffd}')
 const printable = (text: string): string => text.replaceAll(/[^\P{Cc}\n]/gu, '\u{fffd}')
 
 export const isoTime = (timestampS: number): string =>

@@ -1,21 +1,49 @@
 import { randomUUID } from 'node:crypto'
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { DynamoDBDocumentClient, paginateScan } from '@aws-sdk/lib-dynamodb'
 import { AgentItem, LicenseListed, wentOffline } from '../../shared/table/accounts.ts'
 import type { Table } from '../../shared/table/client.ts'
-import { agentPrefix, licensePk, licensesPk } from '../../shared/table/keys.ts'
-import { agentSocketRemoved, readAgentSockets, socketRemoved } from '../../shared/table/sockets.ts'
+import { CustomerItem, customerWentOffline } from '../../shared/table/customers.ts'
+import { agentPrefix, changedOf, licensePk, licensesPk } from '../../shared/table/keys.ts'
+import { readAgentSockets, rowRemoved, socketRemoved } from '../../shared/table/sockets.ts'
 
 /**
- * Puts right what a run left behind that was ended or killed: no socket outlives the gateway, and no agent is online
+ * Puts right what a run left behind that was ended or killed: no socket outlives the gateway, and nobody is online
  * without one. For the time before anyone can connect.
  */
-export const endEarlierRun = async ({ read, write }: Table): Promise<void> => {
+export const endEarlierRun = async (
+  { read, write }: Table,
+  engine: { client: DynamoDBClient; tableName: string },
+): Promise<void> => {
   for (const listed of await read.query({ pk: licensesPk })) {
     const license = LicenseListed.parse(listed).id
-    for (const { agent_id, connection } of await readAgentSockets(read, license)) {
-      await write.write(socketRemoved(connection))
-      await write.write(agentSocketRemoved(license, agent_id, connection))
+    for (const row of await readAgentSockets(read, license)) {
+      await write.write(socketRemoved(row.connection))
+      await write.write(rowRemoved(row, row.connection))
     }
     for (const item of await read.query({ pk: licensePk(license), prefix: agentPrefix }))
       if (item['online'] === true) await write.write(wentOffline(AgentItem.parse(item), randomUUID()))
   }
+  for await (const item of customersOf(engine)) {
+    const changed = changedOf({ pk: String(item['pk']), sk: String(item['sk']) })
+    if (changed?.item === 'customerSocket') {
+      const { license, customer, connection } = changed
+      await write.write(socketRemoved(connection))
+      await write.write(rowRemoved({ license_id: license, customer_id: customer }, connection))
+    } else if (changed?.item === 'customer' && item['online'] === true)
+      await write.write(customerWentOffline(CustomerItem.parse(item), randomUUID()))
+  }
+}
+
+/** Everything under the keys of customers: no list has all who were there. Data of one machine may be scanned. */
+async function* customersOf({ client, tableName }: { client: DynamoDBClient; tableName: string }) {
+  const pages = paginateScan(
+    { client: DynamoDBDocumentClient.from(client) },
+    {
+      TableName: tableName,
+      FilterExpression: 'begins_with(pk, :customers)',
+      ExpressionAttributeValues: { ':customers': 'CUSTOMER#' },
+    },
+  )
+  for await (const { Items = [] } of pages) yield* Items
 }

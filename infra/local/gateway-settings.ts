@@ -104,6 +104,8 @@ export interface Faults {
 export interface RequestEntry {
   /** When it began, in ms since 1970. */
   readonly time: number
+  /** Whose endpoint: its `apiId`. */
+  readonly api: string
   readonly route: string
   readonly connectionId: string
   readonly requestId: string

@@ -83,7 +83,7 @@ export class Invocations {
   }
 
   async #invoke(key: string, route: Route, event: GatewayEvent): Promise<Ending> {
-    const { clock, faults, onRequest } = this.#settings
+    const { apiId: api, clock, faults, onRequest } = this.#settings
     const { delayMs, fail } = (await faults.invocation?.({ route: key, event })) ?? {}
     if (delayMs !== undefined) await this.pause(delayMs)
     const time = clock.now()
@@ -92,7 +92,7 @@ export class Invocations {
     if (onRequest !== undefined) {
       const { connectionId, requestId } = event.requestContext
       const ms = clock.now() - time
-      onRequest({ time, route: key, connectionId, requestId, ms, ...outcomeOf(ending, route) })
+      onRequest({ time, api, route: key, connectionId, requestId, ms, ...outcomeOf(ending, route) })
     }
     return ending
   }

@@ -5,6 +5,7 @@ import { createServer } from 'node:http'
 import { join, relative } from 'node:path'
 import { Command, InvalidArgumentError } from 'commander'
 import { build } from '../build.ts'
+import { openCustomerKey } from './customer-key.ts'
 import { type Demo, openDemo } from './demo.ts'
 import { startEngine } from './dynamodb.ts'
 import { endEarlierRun } from './earlier-run.ts'
@@ -26,6 +27,7 @@ const port = (text: string): number => {
 
 interface Flags {
   port: number
+  customerPort?: number
   fresh: boolean
   json: boolean
 }
@@ -33,6 +35,11 @@ interface Flags {
 const program = new Command('npm start --')
   .description('Runs the whole backend on this machine. Data are kept in .local between runs.')
   .option('--port <number>', 'where agents connect; 0: any free port', port, 4000)
+  .option(
+    '--customer-port <number>',
+    'where customers connect; by default the port after that of agents',
+    port,
+  )
   .option('--fresh', 'begin with no data', false)
   .option(
     '--json',
@@ -48,8 +55,11 @@ const end = (): Promise<void> =>
     for (const stop of ending.toReversed()) await stop()
   })())
 
-const run = async ({ port: wanted, fresh, json }: Flags): Promise<void> => {
-  const freePort = await takePort(wanted)
+const run = async ({ port: wanted, customerPort, fresh, json }: Flags): Promise<void> => {
+  // the last port has none after it: then, as after any free one, any free one
+  const wantedToo = customerPort ?? (wanted === 0 ? 0 : (wanted + 1) % 65_536)
+  await refuseSecondRun()
+  const freePorts = [await takePort(wanted), await takePort(wantedToo)]
   const data = join(localDir, 'data')
   if (fresh) await rm(data, { recursive: true, force: true })
   await mkdir(data, { recursive: true })
@@ -57,11 +67,12 @@ const run = async ({ port: wanted, fresh, json }: Flags): Promise<void> => {
   ending.push(() => engine.stop())
   await build(localDist)
   const key = await openTokenKey(localDir)
+  const customerKey = await openCustomerKey(localDir)
 
   const requests = json ? createWriteStream(join(localDir, 'requests.log'), { flags: 'a' }) : process.stdout
   const account = process.env['FCM_SERVICE_ACCOUNT']
   const serviceAccount = account && (await readFile(account, 'utf8'))
-  await freePort()
+  for (const free of freePorts) await free()
   const stack = await startStack({
     endpoint: engine.endpoint,
     tableName,
@@ -69,6 +80,10 @@ const run = async ({ port: wanted, fresh, json }: Flags): Promise<void> => {
     issuer,
     audience,
     port: wanted,
+    customerPort: wantedToo,
+    customerKey,
+    // as deployed; all browsers of this machine have one address
+    rates: { startChat: 5, sendEvent: 60, other: 120, addressFactor: 0 },
     dist: localDist,
     prepare: endEarlierRun,
     ...(serviceAccount && { fcm: { serviceAccount } }),
@@ -78,22 +93,25 @@ const run = async ({ port: wanted, fresh, json }: Flags): Promise<void> => {
   const clock = setInterval(() => void stack.tick().catch(complain), 60_000)
   ending.push(async () => clearInterval(clock))
 
-  const { agentUrl: agent_url } = stack
+  const { agentUrl: agent_url, customerUrl: customer_url } = stack
   ending.push(await announce({ agent_url, endpoint: engine.endpoint, table: tableName, issuer, audience }))
   const demo = await openDemo(stack.table, { key, issuer, audience })
   process.stdout.write(
-    json ? `${JSON.stringify({ agent_url, ...demo })}\n` : welcome(agent_url, demo, engine.label),
+    json
+      ? `${JSON.stringify({ agent_url, customer_url, ...demo })}\n`
+      : welcome({ agent_url, customer_url, ...demo }, engine.label),
   )
 }
 
-/**
- * Before anything is touched: a second stack would take the data and the bundles from under the first, also while that
- * is starting. The function returned gives the port to the gateway.
- */
-const takePort = async (wanted: number): Promise<() => Promise<void>> => {
+/** Before anything is touched: a second stack would take the data and the bundles from under the first. */
+const refuseSecondRun = async (): Promise<void> => {
   const url = await alreadyRunning()
   if (url !== undefined)
     throw new Error(`The stack already runs on port ${new URL(url).port}, at ${url}: stop it first.`)
+}
+
+/** Also while the first is starting: its ports are taken. The function returned gives the port to the gateway. */
+const takePort = async (wanted: number): Promise<() => Promise<void>> => {
   const server = createServer()
   await listenOn(server, wanted, '127.0.0.1')
   return async () => {
@@ -103,13 +121,18 @@ const takePort = async (wanted: number): Promise<() => Promise<void>> => {
   }
 }
 
-const welcome = (url: string, { license_id, agents }: Demo, engine: string): string =>
+const welcome = (
+  { agent_url, customer_url, license_id, agents }: Demo & { agent_url: string; customer_url: string },
+  engine: string,
+): string =>
   [
-    `Ready. Agents connect to ${url}`,
+    `Ready. Agents connect to ${agent_url}`,
+    `    customers connect to ${customer_url}?license_id=${license_id}`,
     `  table    ${engine}`,
     `  licence  ${license_id}`,
     ...agents.map(({ id, permission, token }) => `  ${id.padEnd(8)} ${permission.padEnd(14)} ${token}`),
-    `Try it:  npx wscat -c ${url}   then send   {"action":"login","payload":{"token":"<a token>"}}`,
+    `Try it:  npx wscat -c ${agent_url}   then send   {"action":"login","payload":{"token":"<a token>"}}`,
+    `         npx wscat -c "${customer_url}?license_id=${license_id}"   then send   {"action":"login"}`,
     `Ctrl-C ends it. Data stay in ${relative(process.cwd(), localDir) || '.'}; --fresh begins anew.`,
     '',
   ].join('\n')

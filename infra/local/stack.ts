@@ -4,10 +4,13 @@ import { pathToFileURL } from 'node:url'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import type { Context } from 'aws-lambda'
 import * as z from 'zod/mini'
+import type { ActionSpec } from '../../shared/protocol/action.ts'
 import { agentActions } from '../../shared/protocol/agent/index.ts'
+import { customerActions } from '../../shared/protocol/customer/index.ts'
 import { openTable, type Table } from '../../shared/table/client.ts'
 import { dist as builtDist, handlers } from '../build.ts'
 import { createTable } from './create-table.ts'
+import { newCustomerKey } from './customer-key.ts'
 import { localClientConfig } from './dynamodb.ts'
 import { type Gateway, type GatewayOptions, type Route, startGateway } from './gateway.ts'
 import { startKeyServer } from './key-server.ts'
@@ -25,36 +28,52 @@ export interface StackOptions {
   key: TokenKey
   issuer: string
   audience: string
-  /** 0: any free port. */
+  /** Where agents connect. 0: any free port. */
   port: number
+  /** Where customers connect; any free port if absent. */
+  customerPort?: number
+  /** What customers' tokens are signed with, random text of 32 characters or more; a new one if absent. */
+  customerKey?: string
+  /** What a customer may ask for in a minute, by action, and how many times that its address; 0, and all if absent: no limit. */
+  rates?: { startChat: number; sendEvent: number; other: number; addressFactor: number }
   dist?: string
   /** Runs once the table is there, before anyone can connect. */
-  prepare?(table: Table): Promise<void>
-  /** Seconds until an agent without a socket is offline. */
+  prepare?(table: Table, engine: { client: DynamoDBClient; tableName: string }): Promise<void>
+  /** Seconds until an agent or customer without a socket is offline. */
   presenceGraceS?: number
   /** Sends mobile notifications: with this service account's JSON, to `endpoint` in place of Google's. */
   fcm?: { serviceAccount: string; endpoint?: string }
   /** Multiplies every delay of the delay queue. */
   delayScale?: number
+  /** Of both endpoints. */
   gateway?: Pick<GatewayOptions, 'clock' | 'limits' | 'jitter' | 'faults' | 'onRequest'>
 }
 
 export interface LocalStack {
+  /** The agents' endpoint. */
   gateway: Gateway
+  /** The customers' endpoint. */
+  customers: Gateway
   queue: Awaited<ReturnType<typeof startQueue>>
   stream: Awaited<ReturnType<typeof startStream>>
   table: Table
   agentUrl: string
-  /** Runs the clock's worker, as each minute does. */
-  tick(): Promise<void>
-  /** What the gateway does for a connection that is gone. */
+  /** Without its query string: clients add `?license_id=`. */
+  customerUrl: string
+  /** A new key for customers' tokens, made up unless given; the one before it still verifies. */
+  rotateCustomerKey(value?: string): void
+  /** Runs the clock's worker, as each minute does; `atMs` is the time that it takes it to be. */
+  tick(atMs?: number): Promise<void>
+  /** What either gateway does for a connection that is gone. */
   disconnect(connection: string): Promise<void>
-  /** Resolves when requests, stream and what follows from it are done; delayed jobs are not waited for. */
+  /** Resolves when requests of both endpoints, stream and what follows from it are done; delayed jobs are not waited for. */
   settled(): Promise<void>
   stop(): Promise<void>
 }
 
 const fcmSecretId = 'fcm'
+const customerKeyId = 'customer-key'
+const noLimits = { startChat: 0, sendEvent: 0, other: 0, addressFactor: 0 }
 const newEntries: FilterPattern = {
   eventName: ['INSERT'],
   dynamodb: { Keys: { pk: { S: [{ prefix: 'CHAT#' }] }, sk: { S: [{ prefix: 'LOG#' }] } } },
@@ -87,6 +106,15 @@ const importHandler = async (file: string): Promise<Handler> => {
   return handler
 }
 
+/** What differs between the endpoints. */
+interface Endpoint {
+  /** The bundles' folder. */
+  readonly audience: string
+  readonly actions: readonly ActionSpec[]
+  /** The bundle of `$connect`. */
+  readonly connect: string
+}
+
 /** What a worker on a stream or a queue answers: which records are to come again. */
 const BatchResponse = z.object({ batchItemFailures: z.array(z.object({ itemIdentifier: z.string() })) })
 
@@ -101,9 +129,12 @@ export const startStack = async (options: StackOptions): Promise<LocalStack> => 
   const client = new DynamoDBClient(localClientConfig(engine))
   await createTable(client, tableName)
   const table = openTable({ client, tableName })
-  await options.prepare?.(table)
+  await options.prepare?.(table, { client, tableName })
   const keyServer = await startKeyServer(key)
-  const secrets = options.fcm && (await startSecretServer({ [fcmSecretId]: options.fcm.serviceAccount }))
+  const secrets = await startSecretServer({
+    [customerKeyId]: options.customerKey ?? newCustomerKey(),
+    ...(options.fcm && { [fcmSecretId]: options.fcm.serviceAccount }),
+  })
 
   const batch = async (name: string, event: unknown) =>
     BatchResponse.parse(await handler(`worker/${name}`)(event))
@@ -118,19 +149,30 @@ export const startStack = async (options: StackOptions): Promise<LocalStack> => 
     handler: handler(name),
     functionName: name,
   })
-  const routes = new Map<string, Route>([
-    ['$connect', route('socket/connect', false)],
-    ['$disconnect', route('socket/disconnect', false)],
-    ['$default', route('socket/default', true)],
-    ...agentActions.map(({ name }): [string, Route] => [name, route(`agent/${name}`, true)]),
-  ])
-  const gateway = await startGateway({
-    apiId: 'agents',
-    stage: 'v1',
-    port: options.port,
-    routes,
-    ...options.gateway,
+  const startEndpoint = (apiId: string, port: number, of: Endpoint): Promise<Gateway> =>
+    startGateway({
+      apiId,
+      stage: 'v1',
+      port,
+      routes: new Map<string, Route>([
+        ['$connect', route(of.connect, false)],
+        ['$disconnect', route('socket/disconnect', false)],
+        ['$default', route('socket/default', true)],
+        ...of.actions.map(({ name }): [string, Route] => [name, route(`${of.audience}/${name}`, true)]),
+      ]),
+      ...options.gateway,
+    })
+  const gateway = await startEndpoint('agents', options.port, {
+    audience: 'agent',
+    actions: agentActions,
+    connect: 'socket/connect',
   })
+  const customers = await startEndpoint('customers', options.customerPort ?? 0, {
+    audience: 'customer',
+    actions: customerActions,
+    connect: 'socket/connect-customer',
+  })
+  const { startChat, sendEvent, other, addressFactor } = options.rates ?? noLimits
   Object.assign(process.env, {
     AWS_REGION: 'us-east-1',
     AWS_ACCESS_KEY_ID: 'local',
@@ -138,7 +180,14 @@ export const startStack = async (options: StackOptions): Promise<LocalStack> => 
     AWS_ENDPOINT_URL_DYNAMODB: endpoint,
     AWS_ENDPOINT_URL_SQS: new URL(queue.url).origin,
     TABLE_NAME: tableName,
+    AWS_ENDPOINT_URL_SECRETS_MANAGER: secrets.url,
     AGENT_CALLBACK_URL: gateway.callbackUrl,
+    CUSTOMER_CALLBACK_URL: customers.callbackUrl,
+    CUSTOMER_KEY_SECRET_ID: customerKeyId,
+    RATE_START_CHAT: String(startChat),
+    RATE_SEND_EVENT: String(sendEvent),
+    RATE_OTHER: String(other),
+    RATE_ADDRESS_FACTOR: String(addressFactor),
     LATER_QUEUE_URL: queue.url,
     TOKEN_ISSUER: issuer,
     TOKEN_AUDIENCE: audience,
@@ -147,11 +196,10 @@ export const startStack = async (options: StackOptions): Promise<LocalStack> => 
     // one process, one clock
     CLOCK_SKEW_MS: '0',
   })
-  if (secrets !== undefined)
+  if (options.fcm !== undefined)
     Object.assign(process.env, {
-      AWS_ENDPOINT_URL_SECRETS_MANAGER: secrets.url,
       FCM_SECRET_ID: fcmSecretId,
-      ...(options.fcm?.endpoint !== undefined && { FCM_ENDPOINT: options.fcm.endpoint }),
+      ...(options.fcm.endpoint !== undefined && { FCM_ENDPOINT: options.fcm.endpoint }),
     })
   // now that they find their environment, and before another build may replace them
   await Promise.all(handlers().map(load))
@@ -162,40 +210,49 @@ export const startStack = async (options: StackOptions): Promise<LocalStack> => 
       {
         name: 'notify',
         filter: [
-          { dynamodb: { Keys: { pk: { S: [{ prefix: 'LICENSE#' }] } } } },
-          ...(secrets === undefined ? [] : [newEntries]),
+          { dynamodb: { Keys: { pk: { S: [{ prefix: 'LICENSE#' }, { prefix: 'CUSTOMER#' }] } } } },
+          ...(options.fcm === undefined ? [] : [newEntries]),
         ],
         handler: (event) => batch('notify', event),
       },
     ],
   })
 
+  const idle = async () => {
+    await gateway.idle()
+    // what it does may reach agents
+    await customers.idle()
+    await gateway.idle()
+  }
   return {
     gateway,
+    customers,
     queue,
     stream,
     table,
     agentUrl: gateway.url,
-    tick: async () => {
-      await handler('worker/clock')({})
+    customerUrl: customers.url,
+    rotateCustomerKey: (value = newCustomerKey()) => secrets.rotate(customerKeyId, value),
+    tick: async (atMs) => {
+      await handler('worker/clock')(atMs === undefined ? {} : { time: new Date(atMs).toISOString() })
     },
     disconnect: async (connection) => {
       await handler('socket/disconnect')({ requestContext: { connectionId: connection } })
     },
     settled: async () => {
-      await gateway.idle()
+      await idle()
       // what the workers write and send comes back by stream and queue
       await stream.settled()
       await queue.settled()
-      await gateway.idle()
+      await idle()
       await stream.settled()
     },
     stop: async () => {
-      await gateway.close()
+      await Promise.all([gateway.close(), customers.close()])
       await stream.stop()
       await queue.stop()
       await keyServer.stop()
-      await secrets?.stop()
+      await secrets.stop()
       client.destroy()
     },
   }

@@ -1,8 +1,7 @@
-import { randomUUID } from 'node:crypto'
-import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, SignJWT } from 'jose'
 import * as z from 'zod/mini'
+import { keptFile } from './kept-file.ts'
 
 /** The private JWK that signs local tokens. */
 const TokenKey = z.object({
@@ -19,20 +18,14 @@ export type TokenKey = z.output<typeof TokenKey>
 /** The key of `<dir>/token-key.json`, made at the first call; of two first calls at once, both get the same. */
 export async function openTokenKey(dir: string): Promise<TokenKey> {
   const file = join(dir, 'token-key.json')
-  const existing = await read(file)
-  if (existing) return existing
-  await mkdir(dir, { recursive: true })
-  const draft = `${file}.${randomUUID()}`
-  await writeFile(draft, `${JSON.stringify(await newKey(), undefined, 2)}\n`, { flag: 'wx', mode: 0o600 })
+  const text = await keptFile(file, async () => `${JSON.stringify(await newKey(), undefined, 2)}\n`)
   try {
-    // a link appears whole, and never in the place of another
-    await link(draft, file).catch(unless('EEXIST'))
-  } finally {
-    await rm(draft)
+    return TokenKey.parse(JSON.parse(text))
+  } catch {
+    throw new Error(
+      `${file} holds no ES256 key. Delete it, and a new one is made; tokens of the old one end.`,
+    )
   }
-  const made = await read(file)
-  if (made) return made
-  throw new Error(`${file} was deleted while it was made`)
 }
 
 /** The key set against which tokens are checked: the public half only. */
@@ -70,22 +63,3 @@ async function newKey(): Promise<TokenKey> {
   const jwk = await exportJWK(privateKey)
   return TokenKey.parse({ ...jwk, kid: await calculateJwkThumbprint(jwk), alg: 'ES256' })
 }
-
-async function read(file: string): Promise<TokenKey | undefined> {
-  const text = await readFile(file, 'utf8').catch(unless('ENOENT'))
-  if (text === undefined) return undefined
-  try {
-    return TokenKey.parse(JSON.parse(text))
-  } catch {
-    throw new Error(
-      `${file} holds no ES256 key. Delete it, and a new one is made; tokens of the old one end.`,
-    )
-  }
-}
-
-/** Lets one expected failure pass as undefined. */
-const unless =
-  (code: string) =>
-  (error: unknown): undefined => {
-    if (!(error instanceof Error && 'code' in error && error.code === code)) throw error
-  }

@@ -1,12 +1,12 @@
 import { mayRead } from '../chat/access.ts'
 import { ofEachChat } from '../chat/each-chat.ts'
 import { readView, showChat } from '../chat/show.ts'
-import { connections } from '../push/audience.ts'
+import { type Audience, connections, customerConnection } from '../push/audience.ts'
 import type { WorkCtx } from '../runtime/work.ts'
-import { readActiveChats, readChat } from '../table/chats.ts'
-import { threadId } from '../table/keys.ts'
+import { type Chat, readActiveChats, readChat } from '../table/chats.ts'
+import { customerChatId, threadId } from '../table/keys.ts'
 import { type Entry, eventOf, eventsRange, parseEntry } from '../table/log.ts'
-import { readSocket, type Session } from '../table/sockets.ts'
+import { type AnySession, isCustomers, readSocket } from '../table/sockets.ts'
 
 /** What a login answered: per chat the thread, the order and the version; and when it ran, in ms. */
 export interface Answered {
@@ -27,12 +27,12 @@ const chatsAtOnce = 16
 export const catchUp = async (ctx: WorkCtx, answered: Answered): Promise<void> => {
   const session = (await readSocket(ctx.read, answered.connection, ctx.now()))?.session
   if (session === undefined || session.ended !== undefined) return
-  const to = connections(session.license_id, [answered.connection])
-  const active = await readActiveChats(ctx.read, session.license_id)
+  const { connection } = answered
+  const active = await activeOf(ctx, session)
   const then = (at: number) => at >= answered.since && at <= answered.until
 
   const unknown = active.filter(({ id, started_at }) => answered.chats[id] === undefined && then(started_at))
-  await ofEachChat(unknown, ({ id }) => show(ctx, session, id, to), chatsAtOnce)
+  await ofEachChat(unknown, ({ id }) => show(ctx, session, id, connection), chatsAtOnce)
 
   const known = Object.entries(answered.chats).map(([id, [n, m, version]]) => ({ id, n, m, version }))
   await ofEachChat(
@@ -41,29 +41,47 @@ export const catchUp = async (ctx: WorkCtx, answered: Answered): Promise<void> =
       const missed = (await entriesAfter(ctx, id, n, m)).filter(({ at }) => then(at))
       // read after them: whoever may read the chat then may read what came before
       const chat = await readChat(ctx.read, id)
-      if (chat === undefined || !mayRead(session, chat)) return
+      if (chat === undefined || !maySee(session, chat)) return
+      const to = toward(session, connection, chat)
       const at = { chat_id: id, thread_id: threadId(id, n) }
       for (const entry of missed) ctx.push(to, 'incoming_event', { ...at, event: eventOf(id, entry) })
       const closing = missed.find((entry) => entry.closed === true)
       if (closing !== undefined) ctx.push(to, 'thread_closed', { ...at, user_id: closing.closed_by })
       const started = active.find((row) => row.id === id)
       const moved = started !== undefined && started.thread > n && then(started.started_at)
-      if (moved || (chat.version !== version && then(chat.changed_at))) await show(ctx, session, id, to)
+      if (moved || (chat.version !== version && then(chat.changed_at))) await show(ctx, session, id, connection)
     },
     chatsAtOnce,
   )
 }
 
+/** The active chats that whoever logged in may know of: a customer's is its own. */
+const activeOf = async ({ read }: WorkCtx, session: AnySession) => {
+  if (!isCustomers(session)) return readActiveChats(read, session.license_id)
+  const own = await readChat(read, customerChatId(session.license_id, session.customer_id))
+  return own?.active === true ? [own] : []
+}
+
+const maySee = (session: AnySession, chat: Chat): boolean =>
+  isCustomers(session)
+    ? chat.users.some(({ id, type, present }) => id === session.customer_id && type === 'customer' && present)
+    : mayRead(session, chat)
+
+const toward = (session: AnySession, connection: string, chat: Chat): Audience =>
+  isCustomers(session)
+    ? customerConnection(session, connection, chat)
+    : connections(session.license_id, [connection])
+
 const show = async (
   ctx: WorkCtx,
-  session: Session,
+  session: AnySession,
   id: string,
-  to: ReturnType<typeof connections>,
+  connection: string,
 ): Promise<void> => {
   const view = await readView(ctx.read, id)
-  if (view === undefined || !mayRead(session, view.chat)) return
+  if (view === undefined || !maySee(session, view.chat)) return
   const { shown } = await showChat(ctx.read, { chat: view.chat, events: view.tail.entries.toReversed() })
-  ctx.push(to, 'incoming_chat_thread', { chat: shown })
+  ctx.push(toward(session, connection, view.chat), 'incoming_chat_thread', { chat: shown })
 }
 
 // who missed more sees a gap in the orders and reads on by itself

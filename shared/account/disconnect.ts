@@ -1,16 +1,19 @@
 import { pushed } from '../protocol/envelope.ts'
-import type { DisconnectReason } from '../protocol/pushes.ts'
-import { closeConnection, post } from '../push/connections.ts'
+import { CustomerDisconnectReason, DisconnectReason } from '../protocol/pushes.ts'
+import { closeConnection, type Endpoint, post } from '../push/connections.ts'
 import type { Job } from '../runtime/later.ts'
 import type { Reader, Writer } from '../table/ops.ts'
 import {
+  type AnySession,
   closingClaimed,
   closingMs,
   expiryOf,
   forgetSocket,
+  type Identified,
   isClosing,
+  readCustomerSockets,
   readSocket,
-  type Session,
+  sessionEnded,
   SocketItem,
 } from '../table/sockets.ts'
 
@@ -23,7 +26,11 @@ interface Disconnecting {
   later(job: Job, delayS: number): Promise<void>
 }
 
+type Reason = DisconnectReason | CustomerDisconnectReason
+
 const postingMs = 1000
+// what a connection is told of the end itself goes out first
+const afterAnswerS = 1
 
 /**
  * Tells a connection why, closes it and forgets it, where its session is still the one given. May run twice: then one
@@ -32,8 +39,8 @@ const postingMs = 1000
 export const disconnect = async (
   ctx: Disconnecting,
   connection: string,
-  reason: DisconnectReason,
-  session: Session | undefined,
+  reason: Reason,
+  session: AnySession | undefined,
 ): Promise<void> => {
   const claim = await claimClosing(ctx, connection, session)
   if (claim === 'changed') return
@@ -44,25 +51,41 @@ export const disconnect = async (
         : ({ job: 'end_session', connection, reason } as const)
     return ctx.later(job, closingMs / 1000 + 1)
   }
-  if (claim === 'ours') {
+  if (claim !== 'nobodys') {
+    const endpoint = claim.visitor === undefined ? 'agent' : 'customer'
+    const frame = frameOf(endpoint, reason)
     const posting = AbortSignal.any([ctx.signal, AbortSignal.timeout(postingMs)])
-    await post(connection, pushed('agent_disconnected', { reason }), posting)
-    await closeConnection(connection, ctx.signal)
+    if (frame !== undefined) await post(endpoint, connection, frame, posting)
+    await closeConnection(endpoint, connection, ctx.signal)
   }
   // where there was no socket to claim, its row alone was left behind
   await forgetSocket(ctx.write, connection, session)
 }
 
-/** Whose it is to close a connection: ours, another worker's, nobody's where it is gone or its session has changed. */
+/** What a connection is told; undefined: its endpoint has no word for it. */
+const frameOf = (endpoint: Endpoint, given: Reason): string | undefined => {
+  if (endpoint === 'agent') {
+    const reason = DisconnectReason.safeParse(given)
+    return reason.success ? pushed('agent_disconnected', { reason: reason.data }) : undefined
+  }
+  const reason = CustomerDisconnectReason.safeParse(given)
+  return reason.success ? pushed('customer_disconnected', { reason: reason.data }) : undefined
+}
+
+/**
+ * Whose it is to close a connection: the socket where it is ours, another worker's, nobody's where it is gone or its session
+ * has changed.
+ */
 const claimClosing = async (
   ctx: Disconnecting,
   connection: string,
-  session: Session | undefined,
-): Promise<'ours' | 'anothers' | 'changed' | 'nobodys'> => {
+  session: AnySession | undefined,
+): Promise<SocketItem | 'anothers' | 'changed' | 'nobodys'> => {
   for (;;) {
     const nowMs = ctx.now()
-    const claimed = await ctx.write.write(closingClaimed(connection, { session, nonce: ctx.nonce, nowMs }))
-    if (claimed.done) return 'ours'
+    const claim = closingClaimed(connection, { session, nonce: ctx.nonce, nowMs })
+    const claimed = await ctx.write.write(claim, { returns: 'new' })
+    if (claimed.done) return SocketItem.parse(claimed.attributes)
     if (claimed.found !== undefined)
       return isClosing(SocketItem.parse(claimed.found), nowMs) ? 'anothers' : 'changed'
     // nothing found is a socket that is gone, or a login's transaction that is under way on it
@@ -77,11 +100,27 @@ const claimClosing = async (
 export const disconnectIfOver = async (
   ctx: Disconnecting,
   connection: string,
-  row?: Pick<Session, 'license_id' | 'agent_id'>,
+  row?: Identified,
 ): Promise<void> => {
   const socket = await readSocket(ctx.read, connection, ctx.now())
   if (socket === undefined) return row === undefined ? undefined : forgetSocket(ctx.write, connection, row)
   const { session } = socket
   const reason = session === undefined ? undefined : (session.ended ?? expiryOf(session, ctx.now()))
   if (reason !== undefined) await disconnect(ctx, connection, reason, session)
+}
+
+/**
+ * Ends the sessions of a customer: what they ask for from now on is refused. Its connections are told why, and closed, by the
+ * delay queue's worker.
+ */
+export const endCustomerSessions = async (
+  ctx: Pick<Disconnecting, 'read' | 'write' | 'later'>,
+  { license, customer }: { license: string; customer: string },
+  reason: CustomerDisconnectReason,
+): Promise<void> => {
+  const rows = await readCustomerSockets(ctx.read, license, customer)
+  await Promise.all(rows.flatMap((row) => sessionEnded(row, reason)).map((op) => ctx.write.write(op)))
+  await Promise.all(
+    rows.map(({ connection }) => ctx.later({ job: 'end_session', connection, reason }, afterAnswerS)),
+  )
 }

@@ -6,7 +6,14 @@ import { AgentItem, IdentityItem, LicenseItem, licenseUnchanged, loggedIn } from
 import { deviceHash, readDevice } from '../table/devices.ts'
 import { keys } from '../table/keys.ts'
 import type { Reader, Writer } from '../table/ops.ts'
-import { isClosing, readSocket, type Session, sessionStarted, type SocketItem } from '../table/sockets.ts'
+import {
+  isClosing,
+  readSocket,
+  type Session,
+  sessionStarted,
+  type SocketItem,
+  userIdOf,
+} from '../table/sockets.ts'
 import { devicePresented } from './devices.ts'
 import type { TokenIdentity } from './tokens.ts'
 
@@ -89,7 +96,7 @@ export const startSession = async (
 const firstStatus = (agent: AgentItem, reconnect: boolean): RoutingStatus =>
   (reconnect ? agent.routing_status : undefined) ?? agent.default_status
 
-const openSocket = (socket: SocketItem | undefined, nowMs: number): SocketItem => {
+export const openSocket = (socket: SocketItem | undefined, nowMs: number): SocketItem => {
   if (socket === undefined || isClosing(socket, nowMs)) throw new ProtocolError('auth')
   return socket
 }
@@ -114,7 +121,7 @@ const readAccount = async (
   )
   if (!known) throw new ProtocolError('auth')
   const another =
-    session !== undefined && (session.agent_id !== agent.id || session.license_id !== license.id)
+    session !== undefined && (userIdOf(session) !== agent.id || session.license_id !== license.id)
   if (another) throw new ProtocolError('auth')
   if (license.expires_at * 1000 <= now()) throw new ProtocolError('license_expired')
   return { agent, license }

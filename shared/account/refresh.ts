@@ -1,6 +1,7 @@
 import { mayRead, type Seen } from '../chat/access.ts'
 import { leaving, usersUpdated } from '../chat/membership.ts'
 import { ofEachChat } from '../chat/each-chat.ts'
+import { routeSoon } from '../chat/route-soon.ts'
 import { readView, showChat } from '../chat/show.ts'
 import { changeUsers } from '../chat/threads.ts'
 import { limits } from '../protocol/limits.ts'
@@ -14,6 +15,7 @@ import { readTail } from '../table/log.ts'
 import {
   type AccountCopy,
   type AgentSocketItem,
+  agentsSession,
   readAgentSockets,
   readSocket,
   type Session,
@@ -21,7 +23,7 @@ import {
   sessionRefreshed,
 } from '../table/sockets.ts'
 import { dropDevices } from './devices.ts'
-import { disconnectIfOver } from './disconnect.ts'
+import { disconnectIfOver, endCustomerSessions } from './disconnect.ts'
 import { profilesOf } from '../chat/profiles.ts'
 
 // What follows from a change of an account. Each reads the account as it is now, so that it may run twice and late.
@@ -43,6 +45,19 @@ export const licenseChanged = async (ctx: WorkCtx, id: string): Promise<void> =>
       await refresh(ctx, row, session, { ...session, license_expires_at: license.expires_at })
       if (over) await disconnectIfOver(ctx, row.connection, row)
     }),
+  )
+  if (over) await endCustomers(ctx, id)
+}
+
+/**
+ * The customers of a licence that is over who are in an active chat are disconnected; others' sessions end by themselves, or
+ * with whatever they start.
+ */
+export const endCustomers = async (ctx: WorkCtx, license: string): Promise<void> => {
+  const active = await readActiveChats(ctx.read, license)
+  const customers = active.flatMap(({ users }) => users.filter(({ type }) => type === 'customer'))
+  await Promise.all(
+    customers.map(({ id: customer }) => endCustomerSessions(ctx, { license, customer }, 'license_expired')),
   )
 }
 
@@ -70,10 +85,11 @@ export const agentChanged = async (ctx: WorkCtx, license: string, id: string): P
     }),
   )
   if (before !== undefined) await showGained(ctx, rows, { permission, groups })
+  if (agent.online) await routeSoon(ctx, license)
 }
 
 const sessionBehind = async ({ read, now }: WorkCtx, row: AgentSocketItem): Promise<Session | undefined> =>
-  (await readSocket(read, row.connection, now()))?.session
+  agentsSession((await readSocket(read, row.connection, now()))?.session)
 
 const refresh = async (
   ctx: WorkCtx,
@@ -131,9 +147,8 @@ const leaveActiveChats = async (ctx: WorkCtx, agent: AgentItem): Promise<void> =
       if (chat === undefined || tail === undefined) throw new Error('An active chat has no log')
       return { chat, tail }
     }
-    const names = new Map([[agent.id, agent.name]])
     const { before, chat, entries } = await changeUsers({ ...ctx, ...(await refresh()), refresh }, (view) =>
-      leaving(view, { agents: [agent.id], customers: [] }, names),
+      leaving(view, { agents: [agent.id], customers: [] }, profilesOf([agent])),
     )
     if (chat === before) continue
     pushEntries(ctx, chat, entries)
@@ -142,5 +157,6 @@ const leaveActiveChats = async (ctx: WorkCtx, agent: AgentItem): Promise<void> =
       'chat_users_updated',
       usersUpdated(before, chat, profilesOf([agent])),
     )
+    await routeSoon(ctx, agent.license_id, id)
   }
 }

@@ -1,7 +1,7 @@
 import type { ActionSpec, TokenScope } from '../protocol/action.ts'
 import { ProtocolError } from '../protocol/errors.ts'
 import type { ChatScopes, ChatUser } from '../table/chats.ts'
-import type { Session } from '../table/sockets.ts'
+import { type AnySession, isCustomers, type Session } from '../table/sockets.ts'
 
 /** Who looks: a session, or a row of the licence's sockets. */
 export type Viewer = Pick<Session, 'agent_id' | 'permission' | 'groups' | 'token_scopes'>
@@ -65,9 +65,22 @@ const concernsOnly = (me: string, payload: object): boolean => {
   )
 }
 
-/** Refuses with the action's own sentence where the requester may not do it (protocol §4). */
-export const authorize = (spec: ActionSpec, me: Viewer, chat: Seen | undefined, payload: object): void => {
+/**
+ * Refuses with the action's own sentence where the requester may not do it (protocol §4). A customer may do everything in its
+ * own chat, but what takes a member once it was removed.
+ */
+export const authorize = (
+  spec: ActionSpec,
+  me: AnySession,
+  chat: Seen | undefined,
+  payload: object,
+): void => {
   const denied = () => new ProtocolError('authorization', { message: spec.denied })
+  if (isCustomers(me)) {
+    const isIn = chat?.users.some(({ id, type, present }) => id === me.customer_id && type === 'customer' && present)
+    if (chat !== undefined && spec.may === 'member' && isIn !== true) throw denied()
+    return
+  }
   if (chat !== undefined && !hasAccess(me, chat)) throw denied()
   if (chat !== undefined && spec.may === 'member' && placeOf(me.agent_id, chat) === undefined) throw denied()
   if (spec.tokenScopes === undefined) return

@@ -5,7 +5,7 @@ import { customerChatId } from '../table/keys.ts'
 import { readTail } from '../table/log.ts'
 import type { Op, Reader, Writer } from '../table/ops.ts'
 import type { Session } from '../table/sockets.ts'
-import { type ChatView, coherent, isOwnWork } from './place.ts'
+import { type Attempt, type ChatView, coherent, isOwnWork, untilDone } from './place.ts'
 import { customerBanned as bannedMessage } from './system-messages.ts'
 import { type Closing, closingOf } from './threads.ts'
 
@@ -27,57 +27,50 @@ interface Banned {
   closing: Closing | undefined
 }
 
+interface BanView {
+  me: Session
+  customer: CustomerItem | undefined
+  chat: ChatView | undefined
+}
+
 /**
  * Bans a customer and closes its active thread, in one transaction that holds for the chat as it was read: a thread that
  * starts meanwhile is either closed with it, or meets the ban. Throws `not_found` for an unknown customer.
  */
 export const banCustomer = async (ctx: Banning, id: string, days: number): Promise<Banned> => {
   const { read, nonce } = ctx
-  let { me } = ctx
-  let attempted: Banned | undefined
-  for (let tries = 1; ; tries += 1) {
-    const [customer, view] = await readWithChat(read, me.license_id, id)
-    if (customer === undefined) throw new ProtocolError('not_found')
-    if (attempted !== undefined && isOwnBan(customer, view, nonce)) return attempted
-    if (view === undefined || coherent(view)) {
+  const readView = async (me: Session): Promise<BanView> => ({ me, ...(await readWithChat(read, me.license_id, id)) })
+  const retrying = { ...ctx, refresh: async () => readView((await ctx.refresh()).me) }
+  return untilDone<Banned, BanView>(retrying, await readView(ctx.me), {
+    // its ban may have been replaced since
+    isOwn: ({ customer, chat }) =>
+      customer?.ban_nonce === nonce || (chat !== undefined && isOwnWork(chat, nonce)),
+    attempt: async ({ me, customer, chat }): Promise<Attempt<Banned> | undefined> => {
+      if (customer === undefined) throw new ProtocolError('not_found')
+      if (chat !== undefined && !coherent(chat)) return undefined
       const at = ctx.now()
       const ban: Ban = { days, until: Math.floor(at / 1000) + days * dayS, by: me.agent_id }
       const message = (forAgents: boolean) => bannedMessage(me.name, days, forAgents)
       const closing =
-        view?.chat.active === true ? closingOf({ me, ...view }, message, { nonce, at }) : undefined
-      attempted = { ban, closing }
-      const unchanged = view === undefined ? chatAbsent(chatOf(customer)) : chatUnchanged(view.chat)
+        chat?.chat.active === true ? closingOf(chat, me.agent_id, message, { nonce, at }) : undefined
+      const unchanged =
+        chat === undefined ? chatAbsent(customerChatId(me.license_id, id)) : chatUnchanged(chat.chat)
       const ops: Op[] = [customerBanned(customer, ban, nonce), ...(closing?.ops ?? [unchanged])]
-      if ((await ctx.write.transact(ops)).length === 0) return attempted
-    }
-    try {
-      await ctx.pause(tries)
-    } catch (error) {
-      // too late for another attempt; what is answered must be so all the same
-      const [last, lastView] = await readWithChat(read, me.license_id, id)
-      if (attempted !== undefined && isOwnBan(last, lastView, nonce)) return attempted
-      throw error
-    }
-    me = (await ctx.refresh()).me
-  }
+      return { result: { ban, closing }, placed: (await ctx.write.transact(ops)).length === 0 }
+    },
+  })
 }
-
-/** Whether this request wrote what was read, though an answer was lost; its ban may have been replaced since. */
-const isOwnBan = (customer: CustomerItem | undefined, view: ChatView | undefined, nonce: string): boolean =>
-  customer?.ban_nonce === nonce || (view !== undefined && isOwnWork(view, nonce))
-
-const chatOf = ({ license_id, id }: CustomerItem): string => customerChatId(license_id, id)
 
 const readWithChat = async (
   read: Reader,
   license: string,
   id: string,
-): Promise<[CustomerItem | undefined, ChatView | undefined]> => {
+): Promise<Pick<BanView, 'customer' | 'chat'>> => {
   const chatId = customerChatId(license, id)
   const [customer, chat, tail] = await Promise.all([
     readCustomer(read, license, id),
     readChat(read, chatId),
     readTail(read, chatId, true),
   ])
-  return [customer, chat === undefined || tail === undefined ? undefined : { chat, tail }]
+  return { customer, chat: chat === undefined || tail === undefined ? undefined : { chat, tail } }
 }

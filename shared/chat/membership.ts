@@ -9,7 +9,8 @@ import { agentJoined, agentLeft, customerLeft } from './system-messages.ts'
 import type { UsersChange } from './threads.ts'
 import { placeOf } from './access.ts'
 import type { ChatView } from './place.ts'
-import { usersOf } from './views.ts'
+import type { Session } from '../table/sockets.ts'
+import { unnamed, usersOf } from './views.ts'
 
 export type Names = ReadonlyMap<string, string>
 
@@ -52,7 +53,11 @@ const adding = (
   return {
     users,
     messages: added.map(([, name]) => agentJoined(name, type === 'supervisor')),
-    checks: added.map(([id]) => agentActive(chat.license_id, id)),
+    guards: added.map(([id]) => ({ op: agentActive(chat.license_id, id), otherwise: 'not_found' as const })),
+    // whoever joins a chat that waits is there for its customer
+    ...(type === 'agent' && chat.waiting_since !== undefined
+      ? { routing: { unassigned: false }, waitingSince: null }
+      : {}),
   }
 }
 
@@ -60,7 +65,8 @@ const adding = (
 export const leaving = (
   { chat }: ChatView,
   who: { agents: readonly string[]; customers: readonly string[] },
-  names: Names,
+  { agents, customers }: Profiles,
+  me?: Pick<Session, 'agent_id' | 'name'>,
 ): UsersChange | undefined => {
   const left = chat.users.filter(
     ({ id, type, present }) => present && (type === 'customer' ? who.customers : who.agents).includes(id),
@@ -70,8 +76,8 @@ export const leaving = (
     users: chat.users.map((user) => (left.includes(user) ? { ...user, present: false } : user)),
     messages: left.map(({ id, type }) =>
       type === 'customer'
-        ? customerLeft(names.get(id) ?? id)
-        : agentLeft(names.get(id) ?? id, type === 'supervisor'),
+        ? customerLeft(customers.get(id)?.name ?? unnamed)
+        : agentLeft(id === me?.agent_id ? me.name : (agents.get(id)?.name ?? id), type === 'supervisor'),
     ),
   }
 }

@@ -1,6 +1,8 @@
+import { type ErrorType, ProtocolError } from '../protocol/errors.ts'
 import type { Chat } from '../table/chats.ts'
 import type { Tail } from '../table/log.ts'
-import type { Session } from '../table/sockets.ts'
+import type { Attributes, Op, Refusal, Writer } from '../table/ops.ts'
+import type { AnySession } from '../table/sockets.ts'
 
 /** A chat and the end of its log, as last read. */
 export interface ChatView {
@@ -10,10 +12,12 @@ export interface ChatView {
 
 /** What a request decides by: also who asks. */
 export interface View extends ChatView {
-  me: Session
+  me: AnySession
 }
 
-export type Placing<V extends ChatView = View> = V & {
+export type Placing<V extends ChatView = View> = V & Retrying<V>
+
+interface Retrying<V> {
   /** Marks what this request writes. */
   nonce: string
   /** Reads it all again, strongly, and checks permission again. Throws as the first check does. */
@@ -37,27 +41,74 @@ export interface Attempt<T> {
 }
 
 /**
- * Every write that can lose a race: attempts it on a coherent view until it is placed. An attempt that was not placed
- * runs again on what was read anew, so it may run often and must write once; one whose answer was lost is known by its
- * nonce, and its result stands.
+ * Every write that can lose a race: attempts it on what was read until it is placed. An attempt that was not placed runs
+ * again on what is read anew, so it may run often and must write once; one whose answer was lost is known by `isOwn`, and
+ * its result stands. An attempt is undefined where what was read is not of one moment.
  */
-export const untilPlaced = async <T, V extends ChatView>(
-  ctx: Placing<V>,
-  attempt: (view: V, tries: number) => Promise<Attempt<T>>,
+export const untilDone = async <T, V>(
+  ctx: Omit<Retrying<V>, 'nonce'>,
+  first: V,
+  {
+    isOwn,
+    attempt,
+  }: { isOwn(view: V): boolean; attempt(view: V, tries: number): Promise<Attempt<T> | undefined> },
 ): Promise<T> => {
-  let view: V = ctx
+  let view = first
   let last: Attempt<T> | undefined
   for (let tries = 1; ; tries += 1) {
-    if (last !== undefined && isOwnWork(view, ctx.nonce)) return last.result
-    if (coherent(view)) last = await attempt(view, tries)
+    if (last !== undefined && isOwn(view)) return last.result
+    last = (await attempt(view, tries)) ?? last
     if (last?.placed === true) return last.result
     try {
       await ctx.pause(tries)
     } catch (error) {
       // too late for another attempt; what is answered must be so all the same
-      if (last !== undefined && isOwnWork(await ctx.refresh(), ctx.nonce)) return last.result
+      if (last !== undefined && isOwn(await ctx.refresh())) return last.result
       throw error
     }
     view = await ctx.refresh()
   }
+}
+
+/** The same for a chat's log, on a coherent view of it. */
+export const untilPlaced = <T, V extends ChatView>(
+  ctx: Placing<V>,
+  attempt: (view: V, tries: number) => Promise<Attempt<T>>,
+): Promise<T> =>
+  untilDone<T, V>(ctx, ctx, {
+    isOwn: (view) => isOwnWork(view, ctx.nonce),
+    attempt: async (view, tries) => (coherent(view) ? attempt(view, tries) : undefined),
+  })
+
+/** A write of a transaction. `otherwise`: what it means where its condition does not hold; without it a race is lost. */
+export interface Guarded {
+  op: Op
+  otherwise?: ErrorType | undefined
+}
+
+const isMine = (found: Attributes | undefined, nonce: string): boolean => found?.['nonce'] === nonce
+
+/** Whether a transaction stands: it did not fail, or what stands in its way is its own entry. */
+const stands = (refusals: readonly Refusal[], nonce: string): boolean =>
+  refusals.length === 0 || refusals.some(({ found }) => isMine(found, nonce))
+
+/** Writes all or nothing; resolves to whether it stands. Throws what a condition that does not hold means. */
+export const transacted = async (
+  write: Writer,
+  guarded: readonly Guarded[],
+  nonce: string,
+): Promise<boolean> => {
+  const refusals = await write.transact(guarded.map(({ op }) => op))
+  if (stands(refusals, nonce)) return true
+  for (const { index, reason } of refusals) {
+    const otherwise = reason === 'condition' ? guarded[index]?.otherwise : undefined
+    if (otherwise !== undefined) throw new ProtocolError(otherwise)
+  }
+  return false
+}
+
+/** Writes one item; resolves to whether it stands. */
+export const written = async (write: Writer, op: Op, nonce: string): Promise<boolean> => {
+  const outcome = await write.write(op)
+  return outcome.done || isMine(outcome.found, nonce)
 }

@@ -3,7 +3,9 @@ import { utf8Bytes } from '../protocol/fields.ts'
 import { limits } from '../protocol/limits.ts'
 import type { Properties, PropertiesChange } from '../protocol/properties.ts'
 import type { Chat } from '../table/chats.ts'
-import type { Writer } from '../table/ops.ts'
+import { customerFree } from '../table/customers.ts'
+import type { Op, WriteOutcome, Writer } from '../table/ops.ts'
+import { type AnySession, isCustomers } from '../table/sockets.ts'
 import { heldProperties, type HeldProperties, type Holder, propertiesChanged } from '../table/properties.ts'
 
 const namesIn = <T>(spaces: Record<string, T>, space: string): T | undefined =>
@@ -41,8 +43,8 @@ const refused = (message: string, path: readonly string[] = []) =>
     details: [{ path: ['payload', 'properties', ...path].join('.'), message }],
   })
 
-/** Throws `validation` where merged properties are too many, or too large (protocol §8). */
-export const checkLimits = (properties: Properties): void => {
+/** Throws `validation` where merged properties are too many, or too large (protocol §8), the server's own left out. */
+export const checkLimits = ({ routing: _, ...properties }: Properties): void => {
   const spaces = Object.entries(properties)
   if (spaces.length > limits.propertyNamespaces)
     throw refused(`There would be ${spaces.length} namespaces: at most ${limits.propertyNamespaces}`)
@@ -76,6 +78,8 @@ interface Changing extends State {
   write: Writer
   refresh(): Promise<State>
   pause(tries: number): Promise<void>
+  me: AnySession
+  now(): number
 }
 
 export interface PropertiesChanged {
@@ -90,11 +94,13 @@ export interface PropertiesChanged {
 
 /**
  * Merges a change into the properties of a chat or a thread, again on what is read anew where another request was
- * faster: changes of different names all survive. Undefined: nothing was to change.
+ * faster: changes of different names all survive. Undefined: nothing was to change. `denied`: the sentence for a customer
+ * who is banned meanwhile.
  */
 export const changeProperties = async (
   ctx: Changing,
   change: PropertiesChange,
+  denied: string | undefined,
 ): Promise<PropertiesChanged | undefined> => {
   let { chat, properties: held } = ctx
   // an attempt that may have been written and its answer lost, since others wrote after it: what it set is told as well
@@ -106,7 +112,7 @@ export const changeProperties = async (
     const version = held.version + 1
     const after = merged(held.properties, differing)
     checkLimits(after)
-    const outcome = await ctx.write.write(propertiesChanged(ctx.of, held, after, ctx.nonce))
+    const outcome = await writeFor(ctx, propertiesChanged(ctx.of, held, after, ctx.nonce), denied)
     if (outcome.done) return { chat, told: { properties, version } }
     const found = heldProperties(outcome.found)
     if (found.by === ctx.nonce) return { chat, told: { properties, version: found.version } }
@@ -123,4 +129,18 @@ export const changeProperties = async (
     }
     ;({ chat, properties: held } = await ctx.refresh())
   }
+}
+
+/** Writes for an agent; for a customer only while it is not banned. */
+const writeFor = async (
+  { me, write, now }: Pick<Changing, 'me' | 'write' | 'now'>,
+  op: Op,
+  denied: string | undefined,
+): Promise<WriteOutcome> => {
+  if (!isCustomers(me)) return write.write(op)
+  const refusals = await write.transact([op, customerFree(me.license_id, me.customer_id, now())])
+  if (refusals.length === 0) return { done: true, attributes: undefined }
+  if (refusals.some(({ index, reason }) => index === 1 && reason === 'condition'))
+    throw new ProtocolError('authorization', { message: denied })
+  return { done: false, found: refusals.find(({ index }) => index === 0)?.found }
 }

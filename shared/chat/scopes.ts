@@ -4,9 +4,15 @@ import { agentActive, groupExists } from '../table/accounts.ts'
 import { activeChatChanged, type Chat, chatChanged, type ChatScopes } from '../table/chats.ts'
 import { keys } from '../table/keys.ts'
 import type { Tail } from '../table/log.ts'
-import type { Op, Reader } from '../table/ops.ts'
-import { type Attempt, untilPlaced } from './place.ts'
-import { stands, type Writing } from './threads.ts'
+import type { Reader } from '../table/ops.ts'
+import { gaining, watchingEither } from '../push/audience.ts'
+import type { Pushing } from '../push/outbox.ts'
+import type { Job } from '../runtime/later.ts'
+import { type Attempt, type Guarded, transacted, untilPlaced } from './place.ts'
+import { routeSoon } from './route-soon.ts'
+import { showChat } from './show.ts'
+import type { Writing } from './threads.ts'
+import { scopesOf } from './views.ts'
 
 /** Scopes as a request gives them. */
 interface AskedScopes {
@@ -31,14 +37,18 @@ const together = (some: ChatScopes, others: ChatScopes): ChatScopes => ({
 
 const isEmpty = ({ groups, agents }: ChatScopes): boolean => groups.length + agents.length === 0
 
-// a transaction takes 100 ops: with 20 events and 6 items of the chat itself, so many can be checked in it
-const checksInTransaction = 70
+// a transaction takes 100 ops: with 20 events and 10 items of the chat itself, so many can be checked in it
+const checksInTransaction = 60
 
 /**
  * What a transaction checks, so that scopes name what exists and may work; more than fit into one are read instead.
  * Throws `not_found` where one of these does not.
  */
-export const scopeChecks = async (read: Reader, license: string, scopes: ChatScopes): Promise<Op[]> => {
+export const scopeChecks = async (
+  read: Reader,
+  license: string,
+  scopes: ChatScopes,
+): Promise<Guarded[]> => {
   if (scopes.groups.length + scopes.agents.length > checksInTransaction) {
     await expectScopes(read, license, scopes)
     return []
@@ -46,7 +56,7 @@ export const scopeChecks = async (read: Reader, license: string, scopes: ChatSco
   return [
     ...scopes.groups.map((group) => groupExists(license, group)),
     ...scopes.agents.map((agent) => agentActive(license, agent)),
-  ]
+  ].map((op) => ({ op, otherwise: 'not_found' as const }))
 }
 
 /** Throws `not_found` where scopes name a group or an agent that the licence does not have, or who may not work. */
@@ -62,7 +72,7 @@ export const expectScopes = async (read: Reader, license: string, scopes: ChatSc
   if (working.length < wanted.length) throw new ProtocolError('not_found')
 }
 
-export interface ScopesChanged {
+interface ScopesChanged {
   before: Chat
   chat: Chat
   added: ChatScopes
@@ -72,38 +82,58 @@ export interface ScopesChanged {
 }
 
 /** Changes a chat's scopes: adds first, then removes. `chat` is `before` where that changes nothing. */
-export const changeScopes = (
-  ctx: Writing & { read: Reader },
-  add: ChatScopes,
-  remove: ChatScopes,
-): Promise<ScopesChanged> =>
+const changeScopes = (ctx: Writing, add: ChatScopes, remove: ChatScopes): Promise<ScopesChanged> =>
   untilPlaced(ctx, async ({ chat: before, tail }): Promise<Attempt<ScopesChanged>> => {
     const { license_id, scopes: held } = before
     const scopes = without(together(held, add), remove)
     const [added, removed] = [without(scopes, held), without(held, scopes)]
     // what stands there already may have been deleted since, and can be taken away all the same
     const checks = await scopeChecks(ctx.read, license_id, without(together(add, remove), held))
+    const { nonce } = ctx
     const result = (chat: Chat) => ({ before, chat, added, removed, tail })
-    if (isEmpty(added) && isEmpty(removed)) {
-      const refusals = checks.length === 0 ? [] : await ctx.write.transact(checks)
-      if (refusals.some(({ reason }) => reason === 'condition')) throw new ProtocolError('not_found')
-      return { result: result(before), placed: refusals.length === 0 }
-    }
+    if (isEmpty(added) && isEmpty(removed))
+      return {
+        result: result(before),
+        placed: checks.length === 0 || (await transacted(ctx.write, checks, nonce)),
+      }
     if (scopes.groups.length > limits.ids || scopes.agents.length > limits.ids)
       throw new ProtocolError('validation', {
         details: [
           { path: 'payload.add_scopes', message: `A chat has at most ${limits.ids} groups and agents each` },
         ],
       })
-    const { nonce } = ctx
     const version = before.version + 1
     const chat: Chat = { ...before, scopes, version, changed_at: ctx.now(), nonce }
-    const refusals = await ctx.write.transact([
-      ...checks,
-      chatChanged(chat),
-      ...(chat.active ? [activeChatChanged(chat)] : []),
-    ])
-    if (refusals.some(({ index, reason }) => index < checks.length && reason === 'condition'))
-      throw new ProtocolError('not_found')
-    return { result: result(chat), placed: stands(refusals, nonce) }
+    const placed = await transacted(
+      ctx.write,
+      [...checks, { op: chatChanged(chat) }, ...(chat.active ? [{ op: activeChatChanged(chat) }] : [])],
+      nonce,
+    )
+    return { result: result(chat), placed }
   })
+
+type Updating = Writing &
+  Pushing<'incoming_chat_thread' | 'chat_scopes_updated'> & { later(job: Job, delayS: number): Promise<void> }
+
+/** Changes a chat's scopes, and tells: first those whom it gives access the chat. A chat that waits is routed anew. */
+export const updateScopes = async (
+  ctx: Updating,
+  add: AskedScopes | undefined,
+  remove: AskedScopes | undefined,
+): Promise<void> => {
+  const { before, chat, added, removed, tail } = await changeScopes(
+    ctx,
+    filledScopes(add),
+    filledScopes(remove),
+  )
+  if (chat === before) return
+  ctx.readAudience(chat)
+  const { shown } = await showChat(ctx.read, { chat, events: tail.entries.toReversed() })
+  ctx.push(gaining(before, chat), 'incoming_chat_thread', { chat: shown })
+  ctx.push(watchingEither(before, chat), 'chat_scopes_updated', {
+    chat_id: chat.id,
+    scopes_added: scopesOf(added) ?? {},
+    scopes_removed: scopesOf(removed) ?? {},
+  })
+  if (chat.active && chat.waiting_since !== undefined) await routeSoon(ctx, chat.license_id)
+}

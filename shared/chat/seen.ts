@@ -1,6 +1,6 @@
 import { SeenItem, seenMoved, type Chat } from '../table/chats.ts'
 import type { Writer } from '../table/ops.ts'
-import type { Session } from '../table/sockets.ts'
+import { type AnySession, userIdOf } from '../table/sockets.ts'
 
 /**
  * Moves up to when the requester has seen a chat (Unix seconds) forward: never back, never beyond now. Resolves to the
@@ -8,19 +8,19 @@ import type { Session } from '../table/sockets.ts'
  */
 export const moveSeen = async (
   ctx: {
-    me: Session
+    me: AnySession
     chat: Chat
     write: Writer
     nonce: string
     now(): number
-    readAudience(license: string): void
+    readAudience(chat: Chat): Promise<void>
   },
   wanted: number,
 ): Promise<{ timestamp: number; moved: boolean }> => {
   const { me, chat, nonce } = ctx
   const timestamp = Math.min(wanted, Math.floor(ctx.now() / 1000))
-  ctx.readAudience(chat.license_id)
-  const outcome = await ctx.write.write(seenMoved(chat.id, me.agent_id, timestamp, nonce))
+  ctx.readAudience(chat)
+  const outcome = await ctx.write.write(seenMoved(chat.id, userIdOf(me), timestamp, nonce))
   if (outcome.done) return { timestamp, moved: true }
   const found = SeenItem.parse(outcome.found)
   // the same write once more, after its first answer was lost

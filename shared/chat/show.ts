@@ -1,13 +1,10 @@
-import { type Profiles, readProfiles } from './profiles.ts'
+import { nobody, type Profiles, readProfiles } from './profiles.ts'
 import type { ChatWithThread } from '../protocol/objects.ts'
-import { type Chat, type ChatRecord, type ChatUser, readChat, readChatRecord } from '../table/chats.ts'
+import { type Chat, type ChatRecord, readChat, readChatRecord } from '../table/chats.ts'
 import { type Entry, type Head, readHead, readTail } from '../table/log.ts'
 import type { Reader } from '../table/ops.ts'
 import { type ChatView, coherent } from './place.ts'
 import { chatWithThread } from './views.ts'
-
-export const agentIds = (users: readonly ChatUser[]): string[] =>
-  users.filter(({ type }) => type !== 'customer').map(({ id }) => id)
 
 const mostTries = 20
 
@@ -32,16 +29,14 @@ export const showChat = async (
     chat,
     head,
     events,
-    known = new Map(),
+    known = nobody,
   }: { chat: Chat; head?: Head | undefined; events: readonly Entry[]; known?: Profiles | undefined },
 ): Promise<{ shown: ChatWithThread; profiles: Profiles; seen: ChatRecord['seen'] }> => {
-  const strangers = agentIds(chat.users).filter((id) => !known.has(id))
-  const [record, others, found] = await Promise.all([
+  const [record, profiles, found] = await Promise.all([
     readChatRecord(read, chat.id),
-    readProfiles(read, chat.license_id, strangers),
+    readProfiles(read, chat.license_id, chat.users, { known }),
     head ?? readHead(read, chat.id, chat.thread),
   ])
-  const profiles = new Map([...known, ...others])
   if (found === undefined) throw new Error('A chat without its last thread')
   const seen = record?.seen ?? new Map<string, number>()
   const shown = chatWithThread({

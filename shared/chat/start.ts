@@ -1,79 +1,316 @@
 import { randomBytes } from 'node:crypto'
 import { ProtocolError } from '../protocol/errors.ts'
-import type { NewInitialEvent } from '../protocol/events.ts'
+import type { NewCustomerEvent, NewInitialEvent } from '../protocol/events.ts'
+import { limits } from '../protocol/limits.ts'
 import type { Properties } from '../protocol/properties.ts'
-import { agentActive } from '../table/accounts.ts'
-import { type Chat, chatActive, chatListed, chatPropertiesStarted, chatStarted } from '../table/chats.ts'
-import { type Entry, entryPut, type Head, headPut, newHead, nextEntries, storedEvent } from '../table/log.ts'
-import type { Op, Reader, Writer } from '../table/ops.ts'
-import type { Session } from '../table/sockets.ts'
+import {
+  activeChatChanged,
+  type Chat,
+  chatChanged,
+  type ChatScopes,
+  type ChatUser,
+  readChat,
+} from '../table/chats.ts'
+import { type CustomerItem, isBanned, readCustomer } from '../table/customers.ts'
+import { customerChatId } from '../table/keys.ts'
+import {
+  type Entry,
+  entryPut,
+  type Head,
+  headUsers,
+  isSaid,
+  nextEntries,
+  readTail,
+  storedEvent,
+  type Tail,
+} from '../table/log.ts'
+import type { Reader, Writer } from '../table/ops.ts'
+import { heldProperties, type HeldProperties, type Holder, readProperties } from '../table/properties.ts'
+import { type AnySession, isCustomers, userIdOf, type Visitor } from '../table/sockets.ts'
+import { hasAccess, placeOf } from './access.ts'
+import { loadsMoved } from './loads.ts'
+import { expectLicense, openThread, startsOf } from './opening.ts'
+import { type Attempt, coherent, type Guarded, isOwnWork, transacted, untilDone } from './place.ts'
+import { checkLimits, merged } from './properties.ts'
+import { mergeOp, routingProperties, type ToldBoth } from './routing-properties.ts'
+import { type Desk, readDesk } from './routing.ts'
 import { scopeChecks } from './scopes.ts'
+import { agentJoined } from './system-messages.ts'
 
-interface NewChat {
-  events: readonly NewInitialEvent[]
-  scopes: { groups?: number[] | undefined; agents?: string[] | undefined }
+export interface NewChat {
+  events: readonly (NewInitialEvent | NewCustomerEvent)[]
+  scopes: ChatScopes
   properties: Properties | undefined
   threadProperties: Properties | undefined
+  /** Whose chat it is: of an agent's own one nobody's. */
+  customer?: string | undefined
+  /** What an agent without access to the customer's chat is told. */
+  denied?: string
+  /** Rejects where it may not be started at all; awaited beside the first reads. */
+  allowed?: Promise<void>
 }
 
 interface Starting {
-  me: Session
+  me: AnySession
   read: Reader
   write: Writer
   nonce: string
   now(): number
+  refresh(): Promise<{ me: AnySession }>
   pause(tries: number): Promise<void>
+  visitor?: Visitor
 }
 
-/** Starts an agent's chat: everything of it in one transaction, which also holds that its scopes name what exists. */
-export const startChat = async (
-  ctx: Starting,
-  { events, scopes, properties, threadProperties }: NewChat,
-): Promise<{ chat: Chat; head: Head; events: Entry[] }> => {
-  const { me, nonce } = ctx
-  const at = ctx.now()
-  const chat: Chat = {
-    id: newChatId(),
-    license_id: me.license_id,
-    users: [{ id: me.agent_id, type: 'agent', present: true, met: true }],
-    scopes: { groups: scopes.groups ?? [], agents: scopes.agents ?? [] },
-    version: 1,
-    thread: 1,
-    active: true,
-    changed_at: at,
-    started_at: at,
-    nonce,
-  }
-  const head = newHead({ n: 1, nonce, version: 1, at, userIds: [me.agent_id], properties: threadProperties })
-  const stored = events.map((event) => storedEvent(event, me.agent_id, event.recipients ?? 'all'))
-  const entries = nextEntries({ n: 1, m: 0, last: head }, stored, { nonce, version: 1, at })
-  const checks = await scopeChecks(ctx.read, me.license_id, chat.scopes)
-  // one who is suspended at this moment would be missed where active chats are left; no item may be in here twice
-  const checkedAnyway = checks.length > 0 && chat.scopes.agents.includes(me.agent_id)
-  const ops: Op[] = [
-    ...checks,
-    ...(checkedAnyway ? [] : [agentActive(me.license_id, me.agent_id)]),
-    chatStarted(chat),
-    headPut(chat.id, head),
-    ...entries.map((entry) => entryPut(chat.id, entry)),
-    chatActive(chat, at),
-    chatListed(chat),
-    ...(properties === undefined ? [] : [chatPropertiesStarted(chat.id, properties)]),
-  ]
-  for (let tries = 1; ; tries += 1) {
-    const refusals = await ctx.write.transact(ops)
-    if (refusals.some(({ found }) => found?.['nonce'] === nonce) || refusals.length === 0)
-      return { chat, head, events: entries }
-    if (refusals.some(({ index, reason }) => reason === 'condition' && index < checks.length))
-      throw new ProtocolError('not_found')
-    if (
-      refusals.some(
-        ({ index, reason }) => reason === 'condition' && index === checks.length && !checkedAnyway,
+/** What became of it: `appended` to a thread that was active already. */
+export interface Started {
+  outcome: 'started' | 'appended'
+  /** The chat as it was, where there was one. */
+  before: Chat | undefined
+  chat: Chat
+  head?: Head | undefined
+  /** What was added, ascending. */
+  entries: readonly Entry[]
+  /** What its thread ends with, ascending. */
+  events: readonly Entry[]
+  told: ToldBoth
+}
+
+/** Starts an agent's own chat: everything of it in one transaction, which also holds that its scopes name what exists. */
+const startOwnChat = (ctx: Starting, asked: NewChat): Promise<Started> => {
+  const id = newChatId()
+  const { license_id } = ctx.me
+  return untilDone<Started, { me: AnySession }>(ctx, ctx, {
+    // nobody else knows its id: an attempt whose answer was lost is in the way of the next one
+    isOwn: () => false,
+    attempt: async ({ me }) => {
+      const opened = openThread(
+        {
+          ...{ me, before: { id, license_id }, tail: undefined, held: undefined, desk: undefined },
+          users: [memberOf(me)],
+          scopes: asked.scopes,
+          events: eventsOf(me, asked.events),
+          properties: asked.properties,
+          threadProperties: asked.threadProperties,
+        },
+        { nonce: ctx.nonce, at: ctx.now() },
       )
-    )
-      throw new ProtocolError('auth')
-    await ctx.pause(tries)
+      const writes = [...(await checksOf(ctx, me, asked.scopes)), ...opened.writes]
+      const placed = await transacted(ctx.write, writes, ctx.nonce)
+      const { chat, head, entries } = opened
+      const started = { outcome: 'started' as const, before: undefined, events: entries, told: {} }
+      return { result: { ...started, chat, head, entries }, placed }
+    },
+  })
+}
+
+/** That scopes name what exists, and the starter may start: no item may be in a transaction twice. */
+const checksOf = async (ctx: Starting, me: AnySession, scopes: ChatScopes): Promise<Guarded[]> => {
+  const checks = await scopeChecks(ctx.read, me.license_id, scopes)
+  const checkedAnyway = checks.length > 0 && scopes.agents.includes(userIdOf(me))
+  return [...checks, ...(checkedAnyway ? [] : startsOf(me))]
+}
+
+const memberOf = (me: AnySession): ChatUser =>
+  isCustomers(me)
+    ? { id: me.customer_id, type: 'customer', present: true }
+    : { id: me.agent_id, type: 'agent', present: true, met: true }
+
+const eventsOf = (me: AnySession, events: NewChat['events']) =>
+  events.map((event) => {
+    const asked = 'recipients' in event ? event.recipients : undefined
+    return storedEvent(event, userIdOf(me), asked ?? 'all')
+  })
+
+/** A customer's chat as it is, whatever there is of it yet. */
+interface StartView {
+  me: AnySession
+  customer: CustomerItem | undefined
+  chat: Chat | undefined
+  tail: Tail | undefined
+  held: HeldProperties
+  desk: Desk | undefined
+}
+
+/**
+ * Starts a chat, or a customer's next thread; to a customer's thread that is active it adds. Whoever asks is in the chat
+ * then. Throws `customer_banned`, `not_found` for an unknown customer and for scopes that name nobody, `authorization`.
+ */
+export const startChat = async (ctx: Starting, asked: NewChat): Promise<Started> => {
+  const { customer } = asked
+  if (customer === undefined) return startOwnChat(ctx, asked)
+  const read = (me: AnySession, strong: boolean) => readStart(ctx.read, me, customer, { strong })
+  const retrying = { ...ctx, refresh: async () => read((await ctx.refresh()).me, true) }
+  const [first] = await Promise.all([read(ctx.me, false), asked.allowed])
+  return untilDone<Started, StartView>(retrying, first, {
+    isOwn: ({ chat, tail }) =>
+      chat !== undefined && tail !== undefined && isOwnWork({ chat, tail }, ctx.nonce),
+    attempt: (view) => attempt(ctx, view, { ...asked, customer }),
+  })
+}
+
+const attempt = async (
+  ctx: Starting,
+  view: StartView,
+  asked: NewChat & { customer: string },
+): Promise<Attempt<Started> | undefined> => {
+  const { me, customer, chat, tail } = view
+  if (customer === undefined && !isCustomers(me)) throw new ProtocolError('not_found')
+  if (customer !== undefined && isBanned(customer, ctx.now())) throw new ProtocolError('customer_banned')
+  if (chat === undefined || tail === undefined) return chat === undefined ? open(ctx, view, asked) : undefined
+  if (!coherent({ chat, tail })) return undefined
+  if (!isCustomers(me) && !hasAccess(me, chat))
+    throw new ProtocolError('authorization', { message: asked.denied })
+  return chat.active ? add(ctx, { ...view, chat, tail }, asked) : open(ctx, view, asked)
+}
+
+const withMembers = (users: readonly ChatUser[], members: readonly ChatUser[]): ChatUser[] => {
+  const isIn = (user: ChatUser) =>
+    users.some(({ id, type, present }) => present && id === user.id && type === user.type)
+  const added = members.filter((member) => !isIn(member))
+  const isAdded = (user: ChatUser) =>
+    added.some(({ id, type }) => id === user.id && (type === 'customer') === (user.type === 'customer'))
+  const all = [...users.filter((user) => !isAdded(user)), ...added]
+  if (all.filter(({ present }) => present).length > limits.presentUsers)
+    throw new ProtocolError('validation', {
+      details: [{ path: 'payload.chat', message: `At most ${limits.presentUsers} users can be in a chat` }],
+    })
+  return all
+}
+
+const membersOf = (me: AnySession, customer: string): ChatUser[] => [
+  { id: customer, type: 'customer', present: true },
+  ...(isCustomers(me) ? [] : [memberOf(me)]),
+]
+
+const isEmpty = ({ groups, agents }: ChatScopes): boolean => groups.length + agents.length === 0
+
+/** The customer's chat with its first thread, or with another one. */
+const open = async (
+  ctx: Starting,
+  view: StartView,
+  asked: NewChat & { customer: string },
+): Promise<Attempt<Started>> => {
+  const { me, chat: before, tail, desk } = view
+  const { license_id } = me
+  if (isCustomers(me)) expectLicense(desk)
+  const scopes = before !== undefined && isEmpty(asked.scopes) ? before.scopes : asked.scopes
+  const opened = openThread(
+    {
+      me,
+      before: before ?? { id: customerChatId(license_id, asked.customer), license_id },
+      tail,
+      users: withMembers(before?.users ?? [], membersOf(me, asked.customer)),
+      scopes,
+      events: eventsOf(me, asked.events),
+      properties: asked.properties,
+      threadProperties: asked.threadProperties,
+      held: view.held,
+      desk,
+      visit:
+        view.customer === undefined && ctx.visitor !== undefined
+          ? { started_timestamp: Math.floor(ctx.now() / 1000), pages: [], ...addressOf(ctx.visitor) }
+          : undefined,
+    },
+    { nonce: ctx.nonce, at: ctx.now() },
+  )
+  const checks = await checksOf(ctx, me, asked.scopes)
+  const writes = [...checks, ...opened.writes]
+  const placed = await transacted(ctx.write, writes, ctx.nonce)
+  const { chat, head, entries, told } = opened
+  return {
+    result: { outcome: 'started', before, chat, head, entries, events: entries, told },
+    placed,
   }
+}
+
+const addressOf = ({ ip, user_agent }: Visitor) => ({
+  ip,
+  ...(user_agent === undefined ? {} : { user_agent }),
+})
+
+/** What is asked for, added to a thread that is active: scopes are left as they are. */
+const add = async (
+  ctx: Starting,
+  view: StartView & { chat: Chat; tail: Tail },
+  asked: NewChat & { customer: string },
+): Promise<Attempt<Started>> => {
+  const { me, chat: before, tail, held } = view
+  const { nonce } = ctx
+  const at = ctx.now()
+  const users = withMembers(before.users, membersOf(me, asked.customer))
+  const changed = JSON.stringify(users) !== JSON.stringify(before.users)
+  const joins = !isCustomers(me) && placeOf(me.agent_id, before) !== 'agent'
+  const { waiting_since: waited, ...rest } = before
+  const still = joins || waited === undefined ? {} : { waiting_since: waited }
+  const chat: Chat = changed
+    ? { ...rest, ...still, users, version: before.version + 1, changed_at: at, nonce }
+    : before
+
+  const sent = (event: NewChat['events'][number]) =>
+    event.custom_id !== undefined &&
+    tail.entries.some(
+      (entry) => entry.event.custom_id === event.custom_id && entry.event.author_id === userIdOf(me),
+    )
+  const fresh = eventsOf(
+    me,
+    asked.events.filter((event) => !sent(event)),
+  )
+  const joined = !isCustomers(me) && joins ? [agentJoined(me.name, false)] : []
+  const entries = nextEntries(tail, [...joined, ...fresh], { nonce, version: chat.version, at })
+
+  const routing = routingProperties({
+    ...(joins && waited !== undefined ? { unassigned: false } : {}),
+    ...(tail.last.idle === true && fresh.some(isSaid) ? { idle: false } : {}),
+  })
+  const userIds = changed ? users.filter(({ present }) => present).map(({ id }) => id) : []
+  const onChat = mergeOp({ chat: chat.id }, held, checked(held, asked.properties, routing), { nonce })
+  const thread: Holder = { chat: chat.id, n: chat.thread }
+  const concerned = asked.threadProperties !== undefined || Object.keys(routing).length > 0
+  const ofThread = concerned ? await readProperties(ctx.read, thread) : undefined
+  const onThread =
+    ofThread &&
+    mergeOp(thread, ofThread, checked(ofThread, asked.threadProperties, routing), { nonce, userIds })
+  const writes: Guarded[] = [
+    ...(joins ? startsOf(me) : []),
+    ...[
+      ...(changed ? [chatChanged(chat), activeChatChanged(chat), ...loadsMoved(before, chat)] : []),
+      ...(onChat === undefined ? [] : [onChat.op]),
+      ...(onThread === undefined
+        ? userIds.length > 0
+          ? [headUsers(chat.id, chat.thread, userIds)]
+          : []
+        : [onThread.op]),
+      ...entries.map((entry) => entryPut(chat.id, entry)),
+    ].map((op) => ({ op })),
+  ]
+  const placed = writes.length === 0 || (await transacted(ctx.write, writes, nonce))
+  const told = { chat: onChat?.told, thread: onThread?.told }
+  const events = [...tail.entries.toReversed(), ...entries]
+  return { result: { outcome: 'appended', before, chat, entries, events, told }, placed }
+}
+
+/** A change of properties with the server's own; throws `validation` where it makes them too large. */
+const checked = (held: HeldProperties, asked: Properties | undefined, own: Properties): Properties => {
+  if (asked !== undefined) checkLimits(merged(held.properties, asked))
+  return { ...asked, ...own }
+}
+
+/** All that is known of the customer's chat, in one round; the desk only where routing may be due. */
+const readStart = async (
+  read: Reader,
+  me: AnySession,
+  customerId: string,
+  { strong }: { strong: boolean },
+): Promise<StartView> => {
+  const id = customerChatId(me.license_id, customerId)
+  const [customer, chat, tail, held, desk] = await Promise.all([
+    readCustomer(read, me.license_id, customerId),
+    readChat(read, id),
+    readTail(read, id, true),
+    readProperties(read, { chat: id }),
+    isCustomers(me) ? readDesk(read, me.license_id, { strong }) : undefined,
+  ])
+  return { me, customer, chat, tail, held: held ?? heldProperties(undefined), desk }
 }
 
 /** Random, of the characters that ids of threads and events are built with. */

@@ -1,11 +1,17 @@
 import { type Profiles, readProfiles } from './profiles.ts'
 import type { FullChatSummary } from '../protocol/objects.ts'
-import { type ActiveChat, type Chat, type ChatRecord, readChatRecord, readSeen } from '../table/chats.ts'
+import {
+  type ActiveChat,
+  type Chat,
+  type ChatRecord,
+  type ChatUser,
+  readChatRecord,
+  readSeen,
+} from '../table/chats.ts'
 import { keys } from '../table/keys.ts'
 import { type Head, parseEntry, parseHead, parseTail, readHead, type Tail, tailRange } from '../table/log.ts'
 import type { Attributes, Reader } from '../table/ops.ts'
 import { ofEachChat } from './each-chat.ts'
-import { agentIds } from './show.ts'
 import { chatSummary } from './views.ts'
 
 /** A chat's summary, with where its log and users stood when it was read. */
@@ -46,7 +52,6 @@ export const readBeginningOf = async (
   listed: readonly Omit<ChatRecord, 'seen'>[],
 ): Promise<Beginning> => {
   const chats = listed.map(({ chat }) => chat)
-  const ids = [...new Set(chats.flatMap(({ users }) => agentIds(users)))]
   const [heads, ends, known, seen] = await Promise.all([
     readHeads(read, chats),
     ofEachChat(
@@ -58,7 +63,7 @@ export const readBeginningOf = async (
         return { id, record: { chat, properties, seen: new Map() }, tail }
       },
     ),
-    readProfiles(read, license, ids),
+    readProfiles(read, license, usersIn(chats)),
     readSeen(read, chats),
   ])
   const withSeen = ends.map((end) => {
@@ -78,16 +83,15 @@ export const summarize = async (
   license: string,
   { heads, ends, known }: Beginning,
 ): Promise<Shown[]> => {
-  const strangers = ends.flatMap(({ record }) => agentIds(record.chat.users)).filter((id) => !known.has(id))
-  const [older, others, found] = await Promise.all([
+  const users = usersIn(ends.map(({ record }) => record.chat))
+  const [older, profiles, found] = await Promise.all([
     readEntries(
       read,
       ends.flatMap(({ id, tail }) => olderThanTail(tail).map((m) => ({ chat: id, n: tail.n, m }))),
     ),
-    readProfiles(read, license, strangers),
+    readProfiles(read, license, users, { known }),
     ofEachChat(ends, (end) => withHead(read, end, heads)),
   ])
-  const profiles = new Map([...known, ...others])
   return ofEachChat(found, async ({ id, record, head, tail }) => {
     const newest = Object.values(tail.last.newest).flatMap((m) => {
       const item = older.get(nameOf(keys.event(id, tail.n, m)))
@@ -101,6 +105,8 @@ export const summarize = async (
     }
   })
 }
+
+const usersIn = (chats: readonly Pick<Chat, 'users'>[]): ChatUser[] => chats.flatMap(({ users }) => users)
 
 interface End {
   id: string

@@ -27,3 +27,15 @@ export const customerBanned = (by: string, days: number, forAgents: boolean): St
     `Chat archived because customer was banned by ${by} for ${days} days`,
     forAgents,
   )
+
+export const routingAssigned = (name: string): StoredEvent =>
+  systemMessage('routing.assigned', `Chat assigned to ${name}`)
+
+export const routingUnassigned = (): StoredEvent =>
+  systemMessage('routing.unassigned', 'Chat is unassigned')
+
+export const routingIdle = (minutes: number): StoredEvent =>
+  systemMessage('routing.idle', `Chat is idle due to ${minutes} minutes of inactivity`)
+
+export const routingArchived = (): StoredEvent =>
+  systemMessage('routing.archived', 'Chat archived due to long inactivity')

@@ -12,6 +12,8 @@ export interface Page {
   before?: number | undefined
   after?: number | undefined
   limit?: number | undefined
+  /** Others are passed over. */
+  isShown(entry: Entry): boolean
 }
 
 /** A thread as read: shown once it is known how much room it has. */
@@ -76,7 +78,7 @@ const eventsOf = async (
   read: Reader,
   chat: Chat,
   n: number,
-  { before, after, limit }: Page,
+  { before, after, limit, isShown }: Page,
   room: number,
 ): Promise<{ events: Entry[]; more: boolean }> => {
   const forwards = after !== undefined
@@ -91,14 +93,14 @@ const eventsOf = async (
     const wanted = Math.max(1, Math.min(fitting, most - events.length + 1))
     const range = { ...eventsRange(chat.id, n, from, to), backwards: !forwards, limit: wanted, strong: true }
     const entries = (await read.query(range)).map(parseEntry)
-    for (const entry of entries) {
+    for (const entry of entries.filter(isShown)) {
       bytes += jsonBytes(eventOf(chat.id, entry)) + 1
       if (events.length === most || bytes > room) return answer(true)
       events.push(entry)
     }
     if (entries.length < wanted) break
-    average = bytes / events.length
-    const last = events.at(-1)?.m ?? 0
+    if (events.length > 0) average = bytes / events.length
+    const last = entries.at(-1)?.m ?? 0
     if (forwards) from = last + 1
     else to = last - 1
   }

@@ -1,49 +1,60 @@
 import { ProtocolError } from '../protocol/errors.ts'
-import type { NewEvent, Recipients } from '../protocol/events.ts'
-import { agentActive } from '../table/accounts.ts'
+import type { NewCustomerEvent, NewEvent, Recipients } from '../protocol/events.ts'
 import { threadId, threadOf } from '../table/keys.ts'
 import {
   activeChatChanged,
   type Chat,
-  chatActive,
   chatChanged,
   chatInactive,
   chatUnchanged,
   type ChatUser,
 } from '../table/chats.ts'
+import { customerFree } from '../table/customers.ts'
 import {
   type Entry,
   entryPut,
   type Head,
-  headPut,
-  headUsers,
-  newHead,
+  isSaid,
   nextEntries,
   nextEntry,
   storedEvent,
 } from '../table/log.ts'
 import type { StoredEvent, Tail } from '../table/log.ts'
-import type { Attributes, Op, Refusal, Writer } from '../table/ops.ts'
+import type { Op, Reader, Writer } from '../table/ops.ts'
+import { isCustomers, userIdOf } from '../table/sockets.ts'
 import { placeOf } from './access.ts'
-import { type Attempt, type ChatView, type Placing, untilPlaced, type View } from './place.ts'
+import { loadsMoved } from './loads.ts'
+import { openThread, readGround, startsOf } from './opening.ts'
+import {
+  type Attempt,
+  type ChatView,
+  type Guarded,
+  type Placing,
+  transacted,
+  untilPlaced,
+  type View,
+  written,
+} from './place.ts'
+import { readBoth, type RoutingChange, routingOps, type ToldBoth } from './routing-properties.ts'
 import { manualArchived } from './system-messages.ts'
 
 export type Writing<V extends ChatView = View> = Placing<V> & {
+  read: Reader
   write: Writer
   /** Now, in ms. */
   now(): number
 }
 
-const isMine = (found: Attributes | undefined, nonce: string): boolean => found?.['nonce'] === nonce
-
-/** Whether a transaction stands: it did not fail, or what stands in its way is its own entry. */
-export const stands = (refusals: readonly Refusal[], nonce: string): boolean =>
-  refusals.length === 0 || refusals.some(({ found }) => isMine(found, nonce))
-
 /** Who may read an event: a supervisor's is for agents only, and it may not ask for more (protocol §4). */
-const recipientsOf = ({ me, chat }: View, event: NewEvent, denied: string): Recipients => {
-  if (placeOf(me.agent_id, chat) !== 'supervisor') return event.recipients ?? 'all'
-  if (event.recipients === 'all') throw new ProtocolError('authorization', { message: denied })
+const recipientsOf = (
+  { me, chat }: View,
+  event: NewEvent | NewCustomerEvent,
+  denied: string,
+): Recipients => {
+  if (isCustomers(me)) return 'all'
+  const asked = 'recipients' in event ? event.recipients : undefined
+  if (placeOf(me.agent_id, chat) !== 'supervisor') return asked ?? 'all'
+  if (asked === 'all') throw new ProtocolError('authorization', { message: denied })
   return 'agents'
 }
 
@@ -53,83 +64,89 @@ const presentIds = (users: readonly ChatUser[]): string[] =>
 export interface Appended {
   /** `replayed`: it was there already, by the same author under the same `custom_id`. */
   outcome: 'appended' | 'started' | 'replayed'
+  /** The chat as it was, and as it then is. */
+  before: Chat
   chat: Chat
   entry: Entry
   /** The thread that this event started. */
   head?: Head
   /** What the thread ends with, ascending. */
   events: readonly Entry[]
+  /** What became of `routing`. */
+  told?: ToldBoth
 }
 
 /** Adds an event to the chat, starting a thread where none is active; annotations go to the last thread as it is. */
 export const appendEvent = (
-  ctx: Writing & { readAudience(license: string): void },
-  event: NewEvent,
+  ctx: Writing & { readAudience(chat: Chat): Promise<void> },
+  event: NewEvent | NewCustomerEvent,
   denied: string,
 ): Promise<Appended> =>
   untilPlaced(ctx, async (view, tries): Promise<Attempt<Appended>> => {
     const { me, chat, tail } = view
-    const stored = storedEvent(event, me.agent_id, recipientsOf(view, event, denied))
+    const { nonce } = ctx
+    const author = userIdOf(me)
+    const stored = storedEvent(event, author, recipientsOf(view, event, denied))
     const sent = tail.entries.find(
       (entry) =>
         stored.custom_id !== undefined &&
         entry.event.custom_id === stored.custom_id &&
-        entry.event.author_id === me.agent_id,
+        entry.event.author_id === author,
     )
     if (sent !== undefined)
       return {
         placed: true,
-        result: { outcome: 'replayed', chat, entry: sent, events: tail.entries.toReversed() },
+        result: {
+          outcome: 'replayed',
+          before: chat,
+          chat,
+          entry: sent,
+          events: tail.entries.toReversed(),
+        },
       }
 
     if (!chat.active && event.type !== 'annotation') return startThread(ctx, view, stored)
-    const entry = nextEntry(tail, stored, { nonce: ctx.nonce, version: chat.version, at: ctx.now() })
-    const result: Appended = { outcome: 'appended', chat, entry, events: [entry] }
+    const entry = nextEntry(tail, stored, { nonce, version: chat.version, at: ctx.now() })
+    const result: Appended = { outcome: 'appended', before: chat, chat, entry, events: [entry] }
+    if (chat.active && tail.last.idle === true && isSaid(stored)) {
+      const held = await readBoth(ctx.read, chat)
+      const { ops, told } = routingOps(chat, held, { idle: false }, { nonce, userIds: [] })
+      const all = [entryPut(chat.id, entry), ...ops].map((op) => ({ op }))
+      return { result: { ...result, told }, placed: await transacted(ctx.write, all, nonce) }
+    }
     if (chat.active) {
       // beside the put, and who logs in at this very moment is told by `later`; after it where many write at once
-      if (tries === 1) ctx.readAudience(chat.license_id)
-      const outcome = await ctx.write.write(entryPut(chat.id, entry))
-      const placed = outcome.done || isMine(outcome.found, ctx.nonce)
-      if (placed && tries > 1) ctx.readAudience(chat.license_id)
+      if (tries === 1) ctx.readAudience(chat)
+      const placed = await written(ctx.write, entryPut(chat.id, entry), nonce)
+      if (placed && tries > 1) ctx.readAudience(chat)
       return { result, placed }
     }
-    const refusals = await ctx.write.transact([chatUnchanged(chat), entryPut(chat.id, entry)])
-    return { result, placed: stands(refusals, ctx.nonce) }
+    const all: Guarded[] = [{ op: chatUnchanged(chat) }, { op: entryPut(chat.id, entry) }]
+    if (isCustomers(me))
+      all.push({ op: customerFree(me.license_id, author, ctx.now()), otherwise: 'authorization' })
+    return { result, placed: await transacted(ctx.write, all, nonce) }
   })
 
 const startThread = async (ctx: Writing, view: View, event: StoredEvent): Promise<Attempt<Appended>> => {
-  const { nonce } = ctx
-  const at = Math.max(ctx.now(), view.tail.last.at)
-  const chat: Chat = {
-    ...view.chat,
-    version: view.chat.version + 1,
-    thread: view.chat.thread + 1,
-    active: true,
-    started_at: at,
-    nonce,
-  }
-  const head = newHead({ n: chat.thread, nonce, version: chat.version, at, userIds: presentIds(chat.users) })
-  const entry = nextEntry({ n: chat.thread, m: 0, last: head }, event, { nonce, version: chat.version, at })
-  const refusals = await ctx.write.transact([
-    // one who is suspended at this moment would be missed where active chats are left
-    agentActive(chat.license_id, view.me.agent_id),
-    chatChanged(chat),
-    headPut(chat.id, head),
-    entryPut(chat.id, entry),
-    chatActive(chat, at),
-  ])
-  if (refusals.some(({ index, reason }) => index === 0 && reason === 'condition'))
-    throw new ProtocolError('auth')
-  return {
-    result: { outcome: 'started', chat, entry, head, events: [entry] },
-    placed: stands(refusals, nonce),
-  }
+  const { me, chat: before, tail } = view
+  const ground = await readGround(ctx.read, { me, chat: before, tail })
+  const opened = openThread(
+    { ...ground, me, before, tail, users: before.users, scopes: before.scopes, events: [event] },
+    { nonce: ctx.nonce, at: ctx.now() },
+  )
+  const { chat, head, entries, told } = opened
+  const [entry] = entries
+  if (entry === undefined) throw new Error('A thread was to start with an event')
+  const placed = await transacted(ctx.write, [...startsOf(me), ...opened.writes], ctx.nonce)
+  return { result: { outcome: 'started', before, chat, entry, head, events: entries, told }, placed }
 }
 
 /** A thread's closing: the chat as it then is, its last entry, and the writes that make it so. */
 export interface Closing {
   chat: Chat
   entry: Entry
+  /** Whoever closed it; undefined: the server. */
+  by: string | undefined
   ops: Op[]
 }
 
@@ -138,28 +155,36 @@ export interface Closing {
  * customers do not know the agent who closes it.
  */
 export const closingOf = (
-  { me, chat, tail }: View,
+  { chat, tail }: ChatView,
+  by: string | undefined,
   message: (forAgents: boolean) => StoredEvent,
   { nonce, at }: { nonce: string; at: number },
 ): Closing => {
   const closed: Chat = { ...chat, active: false, version: chat.version + 1, nonce }
-  const isUnknown = !chat.users.some(({ id, met }) => id === me.agent_id && met === true)
+  const isUnknown =
+    by !== undefined && !chat.users.some(({ id, type, met }) => id === by && (met || type === 'customer'))
   const entry = nextEntry(tail, message(isUnknown), {
     nonce,
     version: closed.version,
     at,
     closes: true,
-    closedBy: me.agent_id,
+    closedBy: by,
   })
   return {
     chat: closed,
     entry,
-    ops: [chatChanged(closed), entryPut(chat.id, entry), chatInactive(chat)],
+    by,
+    ops: [
+      chatChanged(closed),
+      entryPut(chat.id, entry),
+      chatInactive(chat),
+      ...loadsMoved(chat, closed),
+    ],
   }
 }
 
 /** Closes the active thread. Throws `chat_inactive` where there is none, or `asked` is another. */
-export const closeThread = (ctx: Writing, asked: string | undefined): Promise<{ chat: Chat; entry: Entry }> =>
+export const closeThread = (ctx: Writing, asked: string | undefined): Promise<Closing> =>
   untilPlaced(ctx, async (view) => {
     const { me, chat } = view
     const { nonce } = ctx
@@ -167,9 +192,13 @@ export const closeThread = (ctx: Writing, asked: string | undefined): Promise<{ 
     if (!chat.active || (asked !== undefined && asked !== threadId(chat.id, chat.thread)))
       throw new ProtocolError('chat_inactive')
     const message = (forAgents: boolean) => manualArchived(me.name, forAgents)
-    const closing = closingOf(view, message, { nonce, at: ctx.now() })
-    const refusals = await ctx.write.transact(closing.ops)
-    return { result: closing, placed: stands(refusals, nonce) }
+    const closing = closingOf(view, userIdOf(me), message, { nonce, at: ctx.now() })
+    const placed = await transacted(
+      ctx.write,
+      closing.ops.map((op) => ({ op })),
+      nonce,
+    )
+    return { result: closing, placed }
   })
 
 /** A change of who is in a chat, with the messages that tell of it where a thread is active. */
@@ -177,7 +206,13 @@ export interface UsersChange {
   users: ChatUser[]
   messages: StoredEvent[]
   /** Held by the same transaction. */
-  checks?: Op[]
+  guards?: Guarded[]
+  /** Merged into `routing` of chat and active thread. */
+  routing?: RoutingChange
+  /** Since when (ms) the chat waits for an agent; absent: as before, `null`: it does not. */
+  waitingSince?: number | null | undefined
+  /** Whose load `guards` move. */
+  assigned?: string | undefined
 }
 
 /** The chat as it then is, the entries appended, and `before`, the chat as it was. */
@@ -187,6 +222,7 @@ export interface UsersChanged {
   entries: Entry[]
   /** The log's end before it. */
   tail: Tail
+  told: ToldBoth
 }
 
 /** Changes a chat's users as `decide` says of each view; undefined from it: nothing is to change. */
@@ -197,21 +233,29 @@ export const changeUsers = <V extends ChatView>(
   untilPlaced(ctx, async (view): Promise<Attempt<UsersChanged>> => {
     const { chat: before, tail } = view
     const change = decide(view)
-    if (change === undefined) return { result: { before, chat: before, entries: [], tail }, placed: true }
+    const nothing = { before, chat: before, entries: [], tail, told: {} }
+    if (change === undefined) return { result: nothing, placed: true }
     const { nonce } = ctx
+    const { users, guards = [], routing = {}, waitingSince } = change
     const at = ctx.now()
-    const chat: Chat = { ...before, users: change.users, version: before.version + 1, changed_at: at, nonce }
+    const { waiting_since: waited, ...rest } = before
+    const since = waitingSince === undefined ? waited : (waitingSince ?? undefined)
+    const chat: Chat = {
+      ...rest,
+      users,
+      version: before.version + 1,
+      changed_at: at,
+      nonce,
+      ...(since === undefined ? {} : { waiting_since: since }),
+    }
     const entries = chat.active
       ? nextEntries(tail, change.messages, { nonce, version: chat.version, at })
       : []
-    const ops = [chatChanged(chat), ...(change.checks ?? [])]
-    if (chat.active) {
-      const present = presentIds(chat.users)
-      ops.push(activeChatChanged(chat), ...entries.map((entry) => entryPut(chat.id, entry)))
-      if (present.length > 0) ops.push(headUsers(chat.id, chat.thread, present))
-    }
-    const refusals = await ctx.write.transact(ops)
-    const checks = refusals.filter(({ index }) => index >= 1 && index <= (change.checks?.length ?? 0))
-    if (checks.some(({ reason }) => reason === 'condition')) throw new ProtocolError('not_found')
-    return { result: { before, chat, entries, tail }, placed: stands(refusals, nonce) }
+    const held = Object.keys(routing).length > 0 ? await readBoth(ctx.read, before) : undefined
+    const userIds = chat.active ? presentIds(users) : []
+    const routed = routingOps(chat, held, routing, { nonce, userIds })
+    const ops = [chatChanged(chat), ...loadsMoved(before, chat, change.assigned), ...routed.ops]
+    if (chat.active) ops.push(activeChatChanged(chat), ...entries.map((entry) => entryPut(chat.id, entry)))
+    const placed = await transacted(ctx.write, [...guards, ...ops.map((op) => ({ op }))], nonce)
+    return { result: { before, chat, entries, tail, told: routed.told }, placed }
   })

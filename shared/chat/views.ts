@@ -1,9 +1,18 @@
 import type { Profiles } from './profiles.ts'
 import type { Event } from '../protocol/events.ts'
 import { limits } from '../protocol/limits.ts'
-import type { ChatWithThread, FullChatSummary, Scopes, Thread, User } from '../protocol/objects.ts'
+import type {
+  ChatWithThread,
+  CustomerUser,
+  FullChatSummary,
+  Monitoring,
+  Scopes,
+  Thread,
+  User,
+} from '../protocol/objects.ts'
 import { threadId } from '../table/keys.ts'
 import type { ChatRecord, ChatScopes, ChatUser } from '../table/chats.ts'
+import { type CustomerItem, isBanned } from '../table/customers.ts'
 import { type Entry, eventOf, type Head, type Tail } from '../table/log.ts'
 import { fitting, jsonBytes } from './room.ts'
 
@@ -11,11 +20,42 @@ import { fitting, jsonBytes } from './room.ts'
 
 type SeenBy = ReadonlyMap<string, number>
 
-const userOf = (user: ChatUser, profiles: Profiles, seen: SeenBy): User => {
+/** As a customer is called who has told no name. */
+export const unnamed = 'Customer'
+
+/** A customer as agents are shown it. One that is not stored has told nothing of itself. */
+export const customerUser = (
+  { id, present }: Pick<ChatUser, 'id' | 'present'>,
+  customer: CustomerItem | undefined,
+  lastSeen?: number,
+): CustomerUser => ({
+  id,
+  type: 'customer',
+  name: customer?.name ?? unnamed,
+  email: customer?.email,
+  present,
+  last_seen_timestamp: lastSeen,
+  banned: customer !== undefined && isBanned(customer, Date.now()),
+  online: customer?.online ?? false,
+  properties:
+    customer === undefined || Object.keys(customer.properties).length === 0 ? undefined : customer.properties,
+  monitoring: customer === undefined ? undefined : monitoringOf(customer),
+})
+
+const monitoringOf = ({ visit, visits, threads }: CustomerItem): Monitoring => ({
+  current_visit: visit && { started_timestamp: visit.started_timestamp, last_pages: visit.pages },
+  stats: { visits_count: visits, threads_count: threads },
+  referrer: visit?.referrer,
+  ip: visit?.ip,
+  user_agent: visit?.user_agent,
+  timezone: visit?.timezone,
+})
+
+const userOf = (user: ChatUser, { agents, customers }: Profiles, seen: SeenBy): User => {
   const { id, type, present } = user
   const common = { id, present, last_seen_timestamp: seen.get(id) }
-  if (type === 'customer') return { ...common, type }
-  const agent = profiles.get(id)
+  if (type === 'customer') return customerUser(user, customers.get(id), seen.get(id))
+  const agent = agents.get(id)
   if (agent === undefined || agent.deleted) return { ...common, type, name: agent?.name ?? id, deleted: true }
   return {
     ...common,

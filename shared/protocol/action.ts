@@ -28,6 +28,8 @@ export interface ActionSpec {
   readonly name: string
   /** One line for people, ending in a full stop. */
   readonly summary: string
+  /** Who asks for it, on an endpoint of their own; absent: agents. */
+  readonly by?: 'customer'
   readonly request: z.core.$ZodType<object>
   /** `null`: the response has no `payload`. */
   readonly response: z.core.$ZodType | null

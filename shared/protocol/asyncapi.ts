@@ -1,15 +1,27 @@
 import * as z from 'zod/mini'
 import type { ActionSpec } from './action.ts'
 import { errorTable } from './errors.ts'
-import { ContentText, Event, NewEvent, NewInitialEvent } from './events.ts'
-import { Scopes } from './fields.ts'
+import { CustomerDetails } from './customer-fields.ts'
+import {
+  CustomerChatSummary,
+  CustomerChatUser,
+  CustomerChatWithThread,
+  CustomerEvent,
+  CustomerScopes,
+  CustomerThread,
+  Myself,
+} from './customer-objects.ts'
+import { ContentText, Event, NewCustomerEvent, NewEvent, NewInitialEvent } from './events.ts'
+import { GroupScopes, Scopes } from './fields.ts'
 import { deadlines, limits } from './limits.ts'
 import {
   ChatSummary,
   ChatWithThread,
   Colleague,
+  CustomerUser,
   Group,
   License,
+  Monitoring,
   MyProfile,
   ScopesOutput,
   Thread,
@@ -25,6 +37,8 @@ export interface Endpoint {
   /** Where it is found; variables of the address in braces. */
   readonly host: string
   readonly pathname: string
+  /** What the address must say besides, by name: what each parameter is. */
+  readonly query?: Readonly<Record<string, string>>
   readonly actions: readonly ActionSpec[]
   readonly pushes: Readonly<Record<string, { summary: string; to: string; payload: z.core.$ZodType }>>
 }
@@ -32,7 +46,16 @@ export interface Endpoint {
 type Json = Record<string, unknown>
 
 // objects that have a name in protocol §3, and so one in the document: as clients send them, and as they get them
-const sent = { NewEvent, NewInitialEvent, NewProperties, NewScopes: Scopes, Content: ContentText }
+const sent = {
+  NewEvent,
+  NewInitialEvent,
+  NewCustomerEvent,
+  NewProperties,
+  NewScopes: Scopes,
+  NewGroupScopes: GroupScopes,
+  CustomerDetails,
+  Content: ContentText,
+}
 const received = {
   Event,
   Thread,
@@ -45,6 +68,15 @@ const received = {
   Group,
   Properties: PropertiesOutput,
   Scopes: ScopesOutput,
+  CustomerUser,
+  Monitoring,
+  CustomerEvent,
+  CustomerThread,
+  CustomerChatUser,
+  CustomerChatWithThread,
+  CustomerChatSummary,
+  CustomerScopes,
+  Myself,
 }
 
 const ref = (kind: string, name: string): Json => ({ $ref: `#/components/${kind}/${name}` })
@@ -58,7 +90,13 @@ const byName = <T>(names: readonly string[], make: (name: string) => T): Record<
 /** JSON schemas of all of `schemas`, each by its name; where one is part of another, that one refers to it. */
 const jsonSchemas = (schemas: Readonly<Record<string, z.core.$ZodType>>, io: 'input' | 'output'): Json => {
   const registry = z.registry<{ id: string }>()
-  for (const [id, schema] of Object.entries(schemas)) registry.add(schema, { id })
+  // what both endpoints share has the name that comes first, and the others refer to it
+  const again: Json = {}
+  for (const [id, schema] of Object.entries(schemas)) {
+    const first = registry.get(schema)
+    if (first === undefined) registry.add(schema, { id })
+    else again[id] = schemaRef(first.id)
+  }
   const { schemas: made } = z.toJSONSchema(registry, {
     io,
     target: 'draft-07',
@@ -68,9 +106,12 @@ const jsonSchemas = (schemas: Readonly<Record<string, z.core.$ZodType>>, io: 'in
       if (zodSchema === ContentText) jsonSchema.type = 'object'
     },
   })
-  return Object.fromEntries(
-    Object.entries(made).map(([name, { $schema: _, $id: __, ...schema }]) => [name, schema]),
-  )
+  return {
+    ...Object.fromEntries(
+      Object.entries(made).map(([name, { $schema: _, $id: __, ...schema }]) => [name, schema]),
+    ),
+    ...again,
+  }
 }
 
 const requestSchemas = ({ name: endpoint, actions }: Endpoint) =>
@@ -220,10 +261,17 @@ const described = ({ pushes, denied, tokenScopes, session }: ActionSpec): string
       : [`For oneself ${tokenScopes.forSelf.map((scope) => `\`${scope}\``).join(', ')} is enough.`]),
   ].join(' ')
 
-const channelOf = ({ name, summary, actions, pushes }: Endpoint): Json => ({
+const querySchema = (query: Readonly<Record<string, string>>): Json => ({
+  type: 'object',
+  properties: byName(Object.keys(query), (name) => ({ type: 'string', description: query[name] })),
+  required: Object.keys(query),
+})
+
+const channelOf = ({ name, summary, query, actions, pushes }: Endpoint): Json => ({
   address: null,
   summary,
   servers: [{ $ref: `#/servers/${name}` }],
+  ...(query === undefined ? {} : { bindings: { ws: { query: querySchema(query) } } }),
   messages: Object.fromEntries(
     [
       ...actions.flatMap((spec) => [spec.name, `${spec.name}.response`]),

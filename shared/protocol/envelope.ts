@@ -2,7 +2,13 @@ import type * as z from 'zod/mini'
 import { type ErrorDetail, errorTable, type ProtocolError } from './errors.ts'
 import { parseJson, rawInContentOnly } from './json.ts'
 import { limits } from './limits.ts'
-import type { PushName, PushPayload } from './pushes.ts'
+import type {
+  CustomerPushName,
+  CustomerPushPayload,
+  PushName,
+  PushPayload,
+  ShownToCustomers,
+} from './pushes.ts'
 
 /** What of a request every answer to it repeats. `id` and `request_id` are as they came: strings or numbers. */
 export interface Echo {
@@ -111,5 +117,12 @@ export const refused = (echo: Echo, error: ProtocolError): string =>
     },
   })
 
-export const pushed = <Name extends PushName>(action: Name, payload: PushPayload<Name>): string =>
+interface PushedFrame {
+  <Name extends PushName>(action: Name, payload: PushPayload<Name>): string
+  <Name extends CustomerPushName>(action: Name, payload: CustomerPushPayload<Name>): string
+  /** What customers are shown of a push to agents. */
+  <Name extends PushName>(action: Name, payload: ShownToCustomers<Name>): string
+}
+
+export const pushed: PushedFrame = (action: string, payload: object): string =>
   JSON.stringify({ action, type: 'push', payload })

@@ -93,20 +93,24 @@ export const ContentText = z.pipe(
 /** `content` as it goes out: the object, with numbers beyond 2^53 and the like as they were written. */
 export const contentOf = (json: string): unknown => parseJson(json)
 
-const common = { custom_id: opt(Id), recipients: opt(Recipients), properties: OptionalProperties }
-const Message = z.object({ ...common, type: z.literal('message'), text: filled(limits.textBytes) })
-const Annotation = z.object({
-  ...common,
+// what each type holds by itself
+const message = { type: z.literal('message'), text: filled(limits.textBytes) }
+const annotation = {
   type: z.literal('annotation'),
   annotation_type: filled(limits.nameBytes),
   text: opt(text(limits.textBytes)),
-})
-const FilledForm = z.object({
-  ...common,
+}
+const filledForm = {
   type: z.literal('filled_form'),
   fields: z.array(FormFieldInput).check(atMost(limits.fields, `At most ${limits.fields} fields`)),
-})
-const Custom = z.object({ ...common, type: z.literal('custom'), content: ContentText })
+}
+const custom = { type: z.literal('custom'), content: ContentText }
+
+const common = { custom_id: opt(Id), recipients: opt(Recipients), properties: OptionalProperties }
+const Message = z.object({ ...common, ...message })
+const Annotation = z.object({ ...common, ...annotation })
+const FilledForm = z.object({ ...common, ...filledForm })
+const Custom = z.object({ ...common, ...custom })
 
 /** The types that are the server's own; a client's initial system message must use another. */
 export const systemMessageTypes = [
@@ -154,8 +158,32 @@ export const NewInitialEvent = z.discriminatedUnion(
     error: 'Must be one of message, annotation, filled_form, custom, system_message',
   },
 )
+// a customer's is for all, whatever it says of that
+const forAll = z.pipe(
+  z.optional(
+    z.unknown().register(z.globalRegistry, { description: 'Ignored: what a customer sends is for all.' }),
+  ),
+  z.transform((): 'all' => 'all'),
+)
+const ofCustomers = { ...common, recipients: forAll }
+/** An event that a customer sends. */
+export const NewCustomerEvent = z.discriminatedUnion(
+  'type',
+  [
+    z.object({ ...ofCustomers, ...message }),
+    z.object({ ...ofCustomers, ...annotation }),
+    z.object({ ...ofCustomers, ...filledForm }),
+    z.object({ ...ofCustomers, ...custom }),
+  ],
+  { error: refusal },
+)
 export type NewEvent = z.output<typeof NewEvent>
 export type NewInitialEvent = z.output<typeof NewInitialEvent>
+export type NewCustomerEvent = z.output<typeof NewCustomerEvent>
+
+/** The events that a chat begins with. */
+export const initialEvents = <S extends z.core.$ZodType>(event: S) =>
+  opt(z.array(event).check(atMost(limits.initialEvents, `At most ${limits.initialEvents} initial events`)))
 
 const outCommon = {
   id: z.string(),
@@ -163,24 +191,28 @@ const outCommon = {
   order: z.int().check(z.positive()),
   author_id: z.optional(z.string()),
   timestamp: Timestamp,
-  recipients: Recipients,
   properties: z.optional(PropertiesOutput),
 }
-export const Event = z.discriminatedUnion('type', [
-  z.strictObject({ ...outCommon, type: z.literal('message'), text: z.string() }),
-  z.strictObject({
-    ...outCommon,
-    type: z.literal('annotation'),
-    annotation_type: z.string(),
-    text: z.optional(z.string()),
-  }),
-  z.strictObject({ ...outCommon, type: z.literal('filled_form'), fields: FormFields }),
-  z.strictObject({ ...outCommon, type: z.literal('custom'), content: z.unknown() }),
-  z.strictObject({
-    ...outCommon,
-    type: z.literal('system_message'),
-    text: z.string(),
-    system_message_type: z.string(),
-  }),
-])
+/** An event as it goes out to those who may be shown one with these `recipients`. */
+export const eventFor = <R extends z.core.$ZodType>(recipients: R) => {
+  const common = { ...outCommon, recipients }
+  return z.discriminatedUnion('type', [
+    z.strictObject({ ...common, type: z.literal('message'), text: z.string() }),
+    z.strictObject({
+      ...common,
+      type: z.literal('annotation'),
+      annotation_type: z.string(),
+      text: z.optional(z.string()),
+    }),
+    z.strictObject({ ...common, type: z.literal('filled_form'), fields: FormFields }),
+    z.strictObject({ ...common, type: z.literal('custom'), content: z.unknown() }),
+    z.strictObject({
+      ...common,
+      type: z.literal('system_message'),
+      text: z.string(),
+      system_message_type: z.string(),
+    }),
+  ])
+}
+export const Event = eventFor(Recipients)
 export type Event = z.output<typeof Event>

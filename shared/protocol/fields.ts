@@ -55,7 +55,13 @@ export const unique = <S extends z.core.$ZodType>(item: S, max: number) =>
     z.transform((items) => [...new Set(items)]),
   )
 
-export const Scopes = z.object({
-  groups: opt(unique(GroupId, limits.ids)),
-  agents: opt(unique(Id, limits.ids)),
-})
+const Groups = opt(unique(GroupId, limits.ids))
+export const Scopes = z.object({ groups: Groups, agents: opt(unique(Id, limits.ids)) })
+/** Scopes as customers name them: they know of no agents. */
+export const GroupScopes = z.object({ groups: Groups })
+
+const urlError = 'Must be the whole address of a page: http or https'
+export const WebUrl = text(limits.urlBytes).check(
+  z.regex(/^https?:\/\//i, { error: urlError, abort: true }),
+  z.refine((url) => URL.canParse(url), urlError),
+)

@@ -15,11 +15,16 @@ export const limits = {
   propertyNames: 100,
   propertyTextBytes: 4 * 1024,
   propertiesBytes: 8 * 1024,
+  customerConnections: 10,
+  customerProperties: 50,
+  customerPropertiesBytes: 4 * 1024,
+  pageTitleBytes: 512,
   presentUsers: 50,
   membershipIds: 20,
   ids: 100,
   threadIds: 100,
   initialEvents: 20,
+  chatCustomers: 1,
   fields: 50,
   options: 100,
   eventsPage: 25,
@@ -32,6 +37,11 @@ export const limits = {
   propertyFilters: 100,
   pageDefault: 25,
   pageMax: 100,
+  customerChats: 10,
+  customerChatsMax: 25,
+  lastThreads: 10,
+  lastThreadsMax: 25,
+  threadsSummaryPage: 25,
 } as const
 
 /** Protocol §1: the last moment at which a lost race is tried again, and the one at which everything is aborted. */

@@ -29,32 +29,69 @@ const agentUser = {
   last_seen_timestamp: z.optional(Timestamp),
   deleted: z.optional(z.literal(true)),
 }
+
+/** Where a customer is and comes from, as its browser says it and its connections show. */
+export const Monitoring = z.strictObject({
+  current_visit: z.optional(
+    z.strictObject({
+      started_timestamp: Timestamp,
+      last_pages: z.array(
+        z.strictObject({ url: z.string(), title: z.optional(z.string()), opened_timestamp: Timestamp }),
+      ),
+    }),
+  ),
+  stats: z.strictObject({ visits_count: z.int(), threads_count: z.int() }),
+  referrer: z.optional(z.string()),
+  ip: z.optional(z.string()),
+  user_agent: z.optional(z.string()),
+  timezone: z.optional(z.string()),
+})
+export type Monitoring = z.output<typeof Monitoring>
+
+/** Texts that an app keeps of a customer, by names of its own. */
+export const CustomerProperties = z.record(z.string(), z.string())
+
+/** A customer as agents are shown it. */
+export const CustomerUser = z.strictObject({
+  id: z.string(),
+  type: z.literal('customer'),
+  name: z.string(),
+  email: z.optional(z.string()),
+  present: z.boolean(),
+  last_seen_timestamp: z.optional(Timestamp),
+  banned: z.boolean(),
+  /** A tab is open. */
+  online: z.boolean(),
+  properties: z.optional(CustomerProperties),
+  monitoring: z.optional(Monitoring),
+})
+export type CustomerUser = z.output<typeof CustomerUser>
+
 export const User = z.discriminatedUnion('type', [
   z.strictObject({ ...agentUser, type: z.literal('agent') }),
   z.strictObject({ ...agentUser, type: z.literal('supervisor') }),
-  z.strictObject({
-    id: z.string(),
-    type: z.literal('customer'),
-    name: z.optional(z.string()),
-    email: z.optional(z.string()),
-    present: z.boolean(),
-    last_seen_timestamp: z.optional(Timestamp),
-  }),
+  CustomerUser,
 ])
 export type User = z.output<typeof User>
 
-export const Thread = z.strictObject({
-  id: z.string(),
-  timestamp: Timestamp,
-  active: z.boolean(),
-  user_ids: z.array(z.string()),
-  order: z.int(),
-  events: z.array(Event),
-  properties: z.optional(PropertiesOutput),
-  has_more: z.optional(z.boolean()),
-  last_order: z.optional(z.int()),
-})
+/** A thread with events as its reader may be shown them. */
+export const threadWith = <E extends z.core.$ZodType>(event: E) =>
+  z.strictObject({
+    id: z.string(),
+    timestamp: Timestamp,
+    active: z.boolean(),
+    user_ids: z.array(z.string()),
+    order: z.int(),
+    events: z.array(event),
+    properties: z.optional(PropertiesOutput),
+    has_more: z.optional(z.boolean()),
+    last_order: z.optional(z.int()),
+  })
+export const Thread = threadWith(Event)
 export type Thread = z.output<typeof Thread>
+
+/** Which threads a chat has, the newest 1,000 of them at most. */
+export const ThreadsSummary = z.array(z.strictObject({ thread_id: z.string(), order: z.int() }))
 
 /** A chat with one thread, as `start_chat` answers it and `incoming_chat_thread` pushes it. */
 export const ChatWithThread = z.strictObject({

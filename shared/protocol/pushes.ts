@@ -1,7 +1,14 @@
 import * as z from 'zod/mini'
+import {
+  CustomerChatUser,
+  CustomerChatWithThread,
+  CustomerEvent,
+  CustomerRecipients,
+  CustomerScopes,
+} from './customer-objects.ts'
 import { Event, Recipients } from './events.ts'
 import { Timestamp } from './fields.ts'
-import { ChatWithThread, RoutingStatus, ScopesOutput, User } from './objects.ts'
+import { ChatWithThread, CustomerUser, RoutingStatus, ScopesOutput, User } from './objects.ts'
 import { ChangedProperties } from './properties.ts'
 
 const changes = z.strictObject({ added: z.array(User), removed_ids: z.array(z.string()) })
@@ -16,21 +23,52 @@ export const DisconnectReason = z.enum([
 ])
 export type DisconnectReason = z.output<typeof DisconnectReason>
 
-/** The pushes of protocol §6: what they carry and who gets them. `push/audience.ts` decides who that is just now. */
+/** Why the server closes a customer's connection (protocol §6). */
+export const CustomerDisconnectReason = z.enum(['customer_banned', 'license_expired', 'too_many_connections'])
+export type CustomerDisconnectReason = z.output<typeof CustomerDisconnectReason>
+
+// what is the same for whoever gets it
+const ThreadClosed = z.strictObject({
+  chat_id: z.string(),
+  thread_id: z.string(),
+  user_id: z.optional(z.string()),
+})
+const EventMarkedAsSeen = z.strictObject({ chat_id: z.string(), event_id: z.string(), user_id: z.string() })
+const LastSeenTimestampUpdated = z.strictObject({
+  user_id: z.string(),
+  chat_id: z.string(),
+  timestamp: Timestamp,
+})
+const ChatPropertiesUpdated = z.strictObject({
+  chat_id: z.string(),
+  properties: ChangedProperties,
+  version: z.int(),
+})
+const ChatThreadPropertiesUpdated = z.strictObject({
+  chat_id: z.string(),
+  thread_id: z.string(),
+  properties: ChangedProperties,
+  version: z.int(),
+})
+const typing = { author_id: z.string(), timestamp: Timestamp, is_typing: z.boolean() }
+
+const inChat = "the chat's customers"
+
+/** The pushes of protocol §6 to agents: what they carry and who gets them. `push/audience.ts` decides who that is just now. */
 export const pushes = {
   incoming_chat_thread: {
     summary: 'A thread has started, or the receiver has gained access to a chat.',
-    to: 'agents with access',
+    to: `agents with access, and ${inChat}`,
     payload: z.strictObject({ chat: ChatWithThread }),
   },
   incoming_event: {
     summary: 'An event was added to a thread.',
-    to: 'agents with access',
+    to: `agents with access, and ${inChat} unless it is for agents only`,
     payload: z.strictObject({ chat_id: z.string(), thread_id: z.string(), event: Event }),
   },
   chat_users_updated: {
     summary: 'Users were added to a chat, changed their type or left it.',
-    to: 'agents with access, and those removed',
+    to: `agents with access, those removed, and ${inChat} unless it is about supervisors only`,
     payload: z.strictObject({
       chat_id: z.string(),
       updated_users: z.strictObject({ customers: changes, agents: changes, supervisors: changes }),
@@ -38,29 +76,37 @@ export const pushes = {
   },
   thread_closed: {
     summary: 'The active thread was closed; without `user_id` by the server.',
-    to: 'agents with access',
-    payload: z.strictObject({ chat_id: z.string(), thread_id: z.string(), user_id: z.optional(z.string()) }),
+    to: `agents with access, and ${inChat}`,
+    payload: ThreadClosed,
   },
   event_marked_as_seen: {
     summary: 'A user has seen a chat up to this event.',
-    to: 'agents with access',
-    payload: z.strictObject({ chat_id: z.string(), event_id: z.string(), user_id: z.string() }),
+    to: `agents with access, and ${inChat}`,
+    payload: EventMarkedAsSeen,
   },
   last_seen_timestamp_updated: {
     summary: 'A user has seen a chat up to this time.',
-    to: 'agents with access',
-    payload: z.strictObject({ user_id: z.string(), chat_id: z.string(), timestamp: Timestamp }),
+    to: `agents with access, and ${inChat}`,
+    payload: LastSeenTimestampUpdated,
   },
   incoming_typing_indicator: {
     summary: 'Somebody in the chat is typing, or has stopped.',
-    to: 'agents and supervisors in the chat, but the author',
+    to: `agents and supervisors in the chat but the author, and ${inChat} unless it is for agents only`,
     payload: z.strictObject({
       chat_id: z.string(),
-      typing_indicator: z.strictObject({
+      typing_indicator: z.strictObject({ ...typing, recipients: Recipients }),
+    }),
+  },
+  incoming_sneak_peek: {
+    summary: 'What a customer is writing just now.',
+    to: 'agents and supervisors in the chat',
+    payload: z.strictObject({
+      chat_id: z.string(),
+      sneak_peek: z.strictObject({
         author_id: z.string(),
-        recipients: Recipients,
+        recipients: z.literal('agents'),
         timestamp: Timestamp,
-        is_typing: z.boolean(),
+        text: z.string(),
       }),
     }),
   },
@@ -71,7 +117,7 @@ export const pushes = {
   },
   chat_scopes_updated: {
     summary: 'Which agents and groups have access to a chat was changed.',
-    to: 'agents with access, before or after it',
+    to: `agents with access, before or after it, and ${inChat} when groups changed`,
     payload: z.strictObject({
       chat_id: z.string(),
       scopes_added: ScopesOutput,
@@ -80,18 +126,18 @@ export const pushes = {
   },
   chat_properties_updated: {
     summary: 'Properties of a chat changed: these alone; `version` grows.',
-    to: 'agents with access',
-    payload: z.strictObject({ chat_id: z.string(), properties: ChangedProperties, version: z.int() }),
+    to: `agents with access, and ${inChat}`,
+    payload: ChatPropertiesUpdated,
   },
   chat_thread_properties_updated: {
     summary: 'Properties of a thread changed: these alone; `version` grows.',
-    to: 'agents with access',
-    payload: z.strictObject({
-      chat_id: z.string(),
-      thread_id: z.string(),
-      properties: ChangedProperties,
-      version: z.int(),
-    }),
+    to: `agents with access, and ${inChat}`,
+    payload: ChatThreadPropertiesUpdated,
+  },
+  customer_updated: {
+    summary: 'A customer changed its details, opened a page, came or went.',
+    to: "agents with access, if the customer's chat is active",
+    payload: z.strictObject({ chat_id: z.string(), customer: CustomerUser }),
   },
   customer_banned: {
     summary: 'A customer was banned, for so many days from now.',
@@ -120,3 +166,85 @@ export const pushes = {
 
 export type PushName = keyof typeof pushes
 export type PushPayload<Name extends PushName> = z.input<(typeof pushes)[Name]['payload']>
+
+/** The pushes of protocol §6 to customers: less of what agents get, by what section 3 lets them see. */
+export const customerPushes = {
+  incoming_chat_thread: {
+    summary: "The customer's chat has a new thread, or the customer is in it again.",
+    to: inChat,
+    payload: z.strictObject({ chat: CustomerChatWithThread }),
+  },
+  incoming_event: {
+    summary: 'An event was added to a thread.',
+    to: `${inChat}, unless it is for agents only`,
+    payload: z.strictObject({ chat_id: z.string(), thread_id: z.string(), event: CustomerEvent }),
+  },
+  chat_users_updated: {
+    summary: 'Users were added to a chat, changed or left it.',
+    to: `${inChat}, the one removed included, unless it is about supervisors only`,
+    payload: z.strictObject({
+      chat_id: z.string(),
+      updated_users: z.strictObject({
+        added: z.array(CustomerChatUser),
+        removed_ids: z.array(z.string()),
+      }),
+    }),
+  },
+  thread_closed: {
+    summary:
+      'The active thread was closed; without `user_id` by the server, or by one whom the customer never met.',
+    to: inChat,
+    payload: ThreadClosed,
+  },
+  event_marked_as_seen: {
+    summary: 'A user has seen a chat up to this event.',
+    to: `${inChat}, where it is theirs to see`,
+    payload: EventMarkedAsSeen,
+  },
+  last_seen_timestamp_updated: {
+    summary: 'A user has seen a chat up to this time.',
+    to: `${inChat}, where it is theirs to see`,
+    payload: LastSeenTimestampUpdated,
+  },
+  incoming_typing_indicator: {
+    summary: 'Somebody in the chat is typing, or has stopped.',
+    to: `${inChat}, but the author, unless it is for agents only`,
+    payload: z.strictObject({
+      chat_id: z.string(),
+      typing_indicator: z.strictObject({ ...typing, recipients: CustomerRecipients }),
+    }),
+  },
+  chat_scopes_updated: {
+    summary: 'Which groups have access to a chat was changed.',
+    to: `${inChat}, when groups changed`,
+    payload: z.strictObject({
+      chat_id: z.string(),
+      scopes_added: CustomerScopes,
+      scopes_removed: CustomerScopes,
+    }),
+  },
+  chat_properties_updated: {
+    summary: 'Properties of a chat changed: these alone; `version` grows.',
+    to: inChat,
+    payload: ChatPropertiesUpdated,
+  },
+  chat_thread_properties_updated: {
+    summary: 'Properties of a thread changed: these alone; `version` grows.',
+    to: inChat,
+    payload: ChatThreadPropertiesUpdated,
+  },
+  customer_disconnected: {
+    summary: 'The server closes this connection.',
+    to: 'that connection, which is then closed',
+    payload: z.strictObject({ reason: CustomerDisconnectReason }),
+  },
+} as const
+
+export type CustomerPushName = keyof typeof customerPushes
+export type CustomerPushPayload<Name extends CustomerPushName> = z.input<
+  (typeof customerPushes)[Name]['payload']
+>
+/** What customers may be shown of a push to agents: nothing where it is not in their table. */
+export type ShownToCustomers<Name extends PushName> = Name extends CustomerPushName
+  ? CustomerPushPayload<Name>
+  : never

@@ -1,9 +1,16 @@
 import type { Job } from '../runtime/later.ts'
 import { log } from '../runtime/log.ts'
-import { keys } from '../table/keys.ts'
 import type { Reader, Writer } from '../table/ops.ts'
-import { AgentSocketItem, agentSocketRemoved, isLive, socketRemoved } from '../table/sockets.ts'
-import { post } from './connections.ts'
+import {
+  AgentSocketItem,
+  CustomerSocketItem,
+  isCustomers,
+  isLive,
+  rowKey,
+  rowRemoved,
+  socketRemoved,
+} from '../table/sockets.ts'
+import { endpointOf, post } from './connections.ts'
 
 type PushJob = Extract<Job, { job: 'push' }>
 type Target = PushJob['targets'][number]
@@ -41,13 +48,15 @@ const sent = async (
   frames: readonly string[],
   posting: AbortSignal,
 ): Promise<boolean> => {
-  const { license_id, agent_id, connection } = target
-  const item = await ctx.read.get(keys.agentSocket(license_id, agent_id, connection), { strong: true })
-  if (item === undefined || !isLive(AgentSocketItem.parse(item), ctx.now())) return true
+  const { connection } = target
+  const item = await ctx.read.get(rowKey(target, connection), { strong: true })
+  if (item === undefined) return true
+  const row = isCustomers(target) ? CustomerSocketItem.parse(item) : AgentSocketItem.parse(item)
+  if (!isLive(row, ctx.now())) return true
   for (const frame of frames) {
-    const outcome = await post(connection, frame, posting)
+    const outcome = await post(endpointOf(target), connection, frame, posting)
     if (outcome === 'gone') {
-      const gone = [socketRemoved(connection), agentSocketRemoved(license_id, agent_id, connection)]
+      const gone = [socketRemoved(connection), rowRemoved(target, connection)]
       await Promise.all(gone.map((op) => ctx.write.write(op)))
       return true
     }

@@ -1,38 +1,87 @@
 import { mayRead, placeOf, type Seen } from '../chat/access.ts'
-import type { ChatScopes } from '../table/chats.ts'
-import type { AgentSocketItem } from '../table/sockets.ts'
+import { isShown, type Sight } from '../chat/visibility.ts'
+import type { Chat, ChatScopes } from '../table/chats.ts'
+import type { Entry } from '../table/log.ts'
+import type { AgentSocketItem, CustomerSocketItem } from '../table/sockets.ts'
 
 /** Who gets a push: those of a licence's live agent sockets that it includes, decided when it is sent. */
 export interface Audience {
   license: string
   includes(row: AgentSocketItem): boolean
+  /** The chat's customers, who get what of it is theirs to see. */
+  customers?: CustomerAudience
+}
+
+export interface CustomerAudience {
+  /** Whose connections. */
+  ids: readonly string[]
+  includes(row: CustomerSocketItem): boolean
+  sight: Sight
 }
 
 type SeenChat = Seen & { license_id: string }
 
-/** Every agent with access to the chat, the requester's other connections and its own included (protocol §6). */
-export const watching = (chat: SeenChat): Audience => ({
+const everyTab = () => true
+
+/** The chat's customers who are in it; none of what is for agents only. */
+const customersOf = (chat: Pick<Chat, 'users'>, before?: Pick<Chat, 'users'>): CustomerAudience => {
+  const present = [...(before?.users ?? []), ...chat.users].filter(
+    ({ type, present: isIn }) => type === 'customer' && isIn,
+  )
+  const ids = [...new Set(present.map(({ id }) => id))]
+  return { ids, includes: everyTab, sight: { before, chat } }
+}
+
+const usersOf = ({ users }: SeenChat): Pick<Chat, 'users'> => ({ users: [...users] })
+
+/**
+ * Every agent with access to the chat, the requester's other connections and its own included, and its customers
+ * (protocol §6): these not where it is about an entry that is hidden from them.
+ */
+export const watching = (chat: SeenChat, about?: Pick<Entry, 'event'>): Audience => ({
   license: chat.license_id,
   includes: (row) => mayRead(row, chat),
+  ...(about === undefined || isShown(about.event) ? { customers: customersOf(usersOf(chat)) } : {}),
 })
 
 /** Those who watched before a change, or do after it. */
 export const watchingEither = (before: SeenChat, after: SeenChat): Audience => ({
   license: after.license_id,
   includes: (row) => mayRead(row, before) || mayRead(row, after),
+  customers: customersOf(usersOf(after), usersOf(before)),
 })
 
 /** Those whom a change has given access: they know nothing of the chat yet. */
-export const gaining = (before: SeenChat, after: SeenChat): Audience => ({
-  license: after.license_id,
-  includes: (row) => mayRead(row, after) && !mayRead(row, before),
+export const gaining = (before: SeenChat, after: SeenChat): Audience => {
+  const { ids, ...rest } = customersOf(usersOf(after))
+  const were = customersOf(usersOf(before)).ids
+  return {
+    license: after.license_id,
+    includes: (row) => mayRead(row, after) && !mayRead(row, before),
+    customers: { ids: ids.filter((id) => !were.includes(id)), ...rest },
+  }
+}
+
+/** Those who are in the chat, as agents or supervisors. */
+export const staffOf = (chat: SeenChat): Audience => ({
+  license: chat.license_id,
+  includes: (row) => placeOf(row.agent_id, chat) !== undefined && mayRead(row, chat),
 })
 
-/** Those who are in the chat, as agents or supervisors, but the author. */
-export const othersIn = (chat: SeenChat, author: string): Audience => ({
+/** Those who are in the chat, its customers too, but the author. */
+export const othersIn = (chat: SeenChat, author: string): Audience => {
+  const { license, includes } = staffOf(chat)
+  return {
+    license,
+    includes: (row) => row.agent_id !== author && includes(row),
+    customers: { ...customersOf(usersOf(chat)), includes: (row) => row.customer_id !== author },
+  }
+}
+
+/** Agents alone, of those with access to the chat. */
+export const agentsWatching = (chat: SeenChat): Audience => ({
   license: chat.license_id,
-  includes: (row) =>
-    row.agent_id !== author && placeOf(row.agent_id, chat) !== undefined && mayRead(row, chat),
+  includes: (row) => mayRead(row, chat),
 })
 
 /** The agents named, and those of the groups named; without any, every agent of the licence. */
@@ -47,8 +96,19 @@ export const addressed = (license: string, { groups, agents }: ChatScopes): Audi
 
 export const everyAgent = (license: string): Audience => ({ license, includes: () => true })
 
-/** These connections only. */
+/** These connections of agents only. */
 export const connections = (license: string, ids: readonly string[]): Audience => ({
   license,
   includes: ({ connection }) => ids.includes(connection),
+})
+
+/** This connection of a customer only, of its own chat. */
+export const customerConnection = (
+  { license_id, customer_id }: Pick<CustomerSocketItem, 'license_id' | 'customer_id'>,
+  id: string,
+  chat: Pick<Chat, 'users'>,
+): Audience => ({
+  license: license_id,
+  includes: () => false,
+  customers: { ids: [customer_id], includes: ({ connection }) => connection === id, sight: { chat } },
 })

@@ -5,31 +5,46 @@ import {
 } from '@aws-sdk/client-apigatewaymanagementapi'
 import { NodeHttpHandler } from '@smithy/node-http-handler'
 import { config } from '../runtime/config.ts'
+import { type Identified, isCustomers } from '../table/sockets.ts'
 
 export type PostOutcome = 'sent' | 'gone' | 'late' | 'failed'
 
-let client: ApiGatewayManagementApiClient | undefined
+/** Whose endpoint a connection is of. */
+export type Endpoint = 'agent' | 'customer'
+export const endpointOf = (of: Identified): Endpoint => (isCustomers(of) ? 'customer' : 'agent')
+
+const clients = new Map<Endpoint, ApiGatewayManagementApiClient>()
 
 // measured: 500 posts of 20 ms take 330 ms over the default 50 sockets, 164 ms over 256; without retries here, since
 // what does not go through at once goes to the delay queue
-const connections = (): ApiGatewayManagementApiClient =>
-  (client ??= new ApiGatewayManagementApiClient({
-    endpoint: config.agentCallbackUrl(),
+const connections = (endpoint: Endpoint): ApiGatewayManagementApiClient => {
+  const known = clients.get(endpoint)
+  if (known !== undefined) return known
+  const client = new ApiGatewayManagementApiClient({
+    endpoint: endpoint === 'agent' ? config.agentCallbackUrl() : config.customerCallbackUrl(),
     maxAttempts: 1,
     requestHandler: new NodeHttpHandler({
       httpAgent: { maxSockets: 256, keepAlive: true },
       httpsAgent: { maxSockets: 256, keepAlive: true },
       socketAcquisitionWarningTimeout: 60_000,
     }),
-  }))
+  })
+  clients.set(endpoint, client)
+  return client
+}
 
 /**
  * Posts one frame. `gone`: the connection is no more. `late`: not through when the signal fired. `failed`: throttled
  * or refused by the gateway, worth another try. Never throws.
  */
-export const post = async (connection: string, frame: string, signal: AbortSignal): Promise<PostOutcome> => {
+export const post = async (
+  endpoint: Endpoint,
+  connection: string,
+  frame: string,
+  signal: AbortSignal,
+): Promise<PostOutcome> => {
   try {
-    await connections().send(new PostToConnectionCommand({ ConnectionId: connection, Data: frame }), {
+    await connections(endpoint).send(new PostToConnectionCommand({ ConnectionId: connection, Data: frame }), {
       abortSignal: signal,
     })
     return 'sent'
@@ -40,9 +55,13 @@ export const post = async (connection: string, frame: string, signal: AbortSigna
 }
 
 /** Closes a connection; fine where it is gone already. */
-export const closeConnection = async (connection: string, signal: AbortSignal): Promise<void> => {
+export const closeConnection = async (
+  endpoint: Endpoint,
+  connection: string,
+  signal: AbortSignal,
+): Promise<void> => {
   try {
-    await connections().send(new DeleteConnectionCommand({ ConnectionId: connection }), {
+    await connections(endpoint).send(new DeleteConnectionCommand({ ConnectionId: connection }), {
       abortSignal: signal,
     })
   } catch (error) {

@@ -1,20 +1,14 @@
 import { log } from '../runtime/log.ts'
 import { sendLater } from '../runtime/later.ts'
 import type { Writer } from '../table/ops.ts'
-import {
-  type AgentSocketItem,
-  agentSocketRemoved,
-  agentSocketSlow,
-  isLive,
-  socketRemoved,
-} from '../table/sockets.ts'
+import { isLive, rowRemoved, rowSlow, socketRemoved, type SocketRow } from '../table/sockets.ts'
 
-import { post, type PostOutcome } from './connections.ts'
+import { endpointOf, post, type PostOutcome } from './connections.ts'
 import { pushJobs } from './jobs.ts'
 
 /** A push of one request: its frame and who gets it. */
 export interface Push {
-  to(row: AgentSocketItem): boolean
+  to(row: SocketRow): boolean
   frame: string
 }
 
@@ -25,13 +19,13 @@ const slowMs = 60_000
 const laterDelayS = 1
 
 interface Delivery {
-  row: AgentSocketItem
+  row: SocketRow
   /** Which of the pushes, in their order: lists of numbers tell cheaply who is to get the same. */
   which: number[]
 }
 
 /** What each live connection is to get, in the order of the pushes. */
-const deliveriesOf = (rows: readonly AgentSocketItem[], pushes: readonly Push[], nowMs: number): Delivery[] =>
+const deliveriesOf = (rows: readonly SocketRow[], pushes: readonly Push[], nowMs: number): Delivery[] =>
   rows
     .filter((row) => isLive(row, nowMs))
     .map((row) => ({ row, which: pushes.flatMap(({ to }, index) => (to(row) ? [index] : [])) }))
@@ -42,13 +36,13 @@ const framesOf = (pushes: readonly Push[], which: readonly number[]): string[] =
 
 /** Posts frames to a connection one after the other; resolves to what came of it and how many got through. */
 const postAll = async (
-  connection: string,
+  row: SocketRow,
   frames: readonly string[],
   signal: AbortSignal,
 ): Promise<{ outcome: PostOutcome; through: number; slow: boolean }> => {
   for (const [through, frame] of frames.entries()) {
     const startedAt = performance.now()
-    const outcome = await post(connection, frame, signal)
+    const outcome = await post(endpointOf(row), row.connection, frame, signal)
     const open = outcome === 'late' && performance.now() - startedAt >= slowPostMs
     if (outcome !== 'sent') return { outcome, through, slow: open || (outcome === 'late' && through === 0) }
   }
@@ -61,7 +55,7 @@ const postAll = async (
  * is throttled, is left to the delay queue. Never throws; takes `postingMs` at the most.
  */
 export const deliver = async (options: {
-  rows: readonly AgentSocketItem[]
+  rows: readonly SocketRow[]
   pushes: readonly Push[]
   write: Writer
   /** The request's own end, where it comes before the posting time is over. */
@@ -86,9 +80,9 @@ export const deliver = async (options: {
     deliveries
       .filter((delivery) => !slow.includes(delivery))
       .map(async ({ row, which }) => {
-        const { outcome, through, slow } = await postAll(row.connection, framesOf(pushes, which), posting)
+        const { outcome, through, slow } = await postAll(row, framesOf(pushes, which), posting)
         if (outcome === 'gone') settled.push(...rowsOf(row).map((op) => write.write(op)))
-        if (slow) settled.push(write.write(agentSocketSlow(row, nowMs + slowMs)))
+        if (slow) settled.push(write.write(rowSlow(row, nowMs + slowMs)))
         if (outcome === 'late' || outcome === 'failed') wait({ row, which: which.slice(through) })
       }),
   )
@@ -106,7 +100,4 @@ export const deliver = async (options: {
   }
 }
 
-const rowsOf = ({ license_id, agent_id, connection }: AgentSocketItem) => [
-  socketRemoved(connection),
-  agentSocketRemoved(license_id, agent_id, connection),
-]
+const rowsOf = (row: SocketRow) => [socketRemoved(row.connection), rowRemoved(row, row.connection)]

@@ -1,8 +1,8 @@
 import { encode, type Job } from '../runtime/later.ts'
-import type { AgentSocketItem } from '../table/sockets.ts'
+import { isCustomers, type SocketRow } from '../table/sockets.ts'
 
 type PushJob = Extract<Job, { job: 'push' }>
-type Target = Pick<AgentSocketItem, 'license_id' | 'agent_id' | 'connection'>
+type Target = PushJob['targets'][number]
 
 interface Limits {
   bytes: number
@@ -15,11 +15,18 @@ const frameLimits: Limits = { bytes: 200 * 1024, count: 20 }
 const targetLimits: Limits = { bytes: 200 * 1024, count: 500 }
 
 /** The frames for each of the targets, as jobs that SQS takes: in order within a job, the jobs in any order. */
-export const pushJobs = (targets: readonly Target[], frames: readonly string[]): PushJob[] => {
-  const named = targets.map(({ license_id, agent_id, connection }) => ({ license_id, agent_id, connection }))
+export const pushJobs = (rows: readonly SocketRow[], frames: readonly string[]): PushJob[] => {
+  const named = rows.map(targetOf)
   return cut(frames, frameLimits).flatMap((frames) =>
     cut(named, targetLimits).map((targets) => ({ job: 'push' as const, targets, frames, tries: 0 })),
   )
+}
+
+const targetOf = (row: SocketRow): Target => {
+  const { license_id, connection } = row
+  return isCustomers(row)
+    ? { license_id, customer_id: row.customer_id, connection }
+    : { license_id, agent_id: row.agent_id, connection }
 }
 
 /** Parts of at least one item each, otherwise within the limits; bytes as the queue's messages have them. */

@@ -2,6 +2,7 @@ import { unmarshall } from '@aws-sdk/util-dynamodb'
 import pLimit from 'p-limit'
 import { mayRead } from '../chat/access.ts'
 import { type Profiles, readProfiles } from '../chat/profiles.ts'
+import { unnamed } from '../chat/views.ts'
 import { log } from '../runtime/log.ts'
 import { work, type WorkCtx } from '../runtime/work.ts'
 import { type Chat, readChat } from '../table/chats.ts'
@@ -94,7 +95,7 @@ const messagesFor = async (ctx: WorkCtx, { chat: id, image }: Appended): Promise
   if (others.length === 0) return []
 
   const ids = others.map((user) => user.id)
-  const named = author === undefined ? ids : [...ids, author]
+  const named = chat.users.filter((user) => ids.includes(user.id) || user.id === author)
   const [profiles, ...devices] = await Promise.all([
     readProfiles(ctx.read, chat.license_id, named, { strong: true }),
     ...ids.map((agent) => readAgentDevices(ctx.read, chat.license_id, agent)),
@@ -104,7 +105,7 @@ const messagesFor = async (ctx: WorkCtx, { chat: id, image }: Appended): Promise
 
   const sockets = await readAgentSockets(ctx.read, chat.license_id)
   const live = new Set(sockets.filter((row) => isLive(row, ctx.now())).map(({ device }) => device))
-  const title = author === undefined ? undefined : profiles.get(author)?.name
+  const title = author === undefined ? undefined : titleOf(author, chat, profiles)
   const about = { chat: id, entry, title, body, nowMs: ctx.now() }
   return wanted
     .filter(({ hash }) => !live.has(hash))
@@ -115,9 +116,14 @@ const messagesFor = async (ctx: WorkCtx, { chat: id, image }: Appended): Promise
     }))
 }
 
+const titleOf = (author: string, { users }: Chat, { agents, customers }: Profiles): string | undefined =>
+  users.some(({ id, type }) => id === author && type === 'customer')
+    ? (customers.get(author)?.name ?? unnamed)
+    : agents.get(author)?.name
+
 /** Whether the account is in force, and the token that spoke for the device may read the chat. */
 const mayHear = ({ agent_id, token_scopes }: DeviceItem, profiles: Profiles, chat: Chat): boolean => {
-  const agent = profiles.get(agent_id)
+  const agent = profiles.agents.get(agent_id)
   if (agent === undefined || agent.suspended || agent.deleted) return false
   return mayRead({ agent_id, permission: agent.permission, groups: agent.groups, token_scopes }, chat)
 }

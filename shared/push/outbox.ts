@@ -1,10 +1,15 @@
+import { pushFor } from '../chat/visibility.ts'
 import { pushed } from '../protocol/envelope.ts'
 import type { PushName, PushPayload } from '../protocol/pushes.ts'
 import { log } from '../runtime/log.ts'
+import type { Chat } from '../table/chats.ts'
 import type { Reader, Writer } from '../table/ops.ts'
-import { type AgentSocketItem, readAgentSockets } from '../table/sockets.ts'
+import { isCustomers, readAgentSockets, readCustomerSockets, type SocketRow } from '../table/sockets.ts'
 import type { Audience } from './audience.ts'
 import { deliver, type Push } from './deliver.ts'
+
+/** Whose sockets are read: a licence's agents, and the customers of a chat. */
+type Listeners = Pick<Chat, 'license_id'> & Partial<Pick<Chat, 'users'>>
 
 export interface Pushing<Name extends PushName = PushName> {
   /**
@@ -12,8 +17,11 @@ export interface Pushing<Name extends PushName = PushName> {
    * order. Who that is is read after the work too, so that whoever came meanwhile is told.
    */
   push<One extends Name>(to: Audience, name: One, payload: PushPayload<One>): void
-  /** Begins to read a licence's sockets now: after a write, side by side with other reads; or beside the write itself. */
-  readAudience(license: string): void
+  /**
+   * Begins to read who is told now: after a write, side by side with other reads; or beside the write itself. Resolves once
+   * that is read, or has failed: then it is read again.
+   */
+  readAudience(of: Listeners): Promise<void>
 }
 
 export interface Outbox extends Pushing {
@@ -30,6 +38,12 @@ export const audienceFreshMs = 1000
 /** A client waits for its answer until the posts are over. */
 const postingMs = 1000
 
+/** A list of sockets: of a licence's agents, or of one of its customers. */
+interface List {
+  license: string
+  customer?: string
+}
+
 /** Collects the pushes of one request or job until what they tell of is written. */
 export const openOutbox = (options: {
   read: Reader
@@ -39,47 +53,63 @@ export const openOutbox = (options: {
   postingMs?: number
 }): Outbox => {
   const { read, write, signal } = options
-  let pushes: (Push & { license: string })[] = []
-  let beside: { license: string; at: number; rows: Promise<AgentSocketItem[]> } | undefined
+  let pushes: (Push & { lists: List[] })[] = []
+  const beside = new Map<string, { at: number; rows: Promise<SocketRow[]> }>()
 
-  const rowsOf = async (license: string): Promise<AgentSocketItem[]> => {
-    const first =
-      beside?.license === license && performance.now() - beside.at < audienceFreshMs
-        ? beside.rows
-        : readAgentSockets(read, license)
+  const readRows = ({ license, customer }: List): Promise<SocketRow[]> =>
+    customer === undefined
+      ? readAgentSockets(read, license)
+      : readCustomerSockets(read, license, customer)
+
+  const rowsOf = async (list: List): Promise<SocketRow[]> => {
+    const known = beside.get(JSON.stringify(list))
+    const fresh = known !== undefined && performance.now() - known.at < audienceFreshMs
     // what the pushes tell of is written: they are worth a second read
-    return first.catch(() => readAgentSockets(read, license))
+    return (fresh ? known.rows : readRows(list)).catch(() => readRows(list))
   }
 
   return {
-    push: ({ license, includes }, name, payload) => {
-      pushes.push({ license, to: includes, frame: pushed(name, payload) })
+    push: ({ license, includes, customers }, name, payload) => {
+      pushes.push({
+        lists: [{ license }],
+        to: (row) => !isCustomers(row) && row.license_id === license && includes(row),
+        frame: pushed(name, payload),
+      })
+      if (customers === undefined || customers.ids.length === 0) return
+      const { ids, includes: includesTab, sight } = customers
+      const shown = pushFor(name, payload, sight)
+      if (shown === undefined) return
+      pushes.push({
+        lists: ids.map((customer) => ({ license, customer })),
+        to: (row) => isCustomers(row) && ids.includes(row.customer_id) && includesTab(row),
+        frame: pushed(name, shown),
+      })
     },
-    readAudience: (license) => {
-      const rows = readAgentSockets(read, license)
-      rows.catch(() => undefined) // whoever awaits it sees the failure
-      beside = { license, at: performance.now(), rows }
+    readAudience: async ({ license_id: license, users = [] }) => {
+      const customers = users.filter(({ type, present }) => type === 'customer' && present)
+      for (const list of [{ license }, ...customers.map(({ id }) => ({ license, customer: id }))]) {
+        const rows = readRows(list)
+        beside.set(JSON.stringify(list), { at: performance.now(), rows })
+      }
+      await Promise.allSettled([...beside.values()].map(({ rows }) => rows))
     },
     flush: async () => {
       const sending = pushes
       pushes = []
-      const licenses = [...new Set(sending.map((push) => push.license))]
-      const sent = licenses.map(async (license) => {
-        const rows = await rowsOf(license)
-        const mine = sending.filter((push) => push.license === license)
-        await deliver({
-          rows,
-          pushes: mine,
-          write,
-          signal,
-          postingMs: options.postingMs ?? postingMs,
-          nowMs: Date.now(),
-        })
-      })
-      for (const result of await Promise.allSettled(sent))
+      const lists = new Map(sending.flatMap((push) => push.lists).map((list) => [JSON.stringify(list), list]))
+      const read = await Promise.allSettled([...lists.values()].map(rowsOf))
+      for (const result of read)
         if (result.status === 'rejected')
           log.error('The audience of a push could not be read', { cause: String(result.reason) })
-      beside = undefined
+      await deliver({
+        rows: read.flatMap((result) => (result.status === 'fulfilled' ? result.value : [])),
+        pushes: sending,
+        write,
+        signal,
+        postingMs: options.postingMs ?? postingMs,
+        nowMs: Date.now(),
+      })
+      beside.clear()
     },
   }
 }

@@ -18,6 +18,17 @@ export const config = {
   tableName: () => required('TABLE_NAME'),
   /** Where posts to agents' connections go: `https://{api}.execute-api.{region}.amazonaws.com/{stage}`. */
   agentCallbackUrl: () => required('AGENT_CALLBACK_URL'),
+  /** The same for customers' connections. */
+  customerCallbackUrl: () => required('CUSTOMER_CALLBACK_URL'),
+  /** The secret whose text signs customers' tokens. */
+  customerKeySecretId: () => required('CUSTOMER_KEY_SECRET_ID'),
+  /** What a customer's connection may ask for in a minute, and an address: so many times that. 0: as much as it likes. */
+  rates: () => ({
+    start_chat: number('RATE_START_CHAT', 5),
+    send_event: number('RATE_SEND_EVENT', 60),
+    other: number('RATE_OTHER', 120),
+    addressFactor: number('RATE_ADDRESS_FACTOR', 20),
+  }),
   laterQueueUrl: () => required('LATER_QUEUE_URL'),
   tokenIssuer: () => required('TOKEN_ISSUER'),
   tokenAudience: () => required('TOKEN_AUDIENCE'),

@@ -5,11 +5,21 @@ import type { ActionSpec } from '../protocol/action.ts'
 import { ProtocolError } from '../protocol/errors.ts'
 import type { Pushing } from '../push/outbox.ts'
 import { type Chat, readChat } from '../table/chats.ts'
-import { eventAddressOf, isChatId, threadOf } from '../table/keys.ts'
+import { isShown } from '../chat/visibility.ts'
+import { customerChatId, eventAddressOf, isChatId, threadOf } from '../table/keys.ts'
 import { type Entry, readEntry, readTail, type Tail } from '../table/log.ts'
 import type { Reader, Writer } from '../table/ops.ts'
 import { type HeldProperties, type Holder, readProperties } from '../table/properties.ts'
-import { expiryOf, readSocket, type Session, type SocketItem } from '../table/sockets.ts'
+import {
+  type AnySession,
+  type CustomerSession,
+  expiryOf,
+  isCustomers,
+  readSocket,
+  type Session,
+  type SocketItem,
+  type Visitor,
+} from '../table/sockets.ts'
 import type { Job } from './later.ts'
 
 type Has<List extends readonly unknown[], Item> = Extract<List[number], Item> extends never ? false : true
@@ -37,8 +47,12 @@ export type Ctx<Spec extends ActionSpec> = Base &
   If<Has<Spec['needs'], 'push'>, Pushing<Spec['pushes'][number]>> &
   (Spec['session'] extends 'required' ? Judged<Spec> & { refresh(): Promise<Judged<Spec>> } : unknown)
 
+type Asking<Spec extends ActionSpec> = Spec extends { by: 'customer' }
+  ? { me: CustomerSession; visitor: Visitor }
+  : { me: Session }
+
 /** Who asks, and what `serve` fetched: all of it judged (protocol §1). `refresh` reads and judges it anew. */
-type Judged<Spec extends ActionSpec> = { me: Session } & If<Has<Spec['reads'], 'chat'>, { chat: Chat }> &
+type Judged<Spec extends ActionSpec> = Asking<Spec> & If<Has<Spec['reads'], 'chat'>, { chat: Chat }> &
   If<Has<Spec['reads'], 'tail'>, { tail: Tail }> &
   If<Has<Spec['reads'], 'event'>, { event: Entry }> &
   If<Has<Spec['reads'], 'chatProperties' | 'threadProperties'>, { of: Holder; properties: HeldProperties }>
@@ -78,7 +92,7 @@ const holderOf = ({ reads }: ActionSpec, chat: string, payload: unknown): Holder
 export const find = async (
   read: Reader,
   spec: ActionSpec,
-  connection: string,
+  socket: Promise<SocketItem | undefined>,
   payload: unknown,
   { strongTail }: { strongTail: boolean },
 ): Promise<Found> => {
@@ -89,8 +103,8 @@ export const find = async (
   const eventId = fieldOf(payload, 'event_id')
   const address = id !== undefined && typeof eventId === 'string' ? eventAddressOf(id, eventId) : undefined
   const of = id === undefined ? undefined : holderOf(spec, id, payload)
-  const [socket, chat, tail, event, properties] = await Promise.all([
-    readSocket(read, connection, Date.now()),
+  const [found, chat, tail, event, properties] = await Promise.all([
+    socket,
     id !== undefined && reads.includes('chat') ? readChat(read, id) : undefined,
     id !== undefined && reads.includes('tail') ? readTail(read, id, strongTail) : undefined,
     id !== undefined && address !== undefined && reads.includes('event')
@@ -98,44 +112,53 @@ export const find = async (
       : undefined,
     of === undefined ? undefined : readProperties(read, of),
   ])
-  return { socket, chat, tail, event, of, properties }
+  return { socket: found, chat, tail, event, of, properties }
 }
 
 /** The session in force, or the error that says why there is none. */
-export const sessionOf = (socket: SocketItem | undefined): Session => {
+export const sessionOf = (
+  { denied }: Pick<ActionSpec, 'denied'>,
+  socket: SocketItem | undefined,
+): AnySession => {
   const session = socket?.session
   if (session === undefined) throw new ProtocolError('auth', { message: 'Not logged in' })
   const over = session.ended ?? expiryOf(session, Date.now())
   if (over === undefined) return session
+  // of a customer, only a ban ends what is not over by time
+  if (over === 'customer_banned') throw new ProtocolError('authorization', { message: denied })
   throw new ProtocolError(over === 'license_expired' ? 'license_expired' : 'auth')
 }
 
 /** Everything found, judged: what the contract reads is there, and the requester may do what it asks for. */
 export const judge = (
   spec: ActionSpec,
-  me: Session,
+  me: AnySession,
   found: Found,
   payload: object,
   /** What this request has done already, it was allowed to; leaving may have taken its access. */
   nonce?: string,
-): Omit<Found, 'socket'> & { me: Session } => {
-  const { socket: _, ...rest } = found
+): Omit<Found, 'socket'> & { me: AnySession; visitor: Visitor | undefined } => {
+  const { socket, ...rest } = found
   const { reads } = spec
   const chat = reads.includes('chat') ? chatOf(me, found) : undefined
   const { tail } = found
   const isOwn =
     nonce !== undefined && chat !== undefined && tail !== undefined && isOwnWork({ chat, tail }, nonce)
   if (!isOwn) authorize(spec, me, chat, payload)
+  const { event } = found
   const isMissing =
-    (reads.includes('event') && found.event === undefined) ||
+    (reads.includes('event') &&
+      (event === undefined || (isCustomers(me) && !isShown(event.event)))) ||
     (reads.includes('threadProperties') && found.properties === undefined)
   if (isMissing) throw new ProtocolError('not_found')
-  return { ...rest, chat, me }
+  return { ...rest, chat, me, visitor: socket?.visitor }
 }
 
-/** The chat asked for, of the requester's own licence; another's is as absent as one that never was. */
-const chatOf = (me: Session, { chat }: Found): Chat => {
-  if (chat === undefined || chat.license_id !== me.license_id) throw new ProtocolError('not_found')
+/** The chat asked for, of the requester's own licence, a customer's own; another's is as absent as one that never was. */
+const chatOf = (me: AnySession, { chat }: Found): Chat => {
+  const isOwn = (id: string) => !isCustomers(me) || id === customerChatId(me.license_id, me.customer_id)
+  if (chat === undefined || chat.license_id !== me.license_id || !isOwn(chat.id))
+    throw new ProtocolError('not_found')
   return chat
 }
 
@@ -147,8 +170,9 @@ export const judgeAgain = async (
   payload: object,
   nonce: string,
 ): Promise<ReturnType<typeof judge>> => {
-  const found = await find(read, spec, connection, payload, { strongTail: true })
-  const judged = judge(spec, sessionOf(found.socket), found, payload, nonce)
+  const socket = readSocket(read, connection, Date.now())
+  const found = await find(read, spec, socket, payload, { strongTail: true })
+  const judged = judge(spec, sessionOf(spec, found.socket), found, payload, nonce)
   if (spec.reads.includes('tail') && judged.tail === undefined) throw new ProtocolError('not_found')
   return judged
 }

@@ -1,16 +1,22 @@
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs'
 import * as z from 'zod/mini'
-import { DisconnectReason } from '../protocol/pushes.ts'
+import { CustomerDisconnectReason, DisconnectReason } from '../protocol/pushes.ts'
 import { config } from './config.ts'
 
-const Target = z.object({ license_id: z.string(), agent_id: z.string(), connection: z.string() })
 /** A connection that a push is meant for. */
-type Target = z.output<typeof Target>
+const Target = z.union([
+  z.object({ license_id: z.string(), agent_id: z.string(), connection: z.string() }),
+  z.object({ license_id: z.string(), customer_id: z.string(), connection: z.string() }),
+])
 
 /** What is done later, by the one worker of the delay queue. Each job may run twice and says enough to find out. */
 export const Job = z.discriminatedUnion('job', [
   /** Closes a connection whose session is over, unless it has been renewed since. */
-  z.object({ job: z.literal('end_session'), connection: z.string(), reason: DisconnectReason }),
+  z.object({
+    job: z.literal('end_session'),
+    connection: z.string(),
+    reason: z.union([DisconnectReason, CustomerDisconnectReason]),
+  }),
   /** Closes a connection that has not logged in. */
   z.object({ job: z.literal('expect_login'), connection: z.string() }),
   /** Frames that did not go through, in order, for each target. */
@@ -37,6 +43,19 @@ export const Job = z.discriminatedUnion('job', [
     seq: z.int(),
     check: z.string(),
   }),
+  /** The same of a customer, whose last tab was closed. */
+  z.object({
+    job: z.literal('expect_customer'),
+    license_id: z.string(),
+    customer_id: z.string(),
+    seq: z.int(),
+    check: z.string(),
+  }),
+  /**
+   * Gives the chats of a licence that wait for an agent to those who are free; `chat`: also this one, where nobody is
+   * there for it.
+   */
+  z.object({ job: z.literal('route'), license_id: z.string(), chat: z.optional(z.string()) }),
 ])
 export type Job = z.output<typeof Job>
 

@@ -9,8 +9,9 @@ import { ProtocolError } from '../protocol/errors.ts'
 import { limits } from '../protocol/limits.ts'
 import { openOutbox } from '../push/outbox.ts'
 import { openTable, tableClient } from '../table/client.ts'
+import { socketOf } from './rates.ts'
 import { readTail } from '../table/log.ts'
-import { expiryOf, type Session } from '../table/sockets.ts'
+import { type AnySession, expiryOf } from '../table/sockets.ts'
 import { config } from './config.ts'
 import { type Ctx, find, type Found, judge, judgeAgain, sessionOf, type Story } from './context.ts'
 import { type Deadline, pauseBefore, withinDeadline } from './deadline.ts'
@@ -57,8 +58,10 @@ const play = async <Spec extends ActionSpec>(
   const later = (job: Job, delayS: number) => sendLater(job, delayS, signal)
 
   const found =
-    spec.session === 'required' ? await find(read, spec, connection, received, { strongTail: false }) : {}
-  const me = spec.session === 'required' ? await sessionOrEnd(found, connection, later) : undefined
+    spec.session === 'required'
+      ? await find(read, spec, socketOf(spec, { read, write }, connection), received, { strongTail: false })
+      : {}
+  const me = spec.session === 'required' ? await sessionOrEnd(spec, found, connection, later) : undefined
   const payload = parse<Spec['request']>(spec.request, received)
   const judged = me === undefined ? undefined : judge(spec, me, found, payload)
   // an eventually consistent read can be too early to see the log of a chat just started
@@ -93,10 +96,11 @@ const play = async <Spec extends ActionSpec>(
 
 /** The session; where its time is over, its connection is closed a second after the answer that says so. */
 const sessionOrEnd = async (
+  spec: ActionSpec,
   found: Found,
   connection: string,
   later: (job: Job, delayS: number) => Promise<void>,
-): Promise<Session> => {
+): Promise<AnySession> => {
   const session = found.socket?.session
   const reason = session === undefined ? undefined : expiryOf(session, Date.now())
   // a queue that fails changes nothing about the answer; the clock closes such connections as well
@@ -104,7 +108,7 @@ const sessionOrEnd = async (
     await later({ job: 'end_session', connection, reason }, 1).catch((error: unknown) =>
       log.error('The end of a session could not be put off', { cause: String(error) }),
     )
-  return sessionOf(found.socket)
+  return sessionOf(spec, found.socket)
 }
 
 const parse = <Request extends z.core.$ZodType>(request: Request, received: unknown): z.output<Request> => {

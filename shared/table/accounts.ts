@@ -9,6 +9,14 @@ export const LicenseItem = z.object({
   plan: z.string(),
   /** Unix seconds. */
   expires_at: z.int(),
+  /** Where customers' pages may be served from, as `Origin` says it; empty: from anywhere. */
+  origins: z._default(z.array(z.string()), []),
+  /** Whether customers' chats are given to agents, or wait for one to join. */
+  routing: z._default(z.enum(['automatic', 'manual']), 'automatic'),
+  /** After how long a customer's chat goes to another agent, unseen by its own; is idle; is archived. */
+  unseen_minutes: z._default(z.int(), 5),
+  idle_minutes: z._default(z.int(), 10),
+  archive_minutes: z._default(z.int(), 30),
   version: z.int(),
 })
 export type LicenseItem = z.output<typeof LicenseItem>
@@ -34,6 +42,8 @@ export const AgentItem = z.object({
   permission: Permission,
   groups: z.array(z.int()),
   default_status: z._default(RoutingStatus, 'accepting_chats'),
+  /** How many active chats it is in before routing gives it no more. */
+  max_chats: z._default(z.int(), 6),
   suspended: z._default(z.boolean(), false),
   deleted: z._default(z.boolean(), false),
   /** Who may log in as it: `{issuer, subject}` of the `IDENTITY` items that name it. */
@@ -130,6 +140,20 @@ export const agentActive = (license: string, agent: string): Op => ({
       'attribute_exists(pk) AND (attribute_not_exists(#suspended) OR #suspended = :false) AND (attribute_not_exists(#deleted) OR #deleted = :false)',
     ExpressionAttributeNames: { '#suspended': 'suspended', '#deleted': 'deleted' },
     ExpressionAttributeValues: { ':false': false },
+  },
+})
+
+/** The agent is as it was read, logged in and accepting chats. */
+export const agentReady = (agent: AgentItem): Op => ({
+  ConditionCheck: {
+    Key: keys.agent(agent.license_id, agent.id),
+    ConditionExpression: `#version = :version AND #online = :true AND ${agent.routing_status === undefined ? 'attribute_not_exists(#status)' : '#status = :status'}`,
+    ExpressionAttributeNames: { '#version': 'version', '#online': 'online', '#status': 'routing_status' },
+    ExpressionAttributeValues: {
+      ':version': agent.version,
+      ':true': true,
+      ...(agent.routing_status === undefined ? {} : { ':status': agent.routing_status }),
+    },
   },
 })
 

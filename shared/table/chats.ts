@@ -32,6 +32,8 @@ const ChatItem = z.object({
   changed_at: z.int(),
   /** When the last thread began, in ms. */
   started_at: z._default(z.int(), 0),
+  /** Since when (ms) no agent has been there for its customer; left so where its thread was closed meanwhile. */
+  waiting_since: z.optional(z.int()),
   /** Which request wrote it so: one whose answer was lost knows its own work by it. */
   nonce: z.optional(z.string()),
 })
@@ -45,6 +47,9 @@ const ActiveItem = z.object({
   thread: z.int(),
   /** When the thread began, in ms: a login shows the newest first. */
   started_at: z.int(),
+  waiting_since: z.optional(z.int()),
+  /** When (ms) the clock is to look at it again; absent: at once. */
+  check_at: z.optional(z.int()),
 })
 export type ActiveChat = z.output<typeof ActiveItem>
 
@@ -89,18 +94,37 @@ export const chatActive = (chat: Chat, startedAtMs: number): Op => ({
       scopes: chat.scopes,
       thread: chat.thread,
       started_at: startedAtMs,
+      waiting_since: chat.waiting_since,
     },
   },
 })
 
 /** The copy of users in the list of active chats, where the chat is in it. */
-export const activeChatChanged = (chat: Chat): Op => ({
+export const activeChatChanged = (chat: Chat): Op => {
+  const waiting = chat.waiting_since
+  return {
+    Update: {
+      Key: keys.activeChat(chat.license_id, chat.id),
+      UpdateExpression: `SET #users = :users, #scopes = :scopes${waiting === undefined ? ' REMOVE waiting_since' : ', waiting_since = :waiting'}`,
+      ConditionExpression: 'attribute_exists(pk)',
+      ExpressionAttributeNames: { '#users': 'users', '#scopes': 'scopes' },
+      ExpressionAttributeValues: {
+        ':users': chat.users,
+        ':scopes': chat.scopes,
+        ...(waiting === undefined ? {} : { ':waiting': waiting }),
+      },
+    },
+  }
+}
+
+/** When the clock is to look at an active chat again, of the thread that it looked at. */
+export const checkDue = (license: string, { id, thread }: Pick<ActiveChat, 'id' | 'thread'>, atMs: number): Op => ({
   Update: {
-    Key: keys.activeChat(chat.license_id, chat.id),
-    UpdateExpression: 'SET #users = :users, #scopes = :scopes',
-    ConditionExpression: 'attribute_exists(pk)',
-    ExpressionAttributeNames: { '#users': 'users', '#scopes': 'scopes' },
-    ExpressionAttributeValues: { ':users': chat.users, ':scopes': chat.scopes },
+    Key: keys.activeChat(license, id),
+    UpdateExpression: 'SET check_at = :at',
+    ConditionExpression: '#thread = :thread',
+    ExpressionAttributeNames: { '#thread': 'thread' },
+    ExpressionAttributeValues: { ':at': atMs, ':thread': thread },
   },
 })
 

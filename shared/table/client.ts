@@ -107,8 +107,9 @@ export const openTable = ({ client, tableName, signal }: TableOptions): Table =>
     return found.flat()
   }
 
-  const write: Writer['write'] = async (op, { returnOld = false } = {}): Promise<WriteOutcome> => {
-    const old = returnOld ? ({ ReturnValues: 'ALL_OLD' } as const) : {}
+  const write: Writer['write'] = async (op, { returns } = {}): Promise<WriteOutcome> => {
+    const returned =
+      returns === undefined ? {} : { ReturnValues: returns === 'old' ? ('ALL_OLD' as const) : ('ALL_NEW' as const) }
     const onFailure = { ReturnValuesOnConditionCheckFailure: 'ALL_OLD' } as const
     for (let tries = 1; ; tries += 1)
       try {
@@ -124,15 +125,15 @@ export const openTable = ({ client, tableName, signal }: TableOptions): Table =>
       }
     function send(): Promise<{ Attributes?: Attributes | undefined }> {
       if ('Put' in op)
-        return documents.send(new PutCommand({ TableName, ...op.Put, ...old, ...onFailure }), options)
+        return documents.send(new PutCommand({ TableName, ...op.Put, ...returned, ...onFailure }), options)
       if ('Update' in op)
         return documents.send(
-          new UpdateCommand({ TableName, ...withKey(op.Update), ...old, ...onFailure }),
+          new UpdateCommand({ TableName, ...withKey(op.Update), ...returned, ...onFailure }),
           options,
         )
       if ('Delete' in op)
         return documents.send(
-          new DeleteCommand({ TableName, ...withKey(op.Delete), ...old, ...onFailure }),
+          new DeleteCommand({ TableName, ...withKey(op.Delete), ...returned, ...onFailure }),
           options,
         )
       throw new Error('A condition alone is written in a transaction only')

@@ -6,11 +6,50 @@ import type { Op, Reader } from './ops.ts'
 const Ban = z.object({ days: z.int(), until: z.int(), by: z.string() })
 export type Ban = z.output<typeof Ban>
 
-/** `CUSTOMER#<l>#<c>` / `CUSTOMER` */
+const Visit = z.object({
+  /** Unix seconds, here and below. */
+  started_timestamp: z.int(),
+  /** The newest last. */
+  pages: z._default(
+    z.array(z.object({ url: z.string(), title: z.optional(z.string()), opened_timestamp: z.int() })),
+    [],
+  ),
+  referrer: z.optional(z.string()),
+  ip: z.optional(z.string()),
+  user_agent: z.optional(z.string()),
+  timezone: z.optional(z.string()),
+})
+/** A customer's time on the pages, from the first tab that it opens until none is left. */
+export type Visit = z.output<typeof Visit>
+
+/** What customers say of themselves, and of their visits. Every change raises `version`. */
+const details = {
+  name: z.optional(z.string()),
+  email: z.optional(z.string()),
+  properties: z._default(z.record(z.string(), z.string()), {}),
+  visit: z.optional(Visit),
+  visits: z._default(z.int(), 0),
+}
+const Details = z.object(details)
+export type CustomerDetails = z.output<typeof Details>
+
+/**
+ * `CUSTOMER#<l>#<c>` / `CUSTOMER`: one that has chatted, or told something of itself; without a chat it expires. `seq` is
+ * raised by every login.
+ */
 export const CustomerItem = z.object({
   id: z.string(),
   license_id: z.string(),
-  name: z.optional(z.string()),
+  ...details,
+  /** How many threads it has started or had started with it. */
+  threads: z._default(z.int(), 0),
+  version: z._default(z.int(), 0),
+  /** Which request changed its details last. */
+  nonce: z.optional(z.string()),
+  online: z._default(z.boolean(), false),
+  seq: z._default(z.int(), 0),
+  /** The check that found it gone. */
+  offline_by: z.optional(z.string()),
   ban: z.optional(Ban),
   /** Which request banned it last, or lifted its ban. */
   ban_nonce: z.optional(z.string()),
@@ -29,12 +68,128 @@ export const readCustomer = async (
   return item === undefined ? undefined : CustomerItem.parse(item)
 }
 
-/** Bans a customer, in place of any ban before. */
+const notBanned = '(attribute_not_exists(ban) OR ban.#until <= :now)'
+const seconds = (ms: number): number => Math.floor(ms / 1000)
+// one that never chatted
+const keptForS = 30 * 24 * 3600
+
+/** The customer is not banned just now; one that is not stored is not. */
+export const customerFree = (license: string, customer: string, nowMs: number): Op => ({
+  ConditionCheck: {
+    Key: keys.customer(license, customer),
+    ConditionExpression: notBanned,
+    ExpressionAttributeNames: { '#until': 'until' },
+    ExpressionAttributeValues: { ':now': seconds(nowMs) },
+  },
+})
+
+const unchangedSince = (version: number): string =>
+  version === 0 ? 'attribute_not_exists(#version)' : '#version = :read'
+
+/**
+ * Replaces what is known of a customer as it was read (`version` 0: not stored yet), unless it is banned. `login`: it is
+ * online with one login more.
+ */
+export const detailsChanged = (
+  who: Pick<CustomerItem, 'license_id' | 'id' | 'version' | 'threads'>,
+  { name, email, properties, visit, visits }: CustomerDetails,
+  { nonce, nowMs, login }: { nonce: string; nowMs: number; login: boolean },
+): Op => {
+  const set = {
+    id: who.id,
+    license_id: who.license_id,
+    properties,
+    visits,
+    version: who.version + 1,
+    nonce,
+    ...(name === undefined ? {} : { name }),
+    ...(email === undefined ? {} : { email }),
+    ...(visit === undefined ? {} : { visit }),
+    ...(login ? { online: true } : {}),
+    ...(who.threads > 0 ? {} : { ttl: seconds(nowMs) + keptForS }),
+  }
+  const gone = Object.entries({ name, email, visit }).flatMap(([field, value]) =>
+    value === undefined ? [field] : [],
+  )
+  const names = [...Object.keys(set), ...gone, ...(login ? ['seq'] : [])]
+  const assigned = Object.keys(set).map((field) => `#${field} = :${field}`)
+  return {
+    Update: {
+      Key: keys.customer(who.license_id, who.id),
+      UpdateExpression: [
+        `SET ${assigned.join(', ')}`,
+        ...(gone.length > 0 ? [`REMOVE ${gone.map((field) => `#${field}`).join(', ')}`] : []),
+        ...(login ? ['ADD #seq :one'] : []),
+      ].join(' '),
+      ConditionExpression: `${unchangedSince(who.version)} AND ${notBanned}`,
+      ExpressionAttributeNames: {
+        ...Object.fromEntries(names.map((field) => [`#${field}`, field])),
+        '#version': 'version',
+        '#until': 'until',
+      },
+      ExpressionAttributeValues: {
+        ...Object.fromEntries(Object.entries(set).map(([field, value]) => [`:${field}`, value])),
+        ...(who.version === 0 ? {} : { ':read': who.version }),
+        ...(login ? { ':one': 1 } : {}),
+        ':now': seconds(nowMs),
+      },
+    },
+  }
+}
+
+/**
+ * A thread starts with or by the customer, unless it is banned: one more, and it is kept for good. `visit`: of one that is
+ * not stored yet, and still must not be.
+ */
+export const threadStartedWith = (
+  license: string,
+  id: string,
+  { nowMs, visit }: { nowMs: number; visit?: Visit | undefined },
+): Op => ({
+  Update: {
+    Key: keys.customer(license, id),
+    UpdateExpression:
+      'SET #id = :id, license_id = :license' +
+      (visit === undefined ? '' : ', visit = :visit, visits = :one, #online = :true, #seq = :one') +
+      ' REMOVE #ttl ADD #threads :one, #version :one',
+    ConditionExpression: visit === undefined ? notBanned : 'attribute_not_exists(pk)',
+    ExpressionAttributeNames: {
+      '#id': 'id',
+      '#ttl': 'ttl',
+      '#threads': 'threads',
+      '#version': 'version',
+      ...(visit === undefined ? { '#until': 'until' } : { '#online': 'online', '#seq': 'seq' }),
+    },
+    ExpressionAttributeValues: {
+      ':id': id,
+      ':license': license,
+      ':one': 1,
+      ...(visit === undefined ? { ':now': seconds(nowMs) } : { ':visit': visit, ':true': true }),
+    },
+  },
+})
+
+/**
+ * The customer has no open tab any more, unless it has logged in since it was read. The same check holds again for itself,
+ * since it may have died before it told anybody.
+ */
+export const customerWentOffline = ({ license_id, id, seq }: CustomerItem, check: string): Op => ({
+  Update: {
+    Key: keys.customer(license_id, id),
+    UpdateExpression: 'SET #online = :false, offline_by = :check',
+    ConditionExpression: '#seq = :seq AND (#online = :true OR offline_by = :check)',
+    ExpressionAttributeNames: { '#online': 'online', '#seq': 'seq' },
+    ExpressionAttributeValues: { ':false': false, ':true': true, ':seq': seq, ':check': check },
+  },
+})
+
+/** Bans a customer, in place of any ban before; it is kept from then on. */
 export const customerBanned = ({ license_id, id }: CustomerItem, ban: Ban, nonce: string): Op => ({
   Update: {
     Key: keys.customer(license_id, id),
-    UpdateExpression: 'SET ban = :ban, ban_nonce = :nonce',
+    UpdateExpression: 'SET ban = :ban, ban_nonce = :nonce REMOVE #ttl',
     ConditionExpression: 'attribute_exists(pk)',
+    ExpressionAttributeNames: { '#ttl': 'ttl' },
     ExpressionAttributeValues: { ':ban': ban, ':nonce': nonce },
   },
 })

@@ -38,6 +38,13 @@ export const keys = {
     pk: `CUSTOMER#${part(license)}#${part(customer)}`,
     sk: 'CUSTOMER',
   }),
+  /** A live socket of a customer. */
+  customerSocket: (license: string, customer: string, connection: string): Key => ({
+    pk: customerSocketsPk(license, customer),
+    sk: part(connection),
+  }),
+  /** What came from an address in one minute. */
+  address: (ip: string, minute: number): Key => ({ pk: `ADDRESS#${part(ip)}`, sk: `MINUTE#${minute}` }),
 
   socket: (connection: string): Key => ({ pk: `SOCKET#${part(connection)}`, sk: 'SOCKET' }),
   /** A live socket of an agent, in its licence's list. */
@@ -69,10 +76,15 @@ export const keys = {
   }),
   chatListed: (license: string, chat: string): Key => ({ pk: chatsPk(license), sk: part(chat) }),
   activeChat: (license: string, chat: string): Key => ({ pk: activePk(license), sk: part(chat) }),
+  /** How many active chats an agent is in. */
+  load: (license: string, agent: string): Key => ({ pk: loadsPk(license), sk: part(agent) }),
 }
 
 export const socketsPk = (license: string): string => `${licensePk(license)}#SOCKETS`
 export const chatsPk = (license: string): string => `${licensePk(license)}#CHATS`
+export const loadsPk = (license: string): string => `${licensePk(license)}#LOAD`
+export const customerSocketsPk = (license: string, customer: string): string =>
+  `CUSTOMER#${part(license)}#${part(customer)}#SOCKETS`
 export const activePk = (license: string): string => `${licensePk(license)}#ACTIVE`
 const devicePk = (hash: string): string => `DEVICE#${part(hash)}`
 export const chatPk = (chat: string): string => `CHAT#${part(chat)}`
@@ -87,9 +99,17 @@ export type Changed =
   | { item: 'license'; license: string }
   | { item: 'agent'; license: string; agent: string }
   | { item: 'agentSocket'; license: string; agent: string; connection: string }
+  | { item: 'customer'; license: string; customer: string }
+  | { item: 'customerSocket'; license: string; customer: string; connection: string }
 
 export const changedOf = ({ pk, sk }: Key): Changed | undefined => {
   const [table, escapedLicense, list, ...rest] = pk.split('#')
+  if (table === 'CUSTOMER' && escapedLicense !== undefined && list !== undefined) {
+    const who = { license: unpart(escapedLicense), customer: unpart(list) }
+    return rest.length === 0
+      ? { item: 'customer', ...who }
+      : { item: 'customerSocket', ...who, connection: unpart(sk) }
+  }
   if (table !== 'LICENSE' || escapedLicense === undefined || rest.length > 0) return undefined
   const license = unpart(escapedLicense)
   const [first = '', second = ''] = sk.split('#')
@@ -99,6 +119,9 @@ export const changedOf = ({ pk, sk }: Key): Changed | undefined => {
   if (sk === 'LICENSE') return { item: 'license', license }
   return first === 'AGENT' ? { item: 'agent', license, agent: unpart(second) } : undefined
 }
+
+/** Whether an item is a customer, from its key alone. */
+export const isCustomerKey = ({ sk }: { sk?: unknown }): boolean => sk === 'CUSTOMER'
 
 /** The chat that an entry of a log is in, from its key alone; undefined: it is none. */
 export const chatOfEntry = ({ pk, sk }: Key): string | undefined => {

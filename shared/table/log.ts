@@ -4,6 +4,7 @@ import {
   type Event,
   eventTypes,
   FormFields,
+  type NewCustomerEvent,
   type NewInitialEvent,
   Recipients,
 } from '../protocol/events.ts'
@@ -46,6 +47,8 @@ const state = {
   /** How many events customers see. */
   visible: z.int(),
   closed: z.optional(z.literal(true)),
+  /** Nothing has been said for so long that the chat counts as idle; the next thing said ends it. */
+  idle: z.optional(z.literal(true)),
   /** Who closed it, where that was a person. */
   closed_by: z.optional(z.string()),
 }
@@ -155,11 +158,22 @@ export const newHead = (options: {
   properties: options.properties,
 })
 
+const said = ['message', 'filled_form', 'custom'] as const
+/** Whether an event is something that somebody says: annotations and system messages prolong no thread. */
+export const isSaid = ({ type }: Pick<StoredEvent, 'type'>): boolean => said.some((one) => one === type)
+
+/** The order of the last thing said in a thread; 0 where nothing was. */
+export const lastSaid = ({ newest }: Pick<State, 'newest'>): number =>
+  Math.max(0, ...said.map((type) => newest[type] ?? 0))
+
+const idleAfter = (last: Pick<State, 'idle'>, event: StoredEvent): boolean =>
+  event.system_message_type === 'routing.idle' || (last.idle === true && !isSaid(event))
+
 /** The entry that follows `before`. `at` is when it is written, moved up where a clock ran ahead. */
 export const nextEntry = (
   before: { n: number; m: number; last: Omit<State, 'nonce'> },
   event: StoredEvent,
-  by: { nonce: string; version: number; at: number; closes?: boolean; closedBy?: string },
+  by: { nonce: string; version: number; at: number; closes?: boolean; closedBy?: string | undefined },
 ): Entry => {
   const { n, last } = before
   const m = before.m + 1
@@ -179,6 +193,7 @@ export const nextEntry = (
     visible: last.visible + (isPublic(event) ? 1 : 0),
     ...(last.closed === true || by.closes === true ? { closed: true } : {}),
     ...(closedBy === undefined ? {} : { closed_by: closedBy }),
+    ...(idleAfter(last, event) ? { idle: true } : {}),
     event,
   }
 }
@@ -257,8 +272,12 @@ export const eventOf = (chat: string, entry: Entry): Event => {
 }
 
 /** An event as a client sent it, ready to be stored. */
-export const storedEvent = (event: NewInitialEvent, author: string, recipients: Recipients): StoredEvent => {
-  const { recipients: _, ...rest } = event
+export const storedEvent = (
+  event: NewInitialEvent | NewCustomerEvent,
+  author: string,
+  recipients: Recipients,
+): StoredEvent => {
+  const { recipients: _, ...rest }: typeof event & { recipients?: unknown } = event
   return {
     ...rest,
     ...(event.type === 'system_message' ? {} : { author_id: author }),

@@ -50,9 +50,10 @@ export interface Refusal {
 export interface Writer {
   /**
    * Writes one item. A failed condition is an outcome, and so is a put's conflict with a transaction, or that it was
-   * throttled; updates and deletes wait for the transaction to end. Anything else throws.
+   * throttled; updates and deletes wait for the transaction to end. Anything else throws. `returns`: the item as it was or, of an update, as
+   * it then is, as the outcome's `attributes`.
    */
-  write(op: Op, options?: { returnOld?: boolean }): Promise<WriteOutcome>
+  write(op: Op, options?: { returns?: 'old' | 'new' }): Promise<WriteOutcome>
   /** All or nothing. Refusals are those of the ops that did not hold; empty: all is written. */
   transact(ops: readonly Op[]): Promise<Refusal[]>
 }

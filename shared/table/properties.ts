@@ -37,12 +37,16 @@ export const readProperties = async (read: Reader, of: Holder): Promise<HeldProp
   return item === undefined && of.n !== undefined ? undefined : heldProperties(item)
 }
 
-/** Replaces properties as they were read: conditional on their version, which this raises. */
+/**
+ * Replaces properties as they were read: conditional on their version, which this raises. `userIds` are put among a
+ * thread's by the same write.
+ */
 export const propertiesChanged = (
   of: Holder,
   before: HeldProperties,
   properties: Properties,
   nonce: string,
+  userIds: readonly string[] = [],
 ): Op => {
   const unchanged =
     before.version === 0 ? 'attribute_not_exists(properties_version)' : 'properties_version = :read'
@@ -50,7 +54,8 @@ export const propertiesChanged = (
     Update: {
       Key: keyOf(of),
       UpdateExpression:
-        'SET #properties = :properties, properties_version = :version, properties_by = :nonce',
+        'SET #properties = :properties, properties_version = :version, properties_by = :nonce' +
+        (userIds.length > 0 ? ' ADD user_ids :users' : ''),
       ConditionExpression: of.n === undefined ? unchanged : `attribute_exists(pk) AND ${unchanged}`,
       ExpressionAttributeNames: { '#properties': 'properties' },
       ExpressionAttributeValues: {
@@ -58,6 +63,7 @@ export const propertiesChanged = (
         ':version': before.version + 1,
         ':nonce': nonce,
         ...(before.version === 0 ? {} : { ':read': before.version }),
+        ...(userIds.length > 0 ? { ':users': new Set(userIds) } : {}),
       },
     },
   }

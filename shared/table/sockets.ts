@@ -1,24 +1,52 @@
 import * as z from 'zod/mini'
-import { DisconnectReason } from '../protocol/pushes.ts'
+import { CustomerDisconnectReason, DisconnectReason } from '../protocol/pushes.ts'
 import { Permission } from '../protocol/objects.ts'
 import { log } from '../runtime/log.ts'
-import { agentSocketsPrefix, keys, socketsPk } from './keys.ts'
+import { agentSocketsPrefix, customerSocketsPk, type Key, keys, socketsPk } from './keys.ts'
 import type { Attributes, Op, Reader, Writer } from './ops.ts'
 
-/** Who is at the other end: what `serve` and the audience decide by, copied from agent and licence at login. */
-const identity = {
+/** Until when a session counts, in Unix seconds. */
+const lasting = { token_expires_at: z.int(), license_expires_at: z.int() }
+
+/** Which agent is at the other end: what `serve` and the audience decide by, copied from agent and licence at login. */
+const agentIdentity = {
   license_id: z.string(),
   agent_id: z.string(),
   permission: Permission,
   groups: z.array(z.int()),
   /** The known scopes of a restricted token; absent: unrestricted. */
   token_scopes: z.optional(z.array(z.string())),
-  /** Unix seconds. */
-  token_expires_at: z.int(),
-  license_expires_at: z.int(),
+  ...lasting,
   /** The hash of the mobile device's token that counts as one instance with this socket. */
   device: z.optional(z.string()),
 }
+const customerIdentity = { license_id: z.string(), customer_id: z.string(), ...lasting }
+
+const AgentSession = z.object({
+  ...agentIdentity,
+  name: z.string(),
+  /** Which login made it so: one whose answer was lost knows its own work by it. */
+  nonce: z.optional(z.string()),
+  application: z.optional(z.object({ name: z.optional(z.string()), version: z.optional(z.string()) })),
+  /** Set once the session is over before its socket is: a suspended or deleted agent's. */
+  ended: z.optional(DisconnectReason),
+})
+const CustomerSession = z.object({
+  ...customerIdentity,
+  /** As system messages name the customer. */
+  name: z.string(),
+  nonce: z.optional(z.string()),
+  /** Set once the session is over before its socket is: a banned customer's. */
+  ended: z.optional(CustomerDisconnectReason),
+})
+
+/** What is known of a customer's connection by its handshake. */
+const Visitor = z.object({
+  license_id: z.string(),
+  ip: z.string(),
+  user_agent: z.optional(z.string()),
+})
+export type Visitor = z.output<typeof Visitor>
 
 /** `SOCKET#<connection>`: a connection and, after login, its session. `ttl` in Unix seconds. */
 export const SocketItem = z.object({
@@ -27,41 +55,76 @@ export const SocketItem = z.object({
   ttl: z.int(),
   /** Since when a worker is closing it, in ms. */
   closing_at: z.optional(z.int()),
-  session: z.optional(
-    z.object({
-      ...identity,
-      name: z.string(),
-      /** Which login made it so: one whose answer was lost knows its own work by it. */
-      nonce: z.optional(z.string()),
-      application: z.optional(z.object({ name: z.optional(z.string()), version: z.optional(z.string()) })),
-      /** Set once the session is over before its socket is: a suspended or deleted agent's. */
-      ended: z.optional(DisconnectReason),
-    }),
-  ),
+  /** Of connections of the customers' endpoint alone. */
+  visitor: z.optional(Visitor),
+  session: z.optional(z.union([AgentSession, CustomerSession])),
 })
 export type SocketItem = z.output<typeof SocketItem>
-export type Session = NonNullable<SocketItem['session']>
+/** An agent's session. */
+export type Session = z.output<typeof AgentSession>
+export type CustomerSession = z.output<typeof CustomerSession>
+/** Whoever is at the other end of a connection. */
+export type AnySession = Session | CustomerSession
 
 /** `LICENSE#<l>#SOCKETS`: a live socket in its licence's list; the audience is chosen from these. */
-export const AgentSocketItem = z.object({
-  ...identity,
+const row = {
   connection: z.string(),
   ttl: z.int(),
   /** Milliseconds: until then a connection that timed out is pushed to by the `later` worker only. */
   slow_until: z.optional(z.int()),
+}
+export const AgentSocketItem = z.object({
+  ...agentIdentity,
+  ...row,
   /** As its session's. */
   ended: z.optional(DisconnectReason),
 })
 export type AgentSocketItem = z.output<typeof AgentSocketItem>
+/** `CUSTOMER#<l>#<c>#SOCKETS`: a live socket of a customer. */
+export const CustomerSocketItem = z.object({
+  ...customerIdentity,
+  ...row,
+  ended: z.optional(CustomerDisconnectReason),
+})
+export type CustomerSocketItem = z.output<typeof CustomerSocketItem>
+/** A live socket in its list, whoever's it is. */
+export type SocketRow = AgentSocketItem | CustomerSocketItem
+
+/** A user, as sessions and rows name it. */
+export type Identified =
+  Pick<AgentSocketItem, 'license_id' | 'agent_id'> | Pick<CustomerSocketItem, 'license_id' | 'customer_id'>
+
+export const isCustomers = <I extends Identified>(of: I): of is Extract<I, { customer_id: string }> =>
+  'customer_id' in of
+
+/** A session where it is an agent's. */
+export const agentsSession = (session: AnySession | undefined): Session | undefined =>
+  session === undefined || isCustomers(session) ? undefined : session
+
+/** Whose session, row or request it is. */
+export const userIdOf = (of: Identified): string => ('customer_id' in of ? of.customer_id : of.agent_id)
+
+/** The key of a connection's row in the list of whoever is logged in on it. */
+export const rowKey = (of: Identified, connection: string): Key =>
+  'customer_id' in of
+    ? keys.customerSocket(of.license_id, of.customer_id, connection)
+    : keys.agentSocket(of.license_id, of.agent_id, connection)
+
+/** That a session is still the same user's. */
+const sameUser = (of: Identified): { condition: string; value: string } => ({
+  condition: 'customer_id' in of ? '#session.customer_id = :user' : '#session.agent_id = :user',
+  value: userIdOf(of),
+})
 
 // the gateway closes a connection after two hours; what is left behind goes with the TTL
 const maxAgeS = 2 * 3600 + 300
 
-export const connected = (connection: string, nowMs: number): Op => ({
+export const connected = (connection: string, nowMs: number, visitor?: Visitor): Op => ({
   Put: {
     Item: {
       ...keys.socket(connection),
       connection,
+      visitor,
       connected_at: nowMs,
       ttl: Math.floor(nowMs / 1000) + maxAgeS,
     },
@@ -81,35 +144,46 @@ const notClosing = '(attribute_not_exists(closing_at) OR closing_at < :stale)'
  * The two writes of a login: the session on its socket, which must still be there, not being closed and nobody else's;
  * and its row in the licence's list.
  */
-export const sessionStarted = (socket: SocketItem, session: Session, nowMs: number): Op[] => {
-  const { name: _, application: __, ended: ___, nonce: ____, ...shared } = session
+export const sessionStarted = (socket: SocketItem, session: AnySession, nowMs: number): Op[] => {
+  const same = sameUser(session)
   return [
     {
       Update: {
         Key: keys.socket(socket.connection),
         UpdateExpression: 'SET #session = :session REMOVE closing_at, closing_by',
-        ConditionExpression: `attribute_exists(pk) AND ${notClosing} AND (attribute_not_exists(#session) OR (#session.license_id = :license AND #session.agent_id = :agent))`,
+        ConditionExpression: `attribute_exists(pk) AND ${notClosing} AND (attribute_not_exists(#session) OR (#session.license_id = :license AND ${same.condition}))`,
         ExpressionAttributeNames: { '#session': 'session' },
         ExpressionAttributeValues: {
           ':session': session,
           ':license': session.license_id,
-          ':agent': session.agent_id,
+          ':user': same.value,
           ':stale': nowMs - closingMs,
         },
       },
     },
-    {
-      Put: {
-        Item: {
-          ...keys.agentSocket(session.license_id, session.agent_id, socket.connection),
-          ...shared,
-          connection: socket.connection,
-          ttl: socket.ttl,
-        },
-      },
-    },
+    { Put: { Item: { ...rowKey(session, socket.connection), ...rowOf(session, socket) } } },
   ]
 }
+
+const rowOf = (session: AnySession, { connection, ttl }: SocketItem): SocketRow => {
+  if (isCustomers(session)) {
+    const { license_id, customer_id, token_expires_at, license_expires_at } = session
+    return { license_id, customer_id, token_expires_at, license_expires_at, connection, ttl }
+  }
+  const { name: _, application: __, ended: ___, nonce: ____, ...shared } = session
+  return { ...shared, connection, ttl }
+}
+
+/** Brings the name in a customer's session up to date, where it is still its session. */
+export const customerRenamed = (row: CustomerSocketItem, name: string): Op => ({
+  Update: {
+    Key: keys.socket(row.connection),
+    UpdateExpression: 'SET #session.#name = :name',
+    ConditionExpression: sameUser(row).condition,
+    ExpressionAttributeNames: { '#session': 'session', '#name': 'name' },
+    ExpressionAttributeValues: { ':name': name, ':user': row.customer_id },
+  },
+})
 
 /** What of an account is copied into its sessions. */
 export type AccountCopy = Pick<Session, 'name' | 'permission' | 'groups' | 'license_expires_at'>
@@ -152,7 +226,7 @@ export const sessionRefreshed = (connection: string, session: Session, account: 
  */
 export const closingClaimed = (
   connection: string,
-  { session, nonce, nowMs }: { session: Session | undefined; nonce: string; nowMs: number },
+  { session, nonce, nowMs }: { session: AnySession | undefined; nonce: string; nowMs: number },
 ): Op => {
   const judged =
     session === undefined
@@ -180,31 +254,34 @@ export const closingClaimed = (
   }
 }
 
-/** Ends a session while its socket is still open: whatever it asks from now on is `auth`, and nothing is pushed to it. */
-export const sessionEnded = (row: AgentSocketItem, reason: DisconnectReason): Op[] => [
-  {
-    Update: {
-      Key: keys.socket(row.connection),
-      UpdateExpression: 'SET #session.ended = :reason',
-      ConditionExpression: '#session.agent_id = :agent',
-      ExpressionAttributeNames: { '#session': 'session' },
-      ExpressionAttributeValues: { ':reason': reason, ':agent': row.agent_id },
+/** Ends a session while its socket is still open: whatever it asks from now on is refused, and nothing is pushed to it. */
+export const sessionEnded = <R extends SocketRow>(row: R, reason: NonNullable<R['ended']>): Op[] => {
+  const same = sameUser(row)
+  return [
+    {
+      Update: {
+        Key: keys.socket(row.connection),
+        UpdateExpression: 'SET #session.ended = :reason',
+        ConditionExpression: same.condition,
+        ExpressionAttributeNames: { '#session': 'session' },
+        ExpressionAttributeValues: { ':reason': reason, ':user': same.value },
+      },
     },
-  },
-  {
-    Update: {
-      Key: keys.agentSocket(row.license_id, row.agent_id, row.connection),
-      UpdateExpression: 'SET ended = :reason',
-      ConditionExpression: 'attribute_exists(pk)',
-      ExpressionAttributeValues: { ':reason': reason },
+    {
+      Update: {
+        Key: rowKey(row, row.connection),
+        UpdateExpression: 'SET ended = :reason',
+        ConditionExpression: 'attribute_exists(pk)',
+        ExpressionAttributeValues: { ':reason': reason },
+      },
     },
-  },
-]
+  ]
+}
 
 export const socketRemoved = (connection: string): Op => ({ Delete: { Key: keys.socket(connection) } })
 
-export const agentSocketRemoved = (license: string, agent: string, connection: string): Op => ({
-  Delete: { Key: keys.agentSocket(license, agent, connection) },
+export const rowRemoved = (of: Identified, connection: string): Op => ({
+  Delete: { Key: rowKey(of, connection) },
 })
 
 /**
@@ -214,24 +291,24 @@ export const agentSocketRemoved = (license: string, agent: string, connection: s
 export const forgetSocket = async (
   write: Writer,
   connection: string,
-  session?: Pick<Session, 'license_id' | 'agent_id'>,
+  session?: Identified,
 ): Promise<void> => {
   const removed = await deleted(write, socketRemoved(connection))
   const last = (removed === undefined ? undefined : SocketItem.parse(removed).session) ?? session
-  if (last !== undefined) await deleted(write, agentSocketRemoved(last.license_id, last.agent_id, connection))
+  if (last !== undefined) await deleted(write, rowRemoved(last, connection))
 }
 
 // a delete without a condition is refused only while a login's transaction on the item is under way
 const deleted = async (write: Writer, op: Op): Promise<Attributes | undefined> => {
   for (;;) {
-    const outcome = await write.write(op, { returnOld: true })
+    const outcome = await write.write(op, { returns: 'old' })
     if (outcome.done) return outcome.attributes
   }
 }
 
-export const agentSocketSlow = (row: AgentSocketItem, untilMs: number): Op => ({
+export const rowSlow = (row: SocketRow, untilMs: number): Op => ({
   Update: {
-    Key: keys.agentSocket(row.license_id, row.agent_id, row.connection),
+    Key: rowKey(row, row.connection),
     UpdateExpression: 'SET slow_until = :until',
     ConditionExpression: 'attribute_exists(pk)',
     ExpressionAttributeValues: { ':until': untilMs },
@@ -250,6 +327,47 @@ export const readSocket = async (
   return socket.ttl * 1000 > nowMs ? socket : undefined
 }
 
+/**
+ * The same, counted: each request of a connection in the minute it came in, by class. Undefined also where the socket is
+ * gone. Resolves to how many of this class there have been in this minute, this one included.
+ */
+export const countRequest = async (
+  write: Writer,
+  connection: string,
+  counted: Counted,
+  nowMs: number,
+): Promise<{ socket: SocketItem; count: number } | undefined> => {
+  const minute = Math.floor(nowMs / 60_000)
+  // one attribute per minute holds all classes; older ones go as the next come
+  const past = Array.from({ length: 5 }, (_, i) => `rate_${minute - 1 - i}`)
+  const outcome = await write.write(
+    {
+      Update: {
+        Key: keys.socket(connection),
+        UpdateExpression: `ADD #minute :one REMOVE ${past.join(', ')}`,
+        ConditionExpression: 'attribute_exists(pk) AND #ttl > :now',
+        ExpressionAttributeNames: { '#minute': `rate_${minute}`, '#ttl': 'ttl' },
+        ExpressionAttributeValues: { ':one': counted.unit, ':now': Math.floor(nowMs / 1000) },
+      },
+    },
+    { returns: 'new' },
+  )
+  if (!outcome.done) return undefined
+  const socket = SocketItem.parse(outcome.attributes)
+  const packed = Number(outcome.attributes?.[`rate_${minute}`] ?? 0)
+  return { socket, count: Math.floor(packed / counted.unit) % perClass }
+}
+
+// of a minute: more than a connection can send
+const perClass = 1e5
+/** What is counted on its own; `unit`: its place in the minute's number. */
+export const counters = {
+  other: { unit: 1 },
+  send_event: { unit: perClass },
+  start_chat: { unit: perClass ** 2 },
+} as const
+export type Counted = (typeof counters)[keyof typeof counters]
+
 /** Every row of a licence's list, or of one agent in it; also those that no longer count as live. Skips what is none. */
 export const readAgentSockets = async (
   read: Reader,
@@ -261,22 +379,34 @@ export const readAgentSockets = async (
     strong: true,
     ...(agent === undefined ? {} : { prefix: agentSocketsPrefix(agent) }),
   })
-  return rows.flatMap((row) => {
-    const parsed = AgentSocketItem.safeParse(row)
-    if (parsed.success) return [parsed.data]
-    // one bad row must not keep a whole licence from its pushes
-    log.error('A row of a licence’s sockets is not as it should be', {
-      license,
-      row: row['sk'],
-      fields: parsed.error.issues.map(({ path }) => path.join('.')),
-    })
-    return []
+  return rows.flatMap((row) => rowIn(AgentSocketItem, license, row))
+}
+
+/** The rows of a customer's connections; also those that no longer count as live. Skips what is none. */
+export const readCustomerSockets = async (
+  read: Reader,
+  license: string,
+  customer: string,
+): Promise<CustomerSocketItem[]> => {
+  const rows = await read.query({ pk: customerSocketsPk(license, customer), strong: true })
+  return rows.flatMap((row) => rowIn(CustomerSocketItem, license, row))
+}
+
+const rowIn = <S extends z.ZodMiniType>(schema: S, license: string, row: Attributes): z.output<S>[] => {
+  const parsed = schema.safeParse(row)
+  if (parsed.success) return [parsed.data]
+  // one bad row must not keep a whole licence from its pushes
+  log.error('A row of a licence’s sockets is not as it should be', {
+    license,
+    row: row['sk'],
+    fields: parsed.error.issues.map(({ path }) => path.join('.')),
   })
+  return []
 }
 
 /** Why a session counts no more, by time alone; undefined while it does. Token before licence, as `login` checks them. */
 export const expiryOf = (
-  session: Pick<Session, 'token_expires_at' | 'license_expires_at'>,
+  session: Pick<AnySession, 'token_expires_at' | 'license_expires_at'>,
   nowMs: number,
 ): 'access_token_expired' | 'license_expired' | undefined => {
   if (session.token_expires_at * 1000 <= nowMs) return 'access_token_expired'
@@ -284,5 +414,5 @@ export const expiryOf = (
 }
 
 /** Whether a row stands for a connection that pushes may go to. */
-export const isLive = (row: AgentSocketItem, nowMs: number): boolean =>
+export const isLive = (row: SocketRow, nowMs: number): boolean =>
   row.ended === undefined && row.ttl * 1000 > nowMs && expiryOf(row, nowMs) === undefined

@@ -29,7 +29,7 @@ const annAndLea = async () => {
       {
         ...{ read, write: world.table.write, signal: new AbortController().signal, nonce: 'n' },
         push: (_to, name, payload) => void pushed.push([name, payload]),
-        readAudience: () => {},
+        readAudience: async () => {},
         flush: async () => {},
         now: () => Date.now(),
         later: async () => {},

@@ -88,7 +88,10 @@ test('docs/frames.md says what happens, in every frame of it, for every action a
     steps.filter(({ what }) => what === kind).map(({ frame }) => frame.action)
   expect([...new Set(names('sends'))].toSorted()).toEqual(agentActions.map(({ name }) => name).toSorted())
   const shown = new Set(names('gets'))
-  const bansNeedCustomers = ['customer_banned', 'customer_unbanned', 'agent_disconnected']
+  const bansNeedCustomers = [
+    ...['customer_banned', 'customer_unbanned', 'agent_disconnected'],
+    ...['incoming_sneak_peek', 'customer_updated'],
+  ]
   const otherPushes = Object.keys(pushes).filter((name) => !shown.has(name))
   expect(otherPushes.toSorted()).toEqual([...bansNeedCustomers, 'last_seen_timestamp_updated'].toSorted())
 })

@@ -367,7 +367,7 @@ describe('get_chat_threads', () => {
             return read.query(range)
           },
         }
-        const thread = (await readThread(racing, stored!, 1, {}, 10_000)).show(10_000)
+        const thread = (await readThread(racing, stored!, 1, { isShown: () => true }, 10_000)).show(10_000)
         expect(thread.last_order).toBe(texts)
       }
     })

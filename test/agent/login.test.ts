@@ -9,7 +9,7 @@ import { publicJwks } from '../../infra/local/token-key.ts'
 import { limits } from '../../shared/protocol/limits.ts'
 import { deviceHash, readAgentDevices, readDevice } from '../../shared/table/devices.ts'
 import { keys } from '../../shared/table/keys.ts'
-import { readAgentSockets, SocketItem } from '../../shared/table/sockets.ts'
+import { agentsSession, readAgentSockets, SocketItem } from '../../shared/table/sockets.ts'
 import type { Client } from '../support/client.ts'
 import { audience, issuer, type License, startWorld, type World } from '../support/world.ts'
 
@@ -66,7 +66,7 @@ const opened = async (): Promise<[Client, string]> => {
 }
 const sessionOf = async (connection: string) => {
   const item = await world.table.read.get(keys.socket(connection), { strong: true })
-  return item === undefined ? undefined : SocketItem.parse(item).session
+  return item === undefined ? undefined : agentsSession(SocketItem.parse(item).session)
 }
 /** Loses the client's socket, and lets the time pass in which it could have come back. */
 const goneForGood = async (client: Client): Promise<void> => {

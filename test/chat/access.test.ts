@@ -11,6 +11,7 @@ import {
 } from '../../shared/chat/access.ts'
 import type { ActionSpec, TokenScope } from '../../shared/protocol/action.ts'
 import { agentActions } from '../../shared/protocol/agent/index.ts'
+import type { Session } from '../../shared/table/sockets.ts'
 import { ProtocolError } from '../../shared/protocol/errors.ts'
 import type { ChatUser } from '../../shared/table/chats.ts'
 
@@ -157,9 +158,13 @@ const sentences: Record<string, string> = {
   close_thread: 'You are not allowed to close this chat.',
   get_chat_threads: 'Authorization error',
 }
+const sessionOf = (me: Viewer): Session => ({
+  ...me,
+  ...{ license_id: 'l', name: me.agent_id, token_expires_at: 2_000_000_000, license_expires_at: 2_000_000_000 },
+})
 const judged = (name: string, me: Viewer, seen: Seen | undefined, payload: object = {}) => {
   try {
-    authorize(named(name), me, name === 'start_chat' ? undefined : seen, payload)
+    authorize(named(name), sessionOf(me), name === 'start_chat' ? undefined : seen, payload)
     return true
   } catch (error) {
     expect(error).toBeInstanceOf(ProtocolError)

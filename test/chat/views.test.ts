@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import type { Profiles } from '../../shared/chat/profiles.ts'
 import { jsonBytes } from '../../shared/chat/room.ts'
 import {
   chatSummary,
@@ -42,12 +43,16 @@ const entriesOf = (...texts: string[]): Entry[] =>
     texts.map((text): StoredEvent => ({ type: 'message', text, author_id: 'ann' })),
     { nonce: 'n', version: 1, at: 1_700_000_001_000 },
   )
+const known = (agents: readonly (readonly [string, AgentItem])[]): Profiles => ({
+  agents: new Map(agents),
+  customers: new Map(),
+})
 const sent = <T>(value: T): T => JSON.parse(JSON.stringify(value))
 const orders = ({ events }: { events: { order: number }[] }) => events.map(({ order }) => order)
 
 describe('usersOf', () => {
   test('shows agents by their profiles of now, routing_status only while they are logged in', () => {
-    const profiles = new Map([
+    const profiles = known([
       profile('ann', {
         ...{ email: 'a@example.com', avatar: 'https://example.com/a.png' },
         ...{ online: true, routing_status: 'not_accepting_chats' },
@@ -78,7 +83,7 @@ describe('usersOf', () => {
       online: true,
       routing_status: 'accepting_chats',
     })
-    expect(sent(usersOf([user('ann'), user('nobody')], new Map([gone])))).toEqual([
+    expect(sent(usersOf([user('ann'), user('nobody')], known([gone])))).toEqual([
       { id: 'ann', type: 'agent', present: true, name: 'Name of ann', deleted: true },
       { id: 'nobody', type: 'agent', present: true, name: 'nobody', deleted: true },
     ])
@@ -88,7 +93,7 @@ describe('usersOf', () => {
     const many = (count: number, id: string, draft: Partial<ChatUser>) =>
       Array.from({ length: count }, (_, i) => user(`${id}${i}`, draft))
     const profiles = (users: readonly ChatUser[]) =>
-      new Map(users.map(({ id }) => profile(id, { avatar: `https://example.com/${'x'.repeat(1900)}` })))
+      known(users.map(({ id }) => profile(id, { avatar: `https://example.com/${'x'.repeat(1900)}` })))
     const few = [...many(10, 'left', { present: false }), ...many(10, 'here', {})]
     expect(usersOf(few, profiles(few)).every((one) => 'avatar' in one && one.avatar !== undefined)).toBe(true)
 
@@ -177,7 +182,7 @@ describe('chatWithThread', () => {
         properties: { a: { b: { value: false } } },
         seen: new Map([['ann', 5]]),
       }),
-      profiles: new Map([profile('ann')]),
+      profiles: known([profile('ann')]),
       head,
       events: entriesOf('one'),
       active: false,
@@ -195,7 +200,7 @@ describe('chatWithThread', () => {
 
   test('says has_more where earlier events were not given, or do not fit', () => {
     const show = (events: Entry[]) =>
-      chatWithThread({ record: record(), profiles: new Map(), head, events, active: true })
+      chatWithThread({ record: record(), profiles: known([]), head, events, active: true })
     expect(show(entriesOf('one', 'two').slice(1)).thread.has_more).toBe(true)
     const big = show(entriesOf(...Array.from({ length: 10 }, () => 'x'.repeat(16_384))))
     expect(orders(big.thread)).toEqual([4, 5, 6, 7, 8, 9, 10])
@@ -213,7 +218,7 @@ describe('chatSummary', () => {
     const last = { ...entries[2]!, closed: true as const }
     const summary = chatSummary({
       record: record({ properties: { a: { b: { value: 1 } } } }),
-      profiles: new Map([profile('ann')]),
+      profiles: known([profile('ann')]),
       head: { ...head, properties: { c: { d: { value: 2 } } } },
       tail: { n: 2, m: 3, last, entries: [last] },
       newest: [entries[2]!, entries[0]!],
@@ -237,7 +242,7 @@ describe('fitSummaries', () => {
     sent(
       chatSummary({
         record: record({ chat: chatItem({ id }) }),
-        profiles: new Map([profile('ann')]),
+        profiles: known([profile('ann')]),
         head,
         tail: { n: 2, m: 1, last: head, entries: [] },
         newest: entriesOf(text),

@@ -320,6 +320,7 @@ describe.each(engines)('admin agent on $label', ({ endpoint }) => {
           '  groups              1',
           '  state               online',
           '  status after login  accepting_chats',
+          '  chats at most       6',
           `  logs in as          ${license}/ana of ${issuer}`,
           '  version             1',
           '',
@@ -372,6 +373,29 @@ describe.each(engines)('admin agent on $label', ({ endpoint }) => {
         version: 3,
       })
       expect(await shown(license, 'ana')).toEqual(after)
+    })
+
+    it('sets how many chats it may have, from its creation on', async () => {
+      const license = await world.license()
+      expect(await created(license, 'ana')).toMatchObject({ max_chats: 6 })
+      expect(await created(license, 'ben', '--max-chats', '0')).toMatchObject({ max_chats: 0 })
+      expect(await world.json('agent', 'set', license, 'ana', '--max-chats', '1000')).toMatchObject({
+        max_chats: 1000,
+        version: 2,
+      })
+      expect(await world.table.read.get(keys.agent(license, 'ben'))).toMatchObject({ max_chats: 0 })
+      expect((await agent('show', license, 'ana')).out).toContain('  chats at most       1000\n')
+      expect((await agent('set', license, 'ana', '--max-chats', '1000')).out).toContain('is so already')
+      await agent('delete', license, 'ben')
+      expect(await world.table.read.get(keys.agent(license, 'ben'))).not.toHaveProperty('max_chats')
+    })
+
+    it.each(['-1', '1001', '1.5', 'all', ''])('refuses %s chats', async (limit) => {
+      expect(await agent('set', 'acme', 'ana', `--max-chats=${limit}`)).toEqual({
+        code: 2,
+        out: '',
+        err: 'error: --max-chats: A limit of chats is a whole number from 0 to 1000.\n',
+      })
     })
 
     it('clears email, avatar and groups', async () => {
@@ -507,7 +531,7 @@ describe.each(engines)('admin agent on $label', ({ endpoint }) => {
     it.each([
       [
         [],
-        '<agent>: Say what to change: --name, --email, --avatar, --permission, --group, --status, --subject, --clear.',
+        '<agent>: Say what to change: --name, --email, --avatar, --permission, --group, --status, --max-chats, --subject, --clear.',
       ],
       [['--clear', 'name'], '--clear: Only email, avatar and groups can be cleared.'],
       [

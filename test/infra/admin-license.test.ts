@@ -3,6 +3,15 @@ import { keys, licensesPk } from '../../shared/table/keys.ts'
 import { startEngines } from '../support/engines.ts'
 import { type AdminWorld, now, openAdminWorld } from './admin-world.ts'
 
+/** What a licence is where nothing was said of its customers. */
+const untouched = {
+  origins: [],
+  routing: 'automatic',
+  unseen_minutes: 5,
+  idle_minutes: 10,
+  archive_minutes: 30,
+}
+
 const engines = await startEngines()
 afterAll(() => Promise.all(engines.map((engine) => engine.stop())))
 
@@ -43,6 +52,7 @@ describe.each(engines)('admin license on $label', ({ endpoint }) => {
         plan: 'team',
         expires_at: now / 1000 + 365 * 86_400,
         version: 1,
+        ...untouched,
       })
     })
 
@@ -121,8 +131,8 @@ describe.each(engines)('admin license on $label', ({ endpoint }) => {
         ].join('\n'),
       )
       expect(await few.json('license', 'list')).toEqual([
-        { id: 'a', plan: 'enterprise', expires_at: 1798761600, version: 1 },
-        { id: 'b', plan: 'team', expires_at: 1577836800, version: 1 },
+        { id: 'a', plan: 'enterprise', expires_at: 1798761600, version: 1, ...untouched },
+        { id: 'b', plan: 'team', expires_at: 1577836800, version: 1, ...untouched },
       ])
       await few.close()
     })
@@ -140,11 +150,15 @@ describe.each(engines)('admin license on $label', ({ endpoint }) => {
       expect(out).toBe(
         [
           `License ${license}`,
-          '  plan     team',
-          '  expiry   expires 2027-01-01T00:00:00Z',
-          '  groups   1',
-          '  agents   2',
-          '  version  1',
+          '  plan          team',
+          '  expiry        expires 2027-01-01T00:00:00Z',
+          '  groups        1',
+          '  agents        2',
+          '  origins       any',
+          '  routing       automatic',
+          '  unseen chats  go to another agent after 5 minutes',
+          '  silent chats  are idle after 10 minutes, archived after 30 minutes',
+          '  version       1',
           '',
         ].join('\n'),
       )
@@ -153,6 +167,7 @@ describe.each(engines)('admin license on $label', ({ endpoint }) => {
         plan: 'team',
         expires_at: 0x6b36ec80,
         version: 1,
+        ...untouched,
         groups: 1,
         agents: 2,
       })
@@ -178,6 +193,7 @@ describe.each(engines)('admin license on $label', ({ endpoint }) => {
         plan: 'business',
         expires_at: 0x6955b900,
         version: 3,
+        ...untouched,
       })
       expect((await world.admin('license', 'show', license)).out).toContain('expired 2026-01-01T00:00:00Z')
     })
@@ -187,14 +203,112 @@ describe.each(engines)('admin license on $label', ({ endpoint }) => {
       await world.table.write.write({
         Update: {
           Key: keys.license(license),
-          UpdateExpression: 'SET origins = :origins',
-          ExpressionAttributeValues: { ':origins': ['https://example.com'] },
+          UpdateExpression: 'SET later_on = :later',
+          ExpressionAttributeValues: { ':later': ['x'] },
         },
       })
       await world.admin('license', 'set', license, '--plan', 'business')
       expect(await world.table.read.get(keys.license(license))).toMatchObject({
         plan: 'business',
-        origins: ['https://example.com'],
+        later_on: ['x'],
+      })
+    })
+
+    it('takes origins as browsers send them, each once, in place of those there were', async () => {
+      const license = await world.license()
+      const set = (...origins: string[]) =>
+        world.json('license', 'set', license, ...origins.flatMap((origin) => ['--origin', origin]))
+      expect(
+        await set(
+          'https://WWW.Example.com',
+          'https://www.example.com:443/',
+          'http://shop.example.com:8080',
+          'http://bücher.example:80',
+          'https://[::1]:8443',
+        ),
+      ).toMatchObject({
+        origins: [
+          'https://www.example.com',
+          'http://shop.example.com:8080',
+          'http://xn--bcher-kva.example',
+          'https://[::1]:8443',
+        ],
+      })
+      expect(await set('https://other.example')).toMatchObject({ origins: ['https://other.example'] })
+      expect((await world.admin('license', 'show', license)).out).toContain(
+        '  origins       https://other.example\n',
+      )
+      expect(await world.json('license', 'set', license, '--any-origin')).toMatchObject({
+        origins: [],
+        version: 4,
+      })
+      expect(await world.table.read.get(keys.license(license))).toMatchObject({ origins: [] })
+    })
+
+    it.each([
+      ...['example.com', 'https://example.com/chat', 'https://example.com/?a=1', 'https://example.com#a'],
+      ...['https://me@example.com', 'https://*.example.com', '*', 'null', 'ftp://example.com', 'https://'],
+      ...['https://example.com:99999', 'https://exa mple.com', 'https:/\\example.com'],
+    ])('refuses the origin %s', async (origin) => {
+      expect(await world.admin('license', 'set', 'acme', '--origin', 'https://a.example', origin)).toEqual({
+        code: 2,
+        out: '',
+        err: 'error: --origin: An origin is http or https, a host and perhaps a port: https://www.example.com:8443.\n',
+      })
+    })
+
+    it('sets how customers’ chats find agents and when they end', async () => {
+      const license = await world.license()
+      const minutes = ['--unseen-minutes', '1', '--idle-minutes', '30', '--archive-minutes', '1440']
+      expect(await world.json('license', 'set', license, '--routing', 'manual', ...minutes)).toMatchObject({
+        routing: 'manual',
+        unseen_minutes: 1,
+        idle_minutes: 30,
+        archive_minutes: 1440,
+        version: 2,
+      })
+      const { out } = await world.admin('license', 'show', license)
+      expect(out).toContain('  routing       manual\n')
+      expect(out).toContain('  unseen chats  go to another agent after 1 minute\n')
+      expect(out).toContain('  silent chats  are idle after 30 minutes, archived after 1440 minutes\n')
+    })
+
+    it('archives no chat before it is idle, by what is given and what stands', async () => {
+      const license = await world.license()
+      const refused = (archive: string, idle: string) => ({
+        code: 1,
+        out: '',
+        err: `error: Chats would be archived after ${archive} minutes and idle after ${idle} minutes. Set --archive-minutes to more than --idle-minutes.\n`,
+      })
+      const set = (...options: string[]) => world.admin('license', 'set', license, ...options)
+      expect(await set('--idle-minutes', '30')).toEqual(refused('30', '30'))
+      expect(await set('--archive-minutes', '9')).toEqual(refused('9', '10'))
+      expect(await set('--archive-minutes', '20', '--idle-minutes', '21')).toEqual(refused('20', '21'))
+      expect(await world.json('license', 'show', license)).toMatchObject({ ...untouched, version: 1 })
+      expect((await set('--idle-minutes', '29')).code).toBe(0)
+      expect((await set('--archive-minutes', '60', '--idle-minutes', '59')).code).toBe(0)
+      world.beforeNext('UpdateItem', () => set('--archive-minutes', '100', '--idle-minutes', '99'))
+      expect(await set('--archive-minutes', '61')).toEqual(refused('61', '99'))
+    })
+
+    it.each([
+      [['--routing', 'random'], '--routing: Routing is automatic or manual.'],
+      [['--idle-minutes', '0'], '--idle-minutes: Minutes are a whole number from 1 to 1440.'],
+      [['--archive-minutes', '1441'], '--archive-minutes: Minutes are a whole number from 1 to 1440.'],
+      [['--unseen-minutes', '1.5'], '--unseen-minutes: Minutes are a whole number from 1 to 1440.'],
+      [
+        ['--any-origin', '--origin', 'https://a.example'],
+        '--any-origin: Clears what --origin sets: leave one of the two out.',
+      ],
+      [
+        ['--origin', ...Array.from({ length: 101 }, (_, n) => `https://${n}.example`)],
+        '--origin: A license has at most 100 origins.',
+      ],
+    ])('refuses %s', async (options, sentence) => {
+      expect(await world.admin('license', 'set', 'acme', ...options)).toEqual({
+        code: 2,
+        out: '',
+        err: `error: ${sentence}\n`,
       })
     })
 
@@ -224,7 +338,7 @@ describe.each(engines)('admin license on $label', ({ endpoint }) => {
       expect(await world.admin('license', 'set', 'acme')).toEqual({
         code: 2,
         out: '',
-        err: 'error: <license>: Say what to change: --plan, --expires.\n',
+        err: 'error: <license>: Say what to change: --plan, --expires, --origin, --any-origin, --routing, --unseen-minutes, --idle-minutes, --archive-minutes.\n',
       })
     })
 

@@ -62,6 +62,8 @@ describe('admin', () => {
     ...['create', 'list', 'set', 'delete'].map((name) => ['group', name]),
     ['agent'],
     ...['create', 'list', 'show', 'set', 'suspend', 'resume', 'delete'].map((name) => ['agent', name]),
+    ['customer'],
+    ...['list', 'show'].map((name) => ['customer', name]),
     ['token'],
   ]
   it.each(commands)('%s %s --help says how it is used', async (...command) => {
@@ -70,7 +72,7 @@ describe('admin', () => {
     expect(out).toContain(`Usage: ${['npm run admin --', ...command].join(' ')}`)
     expect(out).toContain('--table <name>')
     // a noun alone only lists its commands
-    if (!['license', 'group', 'agent'].includes(command.at(-1) ?? ''))
+    if (!['license', 'group', 'agent', 'customer'].includes(command.at(-1) ?? ''))
       expect(out).toMatch(/Examples?:\n {2}npm run (-s )?admin -- /)
   })
 

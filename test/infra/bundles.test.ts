@@ -8,6 +8,7 @@ import type { Metafile } from 'esbuild'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { build, handlers } from '../../infra/build.ts'
 import { agentActions } from '../../shared/protocol/agent/index.ts'
+import { customerActions } from '../../shared/protocol/customer/index.ts'
 
 const kB = 1000
 let dir: string
@@ -19,7 +20,7 @@ beforeAll(async () => {
 afterAll(() => rm(dir, { recursive: true }))
 
 const names = handlers()
-const actions = names.filter((name) => name.startsWith('agent/'))
+const isAction = (name: string): boolean => /^(agent|customer)\//.test(name)
 const fileOf = (name: string): string => join(dir, name, 'index.mjs')
 
 /** The files that a bundle holds something of. */
@@ -34,11 +35,16 @@ const contents = (name: string): string[] => {
 const within = (name: string, part: string): string[] => contents(name).filter((file) => file.includes(part))
 
 describe('the bundles', () => {
-  test('are one per handler, and one per action of the table', () => {
+  test('are one per handler, and one per action of the tables', () => {
     expect(Object.keys(metafile.outputs)).toHaveLength(names.length)
-    expect(actions).toEqual(agentActions.map(({ name }) => `agent/${name}`).toSorted())
+    expect(names.filter(isAction)).toEqual(
+      [
+        ...agentActions.map(({ name }) => `agent/${name}`),
+        ...customerActions.map(({ name }) => `customer/${name}`),
+      ].toSorted(),
+    )
     expect(names.filter((name) => name.startsWith('socket/'))).toEqual([
-      ...['socket/connect', 'socket/default', 'socket/disconnect'],
+      ...['socket/connect', 'socket/connect-customer', 'socket/default', 'socket/disconnect'],
     ])
   })
 
@@ -48,7 +54,7 @@ describe('the bundles', () => {
   })
 
   test.each(names)('%s holds no contract but its own, and no table of actions', (name) => {
-    const own = name.startsWith('agent/') ? [`shared/protocol/${name}.ts`] : []
+    const own = isAction(name) ? [`shared/protocol/${name}.ts`] : []
     expect(contents(name).filter((file) => /^shared\/protocol\/(agent|customer)\//.test(file))).toEqual(own)
   })
 
@@ -75,16 +81,12 @@ describe('the bundles', () => {
     expect(within(name, 'json-schema')).toEqual([])
   })
 
-  test('hold the library for tokens in login alone', () => {
-    expect(names.filter((name) => within(name, 'node_modules/jose/').length > 0)).toEqual(['agent/login'])
-  })
-
-  test('hold Google’s library and the client for secrets in notify alone', () => {
-    for (const part of ['node_modules/google-auth-library/', '@aws-sdk/client-secrets-manager/'])
-      expect(
-        names.filter((name) => within(name, part).length > 0),
-        part,
-      ).toEqual(['worker/notify'])
+  test.each([
+    ['node_modules/jose/', ['agent/login', 'customer/login']],
+    ['@aws-sdk/client-secrets-manager/', ['customer/login', 'worker/notify']],
+    ['node_modules/google-auth-library/', ['worker/notify']],
+  ])('hold %s where it is used and nowhere else', (part, expected) => {
+    expect(names.filter((name) => within(name, part).length > 0)).toEqual(expected)
   })
 
   test.each(names)('%s looks for credentials in its environment only', (name) => {
@@ -97,6 +99,7 @@ describe('a cold start', () => {
   const env = {
     ...{ AWS_REGION: 'eu-west-1', AWS_ACCESS_KEY_ID: 'x', AWS_SECRET_ACCESS_KEY: 'x', TABLE_NAME: 't' },
     ...{ AGENT_CALLBACK_URL: 'https://a.example.com/v1', LATER_QUEUE_URL: 'https://q.example.com/1/later' },
+    ...{ CUSTOMER_CALLBACK_URL: 'https://c.example.com/v1', CUSTOMER_KEY_SECRET_ID: 'key' },
     ...{
       TOKEN_ISSUER: 'https://i.example.com',
       TOKEN_AUDIENCE: 'a',
@@ -116,7 +119,7 @@ describe('a cold start', () => {
       expect(handler, name).toBe('function')
       const { size } = await stat(fileOf(name))
       process.stdout.write(
-        `${name.padEnd(24)} ${String(Math.round(size / kB)).padStart(4)} kB, imported in ${ms.toFixed(0).padStart(4)} ms\n`,
+        `${name.padEnd(36)} ${String(Math.round(size / kB)).padStart(4)} kB, imported in ${ms.toFixed(0).padStart(4)} ms\n`,
       )
     }
   })

@@ -1,5 +1,13 @@
 import { expect, test } from 'vitest'
-import { actionGrants, mobileGrant, socketGrants, workerGrants, type Grant } from '../../infra/grants.ts'
+import {
+  actionGrants,
+  customerKeyGrant,
+  mobileGrant,
+  socketGrants,
+  workerGrants,
+  type Grant,
+} from '../../infra/grants.ts'
+import { keys } from '../../shared/table/keys.ts'
 
 const spelled = (grants: readonly Grant[]) =>
   grants.map(
@@ -34,14 +42,36 @@ test.each([
 })
 
 test('the gateway’s own routes may write and delete their socket, and nothing else', () => {
-  expect(spelled(socketGrants.connect)).toEqual([
-    'Connect: dynamodb:PutItem on table where SOCKET#*',
-    'Later: sqs:SendMessage on later',
-  ])
+  const connect = 'Connect: dynamodb:PutItem on table where SOCKET#*'
+  const later = 'Later: sqs:SendMessage on later'
+  expect(spelled(socketGrants.connect)).toEqual([connect, later])
   expect(spelled(socketGrants.disconnect)).toEqual([
-    'Disconnect: dynamodb:DeleteItem on table where SOCKET#* LICENSE#*#SOCKETS',
+    'Disconnect: dynamodb:DeleteItem on table where SOCKET#* LICENSE#*#SOCKETS CUSTOMER#*#SOCKETS',
   ])
   expect(spelled(socketGrants.default)).toEqual([])
+})
+
+test('customers’ $connect may besides look at licences, and count by address', () => {
+  expect(spelled(socketGrants.connectCustomer)).toEqual([
+    'Connect: dynamodb:PutItem on table where SOCKET#*',
+    'License: dynamodb:GetItem on table where LICENSE#*',
+    'Address: dynamodb:UpdateItem on table where ADDRESS#*',
+    'Later: sqs:SendMessage on later',
+  ])
+})
+
+test('the patterns for keys take the keys that they are for', () => {
+  const patterns = [...socketGrants.connectCustomer, ...socketGrants.disconnect].flatMap((grant) =>
+    'leadingKeys' in grant ? (grant.leadingKeys ?? []) : [],
+  )
+  const takes = (pk: string) =>
+    patterns.filter((pattern) => new RegExp(`^${pattern.replaceAll('*', '.*')}$`).test(pk))
+  expect(takes(keys.customerSocket('l', 'c', 'x=').pk)).toEqual(['CUSTOMER#*#SOCKETS'])
+  expect(takes(keys.customer('l', 'c').pk)).toEqual([])
+  expect(takes(keys.address('10.0.0.1', 7).pk)).toEqual(['ADDRESS#*'])
+  expect(takes(keys.license('l').pk)).toEqual(['LICENSE#*'])
+  expect(takes(keys.socket('x=').pk)).toEqual(['SOCKET#*', 'SOCKET#*'])
+  expect(takes(keys.chat('c').pk)).toEqual([])
 })
 
 const worker = [
@@ -68,12 +98,17 @@ test('where mobile notifications are sent, their secret may be read, and nothing
   expect(spelled([mobileGrant])).toEqual(['MobileSecret: secretsmanager:GetSecretValue on fcmSecret'])
 })
 
+test('where customers log in, the key of their tokens may be read, and nothing else with it', () => {
+  expect(spelled([customerKeyGrant])).toEqual(['CustomerKey: secretsmanager:GetSecretValue on customerKey'])
+})
+
 test('no grant scans or has a wildcard action', () => {
   const all = [
     ...actionGrants({ needs: ['read', 'write', 'push'], session: 'login' }),
     ...Object.values(socketGrants).flat(),
     ...Object.values(workerGrants).flat(),
     mobileGrant,
+    customerKeyGrant,
   ]
   for (const action of all.flatMap((grant) => grant.actions)) expect(action).not.toMatch(/\*|Scan|PartiQL/)
 })

@@ -36,7 +36,7 @@ describe('$connect', () => {
     expect(gateway.connections()).toEqual([events.all[0]?.requestContext.connectionId])
   })
 
-  test.each([300, 302, 401, 403, 404, 429, 500, 503, 599])(
+  test.each([300, 302, 401, 402, 403, 404, 429, 500, 503, 599])(
     'answers the handshake with its own status where that is %d',
     async (statusCode) => {
       const gateway = await startProbe({

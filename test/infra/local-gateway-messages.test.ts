@@ -420,6 +420,7 @@ describe('the request log', () => {
         { route: 'broken', outcome: 'failed', error: thrown },
       ].map((entry) => ({
         ...entry,
+        api: 'probe12345',
         connectionId,
         requestId: expect.stringMatching(id),
         time: expect.any(Number),

@@ -14,8 +14,8 @@ const theirs = synthesize({
   gatewayLogs: 'keep',
 })
 const mobile = synthesize({ fcmSecret: 'chat/fcm' })
-const only = (stack: typeof ours, type: string) => {
-  const found = stack.of(type)
+const only = ({ of }: Pick<typeof ours, 'of'>, type: string) => {
+  const found = of(type)
   expect(found, type).toHaveLength(1)
   return found[0]![1]
 }
@@ -42,19 +42,23 @@ describe('workers', () => {
       MaximumRetryAttempts: 10,
       MaximumRecordAgeInSeconds: 3600,
     })
-    expect(FilterCriteria.Filters).toHaveLength(1)
+    expect(FilterCriteria.Filters).toHaveLength(2)
   })
 
   test('notify’s filter lets through all that it knows, and no message of a chat', () => {
-    const { dynamodb } = JSON.parse(mapping('notify').FilterCriteria.Filters[0].Pattern)
+    const patterns = mapping('notify').FilterCriteria.Filters.map(({ Pattern }: any) => JSON.parse(Pattern))
     const passes = ({ pk }: { pk: string }) =>
-      dynamodb.Keys.pk.S.some(({ prefix }: any) => pk.startsWith(prefix))
+      patterns.some(({ dynamodb }: any) =>
+        dynamodb.Keys.pk.S.some(({ prefix }: any) => pk.startsWith(prefix)),
+      )
     const rows = [
       keys.license('1'),
       keys.agent('1', 'a'),
       keys.agentSocket('1', 'a', 'c='),
       keys.group('1', 0),
       keys.activeChat('1', 'c'),
+      keys.customer('1', 'c'),
+      keys.customerSocket('1', 'c', 'x='),
       keys.socket('c='),
       keys.chat('c'),
       keys.chatProperties('c'),
@@ -63,17 +67,21 @@ describe('workers', () => {
       keys.licenseListed('1'),
     ]
     expect(rows.map((row) => changedOf(row) !== undefined && !passes(row))).not.toContain(true)
-    expect(rows.slice(5).map(passes)).toEqual([false, false, false, false, false, false])
+    const others = rows.slice(rows.findIndex(({ pk }) => pk === keys.socket('c=').pk))
+    expect(others.map((row) => [row.pk, passes(row)])).toEqual(others.map(({ pk }) => [pk, false]))
+    expect(others).toHaveLength(6)
   })
 
   test('notify is handed what is appended to chats too where mobile notifications are sent, and only that', () => {
     const [[, stream] = []] = mobile
       .of('AWS::Lambda::EventSourceMapping')
       .filter(([id]) => id.startsWith('Workersnotify'))
-    const [accounts, entries, ...more] = stream!.Properties.FilterCriteria.Filters.map(({ Pattern }: any) =>
-      JSON.parse(Pattern),
+    const [accounts, customers, entries, ...more] = stream!.Properties.FilterCriteria.Filters.map(
+      ({ Pattern }: any) => JSON.parse(Pattern),
     )
-    expect(accounts).toEqual(JSON.parse(mapping('notify').FilterCriteria.Filters[0].Pattern))
+    expect([accounts, customers]).toEqual(
+      mapping('notify').FilterCriteria.Filters.map(({ Pattern }: any) => JSON.parse(Pattern)),
+    )
     expect(entries).toEqual({
       eventName: ['INSERT'],
       dynamodb: { Keys: { pk: { S: [{ prefix: 'CHAT#' }] }, sk: { S: [{ prefix: 'LOG#' }] } } },
@@ -103,6 +111,9 @@ describe('workers', () => {
     expect(rule.Targets.map((target: any) => [named(target.Arn), target.RetryPolicy])).toEqual([
       ['<WorkersclockFunction.Arn>', { MaximumEventAgeInSeconds: 60, MaximumRetryAttempts: 0 }],
     ])
+    // the event comes as EventBridge makes it, and so with the `time` that it was due
+    for (const target of rule.Targets)
+      expect(Object.keys(target).filter((key) => key.startsWith('Input'))).toEqual([])
     expect(only(ours, 'AWS::Lambda::EventInvokeConfig').Properties).toMatchObject({
       MaximumEventAgeInSeconds: 60,
       MaximumRetryAttempts: 0,
@@ -111,38 +122,50 @@ describe('workers', () => {
 })
 
 describe('what is open', () => {
-  test('is the WebSocket endpoint and nothing else: each kind of resource is here for a reason', () => {
-    expect(new Set(Object.values(ours.resources).map(({ Type }) => Type))).toEqual(
+  test('is the WebSocket endpoints and nothing else: each kind of resource is here for a reason', () => {
+    const endpoint = [
+      'AWS::ApiGatewayV2::Api',
+      'AWS::ApiGatewayV2::Integration',
+      'AWS::ApiGatewayV2::Route',
+      'AWS::ApiGatewayV2::RouteResponse',
+      'AWS::ApiGatewayV2::Stage',
+      'AWS::CloudWatch::Alarm',
+      'AWS::IAM::Role',
+      'AWS::Lambda::Function',
+      'AWS::Lambda::Permission',
+      'AWS::Logs::LogGroup',
+      'AWS::Logs::MetricFilter',
+    ]
+    const kindsOf = (stack: Pick<typeof ours, 'resources'>) =>
+      new Set(Object.values(stack.resources).map(({ Type }) => Type))
+    expect(kindsOf(ours.customers)).toEqual(new Set([...endpoint, 'AWS::SecretsManager::Secret']))
+    expect(kindsOf(ours)).toEqual(
       new Set([
+        ...endpoint,
         'AWS::ApiGateway::Account',
-        'AWS::ApiGatewayV2::Api',
-        'AWS::ApiGatewayV2::Integration',
-        'AWS::ApiGatewayV2::Route',
-        'AWS::ApiGatewayV2::RouteResponse',
-        'AWS::ApiGatewayV2::Stage',
-        'AWS::CloudWatch::Alarm',
+        'AWS::CloudFormation::Stack',
         'AWS::Cognito::UserPool',
         'AWS::Cognito::UserPoolClient',
         'AWS::DynamoDB::GlobalTable',
         'AWS::Events::Rule',
-        'AWS::IAM::Role',
         'AWS::Lambda::EventInvokeConfig',
         'AWS::Lambda::EventSourceMapping',
-        'AWS::Lambda::Function',
-        'AWS::Lambda::Permission',
-        'AWS::Logs::LogGroup',
-        'AWS::Logs::MetricFilter',
         'AWS::SQS::Queue',
         'AWS::SQS::QueuePolicy',
       ]),
     )
-    expect(only(ours, 'AWS::ApiGatewayV2::Api').Properties.ProtocolType).toBe('WEBSOCKET')
+    for (const stack of [ours, ours.customers])
+      expect(only(stack, 'AWS::ApiGatewayV2::Api').Properties.ProtocolType).toBe('WEBSOCKET')
   })
 
   test('functions answer only the gateway and the clock’s rule, each for a source of this stack', () => {
     for (const [, { Properties }] of ours.of('AWS::Lambda::Permission')) {
       expect(['apigateway.amazonaws.com', 'events.amazonaws.com']).toContain(Properties.Principal)
       expect(named(Properties.SourceArn)).toMatch(/:<AgentApi>\/\*\S+$|^<WorkersclockEachMinute.Arn>$/)
+    }
+    for (const [, { Properties }] of ours.customers.of('AWS::Lambda::Permission')) {
+      expect(Properties.Principal).toBe('apigateway.amazonaws.com')
+      expect(named(Properties.SourceArn)).toMatch(/:<CustomerApi>\/\*\S+$/)
     }
   })
 
@@ -161,13 +184,16 @@ describe('what is open', () => {
 })
 
 describe('alarms', () => {
-  const alarms = ours.of('AWS::CloudWatch::Alarm')
+  const alarms = [...ours.of('AWS::CloudWatch::Alarm'), ...ours.customers.of('AWS::CloudWatch::Alarm')]
 
-  test('watch the endpoint, each worker and each queue', () => {
+  test('watch the endpoints, each worker and each queue', () => {
     expect(alarms.map(([id]) => id.replace(/Alarm[0-9A-F]{8}$/, '')).sort()).toEqual([
       'AgentApiFailing',
       'AgentApiSlow',
       'AgentApiUnanswered',
+      'CustomerApiFailing',
+      'CustomerApiSlow',
+      'CustomerApiUnanswered',
       'WorkersclockFailing',
       'WorkersclockSilent',
       'WorkerslaterFailing',
@@ -185,7 +211,8 @@ describe('alarms', () => {
   test('each say in a sentence of its own what people suffer', () => {
     const sentences = alarms.map(([, { Properties }]) => Properties.AlarmDescription)
     for (const sentence of sentences) expect(sentence).toMatch(/^[A-Z].{30,}[^.]\.$/)
-    for (const sentence of sentences) expect(sentence).toMatch(/agent|people|apps?\b|chatting|missed pushes/i)
+    for (const sentence of sentences)
+      expect(sentence).toMatch(/agent|customer|people|somebody|apps?\b|chatting/i)
     expect(new Set(sentences).size).toBe(alarms.length)
   })
 
@@ -197,6 +224,7 @@ describe('alarms', () => {
       'SUM([FILL(errors, 0), FILL(throttles, 0)])',
       'SUM([FILL(errors, 0), FILL(throttles, 0)])',
       'SUM([FILL(errors, 0), FILL(throttles, 0)])',
+      'SUM([FILL(integration, 0), FILL(execution, 0)])',
       'SUM([FILL(integration, 0), FILL(execution, 0)])',
     ])
   })
@@ -216,7 +244,9 @@ describe('alarms', () => {
       Protocol: 'email',
       Endpoint: 'night@example.com',
     })
-    for (const [, { Properties }] of theirs.of('AWS::CloudWatch::Alarm'))
+    for (const [, { Properties }] of [theirs, theirs.customers].flatMap(({ of }) =>
+      of('AWS::CloudWatch::Alarm'),
+    ))
       expect([Properties.AlarmActions, Properties.OKActions].flat().map(named)).toEqual([
         '<AlarmTopic>',
         '<AlarmTopic>',
@@ -235,6 +265,7 @@ describe('cdk-nag', () => {
     ['one with other settings', theirs],
   ])('finds nothing in %s, and neither does the CDK', (_, { root, stack }) => {
     expect(findings(root)).toEqual([])
+    // those of nested stacks among them
     const annotations = Annotations.fromStack(stack)
     expect([
       ...annotations.findError('*', Match.anyValue()),
@@ -255,6 +286,7 @@ describe('cdk-nag', () => {
         'AwsSolutions-COG8',
         'AwsSolutions-IAM4',
         'AwsSolutions-IAM5',
+        'AwsSolutions-SMG4',
         'AwsSolutions-SQS3',
       ]),
     )

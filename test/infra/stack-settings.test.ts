@@ -20,12 +20,16 @@ const theirs = synthesize({
   rate: '50',
   burst: '20',
   presenceGraceS: '5',
+  customerStartChatRate: '1',
+  customerSendEventRate: '2',
+  customerOtherRate: '3',
+  customerAddressFactor: '0',
   alarmEmail: 'night@example.com',
   gatewayLogs: 'keep',
   name: 'Second',
 })
-const only = (stack: typeof ours, type: string) => {
-  const found = stack.of(type)
+const only = ({ of }: Pick<typeof ours, 'of'>, type: string) => {
+  const found = of(type)
   expect(found, type).toHaveLength(1)
   return found[0]![1]
 }
@@ -63,6 +67,18 @@ describe('the table', () => {
     expect(given.Properties.Replicas[0].PointInTimeRecoverySpecification.PointInTimeRecoveryEnabled).toBe(
       true,
     )
+  })
+})
+
+describe('the key of customers’ tokens', () => {
+  test('is made by AWS alone, and outlives the stack unless the settings say otherwise', () => {
+    const [kept, given] = [ours, theirs].map(({ customers }) =>
+      only(customers, 'AWS::SecretsManager::Secret'),
+    )
+    const { GenerateSecretString, Description: _, ...rest } = kept!.Properties
+    expect(GenerateSecretString).toEqual({ PasswordLength: 64, ExcludePunctuation: true })
+    expect(rest).toEqual({})
+    expect([kept!.DeletionPolicy, given!.DeletionPolicy]).toEqual(['Retain', 'Delete'])
   })
 })
 
@@ -106,13 +122,24 @@ describe('tokens', () => {
 
 describe('settings', () => {
   test('reach what they are about', () => {
-    for (const [, { Properties }] of theirs.of('AWS::Lambda::Function'))
-      expect(Properties.MemorySize).toBe(512)
-    for (const [, { Properties, DeletionPolicy }] of theirs.of('AWS::Logs::LogGroup'))
-      expect([Properties.RetentionInDays, DeletionPolicy]).toEqual([7, 'Delete'])
-    expect(only(theirs, 'AWS::ApiGatewayV2::Stage').Properties.DefaultRouteSettings).toEqual({
-      ThrottlingRateLimit: 50,
-      ThrottlingBurstLimit: 20,
+    for (const stack of [theirs, theirs.customers]) {
+      for (const [, { Properties }] of stack.of('AWS::Lambda::Function'))
+        expect(Properties.MemorySize).toBe(512)
+      for (const [, { Properties, DeletionPolicy }] of stack.of('AWS::Logs::LogGroup'))
+        expect([Properties.RetentionInDays, DeletionPolicy]).toEqual([7, 'Delete'])
+      expect(only(stack, 'AWS::ApiGatewayV2::Stage').Properties.DefaultRouteSettings).toEqual({
+        ThrottlingRateLimit: 50,
+        ThrottlingBurstLimit: 20,
+      })
+    }
+    const [[, sendEvent] = []] = theirs.customers
+      .of('AWS::Lambda::Function')
+      .filter(([id]) => id.startsWith('CustomerApisendevent'))
+    expect(sendEvent?.Properties.Environment.Variables).toMatchObject({
+      RATE_START_CHAT: '1',
+      RATE_SEND_EVENT: '2',
+      RATE_OTHER: '3',
+      RATE_ADDRESS_FACTOR: '0',
     })
     const [[, notify] = []] = theirs
       .of('AWS::Lambda::Function')
@@ -135,6 +162,12 @@ describe('settings', () => {
     [{ fcmSecret: 'arn:aws:s3:::bucket' }, /-c fcmSecret: /],
     [{ fcmSecret: '' }, /-c fcmSecret: /],
     [{ gatewayLogs: 'yes' }, /-c gatewayLogs: /],
+    [{ customerStartChatRate: '-1' }, /-c customerStartChatRate: /],
+    [
+      { customerSendEventRate: '1.5', customerOtherRate: 'x' },
+      /-c customerSendEventRate: .*; -c customerOtherRate: /,
+    ],
+    [{ customerAddressFactor: '10001' }, /-c customerAddressFactor: /],
     [{ rate: '0', burst: 'x' }, /-c rate: .*; -c burst: /],
     [{ dist: '/nowhere' }, /nowhere.*missing: run "npm run build" first/],
   ])('%j is refused with a sentence that says what to mend', (context, message) => {
@@ -147,6 +180,10 @@ describe('settings', () => {
       memory: 1024,
       logDays: 30,
       presenceGraceS: 20,
+      customerStartChatRate: 5,
+      customerSendEventRate: 60,
+      customerOtherRate: 120,
+      customerAddressFactor: 20,
       gatewayLogs: 'set',
     })
   })

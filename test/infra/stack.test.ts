@@ -2,10 +2,19 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { agentActions } from '../../shared/protocol/agent/index.ts'
+import { customerActions } from '../../shared/protocol/customer/index.ts'
 import { allowed, findings, flat, list, named, synthesize } from './synthesized.ts'
 
-const { root, stack, resources, of, outputs } = synthesize()
+const { root, stack, customers, outputs, ...outer } = synthesize()
+/** Of both stacks: no two resources have one logical id. */
+const resources = { ...outer.resources, ...customers.resources }
+const of = (type: string) => [...outer.of(type), ...customers.of(type)]
 const functions = of('AWS::Lambda::Function')
+
+test('no resource of one stack hides one of the other from these tests', () => {
+  const [ours, theirs] = [outer.resources, customers.resources].map((of) => Object.keys(of).length)
+  expect(Object.keys(resources)).toHaveLength(ours! + theirs!)
+})
 
 const idOf = (path: string): string => {
   const stem = path.replaceAll(/[^A-Za-z]/g, '')
@@ -13,12 +22,27 @@ const idOf = (path: string): string => {
   expect(found, path).toHaveLength(1)
   return found[0]![0]
 }
+const endpoints = [
+  { api: 'AgentApi', audience: 'agent', actions: agentActions, ...outer },
+  { api: 'CustomerApi', audience: 'customer', actions: customerActions, ...customers },
+] as const
+const everyAction = endpoints.flatMap(({ api, actions }) =>
+  actions.map((spec) => [`${api}/${spec.name}`, spec] as const),
+)
 
 describe('policies', () => {
   const table = '<ChatsTable.Arn>'
   const rows = 'SOCKET#* LICENSE#*#SOCKETS CUSTOMER#*#SOCKETS'
-  const api = 'arn:<AWS::Partition>:execute-api:<AWS::Region>:<AWS::AccountId>:<AgentApi>'
-  const logs = 'logs:CreateLogStream logs:PutLogEvents on <AgentApiLogs.Arn>'
+  const onBoth = (method: string) => {
+    const arns = ['AgentApi', 'CustomerApi'].map(
+      (api) =>
+        `arn:<AWS::Partition>:execute-api:<AWS::Region>:<AWS::AccountId>:<${api}>/v1/${method}/@connections/*`,
+    )
+    return `execute-api:ManageConnections on ${arns.join(' ')}`
+  }
+  const logsOf = (whose: string) => `logs:CreateLogStream logs:PutLogEvents on <${whose}Logs.Arn>`
+  const logs = logsOf('AgentApi')
+  const customerLogs = logsOf('CustomerApi')
   const session = [
     `dynamodb:GetItem dynamodb:UpdateItem on ${table} where SOCKET#*`,
     'sqs:SendMessage on <LaterQueue.Arn>',
@@ -28,20 +52,28 @@ describe('policies', () => {
     write: [
       `dynamodb:ConditionCheckItem dynamodb:DeleteItem dynamodb:PutItem dynamodb:UpdateItem on ${table}`,
     ],
-    push: [
-      `execute-api:ManageConnections on ${api}/v1/POST/@connections/*`,
-      `dynamodb:DeleteItem dynamodb:UpdateItem on ${table} where ${rows}`,
-    ],
+    push: [onBoth('POST'), `dynamodb:DeleteItem dynamodb:UpdateItem on ${table} where ${rows}`],
   }
+  const key = 'secretsmanager:GetSecretValue on <Key>'
 
-  test.each(agentActions.map((spec) => [spec.name, spec] as const))(
-    '%s may do exactly what it needs, and what its session takes',
-    (name, spec) => {
-      const base = spec.session === 'none' ? [] : session
-      const expected = [logs, ...base, ...spec.needs.flatMap((need) => needed[need])]
-      expect(allowed(resources, idOf(`AgentApi/${name}`))).toEqual(expected.sort())
-    },
-  )
+  test.each(everyAction)('%s may do exactly what it needs, and what its session takes', (path, spec) => {
+    const isCustomers = path.startsWith('CustomerApi')
+    const expected = [
+      isCustomers ? customerLogs : logs,
+      ...(spec.session === 'none' ? [] : session),
+      ...spec.needs.flatMap((need) => needed[need]),
+      ...(isCustomers && spec.session === 'login' ? [key] : []),
+    ]
+    expect(allowed(resources, idOf(path))).toEqual(expected.sort())
+  })
+
+  test('the key of customers’ tokens is the only secret, and their login alone may read it', () => {
+    expect(of('AWS::SecretsManager::Secret').map(([id]) => id)).toEqual([
+      expect.stringMatching(/^Key[0-9A-F]{8}$/),
+    ])
+    const readers = functions.filter(([id]) => allowed(resources, id).join().includes('secretsmanager'))
+    expect(readers.map(([id]) => id)).toEqual([idOf('CustomerApi/login')])
+  })
 
   const workerLogs = 'logs:CreateLogStream logs:PutLogEvents on <WorkersLogs.Arn>'
   const worker = [
@@ -49,7 +81,7 @@ describe('policies', () => {
     ...needed.read,
     ...needed.write,
     ...needed.push,
-    `execute-api:ManageConnections on ${api}/v1/DELETE/@connections/*`,
+    onBoth('DELETE'),
     'sqs:SendMessage on <LaterQueue.Arn>',
   ]
   const { read, write, push } = needed
@@ -63,8 +95,25 @@ describe('policies', () => {
       'AgentApi/$connect',
       [logs, `dynamodb:PutItem on ${table} where SOCKET#*`, 'sqs:SendMessage on <LaterQueue.Arn>'],
     ],
-    ['AgentApi/$disconnect', [logs, `dynamodb:DeleteItem on ${table} where SOCKET#* LICENSE#*#SOCKETS`]],
+    ['AgentApi/$disconnect', [logs, `dynamodb:DeleteItem on ${table} where ${rows}`]],
     ['AgentApi/$default', [logs]],
+    ['CustomerApi/ping', [customerLogs]],
+    ['CustomerApi/get_chats_summary', [customerLogs, ...session, ...read]],
+    ['CustomerApi/send_sneak_peek', [customerLogs, ...session, ...read, ...push]],
+    ['CustomerApi/send_event', [customerLogs, ...session, ...read, ...write, ...push]],
+    ['CustomerApi/login', [customerLogs, ...session, ...read, ...write, ...push, key]],
+    [
+      'CustomerApi/$connect',
+      [
+        customerLogs,
+        `dynamodb:PutItem on ${table} where SOCKET#*`,
+        `dynamodb:GetItem on ${table} where LICENSE#*`,
+        `dynamodb:UpdateItem on ${table} where ADDRESS#*`,
+        'sqs:SendMessage on <LaterQueue.Arn>',
+      ],
+    ],
+    ['CustomerApi/$disconnect', [customerLogs, `dynamodb:DeleteItem on ${table} where ${rows}`]],
+    ['CustomerApi/$default', [customerLogs]],
     ['Workers/clock', worker],
     [
       'Workers/later',
@@ -91,7 +140,7 @@ describe('policies', () => {
   test('nothing anywhere allows a wildcard action, every resource, or a Scan', () => {
     const statements = Object.values(resources).flatMap((resource) => statementsIn(resource.Properties))
     const allowing = statements.filter(({ Effect }) => Effect === 'Allow')
-    expect(allowing.length).toBeGreaterThan(60)
+    expect(allowing.length).toBeGreaterThan(100)
     for (const { Action, Resource } of allowing) {
       for (const action of list(Action)) expect(action).not.toMatch(/\*|Scan|PartiQL/)
       for (const on of list(Resource ?? [])) expect(flat(on)).not.toBe('*')
@@ -106,30 +155,39 @@ const statementsIn = (value: any): any[] => {
   return [...own, ...Object.values(value).flatMap(statementsIn)]
 }
 
-describe('routes', () => {
+describe.each(endpoints)('routes of $api', ({ api, audience, actions, of }) => {
   const routes = of('AWS::ApiGatewayV2::Route')
   const keys = routes.map(([, { Properties }]) => Properties.RouteKey)
 
   test('are the action table and the gateway’s own three', () => {
     expect(keys.sort()).toEqual(
-      [...agentActions.map(({ name }) => name), '$connect', '$disconnect', '$default'].sort(),
+      [...actions.map(({ name }) => name), '$connect', '$disconnect', '$default'].sort(),
     )
-    const [[, api] = []] = of('AWS::ApiGatewayV2::Api')
-    expect(api?.Properties.RouteSelectionExpression).toBe('$request.body.action')
+    const [[, endpoint] = []] = of('AWS::ApiGatewayV2::Api')
+    expect(endpoint?.Properties).toMatchObject({
+      Name: `AgentChat-${audience}`,
+      RouteSelectionExpression: '$request.body.action',
+    })
   })
 
   test('each lead to the function of that name and its bundle, which only the gateway may invoke', () => {
     const assets = JSON.parse(readFileSync(join(root.outdir, 'AgentChat.assets.json'), 'utf8')).files
+    const bundleOf = (key: string) => {
+      if (!key.startsWith('$')) return `'${audience}/${key}'`
+      return key === '$connect' && audience === 'customer'
+        ? `'socket/connect-customer'`
+        : `'socket/${key.slice(1)}'`
+    }
     for (const [, { Properties }] of routes) {
       const key: string = Properties.RouteKey
       const [, integrationId] = /^integrations\/<(\w+)>$/.exec(flat(Properties.Target)) ?? []
       const integration = resources[integrationId!]!.Properties
       expect(integration.IntegrationType).toBe('AWS_PROXY')
-      const target = idOf(`AgentApi/${key}`)
+      const target = idOf(`${api}/${key}`)
       expect(flat(integration.IntegrationUri)).toContain(`functions/<${target}.Arn>/invocations`)
       const code = resources[target]!.Properties.Code.S3Key.replace('.zip', '')
       const bundle = readFileSync(join(root.outdir, assets[code].source.path, 'index.mjs'), 'utf8')
-      expect(bundle).toContain(key.startsWith('$') ? `'socket/${key.slice(1)}'` : `'agent/${key}'`)
+      expect(bundle).toContain(bundleOf(key))
       const permissions = of('AWS::Lambda::Permission').filter(
         ([, permission]) => flat(permission.Properties.FunctionName) === `<${target}.Arn>`,
       )
@@ -137,7 +195,7 @@ describe('routes', () => {
         'apigateway.amazonaws.com',
       ])
       expect(named(permissions[0]![1].Properties.SourceArn)).toBe(
-        `arn:<AWS::Partition>:execute-api:<AWS::Region>:<AWS::AccountId>:<AgentApi>/*${key}`,
+        `arn:<AWS::Partition>:execute-api:<AWS::Region>:<AWS::AccountId>:<${api}>/*${key}`,
       )
     }
   })
@@ -167,14 +225,20 @@ describe('routes', () => {
     const fields: string[] = Object.values(JSON.parse(AccessLogSettings.Format))
     expect(fields).toContain('$context.connectionId')
     for (const field of fields) expect(field).not.toMatch(/\$input|\$request|\$context\.authorizer/)
-    expect(named(AccessLogSettings.DestinationArn)).toBe('<AgentApiAccessLogs.Arn>')
-    expect(stage!.DependsOn).toContain('GatewayAccount')
+    expect(named(AccessLogSettings.DestinationArn)).toBe(`<${api}AccessLogs.Arn>`)
+  })
+
+  test('are not made before API Gateway may write their logs', () => {
+    const [[, nested] = []] = outer.of('AWS::CloudFormation::Stack')
+    const [[, stage] = []] = outer.of('AWS::ApiGatewayV2::Stage')
+    const waits = api === 'AgentApi' ? stage : nested
+    expect(waits!.DependsOn).toContain('GatewayAccount')
   })
 })
 
 describe('functions', () => {
   test('are alike in all but bundle, grants, environment and time', () => {
-    expect(functions).toHaveLength(agentActions.length + 6)
+    expect(functions).toHaveLength(agentActions.length + customerActions.length + 3 + 3 + 3)
     for (const [id, { Properties }] of functions) {
       const { Runtime, Architectures, MemorySize, Handler, LoggingConfig, Timeout } = Properties
       expect({ Runtime, Architectures, MemorySize, Handler }, id).toEqual({
@@ -188,14 +252,23 @@ describe('functions', () => {
         LogFormat: 'JSON',
         ApplicationLogLevel: 'INFO',
         SystemLogLevel: 'WARN',
-        LogGroup: id.startsWith('Workers') ? '<WorkersLogs>' : '<AgentApiLogs>',
+        LogGroup: `<${/^(Workers|AgentApi|CustomerApi)/.exec(id)?.[0]}Logs>`,
       })
     }
   })
 
   const table = { TABLE_NAME: '<ChatsTable>' }
   const session = { ...table, LATER_QUEUE_URL: '<LaterQueue>' }
-  const push = { AGENT_CALLBACK_URL: 'https://<AgentApi>.execute-api.<AWS::Region>.<AWS::URLSuffix>/v1' }
+  const push = {
+    AGENT_CALLBACK_URL: 'https://<AgentApi>.execute-api.<AWS::Region>.<AWS::URLSuffix>/v1',
+    CUSTOMER_CALLBACK_URL: 'https://<CustomerApi>.execute-api.<AWS::Region>.<AWS::URLSuffix>/v1',
+  }
+  const rates = {
+    RATE_START_CHAT: '5',
+    RATE_SEND_EVENT: '60',
+    RATE_OTHER: '120',
+    RATE_ADDRESS_FACTOR: '20',
+  }
   const issuer = 'https://cognito-idp.<AWS::Region>.amazonaws.com/<AgentsPool>'
   test.each([
     ['AgentApi/ping', {}],
@@ -215,6 +288,16 @@ describe('functions', () => {
     ['AgentApi/$connect', session],
     ['AgentApi/$disconnect', table],
     ['AgentApi/$default', {}],
+    ['CustomerApi/ping', {}],
+    ['CustomerApi/get_chats_summary', { ...session, ...rates }],
+    ['CustomerApi/send_event', { ...session, ...rates, ...push }],
+    [
+      'CustomerApi/login',
+      { ...session, ...rates, ...push, CUSTOMER_KEY_SECRET_ID: '<Key>', CLOCK_SKEW_MS: '250' },
+    ],
+    ['CustomerApi/$connect', { ...session, ...rates }],
+    ['CustomerApi/$disconnect', table],
+    ['CustomerApi/$default', {}],
     ['Workers/notify', { ...session, ...push, PRESENCE_GRACE_S: '20' }],
     ['Workers/later', { ...session, ...push }],
     ['Workers/clock', { ...session, ...push }],
@@ -247,7 +330,7 @@ describe('mobile notifications', () => {
   })
 
   test('are off without a secret: nothing may read one, is told of one or is handed messages', () => {
-    const all = JSON.stringify(resources)
+    const all = JSON.stringify(outer.resources)
     for (const word of ['secretsmanager', 'FCM_', 'LOG#']) expect(all).not.toContain(word)
   })
 })
@@ -258,6 +341,8 @@ test('what clients and people need to know comes out', () => {
   )
   expect(out).toEqual({
     AgentUrl: 'wss://<AgentApi>.execute-api.<AWS::Region>.<AWS::URLSuffix>/v1',
+    CustomerUrl: 'wss://<CustomerApi>.execute-api.<AWS::Region>.<AWS::URLSuffix>/v1',
+    CustomerKeyArn: '<Key>',
     TableName: '<ChatsTable>',
     LaterQueueUrl: '<LaterQueue>',
     UserPoolId: '<AgentsPool>',
@@ -266,8 +351,13 @@ test('what clients and people need to know comes out', () => {
 })
 
 test('what holds data or an address keeps its logical id: another one would replace it', () => {
-  for (const id of ['ChatsTableD30DF6B9', 'AgentsPool2DB823AF', 'LaterQueueC90AD27C', 'AgentApiE9E491E1'])
-    expect(Object.keys(resources)).toContain(id)
+  const nested = 'CustomersNestedStackCustomersNestedStackResource14487E48'
+  for (const id of [
+    ...['ChatsTableD30DF6B9', 'AgentsPool2DB823AF', 'LaterQueueC90AD27C', 'AgentApiE9E491E1', nested],
+  ])
+    expect(Object.keys(outer.resources)).toContain(id)
+  for (const id of ['Key961B73FD', 'CustomerApiB06449FA'])
+    expect(Object.keys(customers.resources)).toContain(id)
 })
 
 test('the stack is deployable wherever, and looks nothing up', () => {

@@ -2,19 +2,20 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
+import { createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { openHandlers } from '../../infra/local/stack.ts'
-import { Client } from '../support/client.ts'
+import { Client, type CustomerClient } from '../support/client.ts'
 
 const root = join(import.meta.dirname, '../..')
 
 interface Ready {
   agent_url: string
+  customer_url: string
   license_id: string
   agents: { id: string; token: string; permission: string }[]
 }
@@ -92,6 +93,24 @@ const login = async (ready: Ready, id: string): Promise<[Client, any]> => {
   return [client, await client.ok('login', { token: tokenOf(ready, id) })]
 }
 
+/** A customer's page, which is not logged in yet. */
+const openCustomer = async ({ customer_url, license_id }: Ready): Promise<CustomerClient> => {
+  const client = await Client.open(`${customer_url}?license_id=${license_id}`, { as: 'customer' })
+  onTestFinished(() => client.close())
+  return client
+}
+
+/** What listens on a port of its own choice, or on this one. */
+const listening = async (wanted = 0): Promise<{ server: Server; port: number }> => {
+  const server = createServer().listen(wanted, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as { port: number }
+  return { server, port }
+}
+const closed = async (...servers: Server[]) => {
+  await Promise.all(servers.map((server) => once(server.close(), 'close')))
+}
+
 /** The pids of all processes that a process has started, and those have. */
 const descendants = async (pid: number): Promise<number[]> => {
   const { stdout } = await promisify(execFile)('ps', ['-A', '-o', 'pid=,ppid='])
@@ -122,8 +141,11 @@ const allGone = (pids: number[]) => vi.waitFor(() => expect(pids.filter(lives)).
 describe('npm start -- --json', () => {
   test('prints one line, with which agents log in and chat', async () => {
     const ready = await startJson()
-    expect(Object.keys(ready)).toEqual(expect.arrayContaining(['agent_url', 'license_id', 'agents']))
-    expect(ready.agent_url).toMatch(/^ws:\/\/127\.0\.0\.1:\d+\/v1$/)
+    expect(Object.keys(JSON.parse(ready.output()))).toEqual([
+      ...['agent_url', 'customer_url', 'license_id', 'agents'],
+    ])
+    for (const url of [ready.agent_url, ready.customer_url])
+      expect(url).toMatch(/^ws:\/\/127\.0\.0\.1:\d+\/v1$/)
     const permissions = ready.agents.map(({ permission }) => permission)
     expect(permissions.filter((one) => one === 'normal').length).toBeGreaterThanOrEqual(3)
     expect(permissions.some((one) => one === 'owner' || one === 'administrator')).toBe(true)
@@ -140,11 +162,21 @@ describe('npm start -- --json', () => {
     const sent = await nora.ok('send_event', { chat_id: chat.id, event })
     expect((await noah.next('incoming_event')).event).toEqual(sent.event)
 
+    const customer = await openCustomer(ready)
+    const { customer_id } = await customer.ok('login', { customer: { name: 'Kim' } })
+    const { chat: own } = await customer.ok('start_chat', { chat: { thread: { events: [event] } } })
+    const { users } = (await noah.eventually('incoming_chat_thread', ({ chat }) => chat.id === own.id)).chat
+    expect(users).toContainEqual(expect.objectContaining({ id: customer_id, name: 'Kim', online: true }))
+    await nora.ok('join_chat', { chat_id: own.id, agent_ids: ['nora'] })
+    await nora.ok('send_event', { chat_id: own.id, event: { ...event, text: 'hello you' } })
+    await customer.eventually('incoming_event', ({ event }) => 'text' in event && event.text === 'hello you')
+
     expect(ready.output().trim().split('\n')).toHaveLength(1)
     expect(ready.complaints()).toBe('')
     expect(await ready.end('SIGTERM')).toBe(0)
     const log = await readFile(join(dir, 'requests.log'), 'utf8')
-    expect(log).toMatch(/^\S+Z send_event +\S+ +[\d.]+ ms {2}ok$/m)
+    expect(log).toMatch(/^\S+Z agents +send_event +\S+ +[\d.]+ ms {2}ok$/m)
+    expect(log).toMatch(/^\S+Z customers start_chat +\S+ +[\d.]+ ms {2}ok$/m)
     expect(log).not.toContain('hello')
   })
 })
@@ -155,13 +187,14 @@ describe('npm start', () => {
     expect(await run.line()).toMatch(/^Ready\. Agents connect to ws:\/\/127\.0\.0\.1:\d+\/v1$/)
     await vi.waitFor(() => expect(run.output()).toContain('--fresh'), patience)
     expect(run.output()).toContain('the embedded engine')
+    expect(run.output()).toMatch(/^ +customers connect to ws:\/\/127\.0\.0\.1:\d+\/v1\?license_id=demo$/m)
     const [, url = ''] = /connect to (\S+)/.exec(run.output()) ?? []
     const [, token = ''] = /^ +nina +normal +(\S+)$/m.exec(run.output()) ?? []
     const client = await Client.open(url)
     expect((await client.ok('login', { token })).my_profile.id).toBe('nina')
     await client.close()
     // one line a request
-    await vi.waitFor(() => expect(run.output()).toMatch(/Z login +\S+ +[\d.]+ ms {2}ok\n/), patience)
+    await vi.waitFor(() => expect(run.output()).toMatch(/Z agents +login +\S+ +[\d.]+ ms {2}ok\n/), patience)
     expect(await run.end('SIGINT')).toBe(0)
   })
 
@@ -191,6 +224,48 @@ describe('npm start', () => {
     expect(await early.end('SIGINT')).toBe(0)
     await allGone(begun)
     expect(early.output()).toBe('')
+  })
+})
+
+describe('the port of customers', () => {
+  /** Two ports, one after the other, which nothing listens on. */
+  const freePair = async (): Promise<number> => {
+    for (;;) {
+      const first = await listening()
+      const second = await listening(first.port + 1).catch(() => undefined)
+      await closed(first.server, ...(second ? [second.server] : []))
+      if (second !== undefined) return first.port
+    }
+  }
+
+  test('is the one after that of agents, unless another one is given', async () => {
+    const port = await freePair()
+    const run = await startJson(['--port', String(port)])
+    expect([run.agent_url, run.customer_url].map((url) => Number(new URL(url).port))).toEqual([
+      ...[port, port + 1],
+    ])
+    expect(await run.end('SIGTERM')).toBe(0)
+    const other = await startJson(['--customer-port', String(port)])
+    expect(new URL(other.customer_url).port).toBe(String(port))
+    await (await openCustomer(other)).ok('login')
+    expect(await other.end('SIGTERM')).toBe(0)
+  })
+})
+
+describe('customers', () => {
+  test('may do so much in a minute, as deployed', async () => {
+    const run = await startJson()
+    const customer = await openCustomer(run)
+    await customer.ok('login')
+    const answers = []
+    // of eleven, six are in the same minute, whenever it ends
+    for (let n = 0; n < 11; n++) answers.push(await customer.call('start_chat'))
+    const refusals = answers.filter(({ success }) => !success)
+    expect(answers.length - refusals.length).toBeGreaterThanOrEqual(5)
+    expect(refusals.length).toBeGreaterThan(0)
+    expect(refusals[0]?.payload).toMatchObject({ error: { type: 'too_many_requests' } })
+    expect(await run.end('SIGTERM')).toBe(0)
+    expect(run.complaints()).toBe('')
   })
 })
 
@@ -251,6 +326,33 @@ describe('a restart', () => {
     expect(await third.end('SIGTERM')).toBe(0)
   })
 
+  test('keeps who a customer is by its token; one of a run that was killed is not online', async () => {
+    const first = await startJson()
+    const customer = await openCustomer(first)
+    const { customer_id, token } = await customer.ok('login', { customer: { name: 'Kim' } })
+    const { chat } = await customer.ok('start_chat')
+    await first.end('SIGKILL')
+
+    const second = await startJson()
+    const users = async () => {
+      const [, { chats_summary }] = await login(second, 'olivia')
+      return chats_summary.find(({ id }: { id: string }) => id === chat.id).users
+    }
+    expect(await users()).toContainEqual(expect.objectContaining({ id: customer_id, online: false }))
+    const again = await openCustomer(second)
+    const answer = await again.ok('login', { token })
+    expect(answer).toMatchObject({ customer_id, total_chats: 1 })
+    expect(await users()).toContainEqual(
+      expect.objectContaining({ id: customer_id, name: 'Kim', online: true }),
+    )
+    expect(await second.end('SIGTERM')).toBe(0)
+
+    const third = await startJson(['--fresh'])
+    const anew = await openCustomer(third)
+    expect(await anew.ok('login', { token })).toMatchObject({ customer_id, total_chats: 0 })
+    await third.end('SIGTERM')
+  })
+
   test('with --fresh begins anew', async () => {
     const first = await startJson()
     const [nora] = await login(first, 'nora')
@@ -295,11 +397,10 @@ describe('a start that cannot be', () => {
   })
 
   test('because another start has the port says so before it begins anything, and the other goes on', async () => {
-    const server = createServer().listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    const { port } = server.address() as { port: number }
-    await once(server.close(), 'close')
-    const runs = [start(['--json', '--port', String(port)]), start(['--json', '--port', String(port)])]
+    const { server, port } = await listening()
+    await closed(server)
+    const flags = ['--json', '--port', String(port), '--customer-port', '0']
+    const runs = [start(flags), start(flags)]
     const engines = new Set<ChildProcess>()
     const watch = setInterval(() => {
       for (const run of runs) void childrenOf(run).then((found) => found.length > 0 && engines.add(run.child))
@@ -323,13 +424,18 @@ describe('a start that cannot be', () => {
   })
 
   test('because something else has the port says which port, and touches nothing', async () => {
-    const server = createServer().listen(0, '127.0.0.1')
+    const { server, port } = await listening()
     onTestFinished(() => void server.close())
-    await once(server, 'listening')
-    const { port } = server.address() as { port: number }
-    const said = await complaintOf(start(['--port', String(port), '--fresh']))
-    expect(said).toBe(`Port ${port} on 127.0.0.1 is in use: stop what listens there, or choose another port.`)
-    expect(existsSync(join(dir, 'data'))).toBe(false)
+    for (const ports of [
+      ['--port', String(port)],
+      ['--port', '0', '--customer-port', String(port)],
+    ]) {
+      const said = await complaintOf(start([...ports, '--fresh']))
+      expect(said).toBe(
+        `Port ${port} on 127.0.0.1 is in use: stop what listens there, or choose another port.`,
+      )
+      expect(existsSync(join(dir, 'data'))).toBe(false)
+    }
   })
 
   test('for want of an engine says what is missing, in one sentence', async () => {

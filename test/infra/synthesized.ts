@@ -1,13 +1,14 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { App, type Stack } from 'aws-cdk-lib'
+import { App, NestedStack, type Stack } from 'aws-cdk-lib'
 import { Template } from 'aws-cdk-lib/assertions'
 import { AwsSolutionsChecks } from 'cdk-nag'
 import { afterAll } from 'vitest'
 import { ChatStack } from '../../infra/chat-stack.ts'
 import { settingsFrom } from '../../infra/stack-settings.ts'
 import { agentActions } from '../../shared/protocol/agent/index.ts'
+import { customerActions } from '../../shared/protocol/customer/index.ts'
 
 interface Resource {
   Type: string
@@ -39,7 +40,8 @@ export const bundles = (names: readonly string[]): string => {
 
 export const bundleNames: readonly string[] = [
   ...agentActions.map(({ name }) => `agent/${name}`),
-  ...['connect', 'disconnect', 'default'].map((name) => `socket/${name}`),
+  ...customerActions.map(({ name }) => `customer/${name}`),
+  ...['connect', 'connect-customer', 'disconnect', 'default'].map((name) => `socket/${name}`),
   ...['notify', 'later', 'clock'].map((name) => `worker/${name}`),
 ]
 
@@ -47,11 +49,13 @@ export const bundleNames: readonly string[] = [
 export const app = (context: Record<string, unknown> = {}): App =>
   new App({ outdir: directory(), context: { ...cdkJson.context, ...context } })
 
-/** The shipped stack with these settings, as a template. */
+/** The shipped stack with these settings, as templates: its own, and the nested one of customers. */
 export const synthesize = (context: Record<string, unknown> = {}) => {
   const root = app({ dist: bundles(bundleNames), ...context })
   const stack = new ChatStack(root, settingsFrom(root.node))
-  return { root, stack, ...read(stack) }
+  const [nested, ...more] = stack.node.children.filter((child) => child instanceof NestedStack)
+  if (nested === undefined || more.length > 0) throw new Error('There is one nested stack')
+  return { root, stack, ...read(stack), customers: { stack: nested, ...read(nested) } }
 }
 
 export const read = (stack: Stack) => {
@@ -81,8 +85,14 @@ export const flat = (value: any): string => {
   return JSON.stringify(value)
 }
 
-/** The same, with the hashes of the logical ids dropped. */
-export const named = (value: any): string => flat(value).replace(/<(\w+?)[0-9A-F]{8}(\.\w+)?>/g, '<$1$2>')
+const abroad =
+  /<(?:referencetoAgentChat|Customers\w+\.Outputs\.AgentChatCustomers)(\w+?)[0-9A-F]{8}(Ref|[A-Z]\w+)>/g
+
+/** The same, with the hashes of the logical ids dropped; what is in another stack reads as if it were in this one. */
+export const named = (value: any): string =>
+  flat(value)
+    .replace(abroad, (_, id: string, of: string) => (of === 'Ref' ? `<${id}>` : `<${id}.${of}>`))
+    .replace(/<(\w+?)[0-9A-F]{8}(\.\w+)?>/g, '<$1$2>')
 
 export const list = <T>(value: T | T[]): T[] => (Array.isArray(value) ? value : [value])
 
@@ -92,7 +102,7 @@ const statement = (given: any): string => {
   const where = like && ` where ${list(like['dynamodb:LeadingKeys']).join(' ')}`
   if (like && present?.['dynamodb:LeadingKeys'] !== 'false') return `unguarded ${JSON.stringify(given)}`
   if (given.Effect !== 'Allow' || Object.keys(others).length > 0) return JSON.stringify(given)
-  return `${list(given.Action).sort().join(' ')} on ${list(given.Resource).map(named).join(' ')}${where ?? ''}`
+  return `${list(given.Action).sort().join(' ')} on ${list(given.Resource).map(named).sort().join(' ')}${where ?? ''}`
 }
 
 /** All that a function's role allows, in lines; nothing else may hang on that role. */

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import type * as z from 'zod/mini'
-import { agentActions } from '../../shared/protocol/agent/index.ts'
+import type { ActionSpec } from '../../shared/protocol/action.ts'
 
 /** Stands in a generated text for the id under which the frame is sent. */
 export const idMark = '@the-id@'
@@ -168,6 +168,15 @@ const named = (
       return or(fc.array(fc.constantFrom(...threads), { maxLength: 3 }))
     case 'agent_ids':
       return or(fc.array(fc.constantFrom(...agents), { minLength: 1, maxLength: 4 }))
+    case 'users':
+      return or(
+        fc.array(fc.record({ id: fc.constantFrom(...customers), type: fc.constant('customer') }), {
+          maxLength: 1,
+        }),
+      )
+    case 'url':
+    case 'referrer':
+      return or(fc.constantFrom('https://shop.example.com/cart?a=b#c', 'http://127.0.0.1', ''))
     case 'custom_id':
       return or(fc.constantFrom('one', 'two', 'three'))
     case 'token':
@@ -206,7 +215,7 @@ const mutated = (value: unknown, path: readonly number[], other: unknown): unkno
   return Array.isArray(value) ? changed.map(([, inner]) => inner) : Object.fromEntries(changed)
 }
 
-const asked = (ids: RealIds): fc.Arbitrary<unknown> => {
+const asked = (ids: RealIds, actions: readonly ActionSpec[]): fc.Arbitrary<unknown> => {
   // a thread of another chat, now and then
   const about = (chat: string): RealIds => ({
     agents: ids.agents,
@@ -216,7 +225,7 @@ const asked = (ids: RealIds): fc.Arbitrary<unknown> => {
   })
   const payload = fc.oneof(
     ...ids.chats.map(about).flatMap((some) =>
-      agentActions.map(({ name, request }) => ({
+      actions.map(({ name, request }) => ({
         // most of what can go wrong is in the events
         weight: name === 'send_event' ? 6 : name === 'start_chat' ? 1 : 2,
         arbitrary: fc.tuple(fc.constant(name), fitting(request, some)),
@@ -233,12 +242,6 @@ const asked = (ids: RealIds): fc.Arbitrary<unknown> => {
     }))
 }
 
-const names = agentActions.map(({ name }) => name)
-const anyAction = fc.oneof(
-  fc.constantFrom(...names, '$connect', '$disconnect', '$default', 'Ping', 'ping ', 'send_broadcast'),
-  hostile,
-)
-
 const json = (value: unknown): string =>
   JSON.stringify(value).replaceAll(/"@raw:([\w-]*)@"/g, (_, raw: string) =>
     Buffer.from(raw, 'base64url').toString(),
@@ -253,9 +256,18 @@ const cut = (frame: string, bytes: number): string =>
         .toString()
         .replace(/\ufffd$/, '')
 
-/** Any text frame that the gateway lets in, from what fits a contract to what is no JSON at all. */
-export const anyFrame = (ids: RealIds): fc.Arbitrary<string> => {
-  const request = asked(ids).map(json)
+/** Any text frame that the gateway lets in, from what fits a contract of `actions` to what is no JSON at all. */
+export const anyFrame = (ids: RealIds, actions: readonly ActionSpec[]): fc.Arbitrary<string> => {
+  const names = actions.map(({ name }) => name)
+  const anyAction = fc.oneof(
+    // the last two are known to one endpoint each
+    fc.constantFrom(
+      ...[...names, '$connect', '$disconnect', '$default', 'Ping', 'ping '],
+      ...['send_broadcast', 'send_sneak_peek'],
+    ),
+    hostile,
+  )
+  const request = asked(ids, actions).map(json)
   const envelope = fc
     .record(
       {

@@ -7,8 +7,9 @@ import { generated } from '../../infra/docs.ts'
 import { action } from '../../shared/protocol/action.ts'
 import { agentActions } from '../../shared/protocol/agent/index.ts'
 import { asyncapi, type Endpoint } from '../../shared/protocol/asyncapi.ts'
+import { customerActions } from '../../shared/protocol/customer/index.ts'
 import { errorTable } from '../../shared/protocol/errors.ts'
-import { pushes } from '../../shared/protocol/pushes.ts'
+import { customerPushes, pushes } from '../../shared/protocol/pushes.ts'
 
 const documentFile = join(import.meta.dirname, '../../asyncapi.json')
 const checkedIn = () => readFile(documentFile, 'utf8')
@@ -28,6 +29,12 @@ const agents: Endpoint = {
   ...{ actions: agentActions, pushes },
 }
 
+/** The two endpoints as they are, under the names that they have in the document. */
+const endpoints = [
+  ['agent', agentActions, pushes],
+  ['customer', customerActions, customerPushes],
+] as const
+
 test.each(Object.entries(generated))('%s is what the tables make of it', async (file, text) => {
   const stands = await readFile(file, 'utf8')
   expect(stands, `${basename(file)} is out of date: npm run docs rewrites it`).toBe(await text())
@@ -38,30 +45,66 @@ describe('asyncapi.json', () => {
     expect(await complaints(await checkedIn())).toEqual([])
   })
 
-  test('has an operation for each action and each push, and nothing else', async () => {
+  test('has an operation for each action and each push of both endpoints, and nothing else', async () => {
     const { operations } = await parsed()
     expect(Object.keys(operations).toSorted()).toEqual(
-      [
-        ...agentActions.map(({ name }) => `agent.${name}`),
-        ...Object.keys(pushes).map((name) => `agent.${name}.push`),
-      ].toSorted(),
+      endpoints
+        .flatMap(([endpoint, actions, pushed]) => [
+          ...actions.map(({ name }) => `${endpoint}.${name}`),
+          ...Object.keys(pushed).map((name) => `${endpoint}.${name}.push`),
+        ])
+        .toSorted(),
     )
-    for (const { name, summary } of agentActions)
-      expect(operations[`agent.${name}`]).toMatchObject({ action: 'receive', summary })
-    for (const [name, { summary }] of Object.entries(pushes))
-      expect(operations[`agent.${name}.push`]).toMatchObject({ action: 'send', summary })
+    for (const [endpoint, actions, pushed] of endpoints) {
+      const channel = { $ref: `#/channels/${endpoint}` }
+      for (const { name, summary } of actions)
+        expect(operations[`${endpoint}.${name}`]).toMatchObject({ action: 'receive', summary, channel })
+      for (const [name, { summary }] of Object.entries(pushed))
+        expect(operations[`${endpoint}.${name}.push`]).toMatchObject({ action: 'send', summary, channel })
+    }
+  })
+
+  test("asks for the licence in the address of the customers' endpoint alone", async () => {
+    const { channels, servers } = await parsed()
+    expect(Object.keys(servers)).toEqual(['agent', 'customer'])
+    const { query } = channels.customer.bindings.ws
+    expect(query).toMatchObject({ required: ['license_id'], properties: { license_id: { type: 'string' } } })
+    expect(channels.agent).not.toHaveProperty('bindings')
+  })
+
+  test('shows each endpoint its own form of what has one name on both', async () => {
+    const { components } = await parsed()
+    const payload = (message: string) => components.messages[message].payload.properties.payload
+    expect(payload('agent.incoming_event.push')).not.toEqual(payload('customer.incoming_event.push'))
+    const { CustomerEvent, Event, CustomerChatUser, User } = components.schemas
+    const recipients = (event: any) => event.oneOf.map(({ properties }: any) => properties.recipients)
+    for (const one of recipients(CustomerEvent)) expect(one).toEqual({ type: 'string', const: 'all' })
+    for (const one of recipients(Event)) expect(one).toEqual({ type: 'string', enum: ['all', 'agents'] })
+    expect(CustomerChatUser.oneOf.map(({ properties }: any) => properties.type.const)).toEqual([
+      ...['agent', 'customer'],
+    ])
+    expect(User.oneOf).toContainEqual({ $ref: '#/components/schemas/CustomerUser' })
+  })
+
+  test('writes down once what is the same for both, and refers to it', async () => {
+    const { schemas } = (await parsed()).components
+    for (const name of ['get_chat_threads.request', 'thread_closed.push', 'event_marked_as_seen.push']) {
+      expect(schemas[`agent.${name}`]).toHaveProperty('properties')
+      expect(schemas[`customer.${name}`]).toEqual({ $ref: `#/components/schemas/agent.${name}` })
+    }
   })
 
   test('answers every action with its own response or the error, in the channel that it came by', async () => {
     const { operations, channels } = await parsed()
-    for (const { name } of agentActions) {
-      const { reply } = operations[`agent.${name}`]
-      expect(reply.messages).toEqual([
-        { $ref: `#/channels/agent/messages/${name}.response` },
-        { $ref: '#/channels/agent/messages/error' },
-      ])
-      expect(channels.agent.messages).toHaveProperty([`${name}.response`])
-    }
+    for (const [endpoint, actions] of endpoints)
+      for (const { name } of actions) {
+        const { reply } = operations[`${endpoint}.${name}`]
+        expect(reply.messages).toEqual([
+          { $ref: `#/channels/${endpoint}/messages/${name}.response` },
+          { $ref: `#/channels/${endpoint}/messages/error` },
+        ])
+        expect(channels[endpoint].messages).toHaveProperty([`${name}.response`])
+      }
   })
 
   test('lists every error type with its code and its default sentence', async () => {

@@ -2,6 +2,7 @@ import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import * as z from 'zod/mini'
 import { agentActions } from '../../shared/protocol/agent/index.ts'
+import { customerActions } from '../../shared/protocol/customer/index.ts'
 import { answered, detailsOf, pushed, readFrame, refused } from '../../shared/protocol/envelope.ts'
 import { errorTable, type ErrorType, ProtocolError } from '../../shared/protocol/errors.ts'
 import { pushes } from '../../shared/protocol/pushes.ts'
@@ -232,9 +233,9 @@ describe('details', () => {
 
 describe('the table of actions', () => {
   test('lists names once, each with a sentence that says what it does', () => {
-    const names = agentActions.map(({ name }) => name)
-    expect(new Set(names).size).toBe(names.length)
-    for (const { name, summary } of agentActions) {
+    for (const actions of [agentActions, customerActions])
+      expect(new Set(actions.map(({ name }) => name)).size).toBe(actions.length)
+    for (const { name, summary } of [...agentActions, ...customerActions]) {
       expect(name).toMatch(/^[a-z]+(_[a-z]+)*$/)
       expect(summary).toMatch(/^[A-Z].*\.$/)
     }

@@ -1,15 +1,18 @@
 import * as fc from 'fast-check'
-import { beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { ActionSpec } from '../../shared/protocol/action.ts'
 import { agentActions } from '../../shared/protocol/agent/index.ts'
+import { customerActions } from '../../shared/protocol/customer/index.ts'
 import type { ErrorType } from '../../shared/protocol/errors.ts'
-import type { Client, Response, WireError } from '../support/client.ts'
+import { Client, type CustomerClient, type Response, type WireError } from '../support/client.ts'
 import { addCustomer } from '../support/customers.ts'
-import { startWorld, type World } from '../support/world.ts'
+import { type License, startWorld, type World } from '../support/world.ts'
 import { anyFrame, idMark, type RealIds } from './any-frame.ts'
 
-const count = 10_000
 const inFlight = 25
 const seed = Number(process.env['FUZZ_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
+
+type StrictClient = Client | CustomerClient
 
 interface Sent {
   frame: string
@@ -17,17 +20,33 @@ interface Sent {
   id: string
 }
 
+/** Connections to one endpoint, and ids that lead somewhere from there. */
+interface Side {
+  actions: readonly ActionSpec[]
+  sockets: StrictClient[]
+  ids: RealIds
+  idle(): Promise<void>
+}
+
 let world: World
-let sockets: Client[]
-let ids: RealIds
+let license: License
+let agents: Side
+let customers: Side
 beforeAll(async () => {
   // sockets that never log in stay open for as long as this takes
   world = await startWorld({ delayScale: 100 })
-  const license = await world.license(
+  license = await world.license(
     { ann: { permission: 'owner' }, ben: {}, cleo: {}, dan: { permission: 'administrator' } },
     { groups: ['Support', 'Sales'] },
   )
   await addCustomer(world, license.id, 'carl')
+  agents = await agentSide()
+  customers = await customerSide()
+})
+const tabs: CustomerClient[] = []
+afterAll(() => Promise.all(tabs.map((tab) => tab.close())))
+
+const agentSide = async (): Promise<Side> => {
   const stranger = await (await world.license({ zoe: {} })).login('zoe')
   const loggedIn = [
     ...(await Promise.all(['ann', 'ben', 'ben'].map((agent) => license.login(agent)))),
@@ -41,14 +60,48 @@ beforeAll(async () => {
     if (started.success) chats.push((started.payload as any).chat)
   }
   chats.push((await stranger.ok('start_chat')).chat)
-  ids = {
-    chats: chats.map(({ id }) => id),
-    threads: chats.flatMap(({ id, thread }) => [thread.id, `${id}_2`]),
-    agents: ['ann', 'ben', 'cleo', 'dan', 'zoe'],
-    customers: ['carl', 'nobody'],
+  return {
+    actions: agentActions,
+    sockets: [...loggedIn, await world.open()],
+    ids: {
+      chats: chats.map(({ id }) => id),
+      threads: chats.flatMap(({ id, thread }) => [thread.id, `${id}_2`]),
+      agents: ['ann', 'ben', 'cleo', 'dan', 'zoe'],
+      customers: ['carl', 'nobody'],
+    },
+    idle: () => world.gateway.idle(),
   }
-  sockets = [...loggedIn, await world.open()]
-})
+}
+
+/** Two tabs of a customer, one of another, and one that is nobody yet. */
+const customerSide = async (): Promise<Side> => {
+  const open = async () => {
+    const client = await Client.open(`${world.customerUrl}?license_id=${license.id}`, { as: 'customer' })
+    tabs.push(client)
+    return client
+  }
+  const [tab, otherTab, other, nobody] = [await open(), await open(), await open(), await open()]
+  const { customer_id, token } = await tab.ok('login')
+  await otherTab.ok('login', { token })
+  const { customer_id: neighbour } = await other.ok('login', { customer: { name: 'Nell' } })
+  const chats = []
+  for (const client of [tab, other])
+    chats.push(
+      (await client.ok('start_chat', { chat: { events: [{ type: 'message', text: 'hello' }] } })).chat,
+    )
+  const chatIds = [...chats.map(({ id }) => id), agents.ids.chats[0] ?? '']
+  return {
+    actions: customerActions,
+    sockets: [tab, otherTab, other, nobody],
+    ids: {
+      chats: chatIds,
+      threads: chatIds.flatMap((id) => [`${id}_1`, `${id}_2`]),
+      agents: agents.ids.agents,
+      customers: [customer_id, neighbour],
+    },
+    idle: () => world.customers.idle(),
+  }
+}
 
 /** The id that an answer to this frame repeats, where the frame lets it be read. */
 const readableId = (frame: string, id: string): string | undefined => {
@@ -63,7 +116,7 @@ const errorOf = ({ success, payload }: Response): ErrorType | undefined =>
   success ? undefined : (payload as { error: WireError }).error.type
 
 /** Sends frames, all at once, and fails unless each is answered once, under its own id where it has one. */
-const answersOf = async (client: Client, sent: readonly Sent[]): Promise<Response[]> => {
+const answersOf = async (client: StrictClient, sent: readonly Sent[]): Promise<Response[]> => {
   const open = new Map<unknown, string>()
   for (const { frame, id } of sent) {
     if (readableId(frame, id) !== undefined) open.set(id, frame)
@@ -78,17 +131,23 @@ const answersOf = async (client: Client, sent: readonly Sent[]): Promise<Respons
   return answers
 }
 
-const responses = ({ frames }: Client): number =>
+const responses = ({ frames }: StrictClient): number =>
   frames.filter((frame) => JSON.parse(frame).type === 'response').length
 
 describe('any frame whatever', () => {
-  test(
-    'gets one well-formed answer, never internal, and the socket lives',
+  test.each([
+    // no token is right
+    ['an agent', () => agents, 10_000, ['login'], ['validation', 'auth', 'authorization', 'not_found']],
+    // what is not a customer's own is not there
+    ['a customer', () => customers, 6000, [], ['validation', 'auth', 'not_found']],
+  ] as const)(
+    'from %s gets one well-formed answer, never internal, and the socket lives',
     { timeout: 180_000 },
-    async () => {
+    async (_, side, count, neverDone, errors) => {
+      const { actions, sockets, ids, idle } = side()
       process.stdout.write(`FUZZ_SEED=${seed} gives these ${count} frames again\n`)
       const generated = fc
-        .sample(anyFrame(ids), { numRuns: count, seed })
+        .sample(anyFrame(ids, actions), { numRuns: count, seed })
         .map((frame, index): Sent => ({ frame: frame.replaceAll(idMark, `f${index}`), id: `f${index}` }))
       expect(generated.every(({ frame }) => Buffer.byteLength(frame) <= 32 * 1024)).toBe(true)
       const before = sockets.map(responses)
@@ -106,7 +165,7 @@ describe('any frame whatever', () => {
       )
 
       // nothing was answered twice
-      await world.gateway.idle()
+      await idle()
       for (const [index, client] of sockets.entries()) {
         await client.caughtUp()
         const mine = generated.filter((_, i) => i % sockets.length === index)
@@ -114,16 +173,14 @@ describe('any frame whatever', () => {
         expect(await client.call('ping')).toMatchObject({ success: true })
         expect(client.closed).toBeUndefined()
       }
-      // the frames went deep enough: every action was carried out, but login, for which no token was right
+      // the frames went deep enough: every action was carried out
       expect([...succeeded].toSorted()).toEqual(
-        agentActions
+        actions
           .map(({ name }) => name)
-          .filter((name) => name !== 'login')
+          .filter((name) => !neverDone.some((other) => other === name))
           .toSorted(),
       )
-      expect([...refused]).toEqual(
-        expect.arrayContaining(['validation', 'auth', 'authorization', 'not_found']),
-      )
+      expect([...refused]).toEqual(expect.arrayContaining([...errors]))
     },
   )
 })

@@ -19,10 +19,13 @@ const head = [
     ['startChat', 'start_chat'],
   ].map(([name, file]) => `import { ${name} } from '${root}/shared/protocol/agent/${file}.ts'`),
   `import { closeThread as close } from '${root}/shared/chat/threads.ts'`,
+  `import { getChatsSummary } from '${root}/shared/protocol/customer/get_chats_summary.ts'`,
+  `import { pushed } from '${root}/shared/protocol/envelope.ts'`,
   `import { everyAgent } from '${root}/shared/push/audience.ts'`,
   `import { serve } from '${root}/shared/runtime/serve.ts'`,
   `import { keys } from '${root}/shared/table/keys.ts'`,
-  'export const used = [z, action, closeThread, getChatThreads, login, ping, sendEvent, startChat, close, everyAgent, serve, keys]',
+  `import type { ChatSummary } from '${root}/shared/protocol/objects.ts'`,
+  'export const used = [z, action, closeThread, getChatThreads, login, ping, sendEvent, startChat, getChatsSummary, close, pushed, everyAgent, serve, keys]',
   'declare const answer: never',
 ].join('\n')
 
@@ -44,6 +47,15 @@ const allowed = {
   'a contract with every field': contract(
     "needs: ['read', 'write', 'push'], pushes: ['incoming_event'], reads: ['chat', 'tail'], may: 'member', tokenScopes: { any: ['broadcast:write'] }, denied: 'No.'",
   ),
+  "a customer's session where the contract is one of customers":
+    'serve(getChatsSummary, async (ctx) => { await ctx.read.get(keys.chat(ctx.me.customer_id)); return answer })',
+  'a contract of customers': contract(
+    "by: 'customer', needs: ['read', 'push'], pushes: ['incoming_sneak_peek', 'customer_updated']",
+  ),
+  'a push to customers by their table, and one to agents by theirs': `export const frames = [
+    pushed('customer_disconnected', { reason: 'customer_banned' }),
+    pushed('agent_disconnected', { reason: 'access_token_expired' }),
+  ]`,
 }
 
 const forbidden = {
@@ -87,6 +99,18 @@ const forbidden = {
     'serve(login, async (ctx) => { ctx.me.agent_id; return answer })',
     "Property 'me' does not exist",
   ],
+  'an agent where the contract is one of customers': [
+    'serve(getChatsSummary, async (ctx) => { ctx.me.agent_id; return answer })',
+    "Property 'agent_id' does not exist",
+  ],
+  'a customer where the contract is one of agents': [
+    'serve(getChatThreads, async (ctx) => { ctx.me.customer_id; return answer })',
+    "Property 'customer_id' does not exist",
+  ],
+  'what an agent is shown where the answer is to a customer': [
+    'serve(getChatsSummary, async (): Promise<{ chats_summary: ChatSummary[], pagination: never }> => answer)',
+    'is not assignable to',
+  ],
   'an answer with a payload where the contract has none': [
     'serve(ping, async () => ({ pong: true }))',
     'is not assignable to',
@@ -109,6 +133,15 @@ const forbidden = {
   ],
   'a need that there is not': [contract("needs: ['scan']"), `'"scan"' is not assignable`],
   'a push that no table has': [contract("pushes: ['incoming_fax']"), `'"incoming_fax"' is not assignable`],
+  'a push to customers in the place of one to agents': [
+    contract("pushes: ['customer_disconnected']"),
+    `'"customer_disconnected"' is not assignable`,
+  ],
+  'an endpoint that there is not': [contract("by: 'visitor'"), `'"visitor"' is not assignable`],
+  'a reason for customers that only agents have': [
+    "export const frame = pushed('customer_disconnected', { reason: 'access_token_expired' })",
+    'is not assignable',
+  ],
   'a read that serve does not know': [contract("reads: ['archives']"), `'"archives"' is not assignable`],
   'a token scope that the protocol does not have': [
     contract("tokenScopes: { any: ['chats:read'] }"),

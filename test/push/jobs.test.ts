@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { pushed } from '../../shared/protocol/envelope.ts'
 import { limits } from '../../shared/protocol/limits.ts'
 import { pushJobs } from '../../shared/push/jobs.ts'
+import type { AgentSocketItem } from '../../shared/table/sockets.ts'
 import { encode } from '../../shared/runtime/later.ts'
 
 const targets = (count: number, idBytes = 20) =>
@@ -10,6 +11,10 @@ const targets = (count: number, idBytes = 20) =>
     agent_id: `${index}-`.padEnd(idBytes, '"'),
     connection: `${index}`.padStart(15, 'c') + '=',
   }))
+const rowOf = (target: ReturnType<typeof targets>[number]): AgentSocketItem => ({
+  ...target,
+  ...{ permission: 'normal', groups: [], ttl: 1, token_expires_at: 1, license_expires_at: 1 },
+})
 const frame = (text: string) => pushed('thread_closed', { chat_id: 'c', thread_id: text })
 /** A frame of the size of the largest, with a text of this character. */
 const largest = (char: string) => {
@@ -31,7 +36,7 @@ describe('pushes that are put off', () => {
 
   test.each(Object.entries(cases))('%s fit into messages of less than 900 KB', (_, [count, frames]) => {
     const all = targets(count, limits.idBytes)
-    const jobs = pushJobs(all, frames)
+    const jobs = pushJobs(all.map(rowOf), frames)
     expect(Math.max(...jobs.map(bytesOf))).toBeLessThan(900_000)
     // each target gets each frame once
     const got = new Map<string, string[]>()
@@ -47,15 +52,15 @@ describe('pushes that are put off', () => {
 
   test('keep their order within a job, and go into one job where they fit', () => {
     const frames = Array.from({ length: 10 }, (_, n) => frame(`${n}`))
-    expect(pushJobs(targets(3), frames)).toEqual([{ job: 'push', targets: targets(3), frames, tries: 0 }])
+    expect(pushJobs(targets(3).map(rowOf), frames)).toEqual([{ job: 'push', targets: targets(3), frames, tries: 0 }])
     const long = Array.from({ length: 10 }, (_, n) => frame(`${n}`.repeat(60_000)))
-    const jobs = pushJobs(targets(1), long)
+    const jobs = pushJobs(targets(1).map(rowOf), long)
     expect(jobs.length).toBeGreaterThan(1)
     expect(jobs.flatMap(({ frames }) => frames)).toEqual(long)
   })
 
   test('are none without frames or without connections', () => {
-    expect(pushJobs(targets(1), [])).toEqual([])
+    expect(pushJobs(targets(1).map(rowOf), [])).toEqual([])
     expect(pushJobs([], [frame('x')])).toEqual([])
   })
 })

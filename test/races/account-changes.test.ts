@@ -68,7 +68,7 @@ describe.each(orders)('an account that changes %s', (order) => {
         async () => {
           const sessions = await sessionsOf(license)
           expect(sessions).toHaveLength(4)
-          for (const session of sessions) expect(session.groups).toEqual([2])
+          for (const session of sessions) expect(session).toHaveProperty('groups', [2])
           for (const session of sessions) if ('name' in session) expect(session.name).toBe('Leonie')
           expect(await knows(older)).toBe(true)
           const answered = answer.chats_summary.some(({ id }: any) => id === forGroup.id)

@@ -313,9 +313,9 @@ describe('a write of the workers that meets a transaction on the same item', () 
     const rows = await readAgentSockets(world.table.read, license.id, 'lea')
     expect(rows.map(({ permission }) => permission)).toEqual(['administrator'])
     for (const { connection } of rows)
-      expect((await readSocket(world.table.read, connection, Date.now()))?.session?.permission).toBe(
-        'administrator',
-      )
+      expect((await readSocket(world.table.read, connection, Date.now()))?.session).toMatchObject({
+        permission: 'administrator',
+      })
     await lea.receivesNothing()
   })
 

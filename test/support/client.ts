@@ -4,9 +4,15 @@ import { WebSocket } from 'ws'
 import type { ActionSpec } from '../../shared/protocol/action.ts'
 import { agentActions } from '../../shared/protocol/agent/index.ts'
 import { errorTable, type ErrorType } from '../../shared/protocol/errors.ts'
-import { type PushName, pushes, type PushPayload } from '../../shared/protocol/pushes.ts'
-
-const specs = new Map<string, ActionSpec>(agentActions.map((spec) => [spec.name, spec]))
+import { customerActions } from '../../shared/protocol/customer/index.ts'
+import {
+  type CustomerPushName,
+  type CustomerPushPayload,
+  customerPushes,
+  type PushName,
+  pushes,
+  type PushPayload,
+} from '../../shared/protocol/pushes.ts'
 
 const ErrorPayload = z.strictObject({
   error: z.strictObject({
@@ -26,26 +32,45 @@ const Frame = z.discriminatedUnion('type', [
     payload: z.optional(z.unknown()),
   }),
   z.strictObject({
-    action: z.enum(Object.keys(pushes) as PushName[]),
+    action: z.string(),
     type: z.literal('push'),
     payload: z.unknown(),
   }),
 ])
 export type Response = Extract<z.output<typeof Frame>, { type: 'response' }>
 export type WireError = z.output<typeof ErrorPayload>['error']
-export type Pushed<Name extends PushName = PushName> = {
-  [One in Name]: { action: One; payload: PushPayload<One> }
+
+/** What an endpoint sends, by name: the payloads of its pushes. */
+type AgentPayloads = { [Name in PushName]: PushPayload<Name> }
+type CustomerPayloads = { [Name in CustomerPushName]: CustomerPushPayload<Name> }
+type Named<Payloads> = keyof Payloads & string
+type PushOf<Payloads, Name extends Named<Payloads> = Named<Payloads>> = {
+  [One in Name]: { action: One; payload: Payloads[One] }
 }[Name]
+export type Pushed<Name extends PushName = PushName> = PushOf<AgentPayloads, Name>
+export type CustomerPushed<Name extends CustomerPushName = CustomerPushName> = PushOf<CustomerPayloads, Name>
+
+/** What an endpoint declares that it takes and sends. */
+interface Contracts {
+  actions: readonly ActionSpec[]
+  pushes: Readonly<Record<string, { payload: z.core.$ZodType }>>
+}
+
+interface Opening {
+  /** Whose app it is; without it an agent's. */
+  as?: 'agent' | 'customer'
+  /** Of the handshake: `origin`, `user-agent` and the like. */
+  headers?: Record<string, string>
+}
 
 /**
- * An agent's app, strict: a frame that its contract does not declare, down to a field, fails whatever the test waits
- * for. Frames are queued, so that no test races its own listener. `agent_updated`, which every login of a licence
- * causes, is kept apart as `presence`.
+ * An app, strict: a frame that its endpoint's contracts do not declare, down to a field, fails whatever the test waits
+ * for. Frames are queued, so that no test races its own listener.
  */
-export class Client {
+abstract class StrictClient<Payloads> {
   readonly socket: WebSocket
-  readonly pushes: Pushed[] = []
-  readonly presence: Pushed<'agent_updated'>[] = []
+  readonly pushes: PushOf<Payloads>[] = []
+  readonly #contracts: Contracts
   /** Every text frame as it came. */
   readonly frames: string[] = []
   /** The close code, once closed. */
@@ -56,8 +81,9 @@ export class Client {
   #wakers: (() => void)[] = []
   #broken: Error | undefined
 
-  constructor(socket: WebSocket) {
+  constructor(socket: WebSocket, contracts: Contracts) {
     this.socket = socket
+    this.#contracts = contracts
     socket.on('message', (data) => {
       try {
         this.#take(String(data))
@@ -73,24 +99,23 @@ export class Client {
     socket.on('error', () => this.#wake())
   }
 
-  static async open(url: string): Promise<Client> {
-    const socket = new WebSocket(url, { perMessageDeflate: false })
-    const client = new Client(socket)
-    await once(socket, 'open')
-    return client
+  /** Where pushes of this name wait to be taken. */
+  protected queueOf(_name: Named<Payloads>): PushOf<Payloads>[] {
+    return this.pushes
   }
 
   #take(text: string): void {
     this.frames.push(text)
     const frame = Frame.parse(JSON.parse(text))
     if (frame.type === 'push') {
-      const payload = pushes[frame.action].payload.parse(frame.payload)
-      const push = { action: frame.action, payload } as Pushed
-      if (push.action === 'agent_updated') this.presence.push(push)
-      else this.pushes.push(push)
+      const { payload: declared } = this.#contracts.pushes[frame.action] ?? {}
+      if (declared === undefined) throw new Error(`A push that there is not: ${text}`)
+      const payload = z.parse(declared, frame.payload)
+      const push = { action: frame.action, payload } as PushOf<Payloads>
+      this.queueOf(push.action).push(push)
       return
     }
-    const spec = specs.get(frame.action ?? '')
+    const spec = this.#contracts.actions.find(({ name }) => name === frame.action)
     if (!frame.success) ErrorPayload.parse(frame.payload)
     else if (spec === undefined) throw new Error(`A success for no action: ${text}`)
     else if (spec.response === null && 'payload' in frame)
@@ -155,25 +180,25 @@ export class Client {
   }
 
   /** The payload of the next push, which must be of this name. */
-  async next<Name extends PushName>(name: Name): Promise<PushPayload<Name>> {
+  async next<Name extends Named<Payloads>>(name: Name): Promise<Payloads[Name]> {
     const push = await this.#until(`the push ${name}`, () => this.pushes.shift())
     if (push.action !== name) throw new Error(`Expected ${name}, got ${JSON.stringify(push)}`)
-    return push.payload as PushPayload<Name>
+    return push.payload as Payloads[Name]
   }
 
   /** Waits for a push that fits, passing over others. */
-  async eventually<Name extends PushName>(
+  async eventually<Name extends Named<Payloads>>(
     name: Name,
-    fits: (payload: PushPayload<Name>) => boolean = () => true,
-  ): Promise<PushPayload<Name>> {
-    const queue = (name === 'agent_updated' ? this.presence : this.pushes) as Pushed[]
+    fits: (payload: Payloads[Name]) => boolean = () => true,
+  ): Promise<Payloads[Name]> {
+    const queue = this.queueOf(name)
     const push = await this.#until(`a push ${name} that fits`, () => {
       const index = queue.findIndex(
-        ({ action, payload }) => action === name && fits(payload as PushPayload<Name>),
+        ({ action, payload }) => action === name && fits(payload as Payloads[Name]),
       )
       return index < 0 ? undefined : queue.splice(index, 1)[0]
     })
-    return push.payload as PushPayload<Name>
+    return push.payload as Payloads[Name]
   }
 
   /** Resolves when everything that was handed to this socket before has been received. */
@@ -187,8 +212,8 @@ export class Client {
     if (this.#broken !== undefined) throw this.#broken
   }
 
-  /** All pushes received up to now, `agent_updated` left out, and forgets them. */
-  async received(): Promise<Pushed[]> {
+  /** All pushes received up to now, an agent's `agent_updated` left out, and forgets them. */
+  async received(): Promise<PushOf<Payloads>[]> {
     await this.caughtUp()
     return this.pushes.splice(0)
   }
@@ -208,5 +233,38 @@ export class Client {
     if (this.closed !== undefined) return
     this.socket.close()
     await once(this.socket, 'close')
+  }
+}
+
+/** A customer's page. */
+export class CustomerClient extends StrictClient<CustomerPayloads> {
+  constructor(socket: WebSocket) {
+    super(socket, { actions: customerActions, pushes: customerPushes })
+  }
+}
+
+/** An agent's app. `agent_updated`, which every login of a licence causes, is kept apart as `presence`. */
+export class Client extends StrictClient<AgentPayloads> {
+  readonly presence: Pushed<'agent_updated'>[] = []
+
+  constructor(socket: WebSocket) {
+    super(socket, { actions: agentActions, pushes })
+  }
+
+  /** Opens a connection to an endpoint, as the app that the endpoint is for. */
+  static async open(url: string, options?: Opening & { as?: 'agent' }): Promise<Client>
+  static async open(url: string, options: Opening & { as: 'customer' }): Promise<CustomerClient>
+  static async open(
+    url: string,
+    { as = 'agent', headers = {} }: Opening = {},
+  ): Promise<Client | CustomerClient> {
+    const socket = new WebSocket(url, { perMessageDeflate: false, headers })
+    const client = as === 'customer' ? new CustomerClient(socket) : new Client(socket)
+    await once(socket, 'open')
+    return client
+  }
+
+  protected override queueOf(name: PushName): Pushed[] {
+    return name === 'agent_updated' ? (this.presence as Pushed[]) : this.pushes
   }
 }

@@ -3,7 +3,7 @@ import { afterAll, inject } from 'vitest'
 import { startEngine } from '../../infra/local/dynamodb.ts'
 import { createAgent } from '../../infra/admin/change-agent.ts'
 import { createGroup } from '../../infra/admin/change-group.ts'
-import { createLicense } from '../../infra/admin/change-license.ts'
+import { changeLicense, createLicense } from '../../infra/admin/change-license.ts'
 import type { RequestEntry } from '../../infra/local/gateway-settings.ts'
 import { type LocalStack, type StackOptions, startStack } from '../../infra/local/stack.ts'
 import { mintToken, openTokenKey, type TokenKey } from '../../infra/local/token-key.ts'
@@ -11,15 +11,17 @@ import type { AgentItem } from '../../shared/table/accounts.ts'
 import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Client } from './client.ts'
+import { Client, type CustomerClient } from './client.ts'
 import { startEngineProxy } from './engine-proxy.ts'
 
 export const issuer = 'https://issuer.test'
 export const audience = 'agent-chat-test'
 
 export type AgentDraft = Partial<
-  Pick<AgentItem, 'permission' | 'groups' | 'name' | 'email' | 'avatar' | 'default_status'>
+  Pick<AgentItem, 'permission' | 'groups' | 'name' | 'email' | 'avatar' | 'default_status' | 'max_chats'>
 >
+
+type LicenseSettings = Parameters<typeof changeLicense>[2]
 
 /** A licence of one test: its agents by id, each with a way to get tokens and logged-in clients. */
 export interface License {
@@ -29,6 +31,19 @@ export interface License {
   /** A new connection of this agent, logged in. Its first pushes of presence are already received. */
   login(agent: string, payload?: object, options?: { scope?: string; expiresInS?: number }): Promise<Client>
   addAgent(id: string, draft?: AgentDraft): Promise<void>
+  /** A new connection of a customer, not logged in. */
+  arrive(headers?: Record<string, string>): Promise<CustomerClient>
+  /** The same, logged in: a new customer, unless `payload` has a token. */
+  visit(payload?: object, headers?: Record<string, string>): Promise<Visitor>
+}
+
+/** A customer's tab. */
+export interface Visitor {
+  client: CustomerClient
+  id: string
+  token: string
+  /** What its login answered. */
+  answer: any
 }
 
 export interface World extends LocalStack {
@@ -40,7 +55,7 @@ export interface World extends LocalStack {
   open(): Promise<Client>
   license(
     agents: Record<string, AgentDraft>,
-    options?: { groups?: string[]; expiresAt?: number; plan?: string },
+    options?: { groups?: string[]; expiresAt?: number; plan?: string; settings?: LicenseSettings },
   ): Promise<License>
 }
 
@@ -51,7 +66,7 @@ const dayS = 24 * 3600
  * with the file.
  */
 export const startWorld = async (
-  options: Partial<Pick<StackOptions, 'presenceGraceS' | 'delayScale' | 'gateway' | 'fcm'>> = {},
+  options: Partial<Pick<StackOptions, 'presenceGraceS' | 'delayScale' | 'gateway' | 'fcm' | 'rates'>> = {},
 ): Promise<World> => {
   // of its own: an engine does one thing at a time, and polls of its streams slow down with all that it ever held
   const engine = await startEngine()
@@ -73,7 +88,7 @@ export const startWorld = async (
     ...options,
     gateway: { onRequest: (entry) => requests.push(entry), ...options.gateway },
   })
-  const clients: Client[] = []
+  const clients: (Client | CustomerClient)[] = []
   afterAll(async () => {
     await Promise.all(clients.map((client) => client.close()))
     await stack.stop()
@@ -86,13 +101,21 @@ export const startWorld = async (
     return client
   }
 
-  const license: World['license'] = async (agents, { groups = [], expiresAt, plan = 'test' } = {}) => {
+  const arrive = async (id: string, headers: Record<string, string> = {}) => {
+    const url = `${stack.customerUrl}?license_id=${encodeURIComponent(id)}`
+    const client = await Client.open(url, { as: 'customer', headers })
+    clients.push(client)
+    return client
+  }
+
+  const license: World['license'] = async (agents, { groups = [], expiresAt, plan = 'test', settings } = {}) => {
     const id = `l-${randomUUID().slice(0, 13)}`
     const expires_at = expiresAt ?? Math.floor(Date.now() / 1000) + dayS
     await createLicense(stack.table, { id, plan, expires_at })
     for (const [index, name] of groups.entries())
       await createGroup(stack.table, { license_id: id, id: index + 1, name })
     const subject = (agent: string) => `${id}/${agent}`
+    if (settings !== undefined) await changeLicense(stack.table, id, settings)
     const made: License = {
       id,
       token: (agent, { scope, expiresInS = dayS } = {}) =>
@@ -101,6 +124,12 @@ export const startWorld = async (
         const client = await open()
         await client.ok('login', { token: await made.token(agent, tokenOptions), ...payload })
         return client
+      },
+      arrive: (headers) => arrive(id, headers),
+      visit: async (payload = {}, headers = {}) => {
+        const client = await arrive(id, headers)
+        const answer = await client.ok('login', payload)
+        return { client, id: answer.customer_id, token: answer.token, answer }
       },
       addAgent: async (agent, draft = {}) => {
         const identity = { issuer, subject: subject(agent) }

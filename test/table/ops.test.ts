@@ -3,6 +3,7 @@ import {
   agentActive,
   AgentItem,
   groupExists,
+  LicenseItem,
   licenseUnchanged,
   loggedIn,
   statusChanged,
@@ -35,8 +36,8 @@ import {
 import type { Op } from '../../shared/table/ops.ts'
 import { heldProperties, propertiesChanged } from '../../shared/table/properties.ts'
 import {
-  agentSocketRemoved,
-  agentSocketSlow,
+  rowRemoved,
+  rowSlow,
   closingClaimed,
   connected,
   sessionEnded,
@@ -49,7 +50,7 @@ import {
 const agent = AgentItem.parse({
   ...{ id: 'ann', license_id: 'l1', name: 'Ann', permission: 'normal', groups: [1], version: 4, seq: 9 },
 })
-const license = { id: 'l1', plan: 'test', expires_at: 2_000_000_000, version: 3 }
+const license = LicenseItem.parse({ id: 'l1', plan: 'test', expires_at: 2_000_000_000, version: 3 })
 const agentKey = { pk: 'LICENSE#l1', sk: 'AGENT#ann' }
 
 describe('presence, as data', () => {
@@ -279,8 +280,8 @@ describe('sockets, as data', () => {
   test('rows are deleted by their own key, and marked slow only while they are there', () => {
     const { name: _, application: __, ...shared } = session
     expect(socketRemoved('c=')).toEqual({ Delete: { Key: socketKey } })
-    expect(agentSocketRemoved('l1', 'ann', 'c=')).toEqual({ Delete: { Key: rowKey } })
-    expect(agentSocketSlow({ ...shared, connection: 'c=', ttl: 1 }, nowMs)).toEqual({
+    expect(rowRemoved({ license_id: 'l1', agent_id: 'ann' }, 'c=')).toEqual({ Delete: { Key: rowKey } })
+    expect(rowSlow({ ...shared, connection: 'c=', ttl: 1 }, nowMs)).toEqual({
       Update: {
         Key: rowKey,
         UpdateExpression: 'SET slow_until = :until',
@@ -470,12 +471,12 @@ describe('every write', () => {
   const all: Op[] = [
     ...[loggedIn(agent, 'accepting_chats'), loggedIn(agent, undefined), wentOffline(agent, 'k')],
     ...[licenseUnchanged(license), agentActive('l1', 'ann'), groupExists('l1', 1)],
-    ...[connected('c=', nowMs), socketRemoved('c='), agentSocketRemoved('l1', 'ann', 'c=')],
+    ...[connected('c=', nowMs), socketRemoved('c='), rowRemoved({ license_id: 'l1', agent_id: 'ann' }, 'c=')],
     ...sessionStarted({ connection: 'c=', connected_at: 1, ttl: 2 }, session, nowMs),
     ...sessionRefreshed('c=', session, session),
     closingClaimed('c=', { session, nonce: 'n', nowMs }),
     ...sessionEnded({ ...row, connection: 'c=', ttl: 1 }, 'license_expired'),
-    agentSocketSlow({ ...row, connection: 'c=', ttl: 1 }, nowMs),
+    rowSlow({ ...row, connection: 'c=', ttl: 1 }, nowMs),
     ...[chatStarted(chat), chatChanged(chat), chatUnchanged(chat), chatListed(chat), chatActive(chat, 1)],
     ...[activeChatChanged(chat), chatInactive(chat), chatPropertiesStarted('c0', {})],
     ...[headPut('c0', head), headUsers('c0', 2, ['ann'])],

@@ -9,7 +9,12 @@ export const sendEvent = action({
   request: z.object({ chat_id: Id, event: NewEvent }),
   response: z.strictObject({ thread_id: z.string(), event: Event }),
   needs: ['read', 'write', 'push'],
-  pushes: ['incoming_event', 'incoming_chat_thread'],
+  pushes: [
+    'incoming_event',
+    'incoming_chat_thread',
+    'chat_properties_updated',
+    'chat_thread_properties_updated',
+  ],
   session: 'required',
   reads: ['chat', 'tail'],
   may: 'member',

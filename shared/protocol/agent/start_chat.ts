@@ -1,24 +1,24 @@
 import * as z from 'zod/mini'
 import { action } from '../action.ts'
-import { NewInitialEvent } from '../events.ts'
-import { atMost, opt, Scopes } from '../fields.ts'
+import { initialEvents, NewInitialEvent } from '../events.ts'
+import { atMost, Id, opt, Scopes } from '../fields.ts'
 import { limits } from '../limits.ts'
 import { ChatWithThread } from '../objects.ts'
 import { OptionalProperties } from '../properties.ts'
 
-const InitialEvents = opt(
-  z
-    .array(NewInitialEvent)
-    .check(atMost(limits.initialEvents, `At most ${limits.initialEvents} initial events`)),
-)
+const InitialEvents = initialEvents(NewInitialEvent)
+const Customers = z
+  .array(z.object({ id: Id, type: z.literal('customer', 'Must be customer: agents are added by join_chat') }))
+  .check(atMost(limits.chatCustomers, 'At most one customer'))
 
 export const startChat = action({
   name: 'start_chat',
-  summary: 'Starts a chat with the requester in it.',
+  summary: "Starts a chat with the requester in it, or a customer's, or that one anew.",
   request: z.object({
     initial_events: InitialEvents,
     chat: opt(
       z.object({
+        users: opt(Customers),
         properties: OptionalProperties,
         scopes: opt(Scopes),
         thread: opt(z.object({ events: InitialEvents, properties: OptionalProperties, scopes: opt(Scopes) })),
@@ -27,7 +27,13 @@ export const startChat = action({
   }),
   response: z.strictObject({ chat: ChatWithThread }),
   needs: ['read', 'write', 'push'],
-  pushes: ['incoming_chat_thread'],
+  pushes: [
+    'incoming_chat_thread',
+    'incoming_event',
+    'chat_users_updated',
+    'chat_properties_updated',
+    'chat_thread_properties_updated',
+  ],
   session: 'required',
   reads: [],
   tokenScopes: { any: ['chats.meta--chat_scopes:write'] },

@@ -1,0 +1,51 @@
+import { expectRoom, startCustomerSession } from '../../shared/account/customer-login.ts'
+import { signCustomerToken } from '../../shared/account/customer-tokens.ts'
+import { summarizeOwn } from '../../shared/chat/customer-summary.ts'
+import { tellCustomer } from '../../shared/chat/customer-updated.ts'
+import { login } from '../../shared/protocol/customer/login.ts'
+import { limits } from '../../shared/protocol/limits.ts'
+import { audienceFreshMs } from '../../shared/push/outbox.ts'
+import { config } from '../../shared/runtime/config.ts'
+import { log } from '../../shared/runtime/log.ts'
+import type { Job } from '../../shared/runtime/later.ts'
+import { limitAddress } from '../../shared/runtime/rates.ts'
+import { serve } from '../../shared/runtime/serve.ts'
+
+// pushes that went out beside their writes may have missed this login
+const catchUpS = 2
+
+export const handler = serve(login, async (ctx, { token, customer: details, last_threads_limit }) => {
+  const since = ctx.now() - audienceFreshMs - config.clockSkewMs()
+  const { session, customer } = await startCustomerSession(ctx, {
+    token,
+    details,
+    admit: ({ ip }) => limitAddress(ctx.write, ip, 'new_customer'),
+  })
+
+  // read after the session was written: whatever happens from now on is pushed to it
+  const [own, renewed] = await Promise.all([
+    summarizeOwn(ctx.read, session, { threads: last_threads_limit ?? limits.lastThreads }),
+    signCustomerToken(session),
+    expectRoom(ctx, session),
+  ])
+  if (customer !== undefined && own !== undefined) await tellCustomer(ctx, customer, own.chat)
+  const catchUp: Job = {
+    job: 'catch_up',
+    connection: ctx.connection,
+    chats: own === undefined ? {} : { [own.chat.id]: [own.thread, own.order, own.chat.version] },
+    since,
+    until: ctx.now() + config.clockSkewMs(),
+  }
+  // the session is written: a queue that fails does not undo the login
+  await ctx
+    .later(catchUp, catchUpS)
+    .catch((error: unknown) => log.error('A login is not caught up with', { cause: String(error) }))
+
+  const chats = own === undefined ? [] : [own.summary]
+  return {
+    customer_id: session.customer_id,
+    token: renewed,
+    last_chats_summary: chats,
+    total_chats: chats.length,
+  }
+})

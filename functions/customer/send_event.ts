@@ -1,0 +1,9 @@
+import { sendEvent as send } from '../../shared/chat/sending.ts'
+import { ownEvent } from '../../shared/chat/visibility.ts'
+import { sendEvent } from '../../shared/protocol/customer/send_event.ts'
+import { serve } from '../../shared/runtime/serve.ts'
+
+export const handler = serve(sendEvent, async (ctx, asked) => {
+  const { thread_id, event } = await send(ctx, asked.event, sendEvent.denied)
+  return { thread_id, event: ownEvent(event) }
+})

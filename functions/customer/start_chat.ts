@@ -1,0 +1,21 @@
+import { filledScopes } from '../../shared/chat/scopes.ts'
+import { startChat as start } from '../../shared/chat/start.ts'
+import { tellStarted } from '../../shared/chat/started.ts'
+import { chatFor } from '../../shared/chat/visibility.ts'
+import { startChat } from '../../shared/protocol/customer/start_chat.ts'
+import { limitAddress } from '../../shared/runtime/rates.ts'
+import { serve } from '../../shared/runtime/serve.ts'
+
+export const handler = serve(startChat, async (ctx, { chat: asked }) => {
+  const { events = [] } = asked?.thread ?? {}
+  const started = await start(ctx, {
+    // either place may be filled: an empty one must not hide the other
+      events: events.length > 0 ? events : (asked?.events ?? []),
+      scopes: filledScopes(asked?.scopes),
+      properties: asked?.properties,
+      threadProperties: asked?.thread?.properties,
+      customer: ctx.me.customer_id,
+      allowed: limitAddress(ctx.write, ctx.visitor.ip, 'start_chat'),
+    })
+  return { chat: chatFor(await tellStarted(ctx, started), started.chat) }
+})

@@ -1,0 +1,73 @@
+import { ProtocolError } from '../../shared/protocol/errors.ts'
+import { log } from '../../shared/runtime/log.ts'
+import { sendLater } from '../../shared/runtime/later.ts'
+import { config } from '../../shared/runtime/config.ts'
+import { limitAddress } from '../../shared/runtime/rates.ts'
+import { LicenseItem } from '../../shared/table/accounts.ts'
+import { openTable, tableClient } from '../../shared/table/client.ts'
+import { keys } from '../../shared/table/keys.ts'
+import { connected } from '../../shared/table/sockets.ts'
+
+interface ConnectEvent {
+  requestContext: {
+    connectionId: string
+    identity: { sourceIp: string; userAgent?: string | null }
+  }
+  headers?: Record<string, string | undefined>
+  queryStringParameters?: Record<string, string | undefined> | null
+}
+
+const client = tableClient()
+const loginWithinS = 30
+// of one of today's browsers they have some hundred characters
+const mostUserAgent = 512
+
+/** A handshake's header, whatever its letter case. */
+const headerOf = ({ headers = {} }: ConnectEvent, wanted: string): string | undefined =>
+  Object.entries(headers).find(([name]) => name.toLowerCase() === wanted)?.[1]
+
+/**
+ * Customers' `$connect`: keeps the connection, with what its handshake tells, for a licence that is valid and allows the
+ * page's origin. It has half a minute to log in. Answers 404 for no licence, 402 for one that has expired, 403 for an origin
+ * that it does not allow, 429 for too many connections from one address; the log says why.
+ */
+export const handler = async (event: ConnectEvent): Promise<{ statusCode: number }> => {
+  const { connectionId: connection, identity } = event.requestContext
+  const { read, write } = openTable({ client, tableName: config.tableName() })
+  const license_id = event.queryStringParameters?.['license_id'] ?? ''
+  const origin = headerOf(event, 'origin')
+  const refuse = (statusCode: number, reason: string): { statusCode: number } => {
+    log.warn('A customer’s connection was refused', { reason, license: license_id, origin, connection })
+    return { statusCode }
+  }
+  if (license_id === '') return refuse(404, 'no license_id')
+  try {
+    const [item] = await Promise.all([
+      read.get(keys.license(license_id)),
+      limitAddress(write, identity.sourceIp, 'connect'),
+    ])
+    if (item === undefined) return refuse(404, 'unknown license')
+    const license = LicenseItem.parse(item)
+    if (license.expires_at * 1000 <= Date.now()) return refuse(402, 'license expired')
+    const { origins } = license
+    if (origin !== undefined && origins.length > 0 && !origins.includes(origin.toLowerCase()))
+      return refuse(403, 'origin not allowed')
+  } catch (error) {
+    if (error instanceof ProtocolError && error.type === 'too_many_requests')
+      return refuse(429, 'too many connections from one address')
+    throw error
+  }
+  const user_agent = (identity.userAgent ?? headerOf(event, 'user-agent'))?.slice(0, mostUserAgent)
+  const visitor = {
+    license_id,
+    ip: identity.sourceIp,
+    ...(user_agent ? { user_agent: user_agent.toWellFormed() } : {}),
+  }
+  const [kept] = await Promise.all([
+    write.write(connected(connection, Date.now(), visitor)),
+    sendLater({ job: 'expect_login', connection }, loginWithinS),
+  ])
+  // throttled: the handshake is refused, so that the client tries again
+  if (!kept.done) throw new Error('The connection could not be kept')
+  return { statusCode: 200 }
+}

@@ -1,0 +1,72 @@
+import { untilDone } from '../chat/place.ts'
+import type { CustomerDetails as Asked } from '../protocol/customer-fields.ts'
+import { ProtocolError } from '../protocol/errors.ts'
+import {
+  type CustomerDetails,
+  CustomerItem,
+  detailsChanged,
+  isBanned,
+  readCustomer,
+} from '../table/customers.ts'
+import type { Reader, Writer } from '../table/ops.ts'
+import { customerRenamed, type CustomerSession, readCustomerSockets, type Visitor } from '../table/sockets.ts'
+import { mergedDetails } from './customer-details.ts'
+
+interface Changing {
+  me: CustomerSession
+  visitor: Visitor
+  read: Reader
+  write: Writer
+  nonce: string
+  now(): number
+  pause(tries: number): Promise<void>
+}
+
+interface Changed {
+  customer: CustomerItem
+  changed: boolean
+}
+
+const detailsOf = ({ name, email, properties, visit, visits }: CustomerDetails): unknown[] => [
+  name,
+  email,
+  Object.entries(properties).toSorted(([a], [b]) => (a < b ? -1 : 1)),
+  visit,
+  visits,
+]
+
+/**
+ * Merges what a customer says of itself into what is known of it; it is stored by then. Throws `authorization` with the
+ * sentence `denied` where it is banned, `validation` for more than it may say.
+ */
+export const changeDetails = async (ctx: Changing, asked: Asked, denied: string): Promise<Changed> => {
+  const { me, visitor, nonce } = ctx
+  const refresh = () => readCustomer(ctx.read, me.license_id, me.customer_id)
+  const result = await untilDone<Changed, CustomerItem | undefined>({ ...ctx, refresh }, await refresh(), {
+    isOwn: (customer) => customer?.nonce === nonce,
+    attempt: async (before) => {
+      const nowMs = ctx.now()
+      if (before !== undefined && isBanned(before, nowMs))
+        throw new ProtocolError('authorization', { message: denied })
+      const details = mergedDetails(before, asked, { visitor, nowMs, opens: before === undefined })
+      if (before !== undefined && JSON.stringify(detailsOf(details)) === JSON.stringify(detailsOf(before)))
+        return { result: { customer: before, changed: false }, placed: true }
+      const { version = 0, threads = 0 } = before ?? {}
+      const who = { license_id: me.license_id, id: me.customer_id, version, threads }
+      // one that is stored just now has this tab open
+      const op = detailsChanged(who, details, { nonce, nowMs, login: before === undefined })
+      const { done } = await ctx.write.write(op)
+      const kept = { online: true, ...before, ...who, ...details, version: version + 1 }
+      return { result: { customer: CustomerItem.parse(kept), changed: true }, placed: done }
+    },
+  })
+  const { name } = result.customer
+  if (name !== undefined && name !== me.name) await rename(ctx, name)
+  return result
+}
+
+/** The sessions of all tabs follow, since system messages name the customer by them. */
+const rename = async ({ me, read, write }: Changing, name: string): Promise<void> => {
+  const rows = await readCustomerSockets(read, me.license_id, me.customer_id)
+  await Promise.all(rows.map((row) => write.write(customerRenamed(row, name))))
+}

@@ -1,0 +1,103 @@
+import { customerPropertiesFault, type CustomerDetails as Asked } from '../protocol/customer-fields.ts'
+import type { Myself } from '../protocol/customer-objects.ts'
+import { ProtocolError } from '../protocol/errors.ts'
+import { utf8Bytes } from '../protocol/fields.ts'
+import { unnamed } from '../chat/views.ts'
+import type { CustomerDetails, CustomerItem, Visit } from '../table/customers.ts'
+import type { Visitor } from '../table/sockets.ts'
+
+const mostPages = 20
+// so that a customer stays a small item, whatever its pages are called
+const mostPagesBytes = 4096
+
+const nothing: CustomerDetails = { properties: {}, visits: 0 }
+
+/** Whether a customer says anything of itself. */
+export const saysSomething = (asked: Asked | undefined): boolean =>
+  asked !== undefined && Object.values(asked).some((value) => value !== undefined)
+
+/**
+ * What is known of a customer with what it says now merged into it. `opens`: a visit begins, as it does with the first tab.
+ * Throws `validation` where its properties would be too many, or too large.
+ */
+export const mergedDetails = (
+  before: CustomerDetails | undefined,
+  asked: Asked | undefined,
+  { visitor, nowMs, opens }: { visitor: Visitor; nowMs: number; opens: boolean },
+): CustomerDetails => {
+  const { name, email, properties, visit, visits } = before ?? nothing
+  const nowS = Math.floor(nowMs / 1000)
+  const isNew = opens || visit === undefined
+  const details: CustomerDetails = {
+    properties: mergedProperties(properties, asked?.properties),
+    visits: visits + (isNew ? 1 : 0),
+    visit: visited(isNew ? { started_timestamp: nowS, pages: [] } : visit, asked?.monitoring, visitor, nowS),
+  }
+  const [newName, newEmail] = [asked?.name ?? name, asked?.email ?? email]
+  if (newName !== undefined) details.name = newName
+  if (newEmail !== undefined) details.email = newEmail
+  return details
+}
+
+const mergedProperties = (
+  before: Readonly<Record<string, string>>,
+  change: Readonly<Record<string, string | null>> = {},
+): Record<string, string> => {
+  const all = new Map<string, string>(Object.entries(before))
+  for (const [name, value] of Object.entries(change)) {
+    if (value === null) all.delete(name)
+    else all.set(name, value)
+  }
+  const properties = Object.fromEntries(all)
+  const message = customerPropertiesFault(properties)
+  if (message !== undefined)
+    throw new ProtocolError('validation', { details: [{ path: 'payload.customer.properties', message }] })
+  return properties
+}
+
+/** A visit as it goes on: where it is by now, and from where it came at its beginning. */
+const visited = (
+  visit: Visit,
+  asked: Asked['monitoring'],
+  { ip, user_agent }: Visitor,
+  nowS: number,
+): Visit => {
+  const { page, timezone } = asked ?? { page: undefined, timezone: undefined }
+  const referrer = visit.referrer ?? page?.referrer
+  const zone = timezone ?? visit.timezone
+  return {
+    started_timestamp: visit.started_timestamp,
+    pages: withPage(visit.pages, page, nowS),
+    ...(referrer ? { referrer } : {}),
+    ip,
+    ...(user_agent === undefined ? {} : { user_agent }),
+    ...(zone === undefined ? {} : { timezone: zone }),
+  }
+}
+
+type Page = NonNullable<NonNullable<Asked['monitoring']>['page']>
+
+const withPage = (pages: Visit['pages'], page: Page | undefined, nowS: number): Visit['pages'] => {
+  if (page?.url === undefined) return pages
+  const { url, title } = page
+  const last = pages.at(-1)
+  const isSame = last?.url === url
+  const opened = { url, ...(title === undefined ? {} : { title }), opened_timestamp: isSame ? last.opened_timestamp : nowS }
+  const all = [...(isSame ? pages.slice(0, -1) : pages), opened].slice(-mostPages)
+  while (all.length > 1 && utf8Bytes(JSON.stringify(all)) > mostPagesBytes) all.shift()
+  return all
+}
+
+/** A customer as it is shown to itself. */
+export const myself = ({
+  id,
+  name,
+  email,
+  properties,
+}: Pick<CustomerItem, 'id' | 'name' | 'email' | 'properties'>): Myself => ({
+  id,
+  type: 'customer',
+  name: name ?? unnamed,
+  email,
+  properties: Object.keys(properties).length > 0 ? properties : undefined,
+})

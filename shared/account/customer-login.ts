@@ -1,0 +1,169 @@
+import { randomUUID } from 'node:crypto'
+import { unnamed } from '../chat/views.ts'
+import { untilDone } from '../chat/place.ts'
+import type { CustomerDetails as Asked } from '../protocol/customer-fields.ts'
+import { ProtocolError } from '../protocol/errors.ts'
+import { limits } from '../protocol/limits.ts'
+import type { Job } from '../runtime/later.ts'
+import { LicenseItem } from '../table/accounts.ts'
+import { customerFree, CustomerItem, detailsChanged, isBanned, readCustomer } from '../table/customers.ts'
+import { keys } from '../table/keys.ts'
+import type { Reader, Writer } from '../table/ops.ts'
+import {
+  type CustomerSession,
+  isLive,
+  readCustomerSockets,
+  readSocket,
+  sessionEnded,
+  sessionStarted,
+  type SocketItem,
+  userIdOf,
+  type Visitor,
+} from '../table/sockets.ts'
+import { mergedDetails, saysSomething } from './customer-details.ts'
+import { customerTokenS, verifyCustomerToken } from './customer-tokens.ts'
+import { openSocket } from './login.ts'
+
+interface LoggingIn {
+  read: Reader
+  write: Writer
+  connection: string
+  nonce: string
+  now(): number
+  pause(tries: number): Promise<void>
+  later(job: Job, delayS: number): Promise<void>
+}
+
+export interface CustomerLoggedIn {
+  session: CustomerSession
+  /** Undefined: it has told nothing of itself and never chatted, and is not stored. */
+  customer: CustomerItem | undefined
+}
+
+interface Held {
+  socket: SocketItem & { visitor: Visitor }
+  license: LicenseItem
+  customer: CustomerItem | undefined
+}
+
+/**
+ * Logs a customer in on this connection: whom its token names, or a new one. Its session and what it tells of itself are
+ * written together, and only while it is not banned. `admit` is asked before a new customer is made.
+ */
+export const startCustomerSession = async (
+  ctx: LoggingIn,
+  asked: { token: unknown; details: Asked | undefined; admit(visitor: Visitor): Promise<void> },
+): Promise<CustomerLoggedIn> => {
+  const socket = await readVisitor(ctx)
+  const { license_id } = socket.visitor
+  const known =
+    asked.token === undefined || asked.token === null
+      ? socket.session && userIdOf(socket.session)
+      : (await verifyCustomerToken(asked.token, license_id)).customer_id
+  const id = known ?? randomUUID()
+  const [held] = await Promise.all([
+    readHeld(ctx, socket, id),
+    known === undefined ? asked.admit(socket.visitor) : undefined,
+  ])
+  const retrying = { ...ctx, refresh: async () => readHeld(ctx, await readVisitor(ctx), id) }
+  return untilDone<CustomerLoggedIn, Held>(retrying, held, {
+    isOwn: ({ socket: now }) => now.session?.nonce === ctx.nonce,
+    attempt: async ({ socket: now, license, customer }) => {
+      const nowMs = ctx.now()
+      if (customer !== undefined && isBanned(customer, nowMs)) throw new ProtocolError('customer_banned')
+      const { ops, stored } = storing(ctx, { id, license_id, customer, visitor: now.visitor }, asked.details)
+      const session: CustomerSession = {
+        license_id,
+        customer_id: id,
+        name: stored?.name ?? unnamed,
+        token_expires_at: Math.floor(nowMs / 1000) + customerTokenS,
+        license_expires_at: license.expires_at,
+        nonce: ctx.nonce,
+      }
+      const refusals = await ctx.write.transact([...sessionStarted(now, session, nowMs), ...ops])
+      return { result: { session, customer: stored }, placed: refusals.length === 0 }
+    },
+  })
+}
+
+/** What of a login is written of the customer itself: of one that has told nothing yet, only that it is not banned. */
+const storing = (
+  { now, nonce }: LoggingIn,
+  who: {
+    id: string
+    license_id: string
+    customer: CustomerItem | undefined
+    visitor: Visitor
+  },
+  asked: Asked | undefined,
+) => {
+  const { id, license_id, customer, visitor } = who
+  const nowMs = now()
+  if (customer === undefined && !saysSomething(asked))
+    return { ops: [customerFree(license_id, id, nowMs)], stored: undefined }
+  const details = mergedDetails(customer, asked, { visitor, nowMs, opens: customer?.online !== true })
+  const { version = 0, threads = 0, seq = 0 } = customer ?? {}
+  const op = detailsChanged({ id, license_id, version, threads }, details, { nonce, nowMs, login: true })
+  const stored = CustomerItem.parse({
+    ...{ id, license_id, threads, version: version + 1, online: true, seq: seq + 1 },
+    ...details,
+  })
+  return { ops: [op], stored }
+}
+
+const readVisitor = async ({
+  read,
+  connection,
+  now,
+}: LoggingIn): Promise<SocketItem & { visitor: Visitor }> => {
+  const socket = openSocket(await readSocket(read, connection, now()), now())
+  const { visitor } = socket
+  if (visitor === undefined) throw new ProtocolError('auth')
+  return { ...socket, visitor }
+}
+
+const readHeld = async (
+  ctx: LoggingIn,
+  socket: SocketItem & { visitor: Visitor },
+  id: string,
+): Promise<Held> => {
+  const { license_id } = socket.visitor
+  const another = socket.session !== undefined && userIdOf(socket.session) !== id
+  if (another) throw new ProtocolError('auth')
+  const [item, customer, others] = await Promise.all([
+    ctx.read.get(keys.license(license_id), { strong: true }),
+    readCustomer(ctx.read, license_id, id),
+    othersLive(ctx, { license_id, customer_id: id }),
+  ])
+  if (item === undefined) throw new ProtocolError('license_not_found')
+  const license = LicenseItem.parse(item)
+  if (license.expires_at * 1000 <= ctx.now()) throw new ProtocolError('license_expired')
+  if (others >= limits.customerConnections) {
+    await ctx.later({ job: 'end_session', connection: ctx.connection, reason: 'too_many_connections' }, 1)
+    throw new ProtocolError('too_many_connections')
+  }
+  return { socket, license, customer }
+}
+
+const othersLive = async (
+  { read, connection, now }: LoggingIn,
+  { license_id, customer_id }: Pick<CustomerSession, 'license_id' | 'customer_id'>,
+): Promise<number> => {
+  const rows = await readCustomerSockets(read, license_id, customer_id)
+  return rows.filter((row) => row.connection !== connection && isLive(row, now())).length
+}
+
+/**
+ * Looks once more how many connections the customer has, now that this one counts: of several that logged in at once, those
+ * who find too many give way. Throws `too_many_connections`.
+ */
+export const expectRoom = async (ctx: LoggingIn, session: CustomerSession): Promise<void> => {
+  if ((await othersLive(ctx, session)) < limits.customerConnections) return
+  const { license_id, customer_id } = session
+  const rows = await readCustomerSockets(ctx.read, license_id, customer_id)
+  const reason = 'too_many_connections'
+  const mine = rows.filter(({ connection }) => connection === ctx.connection)
+  await Promise.all(mine.flatMap((row) => sessionEnded(row, reason)).map((op) => ctx.write.write(op)))
+  await ctx.later({ job: 'end_session', connection: ctx.connection, reason }, 1)
+  throw new ProtocolError(reason)
+}

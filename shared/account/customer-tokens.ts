@@ -1,0 +1,108 @@
+import { createSecretKey, type KeyObject } from 'node:crypto'
+import { GetSecretValueCommand, ResourceNotFoundException, SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
+import { errors, jwtVerify, SignJWT } from 'jose'
+import { ProtocolError } from '../protocol/errors.ts'
+import { config } from '../runtime/config.ts'
+
+// Customers have no accounts: a token of our own is all that says who they are.
+
+/** A customer's token lasts so long, and each login gives a new one. In seconds. */
+export const customerTokenS = 365 * 24 * 3600
+const issuer = 'agent-chat'
+const algorithm = 'HS256'
+const callMs = 3000
+/** How long a key is used without asking whether it was replaced, and how soon an unknown one may be asked for again. */
+const keptMs = 600_000
+const askedAgainMs = 10_000
+
+/** A version of the secret: its id is the `kid` of what it signed. */
+interface Key {
+  kid: string
+  key: KeyObject
+}
+interface Keys {
+  current: Key
+  /** The one before it, which still verifies. */
+  previous: Key | undefined
+  readAt: number
+}
+
+let secrets: SecretsManagerClient | undefined
+let known: Promise<Keys> | undefined
+
+const readVersion = async (VersionStage: string): Promise<Key | undefined> => {
+  secrets ??= new SecretsManagerClient({ maxAttempts: 2 })
+  const command = new GetSecretValueCommand({ SecretId: config.customerKeySecretId(), VersionStage })
+  try {
+    const { SecretString, VersionId } = await secrets.send(command, {
+      abortSignal: AbortSignal.timeout(callMs),
+    })
+    if (SecretString === undefined || VersionId === undefined) throw new Error('The secret holds no text')
+    return { kid: VersionId, key: createSecretKey(SecretString, 'utf8') }
+  } catch (error) {
+    // a secret that was never replaced has no previous version
+    if (error instanceof ResourceNotFoundException && VersionStage === 'AWSPREVIOUS') return undefined
+    throw error
+  }
+}
+
+const readKeys = async (): Promise<Keys> => {
+  const [current, previous] = await Promise.all([readVersion('AWSCURRENT'), readVersion('AWSPREVIOUS')])
+  if (current === undefined) throw new Error('The secret has no current version')
+  return { current, previous, readAt: Date.now() }
+}
+
+/** The keys, read once for many logins; anew after `olderThanMs`. */
+const keysNow = async (olderThanMs: number): Promise<Keys> => {
+  const keys = await known?.catch(() => undefined)
+  if (keys !== undefined && Date.now() - keys.readAt < olderThanMs) return keys
+  const reading = readKeys()
+  known = reading
+  return reading
+}
+
+/** Who a customer is, in the licence that its token was made for. */
+export interface CustomerIdentity {
+  license_id: string
+  customer_id: string
+}
+
+/** A token that logs the customer in for a year. */
+export const signCustomerToken = async ({ license_id, customer_id }: CustomerIdentity): Promise<string> => {
+  const { current } = await keysNow(keptMs)
+  return new SignJWT()
+    .setProtectedHeader({ alg: algorithm, kid: current.kid })
+    .setIssuer(issuer)
+    .setAudience(license_id)
+    .setSubject(customer_id)
+    .setIssuedAt()
+    .setExpirationTime(`${customerTokenS} s`)
+    .sign(current.key)
+}
+
+/** Verifies a customer's token for a licence. Throws `auth` for whatever is wrong with it. */
+export const verifyCustomerToken = async (token: unknown, license: string): Promise<CustomerIdentity> => {
+  if (typeof token !== 'string') throw new ProtocolError('auth')
+  try {
+    const { payload } = await jwtVerify(token, ({ kid }) => keyOf(kid), {
+      issuer,
+      audience: license,
+      algorithms: [algorithm],
+      requiredClaims: ['sub', 'exp'],
+    })
+    if (typeof payload.sub !== 'string' || payload.sub === '') throw new ProtocolError('auth')
+    return { license_id: license, customer_id: payload.sub }
+  } catch (error) {
+    throw error instanceof errors.JOSEError ? new ProtocolError('auth') : error
+  }
+}
+
+/** Of the last two keys the one of this id; both are read anew for one that is unknown. */
+const keyOf = async (kid: string | undefined): Promise<KeyObject> => {
+  for (const olderThanMs of [keptMs, askedAgainMs]) {
+    const { current, previous } = await keysNow(olderThanMs)
+    const found = [current, previous].find((key) => key !== undefined && key.kid === kid)
+    if (found !== undefined) return found.key
+  }
+  throw new ProtocolError('auth')
+}

@@ -1,0 +1,80 @@
+import type { WorkCtx } from '../runtime/work.ts'
+import { type Chat, readActiveChats } from '../table/chats.ts'
+import { ofEachChat } from './each-chat.ts'
+import type { ChatView } from './place.ts'
+import { attendants, customerOf, type Desk, readDesk, staffed, type Staffing } from './routing.ts'
+import { readView } from './show.ts'
+import { tellChanged } from './changed.ts'
+import { changeUsers, type UsersChange } from './threads.ts'
+
+// Routing after the start of a thread (protocol §7): what waits is given to whoever comes to be free.
+
+/** Undefined where there is nothing to be done for the chat, or nobody to do it. */
+const dueFor = (chat: Chat, desk: Desk, at: number): UsersChange | undefined => {
+  if (!chat.active || customerOf(chat) === undefined) return undefined
+  const waits = chat.waiting_since !== undefined
+  if (!waits && attendants(chat, desk).length > 0) return undefined
+  const staffing = staffed(chat, desk, at)
+  return waits && staffing.routing.unassigned === true ? undefined : changeBy(staffing)
+}
+
+/** A staffing as a change of the chat's users. */
+export const changeBy = ({ waitingSince, ...staffing }: Staffing): UsersChange => ({
+  ...staffing,
+  waitingSince: waitingSince ?? null,
+})
+
+/** Changes who attends a chat, as `decide` says of it and of the licence's agents, and tells. Resolves to whether it did. */
+export const restaff = async (
+  ctx: WorkCtx,
+  id: string,
+  first: Desk,
+  decide: (view: ChatView, desk: Desk) => UsersChange | undefined,
+): Promise<boolean> => {
+  let desk = first
+  const view = await readView(ctx.read, id)
+  if (view === undefined) return false
+  const refresh = async (): Promise<ChatView> => {
+    const [now, agents] = await Promise.all([
+      readView(ctx.read, id),
+      readDesk(ctx.read, view.chat.license_id, { strong: true }),
+    ])
+    if (now === undefined) throw new Error('A chat is gone')
+    desk = agents ?? desk
+    return now
+  }
+  const changed = await changeUsers({ ...ctx, ...view, refresh }, (now) => decide(now, desk))
+  if (changed.chat === changed.before) return false
+  await tellChanged(ctx, changed)
+  return true
+}
+
+/**
+ * Gives a licence's waiting chats to the agents who are free, the one waiting longest first; `chat`: also one that may have
+ * lost its agents. May run twice, and beside any other change.
+ */
+export const route = async (ctx: WorkCtx, license: string, chat?: string): Promise<void> => {
+  const [found, active] = await Promise.all([
+    readDesk(ctx.read, license, { strong: true }),
+    readActiveChats(ctx.read, license),
+  ])
+  if (found === undefined) return
+  let desk = found
+  const waiting = active
+    .filter(({ id, waiting_since }) => waiting_since !== undefined || id === chat)
+    .toSorted((a, b) => (a.waiting_since ?? ctx.now()) - (b.waiting_since ?? ctx.now()))
+  await ofEachChat(
+    waiting,
+    async (row) => {
+      // most of those who wait still have to: that needs no look at the chat itself
+      if (dueFor({ ...row, ...unread(license) }, desk, ctx.now()) === undefined) return
+      const done = await restaff(ctx, row.id, desk, ({ chat: now }, agents) => dueFor(now, agents, ctx.now()))
+      // what each has to do is another now
+      if (done) desk = (await readDesk(ctx.read, license, { strong: true })) ?? desk
+    },
+    1,
+  )
+}
+
+/** What a row of the active chats does not say, and routing does not ask for. */
+const unread = (license_id: string) => ({ license_id, version: 0, active: true, changed_at: 0 })

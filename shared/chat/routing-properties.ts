@@ -1,0 +1,89 @@
+import type { Properties, PropertiesChange } from '../protocol/properties.ts'
+import type { Chat } from '../table/chats.ts'
+import { headUsers } from '../table/log.ts'
+import type { Op, Reader } from '../table/ops.ts'
+import {
+  heldProperties,
+  type HeldProperties,
+  type Holder,
+  propertiesChanged,
+  readProperties,
+} from '../table/properties.ts'
+import { differences, merged } from './properties.ts'
+
+// The namespace `routing`, which is the server's own: it stands on the chat and on its active thread.
+
+export interface RoutingChange {
+  unassigned?: boolean
+  idle?: boolean
+}
+
+export const routingProperties = ({ unassigned, idle }: RoutingChange): Properties => {
+  const routing = {
+    ...(unassigned === undefined ? {} : { unassigned: { value: unassigned } }),
+    ...(idle === undefined ? {} : { idle: { value: idle } }),
+  }
+  return Object.keys(routing).length === 0 ? {} : { routing }
+}
+
+/** What of properties changed, as it is told, and the version that it made. */
+export interface Told {
+  properties: PropertiesChange
+  version: number
+}
+/** The same of a chat and of its active thread, each where something changed. */
+export interface ToldBoth {
+  chat?: Told | undefined
+  thread?: Told | undefined
+}
+
+export interface HeldBoth {
+  chat: HeldProperties
+  /** Undefined where no thread is active. */
+  thread: HeldProperties | undefined
+}
+
+/** Strongly consistent. */
+export const readBoth = async (
+  read: Reader,
+  { id, thread, active }: Pick<Chat, 'id' | 'thread' | 'active'>,
+): Promise<HeldBoth> => {
+  const [chat, ofThread] = await Promise.all([
+    readProperties(read, { chat: id }),
+    active ? readProperties(read, { chat: id, n: thread }) : undefined,
+  ])
+  return { chat: chat ?? heldProperties(undefined), thread: ofThread }
+}
+
+/** The write that merges a change into properties as they were read, where it changes anything. */
+export const mergeOp = (
+  of: Holder,
+  held: HeldProperties,
+  change: PropertiesChange,
+  { nonce, userIds = [] }: { nonce: string; userIds?: readonly string[] },
+): { op: Op; told: Told } | undefined => {
+  const properties = differences(held.properties, change)
+  if (Object.keys(properties).length === 0) return undefined
+  const op = propertiesChanged(of, held, merged(held.properties, properties), nonce, userIds)
+  return { op, told: { properties, version: held.version + 1 } }
+}
+
+/** The writes of a change of `routing`, and of the active thread's `user_ids`, which stand on the same item. */
+export const routingOps = (
+  { id, thread: n, active }: Pick<Chat, 'id' | 'thread' | 'active'>,
+  held: HeldBoth | undefined,
+  change: RoutingChange,
+  { nonce, userIds }: { nonce: string; userIds: readonly string[] },
+): { ops: Op[]; told: ToldBoth } => {
+  const properties = routingProperties(change)
+  const chat = held && mergeOp({ chat: id }, held.chat, properties, { nonce })
+  const thread =
+    held?.thread && active
+      ? mergeOp({ chat: id, n }, held.thread, properties, { nonce, userIds })
+      : undefined
+  const users = thread === undefined && active && userIds.length > 0 ? [headUsers(id, n, userIds)] : []
+  return {
+    ops: [...(chat ? [chat.op] : []), ...(thread ? [thread.op] : []), ...users],
+    told: { chat: chat?.told, thread: thread?.told },
+  }
+}

@@ -1,0 +1,50 @@
+import type { Event, NewCustomerEvent, NewEvent } from '../protocol/events.ts'
+import { watching } from '../push/audience.ts'
+import { pushTold } from '../push/entries.ts'
+import type { Pushing } from '../push/outbox.ts'
+import type { Job } from '../runtime/later.ts'
+import { threadId } from '../table/keys.ts'
+import { eventOf, readHead } from '../table/log.ts'
+import { showChat } from './show.ts'
+import { tellStarted } from './started.ts'
+import { appendEvent, type Writing } from './threads.ts'
+
+type Sending = Writing &
+  Pushing<
+    | 'incoming_event'
+    | 'incoming_chat_thread'
+    | 'chat_users_updated'
+    | 'chat_properties_updated'
+    | 'chat_thread_properties_updated'
+  > & { later(job: Job, delayS: number): Promise<void> }
+
+// the first sender of a replayed event may have died before its pushes; its own retry within this time has not
+const replayedAfterMs = 2000
+
+/** Adds an event to a chat and tells of it; `denied`: the sentence for what its author may not send. */
+export const sendEvent = async (
+  ctx: Sending,
+  event: NewEvent | NewCustomerEvent,
+  denied: string,
+): Promise<{ thread_id: string; event: Event }> => {
+  const { outcome, before, chat, entry, head, events, told = {} } = await appendEvent(ctx, event, denied)
+  const answer = { thread_id: threadId(chat.id, entry.n), event: eventOf(chat.id, entry) }
+  const late = outcome === 'replayed' && (entry.nonce === ctx.nonce || ctx.now() - entry.at > replayedAfterMs)
+  const incoming = () => ctx.push(watching(chat, entry), 'incoming_event', { chat_id: chat.id, ...answer })
+
+  if (outcome === 'appended') {
+    incoming()
+    pushTold(ctx, chat, told)
+  }
+  if (outcome === 'started') await tellStarted(ctx, { outcome, before, chat, head, entries: events, events, told })
+  if (late && entry.m === 1) {
+    ctx.readAudience(chat)
+    const opened = await readHead(ctx.read, chat.id, entry.n)
+    if (opened?.nonce === entry.nonce) {
+      const { shown } = await showChat(ctx.read, { chat, head: opened, events })
+      ctx.push(watching(chat), 'incoming_chat_thread', { chat: shown })
+    }
+  }
+  if (late) incoming()
+  return answer
+}

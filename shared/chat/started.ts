@@ -1,0 +1,52 @@
+import type { ChatWithThread } from '../protocol/objects.ts'
+import { gaining, watching, watchingEither } from '../push/audience.ts'
+import { pushEntries, pushTold } from '../push/entries.ts'
+import type { Pushing } from '../push/outbox.ts'
+import type { Job } from '../runtime/later.ts'
+import type { Chat } from '../table/chats.ts'
+import type { Reader } from '../table/ops.ts'
+import { usersUpdated } from './membership.ts'
+import { routeSoon } from './route-soon.ts'
+import { customerOf } from './routing.ts'
+import { showChat } from './show.ts'
+import type { Started } from './start.ts'
+
+type Telling = Pushing<
+  | 'incoming_chat_thread'
+  | 'incoming_event'
+  | 'chat_users_updated'
+  | 'chat_properties_updated'
+  | 'chat_thread_properties_updated'
+> & {
+  read: Reader
+  later(job: Job, delayS: number): Promise<void>
+}
+
+const sameUsers = (before: Chat, chat: Chat): boolean =>
+  JSON.stringify(before.users) === JSON.stringify(chat.users)
+
+/**
+ * Tells of a thread that was started, or of what was added to one, and resolves to the chat as it is shown. A chat that
+ * waits is looked after once more: an agent may have come meanwhile.
+ */
+export const tellStarted = async (
+  ctx: Telling,
+  { outcome, before, chat, head, entries, events, told }: Started,
+): Promise<ChatWithThread> => {
+  ctx.readAudience(chat)
+  const { shown, profiles, seen } = await showChat(ctx.read, { chat, head, events })
+  const to = outcome === 'started' || before === undefined ? watching(chat) : gaining(before, chat)
+  ctx.push(to, 'incoming_chat_thread', { chat: shown })
+  if (outcome === 'appended') pushEntries(ctx, chat, entries)
+  pushTold(ctx, chat, told)
+  if (before !== undefined && !sameUsers(before, chat))
+    ctx.push(
+      watchingEither(before, chat),
+      'chat_users_updated',
+      usersUpdated(before, chat, profiles, seen),
+    )
+  const isBack = before !== undefined && customerOf(before) === undefined && customerOf(chat) !== undefined
+  if (chat.waiting_since !== undefined) await routeSoon(ctx, chat.license_id)
+  else if (outcome === 'appended' && isBack) await routeSoon(ctx, chat.license_id, chat.id)
+  return shown
+}

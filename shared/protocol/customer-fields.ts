@@ -1,0 +1,48 @@
+import * as z from 'zod/mini'
+import { filled, opt, text, utf8Bytes, WebUrl } from './fields.ts'
+import { limits } from './limits.ts'
+import { withoutProto } from './properties.ts'
+
+// What customers say of themselves.
+
+/** What a customer's properties exceed as they stand, or would after a change; undefined: they fit (protocol §8). */
+export const customerPropertiesFault = (properties: Readonly<Record<string, string>>): string | undefined => {
+  if (Object.keys(properties).length > limits.customerProperties)
+    return `At most ${limits.customerProperties} properties`
+  if (utf8Bytes(JSON.stringify(properties)) > limits.customerPropertiesBytes)
+    return `At most ${limits.customerPropertiesBytes} bytes in all`
+  return undefined
+}
+
+const Value = z.nullable(text(limits.customerPropertiesBytes))
+
+const kept = (change: Readonly<Record<string, string | null>>): Record<string, string> =>
+  Object.fromEntries(Object.entries(change).filter((entry): entry is [string, string] => entry[1] !== null))
+
+/** Changes of a customer's properties: `null` removes one. */
+const PropertiesChange = withoutProto(
+  z.record(filled(limits.nameBytes), Value).check(
+    z.check(({ value, issues }) => {
+      const message = customerPropertiesFault(kept(value))
+      if (message !== undefined) issues.push({ code: 'custom', message, input: value })
+    }),
+  ),
+  'No property has this name',
+)
+
+// a browser says of a page that no link led to that its referrer is empty
+const Referrer = z.pipe(
+  z.transform((referrer: unknown) => (referrer === '' ? null : referrer)),
+  z.nullable(WebUrl),
+)
+
+const Page = z.object({ url: opt(WebUrl), title: opt(text(limits.pageTitleBytes)), referrer: opt(Referrer) })
+
+/** A customer's details as `login` and `update_customer` take them: what is absent stays as it is. */
+export const CustomerDetails = z.object({
+  name: opt(filled(limits.nameBytes)),
+  email: opt(filled(limits.nameBytes)),
+  properties: opt(PropertiesChange),
+  monitoring: opt(z.object({ page: opt(Page), timezone: opt(filled(limits.nameBytes)) })),
+})
+export type CustomerDetails = z.output<typeof CustomerDetails>

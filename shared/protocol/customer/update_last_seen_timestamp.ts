@@ -1,0 +1,17 @@
+import * as z from 'zod/mini'
+import { action } from '../action.ts'
+import { Id, opt, Timestamp } from '../fields.ts'
+
+export const updateLastSeenTimestamp = action({
+  name: 'update_last_seen_timestamp',
+  summary: 'Tells up to when the customer has seen its chat, now by default; it never moves back.',
+  by: 'customer',
+  request: z.object({ chat_id: opt(Id), timestamp: opt(Timestamp) }),
+  response: z.strictObject({ timestamp: Timestamp }),
+  needs: ['read', 'write', 'push'],
+  pushes: ['last_seen_timestamp_updated'],
+  session: 'required',
+  // whose chat it is, is known without its id
+  reads: [],
+  denied: 'You cannot set last seen timestamp',
+})

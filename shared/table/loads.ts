@@ -1,0 +1,39 @@
+import * as z from 'zod/mini'
+import { keys, loadsPk } from './keys.ts'
+import type { Op, Reader } from './ops.ts'
+
+/** `LICENSE#<l>#LOAD` / `<agent>`: in how many active chats an agent is, and when it was last given one (ms). */
+const LoadItem = z.object({
+  agent: z.string(),
+  active: z._default(z.int(), 0),
+  assigned_at: z._default(z.int(), 0),
+})
+export type Load = z.output<typeof LoadItem>
+
+/** An agent is in so many more active chats; in fewer by a negative number. */
+export const loadMoved = (license: string, agent: string, by: 1 | -1): Op => ({
+  Update: {
+    Key: keys.load(license, agent),
+    UpdateExpression: 'SET #agent = :agent ADD #active :by',
+    ExpressionAttributeNames: { '#agent': 'agent', '#active': 'active' },
+    ExpressionAttributeValues: { ':agent': agent, ':by': by },
+  },
+})
+
+/** An agent is given a chat, where it is in fewer than `limit`. */
+export const chatAssigned = (license: string, agent: string, limit: number, nowMs: number): Op => ({
+  Update: {
+    Key: keys.load(license, agent),
+    UpdateExpression: 'SET #agent = :agent, assigned_at = :at ADD #active :one',
+    ConditionExpression: 'attribute_not_exists(#active) OR #active < :limit',
+    ExpressionAttributeNames: { '#agent': 'agent', '#active': 'active' },
+    ExpressionAttributeValues: { ':agent': agent, ':at': nowMs, ':one': 1, ':limit': limit },
+  },
+})
+
+export const readLoads = async (
+  read: Reader,
+  license: string,
+  { strong }: { strong: boolean },
+): Promise<Load[]> =>
+  (await read.query({ pk: loadsPk(license), strong })).map((item) => LoadItem.parse(item))
