@@ -11,7 +11,7 @@ export const handler = serve(banCustomer, async (ctx, { customer_id, ban: { days
   if (closing !== undefined) {
     pushClosing(ctx, closing)
     // its tabs are still to hear of that
-    await ctx.readAudience(closing.chat)
+    await ctx.settleAudience(closing.chat)
   }
   await endCustomerSessions(ctx, { license, customer: customer_id }, 'customer_banned')
   ctx.push(everyAgent(license), 'customer_banned', { customer_id, ban: { days } })

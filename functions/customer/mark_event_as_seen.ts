@@ -8,6 +8,5 @@ export const handler = serve(markEventAsSeen, async (ctx, { event_id }) => {
   const user_id = me.customer_id
   const { timestamp, moved } = await moveSeen(ctx, Math.floor(event.at / 1000))
   ctx.push(watching(chat), 'event_marked_as_seen', { chat_id: chat.id, event_id, user_id })
-  if (moved)
-    ctx.push(watching(chat), 'last_seen_timestamp_updated', { user_id, chat_id: chat.id, timestamp })
+  if (moved) ctx.push(watching(chat), 'last_seen_timestamp_updated', { user_id, chat_id: chat.id, timestamp })
 })

@@ -10,12 +10,12 @@ export const handler = serve(startChat, async (ctx, { chat: asked }) => {
   const { events = [] } = asked?.thread ?? {}
   const started = await start(ctx, {
     // either place may be filled: an empty one must not hide the other
-      events: events.length > 0 ? events : (asked?.events ?? []),
-      scopes: filledScopes(asked?.scopes),
-      properties: asked?.properties,
-      threadProperties: asked?.thread?.properties,
-      customer: ctx.me.customer_id,
-      allowed: limitAddress(ctx.write, ctx.visitor.ip, 'start_chat'),
-    })
+    events: events.length > 0 ? events : (asked?.events ?? []),
+    scopes: filledScopes(asked?.scopes),
+    properties: asked?.properties,
+    threadProperties: asked?.thread?.properties,
+    customer: ctx.me.customer_id,
+    allowed: limitAddress(ctx.write, ctx.visitor.ip, 'start_chat'),
+  })
   return { chat: chatFor(await tellStarted(ctx, started), started.chat) }
 })

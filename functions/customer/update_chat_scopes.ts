@@ -3,5 +3,5 @@ import { updateChatScopes } from '../../shared/protocol/customer/update_chat_sco
 import { serve } from '../../shared/runtime/serve.ts'
 
 export const handler = serve(updateChatScopes, (ctx, { add_scopes, remove_scopes }) =>
-  updateScopes(ctx, add_scopes, remove_scopes),
+  updateScopes(ctx, add_scopes, remove_scopes, updateChatScopes.denied),
 )

@@ -1,4 +1,6 @@
 import { ProtocolError } from '../../shared/protocol/errors.ts'
+import { utf8Bytes } from '../../shared/protocol/fields.ts'
+import { limits } from '../../shared/protocol/limits.ts'
 import { log } from '../../shared/runtime/log.ts'
 import { sendLater } from '../../shared/runtime/later.ts'
 import { config } from '../../shared/runtime/config.ts'
@@ -41,6 +43,8 @@ export const handler = async (event: ConnectEvent): Promise<{ statusCode: number
     return { statusCode }
   }
   if (license_id === '') return refuse(404, 'no license_id')
+  // no key of the table is so long
+  if (utf8Bytes(license_id) > limits.idBytes) return refuse(404, 'unknown license')
   try {
     const [item] = await Promise.all([
       read.get(keys.license(license_id)),

@@ -49,7 +49,8 @@ export const catchUp = async (ctx: WorkCtx, answered: Answered): Promise<void> =
       if (closing !== undefined) ctx.push(to, 'thread_closed', { ...at, user_id: closing.closed_by })
       const started = active.find((row) => row.id === id)
       const moved = started !== undefined && started.thread > n && then(started.started_at)
-      if (moved || (chat.version !== version && then(chat.changed_at))) await show(ctx, session, id, connection)
+      if (moved || (chat.version !== version && then(chat.changed_at)))
+        await show(ctx, session, id, connection)
     },
     chatsAtOnce,
   )
@@ -72,12 +73,7 @@ const toward = (session: AnySession, connection: string, chat: Chat): Audience =
     ? customerConnection(session, connection, chat)
     : connections(session.license_id, [connection])
 
-const show = async (
-  ctx: WorkCtx,
-  session: AnySession,
-  id: string,
-  connection: string,
-): Promise<void> => {
+const show = async (ctx: WorkCtx, session: AnySession, id: string, connection: string): Promise<void> => {
   const view = await readView(ctx.read, id)
   if (view === undefined || !maySee(session, view.chat)) return
   const { shown } = await showChat(ctx.read, { chat: view.chat, events: view.tail.entries.toReversed() })

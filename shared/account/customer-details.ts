@@ -82,7 +82,11 @@ const withPage = (pages: Visit['pages'], page: Page | undefined, nowS: number): 
   const { url, title } = page
   const last = pages.at(-1)
   const isSame = last?.url === url
-  const opened = { url, ...(title === undefined ? {} : { title }), opened_timestamp: isSame ? last.opened_timestamp : nowS }
+  const opened = {
+    url,
+    ...(title === undefined ? {} : { title }),
+    opened_timestamp: isSame ? last.opened_timestamp : nowS,
+  }
   const all = [...(isSame ? pages.slice(0, -1) : pages), opened].slice(-mostPages)
   while (all.length > 1 && utf8Bytes(JSON.stringify(all)) > mostPagesBytes) all.shift()
   return all

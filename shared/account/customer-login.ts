@@ -105,8 +105,13 @@ const storing = (
   const { version = 0, threads = 0, seq = 0 } = customer ?? {}
   const op = detailsChanged({ id, license_id, version, threads }, details, { nonce, nowMs, login: true })
   const stored = CustomerItem.parse({
-    ...{ id, license_id, threads, version: version + 1, online: true, seq: seq + 1 },
     ...details,
+    id,
+    license_id,
+    threads,
+    version: version + 1,
+    online: true,
+    seq: seq + 1,
   })
   return { ops: [op], stored }
 }

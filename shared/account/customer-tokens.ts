@@ -1,8 +1,9 @@
 import { createSecretKey, type KeyObject } from 'node:crypto'
-import { GetSecretValueCommand, ResourceNotFoundException, SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { errors, jwtVerify, SignJWT } from 'jose'
 import { ProtocolError } from '../protocol/errors.ts'
 import { config } from '../runtime/config.ts'
+import { log } from '../runtime/log.ts'
+import { readSecret } from '../runtime/secrets.ts'
 
 // Customers have no accounts: a token of our own is all that says who they are.
 
@@ -10,7 +11,6 @@ import { config } from '../runtime/config.ts'
 export const customerTokenS = 365 * 24 * 3600
 const issuer = 'agent-chat'
 const algorithm = 'HS256'
-const callMs = 3000
 /** How long a key is used without asking whether it was replaced, and how soon an unknown one may be asked for again. */
 const keptMs = 600_000
 const askedAgainMs = 10_000
@@ -27,23 +27,11 @@ interface Keys {
   readAt: number
 }
 
-let secrets: SecretsManagerClient | undefined
 let known: Promise<Keys> | undefined
 
-const readVersion = async (VersionStage: string): Promise<Key | undefined> => {
-  secrets ??= new SecretsManagerClient({ maxAttempts: 2 })
-  const command = new GetSecretValueCommand({ SecretId: config.customerKeySecretId(), VersionStage })
-  try {
-    const { SecretString, VersionId } = await secrets.send(command, {
-      abortSignal: AbortSignal.timeout(callMs),
-    })
-    if (SecretString === undefined || VersionId === undefined) throw new Error('The secret holds no text')
-    return { kid: VersionId, key: createSecretKey(SecretString, 'utf8') }
-  } catch (error) {
-    // a secret that was never replaced has no previous version
-    if (error instanceof ResourceNotFoundException && VersionStage === 'AWSPREVIOUS') return undefined
-    throw error
-  }
+const readVersion = async (stage: 'AWSCURRENT' | 'AWSPREVIOUS'): Promise<Key | undefined> => {
+  const secret = await readSecret(config.customerKeySecretId(), stage)
+  return secret && { kid: secret.version, key: createSecretKey(secret.text, 'utf8') }
 }
 
 const readKeys = async (): Promise<Keys> => {
@@ -56,7 +44,12 @@ const readKeys = async (): Promise<Keys> => {
 const keysNow = async (olderThanMs: number): Promise<Keys> => {
   const keys = await known?.catch(() => undefined)
   if (keys !== undefined && Date.now() - keys.readAt < olderThanMs) return keys
-  const reading = readKeys()
+  // where they cannot be read just now, those that are known still verify
+  const reading = readKeys().catch((error: unknown) => {
+    if (keys === undefined) throw error
+    log.error('The keys of customers’ tokens could not be read', { cause: String(error) })
+    return keys
+  })
   known = reading
   return reading
 }

@@ -77,7 +77,9 @@ export const authorize = (
 ): void => {
   const denied = () => new ProtocolError('authorization', { message: spec.denied })
   if (isCustomers(me)) {
-    const isIn = chat?.users.some(({ id, type, present }) => id === me.customer_id && type === 'customer' && present)
+    const isIn = chat?.users.some(
+      ({ id, type, present }) => id === me.customer_id && type === 'customer' && present,
+    )
     if (chat !== undefined && spec.may === 'member' && isIn !== true) throw denied()
     return
   }

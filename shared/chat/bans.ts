@@ -39,7 +39,10 @@ interface BanView {
  */
 export const banCustomer = async (ctx: Banning, id: string, days: number): Promise<Banned> => {
   const { read, nonce } = ctx
-  const readView = async (me: Session): Promise<BanView> => ({ me, ...(await readWithChat(read, me.license_id, id)) })
+  const readView = async (me: Session): Promise<BanView> => ({
+    me,
+    ...(await readWithChat(read, me.license_id, id)),
+  })
   const retrying = { ...ctx, refresh: async () => readView((await ctx.refresh()).me) }
   return untilDone<Banned, BanView>(retrying, await readView(ctx.me), {
     // its ban may have been replaced since

@@ -31,7 +31,9 @@ export const summarizeOwn = async (
   const [profiles, newest, counts] = await Promise.all([
     readProfiles(read, license_id, chat.users),
     newestShown(read, id, tail),
-    Promise.all(Array.from({ length: Math.min(threads, tail.n) }, (_, i) => countOf(read, id, tail.n - i, tail))),
+    Promise.all(
+      Array.from({ length: Math.min(threads, tail.n) }, (_, i) => countOf(read, id, tail.n - i, tail)),
+    ),
   ])
   const base = {
     id,

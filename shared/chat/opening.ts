@@ -105,9 +105,13 @@ export const openThread = (opening: Opening, { nonce, at: now }: { nonce: string
   const { id, license_id, waiting_since: waited } = before
   const at = Math.max(now, tail?.last.at ?? 0)
   const customer = customerOf({ users: [...users] })
-  const asked = { license_id, users: [...users], scopes, ...(waited === undefined ? {} : { waiting_since: waited }) }
-  const staffing =
-    customer === undefined || desk === undefined ? noStaffing(users) : staffed(asked, desk, at)
+  const asked = {
+    license_id,
+    users: [...users],
+    scopes,
+    ...(waited === undefined ? {} : { waiting_since: waited }),
+  }
+  const staffing = customer === undefined || desk === undefined ? noStaffing(users) : staffed(asked, desk, at)
   const n = (before.thread ?? 0) + 1
   const version = (before.version ?? 0) + 1
   const since = staffing.waitingSince
@@ -176,4 +180,3 @@ export const openThread = (opening: Opening, { nonce, at: now }: { nonce: string
 
 const changesUsers = (before: Partial<Chat>, users: readonly ChatUser[]): boolean =>
   JSON.stringify(before.users ?? []) !== JSON.stringify(users)
-

@@ -80,10 +80,14 @@ export const untilPlaced = <T, V extends ChatView>(
     attempt: async (view, tries) => (coherent(view) ? attempt(view, tries) : undefined),
   })
 
-/** A write of a transaction. `otherwise`: what it means where its condition does not hold; without it a race is lost. */
+/**
+ * A write of a transaction. `otherwise`: what it means where its condition does not hold, in the words of `message`; without
+ * it a race is lost.
+ */
 export interface Guarded {
   op: Op
   otherwise?: ErrorType | undefined
+  message?: string | undefined
 }
 
 const isMine = (found: Attributes | undefined, nonce: string): boolean => found?.['nonce'] === nonce
@@ -101,8 +105,8 @@ export const transacted = async (
   const refusals = await write.transact(guarded.map(({ op }) => op))
   if (stands(refusals, nonce)) return true
   for (const { index, reason } of refusals) {
-    const otherwise = reason === 'condition' ? guarded[index]?.otherwise : undefined
-    if (otherwise !== undefined) throw new ProtocolError(otherwise)
+    const { otherwise, message } = (reason === 'condition' ? guarded[index] : undefined) ?? {}
+    if (otherwise !== undefined) throw new ProtocolError(otherwise, { message })
   }
   return false
 }

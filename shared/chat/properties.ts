@@ -105,13 +105,17 @@ export const changeProperties = async (
   let { chat, properties: held } = ctx
   // an attempt that may have been written and its answer lost, since others wrote after it: what it set is told as well
   let doubtful: PropertiesChanged['told'] | undefined
+  let attempted: PropertiesChanged['told'] | undefined
   for (let tries = 1; ; tries += 1) {
+    // a transaction whose answer was lost says nothing of what stands in the way of its repeats
+    if (attempted !== undefined && held.by === ctx.nonce) return { chat, told: attempted }
     const differing = differences(held.properties, change)
     if (Object.keys(differing).length === 0) return doubtful && { chat, told: doubtful }
     const properties = together(doubtful?.properties ?? {}, differing)
     const version = held.version + 1
     const after = merged(held.properties, differing)
     checkLimits(after)
+    attempted = { properties, version }
     const outcome = await writeFor(ctx, propertiesChanged(ctx.of, held, after, ctx.nonce), denied)
     if (outcome.done) return { chat, told: { properties, version } }
     const found = heldProperties(outcome.found)

@@ -78,9 +78,7 @@ export const routingOps = (
   const properties = routingProperties(change)
   const chat = held && mergeOp({ chat: id }, held.chat, properties, { nonce })
   const thread =
-    held?.thread && active
-      ? mergeOp({ chat: id, n }, held.thread, properties, { nonce, userIds })
-      : undefined
+    held?.thread && active ? mergeOp({ chat: id, n }, held.thread, properties, { nonce, userIds }) : undefined
   const users = thread === undefined && active && userIds.length > 0 ? [headUsers(id, n, userIds)] : []
   return {
     ops: [...(chat ? [chat.op] : []), ...(thread ? [thread.op] : []), ...users],

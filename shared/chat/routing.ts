@@ -101,10 +101,7 @@ export const assignedTo = (agent: AgentItem, chat: Routable, desk: Desk, at: num
     messages: [routingAssigned(agent.name), ...leaving.map((id) => agentLeft(nameOf(id), false))],
     routing: { unassigned: false },
     waitingSince: undefined,
-    guards: [
-      { op: agentReady(agent) },
-      { op: chatAssigned(chat.license_id, agent.id, agent.max_chats, at) },
-    ],
+    guards: [{ op: agentReady(agent) }, { op: chatAssigned(chat.license_id, agent.id, agent.max_chats, at) }],
     assigned: agent.id,
   }
 }

@@ -2,9 +2,11 @@ import { ProtocolError } from '../protocol/errors.ts'
 import { limits } from '../protocol/limits.ts'
 import { agentActive, groupExists } from '../table/accounts.ts'
 import { activeChatChanged, type Chat, chatChanged, type ChatScopes } from '../table/chats.ts'
+import { customerFree } from '../table/customers.ts'
 import { keys } from '../table/keys.ts'
 import type { Tail } from '../table/log.ts'
 import type { Reader } from '../table/ops.ts'
+import { isCustomers } from '../table/sockets.ts'
 import { gaining, watchingEither } from '../push/audience.ts'
 import type { Pushing } from '../push/outbox.ts'
 import type { Job } from '../runtime/later.ts'
@@ -44,11 +46,7 @@ const checksInTransaction = 60
  * What a transaction checks, so that scopes name what exists and may work; more than fit into one are read instead.
  * Throws `not_found` where one of these does not.
  */
-export const scopeChecks = async (
-  read: Reader,
-  license: string,
-  scopes: ChatScopes,
-): Promise<Guarded[]> => {
+export const scopeChecks = async (read: Reader, license: string, scopes: ChatScopes): Promise<Guarded[]> => {
   if (scopes.groups.length + scopes.agents.length > checksInTransaction) {
     await expectScopes(read, license, scopes)
     return []
@@ -82,8 +80,13 @@ interface ScopesChanged {
 }
 
 /** Changes a chat's scopes: adds first, then removes. `chat` is `before` where that changes nothing. */
-const changeScopes = (ctx: Writing, add: ChatScopes, remove: ChatScopes): Promise<ScopesChanged> =>
-  untilPlaced(ctx, async ({ chat: before, tail }): Promise<Attempt<ScopesChanged>> => {
+const changeScopes = (
+  ctx: Writing,
+  add: ChatScopes,
+  remove: ChatScopes,
+  denied: string | undefined,
+): Promise<ScopesChanged> =>
+  untilPlaced(ctx, async ({ me, chat: before, tail }): Promise<Attempt<ScopesChanged>> => {
     const { license_id, scopes: held } = before
     const scopes = without(together(held, add), remove)
     const [added, removed] = [without(scopes, held), without(held, scopes)]
@@ -104,9 +107,24 @@ const changeScopes = (ctx: Writing, add: ChatScopes, remove: ChatScopes): Promis
       })
     const version = before.version + 1
     const chat: Chat = { ...before, scopes, version, changed_at: ctx.now(), nonce }
+    // where no thread is active, a ban leaves the chat as it is
+    const free: Guarded[] = isCustomers(me)
+      ? [
+          {
+            op: customerFree(license_id, me.customer_id, ctx.now()),
+            otherwise: 'authorization',
+            message: denied,
+          },
+        ]
+      : []
     const placed = await transacted(
       ctx.write,
-      [...checks, { op: chatChanged(chat) }, ...(chat.active ? [{ op: activeChatChanged(chat) }] : [])],
+      [
+        ...free,
+        ...checks,
+        { op: chatChanged(chat) },
+        ...(chat.active ? [{ op: activeChatChanged(chat) }] : []),
+      ],
       nonce,
     )
     return { result: result(chat), placed }
@@ -115,16 +133,21 @@ const changeScopes = (ctx: Writing, add: ChatScopes, remove: ChatScopes): Promis
 type Updating = Writing &
   Pushing<'incoming_chat_thread' | 'chat_scopes_updated'> & { later(job: Job, delayS: number): Promise<void> }
 
-/** Changes a chat's scopes, and tells: first those whom it gives access the chat. A chat that waits is routed anew. */
+/**
+ * Changes a chat's scopes, and tells: first those whom it gives access the chat. A chat that waits is routed anew. `denied`:
+ * the sentence for a customer who is banned meanwhile.
+ */
 export const updateScopes = async (
   ctx: Updating,
   add: AskedScopes | undefined,
   remove: AskedScopes | undefined,
+  denied?: string,
 ): Promise<void> => {
   const { before, chat, added, removed, tail } = await changeScopes(
     ctx,
     filledScopes(add),
     filledScopes(remove),
+    denied,
   )
   if (chat === before) return
   ctx.readAudience(chat)

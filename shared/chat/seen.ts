@@ -13,7 +13,7 @@ export const moveSeen = async (
     write: Writer
     nonce: string
     now(): number
-    readAudience(chat: Chat): Promise<void>
+    readAudience(chat: Chat): void
   },
   wanted: number,
 ): Promise<{ timestamp: number; moved: boolean }> => {

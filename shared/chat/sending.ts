@@ -36,7 +36,8 @@ export const sendEvent = async (
     incoming()
     pushTold(ctx, chat, told)
   }
-  if (outcome === 'started') await tellStarted(ctx, { outcome, before, chat, head, entries: events, events, told })
+  if (outcome === 'started')
+    await tellStarted(ctx, { outcome, before, chat, head, entries: events, events, told })
   if (late && entry.m === 1) {
     ctx.readAudience(chat)
     const opened = await readHead(ctx.read, chat.id, entry.n)

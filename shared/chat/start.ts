@@ -11,7 +11,7 @@ import {
   type ChatUser,
   readChat,
 } from '../table/chats.ts'
-import { type CustomerItem, isBanned, readCustomer } from '../table/customers.ts'
+import { customerFree, type CustomerItem, isBanned, readCustomer } from '../table/customers.ts'
 import { customerChatId } from '../table/keys.ts'
 import {
   type Entry,
@@ -85,7 +85,11 @@ const startOwnChat = (ctx: Starting, asked: NewChat): Promise<Started> => {
     attempt: async ({ me }) => {
       const opened = openThread(
         {
-          ...{ me, before: { id, license_id }, tail: undefined, held: undefined, desk: undefined },
+          me,
+          before: { id, license_id },
+          tail: undefined,
+          held: undefined,
+          desk: undefined,
           users: [memberOf(me)],
           scopes: asked.scopes,
           events: eventsOf(me, asked.events),
@@ -142,8 +146,9 @@ export const startChat = async (ctx: Starting, asked: NewChat): Promise<Started>
   const retrying = { ...ctx, refresh: async () => read((await ctx.refresh()).me, true) }
   const [first] = await Promise.all([read(ctx.me, false), asked.allowed])
   return untilDone<Started, StartView>(retrying, first, {
-    isOwn: ({ chat, tail }) =>
-      chat !== undefined && tail !== undefined && isOwnWork({ chat, tail }, ctx.nonce),
+    isOwn: ({ chat, tail, held }) =>
+      held.by === ctx.nonce ||
+      (chat !== undefined && tail !== undefined && isOwnWork({ chat, tail }, ctx.nonce)),
     attempt: (view) => attempt(ctx, view, { ...asked, customer }),
   })
 }
@@ -270,7 +275,7 @@ const add = async (
   const onThread =
     ofThread &&
     mergeOp(thread, ofThread, checked(ofThread, asked.threadProperties, routing), { nonce, userIds })
-  const writes: Guarded[] = [
+  const changes: Guarded[] = [
     ...(joins ? startsOf(me) : []),
     ...[
       ...(changed ? [chatChanged(chat), activeChatChanged(chat), ...loadsMoved(before, chat)] : []),
@@ -283,7 +288,12 @@ const add = async (
       ...entries.map((entry) => entryPut(chat.id, entry)),
     ].map((op) => ({ op })),
   ]
-  const placed = writes.length === 0 || (await transacted(ctx.write, writes, nonce))
+  // a ban that came first closed the thread, but that alone does not keep properties from changing
+  const { license_id } = before
+  const free: Guarded[] = isCustomers(me)
+    ? [{ op: customerFree(license_id, me.customer_id, at), otherwise: 'customer_banned' }]
+    : []
+  const placed = changes.length === 0 || (await transacted(ctx.write, [...free, ...changes], nonce))
   const told = { chat: onChat?.told, thread: onThread?.told }
   const events = [...tail.entries.toReversed(), ...entries]
   return { result: { outcome: 'appended', before, chat, entries, events, told }, placed }

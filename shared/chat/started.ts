@@ -40,11 +40,7 @@ export const tellStarted = async (
   if (outcome === 'appended') pushEntries(ctx, chat, entries)
   pushTold(ctx, chat, told)
   if (before !== undefined && !sameUsers(before, chat))
-    ctx.push(
-      watchingEither(before, chat),
-      'chat_users_updated',
-      usersUpdated(before, chat, profiles, seen),
-    )
+    ctx.push(watchingEither(before, chat), 'chat_users_updated', usersUpdated(before, chat, profiles, seen))
   const isBack = before !== undefined && customerOf(before) === undefined && customerOf(chat) !== undefined
   if (chat.waiting_since !== undefined) await routeSoon(ctx, chat.license_id)
   else if (outcome === 'appended' && isBack) await routeSoon(ctx, chat.license_id, chat.id)

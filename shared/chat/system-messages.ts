@@ -31,8 +31,7 @@ export const customerBanned = (by: string, days: number, forAgents: boolean): St
 export const routingAssigned = (name: string): StoredEvent =>
   systemMessage('routing.assigned', `Chat assigned to ${name}`)
 
-export const routingUnassigned = (): StoredEvent =>
-  systemMessage('routing.unassigned', 'Chat is unassigned')
+export const routingUnassigned = (): StoredEvent => systemMessage('routing.unassigned', 'Chat is unassigned')
 
 export const routingIdle = (minutes: number): StoredEvent =>
   systemMessage('routing.idle', `Chat is idle due to ${minutes} minutes of inactivity`)

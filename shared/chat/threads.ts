@@ -10,15 +10,7 @@ import {
   type ChatUser,
 } from '../table/chats.ts'
 import { customerFree } from '../table/customers.ts'
-import {
-  type Entry,
-  entryPut,
-  type Head,
-  isSaid,
-  nextEntries,
-  nextEntry,
-  storedEvent,
-} from '../table/log.ts'
+import { type Entry, entryPut, type Head, isSaid, nextEntries, nextEntry, storedEvent } from '../table/log.ts'
 import type { StoredEvent, Tail } from '../table/log.ts'
 import type { Op, Reader, Writer } from '../table/ops.ts'
 import { isCustomers, userIdOf } from '../table/sockets.ts'
@@ -46,11 +38,7 @@ export type Writing<V extends ChatView = View> = Placing<V> & {
 }
 
 /** Who may read an event: a supervisor's is for agents only, and it may not ask for more (protocol §4). */
-const recipientsOf = (
-  { me, chat }: View,
-  event: NewEvent | NewCustomerEvent,
-  denied: string,
-): Recipients => {
+const recipientsOf = ({ me, chat }: View, event: NewEvent | NewCustomerEvent, denied: string): Recipients => {
   if (isCustomers(me)) return 'all'
   const asked = 'recipients' in event ? event.recipients : undefined
   if (placeOf(me.agent_id, chat) !== 'supervisor') return asked ?? 'all'
@@ -78,7 +66,7 @@ export interface Appended {
 
 /** Adds an event to the chat, starting a thread where none is active; annotations go to the last thread as it is. */
 export const appendEvent = (
-  ctx: Writing & { readAudience(chat: Chat): Promise<void> },
+  ctx: Writing & { readAudience(chat: Chat): void },
   event: NewEvent | NewCustomerEvent,
   denied: string,
 ): Promise<Appended> =>
@@ -123,7 +111,11 @@ export const appendEvent = (
     }
     const all: Guarded[] = [{ op: chatUnchanged(chat) }, { op: entryPut(chat.id, entry) }]
     if (isCustomers(me))
-      all.push({ op: customerFree(me.license_id, author, ctx.now()), otherwise: 'authorization' })
+      all.push({
+        op: customerFree(me.license_id, author, ctx.now()),
+        otherwise: 'authorization',
+        message: denied,
+      })
     return { result, placed: await transacted(ctx.write, all, nonce) }
   })
 
@@ -174,12 +166,7 @@ export const closingOf = (
     chat: closed,
     entry,
     by,
-    ops: [
-      chatChanged(closed),
-      entryPut(chat.id, entry),
-      chatInactive(chat),
-      ...loadsMoved(chat, closed),
-    ],
+    ops: [chatChanged(closed), entryPut(chat.id, entry), chatInactive(chat), ...loadsMoved(chat, closed)],
   }
 }
 

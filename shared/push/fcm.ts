@@ -1,10 +1,10 @@
 import { setTimeout as wait } from 'node:timers/promises'
-import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { JWT } from 'google-auth-library'
 import * as z from 'zod/mini'
 import { parseJson } from '../protocol/json.ts'
 import { config } from '../runtime/config.ts'
 import { log } from '../runtime/log.ts'
+import { readSecret } from '../runtime/secrets.ts'
 
 // Firebase Cloud Messaging, HTTP v1: the one file that knows Google.
 
@@ -53,7 +53,6 @@ interface Account {
   notTaken(token: string): void
 }
 
-let secrets: SecretsManagerClient | undefined
 let account: Promise<Account> | undefined
 
 /** The service account: read once, and again where that failed or Google knows it no more. */
@@ -70,10 +69,10 @@ const forgetAccount = (known: Promise<Account> | undefined): void => {
 }
 
 const readAccount = async (): Promise<Account> => {
-  secrets ??= new SecretsManagerClient({ maxAttempts: 2 })
-  const command = new GetSecretValueCommand({ SecretId: config.fcmSecretId() })
-  const { SecretString = '' } = await secrets.send(command, { abortSignal: AbortSignal.timeout(callMs) })
-  const { project_id, client_email, private_key, token_uri } = ServiceAccount.parse(parseJson(SecretString))
+  const secret = await readSecret(config.fcmSecretId() ?? '')
+  const { project_id, client_email, private_key, token_uri } = ServiceAccount.parse(
+    parseJson(secret?.text ?? ''),
+  )
   const open = (): JWT => clientOf({ email: client_email, key: private_key }, token_uri ?? googleTokenUri)
   let client = open()
   let last: string | undefined

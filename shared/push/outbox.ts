@@ -17,11 +17,10 @@ export interface Pushing<Name extends PushName = PushName> {
    * order. Who that is is read after the work too, so that whoever came meanwhile is told.
    */
   push<One extends Name>(to: Audience, name: One, payload: PushPayload<One>): void
-  /**
-   * Begins to read who is told now: after a write, side by side with other reads; or beside the write itself. Resolves once
-   * that is read, or has failed: then it is read again.
-   */
-  readAudience(of: Listeners): Promise<void>
+  /** Begins to read who is told now: after a write, side by side with other reads; or beside the write itself. */
+  readAudience(of: Listeners): void
+  /** The same, and waits for it: those whose sessions end next are still told. */
+  settleAudience(of: Listeners): Promise<void>
 }
 
 export interface Outbox extends Pushing {
@@ -57,15 +56,22 @@ export const openOutbox = (options: {
   const beside = new Map<string, { at: number; rows: Promise<SocketRow[]> }>()
 
   const readRows = ({ license, customer }: List): Promise<SocketRow[]> =>
-    customer === undefined
-      ? readAgentSockets(read, license)
-      : readCustomerSockets(read, license, customer)
+    customer === undefined ? readAgentSockets(read, license) : readCustomerSockets(read, license, customer)
 
   const rowsOf = async (list: List): Promise<SocketRow[]> => {
     const known = beside.get(JSON.stringify(list))
     const fresh = known !== undefined && performance.now() - known.at < audienceFreshMs
     // what the pushes tell of is written: they are worth a second read
     return (fresh ? known.rows : readRows(list)).catch(() => readRows(list))
+  }
+
+  const readAudience = ({ license_id: license, users = [] }: Listeners): void => {
+    const customers = users.filter(({ type, present }) => type === 'customer' && present)
+    for (const list of [{ license }, ...customers.map(({ id }) => ({ license, customer: id }))]) {
+      const rows = readRows(list)
+      rows.catch(() => undefined) // whoever awaits it sees the failure
+      beside.set(JSON.stringify(list), { at: performance.now(), rows })
+    }
   }
 
   return {
@@ -85,12 +91,9 @@ export const openOutbox = (options: {
         frame: pushed(name, shown),
       })
     },
-    readAudience: async ({ license_id: license, users = [] }) => {
-      const customers = users.filter(({ type, present }) => type === 'customer' && present)
-      for (const list of [{ license }, ...customers.map(({ id }) => ({ license, customer: id }))]) {
-        const rows = readRows(list)
-        beside.set(JSON.stringify(list), { at: performance.now(), rows })
-      }
+    readAudience,
+    settleAudience: async (of) => {
+      readAudience(of)
       await Promise.allSettled([...beside.values()].map(({ rows }) => rows))
     },
     flush: async () => {

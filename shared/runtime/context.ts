@@ -52,7 +52,8 @@ type Asking<Spec extends ActionSpec> = Spec extends { by: 'customer' }
   : { me: Session }
 
 /** Who asks, and what `serve` fetched: all of it judged (protocol §1). `refresh` reads and judges it anew. */
-type Judged<Spec extends ActionSpec> = Asking<Spec> & If<Has<Spec['reads'], 'chat'>, { chat: Chat }> &
+type Judged<Spec extends ActionSpec> = Asking<Spec> &
+  If<Has<Spec['reads'], 'chat'>, { chat: Chat }> &
   If<Has<Spec['reads'], 'tail'>, { tail: Tail }> &
   If<Has<Spec['reads'], 'event'>, { event: Entry }> &
   If<Has<Spec['reads'], 'chatProperties' | 'threadProperties'>, { of: Holder; properties: HeldProperties }>
@@ -117,15 +118,18 @@ export const find = async (
 
 /** The session in force, or the error that says why there is none. */
 export const sessionOf = (
-  { denied }: Pick<ActionSpec, 'denied'>,
+  { name, denied }: Pick<ActionSpec, 'name' | 'denied'>,
   socket: SocketItem | undefined,
 ): AnySession => {
   const session = socket?.session
   if (session === undefined) throw new ProtocolError('auth', { message: 'Not logged in' })
   const over = session.ended ?? expiryOf(session, Date.now())
   if (over === undefined) return session
-  // of a customer, only a ban ends what is not over by time
-  if (over === 'customer_banned') throw new ProtocolError('authorization', { message: denied })
+  // protocol §2: a ban has an error of its own where a thread is to start
+  if (over === 'customer_banned')
+    throw name === 'start_chat'
+      ? new ProtocolError('customer_banned')
+      : new ProtocolError('authorization', { message: denied })
   throw new ProtocolError(over === 'license_expired' ? 'license_expired' : 'auth')
 }
 
@@ -147,8 +151,7 @@ export const judge = (
   if (!isOwn) authorize(spec, me, chat, payload)
   const { event } = found
   const isMissing =
-    (reads.includes('event') &&
-      (event === undefined || (isCustomers(me) && !isShown(event.event)))) ||
+    (reads.includes('event') && (event === undefined || (isCustomers(me) && !isShown(event.event)))) ||
     (reads.includes('threadProperties') && found.properties === undefined)
   if (isMissing) throw new ProtocolError('not_found')
   return { ...rest, chat, me, visitor: socket?.visitor }

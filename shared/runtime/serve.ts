@@ -83,6 +83,7 @@ const play = async <Spec extends ActionSpec>(
     refresh: () => judgeAgain(read, spec, connection, payload, nonce),
     push: outbox.push,
     readAudience: outbox.readAudience,
+    settleAudience: outbox.settleAudience,
   }
   try {
     // what the contract does not declare is left out of the type; that the rest is there, no type can show

@@ -23,30 +23,42 @@ const client = tableClient()
 /** No client waits for a worker: one connection's frames may take longer, one after the other, than on an action's path. */
 const postingMs = 5000
 
-/** Does one piece of work within the deadline of a request, or its own, and sends its pushes once it is done. */
+/**
+ * Does one piece of work within the deadline of a request, or its own, and sends its pushes once it is done. `now`: what
+ * time it takes it to be.
+ */
 export const work = <T>(
   run: (ctx: WorkCtx) => Promise<T>,
-  options: { deadlineMs?: number } = {},
+  { deadlineMs, now = Date.now }: { deadlineMs?: number; now?: () => number } = {},
 ): Promise<T> =>
-  withinDeadline(async (deadline) => {
-    const { signal } = deadline
-    const { read, write } = openTable({ client, tableName: config.tableName(), signal })
-    const outbox = openOutbox({ read, write, signal, postingMs })
-    try {
-      return await run({
-        ...outbox,
-        read,
-        write,
-        signal,
-        nonce: randomBytes(6).toString('base64url'),
-        now: () => Date.now(),
-        later: (job, delayS) => sendLater(job, delayS, signal),
-        pause: (tries) => pauseBefore(tries, deadline),
-      })
-    } finally {
-      await outbox.flush()
-    }
-  }, options.deadlineMs)
+  withinDeadline(({ signal }) => {
+    const table = openTable({ client, tableName: config.tableName(), signal })
+    const later: WorkCtx['later'] = (job, delayS) => sendLater(job, delayS, signal)
+    return part({ ...table, signal, now, later }, run)
+  }, deadlineMs)
+
+/**
+ * Does a part of a piece of work as one of its own: what it writes is marked as its own, and its pushes go out once it is
+ * done.
+ */
+export const part = async <T>(
+  within: Pick<WorkCtx, 'read' | 'write' | 'signal' | 'now' | 'later'>,
+  run: (ctx: WorkCtx) => Promise<T>,
+): Promise<T> => {
+  const { read, write, signal, now, later } = within
+  const outbox = openOutbox({ read, write, signal, postingMs })
+  const deadline = { startedAt: performance.now(), signal }
+  try {
+    return await run({
+      ...outbox,
+      ...{ read, write, signal, now, later },
+      nonce: randomBytes(6).toString('base64url'),
+      pause: (tries) => pauseBefore(tries, deadline),
+    })
+  } finally {
+    await outbox.flush()
+  }
+}
 
 export interface BatchResult {
   batchItemFailures: { itemIdentifier: string }[]

@@ -118,7 +118,11 @@ export const activeChatChanged = (chat: Chat): Op => {
 }
 
 /** When the clock is to look at an active chat again, of the thread that it looked at. */
-export const checkDue = (license: string, { id, thread }: Pick<ActiveChat, 'id' | 'thread'>, atMs: number): Op => ({
+export const checkDue = (
+  license: string,
+  { id, thread }: Pick<ActiveChat, 'id' | 'thread'>,
+  atMs: number,
+): Op => ({
   Update: {
     Key: keys.activeChat(license, id),
     UpdateExpression: 'SET check_at = :at',
@@ -130,10 +134,6 @@ export const checkDue = (license: string, { id, thread }: Pick<ActiveChat, 'id' 
 
 export const chatInactive = (chat: Chat): Op => ({
   Delete: { Key: keys.activeChat(chat.license_id, chat.id) },
-})
-
-export const chatPropertiesStarted = (chat: string, properties: Properties): Op => ({
-  Put: { Item: { ...keys.chatProperties(chat), properties, properties_version: 1 } },
 })
 
 /** Moves up to when a user has seen a chat (Unix seconds) forward, never back. */

@@ -109,7 +109,9 @@ export const openTable = ({ client, tableName, signal }: TableOptions): Table =>
 
   const write: Writer['write'] = async (op, { returns } = {}): Promise<WriteOutcome> => {
     const returned =
-      returns === undefined ? {} : { ReturnValues: returns === 'old' ? ('ALL_OLD' as const) : ('ALL_NEW' as const) }
+      returns === undefined
+        ? {}
+        : { ReturnValues: returns === 'old' ? ('ALL_OLD' as const) : ('ALL_NEW' as const) }
     const onFailure = { ReturnValuesOnConditionCheckFailure: 'ALL_OLD' } as const
     for (let tries = 1; ; tries += 1)
       try {

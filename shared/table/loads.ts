@@ -35,5 +35,4 @@ export const readLoads = async (
   read: Reader,
   license: string,
   { strong }: { strong: boolean },
-): Promise<Load[]> =>
-  (await read.query({ pk: loadsPk(license), strong })).map((item) => LoadItem.parse(item))
+): Promise<Load[]> => (await read.query({ pk: loadsPk(license), strong })).map((item) => LoadItem.parse(item))

@@ -29,7 +29,8 @@ const annAndLea = async () => {
       {
         ...{ read, write: world.table.write, signal: new AbortController().signal, nonce: 'n' },
         push: (_to, name, payload) => void pushed.push([name, payload]),
-        readAudience: async () => {},
+        readAudience: () => {},
+        settleAudience: async () => {},
         flush: async () => {},
         now: () => Date.now(),
         later: async () => {},

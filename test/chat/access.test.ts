@@ -160,7 +160,12 @@ const sentences: Record<string, string> = {
 }
 const sessionOf = (me: Viewer): Session => ({
   ...me,
-  ...{ license_id: 'l', name: me.agent_id, token_expires_at: 2_000_000_000, license_expires_at: 2_000_000_000 },
+  ...{
+    license_id: 'l',
+    name: me.agent_id,
+    token_expires_at: 2_000_000_000,
+    license_expires_at: 2_000_000_000,
+  },
 })
 const judged = (name: string, me: Viewer, seen: Seen | undefined, payload: object = {}) => {
   try {

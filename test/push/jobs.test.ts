@@ -52,7 +52,9 @@ describe('pushes that are put off', () => {
 
   test('keep their order within a job, and go into one job where they fit', () => {
     const frames = Array.from({ length: 10 }, (_, n) => frame(`${n}`))
-    expect(pushJobs(targets(3).map(rowOf), frames)).toEqual([{ job: 'push', targets: targets(3), frames, tries: 0 }])
+    expect(pushJobs(targets(3).map(rowOf), frames)).toEqual([
+      { job: 'push', targets: targets(3), frames, tries: 0 },
+    ])
     const long = Array.from({ length: 10 }, (_, n) => frame(`${n}`.repeat(60_000)))
     const jobs = pushJobs(targets(1).map(rowOf), long)
     expect(jobs.length).toBeGreaterThan(1)

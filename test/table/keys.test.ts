@@ -41,6 +41,13 @@ describe('the key design', () => {
     ['the same under its agent', keys.agentDevice('l1', 'a#1', '0a9f'), 'LICENSE#l1', 'DEVICE#a%231#0a9f'],
     ['that it was notified', keys.notified('0a9f', 'c0_1_2'), 'DEVICE#0a9f', 'NOTIFIED#c0_1_2'],
     ['a customer', keys.customer('l1', 'c#1'), 'CUSTOMER#l1#c%231', 'CUSTOMER'],
+    [
+      'a live socket of a customer',
+      keys.customerSocket('l1', 'c#1', 'Zx9='),
+      'CUSTOMER#l1#c%231#SOCKETS',
+      'Zx9=',
+    ],
+    ['what came from an address', keys.address('::1', 7), 'ADDRESS#::1', 'MINUTE#7'],
     ['a chat', keys.chat('c0'), 'CHAT#c0', 'CHAT'],
     ['its properties', keys.chatProperties('c0'), 'CHAT#c0', 'CHAT#PROPS'],
     ['up to when a user has seen it', keys.chatSeen('c0', 'ann#1'), 'CHAT#c0', 'CHAT#SEEN#ann%231'],
@@ -48,6 +55,7 @@ describe('the key design', () => {
     ['an event of it', keys.event('c0', 3, 41), 'CHAT#c0', 'LOG#00000003#00000041'],
     ['a chat of a licence', keys.chatListed('l1', 'c0'), 'LICENSE#l1#CHATS', 'c0'],
     ['a chat with an active thread', keys.activeChat('l1', 'c0'), 'LICENSE#l1#ACTIVE', 'c0'],
+    ["an agent's load", keys.load('l1', 'ann#1'), 'LICENSE#l1#LOAD', 'ann%231'],
   ])('%s', (_, key, pk, sk) => {
     expect(key).toEqual({ pk, sk })
   })
@@ -57,7 +65,7 @@ describe('the key design', () => {
       [
         ...['licenseListed', 'license', 'group', 'agent', 'identity', 'socket', 'agentSocket', 'chat'],
         ...['chatProperties', 'chatSeen', 'thread', 'event', 'chatListed', 'activeChat', 'customer'],
-        ...['device', 'agentDevice', 'notified'],
+        ...['device', 'agentDevice', 'notified', 'customerSocket', 'address', 'load'],
       ].toSorted(),
     )
   })

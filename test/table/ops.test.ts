@@ -1,3 +1,11 @@
+import {
+  customerFree,
+  customerWentOffline,
+  detailsChanged,
+  threadStartedWith,
+} from '../../shared/table/customers.ts'
+import { chatAssigned, loadMoved } from '../../shared/table/loads.ts'
+import { agentReady } from '../../shared/table/accounts.ts'
 import { describe, expect, test } from 'vitest'
 import {
   agentActive,
@@ -17,7 +25,7 @@ import {
   chatChanged,
   chatInactive,
   chatListed,
-  chatPropertiesStarted,
+  checkDue,
   chatStarted,
   chatUnchanged,
   seenMoved,
@@ -185,12 +193,12 @@ describe('sockets, as data', () => {
           Key: socketKey,
           UpdateExpression: 'SET #session = :session REMOVE closing_at, closing_by',
           ConditionExpression:
-            'attribute_exists(pk) AND (attribute_not_exists(closing_at) OR closing_at < :stale) AND (attribute_not_exists(#session) OR (#session.license_id = :license AND #session.agent_id = :agent))',
+            'attribute_exists(pk) AND (attribute_not_exists(closing_at) OR closing_at < :stale) AND (attribute_not_exists(#session) OR (#session.license_id = :license AND #session.agent_id = :user))',
           ExpressionAttributeNames: { '#session': 'session' },
           ExpressionAttributeValues: {
             ':session': session,
             ':license': 'l1',
-            ':agent': 'ann',
+            ':user': 'ann',
             ':stale': nowMs - 10_000,
           },
         },
@@ -261,9 +269,9 @@ describe('sockets, as data', () => {
         Update: {
           Key: socketKey,
           UpdateExpression: 'SET #session.ended = :reason',
-          ConditionExpression: '#session.agent_id = :agent',
+          ConditionExpression: '#session.agent_id = :user',
           ExpressionAttributeNames: { '#session': 'session' },
-          ExpressionAttributeValues: { ':reason': 'access_token_revoked', ':agent': 'ann' },
+          ExpressionAttributeValues: { ':reason': 'access_token_revoked', ':user': 'ann' },
         },
       },
       {
@@ -350,24 +358,19 @@ describe('chats, as data', () => {
     expect(activeChatChanged(chat)).toEqual({
       Update: {
         Key: activeKey,
-        UpdateExpression: 'SET #users = :users, #scopes = :scopes',
+        UpdateExpression: 'SET #users = :users, #scopes = :scopes REMOVE waiting_since',
         ConditionExpression: 'attribute_exists(pk)',
         ExpressionAttributeNames: { '#users': 'users', '#scopes': 'scopes' },
         ExpressionAttributeValues: { ':users': chat.users, ':scopes': chat.scopes },
       },
     })
-    expect(chatInactive(chat)).toEqual({ Delete: { Key: activeKey } })
-  })
-
-  test('properties begin with version 1', () => {
-    expect(chatPropertiesStarted('c0', { a: { b: { value: 1 } } })).toEqual({
-      Put: {
-        Item: {
-          ...{ pk: 'CHAT#c0', sk: 'CHAT#PROPS' },
-          ...{ properties: { a: { b: { value: 1 } } }, properties_version: 1 },
-        },
+    expect(activeChatChanged({ ...chat, waiting_since: 7 })).toMatchObject({
+      Update: {
+        UpdateExpression: 'SET #users = :users, #scopes = :scopes, waiting_since = :waiting',
+        ExpressionAttributeValues: { ':waiting': 7 },
       },
     })
+    expect(chatInactive(chat)).toEqual({ Delete: { Key: activeKey } })
   })
 
   const properties = { a: { b: { value: 1 } } }
@@ -466,9 +469,23 @@ describe('the log, as data', () => {
 })
 
 describe('every write', () => {
+  const who = { license_id: 'l1', id: 'cleo', version: 2, threads: 0 }
+  const details = { properties: {}, visits: 1, name: 'Cleo' }
+  const visit = { started_timestamp: 1, pages: [] }
+  const by = { nonce: 'n', nowMs, login: true }
+  const ofCustomers: Op[] = [
+    ...[customerFree('l1', 'cleo', nowMs), threadStartedWith('l1', 'cleo', { nowMs })],
+    ...[threadStartedWith('l1', 'cleo', { nowMs, visit }), detailsChanged(who, details, by)],
+    detailsChanged({ ...who, version: 0 }, { ...details, email: 'c@x', visit }, { ...by, login: false }),
+    customerWentOffline(CustomerItem.parse({ id: 'cleo', license_id: 'l1' }), 'k'),
+    ...[loadMoved('l1', 'ann', -1), chatAssigned('l1', 'ann', 6, nowMs), agentReady(agent)],
+    agentReady({ ...agent, routing_status: 'accepting_chats' }),
+  ]
+
   const head = newHead({ n: 2, nonce: 'x', version: 6, at: nowMs, userIds: ['ann'] })
   const { name: _, application: __, ...row } = session
   const all: Op[] = [
+    ...ofCustomers,
     ...[loggedIn(agent, 'accepting_chats'), loggedIn(agent, undefined), wentOffline(agent, 'k')],
     ...[licenseUnchanged(license), agentActive('l1', 'ann'), groupExists('l1', 1)],
     ...[connected('c=', nowMs), socketRemoved('c='), rowRemoved({ license_id: 'l1', agent_id: 'ann' }, 'c=')],
@@ -478,10 +495,12 @@ describe('every write', () => {
     ...sessionEnded({ ...row, connection: 'c=', ttl: 1 }, 'license_expired'),
     rowSlow({ ...row, connection: 'c=', ttl: 1 }, nowMs),
     ...[chatStarted(chat), chatChanged(chat), chatUnchanged(chat), chatListed(chat), chatActive(chat, 1)],
-    ...[activeChatChanged(chat), chatInactive(chat), chatPropertiesStarted('c0', {})],
+    ...[activeChatChanged(chat), chatInactive(chat), checkDue('l1', { id: 'c0', thread: 2 }, 7)],
     ...[headPut('c0', head), headUsers('c0', 2, ['ann'])],
   ]
-  const updates = all.flatMap((op) => ('Update' in op ? [op.Update] : []))
+  // what customers and loads are written by makes them as well
+  const makes = (op: Op) => 'Update' in op && /^CUSTOMER#|#LOAD$/.test(op.Update.Key.pk)
+  const updates = all.flatMap((op) => ('Update' in op && !makes(op) ? [op.Update] : []))
 
   test('that is an update has a condition that fails where the item is gone: none brings a row back to life', () => {
     expect(updates.length).toBeGreaterThan(8)
@@ -510,8 +529,9 @@ describe('customers', () => {
     expect(customerBanned(customer, ban, 'n1')).toEqual({
       Update: {
         Key,
-        UpdateExpression: 'SET ban = :ban, ban_nonce = :nonce',
+        UpdateExpression: 'SET ban = :ban, ban_nonce = :nonce REMOVE #ttl',
         ConditionExpression: 'attribute_exists(pk)',
+        ExpressionAttributeNames: { '#ttl': 'ttl' },
         ExpressionAttributeValues: { ':ban': ban, ':nonce': 'n1' },
       },
     })
