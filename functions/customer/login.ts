@@ -8,7 +8,7 @@ import { audienceFreshMs } from '../../shared/push/outbox.ts'
 import { config } from '../../shared/runtime/config.ts'
 import { log } from '../../shared/runtime/log.ts'
 import type { Job } from '../../shared/runtime/later.ts'
-import { limitAddress } from '../../shared/runtime/rates.ts'
+import { limitAddress, socketOf } from '../../shared/runtime/rates.ts'
 import { serve } from '../../shared/runtime/serve.ts'
 
 // pushes that went out beside their writes may have missed this login
@@ -16,7 +16,8 @@ const catchUpS = 2
 
 export const handler = serve(login, async (ctx, { token, customer: details, last_threads_limit }) => {
   const since = ctx.now() - audienceFreshMs - config.clockSkewMs()
-  const { session, customer } = await startCustomerSession(ctx, {
+  const arrived = await socketOf(login, ctx, ctx.connection)
+  const { session, customer, changed } = await startCustomerSession(ctx, arrived, {
     token,
     details,
     admit: ({ ip }) => limitAddress(ctx.write, ip, 'new_customer'),
@@ -28,7 +29,7 @@ export const handler = serve(login, async (ctx, { token, customer: details, last
     signCustomerToken(session),
     expectRoom(ctx, session),
   ])
-  if (customer !== undefined && own !== undefined) await tellCustomer(ctx, customer, own.chat)
+  if (customer !== undefined && changed && own !== undefined) await tellCustomer(ctx, customer, own.chat)
   const catchUp: Job = {
     job: 'catch_up',
     connection: ctx.connection,

@@ -47,7 +47,7 @@ export const handler = async (event: ConnectEvent): Promise<{ statusCode: number
   if (utf8Bytes(license_id) > limits.idBytes) return refuse(404, 'unknown license')
   try {
     const [item] = await Promise.all([
-      read.get(keys.license(license_id)),
+      read.get(keys.license(license_id), { strong: true }),
       limitAddress(write, identity.sourceIp, 'connect'),
     ])
     if (item === undefined) return refuse(404, 'unknown license')

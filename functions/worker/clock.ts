@@ -1,8 +1,14 @@
 import pLimit, { type LimitFunction } from 'p-limit'
 import { disconnectIfOver } from '../../shared/account/disconnect.ts'
+import { endCustomers } from '../../shared/account/refresh.ts'
+import { lookAfter } from '../../shared/chat/inactivity.ts'
+import { routeSoon } from '../../shared/chat/route-soon.ts'
+import { customerOf, presentAgents } from '../../shared/chat/routing.ts'
+import { handingOn } from '../../shared/chat/unseen.ts'
 import { work, type WorkCtx } from '../../shared/runtime/work.ts'
-import { LicenseListed } from '../../shared/table/accounts.ts'
-import { licensesPk } from '../../shared/table/keys.ts'
+import { LicenseItem, LicenseListed } from '../../shared/table/accounts.ts'
+import { type ActiveChat, readActiveChats } from '../../shared/table/chats.ts'
+import { keys, licensesPk } from '../../shared/table/keys.ts'
 import {
   type AgentSocketItem,
   isLive,
@@ -16,19 +22,37 @@ import {
 const deadlineMs = 50_000
 const sideBySide = 16
 
-/** Each minute: closes the connections whose token or licence has run out, and clears rows that the TTL has not yet. */
-export const handler = (): Promise<void> =>
-  work(
-    async (ctx) => {
-      const licenses = await ctx.read.query({ pk: licensesPk })
-      const [sweeping, ending] = [pLimit(sideBySide), pLimit(sideBySide)]
-      const swept = inTurn(licenses, ctx.now()).map((item) =>
-        sweeping(() => sweep(ctx, LicenseListed.parse(item).id, ending)),
-      )
-      await allOf(swept, 'Licences not swept')
-    },
-    { deadlineMs },
-  )
+interface ClockEvent {
+  time?: string
+}
+
+/**
+ * Each minute: closes the connections whose token or licence has run out, clears rows that the TTL has not yet, and does
+ * what is due for customers' chats. An event that comes late does not put back the clock.
+ */
+export const handler = ({ time }: ClockEvent = {}): Promise<void> => {
+  const aheadMs = time === undefined ? 0 : Math.max(0, Date.parse(time) - Date.now())
+  return work(run, { deadlineMs, now: () => Date.now() + aheadMs })
+}
+
+/** For all licences together: however many rows or chats are due, so many are at work side by side. */
+interface Limits {
+  ending: LimitFunction
+  looking: LimitFunction
+}
+
+const run = async (ctx: WorkCtx): Promise<void> => {
+  const licenses = await ctx.read.query({ pk: licensesPk })
+  const limits: Limits = { ending: pLimit(sideBySide), looking: pLimit(sideBySide) }
+  const sweeping = pLimit(sideBySide)
+  const swept = inTurn(licenses, ctx.now()).map((item) => {
+    const { id } = LicenseListed.parse(item)
+    return sweeping(() =>
+      allOf([sweep(ctx, id, limits), lookAfterChats(ctx, id, limits)], 'A licence not swept'),
+    )
+  })
+  await allOf(swept, 'Licences not swept')
+}
 
 // the golden ratio: each start falls into one of the widest gaps between those before it
 const step = (Math.sqrt(5) - 1) / 2
@@ -49,8 +73,7 @@ const allOf = async (runs: Promise<void>[], failure: string): Promise<void> => {
     )
 }
 
-/** `ending` is one for all licences: however many rows are due, so many connections are ended side by side. */
-const sweep = async (ctx: WorkCtx, license: string, ending: LimitFunction): Promise<void> => {
+const sweep = async (ctx: WorkCtx, license: string, { ending }: Limits): Promise<void> => {
   const rows = await readAgentSockets(ctx.read, license)
   const due = rows.filter((row) => !isLive(row, ctx.now()))
   await allOf(
@@ -67,4 +90,36 @@ const endIfDue = async (ctx: WorkCtx, row: AgentSocketItem): Promise<void> => {
     await ctx.write.write(socketRemoved(connection))
     await ctx.write.write(rowRemoved(row, connection))
   } else await disconnectIfOver(ctx, connection)
+}
+
+/** A chat that no agent attends: it waits, or its last agent has left and nobody has looked after it since. */
+const lacksAgent = (chat: ActiveChat, { routing }: LicenseItem): boolean => {
+  const isLeft = presentAgents(chat).length === 0
+  // in manual mode a chat waits until somebody joins it, or its own agent is back
+  return chat.waiting_since === undefined ? isLeft : routing === 'automatic' || !isLeft
+}
+
+/** What is due for the customers' chats of a licence. Of those that nothing is due for no more is read than the list has. */
+const lookAfterChats = async (ctx: WorkCtx, id: string, { looking }: Limits): Promise<void> => {
+  const chats = (await readActiveChats(ctx.read, id)).filter((chat) => customerOf(chat) !== undefined)
+  const item = chats.length === 0 ? undefined : await ctx.read.get(keys.license(id))
+  if (item === undefined) return
+  const license = LicenseItem.parse(item)
+  if (license.expires_at * 1000 <= ctx.now()) await endCustomers(ctx, id)
+  if (chats.some((chat) => lacksAgent(chat, license))) await routeSoon(ctx, id)
+
+  const due = chats.filter(({ check_at: at }) => at === undefined || at <= ctx.now())
+  const handOn = handingOn(ctx, license)
+  let isFreed = false
+  try {
+    const looked = due.map((chat) =>
+      looking(async () => {
+        isFreed = (await lookAfter(ctx, chat, license, handOn)) || isFreed
+      }),
+    )
+    await allOf(looked, 'Chats not looked after')
+  } finally {
+    // whoever was in them may take others
+    if (isFreed) await routeSoon(ctx, id)
+  }
 }

@@ -2,7 +2,6 @@ import { untilDone } from '../chat/place.ts'
 import type { CustomerDetails as Asked } from '../protocol/customer-fields.ts'
 import { ProtocolError } from '../protocol/errors.ts'
 import {
-  type CustomerDetails,
   CustomerItem,
   detailsChanged,
   isBanned,
@@ -10,7 +9,7 @@ import {
 } from '../table/customers.ts'
 import type { Reader, Writer } from '../table/ops.ts'
 import { customerRenamed, type CustomerSession, readCustomerSockets, type Visitor } from '../table/sockets.ts'
-import { mergedDetails } from './customer-details.ts'
+import { areSameDetails, mergedDetails } from './customer-details.ts'
 
 interface Changing {
   me: CustomerSession
@@ -27,14 +26,6 @@ interface Changed {
   changed: boolean
 }
 
-const detailsOf = ({ name, email, properties, visit, visits }: CustomerDetails): unknown[] => [
-  name,
-  email,
-  Object.entries(properties).toSorted(([a], [b]) => (a < b ? -1 : 1)),
-  visit,
-  visits,
-]
-
 /**
  * Merges what a customer says of itself into what is known of it; it is stored by then. Throws `authorization` with the
  * sentence `denied` where it is banned, `validation` for more than it may say.
@@ -49,7 +40,7 @@ export const changeDetails = async (ctx: Changing, asked: Asked, denied: string)
       if (before !== undefined && isBanned(before, nowMs))
         throw new ProtocolError('authorization', { message: denied })
       const details = mergedDetails(before, asked, { visitor, nowMs, opens: before === undefined })
-      if (before !== undefined && JSON.stringify(detailsOf(details)) === JSON.stringify(detailsOf(before)))
+      if (before !== undefined && areSameDetails(details, before))
         return { result: { customer: before, changed: false }, placed: true }
       const { version = 0, threads = 0 } = before ?? {}
       const who = { license_id: me.license_id, id: me.customer_id, version, threads }

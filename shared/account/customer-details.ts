@@ -92,6 +92,18 @@ const withPage = (pages: Visit['pages'], page: Page | undefined, nowS: number): 
   return all
 }
 
+const comparable = ({ name, email, properties, visit, visits }: CustomerDetails): string =>
+  JSON.stringify([
+    name,
+    email,
+    Object.entries(properties).toSorted(([a], [b]) => (a < b ? -1 : 1)),
+    visit,
+    visits,
+  ])
+
+export const areSameDetails = (one: CustomerDetails, other: CustomerDetails): boolean =>
+  comparable(one) === comparable(other)
+
 /** A customer as it is shown to itself. */
 export const myself = ({
   id,

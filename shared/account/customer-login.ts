@@ -20,7 +20,7 @@ import {
   userIdOf,
   type Visitor,
 } from '../table/sockets.ts'
-import { mergedDetails, saysSomething } from './customer-details.ts'
+import { areSameDetails, mergedDetails, saysSomething } from './customer-details.ts'
 import { customerTokenS, verifyCustomerToken } from './customer-tokens.ts'
 import { openSocket } from './login.ts'
 
@@ -38,6 +38,8 @@ export interface CustomerLoggedIn {
   session: CustomerSession
   /** Undefined: it has told nothing of itself and never chatted, and is not stored. */
   customer: CustomerItem | undefined
+  /** Whether agents would be shown anything else of it than before. */
+  changed: boolean
 }
 
 interface Held {
@@ -48,13 +50,15 @@ interface Held {
 
 /**
  * Logs a customer in on this connection: whom its token names, or a new one. Its session and what it tells of itself are
- * written together, and only while it is not banned. `admit` is asked before a new customer is made.
+ * written together, and only while it is not banned. `arrived`: the connection's socket as it was read just now. `admit` is
+ * asked before a new customer is made.
  */
 export const startCustomerSession = async (
   ctx: LoggingIn,
+  arrived: SocketItem | undefined,
   asked: { token: unknown; details: Asked | undefined; admit(visitor: Visitor): Promise<void> },
 ): Promise<CustomerLoggedIn> => {
-  const socket = await readVisitor(ctx)
+  const socket = visitorsSocket(arrived, ctx.now())
   const { license_id } = socket.visitor
   const known =
     asked.token === undefined || asked.token === null
@@ -65,7 +69,11 @@ export const startCustomerSession = async (
     readHeld(ctx, socket, id),
     known === undefined ? asked.admit(socket.visitor) : undefined,
   ])
-  const retrying = { ...ctx, refresh: async () => readHeld(ctx, await readVisitor(ctx), id) }
+  const refresh = async () => {
+    const now = await readSocket(ctx.read, ctx.connection, ctx.now())
+    return readHeld(ctx, visitorsSocket(now, ctx.now()), id)
+  }
+  const retrying = { ...ctx, refresh }
   return untilDone<CustomerLoggedIn, Held>(retrying, held, {
     isOwn: ({ socket: now }) => now.session?.nonce === ctx.nonce,
     attempt: async ({ socket: now, license, customer }) => {
@@ -81,7 +89,8 @@ export const startCustomerSession = async (
         nonce: ctx.nonce,
       }
       const refusals = await ctx.write.transact([...sessionStarted(now, session, nowMs), ...ops])
-      return { result: { session, customer: stored }, placed: refusals.length === 0 }
+      const changed = stored !== undefined && (customer?.online !== true || !areSameDetails(stored, customer))
+      return { result: { session, customer: stored, changed }, placed: refusals.length === 0 }
     },
   })
 }
@@ -116,12 +125,8 @@ const storing = (
   return { ops: [op], stored }
 }
 
-const readVisitor = async ({
-  read,
-  connection,
-  now,
-}: LoggingIn): Promise<SocketItem & { visitor: Visitor }> => {
-  const socket = openSocket(await readSocket(read, connection, now()), now())
+const visitorsSocket = (found: SocketItem | undefined, nowMs: number): SocketItem & { visitor: Visitor } => {
+  const socket = openSocket(found, nowMs)
   const { visitor } = socket
   if (visitor === undefined) throw new ProtocolError('auth')
   return { ...socket, visitor }

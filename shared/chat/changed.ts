@@ -27,5 +27,7 @@ export const tellChanged = async (
   ctx.push(gaining(before, chat), 'incoming_chat_thread', { chat: shown })
   pushEntries(ctx, chat, entries)
   pushTold(ctx, chat, told)
-  ctx.push(watchingEither(before, chat), 'chat_users_updated', usersUpdated(before, chat, profiles, seen))
+  // one that waits may be assigned to an agent of its own who is back
+  if (JSON.stringify(before.users) !== JSON.stringify(chat.users))
+    ctx.push(watchingEither(before, chat), 'chat_users_updated', usersUpdated(before, chat, profiles, seen))
 }

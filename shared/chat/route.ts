@@ -2,7 +2,15 @@ import type { WorkCtx } from '../runtime/work.ts'
 import { type Chat, readActiveChats } from '../table/chats.ts'
 import { ofEachChat } from './each-chat.ts'
 import type { ChatView } from './place.ts'
-import { attendants, customerOf, type Desk, readDesk, staffed, type Staffing } from './routing.ts'
+import {
+  attendants,
+  customerOf,
+  type Desk,
+  presentAgents,
+  readDesk,
+  staffed,
+  type Staffing,
+} from './routing.ts'
 import { readView } from './show.ts'
 import { tellChanged } from './changed.ts'
 import { changeUsers, type UsersChange } from './threads.ts'
@@ -50,19 +58,18 @@ export const restaff = async (
 }
 
 /**
- * Gives a licence's waiting chats to the agents who are free, the one waiting longest first; `chat`: also one that may have
- * lost its agents. May run twice, and beside any other change.
+ * Gives a licence's waiting chats, and those that all agents have left, to the agents who are free, the one waiting longest
+ * first; `chat`: also one whose agents may all be away. May run twice, and beside any other change.
  */
 export const route = async (ctx: WorkCtx, license: string, chat?: string): Promise<void> => {
-  const [found, active] = await Promise.all([
-    readDesk(ctx.read, license, { strong: true }),
-    readActiveChats(ctx.read, license),
-  ])
-  if (found === undefined) return
-  let desk = found
-  const waiting = active
+  const waiting = (await readActiveChats(ctx.read, license))
     .filter(({ id, waiting_since }) => waiting_since !== undefined || id === chat)
     .toSorted((a, b) => (a.waiting_since ?? ctx.now()) - (b.waiting_since ?? ctx.now()))
+  if (waiting.length === 0) return
+  // read after the chats: whoever came after one began to wait is seen
+  const found = await readDesk(ctx.read, license, { strong: true })
+  if (found === undefined) return
+  let desk = found
   await ofEachChat(
     waiting,
     async (row) => {

@@ -38,13 +38,13 @@ export const readDesk = async (
 export const customerOf = ({ users }: Pick<Chat, 'users'>): ChatUser | undefined =>
   users.find(({ type, present }) => type === 'customer' && present)
 
-const presentAgents = ({ users }: Pick<Chat, 'users'>): string[] =>
+export const presentAgents = ({ users }: Pick<Chat, 'users'>): string[] =>
   users.filter(({ type, present }) => type === 'agent' && present).map(({ id }) => id)
 
-/** The agents of a chat who are logged in. */
+/** The agents of a chat who are logged in. One who was suspended just now is about to leave it. */
 export const attendants = (chat: Pick<Chat, 'users'>, { agents }: Desk): AgentItem[] => {
   const ids = presentAgents(chat)
-  return agents.filter(({ id, online }) => online && ids.includes(id))
+  return agents.filter(({ id, online, suspended }) => online && !suspended && ids.includes(id))
 }
 
 /** Whether an agent is there for new chats. */

@@ -756,8 +756,8 @@ export const causes: readonly Cause[] = [
 /** The pushes of §6 that have no cause among the actions: tests of their own bring them about. */
 export const pushesWithoutAction = ['agent_disconnected'] as const
 
-/** The pushes of §6 that only customers get or cause. */
-export const customersPushes = ['incoming_sneak_peek', 'customer_updated', 'customer_disconnected'] as const
+/** The pushes of §6 to agents that only customers cause: tests in test/customer bring them about. */
+export const causedByCustomers = ['incoming_sneak_peek', 'customer_updated'] as const
 
 /** All of §6, as it lists them. */
 export const listedPushes = [

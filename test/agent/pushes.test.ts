@@ -1,12 +1,12 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { changeAgent } from '../../infra/admin/change-agent.ts'
-import { pushes } from '../../shared/protocol/pushes.ts'
+import { customerPushes, pushes } from '../../shared/protocol/pushes.ts'
 import type { Client } from '../support/client.ts'
 import { startWorld, type World } from '../support/world.ts'
 import {
   type Cause,
   causes,
-  customersPushes,
+  causedByCustomers,
   listedPushes,
   people,
   pushesWithoutAction,
@@ -63,8 +63,9 @@ const named = (cause: Cause) => ({
 describe('protocol §6', () => {
   test('is in the matrix with every push, and the contracts know no other', () => {
     const caused = causes.flatMap(({ told }) => told.map(({ push }) => push))
-    const ofAgents = [...new Set([...caused, ...pushesWithoutAction])]
-    expect([...ofAgents, ...customersPushes].toSorted()).toEqual(listedPushes.toSorted())
+    const ofAgents = [...new Set([...caused, ...pushesWithoutAction, ...causedByCustomers])]
+    const all = [...new Set([...ofAgents, ...Object.keys(customerPushes)])]
+    expect(all.toSorted()).toEqual(listedPushes.toSorted())
     expect(Object.keys(pushes).toSorted()).toEqual(ofAgents.toSorted())
   })
 

@@ -502,7 +502,7 @@ describe('start_chat', () => {
       routing_scope: 'license',
       active: true,
       chat: {
-        ...{ id: 'mine', users: [{ id: 'c', type: 'customer' }], license_id: 'other', version: 7 },
+        ...{ id: 'mine', customers: [{ id: 'c', type: 'customer' }], license_id: 'other', version: 7 },
         scopes: { teams: [1] },
         thread: { id: 'mine_1', active: false, order: 12, user_ids: ['ben'], timestamp: 1, events: [] },
       },

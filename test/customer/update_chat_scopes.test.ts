@@ -1,0 +1,148 @@
+import { beforeAll, describe, expect, test } from 'vitest'
+import { readChat } from '../../shared/table/chats.ts'
+import { startWorld, type World } from '../support/world.ts'
+import { bare, invalid, names, notFound, openReception, refusesAsAll } from './reception.ts'
+
+let world: World
+beforeAll(async () => {
+  world = await startWorld({ delayScale: 1000 })
+})
+
+// the source's sentence, though it is that of another action
+const sentence = 'You are not allowed to close this chat.'
+const scopesOf = async (chat: string) => (await readChat(world.table.read, chat))?.scopes
+
+describe('update_chat_scopes', () => {
+  test('by a customer tells who has access or had it, and its tabs, and shows the chat first to who gains it', async () => {
+    const { carl, tab, chat_id, thread_id, watching, staff, silence } = await openReception(world)
+    const answer = await carl.call('update_chat_scopes', {
+      chat_id,
+      add_scopes: { groups: [2] },
+      remove_scopes: { groups: [1] },
+    })
+    expect(answer).toEqual(bare('update_chat_scopes'))
+    const updated = { chat_id, scopes_added: { groups: [2] }, scopes_removed: { groups: [1] } }
+    expect(await staff.out.next('incoming_chat_thread')).toMatchObject({
+      chat: { id: chat_id, scopes: { groups: [2] }, thread: { id: thread_id, active: true } },
+    })
+    for (const client of [...watching, staff.out, carl, tab])
+      expect(await client.next('chat_scopes_updated')).toEqual(updated)
+    await silence()
+    expect(await scopesOf(chat_id)).toEqual({ groups: [2], agents: [] })
+
+    // who lost access hears nothing any more
+    await carl.ok('send_event', { chat_id, event: { type: 'message', text: 'hi' } })
+    await staff.gus.receivesNothing()
+    expect(await names(staff.out)).toEqual(['incoming_event'])
+    expect((await carl.ok('get_chat_threads', { chat_id })).chat.scopes).toEqual({ groups: [2] })
+  })
+
+  test('adds first, then removes, takes digits for a number and each group once', async () => {
+    const { carl, chat_id } = await openReception(world)
+    await carl.ok('update_chat_scopes', {
+      chat_id,
+      add_scopes: { groups: ['2', 2, '1'] },
+      remove_scopes: { groups: ['1'] },
+    })
+    expect(await carl.next('chat_scopes_updated')).toEqual({
+      chat_id,
+      ...{ scopes_added: { groups: [2] }, scopes_removed: { groups: [1] } },
+    })
+  })
+
+  test('names no agents: they are passed over', async () => {
+    const { carl, chat_id, silence } = await openReception(world)
+    const agents = ['out', 'nosuch']
+    await carl.ok('update_chat_scopes', { chat_id, add_scopes: { agents }, remove_scopes: { agents: ['ann'] } })
+    await silence()
+    expect(await scopesOf(chat_id)).toEqual({ groups: [1], agents: [] })
+  })
+
+  test.each([
+    ['nothing', {}],
+    ['null', { add_scopes: null, remove_scopes: { groups: null } }],
+    ['what is there, and what is not', { add_scopes: { groups: [1] }, remove_scopes: { groups: [2] } }],
+    ['what is taken back at once', { add_scopes: { groups: [2] }, remove_scopes: { groups: [2] } }],
+  ])('of %s changes nothing and tells nobody', async (_what, change) => {
+    const { carl, chat_id, silence } = await openReception(world)
+    await carl.ok('update_chat_scopes', { chat_id, ...change })
+    await silence()
+    expect(await scopesOf(chat_id)).toEqual({ groups: [1], agents: [] })
+  })
+
+  test('that takes the last group opens the chat to all', async () => {
+    const { carl, chat_id, staff } = await openReception(world)
+    await carl.ok('update_chat_scopes', { chat_id, remove_scopes: { groups: [1] } })
+    expect(await names(staff.out)).toEqual(['incoming_chat_thread', 'chat_scopes_updated'])
+    expect(await carl.next('chat_scopes_updated')).toEqual({
+      chat_id,
+      ...{ scopes_added: {}, scopes_removed: { groups: [1] } },
+    })
+    expect((await carl.ok('get_chat_threads', { chat_id })).chat).not.toHaveProperty('scopes')
+  })
+
+  test('changes the scopes of a chat without an active thread, too', async () => {
+    const { carl, tab, chat_id, forget } = await openReception(world)
+    await carl.ok('close_thread', { chat_id })
+    await forget()
+    await carl.ok('update_chat_scopes', { chat_id, add_scopes: { groups: [2] } })
+    for (const client of [carl, tab]) expect(await names(client)).toEqual(['chat_scopes_updated'])
+  })
+
+  test.each([
+    ['to add', { add_scopes: { groups: [2, 3] } }],
+    ['to remove', { remove_scopes: { groups: [99] } }],
+    ['below 0', { add_scopes: { groups: [-1] } }],
+  ])('is refused with not_found for a group %s that there is not', async (_what, change) => {
+    const { carl, chat_id, silence } = await openReception(world)
+    expect(await carl.refused('update_chat_scopes', { chat_id, ...change })).toEqual(notFound)
+    await silence()
+    expect(await scopesOf(chat_id)).toEqual({ groups: [1], agents: [] })
+  })
+
+  const many = Array.from({ length: 101 }, (_, i) => i)
+  test.each([
+    ['scopes that are a list', { add_scopes: [1] }, 'payload.add_scopes'],
+    ['groups that are none', { add_scopes: { groups: 1 } }, 'payload.add_scopes.groups'],
+    ['a group with a name', { add_scopes: { groups: [1, 'Sales'] } }, 'payload.add_scopes.groups.1'],
+    ['half a group', { remove_scopes: { groups: [1.5] } }, 'payload.remove_scopes.groups.0'],
+    ['101 groups', { remove_scopes: { groups: many } }, 'payload.remove_scopes.groups'],
+  ])('is refused with validation for %s', async (_what, change, path) => {
+    const { client } = await (await world.license({})).visit()
+    expect(await client.refused('update_chat_scopes', { chat_id: 'x', ...change })).toEqual(invalid(path))
+  })
+
+  test('is refused as every action on a chat is', () =>
+    refusesAsAll(
+      world,
+      'update_chat_scopes',
+      (chat_id) => ({ chat_id, add_scopes: { groups: [2] } }),
+      sentence,
+    ))
+})
+
+describe("a change of a chat's scopes by an agent", () => {
+  test('is told to customers as far as it names groups', async () => {
+    const { carl, tab, chat_id, staff } = await openReception(world)
+    await staff.ann.ok('update_chat_scopes', {
+      chat_id,
+      add_scopes: { groups: [2], agents: ['out', 'sue'] },
+      remove_scopes: { groups: [1] },
+    })
+    for (const client of [carl, tab]) {
+      expect(await client.next('chat_scopes_updated')).toEqual({
+        chat_id,
+        ...{ scopes_added: { groups: [2] }, scopes_removed: { groups: [1] } },
+      })
+      await client.receivesNothing()
+    }
+  })
+
+  test('is not told to them where it names agents only', async () => {
+    const { carl, tab, chat_id, staff } = await openReception(world)
+    await staff.ann.ok('update_chat_scopes', { chat_id, add_scopes: { agents: ['out'] } })
+    expect(await names(staff.out)).toEqual(['incoming_chat_thread', 'chat_scopes_updated'])
+    for (const client of [carl, tab]) await client.receivesNothing()
+    expect((await carl.ok('get_chat_threads', { chat_id })).chat.scopes).toEqual({ groups: [1] })
+  })
+})
