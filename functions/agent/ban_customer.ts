@@ -3,6 +3,7 @@ import { banCustomer as ban } from '../../shared/chat/bans.ts'
 import { banCustomer } from '../../shared/protocol/agent/ban_customer.ts'
 import { everyAgent } from '../../shared/push/audience.ts'
 import { pushClosing } from '../../shared/push/entries.ts'
+import { readCustomerSockets } from '../../shared/table/sockets.ts'
 import { serve } from '../../shared/runtime/serve.ts'
 
 export const handler = serve(banCustomer, async (ctx, { customer_id, ban: { days } }) => {
@@ -10,9 +11,12 @@ export const handler = serve(banCustomer, async (ctx, { customer_id, ban: { days
   const { license_id: license } = ctx.me
   if (closing !== undefined) {
     pushClosing(ctx, closing)
-    // its tabs are still to hear of that
-    await ctx.settleAudience(closing.chat)
   }
-  await endCustomerSessions(ctx, { license, customer: customer_id }, 'customer_banned')
+  const [rows] = await Promise.all([
+    readCustomerSockets(ctx.read, license, customer_id),
+    // its tabs are still to hear of the closing
+    closing && ctx.settleAudience(closing.chat),
+  ])
+  await endCustomerSessions(ctx, rows, 'customer_banned')
   ctx.push(everyAgent(license), 'customer_banned', { customer_id, ban: { days } })
 })

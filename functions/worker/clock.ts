@@ -3,7 +3,7 @@ import { disconnectIfOver } from '../../shared/account/disconnect.ts'
 import { endCustomers } from '../../shared/account/refresh.ts'
 import { lookAfter } from '../../shared/chat/inactivity.ts'
 import { routeSoon } from '../../shared/chat/route-soon.ts'
-import { customerOf, presentAgents } from '../../shared/chat/routing.ts'
+import { customerOf, lacksAgent, presentAgents } from '../../shared/chat/routing.ts'
 import { handingOn } from '../../shared/chat/unseen.ts'
 import { work, type WorkCtx } from '../../shared/runtime/work.ts'
 import { LicenseItem, LicenseListed } from '../../shared/table/accounts.ts'
@@ -92,12 +92,10 @@ const endIfDue = async (ctx: WorkCtx, row: AgentSocketItem): Promise<void> => {
   } else await disconnectIfOver(ctx, connection)
 }
 
-/** A chat that no agent attends: it waits, or its last agent has left and nobody has looked after it since. */
-const lacksAgent = (chat: ActiveChat, { routing }: LicenseItem): boolean => {
-  const isLeft = presentAgents(chat).length === 0
-  // in manual mode a chat waits until somebody joins it, or its own agent is back
-  return chat.waiting_since === undefined ? isLeft : routing === 'automatic' || !isLeft
-}
+/** Whether routing may have something to do: in manual mode a chat waits until somebody joins it, or its own agent is back. */
+const isToRoute = (chat: ActiveChat, { routing }: LicenseItem): boolean =>
+  lacksAgent(chat) &&
+  (routing === 'automatic' || (chat.waiting_since === undefined) === (presentAgents(chat).length === 0))
 
 /** What is due for the customers' chats of a licence. Of those that nothing is due for no more is read than the list has. */
 const lookAfterChats = async (ctx: WorkCtx, id: string, { looking }: Limits): Promise<void> => {
@@ -106,7 +104,7 @@ const lookAfterChats = async (ctx: WorkCtx, id: string, { looking }: Limits): Pr
   if (item === undefined) return
   const license = LicenseItem.parse(item)
   if (license.expires_at * 1000 <= ctx.now()) await endCustomers(ctx, id)
-  if (chats.some((chat) => lacksAgent(chat, license))) await routeSoon(ctx, id)
+  if (chats.some((chat) => isToRoute(chat, license))) await routeSoon(ctx, id)
 
   const due = chats.filter(({ check_at: at }) => at === undefined || at <= ctx.now())
   const handOn = handingOn(ctx, license)

@@ -7,6 +7,7 @@ import { type Appended, notifyMobile } from '../../shared/push/mobile.ts'
 import { config } from '../../shared/runtime/config.ts'
 import { type BatchResult, failed, work, type WorkCtx } from '../../shared/runtime/work.ts'
 import { isBanned, readCustomer } from '../../shared/table/customers.ts'
+import { readCustomerSockets } from '../../shared/table/sockets.ts'
 import { changedOf, chatOfEntry, type Key } from '../../shared/table/keys.ts'
 
 type Image = Parameters<typeof unmarshall>[0]
@@ -88,5 +89,5 @@ const followAccount = async (
 const endIfBanned = async (ctx: WorkCtx, license: string, customer: string): Promise<void> => {
   const item = await readCustomer(ctx.read, license, customer)
   if (item !== undefined && isBanned(item, ctx.now()))
-    await endCustomerSessions(ctx, { license, customer }, 'customer_banned')
+    await endCustomerSessions(ctx, await readCustomerSockets(ctx.read, license, customer), 'customer_banned')
 }

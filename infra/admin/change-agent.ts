@@ -2,6 +2,7 @@ import * as z from 'zod/mini'
 import { AgentItem, IdentityItem } from '../../shared/table/accounts.ts'
 import type { Table } from '../../shared/table/client.ts'
 import { agentPrefix, keys, licensePk } from '../../shared/table/keys.ts'
+import { loadSwitched } from '../../shared/table/loads.ts'
 import type { Attributes } from '../../shared/table/ops.ts'
 import { added, changed, groupJoined, identityDeleted, licenseExists } from './account-ops.ts'
 import { contested, type Step, uncontested, writeTogether } from './attempts.ts'
@@ -77,6 +78,10 @@ export async function createAgent(table: Table, draft: AgentDraft): Promise<Agen
         op: added(keys.agent(item.license_id, item.id), item),
         refused: (found) => (found ? { outcome: 'exists', agent: AgentItem.parse(found) } : contested),
       },
+      {
+        op: added(keys.load(item.license_id, item.id), { agent: item.id, active: 0 }),
+        refused: () => contested,
+      },
       ...joinings(item.license_id, item.groups),
       identityAdded(identity, item),
     ])
@@ -140,6 +145,7 @@ export async function changeAgent(
     if (Object.keys(set).length + remove.length === 0) return { outcome: 'unchanged', agent }
     const refused = await writeTogether<AgentChange>(table, [
       { op: changed(keys.agent(license, id), agent.version, set, remove), refused: () => contested },
+      ...('suspended' in set ? [switched(agent, set['suspended'] === true)] : []),
       ...joinings(license, joined),
       ...given.map((identity) => identityAdded(identity, agent)),
       ...taken.map((identity) => identityTaken(identity, agent)),
@@ -162,11 +168,18 @@ export async function deleteAgent(table: Table, license: string, id: string): Pr
     const remove = ['email', 'avatar', 'default_status', 'max_chats', 'suspended']
     const refused = await writeTogether<never>(table, [
       { op: changed(keys.agent(license, id), agent.version, set, remove), refused: () => contested },
+      switched(agent, true),
       ...agent.identities.map((identity) => identityTaken(identity, agent)),
     ])
     return refused ?? { outcome: 'deleted', agent }
   })
 }
+
+/** Whether the agent may take on chats, which is held by its load. */
+const switched = ({ license_id, id }: AgentItem, off: boolean): Step<never> => ({
+  op: loadSwitched(license_id, id, off),
+  refused: () => contested,
+})
 
 /** Takes the agent, as it was read, out of a group. */
 export const withoutGroup = (agent: AgentItem, group: number): Step<never> => ({

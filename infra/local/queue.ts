@@ -17,6 +17,8 @@ export type LocalQueue = {
   settled(options?: { includeDelayed?: boolean }): Promise<void>
   /** Makes all delayed messages due and resolves when they are handled. */
   flush(): Promise<void>
+  /** Hands nothing out any more until the function returned is called. */
+  hold(): () => void
   deadLetters(): DeadLetter[]
   /** How many messages are delayed, waiting, with the handler, or to be tried again. */
   pending(): number
@@ -67,6 +69,7 @@ export async function startQueue(settings: {
   let waiters: { includeDelayed: boolean; resolve: () => void }[] = []
   let inFlight = 0
   let stopped = false
+  let held = false
   let drainScheduled = false
 
   const server = createServer((request, response) => {
@@ -124,7 +127,7 @@ export async function startQueue(settings: {
 
   function drain() {
     drainScheduled = false
-    while (!stopped && ready.length > 0 && running.size < maxConcurrency) {
+    while (!stopped && !held && ready.length > 0 && running.size < maxConcurrency) {
       const batch = ready.splice(0, batchSize)
       inFlight += batch.length
       const run = deliver(batch).finally(() => {
@@ -189,6 +192,13 @@ export async function startQueue(settings: {
     async flush() {
       for (const entry of Array.from(delayed)) release(entry)
       await settled()
+    },
+    hold() {
+      held = true
+      return () => {
+        held = false
+        drain()
+      }
     },
     deadLetters: () => [...dead],
     pending: () => delayed.size + ready.length + inFlight,

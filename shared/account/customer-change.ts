@@ -1,12 +1,7 @@
 import { untilDone } from '../chat/place.ts'
 import type { CustomerDetails as Asked } from '../protocol/customer-fields.ts'
 import { ProtocolError } from '../protocol/errors.ts'
-import {
-  CustomerItem,
-  detailsChanged,
-  isBanned,
-  readCustomer,
-} from '../table/customers.ts'
+import { CustomerItem, detailsChanged, isBanned, readCustomer } from '../table/customers.ts'
 import type { Reader, Writer } from '../table/ops.ts'
 import { customerRenamed, type CustomerSession, readCustomerSockets, type Visitor } from '../table/sockets.ts'
 import { areSameDetails, mergedDetails } from './customer-details.ts'

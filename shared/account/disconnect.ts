@@ -11,7 +11,7 @@ import {
   forgetSocket,
   type Identified,
   isClosing,
-  readCustomerSockets,
+  type CustomerSocketItem,
   readSocket,
   sessionEnded,
   SocketItem,
@@ -110,15 +110,14 @@ export const disconnectIfOver = async (
 }
 
 /**
- * Ends the sessions of a customer: what they ask for from now on is refused. Its connections are told why, and closed, by the
+ * Ends sessions of customers: what they ask for from now on is refused. Its connections are told why, and closed, by the
  * delay queue's worker.
  */
 export const endCustomerSessions = async (
-  ctx: Pick<Disconnecting, 'read' | 'write' | 'later'>,
-  { license, customer }: { license: string; customer: string },
+  ctx: Pick<Disconnecting, 'write' | 'later'>,
+  rows: readonly CustomerSocketItem[],
   reason: CustomerDisconnectReason,
 ): Promise<void> => {
-  const rows = await readCustomerSockets(ctx.read, license, customer)
   await Promise.all(rows.flatMap((row) => sessionEnded(row, reason)).map((op) => ctx.write.write(op)))
   await Promise.all(
     rows.map(({ connection }) => ctx.later({ job: 'end_session', connection, reason }, afterAnswerS)),

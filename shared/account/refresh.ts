@@ -17,6 +17,7 @@ import {
   type AgentSocketItem,
   agentsSession,
   readAgentSockets,
+  readCustomerSockets,
   readSocket,
   type Session,
   sessionEnded,
@@ -57,7 +58,9 @@ export const endCustomers = async (ctx: WorkCtx, license: string): Promise<void>
   const active = await readActiveChats(ctx.read, license)
   const customers = active.flatMap(({ users }) => users.filter(({ type }) => type === 'customer'))
   await Promise.all(
-    customers.map(({ id: customer }) => endCustomerSessions(ctx, { license, customer }, 'license_expired')),
+    customers.map(async ({ id }) =>
+      endCustomerSessions(ctx, await readCustomerSockets(ctx.read, license, id), 'license_expired'),
+    ),
   )
 }
 

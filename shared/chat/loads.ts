@@ -1,32 +1,43 @@
+import type { ErrorType } from '../protocol/errors.ts'
 import type { Chat } from '../table/chats.ts'
-import { loadMoved } from '../table/loads.ts'
-import type { Op } from '../table/ops.ts'
+import { loadMoved, loadTaken } from '../table/loads.ts'
+import type { Guarded } from './place.ts'
 
 type Working = Pick<Chat, 'license_id' | 'users' | 'active'>
 
 const workingIn = ({ users, active }: Pick<Working, 'users' | 'active'>): string[] =>
   active ? users.filter(({ type, present }) => present && type === 'agent').map(({ id }) => id) : []
 
+/** Whether an agent's load rises with a change of a chat. */
+export const takesOn = (
+  agent: string,
+  before: Pick<Working, 'users' | 'active'> | undefined,
+  after: Pick<Working, 'users' | 'active'>,
+): boolean => workingIn(after).includes(agent) && !(before !== undefined && workingIn(before).includes(agent))
+
 /**
- * What a change of a chat does to its agents' loads: in the same transaction, so that they are always right. `but`: whose
- * load is moved by its assignment.
+ * What a change of a chat does to its agents' loads: in the same transaction, so that they are always right. `assigned`:
+ * whose load is moved by its assignment. `coming`: who must be able to work, `otherwise` what it means where one cannot.
  */
 export const loadsMoved = (
   before: Pick<Working, 'users' | 'active'> | undefined,
   after: Working,
-  but?: string,
-): Op[] => {
+  {
+    assigned,
+    coming = [],
+    otherwise,
+  }: { assigned?: string | undefined; coming?: readonly string[] | undefined; otherwise?: ErrorType } = {},
+): Guarded[] => {
+  const { license_id } = after
   const [was, is] = [before === undefined ? [] : workingIn(before), workingIn(after)]
-  const moved = (ids: readonly string[], by: 1 | -1) =>
-    ids.filter((id) => id !== but).map((id) => loadMoved(after.license_id, id, by))
+  const more = is.filter((id) => !was.includes(id) && id !== assigned)
+  const less = was.filter((id) => !is.includes(id))
   return [
-    ...moved(
-      is.filter((id) => !was.includes(id)),
-      1,
+    ...more.map((id) =>
+      coming.includes(id)
+        ? { op: loadTaken(license_id, id), otherwise }
+        : { op: loadMoved(license_id, id, 1) },
     ),
-    ...moved(
-      was.filter((id) => !is.includes(id)),
-      -1,
-    ),
+    ...less.map((id) => ({ op: loadMoved(license_id, id, -1) })),
   ]
 }

@@ -53,7 +53,15 @@ const adding = (
   return {
     users,
     messages: added.map(([, name]) => agentJoined(name, type === 'supervisor')),
-    guards: added.map(([id]) => ({ op: agentActive(chat.license_id, id), otherwise: 'not_found' as const })),
+    // whoever works in an active chat is held by its load; others by what is known of them
+    ...(type === 'agent' && chat.active
+      ? { coming: added.map(([id]) => id) }
+      : {
+          guards: added.map(([id]) => ({
+            op: agentActive(chat.license_id, id),
+            otherwise: 'not_found' as const,
+          })),
+        }),
     // whoever joins a chat that waits is there for its customer
     ...(type === 'agent' && chat.waiting_since !== undefined
       ? { routing: { unassigned: false }, waitingSince: null }

@@ -24,7 +24,7 @@ import {
 import type { Reader } from '../table/ops.ts'
 import { heldProperties, type HeldProperties, readProperties } from '../table/properties.ts'
 import { type AnySession, isCustomers } from '../table/sockets.ts'
-import { loadsMoved } from './loads.ts'
+import { loadsMoved, takesOn } from './loads.ts'
 import type { Guarded } from './place.ts'
 import { checkLimits, merged } from './properties.ts'
 import { customerOf, type Desk, readDesk, staffed, type Staffing } from './routing.ts'
@@ -60,10 +60,6 @@ export const expectLicense = (desk: Desk | undefined): void => {
   if (desk === undefined || desk.license.expires_at * 1000 <= Date.now())
     throw new ProtocolError('license_expired')
 }
-
-/** One who is suspended at the moment of starting would be missed where active chats are left. */
-export const startsOf = (me: AnySession): Guarded[] =>
-  isCustomers(me) ? [] : [{ op: agentActive(me.license_id, me.agent_id), otherwise: 'auth' }]
 
 /** A thread to be started. */
 export interface Opening extends Ground {
@@ -101,7 +97,7 @@ const noStaffing = (users: readonly ChatUser[]): Staffing => ({
 })
 
 export const openThread = (opening: Opening, { nonce, at: now }: { nonce: string; at: number }): Opened => {
-  const { before, tail, users, scopes, desk, held } = opening
+  const { me, before, tail, users, scopes, desk, held } = opening
   const { id, license_id, waiting_since: waited } = before
   const at = Math.max(now, tail?.last.at ?? 0)
   const customer = customerOf({ users: [...users] })
@@ -173,9 +169,28 @@ export const openThread = (opening: Opening, { nonce, at: now }: { nonce: string
     { op: chatActive(chat, at) },
     ...(isNew ? [{ op: chatListed(chat) }] : []),
     ...(properties === undefined ? [] : [{ op: properties.op }]),
-    ...loadsMoved(was, chat, staffing.assigned).map((op) => ({ op })),
+    ...startedBy(me, was, chat, staffing.assigned),
   ]
   return { chat, head, entries, told: isNew ? {} : { chat: properties?.told }, writes }
+}
+
+/**
+ * The loads of the thread's agents; the starter must be able to work: one who is suspended at the moment would be missed
+ * where active chats are left.
+ */
+const startedBy = (
+  me: AnySession,
+  was: Pick<Chat, 'users' | 'active'> | undefined,
+  chat: Chat,
+  assigned: string | undefined,
+): Guarded[] => {
+  if (isCustomers(me)) return loadsMoved(was, chat, { assigned })
+  const { license_id, agent_id } = me
+  const held = takesOn(agent_id, was, chat)
+  return [
+    ...loadsMoved(was, chat, { coming: [agent_id], otherwise: 'auth' }),
+    ...(held ? [] : [{ op: agentActive(license_id, agent_id), otherwise: 'auth' as const }]),
+  ]
 }
 
 const changesUsers = (before: Partial<Chat>, users: readonly ChatUser[]): boolean =>

@@ -2,15 +2,7 @@ import type { WorkCtx } from '../runtime/work.ts'
 import { type Chat, readActiveChats } from '../table/chats.ts'
 import { ofEachChat } from './each-chat.ts'
 import type { ChatView } from './place.ts'
-import {
-  attendants,
-  customerOf,
-  type Desk,
-  presentAgents,
-  readDesk,
-  staffed,
-  type Staffing,
-} from './routing.ts'
+import { attendants, customerOf, type Desk, lacksAgent, readDesk, staffed, type Staffing } from './routing.ts'
 import { readView } from './show.ts'
 import { tellChanged } from './changed.ts'
 import { changeUsers, type UsersChange } from './threads.ts'
@@ -63,7 +55,7 @@ export const restaff = async (
  */
 export const route = async (ctx: WorkCtx, license: string, chat?: string): Promise<void> => {
   const waiting = (await readActiveChats(ctx.read, license))
-    .filter(({ id, waiting_since }) => waiting_since !== undefined || id === chat)
+    .filter((row) => row.id === chat || lacksAgent(row))
     .toSorted((a, b) => (a.waiting_since ?? ctx.now()) - (b.waiting_since ?? ctx.now()))
   if (waiting.length === 0) return
   // read after the chats: whoever came after one began to wait is seen

@@ -41,6 +41,10 @@ export const customerOf = ({ users }: Pick<Chat, 'users'>): ChatUser | undefined
 export const presentAgents = ({ users }: Pick<Chat, 'users'>): string[] =>
   users.filter(({ type, present }) => type === 'agent' && present).map(({ id }) => id)
 
+/** A customer's chat that waits for an agent, or whose last one has left. */
+export const lacksAgent = (chat: Pick<Chat, 'users' | 'waiting_since'>): boolean =>
+  customerOf(chat) !== undefined && (chat.waiting_since !== undefined || presentAgents(chat).length === 0)
+
 /** The agents of a chat who are logged in. One who was suspended just now is about to leave it. */
 export const attendants = (chat: Pick<Chat, 'users'>, { agents }: Desk): AgentItem[] => {
   const ids = presentAgents(chat)

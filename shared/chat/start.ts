@@ -29,7 +29,7 @@ import { heldProperties, type HeldProperties, type Holder, readProperties } from
 import { type AnySession, isCustomers, userIdOf, type Visitor } from '../table/sockets.ts'
 import { hasAccess, placeOf } from './access.ts'
 import { loadsMoved } from './loads.ts'
-import { expectLicense, openThread, startsOf } from './opening.ts'
+import { expectLicense, openThread } from './opening.ts'
 import { type Attempt, coherent, type Guarded, isOwnWork, transacted, untilDone } from './place.ts'
 import { checkLimits, merged } from './properties.ts'
 import { mergeOp, routingProperties, type ToldBoth } from './routing-properties.ts'
@@ -98,20 +98,13 @@ const startOwnChat = (ctx: Starting, asked: NewChat): Promise<Started> => {
         },
         { nonce: ctx.nonce, at: ctx.now() },
       )
-      const writes = [...(await checksOf(ctx, me, asked.scopes)), ...opened.writes]
+      const writes = [...(await scopeChecks(ctx.read, license_id, asked.scopes)), ...opened.writes]
       const placed = await transacted(ctx.write, writes, ctx.nonce)
       const { chat, head, entries } = opened
       const started = { outcome: 'started' as const, before: undefined, events: entries, told: {} }
       return { result: { ...started, chat, head, entries }, placed }
     },
   })
-}
-
-/** That scopes name what exists, and the starter may start: no item may be in a transaction twice. */
-const checksOf = async (ctx: Starting, me: AnySession, scopes: ChatScopes): Promise<Guarded[]> => {
-  const checks = await scopeChecks(ctx.read, me.license_id, scopes)
-  const checkedAnyway = checks.length > 0 && scopes.agents.includes(userIdOf(me))
-  return [...checks, ...(checkedAnyway ? [] : startsOf(me))]
 }
 
 const memberOf = (me: AnySession): ChatUser =>
@@ -218,7 +211,7 @@ const open = async (
     },
     { nonce: ctx.nonce, at: ctx.now() },
   )
-  const checks = await checksOf(ctx, me, asked.scopes)
+  const checks = await scopeChecks(ctx.read, license_id, asked.scopes)
   const writes = [...checks, ...opened.writes]
   const placed = await transacted(ctx.write, writes, ctx.nonce)
   const { chat, head, entries, told } = opened
@@ -276,9 +269,9 @@ const add = async (
     ofThread &&
     mergeOp(thread, ofThread, checked(ofThread, asked.threadProperties, routing), { nonce, userIds })
   const changes: Guarded[] = [
-    ...(joins ? startsOf(me) : []),
+    ...(changed ? loadsMoved(before, chat, { coming: [userIdOf(me)], otherwise: 'auth' }) : []),
     ...[
-      ...(changed ? [chatChanged(chat), activeChatChanged(chat), ...loadsMoved(before, chat)] : []),
+      ...(changed ? [chatChanged(chat), activeChatChanged(chat)] : []),
       ...(onChat === undefined ? [] : [onChat.op]),
       ...(onThread === undefined
         ? userIds.length > 0

@@ -16,7 +16,7 @@ import type { Op, Reader, Writer } from '../table/ops.ts'
 import { isCustomers, userIdOf } from '../table/sockets.ts'
 import { placeOf } from './access.ts'
 import { loadsMoved } from './loads.ts'
-import { openThread, readGround, startsOf } from './opening.ts'
+import { openThread, readGround } from './opening.ts'
 import {
   type Attempt,
   type ChatView,
@@ -129,7 +129,7 @@ const startThread = async (ctx: Writing, view: View, event: StoredEvent): Promis
   const { chat, head, entries, told } = opened
   const [entry] = entries
   if (entry === undefined) throw new Error('A thread was to start with an event')
-  const placed = await transacted(ctx.write, [...startsOf(me), ...opened.writes], ctx.nonce)
+  const placed = await transacted(ctx.write, opened.writes, ctx.nonce)
   return { result: { outcome: 'started', before, chat, entry, head, events: entries, told }, placed }
 }
 
@@ -166,7 +166,10 @@ export const closingOf = (
     chat: closed,
     entry,
     by,
-    ops: [chatChanged(closed), entryPut(chat.id, entry), chatInactive(chat), ...loadsMoved(chat, closed)],
+    ops: [
+      ...[chatChanged(closed), entryPut(chat.id, entry), chatInactive(chat)],
+      ...loadsMoved(chat, closed).map(({ op }) => op),
+    ],
   }
 }
 
@@ -200,6 +203,8 @@ export interface UsersChange {
   waitingSince?: number | null | undefined
   /** Whose load `guards` move. */
   assigned?: string | undefined
+  /** Who comes as an agent of an active chat, and must be able to work. */
+  coming?: readonly string[] | undefined
 }
 
 /** The chat as it then is, the entries appended, and `before`, the chat as it was. */
@@ -241,8 +246,10 @@ export const changeUsers = <V extends ChatView>(
     const held = Object.keys(routing).length > 0 ? await readBoth(ctx.read, before) : undefined
     const userIds = chat.active ? presentIds(users) : []
     const routed = routingOps(chat, held, routing, { nonce, userIds })
-    const ops = [chatChanged(chat), ...loadsMoved(before, chat, change.assigned), ...routed.ops]
+    const ops = [chatChanged(chat), ...routed.ops]
+    const { assigned, coming } = change
+    const loads = loadsMoved(before, chat, { assigned, coming, otherwise: 'not_found' })
     if (chat.active) ops.push(activeChatChanged(chat), ...entries.map((entry) => entryPut(chat.id, entry)))
-    const placed = await transacted(ctx.write, [...guards, ...ops.map((op) => ({ op }))], nonce)
+    const placed = await transacted(ctx.write, [...guards, ...loads, ...ops.map((op) => ({ op }))], nonce)
     return { result: { before, chat, entries, tail, told: routed.told }, placed }
   })

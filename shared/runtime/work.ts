@@ -51,7 +51,11 @@ export const part = async <T>(
   try {
     return await run({
       ...outbox,
-      ...{ read, write, signal, now, later },
+      read,
+      write,
+      signal,
+      now,
+      later,
       nonce: randomBytes(6).toString('base64url'),
       pause: (tries) => pauseBefore(tries, deadline),
     })

@@ -20,6 +20,27 @@ export const loadMoved = (license: string, agent: string, by: 1 | -1): Op => ({
   },
 })
 
+/** An agent takes on a chat, where it exists and may work: `off` is set while it is suspended, and once it is deleted. */
+export const loadTaken = (license: string, agent: string): Op => ({
+  Update: {
+    Key: keys.load(license, agent),
+    UpdateExpression: 'ADD #active :one',
+    ConditionExpression: 'attribute_exists(pk) AND attribute_not_exists(#off)',
+    ExpressionAttributeNames: { '#active': 'active', '#off': 'off' },
+    ExpressionAttributeValues: { ':one': 1 },
+  },
+})
+
+/** An agent may take on chats, or no more. */
+export const loadSwitched = (license: string, agent: string, off: boolean): Op => ({
+  Update: {
+    Key: keys.load(license, agent),
+    UpdateExpression: `SET #agent = :agent${off ? ', #off = :true' : ' REMOVE #off'}`,
+    ExpressionAttributeNames: { '#agent': 'agent', '#off': 'off' },
+    ExpressionAttributeValues: { ':agent': agent, ...(off ? { ':true': true } : {}) },
+  },
+})
+
 /** An agent is given a chat, where it is in fewer than `limit`. */
 export const chatAssigned = (license: string, agent: string, limit: number, nowMs: number): Op => ({
   Update: {

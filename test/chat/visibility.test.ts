@@ -114,7 +114,12 @@ const isMet = (id: string, list: readonly ChatUser[]) =>
   list.some((user) => user.id === id && (user.met === true || user.type === 'customer'))
 
 const words = fc.constantFrom('hello', '<b>bold</b>', 'żółć', '')
-const content = fc.constantFrom({ type: 'message' }, { type: 'custom' }, { type: 'annotation' }, { type: 'form' })
+const content = fc.constantFrom(
+  { type: 'message' },
+  { type: 'custom' },
+  { type: 'annotation' },
+  { type: 'form' },
+)
 
 /** An event that somebody of the chat wrote, or the server: those of whom the customer never met are for agents. */
 const eventBy = (list: readonly ChatUser[]): fc.Arbitrary<StoredEvent> =>
@@ -268,7 +273,11 @@ const pushesOf = ({ agents: items, before, chat, entries, shown }: World): Told[
       ...{ name: 'chat_scopes_updated', to: watchingEither(before, chat) },
       payload: { chat_id, scopes_added: {}, scopes_removed: scopes },
     },
-    { name: 'chat_properties_updated', to: watching(chat), payload: { chat_id, properties: note, version: 2 } },
+    {
+      name: 'chat_properties_updated',
+      to: watching(chat),
+      payload: { chat_id, properties: note, version: 2 },
+    },
     {
       ...{ name: 'chat_thread_properties_updated', to: watching(chat) },
       payload: { ...at, properties: note, version: 2 },
@@ -374,9 +383,23 @@ describe(`over generated chats (FUZZ_SEED=${seed})`, () => {
 })
 
 describe('a frame that tells a customer too much', () => {
-  const user = (id: string, rest: object = {}) => ({ id, type: 'agent', name: nameOf(id), present: true, ...rest })
+  const user = (id: string, rest: object = {}) => ({
+    id,
+    type: 'agent',
+    name: nameOf(id),
+    present: true,
+    ...rest,
+  })
   const event = (rest: object = {}) => ({
-    ...{ id: 'chat1_2_12', order: 12, type: 'message', text: 'told', timestamp, recipients: 'all', author_id: me },
+    ...{
+      id: 'chat1_2_12',
+      order: 12,
+      type: 'message',
+      text: 'told',
+      timestamp,
+      recipients: 'all',
+      author_id: me,
+    },
     ...rest,
   })
   const chat = (rest: object = {}) => ({
@@ -400,7 +423,10 @@ describe('a frame that tells a customer too much', () => {
 
   const leaky: [string, object][] = [
     ['an event for agents only', { thread: { events: [event({ recipients: 'agents' })] } }],
-    ['a whisper without its recipients', { thread: { events: [event({ text: 'kept from customers: no' })] } }],
+    [
+      'a whisper without its recipients',
+      { thread: { events: [event({ text: 'kept from customers: no' })] } },
+    ],
     ['an event that is hidden, by its id', { thread: { events: [event({ id: 'chat1_2_11' })] } }],
     ['what an agent said of itself elsewhere', { thread: { events: [event({ author_id: 'id.ben.' })] } }],
     ['a name in a system message', { thread: { events: [event({ text: `${nameOf('id.ben.')} left` })] } }],

@@ -1,14 +1,15 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { Client, CustomerClient } from '../support/client.ts'
-import { type License, startWorld, type Visitor } from '../support/world.ts'
+import type { Client, CustomerClient, WireError } from '../support/client.ts'
+import { type License, startWorld } from '../support/world.ts'
 import { leaksIn } from './leaks.ts'
 
 // Agents do at random whatever they can to a customer's chat, and the customer reads along on two tabs: of what is not
 // for it, it gets nothing. Who is known to it, and what is hidden, is taken from what an owner sees who is never in the chat.
 
 const seed = Number(process.env['FUZZ_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
-const rounds = 60
+const scenes = 5
+const rounds = 40
 
 const world = await startWorld({ presenceGraceS: 0 })
 
@@ -18,6 +19,7 @@ const nameOf = (id: string) => `Name of ${id}`
 const emailOf = (id: string) => `mail.${id}@company.example`
 const watcher = 'id.watcher.'
 const never = 'id.never.'
+const everybody = [...agents, watcher, never]
 const kept = 'kept from customers'
 const stranger = { name: 'Otto Stranger', email: 'otto@stranger.example' }
 
@@ -27,6 +29,9 @@ interface Scene {
   apps: Map<string, Client>
   chat_id: string
   carl: string
+  token: string
+  /** Another customer. */
+  otto: string
   tabs: CustomerClient[]
 }
 
@@ -60,10 +65,17 @@ const agentStep = fc.constantFrom(...agents).chain((who): fc.Arbitrary<Step> => 
   const scopes = fc.record({ groups: fc.subarray([1, 2]), agents: fc.subarray([...agents, never]) })
   return fc.oneof(
     { weight: 4, arbitrary: act('supervise_chat', fc.record({ agent_ids: others })) },
-    { weight: 2, arbitrary: act('join_chat', fc.record({ agent_ids: others })) },
+    // seldom, so that there is somebody whom the customer does not know
+    { weight: 1, arbitrary: act('join_chat', fc.record({ agent_ids: others })) },
     { weight: 3, arbitrary: act('remove_from_chat', fc.record({ agent_ids: others })) },
     { weight: 1, arbitrary: act('remove_from_chat', anyOf({ customer_ids: ['<carl>'] })) },
-    { weight: 8, arbitrary: act('send_event', anyEvent.map((event) => ({ event }))) },
+    {
+      weight: 8,
+      arbitrary: act(
+        'send_event',
+        anyEvent.map((event) => ({ event })),
+      ),
+    },
     { weight: 3, arbitrary: act('mark_event_as_seen', places) },
     { weight: 2, arbitrary: act('update_last_seen_timestamp', anyOf({})) },
     {
@@ -78,7 +90,7 @@ const agentStep = fc.constantFrom(...agents).chain((who): fc.Arbitrary<Step> => 
     { weight: 2, arbitrary: act('close_thread', anyOf({})) },
     { weight: 1, arbitrary: act('update_chat_properties', anyOf({ properties: { a: { b: 'told' } } })) },
     {
-      weight: 2,
+      weight: 1,
       arbitrary: act(
         'start_chat',
         fc
@@ -119,7 +131,7 @@ const anyStep = fc.oneof({ weight: 3, arbitrary: agentStep }, { weight: 1, arbit
 
 const openScene = async (): Promise<Scene> => {
   const people = Object.fromEntries(
-    [...agents, watcher, never].map((id, index) => [
+    everybody.map((id, index) => [
       id,
       {
         ...{ name: nameOf(id), email: emailOf(id), avatar: `https://pictures.example/${index}` },
@@ -143,7 +155,10 @@ const openScene = async (): Promise<Scene> => {
   const first = await license.visit({ customer: { name: 'Carl' } })
   const second = await license.visit({ token: first.token })
   const { chat } = await first.client.ok('start_chat')
-  return { license, apps, chat_id: chat.id, carl: first.id, tabs: [first.client, second.client] }
+  return {
+    ...{ license, apps, chat_id: chat.id, carl: first.id, token: first.token, otto: otto.id },
+    tabs: [first.client, second.client],
+  }
 }
 
 const filledIn = ({ chat_id, carl }: Scene, { payload }: Step): object => {
@@ -166,63 +181,87 @@ const within = (value: unknown, fits: (one: any) => boolean): any[] => {
 const ofChat = (frame: any, chat_id: string): boolean =>
   frame.payload?.chat_id === chat_id || frame.payload?.chat?.id === chat_id
 
-/** Who was ever seen in the chat as an agent, and its events by id, from all that an owner was pushed or read. */
-class Record {
+/** What an owner was told of the chat: who was ever in it as an agent, who supervised it, and its events. */
+class Witness {
   readonly met = new Set<string>()
-  readonly events = new Map<string, any>()
+  readonly supervisors = new Set<string>()
+  readonly #events = new Map<string, { id: string; recipients: string }>()
 
   add(frame: any, chat_id: string): void {
     if (!ofChat(frame, chat_id)) return
-    for (const { id, present } of within(frame, (one) => one.type === 'agent' && 'present' in one))
-      if (present) this.met.add(id)
+    for (const { id, type, present } of within(frame, (one) => 'present' in one))
+      if (present && type !== 'customer') (type === 'agent' ? this.met : this.supervisors).add(id)
     for (const event of within(frame, (one) => 'recipients' in one && 'order' in one))
-      this.events.set(event.id, event)
+      this.#events.set(event.id, event)
   }
 
-  get hidden(): string[] {
-    return [...this.events.values()].filter(({ recipients }) => recipients === 'agents').map(({ id }) => id)
+  events(recipients: 'all' | 'agents'): string[] {
+    return [...this.#events.values()].filter((event) => event.recipients === recipients).map(({ id }) => id)
   }
 
   get unmet(): string[] {
-    return [...agents, watcher, never].filter((id) => !this.met.has(id))
+    return everybody.filter((id) => !this.met.has(id))
   }
 }
 
-test(`of what is hidden from a customer, none of its tabs ever gets anything (FUZZ_SEED=${seed})`, async () => {
-  process.stdout.write(`FUZZ_SEED=${seed} gives these steps again\n`)
-  const scene = await openScene()
-  const { license, apps, chat_id, tabs, carl } = scene
-  const owner = apps.get(watcher)!
-  const record = new Record()
-  const done = new Map<string, number>()
+/** Reads the frames of a client from where it was read before. */
+const reading = () => {
   const read = new Map<Client | CustomerClient, number>()
-  const fresh = (client: Client | CustomerClient): any[] => {
-    const frames = client.frames.slice(read.get(client) ?? 0).map((frame) => JSON.parse(frame))
+  return async (client: Client | CustomerClient): Promise<unknown[]> => {
+    await client.caughtUp()
+    const frames = client.frames.slice(read.get(client) ?? 0)
     read.set(client, client.frames.length)
-    return frames
+    return frames.map((frame): unknown => JSON.parse(frame))
   }
+}
+
+/** All that the customer may read of its chat, once it is in it again: the ids of events and of users. */
+const allOf = async (tab: CustomerClient, chat_id: string) => {
+  const { chat } = await tab.ok('start_chat')
+  const ids: string[] = []
+  for (let n = 1; n <= chat.thread.order; n += 1)
+    for (let after_order = 0; ;) {
+      const asked = { chat_id, thread_ids: [`${chat_id}_${n}`], after_order, limit: 100 }
+      const [thread] = (await tab.ok('get_chat_threads', asked)).chat.threads
+      ids.push(...thread.events.map(({ id }: any) => id))
+      after_order = thread.events.at(-1)?.order
+      if (thread.has_more !== true) break
+    }
+  return { events: ids, users: chat.users.map(({ id }: any) => id) }
+}
+
+const walk = async (walkSeed: number, succeeded: Set<string>): Promise<Witness> => {
+  const scene = await openScene()
+  const { license, apps, chat_id, tabs, carl, token } = scene
+  const owner = apps.get(watcher)!
+  const witness = new Witness()
+  const fresh = reading()
+
   const check = async (because: string) => {
     await world.settled()
-    for (const client of [owner, ...tabs]) await client.caughtUp()
-    for (const frame of fresh(owner)) record.add(frame, chat_id)
+    for (const frame of await fresh(owner)) witness.add(frame, chat_id)
     const secrets = {
-      ids: record.hidden,
+      ids: witness.events('agents'),
       words: [
-        ...[kept, stranger.name, stranger.email],
-        ...[...agents, watcher, never].map(emailOf),
-        ...record.unmet.flatMap((id) => [id, nameOf(id)]),
+        ...[kept, stranger.name, stranger.email, scene.otto],
+        ...everybody.map(emailOf),
+        ...witness.unmet.flatMap((id) => [id, nameOf(id)]),
       ],
     }
     for (const tab of tabs)
-      for (const frame of fresh(tab)) expect(leaksIn(frame, secrets), `${because}\n${JSON.stringify(frame)}`).toEqual([])
+      for (const frame of await fresh(tab))
+        expect(leaksIn(frame, secrets), `${because}\n${JSON.stringify(frame)}`).toEqual([])
   }
 
+  let turn = 0
   const take = async (step: Step) => {
-    const client = step.who === 'carl' ? tabs[done.size % 2]! : apps.get(step.who)!
-    const answer = await client.call(step.action, filledIn(scene, step))
-    if (answer.success) done.set(`${step.who === 'carl' ? 'carl' : 'agents'} ${step.action}`, (done.get(step.action) ?? 0) + 1)
-    else expect((answer.payload as any).error.type).not.toBe('internal')
+    const { who, action } = step
+    const client = who === 'carl' ? tabs[(turn += 1) % 2]! : apps.get(who)!
+    const answer = await client.call(action, filledIn(scene, step))
+    if (answer.success) succeeded.add(`${who === 'carl' ? 'customer' : 'agent'} ${action}`)
+    else expect((answer.payload as { error: WireError }).error.type).not.toBe('internal')
   }
+
   await check('the beginning')
   // some steps one by one, some at once: then whoever was met by their end counts as known
   const batches = fc.sample(
@@ -230,12 +269,40 @@ test(`of what is hidden from a customer, none of its tabs ever gets anything (FU
       { weight: 5, arbitrary: fc.array(anyStep, { minLength: 1, maxLength: 1 }) },
       { weight: 1, arbitrary: fc.array(anyStep, { minLength: 2, maxLength: 4 }) },
     ),
-    { numRuns: rounds, seed },
+    { numRuns: rounds, seed: walkSeed },
   )
-  const started = Date.now()
   for (const batch of batches) {
     await Promise.all(batch.map(take))
     await check(JSON.stringify(batch))
   }
-  process.stdout.write(`${(Date.now() - started) / rounds} ms per round; ${JSON.stringify([...done])}\n`)
-})
+
+  // a tab that comes to it late, and what the customer may read of it all
+  const late = await license.visit({ token })
+  tabs.push(late.client)
+  expect(late.answer.last_chats_summary).toHaveLength(1)
+  const all = await allOf(late.client, chat_id)
+  await check('the end')
+  expect(all.events.toSorted()).toEqual(witness.events('all').toSorted())
+  expect(all.users.toSorted()).toEqual([carl, ...witness.met].toSorted())
+  return witness
+}
+
+test(
+  `of what is hidden from a customer, none of its tabs ever gets anything (FUZZ_SEED=${seed})`,
+  { timeout: 180_000 },
+  async () => {
+    process.stdout.write(`FUZZ_SEED=${seed} gives these steps again\n`)
+    const succeeded = new Set<string>()
+    const witnesses = []
+    for (let n = 0; n < scenes; n += 1) witnesses.push(await walk(seed + n, succeeded))
+
+    // there was something to hide, and it was done in many ways
+    const total = (count: (witness: Witness) => number) => witnesses.reduce((sum, one) => sum + count(one), 0)
+    expect(total((one) => one.events('agents').length)).toBeGreaterThan(20)
+    expect(total((one) => one.events('all').length)).toBeGreaterThan(20)
+    expect(total((one) => one.supervisors.difference(one.met).size)).toBeGreaterThan(0)
+    const names = (who: string) => [...succeeded].filter((name) => name.startsWith(who))
+    expect(names('agent').length, [...succeeded].join()).toBeGreaterThan(10)
+    expect(names('customer').length, [...succeeded].join()).toBeGreaterThan(10)
+  },
+)

@@ -35,7 +35,7 @@ export const openReception = async (world: World): Promise<Reception> => {
   const license = await world.license(
     {
       ann: { name: 'Ann', groups: [1], email: 'ann@example.com', avatar: 'https://example.com/ann.png' },
-      // the others take no chats: whoever is put into this one, a test has put there
+      // the others take no chats, nor does ann any more: whoever is put into this one, a test has put there
       gus: { name: 'Gus', groups: [1], default_status },
       olga: { name: 'Olga', permission: 'owner', default_status },
       sue: { name: 'Sue', email: 'sue@example.com', default_status },
@@ -50,6 +50,7 @@ export const openReception = async (world: World): Promise<Reception> => {
   const { chat } = await carl.ok('start_chat', {
     chat: { scopes: { groups: [1] }, thread: { events: [message('hello')] } },
   })
+  await staff.ann.ok('update_agent', { routing_status: default_status })
   for (const name of staffNames) staff[name] ??= await license.login(name)
   await staff.olga.ok('supervise_chat', { chat_id: chat.id, agent_ids: ['sue'] })
   const { client: tab } = await license.visit({ token })

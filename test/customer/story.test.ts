@@ -30,7 +30,9 @@ test('a customer arrives, is served, returns, is banned, and comes back', async 
   for (const agent of [ann, ben, sue]) await agent.receivesNothing()
 
   // he writes, and is given to an agent
-  const { chat } = await carl.ok('start_chat', { chat: { thread: { events: [message('My order is late')] } } })
+  const { chat } = await carl.ok('start_chat', {
+    chat: { thread: { events: [message('My order is late')] } },
+  })
   const chat_id: string = chat.id
   const thread_id: string = chat.thread.id
   expect(chat.users).toEqual([
@@ -189,10 +191,12 @@ test('a customer arrives, is served, returns, is banned, and comes back', async 
     await tab.receivesNothing()
   }
   expect(await sue.eventually('customer_banned')).toEqual({ customer_id: carlId, ban: { days: 3 } })
-  expect(await (await license.arrive()).refused('login', { token })).toMatchObject({ type: 'customer_banned' })
-  expect(await ben.refused('start_chat', { chat: { users: [{ id: carlId, type: 'customer' }] } })).toMatchObject(
-    { type: 'customer_banned' },
-  )
+  expect(await (await license.arrive()).refused('login', { token })).toMatchObject({
+    type: 'customer_banned',
+  })
+  expect(
+    await ben.refused('start_chat', { chat: { users: [{ id: carlId, type: 'customer' }] } }),
+  ).toMatchObject({ type: 'customer_banned' })
   const closed = (await ben.ok('get_chat_threads', { chat_id })).chat.threads[0]
   expect(closed.active).toBe(false)
   expect(closed.events).toHaveLength(4 + said)
@@ -205,9 +209,8 @@ test('a customer arrives, is served, returns, is banned, and comes back', async 
   const forgiven = await license.visit({ token: back.token })
   expect(forgiven.id).toBe(carlId)
   expect(forgiven.answer.last_chats_summary[0]).toMatchObject({ id: chat_id, order: 2, total_threads: 2 })
-  const third = (
-    await forgiven.client.ok('start_chat', { chat: { thread: { events: [message('Sorry')] } } })
-  ).chat
+  const third = (await forgiven.client.ok('start_chat', { chat: { thread: { events: [message('Sorry')] } } }))
+    .chat
   expect(third).toMatchObject({ id: chat_id, thread: { id: `${chat_id}_3`, order: 3, active: true } })
   expect(ids(third.users)).toEqual([carlId, 'ben'])
   expect((await ben.next('incoming_chat_thread')).chat.thread.events).toMatchObject([

@@ -4,7 +4,7 @@ import {
   detailsChanged,
   threadStartedWith,
 } from '../../shared/table/customers.ts'
-import { chatAssigned, loadMoved } from '../../shared/table/loads.ts'
+import { chatAssigned, loadMoved, loadSwitched, loadTaken } from '../../shared/table/loads.ts'
 import { agentReady } from '../../shared/table/accounts.ts'
 import { describe, expect, test } from 'vitest'
 import {
@@ -478,7 +478,8 @@ describe('every write', () => {
     ...[threadStartedWith('l1', 'cleo', { nowMs, visit }), detailsChanged(who, details, by)],
     detailsChanged({ ...who, version: 0 }, { ...details, email: 'c@x', visit }, { ...by, login: false }),
     customerWentOffline(CustomerItem.parse({ id: 'cleo', license_id: 'l1' }), 'k'),
-    ...[loadMoved('l1', 'ann', -1), chatAssigned('l1', 'ann', 6, nowMs), agentReady(agent)],
+    ...[loadMoved('l1', 'ann', -1), loadTaken('l1', 'ann'), loadSwitched('l1', 'ann', true)],
+    ...[loadSwitched('l1', 'ann', false), chatAssigned('l1', 'ann', 6, nowMs), agentReady(agent)],
     agentReady({ ...agent, routing_status: 'accepting_chats' }),
   ]
 
