@@ -161,7 +161,9 @@ describe('ban_customer', () => {
     const license = await world.license({ ann: { name: 'Ann' } })
     const ann = await license.login('ann')
     await addCustomer(world, license.id, 'cus')
-    await startCustomerChat(world, license.id, 'cus')
+    await startCustomerChat(world, license.id, 'cus', {
+      users: [{ id: 'ann', type: 'agent', present: true, met: true }],
+    })
     await changeAgent(world.table, license.id, 'ann', { name: 'Anna' })
     await world.settled()
     await ban(ann, 'cus')

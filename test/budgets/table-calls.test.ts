@@ -223,11 +223,11 @@ describe('with 20 sockets, in a chat of 25 entries of 1 KB', () => {
       expect((await cost(name, payload)).trips, name).toBeLessThanOrEqual(3)
   })
 
-  test('ban_customer takes five round trips, unban_customer three', async () => {
+  test('ban_customer takes four round trips, unban_customer three', async () => {
     await addCustomer(world, office.license.id, 'cleo')
     await startCustomerChat(world, office.license.id, 'cleo')
     const ban = { customer_id: 'cleo', ban: { days: 1 } }
-    expect((await cost('ban_customer', ban)).trips).toBeLessThanOrEqual(5)
+    expect((await cost('ban_customer', ban)).trips).toBeLessThanOrEqual(4)
     expect((await cost('unban_customer', { customer_id: 'cleo' })).trips).toBeLessThanOrEqual(3)
   })
 })

@@ -11,7 +11,7 @@ let client: CustomerClient
 let chatId: string
 /** Each frame here is sent by one socket that outlives them all: none may close or hang it. */
 beforeAll(async () => {
-  license = await world.license({ ann: {} })
+  license = await world.license({})
   ;({ client } = await license.visit())
   chatId = (await client.ok('start_chat')).chat.id
   await world.settled()
@@ -165,7 +165,7 @@ describe('what is no request is answered with validation', () => {
       'send_sneak_peek',
       'update_customer',
     ])
-    const ann = await license.login('ann')
+    const ann = await (await world.license({ ann: {} })).login('ann')
     for (const action of theirs)
       expect(await ann.refused(action, { chat_id: chatId })).toEqual(noSuchAction)
   })

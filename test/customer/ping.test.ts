@@ -38,7 +38,7 @@ describe('ping', () => {
     await client.ok('start_chat')
     await ann.ok('ban_customer', { customer_id: id, ban: { days: 1 } })
     expect(await client.call('ping')).toMatchObject(answer)
-    expect(await client.refused('start_chat')).toMatchObject({ type: 'authorization' })
+    expect(await client.refused('get_chats_summary')).toMatchObject({ type: 'authorization' })
   })
 
   test('may come all at once, each answered once', async () => {

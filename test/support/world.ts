@@ -66,7 +66,7 @@ const dayS = 24 * 3600
  * with the file.
  */
 export const startWorld = async (
-  options: Partial<Pick<StackOptions, 'presenceGraceS' | 'delayScale' | 'gateway' | 'fcm' | 'rates'>> = {},
+  options: Partial<Pick<StackOptions, 'presenceGraceS' | 'delayScale' | 'gateway' | 'fcm' | 'rates' | 'customerKey'>> = {},
 ): Promise<World> => {
   // of its own: an engine does one thing at a time, and polls of its streams slow down with all that it ever held
   const engine = await startEngine()
