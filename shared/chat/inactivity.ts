@@ -15,8 +15,6 @@ import { unseenSince } from './unseen.ts'
 // What becomes of a customer's chat by time alone (protocol §7): the clock looks at it when something can be due.
 
 const minuteMs = 60_000
-// a run begins each minute: whatever is due within this time is due for the next one
-const nextRunMs = 30_000
 
 /** Since when (ms) nothing has been said in the active thread: since its start where nothing was. */
 const quietSince = async (read: Reader, { chat, tail }: ChatView): Promise<number> => {
@@ -107,13 +105,13 @@ export const lookAfter = async (
   const unseen = license.routing === 'automatic' ? await unseenSince(ctx.read, view) : undefined
   const isHandedOn = unseen !== undefined && now >= unseen + unseenMs && (await handOn(view))
 
-  // whatever is said from now on may be unseen, or the last for long
+  // whatever is said from now on may be unseen, or the last for long; where nobody was free, the next run looks again
   const isIdle = isIdleDue || view.tail.last.idle === true
   const next = Math.min(
     quiet + archiveMs,
     isIdle ? now + idleMs : quiet + idleMs,
     unseen === undefined || isHandedOn ? now + unseenMs : unseen + unseenMs,
   )
-  await ctx.write.write(checkDue(license.id, view.chat, Math.max(next, now + nextRunMs)))
+  await ctx.write.write(checkDue(license.id, view.chat, next))
   return isHandedOn
 }

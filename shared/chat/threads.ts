@@ -167,7 +167,9 @@ export const closingOf = (
     entry,
     by,
     ops: [
-      ...[chatChanged(closed), entryPut(chat.id, entry), chatInactive(chat)],
+      chatChanged(closed),
+      entryPut(chat.id, entry),
+      chatInactive(chat),
       ...loadsMoved(chat, closed).map(({ op }) => op),
     ],
   }

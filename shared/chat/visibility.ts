@@ -16,7 +16,7 @@ import type { StoredEvent } from '../table/log.ts'
 type Users = Pick<Chat, 'users'>
 
 /** Whether a user exists for the chat's customers: it is one of them, or was once here as an agent. */
-export const isKnown = (id: string, { users }: Users): boolean =>
+const isKnown = (id: string, { users }: Users): boolean =>
   users.some((user) => user.id === id && (user.type === 'customer' || user.met === true))
 
 /** Whether an event is theirs to see. */
@@ -26,7 +26,7 @@ export const isShown = ({ recipients }: Pick<StoredEvent, 'recipients'>): boolea
 const isPresent = ({ type, present }: Pick<ChatUser, 'type' | 'present'>): boolean =>
   present && type !== 'supervisor'
 
-export const userFor = (user: User, chat: Users): CustomerChatUser[] => {
+const userFor = (user: User, chat: Users): CustomerChatUser[] => {
   if (!isKnown(user.id, chat)) return []
   const { id, name, last_seen_timestamp } = user
   if (user.type === 'customer') {

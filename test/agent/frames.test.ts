@@ -2,9 +2,12 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { agentActions } from '../../shared/protocol/agent/index.ts'
-import { pushes } from '../../shared/protocol/pushes.ts'
+import { customerActions } from '../../shared/protocol/customer/index.ts'
+import { customerPushes, pushes } from '../../shared/protocol/pushes.ts'
 import type { Client } from '../support/client.ts'
 import { startWorld } from '../support/world.ts'
+
+type Eventually = (name: any, fits: (payload: any) => boolean) => Promise<unknown>
 
 interface Step {
   who: string
@@ -54,17 +57,19 @@ const fits = (got: unknown, shown: object): boolean => {
   }
 }
 
-test('docs/frames.md says what happens, in every frame of it, for every action and nearly every push', async () => {
+test('docs/frames.md says what happens, in every frame of it, for every action and nearly every push of both endpoints', async () => {
   const world = await startWorld()
   const license = await world.license(
     { nora: { groups: [1] }, olivia: { permission: 'owner' }, nina: {} },
     { groups: ['Support', 'Sales'], plan: 'enterprise' },
   )
-  const clients = new Map<string, Client>()
+  // what is asked of a client here is the same for both endpoints
+  const clients = new Map<string, Pick<Client, 'send' | 'response'> & { eventually: Eventually }>()
   for (const who of ['nora', 'olivia']) {
     clients.set(who, await world.open())
     copied.set(`<token of ${who}>`, await license.token(who))
   }
+  clients.set('kim', await license.arrive())
   const steps = stepsOf(await readFile(join(import.meta.dirname, '../../docs/frames.md'), 'utf8'))
   let sending: Promise<any> | undefined
   for (const { who, what, frame } of steps) {
@@ -84,14 +89,21 @@ test('docs/frames.md says what happens, in every frame of it, for every action a
     expect(got).toMatchObject(filledIn(frame))
   }
 
-  const names = (kind: Step['what']) =>
-    steps.filter(({ what }) => what === kind).map(({ frame }) => frame.action)
-  expect([...new Set(names('sends'))].toSorted()).toEqual(agentActions.map(({ name }) => name).toSorted())
-  const shown = new Set(names('gets'))
-  const bansNeedCustomers = [
-    ...['customer_banned', 'customer_unbanned', 'agent_disconnected'],
-    ...['incoming_sneak_peek', 'customer_updated'],
-  ]
-  const otherPushes = Object.keys(pushes).filter((name) => !shown.has(name))
-  expect(otherPushes.toSorted()).toEqual([...bansNeedCustomers, 'last_seen_timestamp_updated'].toSorted())
+  const names = (kind: Step['what'], customers: boolean) => {
+    const theirs = steps.filter((step) => step.what === kind && (step.who === 'kim') === customers)
+    return [...new Set<string>(theirs.map(({ frame }) => frame.action))].toSorted()
+  }
+  const without = (table: object, shown: string[]) =>
+    Object.keys(table)
+      .filter((name) => !shown.includes(name))
+      .toSorted()
+  expect(names('sends', false)).toEqual(agentActions.map(({ name }) => name).toSorted())
+  expect(names('sends', true)).toEqual(customerActions.map(({ name }) => name).toSorted())
+  expect(without(pushes, names('gets', false))).toEqual(['agent_disconnected'])
+  // what customers get of these is shown as agents do
+  expect(without(customerPushes, names('gets', true))).toEqual([
+    ...['chat_properties_updated', 'chat_thread_properties_updated', 'chat_users_updated'],
+    ...['event_marked_as_seen', 'incoming_chat_thread', 'incoming_typing_indicator'],
+    'last_seen_timestamp_updated',
+  ])
 })

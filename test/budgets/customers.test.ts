@@ -8,7 +8,8 @@ import { type License, startWorld, type Visitor, type World } from '../support/w
 // Longer than a call takes by itself, so that calls made side by side overlap and the depth counts round trips; short
 // enough that an audience which was read early is not read again.
 const callMs = 150
-const sockets = 20
+// with a customer's two tabs twenty
+const agents = 18
 const tail = 25
 
 let world: World
@@ -36,8 +37,13 @@ interface Figures {
 }
 
 /** What one request costs. All that earlier requests left to the workers is done before it. */
-const costOf = async (name: string, request: () => Promise<unknown>): Promise<Figures> => {
+const costOf = async (
+  name: string,
+  request: () => Promise<unknown>,
+  prepare: () => Promise<unknown> = async () => {},
+): Promise<Figures> => {
   await world.queue.flush()
+  await prepare()
   await world.settled()
   world.proxy.setDelay(callMs)
   const { sequentialDepth: trips, rru, wru } = await world.proxy.record(request)
@@ -47,19 +53,24 @@ const costOf = async (name: string, request: () => Promise<unknown>): Promise<Fi
 }
 
 /** Fails where a request costs more than it may. */
-const within = async (name: string, most: Figures, request: () => Promise<unknown>): Promise<Figures> => {
-  const cost = await costOf(name, request)
+const within = async (
+  name: string,
+  most: Figures,
+  request: () => Promise<unknown>,
+  prepare?: () => Promise<unknown>,
+): Promise<Figures> => {
+  const cost = await costOf(name, request, prepare)
   expect(cost.trips, `${name}: round trips`).toBeLessThanOrEqual(most.trips)
   expect(cost.rru, `${name}: RRU`).toBeLessThanOrEqual(most.rru)
   expect(cost.wru, `${name}: WRU`).toBeLessThanOrEqual(most.wru)
   return cost
 }
 
-const ids = Array.from({ length: sockets }, (_, i) => `agent-${String(i).padStart(2, '0')}`)
+const ids = Array.from({ length: agents }, (_, i) => `agent-${String(i).padStart(2, '0')}`)
 
 interface Office {
   license: License
-  /** Twenty logged-in agents, one of whom takes chats. */
+  /** Eighteen logged-in agents, one of whom takes chats. */
   ann: Client
   others: Client[]
 }
@@ -75,7 +86,7 @@ const openOffice = async (): Promise<Office> => {
 }
 
 /** Makes the item of a message one of just under 1 KB. */
-const longText = 'x'.repeat(840)
+const longText = 'x'.repeat(780)
 
 interface Talk {
   visitor: Visitor
@@ -97,7 +108,7 @@ const startTalk = async ({ license }: Office, text: string): Promise<Talk> => {
 describe.each([
   { tailOf: 'entries of 1 KB', text: longText, least: 900, most: 1024, sendRru: 8 },
   { tailOf: 'short entries', text: 'hello', least: 1, most: 300, sendRru: 5 },
-])('with 20 agents’ sockets, two tabs and 25 $tailOf', ({ tailOf, text, least, most, sendRru }) => {
+])('with the sockets of 18 agents, two tabs and 25 $tailOf', ({ tailOf, text, least, most, sendRru }) => {
   let office: Office
   let talk: Talk
   beforeAll(async () => {
@@ -139,7 +150,7 @@ describe.each([
   })
 })
 
-describe('with 20 agents’ sockets, two tabs and 25 entries of 1 KB', () => {
+describe('with the sockets of 18 agents, two tabs and 25 entries of 1 KB', () => {
   let office: Office
   let talk: Talk
   beforeAll(async () => {
@@ -165,7 +176,7 @@ describe('with 20 agents’ sockets, two tabs and 25 entries of 1 KB', () => {
     }
   })
 
-  test('no other action of a customer takes more than four round trips', async () => {
+  test('no other action of a customer takes more than three round trips, update_customer five', async () => {
     const { carl, chat_id } = talk
     const properties = { rating: { score: 1 } }
     const requests: [string, object][] = [
@@ -179,7 +190,9 @@ describe('with 20 agents’ sockets, two tabs and 25 entries of 1 KB', () => {
       ['get_chats_summary', {}],
     ]
     for (const [name, payload] of requests)
-      await within(name, { trips: 4, rru: 20, wru: 6 }, () => carl.ok(name, payload))
+      await within(name, { trips: name === 'update_customer' ? 5 : 3, rru: 12, wru: 8 }, () =>
+        carl.ok(name, payload),
+      )
   })
 
   test('agents join, supervise and leave for what they do in a chat without a customer', async () => {
@@ -214,7 +227,7 @@ describe('close_thread', () => {
   })
 })
 
-describe('start_chat with 20 agents’ sockets', () => {
+describe('start_chat with the sockets of 18 agents', () => {
   let office: Office
   beforeAll(async () => {
     office = await openOffice()
@@ -276,7 +289,7 @@ describe('start_chat with 20 agents’ sockets', () => {
     let started: any
     await within(
       'start_chat of an agent with a customer',
-      { trips: 3, rru: 12, wru: 14 + 2 * 2 },
+      { trips: 4, rru: 12, wru: 14 + 2 * 2 },
       async () => {
         started = await office.ann.ok('start_chat', { chat: { users, ...chat } })
       },
@@ -295,7 +308,7 @@ describe('start_chat with 20 agents’ sockets', () => {
       waiting = (await client.ok('start_chat', { chat })).chat
     })
     expect(waiting.properties.routing.unassigned).toEqual({ value: true })
-    await within('join_chat of a chat that waits', { trips: 3, rru: 12, wru: 6 + 4 + 2 }, () =>
+    await within('join_chat of a chat that waits', { trips: 4, rru: 12, wru: 6 + 4 + 2 }, () =>
       clients[0]!.ok('join_chat', { chat_id: waiting.id, agent_ids: [ids[0]] }),
     )
   })
@@ -319,11 +332,19 @@ describe('login of a customer', () => {
     [
       'who comes back to an active chat',
       async () => ({ token: (await startTalk(office, longText)).visitor.token, ...details }),
-      { trips: 6, rru: 25, wru: 8 },
+      { trips: 6, rru: 18, wru: 8 },
     ],
   ] as const)('%s', async (who, payloadOf, most) => {
     const payload = await payloadOf()
-    const client = await office.license.arrive()
-    await within(`login of a customer ${who}`, most, () => client.ok('login', payload))
+    let client: CustomerClient
+    await within(
+      `login of a customer ${who}`,
+      most,
+      () => client.ok('login', payload),
+      // after what earlier requests left: a connection is closed where no login is left to come
+      async () => {
+        client = await office.license.arrive()
+      },
+    )
   })
 })

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { loadsMoved } from '../../shared/chat/loads.ts'
 import type { ChatUser } from '../../shared/table/chats.ts'
-import { chatAssigned, loadMoved } from '../../shared/table/loads.ts'
+import { chatAssigned, loadMoved, loadTaken } from '../../shared/table/loads.ts'
 
 const user = (id: string, type: ChatUser['type'] = 'agent', present = true): ChatUser => ({
   id,
@@ -10,7 +10,7 @@ const user = (id: string, type: ChatUser['type'] = 'agent', present = true): Cha
 })
 const chat = (active: boolean, ...users: ChatUser[]) => ({ license_id: 'l', active, users })
 const by = (moves: Record<string, 1 | -1>) =>
-  Object.entries(moves).map(([agent, move]) => loadMoved('l', agent, move))
+  Object.entries(moves).map(([agent, move]) => ({ op: loadMoved('l', agent, move) }))
 const [ann, ben] = [user('ann'), user('ben')]
 const others = [user('carl', 'customer'), user('sue', 'supervisor'), user('old', 'agent', false)]
 
@@ -39,11 +39,19 @@ describe('the loads of agents', () => {
     expect(loadsMoved(chat(true, ann, ...others), chat(true, ann))).toEqual([])
   })
 
+  test('rise by whoever comes only where that agent may work', () => {
+    const moves = loadsMoved(chat(true, ann), chat(true, ben, user('cyd')), {
+      coming: ['ben'],
+      otherwise: 'auth',
+    })
+    expect(moves).toEqual([{ op: loadTaken('l', 'ben'), otherwise: 'auth' }, ...by({ cyd: 1, ann: -1 })])
+  })
+
   test('of whoever is assigned are moved by the assignment itself', () => {
-    expect(loadsMoved(chat(true, ann), chat(true, user('ann', 'agent', false), ben), 'ben')).toEqual(
-      by({ ann: -1 }),
-    )
-    expect(loadsMoved(undefined, chat(true, ben), 'ben')).toEqual([])
+    expect(
+      loadsMoved(chat(true, ann), chat(true, user('ann', 'agent', false), ben), { assigned: 'ben' }),
+    ).toEqual(by({ ann: -1 }))
+    expect(loadsMoved(undefined, chat(true, ben), { assigned: 'ben' })).toEqual([])
   })
 })
 

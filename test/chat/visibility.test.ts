@@ -13,7 +13,7 @@ import {
   routingUnassigned,
 } from '../../shared/chat/system-messages.ts'
 import { chatFor, ownEvent, pushFor, scopesFor, threadFor, usersFor } from '../../shared/chat/visibility.ts'
-import { chatWithThread, customerUser, scopesOf, usersOf } from '../../shared/chat/views.ts'
+import { chatWithThread, customerUser, scopesOf } from '../../shared/chat/views.ts'
 import { CustomerChatWithThread } from '../../shared/protocol/customer-objects.ts'
 import type { ChatWithThread } from '../../shared/protocol/objects.ts'
 import { customerPushes, type PushName, pushes, type PushPayload } from '../../shared/protocol/pushes.ts'

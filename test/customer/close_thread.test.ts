@@ -47,7 +47,8 @@ describe('close_thread', () => {
     await forget()
     const before = await logOf(world, chat_id)
     const inactive = { type: 'chat_inactive', code: 409, message: 'Chat is inactive' }
-    for (const client of [carl, tab]) expect(await client.refused('close_thread', { chat_id })).toEqual(inactive)
+    for (const client of [carl, tab])
+      expect(await client.refused('close_thread', { chat_id })).toEqual(inactive)
     await silence()
     expect(await logOf(world, chat_id)).toEqual(before)
   })

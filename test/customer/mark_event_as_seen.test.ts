@@ -63,7 +63,10 @@ describe('mark_event_as_seen', () => {
   test('is refused with not_found for an event that there is not, and for one that is hidden', async () => {
     const { license, carl, id, chat_id, staff, forget, silence } = await openReception(world)
     const whisper = await staff.sue.ok('send_event', { chat_id, event: message('psst') })
-    const note = await staff.ann.ok('send_event', { chat_id, event: message('n.b.', { recipients: 'agents' }) })
+    const note = await staff.ann.ok('send_event', {
+      chat_id,
+      event: message('n.b.', { recipients: 'agents' }),
+    })
     const { client } = await license.visit({ customer: { name: 'Other' } })
     const { chat: other } = await client.ok('start_chat', { chat: { events: [message('mine')] } })
     await forget()

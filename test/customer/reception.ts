@@ -44,7 +44,11 @@ export const openReception = async (world: World): Promise<Reception> => {
     { groups: ['Sales', 'Support'] },
   )
   const staff = { ann: await license.login('ann') } as Reception['staff']
-  const { client: carl, id, token } = await license.visit({
+  const {
+    client: carl,
+    id,
+    token,
+  } = await license.visit({
     customer: { name: 'Carl', email: 'carl@example.com' },
   })
   const { chat } = await carl.ok('start_chat', {
@@ -129,7 +133,14 @@ export const refusesAsAll = async (
   for (const asked of [payload(chat_id), {}, undefined])
     expect(await early.refused(action, asked)).toEqual(notLoggedIn)
 
-  for (const wrong of [...(chatOptional ? [] : [undefined, null]), 5, '', 'x'.repeat(129), [chat_id], '\ud800']) {
+  for (const wrong of [
+    ...(chatOptional ? [] : [undefined, null]),
+    5,
+    '',
+    'x'.repeat(129),
+    [chat_id],
+    '\ud800',
+  ]) {
     const { details = [], ...error } = await carl.refused(action, { ...payload(chat_id), chat_id: wrong })
     expect(error).toEqual({ type: 'validation', code: 400, message: 'Wrong format of request' })
     expect(details.map(({ path }) => path)).toEqual(['payload.chat_id'])
@@ -149,6 +160,7 @@ export const refusesAsAll = async (
   expect(await carl.refused(action, { ...payload(chat_id), chat_id: 5 })).toMatchObject({
     type: 'validation',
   })
-  for (const chat of Object.values(strange)) expect(await carl.refused(action, payload(chat))).toEqual(notFound)
+  for (const chat of Object.values(strange))
+    expect(await carl.refused(action, payload(chat))).toEqual(notFound)
   await silence()
 }

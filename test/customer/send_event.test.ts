@@ -44,27 +44,36 @@ describe('send_event', () => {
   test('takes each type that customers may send, with custom_id and properties', async () => {
     const { carl, id, chat_id, staff } = await openReception(world)
     const field = { type: 'radio', name: 'score', label: 'Score', required: 'true', value: 'good' }
-    const options = [{ label: 'Good', value: 'good', checked: 'true' }, { label: 'Bad', checked: false }]
+    const options = [
+      { label: 'Good', value: 'good', checked: 'true' },
+      { label: 'Bad', checked: false },
+    ]
     const events: [object, object][] = [
       [message('<b>hi</b>', { custom_id: 'c-1' }), { text: '<b>hi</b>', custom_id: 'c-1' }],
       [note({ text: 'good' }), { annotation_type: 'rating', text: 'good' }],
       [note({ text: null, custom_id: null }), { annotation_type: 'rating' }],
       [
-        { type: 'filled_form', fields: [{ ...field, options }, { type: 'title', name: 't', label: 'T' }] },
+        {
+          type: 'filled_form',
+          fields: [
+            { ...field, options },
+            { type: 'title', name: 't', label: 'T' },
+          ],
+        },
         {
           fields: [
             {
               ...{ ...field, required: true },
-              options: [{ label: 'Good', value: 'good', checked: true }, { label: 'Bad', checked: false }],
+              options: [
+                { label: 'Good', value: 'good', checked: true },
+                { label: 'Bad', checked: false },
+              ],
             },
             { type: 'title', name: 't', label: 'T' },
           ],
         },
       ],
-      [
-        { type: 'custom', content: { a: [1, null, { b: 'c' }] } },
-        { content: { a: [1, null, { b: 'c' }] } },
-      ],
+      [{ type: 'custom', content: { a: [1, null, { b: 'c' }] } }, { content: { a: [1, null, { b: 'c' }] } }],
       [
         message('x', { properties: { ns: { a: 1, b: { value: true }, gone: null } } }),
         { text: 'x', properties: { ns: { a: { value: 1 }, b: { value: true } } } },
@@ -86,7 +95,11 @@ describe('send_event', () => {
   test("is for all, whatever it says of that; who wrote it is not the customer's to say", async () => {
     const { carl, id, chat_id, staff, forget } = await openReception(world)
     for (const recipients of ['agents', 'all', 5, null]) {
-      await send(carl, chat_id, message('hi', { recipients, author_id: 'ann', order: 1, timestamp: 1, id: 'x' }))
+      await send(
+        carl,
+        chat_id,
+        message('hi', { recipients, author_id: 'ann', order: 1, timestamp: 1, id: 'x' }),
+      )
       const { event } = await staff.gus.next('incoming_event')
       expect(event).toMatchObject({ recipients: 'all', author_id: id })
       expect(event.timestamp).toBeGreaterThan(1)
@@ -97,7 +110,10 @@ describe('send_event', () => {
   test("comes between agents' events in one order, with gaps where events are hidden", async () => {
     const { carl, chat_id, staff } = await openReception(world)
     const whisper = await staff.sue.ok('send_event', { chat_id, event: message('psst') })
-    const aside = await staff.ann.ok('send_event', { chat_id, event: message('aside', { recipients: 'agents' }) })
+    const aside = await staff.ann.ok('send_event', {
+      chat_id,
+      event: message('aside', { recipients: 'agents' }),
+    })
     const { event } = await send(carl, chat_id, message('hm'))
     expect([whisper.event.order, aside.event.order, event.order]).toEqual([4, 5, 6])
     expect(await names(carl)).toEqual(['incoming_event'])
@@ -113,7 +129,8 @@ describe('send_event', () => {
     })
     await forget()
     await send(carl, chat_id, message('who is there?'))
-    for (const client of [staff.ann, staff.olga, staff.out]) expect(await names(client)).toEqual(['incoming_event'])
+    for (const client of [staff.ann, staff.olga, staff.out])
+      expect(await names(client)).toEqual(['incoming_event'])
     for (const client of [staff.sue, staff.gus]) await client.receivesNothing()
     await forget()
     await silence()

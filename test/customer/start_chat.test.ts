@@ -132,8 +132,12 @@ describe('start_chat', () => {
     const { carl } = await openOffice()
     const events = Array.from({ length: 20 }, (_, i) => message(`${i}`))
     const { chat } = await carl.ok('start_chat', { chat: { thread: { events } } })
-    expect(chat.thread.events.slice(0, 20).map(({ text }: any) => text)).toEqual(events.map(({ text }) => text))
-    expect(chat.thread.events.map(({ order }: any) => order)).toEqual(Array.from({ length: 21 }, (_, i) => i + 1))
+    expect(chat.thread.events.slice(0, 20).map(({ text }: any) => text)).toEqual(
+      events.map(({ text }) => text),
+    )
+    expect(chat.thread.events.map(({ order }: any) => order)).toEqual(
+      Array.from({ length: 21 }, (_, i) => i + 1),
+    )
   })
 
   test('names groups only in its scopes: agents are passed over', async () => {
@@ -253,7 +257,10 @@ describe('start_chat where no thread is active', () => {
     await staff.ann.ok('close_thread', { chat_id })
     await forget()
     const answer = await carl.ok('start_chat', {
-      chat: { properties: { b: { two: 2 } }, thread: { events: [message('back')], properties: { t: { x: 1 } } } },
+      chat: {
+        properties: { b: { two: 2 } },
+        thread: { events: [message('back')], properties: { t: { x: 1 } } },
+      },
     })
     expect(answer.chat).toMatchObject({
       ...{ id: chat_id, scopes: { groups: [1] } },

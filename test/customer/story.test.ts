@@ -69,8 +69,9 @@ test('a customer arrives, is served, returns, is banned, and comes back', async 
   })
   await ben.receivesNothing()
   await carl.ok('send_event', { chat_id, event: message('It was to come on Monday') })
-  for (const client of [carl, ann, ben, sue])
-    expect((await client.next('incoming_event')).event).toMatchObject({ order: 3, author_id: carlId })
+  const { event: written } = await carl.next('incoming_event')
+  expect(written).toMatchObject({ order: 3, author_id: carlId })
+  for (const agent of [ann, ben, sue]) expect((await agent.next('incoming_event')).event).toEqual(written)
 
   // Ann answers; each sees that the other has read
   await ann.ok('send_typing_indicator', { chat_id, is_typing: true })
@@ -106,10 +107,10 @@ test('a customer arrives, is served, returns, is banned, and comes back', async 
   await ann.ok('send_event', { chat_id, event: message('You get your money back') })
   const properties = { rating: { score: 5, comment: 'quick' } }
   await carl.ok('update_chat_thread_properties', { chat_id, thread_id, properties })
-  for (const client of [carl, ann, ben, sue])
-    expect((await client.eventually('chat_thread_properties_updated')).properties).toEqual({
-      rating: { score: { value: 5 }, comment: { value: 'quick' } },
-    })
+  const told = await carl.eventually('chat_thread_properties_updated')
+  expect(told.properties).toEqual({ rating: { score: { value: 5 }, comment: { value: 'quick' } } })
+  for (const agent of [ann, ben, sue])
+    expect(await agent.eventually('chat_thread_properties_updated')).toEqual(told)
   await carl.received()
   await ann.ok('close_thread', { chat_id })
   expect((await carl.next('incoming_event')).event).toMatchObject(

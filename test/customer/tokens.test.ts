@@ -143,7 +143,7 @@ describe('the token of a customer', () => {
 describe('a new key', () => {
   /** Functions ask for the key every ten minutes. */
   const later = (minutes: number) => {
-    vi.useFakeTimers({ toFake: ['Date'] })
+    if (!vi.isFakeTimers()) vi.useFakeTimers({ toFake: ['Date'] })
     vi.setSystemTime(Date.now() + minutes * 60_000)
   }
   const kidOf = ({ token }: { token: string }) => decodeProtectedHeader(token).kid

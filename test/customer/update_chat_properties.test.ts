@@ -80,7 +80,10 @@ describe('update_chat_properties', () => {
     const { carl, tab, chat_id } = reception
     await Promise.all(
       Array.from({ length: 12 }, (_, i) =>
-        (i % 2 === 0 ? carl : tab).ok('update_chat_properties', { chat_id, properties: { ns: { [`n${i}`]: i } } }),
+        (i % 2 === 0 ? carl : tab).ok('update_chat_properties', {
+          chat_id,
+          properties: { ns: { [`n${i}`]: i } },
+        }),
       ),
     )
     expect(Object.keys((await propertiesOf(reception)).ns)).toHaveLength(12)
@@ -117,7 +120,9 @@ describe('update_chat_properties', () => {
     ['text of more than 4 KiB', { a: { x: 'x'.repeat(4097) } }, 'payload.properties.a.x'],
   ])('is refused with validation for %s', async (_what, properties, path) => {
     const { client } = await (await world.license({})).visit()
-    expect(await client.refused('update_chat_properties', { chat_id: 'x', properties })).toEqual(invalid(path))
+    expect(await client.refused('update_chat_properties', { chat_id: 'x', properties })).toEqual(
+      invalid(path),
+    )
   })
 
   test('is refused as every action on a chat is', () =>

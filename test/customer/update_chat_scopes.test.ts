@@ -53,7 +53,11 @@ describe('update_chat_scopes', () => {
   test('names no agents: they are passed over', async () => {
     const { carl, chat_id, silence } = await openReception(world)
     const agents = ['out', 'nosuch']
-    await carl.ok('update_chat_scopes', { chat_id, add_scopes: { agents }, remove_scopes: { agents: ['ann'] } })
+    await carl.ok('update_chat_scopes', {
+      chat_id,
+      add_scopes: { agents },
+      remove_scopes: { agents: ['ann'] },
+    })
     await silence()
     expect(await scopesOf(chat_id)).toEqual({ groups: [1], agents: [] })
   })

@@ -1,6 +1,15 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { startWorld, type World } from '../support/world.ts'
-import { bare, denied, invalid, message, notFound, openReception, type Reception, refusesAsAll } from './reception.ts'
+import {
+  bare,
+  denied,
+  invalid,
+  message,
+  notFound,
+  openReception,
+  type Reception,
+  refusesAsAll,
+} from './reception.ts'
 
 let world: World
 beforeAll(async () => {

@@ -48,7 +48,8 @@ describe('update_last_seen_timestamp', () => {
       expect(await carl.next('last_seen_timestamp_updated')).toMatchObject({ timestamp })
     }
     await tab.received()
-    for (const timestamp of [longAgo + 1, longAgo, 0]) expect(await ask(timestamp)).toEqual({ timestamp: longAgo + 1 })
+    for (const timestamp of [longAgo + 1, longAgo, 0])
+      expect(await ask(timestamp)).toEqual({ timestamp: longAgo + 1 })
     for (const client of [carl, tab]) await client.receivesNothing()
     expect(await seenBy(chat_id, id)).toBe(longAgo + 1)
     await expect(silence()).rejects.toThrow('last_seen_timestamp_updated')

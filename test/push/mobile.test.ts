@@ -106,6 +106,25 @@ beforeEach(async () => {
 })
 
 describe('an event', () => {
+  test.each([
+    [{ customer: { name: 'Kim' } }, 'Kim'],
+    [{}, 'Customer'],
+  ])('of a customer who logged in with %j is shown under the name %s', async (login, title) => {
+    const license = await world.license({ ben: {} })
+    const ben = await license.login('ben')
+    const { client } = await license.visit(login)
+    const { chat } = await client.ok('start_chat')
+    expect(chat.users.map(({ id }: any) => id)).toContain('ben')
+    await ben.close()
+    const phone = await withPhone(license, 'ben')
+    const { event } = await client.ok('send_event', { chat_id: chat.id, event: message('anybody?') })
+    await world.settled()
+    expect(heard(phone)).toEqual([event.id])
+    expect(fcm.sent.find(({ token }) => token === phone)).toMatchObject({
+      notification: { title, body: 'anybody?' },
+    })
+  })
+
   test('reaches the phone of who is in the chat, with author, text and ids', async () => {
     const scene = await openScene()
     const event = await say(scene, message('How are you?'))
