@@ -1,3 +1,4 @@
+import { renameSessions } from '../../shared/account/customer-change.ts'
 import { expectRoom, startCustomerSession } from '../../shared/account/customer-login.ts'
 import { signCustomerToken } from '../../shared/account/customer-tokens.ts'
 import { summarizeOwn } from '../../shared/chat/customer-summary.ts'
@@ -28,6 +29,8 @@ export const handler = serve(login, async (ctx, { token, customer: details, last
     summarizeOwn(ctx.read, session, { threads: last_threads_limit ?? limits.lastThreads }),
     signCustomerToken(session),
     expectRoom(ctx, session),
+    // of other tabs
+    changed && details?.name !== undefined ? renameSessions(ctx, session, session.name) : undefined,
   ])
   if (customer !== undefined && changed && own !== undefined) await tellCustomer(ctx, customer, own.chat)
   const catchUp: Job = {

@@ -47,12 +47,16 @@ export const changeDetails = async (ctx: Changing, asked: Asked, denied: string)
     },
   })
   const { name } = result.customer
-  if (name !== undefined && name !== me.name) await rename(ctx, name)
+  if (name !== undefined && name !== me.name) await renameSessions(ctx, me, name)
   return result
 }
 
-/** The sessions of all tabs follow, since system messages name the customer by them. */
-const rename = async ({ me, read, write }: Changing, name: string): Promise<void> => {
-  const rows = await readCustomerSockets(read, me.license_id, me.customer_id)
+/** The sessions of all tabs follow a customer's new name, since system messages name it by them. */
+export const renameSessions = async (
+  { read, write }: Pick<Changing, 'read' | 'write'>,
+  { license_id, customer_id }: Pick<CustomerSession, 'license_id' | 'customer_id'>,
+  name: string,
+): Promise<void> => {
+  const rows = await readCustomerSockets(read, license_id, customer_id)
   await Promise.all(rows.map((row) => write.write(customerRenamed(row, name))))
 }

@@ -8,7 +8,9 @@ import type { Visitor } from '../table/sockets.ts'
 
 const mostPages = 20
 // so that a customer stays a small item, whatever its pages are called
-const mostPagesBytes = 4096
+const mostPagesBytes = 8192
+// of a page's title, in characters: what a line shows
+const mostTitle = 256
 
 const nothing: CustomerDetails = { properties: {}, visits: 0 }
 
@@ -84,7 +86,7 @@ const withPage = (pages: Visit['pages'], page: Page | undefined, nowS: number): 
   const isSame = last?.url === url
   const opened = {
     url,
-    ...(title === undefined ? {} : { title }),
+    ...(title === undefined ? {} : { title: title.slice(0, mostTitle).toWellFormed() }),
     opened_timestamp: isSame ? last.opened_timestamp : nowS,
   }
   const all = [...(isSame ? pages.slice(0, -1) : pages), opened].slice(-mostPages)

@@ -13,7 +13,7 @@ const issuer = 'agent-chat'
 const algorithm = 'HS256'
 /** How long a key is used without asking whether it was replaced, and how soon an unknown one may be asked for again. */
 const keptMs = 600_000
-const askedAgainMs = 10_000
+const askedAgainMs = 1000
 
 /** A version of the secret: its id is the `kid` of what it signed. */
 interface Key {

@@ -36,7 +36,7 @@ const Referrer = z.pipe(
   z.nullable(WebUrl),
 )
 
-const Page = z.object({ url: opt(WebUrl), title: opt(text(limits.pageTitleBytes)), referrer: opt(Referrer) })
+const Page = z.object({ url: opt(WebUrl), title: opt(text(limits.textBytes)), referrer: opt(Referrer) })
 
 /** A customer's details as `login` and `update_customer` take them: what is absent stays as it is. */
 export const CustomerDetails = z.object({

@@ -18,7 +18,6 @@ export const limits = {
   customerConnections: 10,
   customerProperties: 50,
   customerPropertiesBytes: 4 * 1024,
-  pageTitleBytes: 512,
   presentUsers: 50,
   membershipIds: 20,
   ids: 100,

@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { readActiveChats, readChat } from '../../shared/table/chats.ts'
 import { readCustomer } from '../../shared/table/customers.ts'
 import { customerChatId } from '../../shared/table/keys.ts'
-import { denied, invalid, message, names, notFound, openReception } from '../customer/reception.ts'
+import { denied, invalid, message, names, notFound, openReception, next } from '../customer/reception.ts'
 import { logOf } from '../races/stored.ts'
 import { startWorld, type World } from '../support/world.ts'
 
@@ -137,12 +137,12 @@ describe('start_chat with a customer', () => {
       { order: 5, text: 'me too', author_id: 'gus' },
     ])
     for (const client of [staff.ann, staff.gus, staff.olga, staff.sue, carl]) {
-      expect((await client.next('incoming_event')).event).toMatchObject({ text: 'Gus joined the chat' })
-      expect((await client.next('incoming_event')).event).toMatchObject({ text: 'me too' })
-      expect(await client.next('chat_properties_updated')).toMatchObject({
+      expect((await next(client, 'incoming_event')).event).toMatchObject({ text: 'Gus joined the chat' })
+      expect((await next(client, 'incoming_event')).event).toMatchObject({ text: 'me too' })
+      expect(await next(client, 'chat_properties_updated')).toMatchObject({
         properties: { a: { x: { value: 1 } } },
       })
-      await client.next('chat_users_updated')
+      await next(client, 'chat_users_updated')
     }
     await expect(silence()).rejects.toThrow('incoming_event') // of the second tab
     await silence()

@@ -6,7 +6,7 @@ import { readCustomerSockets } from '../../shared/table/sockets.ts'
 import { logOf } from '../races/stored.ts'
 import type { Client, CustomerClient } from '../support/client.ts'
 import { startWorld, type World } from '../support/world.ts'
-import { denied, message, names, openReception, type Reception } from './reception.ts'
+import { denied, message, names, openReception, type Reception, next } from './reception.ts'
 
 let world: World
 beforeAll(async () => {
@@ -43,8 +43,8 @@ describe('a ban', () => {
       ...{ recipients: 'all', timestamp: expect.any(Number) },
     }
     for (const client of [carl, tab, ...watching]) {
-      expect(await client.next('incoming_event')).toEqual({ chat_id, thread_id, event })
-      expect(await client.next('thread_closed')).toEqual({ chat_id, thread_id, user_id: 'ann' })
+      expect(await next(client, 'incoming_event')).toEqual({ chat_id, thread_id, event })
+      expect(await next(client, 'thread_closed')).toEqual({ chat_id, thread_id, user_id: 'ann' })
     }
     for (const client of [...watching, staff.out]) {
       expect(await client.next('customer_banned')).toEqual({ customer_id: id, ban: { days: 3 } })

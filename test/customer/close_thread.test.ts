@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { readActiveChats } from '../../shared/table/chats.ts'
 import { logOf } from '../races/stored.ts'
 import { startWorld, type World } from '../support/world.ts'
-import { bare, message, names, openReception, refusesAsAll } from './reception.ts'
+import { bare, message, names, openReception, refusesAsAll, next } from './reception.ts'
 
 let world: World
 beforeAll(async () => {
@@ -21,8 +21,8 @@ describe('close_thread', () => {
       ...{ text: 'Carl archived the chat', recipients: 'all', timestamp: expect.any(Number) },
     }
     for (const client of [...watching, carl, tab]) {
-      expect(await client.next('incoming_event')).toEqual({ chat_id, thread_id, event })
-      expect(await client.next('thread_closed')).toEqual({ chat_id, thread_id, user_id: id })
+      expect(await next(client, 'incoming_event')).toEqual({ chat_id, thread_id, event })
+      expect(await next(client, 'thread_closed')).toEqual({ chat_id, thread_id, user_id: id })
     }
     await silence()
     expect(await readActiveChats(world.table.read, license.id)).toEqual([])

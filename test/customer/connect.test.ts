@@ -11,8 +11,7 @@ afterEach(() => {
 })
 
 const nowS = () => Math.floor(Date.now() / 1000)
-const addressOf = (license_id: string) =>
-  `${world.customerUrl}?license_id=${encodeURIComponent(license_id)}`
+const addressOf = (license_id: string) => `${world.customerUrl}?license_id=${encodeURIComponent(license_id)}`
 const statusOf = async (url: string, headers: Record<string, string> = {}) =>
   (await refusalOf(url, { headers })).status
 const from = (origin: string) => ({ origin })

@@ -66,7 +66,9 @@ describe('a request is answered under the id that it came with', () => {
     'with the value and the type it came: %s',
     async (id) => {
       expect(await textOf(`{"action":"ping","id":${id}}`)).toContain(`"id":${id},`)
-      expect(await textOf(`{"action":"get_chats_summary","request_id":${id}}`)).toContain(`"request_id":${id},`)
+      expect(await textOf(`{"action":"get_chats_summary","request_id":${id}}`)).toContain(
+        `"request_id":${id},`,
+      )
     },
   )
 
@@ -166,8 +168,7 @@ describe('what is no request is answered with validation', () => {
       'update_customer',
     ])
     const ann = await (await world.license({ ann: {} })).login('ann')
-    for (const action of theirs)
-      expect(await ann.refused(action, { chat_id: chatId })).toEqual(noSuchAction)
+    for (const action of theirs) expect(await ann.refused(action, { chat_id: chatId })).toEqual(noSuchAction)
   })
 
   test('before login too', async () => {
@@ -252,9 +253,9 @@ describe('checks come in order', () => {
   })
 
   test('the payload, before the chat', async () => {
-    expect(
-      await client.refused('send_event', { chat_id: 'nosuch', event: { type: 'file' } }),
-    ).toMatchObject({ type: 'validation' })
+    expect(await client.refused('send_event', { chat_id: 'nosuch', event: { type: 'file' } })).toMatchObject({
+      type: 'validation',
+    })
     expect(
       await client.refused('send_event', { chat_id: 'nosuch', event: { type: 'message', text: 'x' } }),
     ).toMatchObject({ type: 'not_found' })

@@ -57,7 +57,9 @@ describe('get_chat_threads', () => {
           id: chat.thread.id,
           timestamp: chat.thread.timestamp,
           active: true,
-          user_ids: expect.toSatisfy((ids: string[]) => ids.toSorted().join() === [carl.id, 'ann'].toSorted().join()),
+          user_ids: expect.toSatisfy(
+            (ids: string[]) => ids.toSorted().join() === [carl.id, 'ann'].toSorted().join(),
+          ),
           order: 1,
           events: [...chat.thread.events, event],
           properties: { rating: { score: { value: 5 } }, routing: { unassigned: { value: false } } },
@@ -94,7 +96,15 @@ describe('get_chat_threads', () => {
       expect(shown.users.map((user: any) => user.id).toSorted()).toEqual([carl.id, 'ann'].toSorted())
       expect(thread.user_ids.toSorted()).toEqual([carl.id, 'ann'].toSorted())
       const text = JSON.stringify(shown)
-      for (const word of ['sue', 'Sue', 'whisper', 'between us', '@example.com', 'routing_status', '"agents"'])
+      for (const word of [
+        'sue',
+        'Sue',
+        'whisper',
+        'between us',
+        '@example.com',
+        'routing_status',
+        '"agents"',
+      ])
         expect(text).not.toContain(word)
     })
 
@@ -116,7 +126,8 @@ describe('get_chat_threads', () => {
         await say(client, id, message(`shown ${i}`))
       }
       const shown = [1, 2, ...range(2, 11).map((n) => 2 * n)]
-      const page = async (more: object) => (await get(client, id, { thread_ids: [chat.thread.id], ...more })).threads[0]
+      const page = async (more: object) =>
+        (await get(client, id, { thread_ids: [chat.thread.id], ...more })).threads[0]
       const cases: [object, number[], boolean][] = [
         [{}, shown, false],
         [{ limit: 3 }, shown.slice(-3), true],
@@ -168,7 +179,9 @@ describe('get_chat_threads', () => {
       const theirs = (await other.client.ok('start_chat')).chat.thread.id
       for (const thread of [theirs, `${id}_4`, `${id}_0`, `${id}_1_1`, id, 'a#b', '__proto__']) {
         const thread_ids = [ids[0], thread]
-        expect(await client.refused('get_chat_threads', { chat_id: id, thread_ids }), thread).toEqual(notFound)
+        expect(await client.refused('get_chat_threads', { chat_id: id, thread_ids }), thread).toEqual(
+          notFound,
+        )
         expect(
           await client.refused('get_chat_threads', { chat_id: id, thread_ids: [thread] }),
           thread,
@@ -207,14 +220,17 @@ describe('get_chat_threads refuses', () => {
       for (const field of ['before_order', 'after_order', 'limit'])
         expect(await refused({ thread_ids, [field]: wrong })).toEqual(invalid(`payload.${field}`))
     for (const limit of [0, 101]) expect(await refused({ limit })).toEqual(invalid('payload.limit'))
-    expect(await refused({ thread_ids, before_order: 2, after_order: 0 })).toEqual(invalid('payload.after_order'))
+    expect(await refused({ thread_ids, before_order: 2, after_order: 0 })).toEqual(
+      invalid('payload.after_order'),
+    )
     for (const ids of [undefined, null, [], [`${id}_1`, `${id}_2`]])
       expect(await refused({ thread_ids: ids, after_order: 1 })).toEqual(invalid('payload.thread_ids'))
     expect(await refused({ thread_ids: Array.from({ length: 101 }, (_, n) => `${id}_${n}`) })).toEqual({
       ...invalid(),
       details: [{ path: 'payload.thread_ids', message: 'At most 100 entries' }],
     })
-    for (const ids of ['x', [5], ['']]) expect(await refused({ thread_ids: ids })).toMatchObject({ type: 'validation' })
+    for (const ids of ['x', [5], ['']])
+      expect(await refused({ thread_ids: ids })).toMatchObject({ type: 'validation' })
   })
 
   test('every chat but the customer’s own, which is not found', async () => {

@@ -20,7 +20,10 @@ const withThreads = async (count: number) => {
   }
   await client.received()
   const get = (pagination?: unknown) =>
-    client.ok('get_chat_threads_summary', { chat_id: chat.id, ...(pagination === undefined ? {} : { pagination }) })
+    client.ok('get_chat_threads_summary', {
+      chat_id: chat.id,
+      ...(pagination === undefined ? {} : { pagination }),
+    })
   return { license, client, id, chat_id: chat.id as string, get }
 }
 

@@ -34,7 +34,10 @@ describe('get_chats_summary', () => {
     expect(chats_summary).toMatchObject([
       {
         ...{ id: chat.id, order: 2, total_threads: 2, scopes: { groups: [1] } },
-        users: [{ id: carl.id, name: 'Carl' }, { id: 'ann', present: true }],
+        users: [
+          { id: carl.id, name: 'Carl' },
+          { id: 'ann', present: true },
+        ],
         properties: { a: { b: { value: 1 } } },
         last_event_per_type: { thread_id: `${chat.id}_2`, events: { message: { text: 'two', order: 1 } } },
         last_threads_summary: [{ order: 2 }, { id: `${chat.id}_1`, order: 1 }],
@@ -72,7 +75,14 @@ describe('get_chats_summary', () => {
       const answer = await client.ok('get_chats_summary', { pagination })
       return [answer.chats_summary.length, answer.pagination]
     }
-    for (const pagination of [{}, null, { page: 1 }, { limit: 1 }, { page: 1, limit: 25 }, { page: null, limit: null }])
+    for (const pagination of [
+      {},
+      null,
+      { page: 1 },
+      { limit: 1 },
+      { page: 1, limit: 25 },
+      { page: null, limit: null },
+    ])
       expect(await paged(pagination), JSON.stringify(pagination)).toEqual([1, { page: 1, total: 1 }])
     expect(await paged({ page: 2 })).toEqual([0, { page: 2, total: 1 }])
     expect(await paged({ page: 9, limit: 25 })).toEqual([0, { page: 9, total: 1 }])

@@ -325,7 +325,7 @@ describe('a chat whose customer speaks unseen', () => {
     expect(await told(carl)).toEqual(reassigned)
   })
 
-  test('stays where a supervisor’s whisper, or one who has left, is no look at it', async () => {
+  test('goes to another agent, though a supervisor has seen it and whispered', async () => {
     const office = await openOffice({}, { own: { permission: 'owner', ...notAccepting }, ben: notAccepting })
     const { license, ann, carl, chat_id, after, told } = office
     const [own, ben] = [await license.login('own'), await license.login('ben')]

@@ -254,6 +254,16 @@ describe('what a customer tells of itself', () => {
     expect((await customerItem(world, license.id, carl.id))?.properties).toEqual({ b: '20', c: '3', d: '4' })
   })
 
+  test('names it in what its other tabs do from then on', async () => {
+    const license = await world.license({})
+    const carl = await license.visit({ customer: { name: 'Carl' } })
+    const { chat } = await carl.client.ok('start_chat')
+    await again(license, carl, { customer: { name: 'Carlos' } })
+    await carl.client.ok('close_thread', { chat_id: chat.id })
+    const { events } = (await carl.client.ok('get_chat_threads', { chat_id: chat.id })).chat.threads[0]
+    expect(events.at(-1)).toMatchObject({ text: 'Carlos archived the chat' })
+  })
+
   test('is kept as it came, and never interpreted', async () => {
     const license = await world.license({ ann: {} })
     const name = '<b>"Carl"</b> & \u{1F600} \\u0000'
@@ -287,11 +297,19 @@ describe('what a customer tells of itself', () => {
     ['a property that is no string', { properties: { a: 5 } }, 'properties.a'],
     ['properties in namespaces', { properties: { ns: { a: 'b' } } }, 'properties.ns'],
     ['51 properties', { properties: numbered(51) }, 'properties'],
-    ['properties of more than 4 KiB', { properties: { a: 'x'.repeat(2500), b: 'x'.repeat(2500) } }, 'properties'],
+    [
+      'properties of more than 4 KiB',
+      { properties: { a: 'x'.repeat(2500), b: 'x'.repeat(2500) } },
+      'properties',
+    ],
     ['a property of more than 4 KiB', { properties: { a: 'x'.repeat(4097) } }, 'properties.a'],
     ['properties that are a list', { properties: ['a'] }, 'properties'],
     ['a page that is no url', { monitoring: { page: { url: 'cart' } } }, 'monitoring.page.url'],
-    ['a page of another scheme', { monitoring: { page: { url: 'javascript:alert(1)' } } }, 'monitoring.page.url'],
+    [
+      'a page of another scheme',
+      { monitoring: { page: { url: 'javascript:alert(1)' } } },
+      'monitoring.page.url',
+    ],
     ['a page of data', { monitoring: { page: { url: 'data:text/html,x' } } }, 'monitoring.page.url'],
     ['a url of 2,049 bytes', { monitoring: { page: { url: urlOf(2049) } } }, 'monitoring.page.url'],
     [
@@ -299,7 +317,11 @@ describe('what a customer tells of itself', () => {
       { monitoring: { page: { url: 'https://a.example', referrer: 'ftp://b.example' } } },
       'monitoring.page.referrer',
     ],
-    ['a title that is none', { monitoring: { page: { url: 'https://a.example', title: 5 } } }, 'monitoring.page.title'],
+    [
+      'a title that is none',
+      { monitoring: { page: { url: 'https://a.example', title: 5 } } },
+      'monitoring.page.title',
+    ],
     ['a timezone of 257 bytes', { monitoring: { timezone: 'x'.repeat(257) } }, 'monitoring.timezone'],
     ['monitoring that is a text', { monitoring: 'https://a.example' }, 'monitoring'],
   ])('%s is validation that says where, and logs nobody in', async (_what, customer, path) => {
@@ -344,7 +366,8 @@ describe('what a customer tells of itself', () => {
   })
 })
 
-const numbered = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, i) => [`p${i}`, 'v']))
+const numbered = (count: number) =>
+  Object.fromEntries(Array.from({ length: count }, (_, i) => [`p${i}`, 'v']))
 const urlOf = (bytes: number) => 'https://shop.example/'.padEnd(bytes, 'x')
 
 describe('who is stored', () => {
@@ -480,7 +503,10 @@ describe('a banned customer', () => {
     const client = await license.arrive()
     for (const payload of [{}, { customer: { name: 'X' } }, { customer: {}, last_threads_limit: 3 }])
       expect(await client.refused('login', { token: carl.token, ...payload })).toEqual(banned)
-    expect(await client.refused('get_chats_summary')).toMatchObject({ type: 'auth', message: 'Not logged in' })
+    expect(await client.refused('get_chats_summary')).toMatchObject({
+      type: 'auth',
+      message: 'Not logged in',
+    })
     expect(await customerItem(world, license.id, carl.id)).not.toHaveProperty('name')
     await ann.ok('unban_customer', { customer_id: carl.id })
     expect(await login(client, { token: carl.token })).toMatchObject({ customer_id: carl.id, total_chats: 1 })
@@ -569,7 +595,9 @@ describe('the connections of one customer', () => {
       expect(await client.next('incoming_chat_thread')).toMatchObject({ chat: { id: chat.id } })
     await say(desk.client, chat.id, message('hi'))
     for (const { client } of [phone, desk]) {
-      expect(await client.next('incoming_event')).toMatchObject({ event: { text: 'hi', author_id: phone.id } })
+      expect(await client.next('incoming_event')).toMatchObject({
+        event: { text: 'hi', author_id: phone.id },
+      })
       await client.receivesNothing()
     }
   })

@@ -2,7 +2,17 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { readChatRecord } from '../../shared/table/chats.ts'
 import { keys } from '../../shared/table/keys.ts'
 import { startWorld, type World } from '../support/world.ts'
-import { bare, denied, invalid, message, names, notFound, openReception, refusesAsAll } from './reception.ts'
+import {
+  bare,
+  denied,
+  invalid,
+  message,
+  names,
+  notFound,
+  openReception,
+  refusesAsAll,
+  next,
+} from './reception.ts'
 
 let world: World
 beforeAll(async () => {
@@ -22,8 +32,8 @@ describe('mark_event_as_seen', () => {
     const answer = await carl.call('mark_event_as_seen', { chat_id, event_id: event.id })
     expect(answer).toEqual(bare('mark_event_as_seen'))
     for (const client of [...watching, carl, tab]) {
-      expect(await client.next('event_marked_as_seen')).toEqual({ chat_id, event_id: event.id, user_id: id })
-      expect(await client.next('last_seen_timestamp_updated')).toEqual({
+      expect(await next(client, 'event_marked_as_seen')).toEqual({ chat_id, event_id: event.id, user_id: id })
+      expect(await next(client, 'last_seen_timestamp_updated')).toEqual({
         ...{ user_id: id, chat_id, timestamp: event.timestamp },
       })
     }

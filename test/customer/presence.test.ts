@@ -86,7 +86,10 @@ describe('online', () => {
   })
 
   test('is told to those alone who see the chat, and to nobody where it is not active', async () => {
-    const license = await world.license({ ann: { groups: [1] }, ben: { groups: [2] } }, { groups: ['A', 'B'] })
+    const license = await world.license(
+      { ann: { groups: [1] }, ben: { groups: [2] } },
+      { groups: ['A', 'B'] },
+    )
     const [ann, ben] = [await license.login('ann'), await license.login('ben')]
     const carl = await license.visit()
     const { chat } = await carl.client.ok('start_chat', { chat: { scopes: { groups: [1] } } })
@@ -171,7 +174,10 @@ describe('the visits of a customer', () => {
   })
 
   test('tell address and user agent of the connection that spoke last', async () => {
-    const { license, carl, shown } = await chatting({ customer: { name: 'Carl' } }, { 'user-agent': 'Phone/1' })
+    const { license, carl, shown } = await chatting(
+      { customer: { name: 'Carl' } },
+      { 'user-agent': 'Phone/1' },
+    )
     expect((await shown()).monitoring).toMatchObject({ ip: '127.0.0.1', user_agent: 'Phone/1' })
     await license.visit({ token: carl.token }, { 'user-agent': 'Desk/2' })
     expect((await shown()).monitoring).toMatchObject({ ip: '127.0.0.1', user_agent: 'Desk/2' })

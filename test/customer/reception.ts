@@ -1,6 +1,7 @@
 import { expect } from 'vitest'
 import { customerChatId } from '../../shared/table/keys.ts'
 import type { Client, CustomerClient, WireError } from '../support/client.ts'
+import type { CustomerPushName, PushName } from '../../shared/protocol/pushes.ts'
 import type { License, World } from '../support/world.ts'
 
 // A customer's chat with everyone in its place, for what customers ask for in it.
@@ -78,6 +79,10 @@ export const openReception = async (world: World): Promise<Reception> => {
 
 export const names = async (client: Client | CustomerClient): Promise<string[]> =>
   (await client.received()).map(({ action }) => action)
+
+/** The payload of the next push to an agent or a tab, which must be of this name. */
+export const next = (client: Client | CustomerClient, name: CustomerPushName & PushName): Promise<any> =>
+  (client as Client).next(name)
 
 /** The answer of a request that has no payload. */
 export const bare = (action: string) => ({

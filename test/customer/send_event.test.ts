@@ -4,7 +4,7 @@ import { keys } from '../../shared/table/keys.ts'
 import { logOf } from '../races/stored.ts'
 import type { CustomerClient } from '../support/client.ts'
 import { startWorld, type World } from '../support/world.ts'
-import { denied, invalid, message, names, openReception, refusesAsAll } from './reception.ts'
+import { denied, invalid, message, names, openReception, refusesAsAll, next } from './reception.ts'
 
 let world: World
 beforeAll(async () => {
@@ -37,7 +37,7 @@ describe('send_event', () => {
     })
     expect(answer.event.timestamp).toBeGreaterThanOrEqual(before)
     for (const client of [...watching, carl, tab])
-      expect(await client.next('incoming_event')).toEqual({ chat_id, ...answer })
+      expect(await next(client, 'incoming_event')).toEqual({ chat_id, ...answer })
     await silence()
   })
 
@@ -167,7 +167,7 @@ describe('send_event where no thread is active', () => {
     const answer = await send(carl, chat_id, note({ text: 'good' }))
     expect(answer).toMatchObject({ thread_id, event: { order: 5 } })
     for (const client of [...watching, carl, tab])
-      expect(await client.next('incoming_event')).toEqual({ chat_id, ...answer })
+      expect(await next(client, 'incoming_event')).toEqual({ chat_id, ...answer })
     await silence()
     expect(await readChat(world.table.read, chat_id)).toMatchObject({ active: false, thread: 1 })
   })
@@ -205,7 +205,7 @@ describe('the same custom_id again', () => {
     const again = await send(carl, chat_id, message('once', { custom_id: 'c' }))
     expect(again).toMatchObject({ thread_id, event: { order: 4 } })
     for (const client of [...watching, carl, tab])
-      expect(await client.next('incoming_event')).toEqual({ chat_id, ...again })
+      expect(await next(client, 'incoming_event')).toEqual({ chat_id, ...again })
     await silence()
   })
 
@@ -250,7 +250,10 @@ describe('send_event is refused', () => {
     ],
     [
       '51 fields',
-      { type: 'filled_form', fields: Array(51).fill({ type: 'text', name: 'n', label: 'l' }) },
+      {
+        type: 'filled_form',
+        fields: Array.from({ length: 51 }, () => ({ type: 'text', name: 'n', label: 'l' })),
+      },
       'payload.event.fields',
     ],
     ['content that is a list', { type: 'custom', content: [1] }, 'payload.event.content'],

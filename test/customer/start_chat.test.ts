@@ -4,7 +4,7 @@ import { readCustomer } from '../../shared/table/customers.ts'
 import { customerChatId } from '../../shared/table/keys.ts'
 import { logOf } from '../races/stored.ts'
 import { startWorld, type World } from '../support/world.ts'
-import { invalid, message, names, notFound, notLoggedIn, openReception } from './reception.ts'
+import { invalid, message, names, notFound, notLoggedIn, openReception, next } from './reception.ts'
 
 let world: World
 beforeAll(async () => {
@@ -196,13 +196,13 @@ describe('start_chat where a thread is active', () => {
     expect(chat.users.map((user: any) => user.id)).toEqual([id, 'ann'])
     for (const client of [...watching, carl, tab]) {
       for (const text of ['and', 'another'])
-        expect(await client.next('incoming_event')).toMatchObject({
+        expect(await next(client, 'incoming_event')).toMatchObject({
           ...{ chat_id, thread_id, event: { text, author_id: id } },
         })
-      expect(await client.next('chat_properties_updated')).toMatchObject({
+      expect(await next(client, 'chat_properties_updated')).toMatchObject({
         ...{ chat_id, properties: { a: { two: { value: 3 } }, b: { x: { value: true } } } },
       })
-      expect(await client.next('chat_thread_properties_updated')).toMatchObject({
+      expect(await next(client, 'chat_thread_properties_updated')).toMatchObject({
         ...{ chat_id, thread_id, properties: { t: { y: { value: 'z' } } } },
       })
     }

@@ -172,7 +172,8 @@ test('a customer arrives, is served, returns, is banned, and comes back', async 
     })
   let said = 0
   for (const { action, success, payload } of (await Promise.all(underWay)) as any[]) {
-    if (!success) expect(payload.error.type).toBe('authorization')
+    // with the thread closed it would have started one
+    if (!success) expect(payload.error.type).toMatch(/^(authorization|customer_banned)$/)
     else if (action === 'send_event') said += 1
   }
   for (const tab of tabs) {

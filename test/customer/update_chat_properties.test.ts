@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { startWorld, type World } from '../support/world.ts'
-import { bare, invalid, names, openReception, type Reception, refusesAsAll } from './reception.ts'
+import { bare, invalid, names, openReception, type Reception, refusesAsAll, next } from './reception.ts'
 
 let world: World
 beforeAll(async () => {
@@ -28,7 +28,7 @@ describe('update_chat_properties', () => {
     expect(answer).toEqual(bare('update_chat_properties'))
     const rating = { score: { value: 5 }, comment: { value: 'good' }, again: { value: true } }
     for (const client of [...watching, carl, tab])
-      expect(await client.next('chat_properties_updated')).toEqual({
+      expect(await next(client, 'chat_properties_updated')).toEqual({
         ...{ chat_id, properties: { rating } },
         version: expect.any(Number),
       })

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { readChat } from '../../shared/table/chats.ts'
 import { startWorld, type World } from '../support/world.ts'
-import { bare, invalid, names, notFound, openReception, refusesAsAll } from './reception.ts'
+import { bare, invalid, names, notFound, openReception, refusesAsAll, next } from './reception.ts'
 
 let world: World
 beforeAll(async () => {
@@ -26,7 +26,7 @@ describe('update_chat_scopes', () => {
       chat: { id: chat_id, scopes: { groups: [2] }, thread: { id: thread_id, active: true } },
     })
     for (const client of [...watching, staff.out, carl, tab])
-      expect(await client.next('chat_scopes_updated')).toEqual(updated)
+      expect(await next(client, 'chat_scopes_updated')).toEqual(updated)
     await silence()
     expect(await scopesOf(chat_id)).toEqual({ groups: [2], agents: [] })
 

@@ -9,6 +9,7 @@ import {
   openReception,
   type Reception,
   refusesAsAll,
+  next,
 } from './reception.ts'
 
 let world: World
@@ -37,7 +38,7 @@ describe('update_chat_thread_properties', () => {
     expect(answer).toEqual(bare('update_chat_thread_properties'))
     const rating = { score: { value: 5 }, comment: { value: 'good' } }
     for (const client of [...watching, carl, tab])
-      expect(await client.next('chat_thread_properties_updated')).toEqual({
+      expect(await next(client, 'chat_thread_properties_updated')).toEqual({
         ...{ chat_id, thread_id, properties: { rating } },
         version: expect.any(Number),
       })

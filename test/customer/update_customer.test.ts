@@ -9,7 +9,8 @@ const world = await startWorld({ delayScale: 1000 })
 const message = (text: string) => ({ type: 'message', text })
 const update = ({ client }: Visitor, customer: object) => client.ok('update_customer', { customer })
 const refused = ({ client }: Visitor, customer: unknown) => client.refused('update_customer', { customer })
-const numbered = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, i) => [`p${i}`, 'v']))
+const numbered = (count: number) =>
+  Object.fromEntries(Array.from({ length: count }, (_, i) => [`p${i}`, 'v']))
 
 /** A customer in an active chat with ann; ben is of the licence, and eve of another. */
 const chatting = async (payload: object = {}) => {
@@ -61,7 +62,10 @@ describe('update_customer', () => {
   })
 
   test('tells no agent without access, and none of another licence', async () => {
-    const license = await world.license({ ann: { groups: [1] }, ben: { groups: [2] } }, { groups: ['A', 'B'] })
+    const license = await world.license(
+      { ann: { groups: [1] }, ben: { groups: [2] } },
+      { groups: ['A', 'B'] },
+    )
     const stranger = await (await world.license({ eve: { permission: 'owner' } })).login('eve')
     const [ann, ben] = [await license.login('ann'), await license.login('ben')]
     const carl = await license.visit()

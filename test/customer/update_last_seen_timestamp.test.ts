@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { readChatRecord } from '../../shared/table/chats.ts'
 import { keys } from '../../shared/table/keys.ts'
 import { startWorld, type World } from '../support/world.ts'
-import { denied, invalid, notFound, openReception, refusesAsAll } from './reception.ts'
+import { denied, invalid, notFound, openReception, refusesAsAll, next } from './reception.ts'
 
 let world: World
 beforeAll(async () => {
@@ -24,7 +24,7 @@ describe('update_last_seen_timestamp', () => {
     expect(timestamp).toBeGreaterThanOrEqual(before)
     expect(timestamp).toBeLessThanOrEqual(nowS())
     for (const client of [...watching, carl, tab])
-      expect(await client.next('last_seen_timestamp_updated')).toEqual({ user_id: id, chat_id, timestamp })
+      expect(await next(client, 'last_seen_timestamp_updated')).toEqual({ user_id: id, chat_id, timestamp })
     await silence()
     expect(await seenBy(chat_id, id)).toBe(timestamp)
   })

@@ -66,7 +66,9 @@ const dayS = 24 * 3600
  * with the file.
  */
 export const startWorld = async (
-  options: Partial<Pick<StackOptions, 'presenceGraceS' | 'delayScale' | 'gateway' | 'fcm' | 'rates' | 'customerKey'>> = {},
+  options: Partial<
+    Pick<StackOptions, 'presenceGraceS' | 'delayScale' | 'gateway' | 'fcm' | 'rates' | 'customerKey'>
+  > = {},
 ): Promise<World> => {
   // of its own: an engine does one thing at a time, and polls of its streams slow down with all that it ever held
   const engine = await startEngine()
@@ -108,7 +110,10 @@ export const startWorld = async (
     return client
   }
 
-  const license: World['license'] = async (agents, { groups = [], expiresAt, plan = 'test', settings } = {}) => {
+  const license: World['license'] = async (
+    agents,
+    { groups = [], expiresAt, plan = 'test', settings } = {},
+  ) => {
     const id = `l-${randomUUID().slice(0, 13)}`
     const expires_at = expiresAt ?? Math.floor(Date.now() / 1000) + dayS
     await createLicense(stack.table, { id, plan, expires_at })
