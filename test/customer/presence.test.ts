@@ -220,6 +220,15 @@ describe('the pages of a visit', () => {
     expect(urls(await shown())).toEqual(Array.from({ length: 20 }, (_, i) => shop(i + 4)))
   })
 
+  test('are fewer where their addresses are long, and of a title 256 characters are kept', async () => {
+    const { carl, shown } = await chatting()
+    const long = (n: number) => `${shop(n)}?${'x'.repeat(1900)}`
+    for (let n = 1; n <= 6; n += 1) await open(carl, long(n), { title: 'T'.repeat(1000) })
+    const customer = await shown()
+    expect(urls(customer)).toEqual([long(4), long(5), long(6)])
+    expect(customer.monitoring.current_visit.last_pages[2].title).toBe('T'.repeat(256))
+  })
+
   test('count one that is opened again and again once, until another follows; its title may change', async () => {
     const { ann, carl, shown } = await chatting()
     await open(carl, shop(1), { title: 'One' })
