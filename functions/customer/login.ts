@@ -18,7 +18,7 @@ const catchUpS = 2
 export const handler = serve(login, async (ctx, { token, customer: details, last_threads_limit }) => {
   const since = ctx.now() - audienceFreshMs - config.clockSkewMs()
   const arrived = await socketOf(login, ctx, ctx.connection)
-  const { session, customer, changed } = await startCustomerSession(ctx, arrived, {
+  const { session, customer, changed, renamed } = await startCustomerSession(ctx, arrived, {
     token,
     details,
     admit: ({ ip }) => limitAddress(ctx.write, ip, 'new_customer'),
@@ -30,7 +30,7 @@ export const handler = serve(login, async (ctx, { token, customer: details, last
     signCustomerToken(session),
     expectRoom(ctx, session),
     // of other tabs
-    changed && details?.name !== undefined ? renameSessions(ctx, session, session.name) : undefined,
+    renamed ? renameSessions(ctx, session, session.name) : undefined,
   ])
   if (customer !== undefined && changed && own !== undefined) await tellCustomer(ctx, customer, own.chat)
   const catchUp: Job = {

@@ -3,7 +3,7 @@ import { disconnectIfOver } from '../../shared/account/disconnect.ts'
 import { endCustomers } from '../../shared/account/refresh.ts'
 import { lookAfter } from '../../shared/chat/inactivity.ts'
 import { routeSoon } from '../../shared/chat/route-soon.ts'
-import { customerOf, lacksAgent, presentAgents } from '../../shared/chat/routing.ts'
+import { isOfCustomer, lacksAgent, presentAgents } from '../../shared/chat/routing.ts'
 import { handingOn } from '../../shared/chat/unseen.ts'
 import { work, type WorkCtx } from '../../shared/runtime/work.ts'
 import { LicenseItem, LicenseListed } from '../../shared/table/accounts.ts'
@@ -99,7 +99,7 @@ const isToRoute = (chat: ActiveChat, { routing }: LicenseItem): boolean =>
 
 /** What is due for the customers' chats of a licence. Of those that nothing is due for no more is read than the list has. */
 const lookAfterChats = async (ctx: WorkCtx, id: string, { looking }: Limits): Promise<void> => {
-  const chats = (await readActiveChats(ctx.read, id)).filter((chat) => customerOf(chat) !== undefined)
+  const chats = (await readActiveChats(ctx.read, id)).filter(isOfCustomer)
   const item = chats.length === 0 ? undefined : await ctx.read.get(keys.license(id))
   if (item === undefined) return
   const license = LicenseItem.parse(item)

@@ -40,6 +40,8 @@ export interface CustomerLoggedIn {
   customer: CustomerItem | undefined
   /** Whether agents would be shown anything else of it than before. */
   changed: boolean
+  /** It has another name than before, which its other tabs' sessions do not know. */
+  renamed: boolean
 }
 
 interface Held {
@@ -90,7 +92,9 @@ export const startCustomerSession = async (
       }
       const refusals = await ctx.write.transact([...sessionStarted(now, session, nowMs), ...ops])
       const changed = stored !== undefined && (customer?.online !== true || !areSameDetails(stored, customer))
-      return { result: { session, customer: stored, changed }, placed: refusals.length === 0 }
+      // who came without a token has no other tab
+      const renamed = known !== undefined && stored?.name !== customer?.name
+      return { result: { session, customer: stored, changed, renamed }, placed: refusals.length === 0 }
     },
   })
 }

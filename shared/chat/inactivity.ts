@@ -5,7 +5,7 @@ import { type ActiveChat, checkDue } from '../table/chats.ts'
 import { entryPut, lastSaid, nextEntry, readEntry } from '../table/log.ts'
 import type { Reader } from '../table/ops.ts'
 import { type Attempt, type ChatView, transacted, untilPlaced } from './place.ts'
-import { customerOf } from './routing.ts'
+import { isOfCustomer } from './routing.ts'
 import { readBoth, routingOps } from './routing-properties.ts'
 import { readView } from './show.ts'
 import { routingArchived, routingIdle } from './system-messages.ts'
@@ -90,7 +90,7 @@ export const lookAfter = async (
   handOn: (view: ChatView) => Promise<boolean>,
 ): Promise<boolean> => {
   const view = await readView(ctx.read, id)
-  if (view === undefined || !view.chat.active || customerOf(view.chat) === undefined) return false
+  if (view === undefined || !view.chat.active || !isOfCustomer(view.chat)) return false
   const now = ctx.now()
   const [unseenMs, idleMs, archiveMs] = [
     license.unseen_minutes * minuteMs,

@@ -35,6 +35,11 @@ export const readDesk = async (
   }
 }
 
+/** Whether a chat is a customer's, be the customer in it or not. */
+export const isOfCustomer = ({ users }: Pick<Chat, 'users'>): boolean =>
+  users.some(({ type }) => type === 'customer')
+
+/** The customer that is in a chat. */
 export const customerOf = ({ users }: Pick<Chat, 'users'>): ChatUser | undefined =>
   users.find(({ type, present }) => type === 'customer' && present)
 

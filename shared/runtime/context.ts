@@ -106,7 +106,7 @@ export const find = async (
   const of = id === undefined ? undefined : holderOf(spec, id, payload)
   const [found, chat, tail, event, properties] = await Promise.all([
     socket,
-    id !== undefined && reads.includes('chat') ? readChat(read, id) : undefined,
+    id !== undefined && reads.includes('chat') ? readChat(read, id) : readOwnChat(read, spec, socket, asked),
     id !== undefined && reads.includes('tail') ? readTail(read, id, strongTail) : undefined,
     id !== undefined && address !== undefined && reads.includes('event')
       ? readEntry(read, id, address)
@@ -114,6 +114,20 @@ export const find = async (
     of === undefined ? undefined : readProperties(read, of),
   ])
   return { socket: found, chat, tail, event, of, properties }
+}
+
+/** A customer's own chat, where an action is about that one without naming it: known once its session is. */
+const readOwnChat = async (
+  read: Reader,
+  { by, reads }: ActionSpec,
+  socket: Promise<SocketItem | undefined>,
+  asked: unknown,
+): Promise<Chat | undefined> => {
+  if (by !== 'customer' || !reads.includes('chat') || (asked ?? undefined) !== undefined) return undefined
+  const session = (await socket)?.session
+  return session !== undefined && isCustomers(session)
+    ? readChat(read, customerChatId(session.license_id, session.customer_id))
+    : undefined
 }
 
 /** The session in force, or the error that says why there is none. */

@@ -45,9 +45,12 @@ const costOf = async (
   await world.queue.flush()
   await prepare()
   await world.settled()
+  // jobs that the request sets off are no part of it
+  const resume = world.queue.hold()
   world.proxy.setDelay(callMs)
   const { sequentialDepth: trips, rru, wru } = await world.proxy.record(request)
   world.proxy.setDelay(0)
+  resume()
   figures.push(`${name}: ${trips} round trips, ${rru} RRU, ${wru} WRU`)
   return { trips, rru, wru }
 }
@@ -166,9 +169,11 @@ describe('with the sockets of 18 agents, two tabs and 25 entries of 1 KB', () =>
       ['send_sneak_peek', { chat_id, sneak_peek_text: longText }, 0],
       ['mark_event_as_seen', { chat_id, event_id }, 1],
       ['update_last_seen_timestamp', { chat_id }, 1],
+      // whose chat it is shows with the session
+      ['update_last_seen_timestamp', {}, 1],
     ]
     for (const [name, payload, wru] of requests) {
-      const trips = name === 'update_last_seen_timestamp' ? 3 : 2
+      const trips = Object.keys(payload).length === 0 ? 3 : 2
       await within(name, { trips, rru: 5, wru }, () => carl.ok(name, payload))
       limited()
       await within(`${name}, limited`, { trips, rru: 5, wru: wru + 1 }, () => carl.ok(name, payload))
@@ -190,7 +195,7 @@ describe('with the sockets of 18 agents, two tabs and 25 entries of 1 KB', () =>
       ['get_chats_summary', {}],
     ]
     for (const [name, payload] of requests)
-      await within(name, { trips: name === 'update_customer' ? 5 : 3, rru: 12, wru: 8 }, () =>
+      await within(name, { trips: name === 'update_customer' ? 5 : 3, rru: 13, wru: 8 }, () =>
         carl.ok(name, payload),
       )
   })

@@ -134,6 +134,17 @@ describe('a chat in which nothing is said', () => {
     expect(await expectLoads(world, office.license.id)).toEqual({})
   })
 
+  test('is archived also where its customer was taken out of it', async () => {
+    const office = await openOffice()
+    const { ann, carl, chat_id, id, after, told } = office
+    await ann.ok('remove_from_chat', { chat_id, customer_ids: [id] })
+    for (const client of [ann, carl]) await told(client)
+    await after(30.1)
+    expect(await told(ann)).toEqual([archived, 'thread_closed'])
+    expect(await told(carl)).toEqual([])
+    expect(await expectLoads(world, office.license.id)).toEqual({})
+  })
+
   test('is archived only, where it is due to be idle as well', async () => {
     const office = await openOffice()
     await office.after(30.1)
@@ -435,6 +446,9 @@ describe('what both sides have missed', () => {
 describe('a run of the clock', () => {
   test('reads of the chats that nothing is due for no more than their list', async () => {
     const { chat_id, after } = await openOffice()
+    // what the logins put off reads it too
+    await world.queue.flush()
+    await world.settled()
     const reads = async (minutes: number): Promise<string[]> => {
       const { calls } = await world.proxy.record(() => after(minutes))
       return calls

@@ -355,7 +355,12 @@ const mishaps: Record<string, Fault[]> = {
 }
 const ofTransactions: Record<string, Fault[]> = {
   ...mishaps,
-  'an answer that is lost, and repeats that hear of a transaction under way': [lost, underWay, underWay],
+  'an answer that is lost, and repeats that hear of a transaction under way': [
+    lost,
+    underWay,
+    underWay,
+    underWay,
+  ],
   'a conflict of one of its items': [conflict],
 }
 

@@ -11,7 +11,8 @@ export const updateLastSeenTimestamp = action({
   needs: ['read', 'write', 'push'],
   pushes: ['last_seen_timestamp_updated'],
   session: 'required',
-  // whose chat it is, is known without its id
-  reads: [],
+  // without its id the customer's own
+  reads: ['chat'],
+  may: 'member',
   denied: 'You cannot set last seen timestamp',
 })
