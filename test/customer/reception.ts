@@ -8,7 +8,7 @@ import type { License, World } from '../support/world.ts'
 
 const default_status = 'not_accepting_chats'
 const staffNames = ['ann', 'gus', 'olga', 'sue', 'out'] as const
-export type StaffName = (typeof staffNames)[number]
+type StaffName = (typeof staffNames)[number]
 
 export interface Reception {
   license: License
@@ -107,7 +107,7 @@ export const invalid = (...paths: string[]) => ({
 })
 
 /** Chats that are not this customer's: another customer's, another licence's, an agent's own, and none at all. */
-export const strangeChats = async ({ license, id, chat_id, staff }: Reception, world: World) => {
+const strangeChats = async ({ license, id, chat_id, staff }: Reception, world: World) => {
   const { client: other } = await license.visit({ customer: { name: 'Other' } })
   const abroad = await world.license({})
   const { client: stranger } = await abroad.visit({ customer: { name: 'Stranger' } })
