@@ -281,7 +281,7 @@ describe('ban_customer bans once, and pushes once,', () => {
     ['through an answer that is lost', [{ reset: true, afterWrite: true }]],
     [
       'though its answer is lost, and repeats hear that a transaction is under way',
-      [lost, underWay, underWay],
+      [lost, underWay, underWay, underWay],
     ],
     ['through lost races', [cancelled('None', 'TransactionConflict'), cancelled('ThrottlingError')]],
   ])('%s', async (_what, faults) => {

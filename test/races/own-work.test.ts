@@ -15,15 +15,15 @@ beforeEach(() => world.proxy.setFault(undefined))
 
 /** The next transaction that fits is done and its answer lost; the SDK's repeats of it are told that one is under way. */
 const loseAnswer = (fits: (request: string) => boolean) => {
-  let left = 3
+  let left = 4
   world.proxy.setFault(({ operation, request }): Fault | undefined => {
     if (operation !== 'TransactWriteItems' || left === 0 || !fits(JSON.stringify(request))) return undefined
     left -= 1
-    return left === 2
+    return left === 3
       ? { errorType: 'InternalServerError', afterWrite: true }
       : { errorType: 'TransactionInProgressException' }
   })
-  return () => 3 - left
+  return () => 4 - left
 }
 
 describe('a transaction whose answer was lost', () => {
