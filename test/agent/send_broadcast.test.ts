@@ -241,12 +241,12 @@ describe('send_broadcast to 500 connected agents, 50 of them dead', () => {
       },
     })
     await ann.ok('send_broadcast', { scopes: { groups: [1] }, content })
-    expect(world.requests.findLast(({ route }) => route === 'send_broadcast')!.ms).toBeLessThan(20_000)
-    // what a busy machine does not get through within the second that the answer waits, comes after it
-    const putOff = world.queue.pending()
+    const { ms } = world.requests.findLast(({ route }) => route === 'send_broadcast')!
+    expect(ms).toBeLessThan(20_000)
     await calm(world)
     expect([...new Set(posts)].toSorted()).toEqual(living.toSorted())
-    if (putOff === 0) expect(posts).toHaveLength(450)
+    // what a busy machine does not get through within the second that the answer waits, comes after it
+    if (ms < 1000) expect(posts).toHaveLength(450)
     const got = await Promise.all(clients.map((client) => client.received()))
     expect(clients.filter(({ closed }) => closed !== undefined)).toHaveLength(50)
     expect(got.filter((pushes) => pushes.length === 0)).toHaveLength(50)
