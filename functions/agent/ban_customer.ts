@@ -1,6 +1,7 @@
 import { endCustomerSessions } from '../../shared/account/disconnect.ts'
 import { banCustomer as ban } from '../../shared/chat/bans.ts'
 import { banCustomer } from '../../shared/protocol/agent/ban_customer.ts'
+import { routeSoon } from '../../shared/chat/route-soon.ts'
 import { everyAgent } from '../../shared/push/audience.ts'
 import { pushClosing } from '../../shared/push/entries.ts'
 import { readCustomerSockets } from '../../shared/table/sockets.ts'
@@ -18,5 +19,7 @@ export const handler = serve(banCustomer, async (ctx, { customer_id, ban: { days
     closing && ctx.settleAudience(closing.chat),
   ])
   await endCustomerSessions(ctx, rows, 'customer_banned')
+  // whoever was in its thread may take another
+  if (closing !== undefined) await routeSoon(ctx, license)
   ctx.push(everyAgent(license), 'customer_banned', { customer_id, ban: { days } })
 })

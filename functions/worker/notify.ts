@@ -75,6 +75,9 @@ const followAccount = async (
       return
     case 'customer':
       // `ban_customer` does the same; it may have died before it did
+      // stored by a tab that may have been closed before there was anybody to take offline
+      if (eventName === 'INSERT')
+        await work((ctx) => tabGone(ctx, license, changed.customer, config.presenceGraceS()))
       if (!gone && differs('ban')) await work((ctx) => endIfBanned(ctx, license, changed.customer))
       return
     case 'license':

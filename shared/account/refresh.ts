@@ -16,6 +16,7 @@ import {
   type AccountCopy,
   type AgentSocketItem,
   agentsSession,
+  customerExtended,
   readAgentSockets,
   readCustomerSockets,
   readSocket,
@@ -48,6 +49,22 @@ export const licenseChanged = async (ctx: WorkCtx, id: string): Promise<void> =>
     }),
   )
   if (over) await endCustomers(ctx, id)
+  else await extendCustomers(ctx, license)
+}
+
+/** The customers of active chats: they stay connected, and are told, for as long as their licence lasts now. */
+const extendCustomers = async (ctx: WorkCtx, { id, expires_at }: LicenseItem): Promise<void> => {
+  const active = await readActiveChats(ctx.read, id)
+  const customers = active.flatMap(({ users }) => users.filter(({ type }) => type === 'customer'))
+  await Promise.all(
+    customers.map(async (customer) => {
+      const rows = await readCustomerSockets(ctx.read, id, customer.id)
+      const changed = rows.filter((row) => row.license_expires_at !== expires_at)
+      await Promise.all(
+        changed.flatMap((row) => customerExtended(row, expires_at)).map((op) => ctx.write.write(op)),
+      )
+    }),
+  )
 }
 
 /**

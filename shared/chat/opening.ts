@@ -27,7 +27,7 @@ import { type AnySession, isCustomers } from '../table/sockets.ts'
 import { loadsMoved, takesOn } from './loads.ts'
 import type { Guarded } from './place.ts'
 import { checkLimits, merged } from './properties.ts'
-import { customerOf, type Desk, readDesk, staffed, type Staffing } from './routing.ts'
+import { attendants, customerOf, type Desk, readDesk, staffed, type Staffing } from './routing.ts'
 import { mergeOp, type RoutingChange, routingProperties, type Told } from './routing-properties.ts'
 
 // How a thread starts: a chat's first one and every later one, by an agent or by a customer.
@@ -44,12 +44,13 @@ export interface Ground {
 export const readGround = async (
   read: Reader,
   { me, chat, tail }: { me: AnySession; chat: Chat; tail: Tail | undefined },
+  { strong }: { strong: boolean },
 ): Promise<Ground> => {
   const byCustomer = isCustomers(me)
   const routed = byCustomer || chat.waiting_since !== undefined || tail?.last.idle === true
   const [held, desk] = await Promise.all([
     routed ? readProperties(read, { chat: chat.id }) : undefined,
-    byCustomer ? readDesk(read, me.license_id, { strong: false }) : undefined,
+    byCustomer ? readDesk(read, me.license_id, { strong }) : undefined,
   ])
   if (byCustomer) expectLicense(desk)
   return { held, desk }
@@ -169,7 +170,7 @@ export const openThread = (opening: Opening, { nonce, at: now }: { nonce: string
     { op: chatActive(chat, at) },
     ...(isNew ? [{ op: chatListed(chat) }] : []),
     ...(properties === undefined ? [] : [{ op: properties.op }]),
-    ...startedBy(me, was, chat, staffing.assigned),
+    ...startedBy(me, was, chat, staffing.assigned, desk),
   ]
   return { chat, head, entries, told: isNew ? {} : { chat: properties?.told }, writes }
 }
@@ -183,8 +184,11 @@ const startedBy = (
   was: Pick<Chat, 'users' | 'active'> | undefined,
   chat: Chat,
   assigned: string | undefined,
+  desk: Desk | undefined,
 ): Guarded[] => {
-  if (isCustomers(me)) return loadsMoved(was, chat, { assigned })
+  // who attends the chat must still be able to: one who is suspended at the moment would be left in it
+  const coming = desk === undefined ? [] : attendants(chat, desk).map(({ id }) => id)
+  if (isCustomers(me)) return loadsMoved(was, chat, { assigned, coming })
   const { license_id, agent_id } = me
   const held = takesOn(agent_id, was, chat)
   return [

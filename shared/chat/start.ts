@@ -72,6 +72,8 @@ export interface Started {
   entries: readonly Entry[]
   /** What its thread ends with, ascending. */
   events: readonly Entry[]
+  /** What was asked to be added and is there already, ascending. */
+  replayed?: readonly Entry[]
   told: ToldBoth
 }
 
@@ -244,14 +246,14 @@ const add = async (
     ? { ...rest, ...still, users, version: before.version + 1, changed_at: at, nonce }
     : before
 
-  const sent = (event: NewChat['events'][number]) =>
-    event.custom_id !== undefined &&
-    tail.entries.some(
-      (entry) => entry.event.custom_id === event.custom_id && entry.event.author_id === userIdOf(me),
-    )
+  const sent = ({ custom_id }: NewChat['events'][number]) =>
+    custom_id === undefined
+      ? undefined
+      : tail.entries.find(({ event }) => event.custom_id === custom_id && event.author_id === userIdOf(me))
+  const replayed = asked.events.flatMap((event) => sent(event) ?? []).toSorted((a, b) => a.m - b.m)
   const fresh = eventsOf(
     me,
-    asked.events.filter((event) => !sent(event)),
+    asked.events.filter((event) => sent(event) === undefined),
   )
   const joined = !isCustomers(me) && joins ? [agentJoined(me.name, false)] : []
   const entries = nextEntries(tail, [...joined, ...fresh], { nonce, version: chat.version, at })
@@ -289,7 +291,7 @@ const add = async (
   const placed = changes.length === 0 || (await transacted(ctx.write, [...free, ...changes], nonce))
   const told = { chat: onChat?.told, thread: onThread?.told }
   const events = [...tail.entries.toReversed(), ...entries]
-  return { result: { outcome: 'appended', before, chat, entries, events, told }, placed }
+  return { result: { outcome: 'appended', before, chat, entries, events, replayed, told }, placed }
 }
 
 /** A change of properties with the server's own; throws `validation` where it makes them too large. */

@@ -19,8 +19,12 @@ type Telling = Pushing<
   | 'chat_thread_properties_updated'
 > & {
   read: Reader
+  now(): number
   later(job: Job, delayS: number): Promise<void>
 }
+
+// of a retry within this time the first sender has not died
+const replayedAfterMs = 2000
 
 const sameUsers = (before: Chat, chat: Chat): boolean =>
   JSON.stringify(before.users) === JSON.stringify(chat.users)
@@ -31,12 +35,15 @@ const sameUsers = (before: Chat, chat: Chat): boolean =>
  */
 export const tellStarted = async (
   ctx: Telling,
-  { outcome, before, chat, head, entries, events, told }: Started,
+  { outcome, before, chat, head, entries, events, replayed = [], told }: Started,
 ): Promise<ChatWithThread> => {
   ctx.readAudience(chat)
   const { shown, profiles, seen } = await showChat(ctx.read, { chat, head, events })
   const to = outcome === 'started' || before === undefined ? watching(chat) : gaining(before, chat)
-  ctx.push(to, 'incoming_chat_thread', { chat: shown })
+  // the request that wrote them may have died before its pushes
+  const late = replayed.filter(({ at }) => ctx.now() - at > replayedAfterMs)
+  ctx.push(late.some(({ m }) => m === 1) ? watching(chat) : to, 'incoming_chat_thread', { chat: shown })
+  pushEntries(ctx, chat, late)
   if (outcome === 'appended') pushEntries(ctx, chat, entries)
   pushTold(ctx, chat, told)
   if (before !== undefined && !sameUsers(before, chat))

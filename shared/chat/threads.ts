@@ -93,7 +93,7 @@ export const appendEvent = (
         },
       }
 
-    if (!chat.active && event.type !== 'annotation') return startThread(ctx, view, stored)
+    if (!chat.active && event.type !== 'annotation') return startThread(ctx, view, stored, tries)
     const entry = nextEntry(tail, stored, { nonce, version: chat.version, at: ctx.now() })
     const result: Appended = { outcome: 'appended', before: chat, chat, entry, events: [entry] }
     if (chat.active && tail.last.idle === true && isSaid(stored)) {
@@ -119,9 +119,14 @@ export const appendEvent = (
     return { result, placed: await transacted(ctx.write, all, nonce) }
   })
 
-const startThread = async (ctx: Writing, view: View, event: StoredEvent): Promise<Attempt<Appended>> => {
+const startThread = async (
+  ctx: Writing,
+  view: View,
+  event: StoredEvent,
+  tries: number,
+): Promise<Attempt<Appended>> => {
   const { me, chat: before, tail } = view
-  const ground = await readGround(ctx.read, { me, chat: before, tail })
+  const ground = await readGround(ctx.read, { me, chat: before, tail }, { strong: tries > 1 })
   const opened = openThread(
     { ...ground, me, before, tail, users: before.users, scopes: before.scopes, events: [event] },
     { nonce: ctx.nonce, at: ctx.now() },

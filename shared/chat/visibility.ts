@@ -22,6 +22,10 @@ const isKnown = (id: string, { users }: Users): boolean =>
 /** Whether an event is theirs to see. */
 export const isShown = ({ recipients }: Pick<StoredEvent, 'recipients'>): boolean => recipients !== 'agents'
 
+/** Whether they notice what a user does now: who supervises is not there for them, also one whom they have met. */
+const isFelt = (id: string, { users }: Users): boolean =>
+  isKnown(id, { users }) && !users.some((user) => user.id === id && user.type === 'supervisor')
+
 /** Present for them: as a customer, or as an agent; who supervises is not. */
 const isPresent = ({ type, present }: Pick<ChatUser, 'type' | 'present'>): boolean =>
   present && type !== 'supervisor'
@@ -99,8 +103,8 @@ const showing: Showing = {
   },
   thread_closed: ({ user_id, ...at }, { chat }) =>
     user_id !== undefined && isKnown(user_id, chat) ? { ...at, user_id } : at,
-  event_marked_as_seen: (seen, { chat }) => (isKnown(seen.user_id, chat) ? seen : undefined),
-  last_seen_timestamp_updated: (seen, { chat }) => (isKnown(seen.user_id, chat) ? seen : undefined),
+  event_marked_as_seen: (seen, { chat }) => (isFelt(seen.user_id, chat) ? seen : undefined),
+  last_seen_timestamp_updated: (seen, { chat }) => (isFelt(seen.user_id, chat) ? seen : undefined),
   incoming_typing_indicator: ({ chat_id, typing_indicator: { recipients, ...typing } }, { chat }) =>
     recipients === 'all' && isKnown(typing.author_id, chat)
       ? { chat_id, typing_indicator: { ...typing, recipients } }

@@ -185,6 +185,27 @@ export const customerRenamed = (row: CustomerSocketItem, name: string): Op => ({
   },
 })
 
+/** Brings the end of its licence in a customer's session and its row up to date; each only where it still exists. */
+export const customerExtended = (row: CustomerSocketItem, expiresAt: number): Op[] => [
+  {
+    Update: {
+      Key: keys.socket(row.connection),
+      UpdateExpression: 'SET #session.license_expires_at = :expires',
+      ConditionExpression: sameUser(row).condition,
+      ExpressionAttributeNames: { '#session': 'session' },
+      ExpressionAttributeValues: { ':expires': expiresAt, ':user': row.customer_id },
+    },
+  },
+  {
+    Update: {
+      Key: rowKey(row, row.connection),
+      UpdateExpression: 'SET license_expires_at = :expires',
+      ConditionExpression: 'attribute_exists(pk)',
+      ExpressionAttributeValues: { ':expires': expiresAt },
+    },
+  },
+]
+
 /** What of an account is copied into its sessions. */
 export type AccountCopy = Pick<Session, 'name' | 'permission' | 'groups' | 'license_expires_at'>
 
