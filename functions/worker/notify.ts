@@ -74,10 +74,10 @@ const followAccount = async (
       if (gone) await work((ctx) => tabGone(ctx, license, changed.customer, config.presenceGraceS()))
       return
     case 'customer':
-      // `ban_customer` does the same; it may have died before it did
       // stored by a tab that may have been closed before there was anybody to take offline
       if (eventName === 'INSERT')
         await work((ctx) => tabGone(ctx, license, changed.customer, config.presenceGraceS()))
+      // `ban_customer` does the same; it may have died before it did
       if (!gone && differs('ban')) await work((ctx) => endIfBanned(ctx, license, changed.customer))
       return
     case 'license':

@@ -44,6 +44,8 @@ import {
 import type { Op } from '../../shared/table/ops.ts'
 import { heldProperties, propertiesChanged } from '../../shared/table/properties.ts'
 import {
+  customerExtended,
+  customerRenamed,
   rowRemoved,
   rowSlow,
   closingClaimed,
@@ -473,7 +475,10 @@ describe('every write', () => {
   const details = { properties: {}, visits: 1, name: 'Cleo' }
   const visit = { started_timestamp: 1, pages: [] }
   const by = { nonce: 'n', nowMs, login: true }
+  const tab = { license_id: 'l1', customer_id: 'cleo', connection: 'c=', ttl: 1 }
+  const customerRow = { ...tab, token_expires_at: 1, license_expires_at: 1 }
   const ofCustomers: Op[] = [
+    ...[...customerExtended(customerRow, 2), customerRenamed(customerRow, 'Cleo')],
     ...[customerFree('l1', 'cleo', nowMs), threadStartedWith('l1', 'cleo', { nowMs })],
     ...[threadStartedWith('l1', 'cleo', { nowMs, visit }), detailsChanged(who, details, by)],
     detailsChanged({ ...who, version: 0 }, { ...details, email: 'c@x', visit }, { ...by, login: false }),
