@@ -108,7 +108,10 @@ describe('ban_customer', () => {
     const other = await (await world.license({ ann: {} })).login('ann')
     for (const id of ['cus', 'two']) {
       await addCustomer(world, license.id, id)
-      await startCustomerChat(world, license.id, id, { scopes: { agents: ['ann'] } })
+      await startCustomerChat(world, license.id, id, {
+        scopes: { agents: ['ann'] },
+        users: [agent('ann')],
+      })
     }
     const all = ['incoming_event', 'thread_closed', 'customer_banned']
     await ban(ann, 'cus', 3)
