@@ -85,7 +85,10 @@ function addCustomerShow(customer: Command, io: Io): void {
         visits: String(visits),
         ...(visit === undefined ? {} : { 'last visit': isoTime(visit.started_timestamp) }),
         ...Object.fromEntries(
-          Object.entries(properties).map(([property, value]) => [`property ${property}`, value]),
+          // the table keeps no order
+          Object.entries(properties)
+            .toSorted(([a], [b]) => (a < b ? -1 : 1))
+            .map(([property, value]) => [`property ${property}`, value]),
         ),
       })
     },
