@@ -11,6 +11,7 @@ import { keys } from '../table/keys.ts'
 import type { Reader, Writer } from '../table/ops.ts'
 import {
   type CustomerSession,
+  type CustomerSocketItem,
   isLive,
   readCustomerSockets,
   readSocket,
@@ -144,39 +145,42 @@ const readHeld = async (
   const { license_id } = socket.visitor
   const another = socket.session !== undefined && userIdOf(socket.session) !== id
   if (another) throw new ProtocolError('auth')
-  const [item, customer, others] = await Promise.all([
+  const [item, customer, live] = await Promise.all([
     ctx.read.get(keys.license(license_id), { strong: true }),
     readCustomer(ctx.read, license_id, id),
-    othersLive(ctx, { license_id, customer_id: id }),
+    readLive(ctx, { license_id, customer_id: id }),
   ])
   if (item === undefined) throw new ProtocolError('license_not_found')
   const license = LicenseItem.parse(item)
   if (license.expires_at * 1000 <= ctx.now()) throw new ProtocolError('license_expired')
-  if (others >= limits.customerConnections) {
+  if (othersIn(live, ctx).length >= limits.customerConnections) {
     await ctx.later({ job: 'end_session', connection: ctx.connection, reason: 'too_many_connections' }, 1)
     throw new ProtocolError('too_many_connections')
   }
   return { socket, license, customer }
 }
 
-const othersLive = async (
-  { read, connection, now }: LoggingIn,
+const readLive = async (
+  { read, now }: LoggingIn,
   { license_id, customer_id }: Pick<CustomerSession, 'license_id' | 'customer_id'>,
-): Promise<number> => {
+): Promise<CustomerSocketItem[]> => {
   const rows = await readCustomerSockets(read, license_id, customer_id)
-  return rows.filter((row) => row.connection !== connection && isLive(row, now())).length
+  return rows.filter((row) => isLive(row, now()))
 }
+
+const othersIn = (live: readonly CustomerSocketItem[], { connection }: LoggingIn): CustomerSocketItem[] =>
+  live.filter((row) => row.connection !== connection)
 
 /**
  * Looks once more how many connections the customer has, now that this one counts: of several that logged in at once, those
  * who find too many give way. Throws `too_many_connections`.
  */
 export const expectRoom = async (ctx: LoggingIn, session: CustomerSession): Promise<void> => {
-  if ((await othersLive(ctx, session)) < limits.customerConnections) return
-  const { license_id, customer_id } = session
-  const rows = await readCustomerSockets(ctx.read, license_id, customer_id)
+  const live = await readLive(ctx, session)
+  const others = othersIn(live, ctx)
+  if (others.length < limits.customerConnections) return
   const reason = 'too_many_connections'
-  const mine = rows.filter(({ connection }) => connection === ctx.connection)
+  const mine = live.filter((row) => !others.includes(row))
   await Promise.all(mine.flatMap((row) => sessionEnded(row, reason)).map((op) => ctx.write.write(op)))
   await ctx.later({ job: 'end_session', connection: ctx.connection, reason }, 1)
   throw new ProtocolError(reason)

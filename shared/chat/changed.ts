@@ -1,6 +1,7 @@
 import { gaining, watchingEither } from '../push/audience.ts'
 import { pushEntries, pushTold } from '../push/entries.ts'
 import type { Pushing } from '../push/outbox.ts'
+import { sameUsers } from '../table/chats.ts'
 import type { Reader } from '../table/ops.ts'
 import { usersUpdated } from './membership.ts'
 import type { Profiles } from './profiles.ts'
@@ -28,6 +29,6 @@ export const tellChanged = async (
   pushEntries(ctx, chat, entries)
   pushTold(ctx, chat, told)
   // one that waits may be assigned to an agent of its own who is back
-  if (JSON.stringify(before.users) !== JSON.stringify(chat.users))
+  if (!sameUsers(before.users, chat.users))
     ctx.push(watchingEither(before, chat), 'chat_users_updated', usersUpdated(before, chat, profiles, seen))
 }

@@ -9,6 +9,7 @@ import {
   type ChatScopes,
   chatStarted,
   type ChatUser,
+  sameUsers,
 } from '../table/chats.ts'
 import { threadStartedWith, type Visit } from '../table/customers.ts'
 import {
@@ -27,7 +28,7 @@ import { type AnySession, isCustomers } from '../table/sockets.ts'
 import { loadsMoved, takesOn } from './loads.ts'
 import type { Guarded } from './place.ts'
 import { checkLimits, merged } from './properties.ts'
-import { attendants, customerOf, type Desk, readDesk, staffed, type Staffing } from './routing.ts'
+import { asBefore, attendants, customerOf, type Desk, readDesk, staffed } from './routing.ts'
 import { mergeOp, type RoutingChange, routingProperties, type Told } from './routing-properties.ts'
 
 // How a thread starts: a chat's first one and every later one, by an agent or by a customer.
@@ -88,15 +89,6 @@ export interface Opened {
   writes: Guarded[]
 }
 
-const noStaffing = (users: readonly ChatUser[]): Staffing => ({
-  users: [...users],
-  messages: [],
-  routing: {},
-  waitingSince: undefined,
-  guards: [],
-  assigned: undefined,
-})
-
 export const openThread = (opening: Opening, { nonce, at: now }: { nonce: string; at: number }): Opened => {
   const { me, before, tail, users, scopes, desk, held } = opening
   const { id, license_id, waiting_since: waited } = before
@@ -108,7 +100,10 @@ export const openThread = (opening: Opening, { nonce, at: now }: { nonce: string
     scopes,
     ...(waited === undefined ? {} : { waiting_since: waited }),
   }
-  const staffing = customer === undefined || desk === undefined ? noStaffing(users) : staffed(asked, desk, at)
+  const staffing =
+    customer === undefined || desk === undefined
+      ? { ...asBefore(asked), waitingSince: undefined }
+      : staffed(asked, desk, at)
   const n = (before.thread ?? 0) + 1
   const version = (before.version ?? 0) + 1
   const since = staffing.waitingSince
@@ -120,7 +115,7 @@ export const openThread = (opening: Opening, { nonce, at: now }: { nonce: string
     version,
     thread: n,
     active: true,
-    changed_at: changesUsers(before, staffing.users) ? at : (before.changed_at ?? at),
+    changed_at: sameUsers(before.users ?? [], staffing.users) ? (before.changed_at ?? at) : at,
     started_at: at,
     ...(since === undefined ? {} : { waiting_since: since }),
     nonce,
@@ -196,6 +191,3 @@ const startedBy = (
     ...(held ? [] : [{ op: agentActive(license_id, agent_id), otherwise: 'auth' as const }]),
   ]
 }
-
-const changesUsers = (before: Partial<Chat>, users: readonly ChatUser[]): boolean =>
-  JSON.stringify(before.users ?? []) !== JSON.stringify(users)

@@ -2,7 +2,16 @@ import type { WorkCtx } from '../runtime/work.ts'
 import { type Chat, readActiveChats } from '../table/chats.ts'
 import { ofEachChat } from './each-chat.ts'
 import type { ChatView } from './place.ts'
-import { attendants, customerOf, type Desk, lacksAgent, readDesk, staffed, type Staffing } from './routing.ts'
+import {
+  attendants,
+  customerOf,
+  type Desk,
+  lacksAgent,
+  readDesk,
+  type Routable,
+  staffed,
+  type Staffing,
+} from './routing.ts'
 import { readView } from './show.ts'
 import { tellChanged } from './changed.ts'
 import { changeUsers, type UsersChange } from './threads.ts'
@@ -10,7 +19,7 @@ import { changeUsers, type UsersChange } from './threads.ts'
 // Routing after the start of a thread (protocol §7): what waits is given to whoever comes to be free.
 
 /** Undefined where there is nothing to be done for the chat, or nobody to do it. */
-const dueFor = (chat: Chat, desk: Desk, at: number): UsersChange | undefined => {
+const dueFor = (chat: Routable & Pick<Chat, 'active'>, desk: Desk, at: number): UsersChange | undefined => {
   if (!chat.active || customerOf(chat) === undefined) return undefined
   const waits = chat.waiting_since !== undefined
   if (!waits && attendants(chat, desk).length > 0) return undefined
@@ -66,7 +75,7 @@ export const route = async (ctx: WorkCtx, license: string, chat?: string): Promi
     waiting,
     async (row) => {
       // most of those who wait still have to: that needs no look at the chat itself
-      if (dueFor({ ...row, ...unread(license) }, desk, ctx.now()) === undefined) return
+      if (dueFor({ ...row, license_id: license, active: true }, desk, ctx.now()) === undefined) return
       const done = await restaff(ctx, row.id, desk, ({ chat: now }, agents) => dueFor(now, agents, ctx.now()))
       // what each has to do is another now
       if (done) desk = (await readDesk(ctx.read, license, { strong: true })) ?? desk
@@ -74,6 +83,3 @@ export const route = async (ctx: WorkCtx, license: string, chat?: string): Promi
     1,
   )
 }
-
-/** What a row of the active chats does not say, and routing does not ask for. */
-const unread = (license_id: string) => ({ license_id, version: 0, active: true, changed_at: 0 })

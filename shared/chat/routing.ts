@@ -93,7 +93,8 @@ export interface Staffing {
   assigned: string | undefined
 }
 
-type Routable = Pick<Chat, 'license_id' | 'users' | 'scopes' | 'waiting_since'>
+/** What routing asks of a chat. */
+export type Routable = Pick<Chat, 'license_id' | 'users' | 'scopes' | 'waiting_since'>
 
 /** The chat given to an agent; those who were its agents leave. */
 export const assignedTo = (agent: AgentItem, chat: Routable, desk: Desk, at: number): Staffing => {
@@ -115,7 +116,8 @@ export const assignedTo = (agent: AgentItem, chat: Routable, desk: Desk, at: num
   }
 }
 
-const unchanged = (chat: Routable): Staffing => ({
+/** A chat whose agents stay as they are. */
+export const asBefore = (chat: Routable): Staffing => ({
   users: [...chat.users],
   messages: [],
   routing: {},
@@ -128,20 +130,19 @@ const unchanged = (chat: Routable): Staffing => ({
 export const staffed = (chat: Routable, desk: Desk, at: number): Staffing => {
   const [attendant] = attendants(chat, desk)
   if (attendant !== undefined) {
-    if (chat.waiting_since === undefined) return unchanged(chat)
+    if (chat.waiting_since === undefined) return asBefore(chat)
     // its own agent is back
     return {
-      ...unchanged(chat),
+      ...asBefore(chat),
       messages: [routingAssigned(attendant.name)],
       routing: { unassigned: false },
       waitingSince: undefined,
-      guards: [],
     }
   }
   const agent = desk.license.routing === 'manual' ? undefined : nextAgent(chat, desk)
   if (agent !== undefined) return assignedTo(agent, chat, desk, at)
   return {
-    ...unchanged(chat),
+    ...asBefore(chat),
     messages: [routingUnassigned()],
     routing: { unassigned: true },
     waitingSince: at,

@@ -6,7 +6,7 @@ import type { Job } from '../runtime/later.ts'
 import { threadId } from '../table/keys.ts'
 import { eventOf, readHead } from '../table/log.ts'
 import { showChat } from './show.ts'
-import { tellStarted } from './started.ts'
+import { replayedAfterMs, tellStarted } from './started.ts'
 import { appendEvent, type Writing } from './threads.ts'
 
 type Sending = Writing &
@@ -17,9 +17,6 @@ type Sending = Writing &
     | 'chat_properties_updated'
     | 'chat_thread_properties_updated'
   > & { later(job: Job, delayS: number): Promise<void> }
-
-// the first sender of a replayed event may have died before its pushes; its own retry within this time has not
-const replayedAfterMs = 2000
 
 /** Adds an event to a chat and tells of it; `denied`: the sentence for what its author may not send. */
 export const sendEvent = async (

@@ -10,6 +10,7 @@ import {
   type ChatScopes,
   type ChatUser,
   readChat,
+  sameUsers,
 } from '../table/chats.ts'
 import { customerFree, type CustomerItem, isBanned, readCustomer } from '../table/customers.ts'
 import { customerChatId } from '../table/keys.ts'
@@ -238,7 +239,7 @@ const add = async (
   const { nonce } = ctx
   const at = ctx.now()
   const users = withMembers(before.users, membersOf(me, asked.customer))
-  const changed = JSON.stringify(users) !== JSON.stringify(before.users)
+  const changed = !sameUsers(users, before.users)
   const joins = !isCustomers(me) && placeOf(me.agent_id, before) !== 'agent'
   const { waiting_since: waited, ...rest } = before
   const still = joins || waited === undefined ? {} : { waiting_since: waited }

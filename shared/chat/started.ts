@@ -3,7 +3,7 @@ import { gaining, watching, watchingEither } from '../push/audience.ts'
 import { pushEntries, pushTold } from '../push/entries.ts'
 import type { Pushing } from '../push/outbox.ts'
 import type { Job } from '../runtime/later.ts'
-import type { Chat } from '../table/chats.ts'
+import { sameUsers } from '../table/chats.ts'
 import type { Reader } from '../table/ops.ts'
 import { usersUpdated } from './membership.ts'
 import { routeSoon } from './route-soon.ts'
@@ -23,11 +23,8 @@ type Telling = Pushing<
   later(job: Job, delayS: number): Promise<void>
 }
 
-// of a retry within this time the first sender has not died
-const replayedAfterMs = 2000
-
-const sameUsers = (before: Chat, chat: Chat): boolean =>
-  JSON.stringify(before.users) === JSON.stringify(chat.users)
+/** The first sender of what is replayed may have died before its pushes; its own retry within this time has not. */
+export const replayedAfterMs = 2000
 
 /**
  * Tells of a thread that was started, or of what was added to one, and resolves to the chat as it is shown. A chat that
@@ -46,7 +43,7 @@ export const tellStarted = async (
   pushEntries(ctx, chat, late)
   if (outcome === 'appended') pushEntries(ctx, chat, entries)
   pushTold(ctx, chat, told)
-  if (before !== undefined && !sameUsers(before, chat))
+  if (before !== undefined && !sameUsers(before.users, chat.users))
     ctx.push(watchingEither(before, chat), 'chat_users_updated', usersUpdated(before, chat, profiles, seen))
   const isBack = before !== undefined && customerOf(before) === undefined && customerOf(chat) !== undefined
   if (chat.waiting_since !== undefined) await routeSoon(ctx, chat.license_id)

@@ -87,7 +87,8 @@ export const openOutbox = (options: {
       if (shown === undefined) return
       pushes.push({
         lists: ids.map((customer) => ({ license, customer })),
-        to: (row) => isCustomers(row) && ids.includes(row.customer_id) && includesTab(row),
+        to: (row) =>
+          isCustomers(row) && row.license_id === license && ids.includes(row.customer_id) && includesTab(row),
         frame: pushed(name, shown),
       })
     },

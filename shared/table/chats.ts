@@ -14,6 +14,10 @@ export const ChatUser = z.object({
 })
 export type ChatUser = z.output<typeof ChatUser>
 
+/** Whether nobody came, left, or is here as something else. */
+export const sameUsers = (some: readonly ChatUser[], others: readonly ChatUser[]): boolean =>
+  JSON.stringify(some) === JSON.stringify(others)
+
 export const ChatScopes = z.object({ groups: z.array(z.int()), agents: z.array(z.string()) })
 export type ChatScopes = z.output<typeof ChatScopes>
 
