@@ -1,5 +1,5 @@
 import type { ActionSpec, Need } from '../shared/protocol/action.ts'
-import { keys, licensePk, socketsPk } from '../shared/table/keys.ts'
+import { chatPk, keys, licensePk, socketsPk } from '../shared/table/keys.ts'
 
 /** What a function may touch; the stack knows the ARNs. */
 export type Target =
@@ -17,6 +17,7 @@ const socketPks = keys.socket('*').pk
 const agentSocketPks = socketsPk('*')
 const customerSocketPks = 'CUSTOMER#*#SOCKETS'
 const addressPks = keys.address('*', 0).pk
+const indexPks = 'INDEX#*'
 
 const later: Grant = { sid: 'Later', actions: ['sqs:SendMessage'], on: 'later' }
 
@@ -94,22 +95,35 @@ export const socketGrants = {
   default: [],
 } as const satisfies Record<string, readonly Grant[]>
 
+const ofStream: readonly Grant[] = [
+  {
+    sid: 'Stream',
+    // Lambda's poller reads with the function's role, and refuses a mapping without these four.
+    actions: [
+      'dynamodb:DescribeStream',
+      'dynamodb:GetRecords',
+      'dynamodb:GetShardIterator',
+      'dynamodb:ListStreams',
+    ],
+    on: 'stream',
+  },
+  { sid: 'Failures', actions: ['sqs:SendMessage'], on: 'failures' },
+]
+
 /** What the workers may touch. */
 export const workerGrants = {
-  notify: [
-    ...worker,
+  notify: [...worker, ...ofStream],
+  index: [
+    ...needed.read,
+    // what it notes beside a chat
     {
-      sid: 'Stream',
-      // Lambda's poller reads with the function's role, and refuses a mapping without these four.
-      actions: [
-        'dynamodb:DescribeStream',
-        'dynamodb:GetRecords',
-        'dynamodb:GetShardIterator',
-        'dynamodb:ListStreams',
-      ],
-      on: 'stream',
+      sid: 'Manifests',
+      actions: ['dynamodb:PutItem'],
+      on: 'table',
+      leadingKeys: [chatPk('*')],
     },
-    { sid: 'Failures', actions: ['sqs:SendMessage'], on: 'failures' },
+    { sid: 'Index', actions: ['dynamodb:BatchWriteItem'], on: 'table', leadingKeys: [indexPks] },
+    ...ofStream,
   ],
   later: [
     ...worker,

@@ -5,7 +5,6 @@ import { LambdaFunction as Target } from 'aws-cdk-lib/aws-events-targets'
 import {
   EventSourceMapping,
   FilterCriteria,
-  FilterRule,
   StartingPosition,
   type Function as LambdaFunction,
 } from 'aws-cdk-lib/aws-lambda'
@@ -14,10 +13,11 @@ import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs'
 import type { ITopic } from 'aws-cdk-lib/aws-sns'
 import { Queue } from 'aws-cdk-lib/aws-sqs'
 import { Construct } from 'constructs'
-import { chatPk, licensePk, logPrefix } from '../shared/table/keys.ts'
 import { ActionFunction, type FunctionSurroundings } from './action-function.ts'
 import { PeopleAlarm, sumOf, type PeopleAlarmProps } from './alarms.ts'
 import { type Grant, mobileGrant, workerGrants } from './grants.ts'
+import type { FilterPattern } from './local/stream-records.ts'
+import { indexed, newEntries, ofAccounts } from './stream-filters.ts'
 
 const laterTimeout = Duration.seconds(20)
 
@@ -55,7 +55,19 @@ interface WorkersProps {
   readonly fcmSecret: string | undefined
 }
 
-/** Everything that runs without a client asking: `notify` on the stream, `later` on its queue, `clock` each minute. */
+/** What is alike of the workers on the stream: how their records are handed over, and their alarms. */
+interface OnStream {
+  readonly filters: readonly FilterPattern[]
+  readonly maxBatchingWindow: Duration
+  readonly maxRecordAge: Duration
+  /** What people suffer while it fails, is late, and once it has given up on a record. */
+  readonly peopleSuffer: { readonly failing: string; readonly late: string; readonly givenUp: string }
+}
+
+/**
+ * Everything that runs without a client asking: `notify` and `index` on the stream, `later` on its queue, `clock` each
+ * minute.
+ */
 export class Workers extends Construct {
   readonly #props: WorkersProps
   readonly #logGroup: LogGroup
@@ -65,20 +77,14 @@ export class Workers extends Construct {
     this.#props = props
     this.#logGroup = new LogGroup(this, 'Logs', props.logs)
     this.#notify()
+    this.#index()
     this.#later()
     this.#clock()
   }
 
   #notify() {
-    const failures = new Queue(this, 'NotifyFailures', {
-      enforceSSL: true,
-      retentionPeriod: Duration.days(14),
-    })
-    Validations.of(failures).acknowledge({
-      id: 'AwsSolutions-SQS3',
-      reason: 'This queue is where the stream’s failed batches end: nothing reads it but people.',
-    })
     const { fcmSecret, presenceGraceS } = this.#props
+    const failures = this.#failures('NotifyFailures')
     const notify = this.#worker('notify', {
       description:
         'Follows changes of accounts, customers and sockets: refreshes, disconnects, checks presence, routes.',
@@ -90,38 +96,78 @@ export class Workers extends Construct {
       grants: fcmSecret === undefined ? [] : [mobileGrant],
       failures,
     })
-    new EventSourceMapping(notify, 'Stream', {
-      target: notify.handler,
+    this.#onStream(notify, failures, {
+      filters: [...ofAccounts, ...(fcmSecret === undefined ? [] : [newEntries])],
+      maxBatchingWindow: Duration.seconds(0),
+      maxRecordAge: Duration.hours(1),
+      peopleSuffer: {
+        failing:
+          'Changes of agents, licences and customers are not taken up: suspended agents stay connected, absent people look present.',
+        late: 'Agents see who is there and account changes more than a minute late, and a suspended agent can go on chatting.',
+        givenUp:
+          'Some change of an agent, licence or customer was given up on: somebody may look present who is gone, or stay connected who should not.',
+      },
+    })
+  }
+
+  #index() {
+    const failures = this.#failures('IndexFailures')
+    const index = this.#worker('index', {
+      description: 'Keeps the lists that archives and chats are searched by.',
+      timeout: Duration.seconds(30),
+      failures,
+    })
+    this.#onStream(index, failures, {
+      filters: indexed,
+      // of a busy second one run: what it reads beside each chat, it reads once
+      maxBatchingWindow: Duration.seconds(1),
+      // an index that lags is caught up with; one that is given up on is rebuilt by hand
+      maxRecordAge: Duration.hours(23),
+      peopleSuffer: {
+        failing:
+          'What was just written is not found: searches in archives miss the newest chats and messages.',
+        late: 'Searches in archives miss what was written in the last minute and more.',
+        givenUp:
+          'Some chat is not found by what it says or who is in it, until its licence is reindexed (npm run admin -- reindex).',
+      },
+    })
+  }
+
+  /** Where records end that a worker on the stream gave up on. */
+  #failures(id: string): Queue {
+    const failures = new Queue(this, id, { enforceSSL: true, retentionPeriod: Duration.days(14) })
+    Validations.of(failures).acknowledge({
+      id: 'AwsSolutions-SQS3',
+      reason: 'This queue is where the stream’s failed batches end: nothing reads it but people.',
+    })
+    return failures
+  }
+
+  #onStream(worker: ActionFunction, failures: Queue, { peopleSuffer, filters, ...source }: OnStream) {
+    new EventSourceMapping(worker, 'Stream', {
+      ...source,
+      filters: filters.map((pattern) => FilterCriteria.filter(pattern)),
+      target: worker.handler,
       eventSourceArn: this.#props.streamArn,
       startingPosition: StartingPosition.LATEST,
-      filters: [under(licensePk('')), under('CUSTOMER#'), ...(fcmSecret === undefined ? [] : [newEntries])],
       batchSize: 100,
-      maxBatchingWindow: Duration.seconds(0),
       reportBatchItemFailures: true,
       bisectBatchOnError: true,
       retryAttempts: 10,
-      maxRecordAge: Duration.hours(1),
       onFailure: new SqsDlq(failures),
     })
-    this.#alarm(notify, 'Failing', {
-      peopleSuffer:
-        'Changes of agents, licences and customers are not taken up: suspended agents stay connected, absent people look present.',
-      metric: failing(notify.handler),
+    this.#alarm(worker, 'Failing', {
+      peopleSuffer: peopleSuffer.failing,
+      metric: failing(worker.handler),
       from: 3,
     })
-    this.#alarm(notify, 'Late', {
-      peopleSuffer:
-        'Agents see who is there and account changes more than a minute late, and a suspended agent can go on chatting.',
-      metric: notify.handler.metric('IteratorAge', { statistic: Stats.MAXIMUM, period: Duration.minutes(1) }),
+    this.#alarm(worker, 'Late', {
+      peopleSuffer: peopleSuffer.late,
+      metric: worker.handler.metric('IteratorAge', { statistic: Stats.MAXIMUM, period: Duration.minutes(1) }),
       from: 60_000,
       periods: 3,
     })
-    this.#alarm(notify, 'GivenUp', {
-      peopleSuffer:
-        'Some change of an agent, licence or customer was given up on: somebody may look present who is gone, or stay connected who should not.',
-      metric: visible(failures),
-      from: 1,
-    })
+    this.#alarm(worker, 'GivenUp', { peopleSuffer: peopleSuffer.givenUp, metric: visible(failures), from: 1 })
   }
 
   #later() {
@@ -216,18 +262,6 @@ export class Workers extends Construct {
     new PeopleAlarm(worker, id, { ...props, topic: this.#props.alarmTopic })
   }
 }
-
-/** Whatever stands under keys that begin so. */
-const under = (prefix: string) =>
-  FilterCriteria.filter({ dynamodb: { Keys: { pk: { S: FilterRule.beginsWith(prefix) } } } })
-
-/** Whatever is appended to a chat's log. */
-const newEntries = FilterCriteria.filter({
-  eventName: FilterRule.isEqual('INSERT'),
-  dynamodb: {
-    Keys: { pk: { S: FilterRule.beginsWith(chatPk('')) }, sk: { S: FilterRule.beginsWith(logPrefix) } },
-  },
-})
 
 /** Runs that failed or could not start, in five minutes. */
 const failing = (handler: LambdaFunction) =>

@@ -2,11 +2,13 @@ import { catchUp } from '../../shared/account/catch-up.ts'
 import { disconnect, disconnectIfOver } from '../../shared/account/disconnect.ts'
 import { expectCustomer } from '../../shared/account/customer-presence.ts'
 import { expectAgent } from '../../shared/account/presence.ts'
+import { keepCounts } from '../../shared/chat/kept-counts.ts'
 import { route } from '../../shared/chat/route.ts'
 import { pushAgain } from '../../shared/push/again.ts'
 import { parseJson } from '../../shared/protocol/json.ts'
 import { Job } from '../../shared/runtime/later.ts'
-import { type BatchResult, failed, work, type WorkCtx } from '../../shared/runtime/work.ts'
+import { type BatchResult, failed } from '../../shared/runtime/batch.ts'
+import { work, type WorkCtx } from '../../shared/runtime/work.ts'
 import { readSocket } from '../../shared/table/sockets.ts'
 
 interface QueueEvent {
@@ -45,6 +47,8 @@ const carryOut = (ctx: WorkCtx, job: Job): Promise<void> => {
       return expectCustomer(ctx, job.license_id, job.customer_id, job)
     case 'route':
       return route(ctx, job.license_id, job.chat)
+    case 'keep_counts':
+      return keepCounts(ctx, { license: job.license_id, since: job.since, search: job.search })
   }
 }
 

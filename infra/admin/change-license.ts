@@ -25,10 +25,10 @@ type LicenseCreation = { outcome: 'created' | 'exists'; license: LicenseItem }
 
 export async function createLicense(
   table: Table,
-  draft: Pick<LicenseItem, 'id' | 'plan' | 'expires_at'>,
+  draft: Pick<LicenseItem, 'id' | 'plan' | 'expires_at'> & { created_at?: number },
 ): Promise<LicenseCreation> {
-  const { id, plan, expires_at } = draft
-  const item = { id, plan, expires_at, version: 1 }
+  const { id, plan, expires_at, created_at = Math.floor(Date.now() / 1000) } = draft
+  const item = { id, plan, expires_at, created_at, version: 1 }
   return uncontested<LicenseCreation>(async () => {
     const refused = await writeTogether<LicenseCreation>(table, [
       {
@@ -41,7 +41,7 @@ export async function createLicense(
   })
 }
 
-type Changeable = Omit<LicenseItem, 'id' | 'version'>
+type Changeable = Omit<LicenseItem, 'id' | 'version' | 'created_at'>
 export type LicenseChanges = { [Name in keyof Changeable]?: Changeable[Name] | undefined }
 
 type LicenseChange =

@@ -9,6 +9,7 @@ import { agentActions } from '../../shared/protocol/agent/index.ts'
 import { customerActions } from '../../shared/protocol/customer/index.ts'
 import { openTable, type Table } from '../../shared/table/client.ts'
 import { dist as builtDist, handlers } from '../build.ts'
+import { indexed, newEntries, ofAccounts } from '../stream-filters.ts'
 import { createTable } from './create-table.ts'
 import { newCustomerKey } from './customer-key.ts'
 import { localClientConfig } from './dynamodb.ts'
@@ -16,7 +17,6 @@ import { type Gateway, type GatewayOptions, type Route, startGateway } from './g
 import { startKeyServer } from './key-server.ts'
 import { startQueue } from './queue.ts'
 import { startSecretServer } from './secret-server.ts'
-import type { FilterPattern } from './stream-records.ts'
 import { startStream } from './streams.ts'
 import type { TokenKey } from './token-key.ts'
 
@@ -43,6 +43,8 @@ export interface StackOptions {
   presenceGraceS?: number
   /** Sends mobile notifications: with this service account's JSON, to `endpoint` in place of Google's. */
   fcm?: { serviceAccount: string; endpoint?: string }
+  /** `false`: nothing is indexed, so that searches find nothing. */
+  index?: boolean
   /** Multiplies every delay of the delay queue. */
   delayScale?: number
   /** Of both endpoints. */
@@ -74,11 +76,6 @@ export interface LocalStack {
 const fcmSecretId = 'fcm'
 const customerKeyId = 'customer-key'
 const noLimits = { startChat: 0, sendEvent: 0, other: 0, addressFactor: 0 }
-const newEntries: FilterPattern = {
-  eventName: ['INSERT'],
-  dynamodb: { Keys: { pk: { S: [{ prefix: 'CHAT#' }] }, sk: { S: [{ prefix: 'LOG#' }] } } },
-}
-
 /** A bundle's `handler`: of an action, which takes a context, or of a worker, which needs none. */
 type Handler = (event: unknown, context?: Context) => unknown
 
@@ -209,12 +206,20 @@ export const startStack = async (options: StackOptions): Promise<LocalStack> => 
     workers: [
       {
         name: 'notify',
-        filter: [
-          { dynamodb: { Keys: { pk: { S: [{ prefix: 'LICENSE#' }, { prefix: 'CUSTOMER#' }] } } } },
-          ...(options.fcm === undefined ? [] : [newEntries]),
-        ],
+        filter: [...ofAccounts, ...(options.fcm === undefined ? [] : [newEntries])],
         handler: (event) => batch('notify', event),
       },
+      ...(options.index === false
+        ? []
+        : [
+            {
+              name: 'index',
+              filter: indexed,
+              handler: (event: unknown) => batch('index', event),
+              // as deployed: it is rather tried again than given up on
+              maxAttempts: 10,
+            },
+          ]),
     ],
   })
 

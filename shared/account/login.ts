@@ -141,5 +141,6 @@ const sessionFor = (
   token_scopes: grantsOf(token.scopes),
   token_expires_at: token.expiresAt,
   license_expires_at: license.expires_at,
+  license_created_at: license.created_at,
   ...own,
 })

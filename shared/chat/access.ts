@@ -53,6 +53,14 @@ const readScopes: readonly TokenScope[] = ['chats--all:read', 'chats--chat_scope
 export const mayRead = (viewer: Viewer, chat: Seen): boolean =>
   hasAccess(viewer, chat) && tokenAllows(readScopes, viewer, chat)
 
+/** Which chats a viewer is shown at all, by its token: all that it has access to, or only those that it is in. */
+export const reachOf = ({ permission, token_scopes: scopes }: Viewer): 'accessible' | 'own' =>
+  scopes === undefined ||
+  scopes.includes('chats--chat_scopes:read') ||
+  (scopes.includes('chats--all:read') && permission !== 'normal')
+    ? 'accessible'
+    : 'own'
+
 const concernsOnly = (me: string, payload: object): boolean => {
   const named = (field: string): unknown => Reflect.get(payload, field)
   const agents = named('agent_ids')

@@ -15,3 +15,16 @@ export const fitting = (items: readonly unknown[], room: number): number => {
   }
   return items.length
 }
+
+/** Room for each of several: equal shares, of which those that need less leave the rest to the others. */
+export const shares = (needs: readonly number[], room: number): number[] => {
+  const given = new Map<number, number>()
+  let left = room
+  const order = [...needs.entries()].toSorted(([, one], [, other]) => one - other)
+  for (const [turn, [index, need]] of order.entries()) {
+    const share = Math.min(need, Math.floor(left / (order.length - turn)))
+    given.set(index, share)
+    left -= share
+  }
+  return needs.map((_, index) => given.get(index) ?? 0)
+}

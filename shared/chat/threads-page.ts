@@ -2,7 +2,15 @@ import { ProtocolError } from '../protocol/errors.ts'
 import { limits } from '../protocol/limits.ts'
 import type { Thread } from '../protocol/objects.ts'
 import type { Chat } from '../table/chats.ts'
-import { type Entry, eventOf, eventsRange, type Head, parseEntry, readHead } from '../table/log.ts'
+import {
+  type Entry,
+  eventOf,
+  eventsRange,
+  type Head,
+  lastOrderEver,
+  parseEntry,
+  readHead,
+} from '../table/log.ts'
 import type { Reader } from '../table/ops.ts'
 import { jsonBytes } from './room.ts'
 import { threadOf } from './views.ts'
@@ -21,8 +29,6 @@ export interface ReadThread {
   show(room: number): Thread
 }
 
-// orders have eight digits in keys
-const lastOrderEver = 99_999_999
 // and one more tells whether there are more
 const mostAtOnce = limits.eventsPageMax + 1
 // of a message of a few words
@@ -42,7 +48,7 @@ export const readThread = async (
   const [head, newest, asked] = await Promise.all([
     readHead(read, chat.id, n),
     newestOf(read, chat, n),
-    eventsOf(read, chat, n, page, room),
+    readEvents(read, chat, n, page, room),
   ])
   if (head === undefined) throw new ProtocolError('not_found')
   // read side by side: either may have seen an event more
@@ -71,12 +77,12 @@ const newestOf = async (read: Reader, chat: Chat, n: number): Promise<Entry[]> =
 }
 
 /**
- * Ascending, and no more than the room holds; `more` in the direction that is read in. How many are read at a time
+ * Events of a thread, ascending, and no more than the room holds; `more` in the direction that is read in. How many are read at a time
  * follows from the room: a hundred threads of large events would not fit into a function's memory.
  */
-const eventsOf = async (
+export const readEvents = async (
   read: Reader,
-  chat: Chat,
+  chat: Pick<Chat, 'id'>,
   n: number,
   { before, after, limit, isShown }: Page,
   room: number,

@@ -17,12 +17,18 @@ export const atMost = (maximum: number, message: string) =>
 export const atLeast = (minimum: number, message: string) =>
   new $ZodCheckMinLength({ check: 'min_length', minimum, when, abort: true, error: () => message })
 
+const isWellFormed = () =>
+  z.refine<string>((value) => value.isWellFormed(), 'Not well-formed Unicode: half a surrogate pair')
+
+/** Text as long as a request may be. */
+export const wellFormed = z.string().check(isWellFormed())
+
 /** Text of at most `maxBytes` bytes of UTF-8. Half a surrogate pair has no UTF-8 and is refused. */
 export const text = (maxBytes: number) =>
   z.string().check(
     atMost(maxBytes, `Too long: at most ${maxBytes} bytes of UTF-8`),
     z.refine((value) => utf8Bytes(value) <= maxBytes, `Too long: at most ${maxBytes} bytes of UTF-8`),
-    z.refine((value) => value.isWellFormed(), 'Not well-formed Unicode: half a surrogate pair'),
+    isWellFormed(),
   )
 
 export const filled = (maxBytes: number) => text(maxBytes).check(atLeast(1, 'Must not be empty'))
@@ -48,6 +54,12 @@ const GroupIdInput = z.union([z.int(), z.string().check(z.regex(/^-?\d{1,15}$/))
 })
 const GroupId = z.pipe(GroupIdInput, z.transform(Number))
 
+/** A day of the calendar, as `YYYY-MM-DD`; its first moment (UTC) in ms. */
+export const Day = z.pipe(
+  z.iso.date('A date is a day that there is, as YYYY-MM-DD'),
+  z.transform((day) => Date.parse(day)),
+)
+
 /** A list without repeats, in the order given. */
 export const unique = <S extends z.core.$ZodType>(item: S, max: number) =>
   z.pipe(
@@ -55,7 +67,7 @@ export const unique = <S extends z.core.$ZodType>(item: S, max: number) =>
     z.transform((items) => [...new Set(items)]),
   )
 
-const Groups = opt(unique(GroupId, limits.ids))
+export const Groups = opt(unique(GroupId, limits.ids))
 export const Scopes = z.object({ groups: Groups, agents: opt(unique(Id, limits.ids)) })
 /** Scopes as customers name them: they know of no agents. */
 export const GroupScopes = z.object({ groups: Groups })

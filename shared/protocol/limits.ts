@@ -34,6 +34,7 @@ export const limits = {
   banDays: 3650,
   filterValues: 100,
   propertyFilters: 100,
+  queryWords: 20,
   pageDefault: 25,
   pageMax: 100,
   customerChats: 10,

@@ -56,6 +56,17 @@ export const Job = z.discriminatedUnion('job', [
    * there for it.
    */
   z.object({ job: z.literal('route'), license_id: z.string(), chat: z.optional(z.string()) }),
+  /** Counts what a search finds in each month that is over, since a time in ms, and keeps it. */
+  z.object({
+    job: z.literal('keep_counts'),
+    license_id: z.string(),
+    since: z.int(),
+    search: z.object({
+      all: z.array(z.array(z.string())),
+      seen: z.optional(z.array(z.string())),
+      none: z.array(z.string()),
+    }),
+  }),
 ])
 export type Job = z.output<typeof Job>
 

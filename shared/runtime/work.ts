@@ -5,7 +5,6 @@ import type { Reader, Writer } from '../table/ops.ts'
 import { config } from './config.ts'
 import { pauseBefore, withinDeadline } from './deadline.ts'
 import { type Job, sendLater } from './later.ts'
-import { log } from './log.ts'
 
 /** What a worker may use for one piece of work. */
 export interface WorkCtx extends Outbox {
@@ -62,18 +61,4 @@ export const part = async <T>(
   } finally {
     await outbox.flush()
   }
-}
-
-export interface BatchResult {
-  batchItemFailures: { itemIdentifier: string }[]
-}
-
-/** Logs why a record failed and reports it, so that the event source hands it over again and no other. */
-export const failed = (
-  itemIdentifier: string,
-  what: string,
-  error: unknown,
-): BatchResult['batchItemFailures'] => {
-  log.error('A record failed', { what, cause: error instanceof Error ? String(error.stack) : String(error) })
-  return [{ itemIdentifier }]
 }

@@ -1,7 +1,7 @@
 import * as z from 'zod/mini'
 import { Permission, RoutingStatus } from '../protocol/objects.ts'
 import { keys } from './keys.ts'
-import type { Op } from './ops.ts'
+import type { Op, Reader } from './ops.ts'
 
 /** `LICENSE#<l>` / `LICENSE`. Every change raises `version`. */
 export const LicenseItem = z.object({
@@ -17,9 +17,19 @@ export const LicenseItem = z.object({
   unseen_minutes: z._default(z.int(), 5),
   idle_minutes: z._default(z.int(), 10),
   archive_minutes: z._default(z.int(), 30),
+  /** Whether archives are searched by the words of messages; turned off, that costs nothing. */
+  index_texts: z._default(z.boolean(), true),
+  /** Unix seconds; absent of the oldest. No thread of it began in a month before. */
+  created_at: z.optional(z.int()),
   version: z.int(),
 })
 export type LicenseItem = z.output<typeof LicenseItem>
+
+/** Whether the texts of a licence's messages are indexed. Eventually consistent. */
+export const licenseIndexesTexts = async (read: Reader, id: string): Promise<boolean> => {
+  const item = await read.get(keys.license(id))
+  return item === undefined || LicenseItem.parse(item).index_texts
+}
 
 /** `LICENSES` / `<l>`: that there is such a licence. */
 export const LicenseListed = z.object({ id: z.string() })

@@ -8,6 +8,7 @@ import {
 } from '@aws-sdk/client-dynamodb'
 import {
   BatchGetCommand,
+  BatchWriteCommand,
   DeleteCommand,
   DynamoDBDocumentClient,
   GetCommand,
@@ -54,6 +55,7 @@ export const openTable = ({ client, tableName, signal }: TableOptions): Table =>
     marshallOptions: { removeUndefinedValues: true, convertClassInstanceToMap: true },
   })
   const options = signal === undefined ? {} : { abortSignal: signal }
+  const waiting = signal === undefined ? {} : { signal }
   const TableName = tableName
 
   const get: Reader['get'] = async (key, { strong = false } = {}) => {
@@ -71,6 +73,7 @@ export const openTable = ({ client, tableName, signal }: TableOptions): Table =>
         ScanIndexForward: range.backwards !== true,
         ConsistentRead: range.strong === true,
         ...(range.limit === undefined ? {} : { Limit: range.limit - found.length }),
+        ...(range.only === undefined ? {} : { ProjectionExpression: range.only }),
         ...(start === undefined ? {} : { ExclusiveStartKey: start }),
       })
       const page = await repeated(() => documents.send(command, options))
@@ -123,7 +126,7 @@ export const openTable = ({ client, tableName, signal }: TableOptions): Table =>
         // a put that lost a race is made anew by its caller, of what it reads then
         if ('Put' in op && (conflict || isThrottled(error))) return { done: false, found: undefined }
         if (!conflict || tries === conflictTries) throw error
-        await wait(Math.random() * 20 * tries, undefined, signal === undefined ? {} : { signal })
+        await wait(Math.random() * 20 * tries, undefined, waiting)
       }
     function send(): Promise<{ Attributes?: Attributes | undefined }> {
       if ('Put' in op)
@@ -140,6 +143,25 @@ export const openTable = ({ client, tableName, signal }: TableOptions): Table =>
         )
       throw new Error('A condition alone is written in a transaction only')
     }
+  }
+
+  const batch: Writer['batch'] = async (ops) => {
+    const chunks = Array.from({ length: Math.ceil(ops.length / 25) }, (_, i) =>
+      ops.slice(i * 25, i * 25 + 25).map(batchedWrite),
+    )
+    await Promise.all(
+      chunks.map(async (chunk) => {
+        let left: BatchedWrite[] | undefined = chunk
+        for (let tries = 1; left !== undefined && left.length > 0; tries += 1) {
+          // what is left over was throttled
+          if (tries > 1) await wait(Math.random() * Math.min(1000, 25 * 2 ** tries), undefined, waiting)
+          const command = new BatchWriteCommand({ RequestItems: { [TableName]: left } })
+          const answer: { UnprocessedItems?: Record<string, BatchedWrite[]> | undefined } =
+            await documents.send(command, options)
+          left = answer.UnprocessedItems?.[TableName]
+        }
+      }),
+    )
   }
 
   const transact = async (ops: readonly Op[]): Promise<Refusal[]> => {
@@ -165,7 +187,7 @@ export const openTable = ({ client, tableName, signal }: TableOptions): Table =>
     }
   }
 
-  return { read: { get, query, batchGet }, write: { write, transact } }
+  return { read: { get, query, batchGet }, write: { write, batch, transact } }
 }
 
 // a transaction under way on an item holds it for some milliseconds
@@ -182,6 +204,19 @@ const withKey = <T extends { Key: Key }>(op: T): Omit<T, 'Key'> & { Key: { pk: s
   ...op,
   Key: { pk: op.Key.pk, sk: op.Key.sk },
 })
+
+interface BatchedWrite {
+  PutRequest?: { Item: Attributes | undefined } | undefined
+  DeleteRequest?: { Key: Attributes | undefined } | undefined
+}
+
+const batchedWrite = (op: Op): BatchedWrite => {
+  const [kind] = Object.values(op)
+  if (kind?.ConditionExpression !== undefined) throw new Error('A batch takes no conditions')
+  if ('Put' in op) return { PutRequest: { Item: op.Put.Item } }
+  if ('Delete' in op) return { DeleteRequest: withKey(op.Delete) }
+  throw new Error('A batch takes puts and deletes only')
+}
 
 const transactItem = (TableName: string, op: Op) => {
   const onFailure = { ReturnValuesOnConditionCheckFailure: 'ALL_OLD' } as const

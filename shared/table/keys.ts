@@ -78,7 +78,57 @@ export const keys = {
   activeChat: (license: string, chat: string): Key => ({ pk: activePk(license), sk: part(chat) }),
   /** How many active chats an agent is in. */
   load: (license: string, agent: string): Key => ({ pk: loadsPk(license), sk: part(agent) }),
+
+  /** That what `place` is of stands in a list of the index. */
+  posting: (license: string, list: string, place: { at: number; id: string }): Key => ({
+    pk: postingsPk(license, list, monthOf(place.at)),
+    sk: postingSk(place),
+  }),
+  /** In which lists thread `n` of a chat stands; 0: the chat itself. */
+  manifest: (chat: string, n: number): Key => ({ pk: chatPk(chat), sk: `${manifestPrefix}${numbered(n)}` }),
+  /** The `k`th portion of the words that thread `n` is found by. */
+  words: (chat: string, n: number, k: number): Key => ({
+    pk: chatPk(chat),
+    sk: `${wordsPrefix(n)}${numbered(k)}`,
+  }),
+  /** That counts were kept of a month of a list. */
+  mark: (license: string, list: string, month: string): Key => ({ pk: marksPk(license, list), sk: month }),
+  /** How many are found in a month by a search, which is named by its hash. */
+  keptCount: (license: string, search: string, month: string): Key => ({
+    pk: keptCountsPk(license, search),
+    sk: month,
+  }),
+  /** How far a rebuilding of a licence's index has come. */
+  reindexing: (license: string): Key => ({ pk: licensePk(license), sk: 'REINDEX' }),
 }
+
+/** The month (UTC) of a time in ms, as `2026-11`. */
+export const monthOf = (at: number): string => new Date(at).toISOString().slice(0, 7)
+
+// the index's lists are read from the newest on: sort keys count down
+const latestMs = 9_999_999_999_999
+/** Where in a month of a list something of this time (ms) stands. */
+export const postingSk = ({ at, id }: { at: number; id: string }): string => `${postingSkAt(at)}${part(id)}`
+/** Before everything of this time (ms), and behind everything later. */
+export const postingSkAt = (at: number): string => `${String(latestMs - at).padStart(13, '0')}#`
+/** What stands there. */
+export const placeOfPosting = (sk: string): { at: number; id: string } => ({
+  at: latestMs - Number(sk.slice(0, 13)),
+  id: unpart(sk.slice(14)),
+})
+/** Right behind a posting, and before the next one. */
+export const behind = (sk: string): string => `${sk}!`
+
+const indexPk = (license: string): string => `INDEX#${part(license)}`
+export const postingsPk = (license: string, list: string, month: string): string =>
+  `${indexPk(license)}#LIST#${part(list)}#${month}`
+export const marksPk = (license: string, list: string): string => `${indexPk(license)}#MARKS#${part(list)}`
+export const keptCountsPk = (license: string, search: string): string =>
+  `${indexPk(license)}#COUNTS#${part(search)}`
+export const manifestPrefix = 'INDEX#'
+export const wordsPrefix = (n: number): string => `WORDS#${numbered(n)}#`
+/** The number that a key of a portion of words ends with, or of a manifest. */
+export const lastNumberOf = ({ sk }: { sk?: unknown }): number => Number(String(sk).split('#').at(-1))
 
 export const socketsPk = (license: string): string => `${licensePk(license)}#SOCKETS`
 export const chatsPk = (license: string): string => `${licensePk(license)}#CHATS`
@@ -120,14 +170,29 @@ export const changedOf = ({ pk, sk }: Key): Changed | undefined => {
   return first === 'AGENT' ? { item: 'agent', license, agent: unpart(second) } : undefined
 }
 
+/** What of a chat an item is, as far as the index goes by it, from its key alone. */
+export type ChatPart =
+  | { item: 'chat' | 'properties'; chat: string }
+  /** Event `m` of thread `n`; 0: the thread itself. */
+  | { item: 'log'; chat: string; n: number; m: number }
+
+export const chatPartOf = (key: Key): ChatPart | undefined => {
+  const [table, chat, ...rest] = key.pk.split('#')
+  if (table !== 'CHAT' || chat === undefined || rest.length > 0) return undefined
+  const id = unpart(chat)
+  if (key.sk === chatPrefix) return { item: 'chat', chat: id }
+  if (key.sk === keys.chatProperties(id).sk) return { item: 'properties', chat: id }
+  const [, n, m] = key.sk.split('#')
+  return key.sk.startsWith(logPrefix) ? { item: 'log', chat: id, n: Number(n), m: Number(m) } : undefined
+}
+
 /** Whether an item is a customer, from its key alone. */
 export const isCustomerKey = ({ sk }: { sk?: unknown }): boolean => sk === 'CUSTOMER'
 
 /** The chat that an entry of a log is in, from its key alone; undefined: it is none. */
-export const chatOfEntry = ({ pk, sk }: Key): string | undefined => {
-  const [table, chat, ...rest] = pk.split('#')
-  const isEntry = table === 'CHAT' && rest.length === 0 && sk.startsWith(logPrefix)
-  return isEntry && chat !== undefined ? unpart(chat) : undefined
+export const chatOfEntry = (key: Key): string | undefined => {
+  const part = chatPartOf(key)
+  return part?.item === 'log' ? part.chat : undefined
 }
 
 /** The addresses that thread and event ids are: `<chat>_<n>` and `<chat>_<n>_<m>`. */
@@ -142,10 +207,19 @@ const threadIdPattern = new RegExp(`^([0-9a-z]{1,64})_${number}$`)
 /** Whether an id from a client can be one of a chat: others are not even looked up. */
 export const isChatId = (id: unknown): id is string => typeof id === 'string' && chatIdPattern.test(id)
 
+/** The chat and the number of the thread that an id is of; undefined: it is none of a thread. */
+export const addressOfThread = (id: string): { chat: string; n: number } | undefined => {
+  const [, chat, n] = threadIdPattern.exec(id) ?? []
+  return chat === undefined ? undefined : { chat, n: Number(n) }
+}
+
+/** The chat that a thread's id is of; empty where it is none of a thread. */
+export const chatOfThread = (id: string): string => addressOfThread(id)?.chat ?? ''
+
 /** The number of the thread that `id` names in this chat; undefined: no thread of it has this id. */
 export const threadOf = (chat: string, id: string): number | undefined => {
-  const [, owner, n] = threadIdPattern.exec(id) ?? []
-  return owner === chat ? Number(n) : undefined
+  const address = addressOfThread(id)
+  return address?.chat === chat ? address.n : undefined
 }
 
 /** The numbers of the event that `id` names in this chat, and of its thread; undefined: none of it has this id. */

@@ -230,6 +230,9 @@ export const headUsers = (chat: string, n: number, userIds: readonly string[]): 
   },
 })
 
+/** Orders have eight digits in keys. */
+export const lastOrderEver = 99_999_999
+
 /** Events `from` to `to` of a thread, both included. */
 export const eventsRange = (chat: string, n: number, from: number, to: number): Range => ({
   pk: chatPk(chat),

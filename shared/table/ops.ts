@@ -27,6 +27,8 @@ export interface Range {
   strong?: boolean
   /** At most so many items. Absent: all, over as many pages as it takes. */
   limit?: number
+  /** Only this attribute of each item: it costs the same and is less to carry. */
+  only?: 'sk'
 }
 
 export interface Reader {
@@ -54,6 +56,8 @@ export interface Writer {
    * it then is, as the outcome's `attributes`.
    */
   write(op: Op, options?: { returns?: 'old' | 'new' }): Promise<WriteOutcome>
+  /** Puts and deletes without conditions, each for itself, in any order; resolves once all are done. */
+  batch(ops: readonly Op[]): Promise<void>
   /** All or nothing. Refusals are those of the ops that did not hold; empty: all is written. */
   transact(ops: readonly Op[]): Promise<Refusal[]>
 }

@@ -25,6 +25,8 @@ const customerIdentity = { license_id: z.string(), customer_id: z.string(), ...l
 const AgentSession = z.object({
   ...agentIdentity,
   name: z.string(),
+  /** When its licence was made (Unix seconds): how far back archives can reach. */
+  license_created_at: z.optional(z.int()),
   /** Which login made it so: one whose answer was lost knows its own work by it. */
   nonce: z.optional(z.string()),
   application: z.optional(z.object({ name: z.optional(z.string()), version: z.optional(z.string()) })),
@@ -96,6 +98,12 @@ export type Identified =
 
 export const isCustomers = <I extends Identified>(of: I): of is Extract<I, { customer_id: string }> =>
   'customer_id' in of
+
+// no deployment is older; of a licence that does not say when it was made
+const earliestS = Date.UTC(2026, 0) / 1000
+/** Since when (ms) there can be anything in the archives of an agent's licence. */
+export const archivesSince = ({ license_created_at = earliestS }: Session): number =>
+  license_created_at * 1000
 
 /** A session where it is an agent's. */
 export const agentsSession = (session: AnySession | undefined): Session | undefined =>
@@ -170,7 +178,7 @@ const rowOf = (session: AnySession, { connection, ttl }: SocketItem): SocketRow 
     const { license_id, customer_id, token_expires_at, license_expires_at } = session
     return { license_id, customer_id, token_expires_at, license_expires_at, connection, ttl }
   }
-  const { name: _, application: __, ended: ___, nonce: ____, ...shared } = session
+  const { name: _, application: __, ended: ___, nonce: ____, license_created_at: _____, ...shared } = session
   return { ...shared, connection, ttl }
 }
 

@@ -7,7 +7,7 @@ import { startWorld, type World } from '../support/world.ts'
 
 let world: World
 beforeAll(async () => {
-  world = await startWorld()
+  world = await startWorld({ index: true })
 })
 afterEach(() => world.proxy.setFault(undefined))
 

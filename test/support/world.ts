@@ -67,7 +67,10 @@ const dayS = 24 * 3600
  */
 export const startWorld = async (
   options: Partial<
-    Pick<StackOptions, 'presenceGraceS' | 'delayScale' | 'gateway' | 'fcm' | 'rates' | 'customerKey'>
+    Pick<
+      StackOptions,
+      'presenceGraceS' | 'delayScale' | 'gateway' | 'fcm' | 'rates' | 'customerKey' | 'index'
+    >
   > = {},
 ): Promise<World> => {
   // of its own: an engine does one thing at a time, and polls of its streams slow down with all that it ever held
@@ -86,6 +89,8 @@ export const startWorld = async (
       audience,
       port: 0,
       dist: inject('dist'),
+      // what a test does not search need not be indexed
+      index: false,
     },
     ...options,
     gateway: { onRequest: (entry) => requests.push(entry), ...options.gateway },

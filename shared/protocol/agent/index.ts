@@ -2,6 +2,7 @@ import type { ActionSpec } from '../action.ts'
 import { banCustomer } from './ban_customer.ts'
 import { changePushNotifications } from './change_push_notifications.ts'
 import { closeThread } from './close_thread.ts'
+import { getArchives } from './get_archives.ts'
 import { getChatThreads } from './get_chat_threads.ts'
 import { getFilteredChats } from './get_filtered_chats.ts'
 import { joinChat } from './join_chat.ts'
@@ -33,6 +34,7 @@ export const agentActions: readonly ActionSpec[] = [
   closeThread,
   getChatThreads,
   getFilteredChats,
+  getArchives,
   markEventAsSeen,
   updateLastSeenTimestamp,
   sendTypingIndicator,

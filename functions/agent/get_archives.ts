@@ -1,0 +1,57 @@
+import { type Filters, openResults, queryWords, showResults, stillFound } from '../../shared/chat/archives.ts'
+import { countSoon } from '../../shared/chat/count-soon.ts'
+import { envelopeBytes, jsonBytes } from '../../shared/chat/room.ts'
+import { search } from '../../shared/chat/search.ts'
+import { searchFor } from '../../shared/chat/search-plan.ts'
+import { getArchives } from '../../shared/protocol/agent/get_archives.ts'
+import { ProtocolError } from '../../shared/protocol/errors.ts'
+import { limits } from '../../shared/protocol/limits.ts'
+import { serve } from '../../shared/runtime/serve.ts'
+import { licenseIndexesTexts } from '../../shared/table/accounts.ts'
+import type { Reader } from '../../shared/table/ops.ts'
+import type { Place } from '../../shared/table/postings.ts'
+import { archivesSince } from '../../shared/table/sockets.ts'
+
+const dayMs = 24 * 3_600_000
+
+export const handler = serve(getArchives, async (ctx, { filters: given, pagination }) => {
+  const { me, read } = ctx
+  const filters: Filters = given ?? {}
+  const { page = 1, limit = limits.pageDefault } = pagination ?? {}
+  const words = queryWords(filters.query)
+  const asked = {
+    license: me.license_id,
+    search: searchFor('thread', me, {
+      words,
+      agents: [...(filters.agent_ids ?? []), ...(filters.agents ?? [])],
+      teams: filters.team_ids,
+      properties: filters.properties,
+    }),
+    since: archivesSince(me),
+    now: ctx.now(),
+    from: filters.date_from,
+    to: filters.date_to === undefined ? undefined : filters.date_to + dayMs - 1,
+    page,
+    limit,
+  }
+  const most = limits.frameBytes - envelopeBytes
+  // twice an equal share: others may need less
+  const results = openResults(read, me.license_id, (most * 2) / limit)
+  const [found] = await Promise.all([
+    search(read, asked, { onGuess: (likely) => results.prepare(likely.map(idOf)) }),
+    words.length > 0 ? expectTexts(read, me.license_id) : undefined,
+  ])
+  if (found.isUncounted) await countSoon(ctx, asked)
+
+  const shown = stillFound(await results.of(found.places.map(idOf)), me, me.license_id, filters)
+  const answer = { chats: [], pagination: { page, total: found.total } }
+  return { ...answer, chats: showResults(shown, most - jsonBytes(answer)) }
+})
+
+const idOf = ({ id }: Place): string => id
+
+const expectTexts = async (read: Reader, license: string): Promise<void> => {
+  if (await licenseIndexesTexts(read, license)) return
+  const message = 'The messages of this licence are not indexed: leave the query out, or have them indexed'
+  throw new ProtocolError('validation', { details: [{ path: 'payload.filters.query', message }] })
+}

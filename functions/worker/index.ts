@@ -1,0 +1,82 @@
+import { unmarshall } from '@aws-sdk/util-dynamodb'
+import pLimit from 'p-limit'
+import { indexChat, type Stale } from '../../shared/chat/indexing.ts'
+import { staleBy, together } from '../../shared/chat/stale.ts'
+import { type BatchResult, failed } from '../../shared/runtime/batch.ts'
+import { config } from '../../shared/runtime/config.ts'
+import { pauseBefore, withinDeadline } from '../../shared/runtime/deadline.ts'
+import { licenseIndexesTexts } from '../../shared/table/accounts.ts'
+import { openTable, tableClient } from '../../shared/table/client.ts'
+
+type Image = Parameters<typeof unmarshall>[0]
+interface StreamEvent {
+  Records: {
+    dynamodb?: { Keys?: Image; NewImage?: Image; OldImage?: Image; SequenceNumber?: string }
+  }[]
+}
+
+const client = tableClient()
+// of the Lambda's 30 s
+const deadlineMs = 20_000
+const chatsAtOnce = 8
+
+/** The records of one chat: what they make stale, and which of them comes first. */
+interface Work {
+  first: number
+  stale: Stale
+}
+
+/**
+ * The stream's worker for the index. Records come at least once, in order per item, and only say what has changed: a
+ * chat's are taken together, and what the table holds now is indexed. Where a chat fails, the batch comes again from its
+ * first record on.
+ */
+export const handler = async ({ Records }: StreamEvent): Promise<BatchResult> => {
+  const chats = new Map<string, Work>()
+  for (const [index, { dynamodb = {} }] of Records.entries()) {
+    const { pk, sk } = unmarshall(dynamodb.Keys ?? {})
+    const change = staleBy({
+      key: { pk: String(pk), sk: String(sk) },
+      before: dynamodb.OldImage && unmarshall(dynamodb.OldImage),
+      after: dynamodb.NewImage && unmarshall(dynamodb.NewImage),
+    })
+    if (change === undefined) continue
+    const known = chats.get(change.chat)
+    const stale = known === undefined ? change.stale : together(known.stale, change.stale)
+    chats.set(change.chat, { first: known?.first ?? index, stale })
+  }
+  const failures = await withinDeadline(async (deadline) => {
+    const table = openTable({ client, tableName: config.tableName(), signal: deadline.signal })
+    const licenses = new Map<string, Promise<boolean>>()
+    const ctx = {
+      ...table,
+      now: () => Date.now(),
+      endsAt: Date.now() + deadlineMs,
+      pause: (tries: number) => pauseBefore(tries, deadline),
+      indexesTexts: (license: string) => {
+        const known = licenses.get(license) ?? licenseIndexesTexts(table.read, license)
+        licenses.set(license, known)
+        return known
+      },
+    }
+    const limit = pLimit(chatsAtOnce)
+    const failed = await Promise.all(
+      [...chats].map(([chat, { first, stale }]) =>
+        limit(() =>
+          indexChat(ctx, chat, stale).then(
+            () => undefined,
+            (error: unknown) => ({ first, error }),
+          ),
+        ),
+      ),
+    )
+    return failed.filter((one) => one !== undefined)
+  }, deadlineMs)
+  const [earliest] = failures.toSorted((one, other) => one.first - other.first)
+  return {
+    batchItemFailures:
+      earliest === undefined
+        ? []
+        : failed(Records[earliest.first]?.dynamodb?.SequenceNumber ?? '', 'index', earliest.error),
+  }
+}

@@ -1,0 +1,287 @@
+import { randomBytes } from 'node:crypto'
+import pLimit from 'p-limit'
+import { readChats, type Chat, type ChatRecord } from '../table/chats.ts'
+import { monthOf, threadId } from '../table/keys.ts'
+import { type Entry, eventsRange, type Head, lastOrderEver, parseEntry, readHead } from '../table/log.ts'
+import {
+  type Manifest,
+  manifestChanged,
+  readManifests,
+  readWords,
+  type Standing,
+  wordsAdded,
+  wordsReplaced,
+} from '../table/manifests.ts'
+import type { Op, Reader, Writer } from '../table/ops.ts'
+import { dropMarks, posted, unposted } from '../table/postings.ts'
+import { accessLists, chatLists, isOfAccess, threadLists, withWord } from './index-lists.ts'
+import { written } from './place.ts'
+import { indexedWords } from './words.ts'
+
+// Brings the index in line with chats as they are. Whatever it is told has changed, it reads everything anew, after the
+// manifest that it then replaces: so it may run twice, late, and beside itself.
+
+export interface Indexing {
+  read: Reader
+  write: Writer
+  now(): number
+  /** By when (ms) every call of this run has ended. */
+  endsAt: number
+  /** Waits a short random time before attempt `tries`; throws where it is too late for another. */
+  pause(tries: number): Promise<void>
+  /** Whether a licence has the texts of its messages indexed. */
+  indexesTexts(license: string): Promise<boolean>
+}
+
+/** What of a chat may have changed. */
+export interface Stale {
+  /** Its properties, or its last thread. */
+  chat: boolean
+  /** Who may see it: that goes for the chat and for each of its threads. */
+  access: boolean
+  /** Numbers of threads of which anything may have changed. */
+  threads: ReadonlySet<number>
+}
+
+const atOnce = 16
+const theChat = 0
+
+/** `anew`: writes all that stands in the index once more, also what it should hold by its manifests. */
+export const indexChat = async (
+  ctx: Indexing,
+  id: string,
+  stale: Stale,
+  { anew = false }: { anew?: boolean } = {},
+): Promise<void> => {
+  const numbers = [...(stale.chat || stale.access ? [theChat] : []), ...stale.threads]
+  const settled = await settleAll(ctx, id, numbers, stale.access, { anew })
+  if (settled === undefined || (!anew && !(await ctx.indexesTexts(settled.license)))) return
+  const limit = pLimit(atOnce)
+  const threads = [...stale.threads].flatMap((n): Thread[] => {
+    const at = settled.starts.get(n)
+    return at === undefined ? [] : [{ license: settled.license, chat: id, n, at }]
+  })
+  await Promise.all(threads.map((thread) => limit(() => indexWords(ctx, thread, { anew }))))
+}
+
+interface Settled {
+  license: string
+  /** When threads began, in ms, by their numbers. */
+  starts: ReadonlyMap<number, number>
+}
+
+/** Undefined where there is no such chat. */
+const settleAll = async (
+  ctx: Indexing,
+  id: string,
+  numbers: readonly number[],
+  access: boolean,
+  { anew }: { anew: boolean },
+): Promise<Settled | undefined> => {
+  const limit = pLimit(atOnce)
+  const starts = new Map<number, number>()
+  let left: readonly number[] | undefined
+  for (let tries = 1; ; tries += 1) {
+    const manifests = await manifestsOf(ctx.read, id, left ?? numbers, access && left === undefined)
+    const [found] = await readChats(ctx.read, [id])
+    if (found === undefined) return undefined
+    const settled = await Promise.all(
+      manifests.map((manifest) =>
+        limit(async () => {
+          const standing = await standingOf(ctx.read, found, manifest, numbers)
+          if (standing !== undefined) starts.set(manifest.n, standing.at)
+          return (await settle(ctx, found.chat, manifest, standing, { anew })) ? [] : [manifest.n]
+        }),
+      ),
+    )
+    left = settled.flat()
+    if (left.length === 0) return { license: found.chat.license_id, starts }
+    await ctx.pause(tries)
+  }
+}
+
+/** Where access changed, also the manifests of all other threads. */
+const manifestsOf = async (
+  read: Reader,
+  chat: string,
+  numbers: readonly number[],
+  andOthers: boolean,
+): Promise<Manifest[]> => {
+  const [asked, all] = await Promise.all([
+    readManifests(read, chat, numbers),
+    andOthers ? readManifests(read, chat) : [],
+  ])
+  return [...asked, ...all.filter(({ n }) => !numbers.includes(n))]
+}
+
+/** Where a thread, or the chat itself, is to stand; undefined: nowhere, since there is none. */
+const standingOf = async (
+  read: Reader,
+  { chat, properties }: Omit<ChatRecord, 'seen'>,
+  { n, standing }: Manifest,
+  numbers: readonly number[],
+): Promise<Standing | undefined> => {
+  if (n === theChat)
+    return {
+      at: chat.started_at,
+      id: threadId(chat.id, chat.thread),
+      lists: chatLists(chat, properties),
+    }
+  // of this thread nothing else has changed
+  if (standing !== undefined && standing.id !== '' && !numbers.includes(n)) {
+    const own = standing.lists.filter((list) => !isOfAccess(list))
+    return { ...standing, lists: [...own, ...accessLists('thread', chat)] }
+  }
+  const head = await readHead(read, chat.id, n)
+  return head === undefined ? undefined : standingOfThread(chat, head)
+}
+
+const standingOfThread = (chat: Chat, head: Head): Standing => ({
+  at: head.at,
+  id: threadId(chat.id, head.n),
+  lists: threadLists(chat, head),
+})
+
+/** One posting each, named. */
+const postingsOf = (standing: Standing | undefined): Map<string, { list: string; at: number; id: string }> =>
+  new Map(
+    (standing?.lists ?? []).map((list) => {
+      const { at, id } = standing ?? { at: 0, id: '' }
+      return [`${at} ${id} ${list}`, { list, at, id }]
+    }),
+  )
+
+/**
+ * Makes the postings of one manifest what they should be; resolves to whether it did: else somebody else is at it, or was
+ * faster. The manifest says what is to be written before anything is, so that whatever a run leaves behind is known.
+ */
+const settle = async (
+  ctx: Indexing,
+  chat: Chat,
+  manifest: Manifest,
+  standing: Standing | undefined,
+  { anew }: { anew: boolean },
+): Promise<boolean> => {
+  const { write } = ctx
+  const { license_id, id } = chat
+  const before = postingsOf(manifest.standing)
+  const doubtful = manifest.doubtful.map(postingsOf)
+  const wanted = postingsOf(standing)
+  const isCertain = (name: string) =>
+    !anew && before.has(name) && doubtful.every((postings) => postings.has(name))
+  const puts = [...wanted].filter(([name]) => !isCertain(name)).map(([, posting]) => posting)
+  const known = new Map([before, ...doubtful].flatMap((postings) => [...postings]))
+  const deletes = [...known].filter(([name]) => !wanted.has(name)).map(([, posting]) => posting)
+  if (puts.length === 0 && deletes.length === 0 && manifest.doubtful.length === 0) return true
+  if (manifest.until > ctx.now()) return false
+
+  const nonce = randomBytes(6).toString('base64url')
+  const meant = [...manifest.doubtful, ...(standing === undefined ? [] : [standing])]
+  const claim = { standing: manifest.standing, doubtful: meant, until: ctx.endsAt, nonce }
+  if (!(await written(write, manifestChanged(id, manifest, claim), nonce))) return false
+  const mine = { n: manifest.n, version: manifest.version + 1 }
+  try {
+    await write.batch([
+      ...deletes.map(({ list, ...place }) => unposted(license_id, list, place)),
+      ...puts.map(({ list, ...place }) => posted(license_id, list, place)),
+    ])
+    await dropKept(ctx, license_id, [...puts, ...deletes])
+    const settled = { standing, doubtful: [], until: 0, nonce: `${nonce}.` }
+    return await written(write, manifestChanged(id, mine, settled), settled.nonce)
+  } catch (error) {
+    // the next run need not wait for this one
+    await write.write(manifestChanged(id, mine, { ...claim, until: 0 })).catch(() => {})
+    throw error
+  }
+}
+
+/** Counts that were kept of past months are none any more. */
+const dropKept = async (
+  ctx: Indexing,
+  license: string,
+  changed: readonly { list: string; at: number }[],
+): Promise<void> => {
+  const current = monthOf(ctx.now())
+  const months = changed
+    .map(({ list, at }) => ({ list, month: monthOf(at) }))
+    .filter(({ month }) => month < current)
+  await dropMarks(ctx, license, months)
+}
+
+// of a thread
+const mostWords = 2000
+// more are not read at a time: they are as large as requests are
+const entriesAtOnce = 100
+
+interface Thread {
+  license: string
+  chat: string
+  n: number
+  /** When it began, in ms. */
+  at: number
+}
+
+/** Posts the words of messages that came since words were last taken; `anew`: of all messages. */
+const indexWords = async (ctx: Indexing, thread: Thread, { anew }: { anew: boolean }): Promise<void> => {
+  for (let tries = 1; !(await (anew ? replaceWords : addWords)(ctx, thread)); tries += 1)
+    await ctx.pause(tries)
+}
+
+/** Resolves to whether all is done; else somebody else was at it too. */
+const addWords = async (ctx: Indexing, thread: Thread): Promise<boolean> => {
+  const { chat, n } = thread
+  for (;;) {
+    const indexed = await readWords(ctx.read, chat, n)
+    if (indexed.words.size >= mostWords) return true
+    const entries = await readEntries(ctx.read, thread, indexed.upTo)
+    const last = entries.at(-1)
+    const fresh = wordsOf(entries, indexed.words)
+    if (last === undefined) return true
+    if (fresh.length > 0) await ctx.write.batch(postingsOfWords(thread, fresh))
+    // what has no new words is read again next time, unless it is much
+    if (fresh.length > 0 || entries.length === entriesAtOnce) {
+      const { done } = await ctx.write.write(wordsAdded(chat, n, indexed, fresh, last.m))
+      if (!done) return false
+    }
+    if (entries.length < entriesAtOnce) return true
+  }
+}
+
+const replaceWords = async (ctx: Indexing, thread: Thread): Promise<boolean> => {
+  const { license, chat, n, at } = thread
+  const indexed = await readWords(ctx.read, chat, n)
+  const words = new Set<string>()
+  let upTo = 0
+  if (await ctx.indexesTexts(license))
+    for (let more = true; more && words.size < mostWords;) {
+      const entries = await readEntries(ctx.read, thread, upTo)
+      for (const word of wordsOf(entries, words)) words.add(word)
+      upTo = entries.at(-1)?.m ?? upTo
+      more = entries.length === entriesAtOnce
+    }
+  const gone = [...indexed.words].filter((word) => !words.has(word))
+  await ctx.write.batch([
+    ...postingsOfWords(thread, [...words]),
+    ...gone.map((word) => unposted(license, withWord(word), { at, id: threadId(chat, n) })),
+  ])
+  const ops = wordsReplaced(chat, n, indexed, [...words], upTo)
+  return ops.length === 0 || (await ctx.write.transact(ops)).length === 0
+}
+
+const postingsOfWords = ({ license, chat, n, at }: Thread, words: readonly string[]): Op[] =>
+  words.map((word) => posted(license, withWord(word), { at, id: threadId(chat, n) }))
+
+/** Strongly consistent. */
+const readEntries = async (read: Reader, { chat, n }: Thread, after: number): Promise<Entry[]> => {
+  const range = { ...eventsRange(chat, n, after + 1, lastOrderEver), limit: entriesAtOnce, strong: true }
+  return (await read.query(range)).map(parseEntry)
+}
+
+/** The words of messages that are not known yet, as many as a thread may still have. */
+const wordsOf = (entries: readonly Entry[], known: ReadonlySet<string>): string[] => {
+  const fresh = new Set<string>()
+  for (const { event } of entries)
+    for (const word of event.type === 'message' ? indexedWords(event.text ?? '') : [])
+      if (!known.has(word) && known.size + fresh.size < mostWords) fresh.add(word)
+  return [...fresh]
+}

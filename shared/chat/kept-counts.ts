@@ -1,0 +1,74 @@
+import { randomBytes } from 'node:crypto'
+import pLimit from 'p-limit'
+import type { Reader, Writer } from '../table/ops.ts'
+import { countKept, markMonth, readKeptCounts, readMarks } from '../table/postings.ts'
+import { monthRange, pastMonths } from './search-months.ts'
+import { searchMonth } from './search-month.ts'
+import { listsOf, nameOfSearch, type Search } from './search-plan.ts'
+
+// How many a search finds in months that are over. A count is made under marks that stand on that month of each list of
+// the search: set before it is read, and deleted by whoever changes it, after the change. So a count whose marks still
+// stand holds.
+
+/** Of what, and since when there is anything (ms). */
+export interface Counted {
+  license: string
+  since: number
+  search: Search
+}
+
+const together = (
+  lists: readonly string[],
+  markOf: (list: string) => string | undefined,
+): string | undefined => {
+  const marks = lists.map(markOf)
+  return marks.includes(undefined) ? undefined : marks.join(' ')
+}
+
+/** The counts that hold, by month. */
+export const readCounts = async (
+  read: Reader,
+  { license, search }: Pick<Counted, 'license' | 'search'>,
+): Promise<ReadonlyMap<string, number>> => {
+  const lists = listsOf(search)
+  const [kept, ...marks] = await Promise.all([
+    readKeptCounts(read, license, nameOfSearch(search)),
+    ...lists.map((list) => readMarks(read, license, list)),
+  ])
+  const holding = [...kept].filter(([month, count]) => {
+    const standing = together(lists, (list) => marks[lists.indexOf(list)]?.get(month))
+    return standing === count.marks
+  })
+  return new Map(holding.map(([month, { count }]) => [month, count]))
+}
+
+const monthsAtOnce = 4
+
+/** Counts the months that are over and of which no count holds. May run twice, and be cut short: what it has counted stays. */
+export const keepCounts = async (
+  { read, write, now }: { read: Reader; write: Writer; now(): number },
+  { license, since, search }: Counted,
+): Promise<void> => {
+  const known = await readCounts(read, { license, search })
+  const lists = listsOf(search)
+  const limit = pLimit(monthsAtOnce)
+  const missing = pastMonths(since, now()).filter((month) => !known.has(month))
+  await Promise.all(
+    missing.map((month) =>
+      limit(async () => {
+        const nowMs = now()
+        const marked = await Promise.all(
+          lists.map((list) => markMonth(write, license, list, month, { nonce: newMark(), nowMs })),
+        )
+        const found = searchMonth(read, { license, month, ...monthRange(month), strong: true }, search)
+        await found.look()
+        let count = 0
+        for await (const _ of found.found()) count += 1
+        const marks = marked.join(' ')
+        await write.write(countKept(license, nameOfSearch(search), month, { count, marks, nowMs }))
+      }),
+    ),
+  )
+}
+
+const newMark = (): string => randomBytes(9).toString('base64url')

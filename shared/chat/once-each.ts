@@ -1,0 +1,29 @@
+/** What is read by ids, each once, however often it is asked for. */
+export interface OnceEach<T> {
+  /** Begins to read those that are not read yet. */
+  prepare(ids: readonly string[]): void
+  /** Those that there are, in this order. */
+  of(ids: readonly string[]): Promise<T[]>
+}
+
+export const onceEach = <T>(readAll: (ids: string[]) => Promise<ReadonlyMap<string, T>>): OnceEach<T> => {
+  const known = new Map<string, Promise<T | undefined>>()
+  const prepare = (ids: readonly string[]) => {
+    const fresh = [...new Set(ids)].filter((id) => !known.has(id))
+    if (fresh.length === 0) return
+    const all = readAll(fresh)
+    for (const id of fresh) {
+      const one = all.then((found) => found.get(id))
+      known.set(id, one)
+      // whoever asks for it sees that it failed; nobody may
+      one.catch(() => {})
+    }
+  }
+  return {
+    prepare,
+    of: async (ids) => {
+      prepare(ids)
+      return (await Promise.all(ids.map(async (id) => known.get(id)))).filter((one) => one !== undefined)
+    },
+  }
+}

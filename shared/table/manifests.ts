@@ -1,0 +1,181 @@
+import * as z from 'zod/mini'
+import { utf8Bytes } from '../protocol/fields.ts'
+import { chatPk, type Key, keys, lastNumberOf, manifestPrefix, wordsPrefix } from './keys.ts'
+import type { Op, Reader } from './ops.ts'
+
+// What of a chat stands in the index, beside the chat itself.
+
+const Standing = z.object({
+  /** A time in ms and an id: which posting it is. */
+  at: z.int(),
+  id: z.string(),
+  lists: z.array(z.string()),
+})
+/** A posting in each of some lists. */
+export type Standing = z.output<typeof Standing>
+
+/**
+ * `CHAT#<chat>` / `INDEX#<n>`: in which lists thread `n` stands; 0: the chat itself. While its postings are being changed
+ * it says what to: whoever finds it so later than `until` (ms) does not know which of them are there.
+ */
+const ManifestItem = z.object({
+  sk: z.string(),
+  version: z.int(),
+  standing: Standing,
+  doubtful: z._default(z.array(Standing), []),
+  until: z._default(z.int(), 0),
+})
+export interface Manifest {
+  n: number
+  /** 0: nothing is indexed yet. */
+  version: number
+  standing: Standing | undefined
+  doubtful: readonly Standing[]
+  until: number
+}
+
+const parse = (item: unknown): Manifest => {
+  const { sk, ...manifest } = ManifestItem.parse(item)
+  return { n: lastNumberOf({ sk }), ...manifest }
+}
+
+const unindexed = (n: number): Manifest => ({ n, version: 0, standing: undefined, doubtful: [], until: 0 })
+
+/** Those of the threads `numbers`; without these, all that there are. Strongly consistent. */
+export const readManifests = async (
+  read: Reader,
+  chat: string,
+  numbers?: Iterable<number>,
+): Promise<Manifest[]> => {
+  if (numbers === undefined)
+    return (await read.query({ pk: chatPk(chat), prefix: manifestPrefix, strong: true })).map(parse)
+  const all = [...numbers]
+  const items = await read.batchGet(
+    all.map((n) => keys.manifest(chat, n)),
+    { strong: true },
+  )
+  const found = new Map(items.map(parse).map((manifest) => [manifest.n, manifest]))
+  return all.map((n) => found.get(n) ?? unindexed(n))
+}
+
+/** Replaces a manifest as it was read: conditional on its version, which this raises. */
+export const manifestChanged = (
+  chat: string,
+  before: Pick<Manifest, 'n' | 'version'>,
+  after: Omit<Manifest, 'n' | 'version'> & { nonce: string },
+): Op => ({
+  Put: {
+    Item: {
+      ...keys.manifest(chat, before.n),
+      version: before.version + 1,
+      // by which a writer whose answer was lost knows its own work
+      nonce: after.nonce,
+      standing: after.standing ?? { at: 0, id: '', lists: [] },
+      ...(after.doubtful.length === 0 ? {} : { doubtful: after.doubtful, until: after.until }),
+    },
+    ...(before.version === 0
+      ? { ConditionExpression: 'attribute_not_exists(pk)' }
+      : {
+          ConditionExpression: '#version = :read',
+          ExpressionAttributeNames: { '#version': 'version' },
+          ExpressionAttributeValues: { ':read': before.version },
+        }),
+  },
+})
+
+/**
+ * `CHAT#<chat>` / `WORDS#<n>#<k>`: a portion of the words that thread `n` is found by, small, since each message that adds
+ * to it writes it whole. The last one says up to which event the words were taken.
+ */
+const PortionItem = z.object({ sk: z.string(), words: z.array(z.string()), up_to: z.int() })
+interface Portion {
+  k: number
+  words: string[]
+  upTo: number
+}
+
+export interface IndexedWords {
+  words: ReadonlySet<string>
+  upTo: number
+  /** By number. */
+  portions: readonly Portion[]
+}
+
+/** Strongly consistent. */
+export const readWords = async (read: Reader, chat: string, n: number): Promise<IndexedWords> => {
+  const items = await read.query({ pk: chatPk(chat), prefix: wordsPrefix(n), strong: true })
+  const portions = items
+    .map((item) => PortionItem.parse(item))
+    .map(({ sk, words, up_to }) => ({ k: lastNumberOf({ sk }), words, upTo: up_to }))
+  return {
+    words: new Set(portions.flatMap(({ words }) => words)),
+    upTo: portions.at(-1)?.upTo ?? 0,
+    portions,
+  }
+}
+
+const portionBytes = 900
+const bytesOf = (words: readonly string[]): number =>
+  words.reduce((sum, word) => sum + utf8Bytes(word) + 1, 0)
+
+const portionPut = (
+  key: Key,
+  { words, upTo }: Omit<Portion, 'k'>,
+  before: Pick<Portion, 'upTo'> | undefined,
+): Op => ({
+  Put: {
+    Item: { ...key, words, up_to: upTo },
+    ...(before === undefined
+      ? { ConditionExpression: 'attribute_not_exists(pk)' }
+      : { ConditionExpression: 'up_to = :read', ExpressionAttributeValues: { ':read': before.upTo } }),
+  },
+})
+
+/** Words are added, and were taken up to event `upTo`; refused where somebody else has added some since. */
+export const wordsAdded = (
+  chat: string,
+  n: number,
+  { portions }: IndexedWords,
+  words: readonly string[],
+  upTo: number,
+): Op => {
+  const last = portions.at(-1)
+  const fits = last !== undefined && bytesOf(last.words) + bytesOf(words) <= portionBytes
+  return fits
+    ? portionPut(keys.words(chat, n, last.k), { words: [...last.words, ...words], upTo }, last)
+    : portionPut(keys.words(chat, n, (last?.k ?? -1) + 1), { words: [...words], upTo }, undefined)
+}
+
+// a transaction takes a hundred
+const mostPortions = 40
+
+/** All words anew, in place of those that were read; refused where somebody else has added some since. */
+export const wordsReplaced = (
+  chat: string,
+  n: number,
+  { portions: before }: IndexedWords,
+  words: readonly string[],
+  upTo: number,
+): Op[] => {
+  const most = Math.max(portionBytes, Math.ceil(bytesOf(words) / mostPortions))
+  const portions: string[][] = words.length === 0 && before.length === 0 ? [] : [[]]
+  for (const word of words) {
+    const last = portions.at(-1)
+    if (last === undefined || bytesOf(last) + bytesOf([word]) > most) portions.push([word])
+    else last.push(word)
+  }
+  const puts = portions.map((some, k) => {
+    const same = before.find((portion) => portion.k === k)
+    return portionPut(keys.words(chat, n, k), { words: some, upTo }, same)
+  })
+  const deletes = before
+    .filter(({ k }) => k >= portions.length)
+    .map(({ k, upTo: read }): Op => ({
+      Delete: {
+        Key: keys.words(chat, n, k),
+        ConditionExpression: 'up_to = :read',
+        ExpressionAttributeValues: { ':read': read },
+      },
+    }))
+  return [...puts, ...deletes]
+}

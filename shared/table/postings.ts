@@ -1,0 +1,146 @@
+import * as z from 'zod/mini'
+import { type Key, keptCountsPk, keys, marksPk, postingsPk } from './keys.ts'
+import type { Op, Reader, Writer } from './ops.ts'
+
+// The index's lists: `INDEX#<l>#LIST#<list>#<month>` / `<time, counting down>#<thread>`, an item without anything else for
+// each thread in the list; of the chats' own lists, for each chat by its last thread.
+
+/** Where in the index's lists something stands: a time in ms, and the id of a thread. */
+export interface Place {
+  at: number
+  id: string
+}
+
+export const posted = (license: string, list: string, place: Place): Op => ({
+  Put: { Item: { ...keys.posting(license, list, place) } },
+})
+
+export const unposted = (license: string, list: string, place: Place): Op => ({
+  Delete: { Key: keys.posting(license, list, place) },
+})
+
+const Posting = z.object({ sk: z.string() })
+
+/** A part of one month of a list: sort keys from `from` on up to `to`, both included. */
+export interface MonthRange {
+  license: string
+  list: string
+  month: string
+  from: string
+  to: string
+}
+
+/** The sort keys of at most `limit` postings, the newest first. */
+export const readPostings = async (
+  read: Reader,
+  { license, list, month, from, to }: MonthRange,
+  { limit, strong = false }: { limit: number; strong?: boolean },
+): Promise<string[]> => {
+  const items = await read.query({
+    pk: postingsPk(license, list, month),
+    from,
+    to,
+    limit,
+    strong,
+    only: 'sk',
+  })
+  return items.map((item) => Posting.parse(item).sk)
+}
+
+/** Which of the postings, by their sort keys, each of the lists has in a month. */
+export const readStanding = async (
+  read: Reader,
+  { license, lists, month }: { license: string; lists: readonly string[]; month: string },
+  postings: readonly string[],
+  { strong = false }: { strong?: boolean } = {},
+): Promise<ReadonlyMap<string, ReadonlySet<string>>> => {
+  const wanted = lists.flatMap((list) =>
+    postings.map((sk): Key => ({ pk: postingsPk(license, list, month), sk })),
+  )
+  const found = wanted.length === 0 ? [] : await read.batchGet(wanted, { strong })
+  return new Map(
+    lists.map((list) => {
+      const pk = postingsPk(license, list, month)
+      return [list, new Set(found.filter((item) => item['pk'] === pk).map((item) => String(item['sk'])))]
+    }),
+  )
+}
+
+// Counts of whole past months. A mark says of a month of a list that counts were made of it; whoever changes the month
+// deletes the mark, after its change, and the counts that were made under it are none any more.
+
+const Mark = z.object({ sk: z.string(), nonce: z.string() })
+const KeptCount = z.object({ sk: z.string(), count: z.int(), marks: z.string() })
+
+// a search that nobody repeats is forgotten
+const keptForS = 40 * 24 * 3600
+
+/** Marks a month of a list, unless it is marked; resolves to the mark. */
+export const markMonth = async (
+  write: Writer,
+  license: string,
+  list: string,
+  month: string,
+  { nonce, nowMs }: { nonce: string; nowMs: number },
+): Promise<string> => {
+  const outcome = await write.write(
+    {
+      Update: {
+        Key: keys.mark(license, list, month),
+        UpdateExpression: 'SET nonce = if_not_exists(nonce, :nonce), #ttl = :ttl',
+        ExpressionAttributeNames: { '#ttl': 'ttl' },
+        ExpressionAttributeValues: { ':nonce': nonce, ':ttl': Math.floor(nowMs / 1000) + keptForS },
+      },
+    },
+    { returns: 'new' },
+  )
+  return outcome.done ? String(outcome.attributes?.['nonce']) : nonce
+}
+
+/** The marks of a list, by month. */
+export const readMarks = async (
+  read: Reader,
+  license: string,
+  list: string,
+): Promise<ReadonlyMap<string, string>> => {
+  const items = await read.query({ pk: marksPk(license, list) })
+  return new Map(items.map((item) => Mark.parse(item)).map(({ sk, nonce }) => [sk, nonce]))
+}
+
+/** Drops the marks of these months of lists, where there are any. */
+export const dropMarks = async (
+  { read, write }: { read: Reader; write: Writer },
+  license: string,
+  months: readonly { list: string; month: string }[],
+): Promise<void> => {
+  const marks = months.map(({ list, month }) => keys.mark(license, list, month))
+  const found = marks.length === 0 ? [] : await read.batchGet(marks, { strong: true })
+  await write.batch(found.map(({ pk, sk }): Op => ({ Delete: { Key: { pk: String(pk), sk: String(sk) } } })))
+}
+
+/** Keeps how many a search finds in a month; `marks` are those that it was counted under. */
+export const countKept = (
+  license: string,
+  search: string,
+  month: string,
+  { count, marks, nowMs }: { count: number; marks: string; nowMs: number },
+): Op => ({
+  Put: {
+    Item: {
+      ...keys.keptCount(license, search, month),
+      count,
+      marks,
+      ttl: Math.floor(nowMs / 1000) + keptForS,
+    },
+  },
+})
+
+/** What was kept of a search, by month. */
+export const readKeptCounts = async (
+  read: Reader,
+  license: string,
+  search: string,
+): Promise<ReadonlyMap<string, { count: number; marks: string }>> => {
+  const items = await read.query({ pk: keptCountsPk(license, search) })
+  return new Map(items.map((item) => KeptCount.parse(item)).map(({ sk, ...kept }) => [sk, kept]))
+}
