@@ -98,6 +98,7 @@ export class ChatStack extends Stack {
       logs,
       alarmTopic: topic,
       environment: { ...session, ...push },
+      onTable,
       presenceGraceS: settings.presenceGraceS,
       fcmSecret: settings.fcmSecret,
     })

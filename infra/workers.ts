@@ -48,8 +48,10 @@ interface WorkersProps {
   readonly streamArn: string
   readonly logs: { readonly retention: RetentionDays; readonly removalPolicy: RemovalPolicy }
   readonly alarmTopic: ITopic | undefined
-  /** What every worker is told: the table, the queue, the endpoints' addresses. */
+  /** What workers are told: the table, the queue, the endpoints' addresses. */
   readonly environment: Readonly<Record<string, string>>
+  /** What of it those are told that work on the table alone. */
+  readonly onTable: Readonly<Record<string, string>>
   readonly presenceGraceS: number
   /** The secret with the service account for mobile notifications; undefined: none are sent. */
   readonly fcmSecret: string | undefined
@@ -83,13 +85,14 @@ export class Workers extends Construct {
   }
 
   #notify() {
-    const { fcmSecret, presenceGraceS } = this.#props
+    const { environment, fcmSecret, presenceGraceS } = this.#props
     const failures = this.#failures('NotifyFailures')
     const notify = this.#worker('notify', {
       description:
         'Follows changes of accounts, customers and sockets: refreshes, disconnects, checks presence, routes.',
       timeout: Duration.seconds(60),
       environment: {
+        ...environment,
         PRESENCE_GRACE_S: String(presenceGraceS),
         ...(fcmSecret !== undefined && { FCM_SECRET_ID: fcmSecret }),
       },
@@ -115,6 +118,7 @@ export class Workers extends Construct {
     const index = this.#worker('index', {
       description: 'Keeps the lists that archives and chats are searched by.',
       timeout: Duration.seconds(30),
+      environment: this.#props.onTable,
       failures,
     })
     this.#onStream(index, failures, {
@@ -125,10 +129,10 @@ export class Workers extends Construct {
       maxRecordAge: Duration.hours(23),
       peopleSuffer: {
         failing:
-          'What was just written is not found: searches in archives miss the newest chats and messages.',
-        late: 'Searches in archives miss what was written in the last minute and more.',
+          'Agents who search archives do not find what was just written: the newest chats and messages.',
+        late: 'Agents who search archives miss what was written in the last minute and more.',
         givenUp:
-          'Some chat is not found by what it says or who is in it, until its licence is reindexed (npm run admin -- reindex).',
+          'Agents do not find some chat by what it says or who is in it, until its licence is reindexed (npm run admin -- reindex).',
       },
     })
   }
@@ -175,6 +179,7 @@ export class Workers extends Construct {
     const later = this.#worker('later', {
       description: 'Does what was put off: late pushes, closings, presence checks, routing.',
       timeout: laterTimeout,
+      environment: this.#props.environment,
     })
     new EventSourceMapping(later, 'Messages', {
       target: later.handler,
@@ -209,6 +214,7 @@ export class Workers extends Construct {
         'Each minute: ends sockets whose time is over; gives waiting and unseen chats to agents; marks chats idle and ' +
         'archives them.',
       timeout: Duration.seconds(60),
+      environment: this.#props.environment,
     })
     // The next minute does what this one failed to do: a retry would only run beside it.
     const once = { retryAttempts: 0, maxEventAge: Duration.minutes(1) }
@@ -238,13 +244,13 @@ export class Workers extends Construct {
     own: {
       description: string
       timeout: Duration
-      environment?: Record<string, string>
+      environment: Readonly<Record<string, string>>
       /** Beside those of every stack. */
       grants?: readonly Grant[]
       failures?: Queue
     },
   ): ActionFunction {
-    const { functions, environment } = this.#props
+    const { functions } = this.#props
     const { failures } = own
     return new ActionFunction(this, name, {
       ...functions,
@@ -253,7 +259,7 @@ export class Workers extends Construct {
       description: own.description,
       timeout: own.timeout,
       grants: [...workerGrants[name], ...(own.grants ?? [])],
-      environment: { ...environment, ...own.environment },
+      environment: own.environment,
       logGroup: this.#logGroup,
     })
   }

@@ -84,12 +84,12 @@ export const keys = {
     pk: postingsPk(license, list, monthOf(place.at)),
     sk: postingSk(place),
   }),
-  /** In which lists thread `n` of a chat stands; 0: the chat itself. */
-  manifest: (chat: string, n: number): Key => ({ pk: chatPk(chat), sk: `${manifestPrefix}${numbered(n)}` }),
-  /** The `k`th portion of the words that thread `n` is found by. */
+  /** In which lists thread `n` of a chat stands; 0: the chat itself. Must not end as a thread's key does. */
+  manifest: (chat: string, n: number): Key => ({ pk: chatPk(chat), sk: `${manifestPrefix}${n}` }),
+  /** The `k`th portion of the words that thread `n` is found by; nor must this. */
   words: (chat: string, n: number, k: number): Key => ({
     pk: chatPk(chat),
-    sk: `${wordsPrefix(n)}${numbered(k)}`,
+    sk: `${wordsPrefix(n)}${String(k).padStart(4, '0')}`,
   }),
   /** That counts were kept of a month of a list. */
   mark: (license: string, list: string, month: string): Key => ({ pk: marksPk(license, list), sk: month }),

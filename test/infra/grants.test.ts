@@ -61,9 +61,11 @@ test('customers’ $connect may besides look at licences, and count by address',
 })
 
 test('the patterns for keys take the keys that they are for', () => {
-  const patterns = [...socketGrants.connectCustomer, ...socketGrants.disconnect].flatMap((grant) =>
-    'leadingKeys' in grant ? (grant.leadingKeys ?? []) : [],
-  )
+  const patterns = [
+    ...socketGrants.connectCustomer,
+    ...socketGrants.disconnect,
+    ...workerGrants.index,
+  ].flatMap((grant) => ('leadingKeys' in grant ? (grant.leadingKeys ?? []) : []))
   const takes = (pk: string) =>
     patterns.filter((pattern) => new RegExp(`^${pattern.replaceAll('*', '.*')}$`).test(pk))
   expect(takes(keys.customerSocket('l', 'c', 'x=').pk)).toEqual(['CUSTOMER#*#SOCKETS'])
@@ -71,7 +73,11 @@ test('the patterns for keys take the keys that they are for', () => {
   expect(takes(keys.address('10.0.0.1', 7).pk)).toEqual(['ADDRESS#*'])
   expect(takes(keys.license('l').pk)).toEqual(['LICENSE#*'])
   expect(takes(keys.socket('x=').pk)).toEqual(['SOCKET#*', 'SOCKET#*'])
-  expect(takes(keys.chat('c').pk)).toEqual([])
+  for (const key of [keys.chat('c'), keys.manifest('c', 1), keys.words('c', 1, 0)])
+    expect(takes(key.pk)).toEqual(['CHAT#*'])
+  for (const key of [keys.posting('l', 'T.all', { at: 0, id: 'c_1' }), keys.mark('l', 'T.all', '2026-01')])
+    expect(takes(key.pk)).toEqual(['INDEX#*'])
+  expect(takes(keys.load('l', 'a').pk)).toEqual(['LICENSE#*'])
 })
 
 const worker = [
@@ -81,16 +87,25 @@ const worker = [
   'Close: execute-api:ManageConnections on closings',
   'Later: sqs:SendMessage on later',
 ]
+const ofStream = [
+  'Stream: dynamodb:DescribeStream dynamodb:GetRecords dynamodb:GetShardIterator dynamodb:ListStreams on stream',
+  'Failures: sqs:SendMessage on failures',
+]
 test('workers may read, write, push, close and put off, and read what feeds them', () => {
   expect(spelled(workerGrants.clock)).toEqual(worker)
   expect(spelled(workerGrants.later)).toEqual([
     ...worker,
     'Receive: sqs:ReceiveMessage sqs:DeleteMessage sqs:GetQueueAttributes on later',
   ])
-  expect(spelled(workerGrants.notify)).toEqual([
-    ...worker,
-    'Stream: dynamodb:DescribeStream dynamodb:GetRecords dynamodb:GetShardIterator dynamodb:ListStreams on stream',
-    'Failures: sqs:SendMessage on failures',
+  expect(spelled(workerGrants.notify)).toEqual([...worker, ...ofStream])
+})
+
+test('the index’s worker reads, writes the index and what it notes beside chats, and nothing else', () => {
+  expect(spelled(workerGrants.index)).toEqual([
+    ...read,
+    'Manifests: dynamodb:PutItem on table where CHAT#*',
+    'Index: dynamodb:BatchWriteItem on table where INDEX#*',
+    ...ofStream,
   ])
 })
 

@@ -1,7 +1,8 @@
 import { Annotations, Match } from 'aws-cdk-lib/assertions'
 import { Validations } from 'aws-cdk-lib'
 import { describe, expect, test } from 'vitest'
-import { changedOf, keys } from '../../shared/table/keys.ts'
+import { matchesPattern } from '../../infra/local/stream-records.ts'
+import { changedOf, type Key, keys } from '../../shared/table/keys.ts'
 import { findings, flat, named, synthesize } from './synthesized.ts'
 
 const ours = synthesize()
@@ -43,6 +44,50 @@ describe('workers', () => {
       MaximumRecordAgeInSeconds: 3600,
     })
     expect(FilterCriteria.Filters).toHaveLength(2)
+  })
+
+  test('index follows it too, of a second at a time, and gives up into a queue of its own', () => {
+    const {
+      FilterCriteria: _,
+      EventSourceArn,
+      FunctionName: __,
+      DestinationConfig,
+      ...rest
+    } = mapping('index')
+    expect(named(EventSourceArn)).toBe('<ChatsTable.StreamArn>')
+    expect(named(DestinationConfig.OnFailure.Destination)).toBe('<WorkersIndexFailures.Arn>')
+    expect(rest).toEqual({
+      StartingPosition: 'LATEST',
+      BatchSize: 100,
+      MaximumBatchingWindowInSeconds: 1,
+      FunctionResponseTypes: ['ReportBatchItemFailures'],
+      BisectBatchOnFunctionError: true,
+      MaximumRetryAttempts: 10,
+      MaximumRecordAgeInSeconds: 23 * 3600,
+    })
+  })
+
+  test('index is handed chats, their properties, threads and messages, and nothing else', () => {
+    const patterns = mapping('index').FilterCriteria.Filters.map(({ Pattern }: any) => JSON.parse(Pattern))
+    const passes = ({ pk, sk }: Key, type?: string) => {
+      const image = type === undefined ? {} : { event: { M: { type: { S: type } } } }
+      const record = { dynamodb: { Keys: { pk: { S: pk }, sk: { S: sk } }, NewImage: image } }
+      return patterns.some((pattern: any) => matchesPattern(pattern, record))
+    }
+    for (const key of [keys.chat('c'), keys.chatProperties('c'), keys.thread('c', 2)])
+      expect(passes(key), key.sk).toBe(true)
+    expect(passes(keys.event('c', 2, 7), 'message')).toBe(true)
+    for (const type of ['annotation', 'system_message', 'filled_form', 'custom'])
+      expect(passes(keys.event('c', 2, 7), type), type).toBe(false)
+    for (const key of [
+      keys.chatSeen('c', 'a'),
+      keys.manifest('c', 0),
+      keys.words('c', 2, 0),
+      keys.license('l'),
+      keys.posting('l', 'T.all', { at: 0, id: 'c_1' }),
+      keys.customer('l', 'c'),
+    ])
+      expect(passes(key), key.sk).toBe(false)
   })
 
   test('notify’s filter lets through all that it knows, and no message of a chat', () => {
@@ -196,6 +241,9 @@ describe('alarms', () => {
       'CustomerApiUnanswered',
       'WorkersclockFailing',
       'WorkersclockSilent',
+      'WorkersindexFailing',
+      'WorkersindexGivenUp',
+      'WorkersindexLate',
       'WorkerslaterFailing',
       'WorkerslaterGivenUp',
       'WorkerslaterLate',
@@ -221,6 +269,7 @@ describe('alarms', () => {
       .flatMap(([, { Properties }]) => Properties.Metrics ?? [])
       .filter(({ Expression }) => Expression)
     expect(sums.map(({ Expression }) => Expression).sort()).toEqual([
+      'SUM([FILL(errors, 0), FILL(throttles, 0)])',
       'SUM([FILL(errors, 0), FILL(throttles, 0)])',
       'SUM([FILL(errors, 0), FILL(throttles, 0)])',
       'SUM([FILL(errors, 0), FILL(throttles, 0)])',

@@ -127,6 +127,17 @@ describe('policies', () => {
         'sqs:SendMessage on <WorkersNotifyFailures.Arn>',
       ],
     ],
+    [
+      'Workers/index',
+      [
+        workerLogs,
+        ...read,
+        `dynamodb:PutItem on ${table} where CHAT#*`,
+        `dynamodb:BatchWriteItem on ${table} where INDEX#*`,
+        'dynamodb:DescribeStream dynamodb:GetRecords dynamodb:GetShardIterator dynamodb:ListStreams on <ChatsTable.StreamArn>',
+        'sqs:SendMessage on <WorkersIndexFailures.Arn>',
+      ],
+    ],
   ])('%s may do exactly this', (path, expected) => {
     expect(allowed(resources, idOf(path))).toEqual([...expected].sort())
   })
@@ -238,7 +249,7 @@ describe.each(endpoints)('routes of $api', ({ api, audience, actions, of }) => {
 
 describe('functions', () => {
   test('are alike in all but bundle, grants, environment and time', () => {
-    expect(functions).toHaveLength(agentActions.length + customerActions.length + 3 + 3 + 3)
+    expect(functions).toHaveLength(agentActions.length + customerActions.length + 3 + 3 + 4)
     for (const [id, { Properties }] of functions) {
       const { Runtime, Architectures, MemorySize, Handler, LoggingConfig, Timeout } = Properties
       expect({ Runtime, Architectures, MemorySize, Handler }, id).toEqual({
@@ -247,7 +258,9 @@ describe('functions', () => {
         MemorySize: 1024,
         Handler: 'index.handler',
       })
-      expect(Timeout, id).toBe(/^Workers(notify|clock)/.test(id) ? 60 : 20)
+      expect(Timeout, id).toBe(
+        /^Workers(notify|clock)/.test(id) ? 60 : id.startsWith('Workersindex') ? 30 : 20,
+      )
       expect({ ...LoggingConfig, LogGroup: named(LoggingConfig.LogGroup) }, id).toEqual({
         LogFormat: 'JSON',
         ApplicationLogLevel: 'INFO',
@@ -299,6 +312,7 @@ describe('functions', () => {
     ['CustomerApi/$disconnect', table],
     ['CustomerApi/$default', {}],
     ['Workers/notify', { ...session, ...push, PRESENCE_GRACE_S: '20' }],
+    ['Workers/index', table],
     ['Workers/later', { ...session, ...push }],
     ['Workers/clock', { ...session, ...push }],
   ])('%s is told what it uses and no more', (path, expected) => {
@@ -331,7 +345,10 @@ describe('mobile notifications', () => {
 
   test('are off without a secret: nothing may read one, is told of one or is handed messages', () => {
     const all = JSON.stringify(outer.resources)
-    for (const word of ['secretsmanager', 'FCM_', 'LOG#']) expect(all).not.toContain(word)
+    for (const word of ['secretsmanager', 'FCM_']) expect(all).not.toContain(word)
+    const streams = Object.entries(outer.resources).filter(([id]) => id.startsWith('WorkersnotifyStream'))
+    expect(streams).toHaveLength(1)
+    expect(JSON.stringify(streams)).not.toContain('LOG#')
   })
 })
 

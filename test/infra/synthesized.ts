@@ -42,7 +42,7 @@ export const bundleNames: readonly string[] = [
   ...agentActions.map(({ name }) => `agent/${name}`),
   ...customerActions.map(({ name }) => `customer/${name}`),
   ...['connect', 'connect-customer', 'disconnect', 'default'].map((name) => `socket/${name}`),
-  ...['notify', 'later', 'clock'].map((name) => `worker/${name}`),
+  ...['notify', 'index', 'later', 'clock'].map((name) => `worker/${name}`),
 ]
 
 /** An app with the flags that `cdk.json` ships. */

@@ -56,6 +56,17 @@ describe('the key design', () => {
     ['a chat of a licence', keys.chatListed('l1', 'c0'), 'LICENSE#l1#CHATS', 'c0'],
     ['a chat with an active thread', keys.activeChat('l1', 'c0'), 'LICENSE#l1#ACTIVE', 'c0'],
     ["an agent's load", keys.load('l1', 'ann#1'), 'LICENSE#l1#LOAD', 'ann%231'],
+    [
+      'a thread in a list of the index, by the month in which it began',
+      keys.posting('l#1', 'T.user:a#1', { at: Date.UTC(2026, 10, 30, 23, 59, 59, 999), id: 'c0_3' }),
+      'INDEX#l%231#LIST#T.user:a%231#2026-11',
+      '8203916800000#c0_3',
+    ],
+    ['in which lists a thread stands', keys.manifest('c0', 3), 'CHAT#c0', 'INDEX#3'],
+    ['by which words it is found', keys.words('c0', 3, 1), 'CHAT#c0', 'WORDS#00000003#0001'],
+    ['that a month was counted', keys.mark('l1', 'T.a#', '2026-11'), 'INDEX#l1#MARKS#T.a%23', '2026-11'],
+    ['what was counted', keys.keptCount('l1', 'x-_', '2026-11'), 'INDEX#l1#COUNTS#x-_', '2026-11'],
+    ['how far a rebuilding has come', keys.reindexing('l1'), 'LICENSE#l1', 'REINDEX'],
   ])('%s', (_, key, pk, sk) => {
     expect(key).toEqual({ pk, sk })
   })
@@ -66,6 +77,7 @@ describe('the key design', () => {
         ...['licenseListed', 'license', 'group', 'agent', 'identity', 'socket', 'agentSocket', 'chat'],
         ...['chatProperties', 'chatSeen', 'thread', 'event', 'chatListed', 'activeChat', 'customer'],
         ...['device', 'agentDevice', 'notified', 'customerSocket', 'address', 'load'],
+        ...['posting', 'manifest', 'words', 'mark', 'keptCount', 'reindexing'],
       ].toSorted(),
     )
   })
