@@ -35,8 +35,7 @@ export const handler = serve(getArchives, async (ctx, { filters: given, paginati
     limit,
   }
   const most = limits.frameBytes - envelopeBytes
-  // twice an equal share: others may need less
-  const results = openResults(read, me.license_id, (most * 2) / limit)
+  const results = openResults(read, me.license_id, most)
   const [found] = await Promise.all([
     search(read, asked, { onGuess: (likely) => results.prepare(likely.map(idOf)) }),
     words.length > 0 ? expectTexts(read, me.license_id) : undefined,

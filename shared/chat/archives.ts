@@ -62,9 +62,12 @@ interface Result extends Found {
   profiles: Profiles
 }
 
-/** Threads that a search finds, by their ids. `room` is what each may take at the most, in bytes. */
+/**
+ * Threads that a search finds, by their ids. `room` is what all of them may take, in bytes: of each as many events are read
+ * as twice its share holds, since others may need less.
+ */
 export const openResults = (read: Reader, license: string, room: number): OnceEach<Result> =>
-  onceEach((threads) => readResults(read, license, threads, room))
+  onceEach((threads) => readResults(read, license, threads, Math.min(room, (room * 2) / threads.length)))
 
 const readResults = async (
   read: Reader,

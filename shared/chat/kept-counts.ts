@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import pLimit from 'p-limit'
 import type { Reader, Writer } from '../table/ops.ts'
-import { countKept, markMonth, readKeptCounts, readMarks } from '../table/postings.ts'
+import { countKept, markMonth, readKeptCount, readKeptCounts, readMarks } from '../table/postings.ts'
 import { monthRange, pastMonths } from './search-months.ts'
 import { searchMonth } from './search-month.ts'
 import { listsOf, nameOfSearch, type Search } from './search-plan.ts'
@@ -44,7 +44,10 @@ export const readCounts = async (
 
 const monthsAtOnce = 4
 
-/** Counts the months that are over and of which no count holds. May run twice, and be cut short: what it has counted stays. */
+/**
+ * Counts the months that are over and of which no count holds. May run twice, beside itself, and be cut short: what it has
+ * counted stays.
+ */
 export const keepCounts = async (
   { read, write, now }: { read: Reader; write: Writer; now(): number },
   { license, since, search }: Counted,
@@ -52,23 +55,32 @@ export const keepCounts = async (
   const known = await readCounts(read, { license, search })
   const lists = listsOf(search)
   const limit = pLimit(monthsAtOnce)
+  const name = nameOfSearch(search)
   const missing = pastMonths(since, now()).filter((month) => !known.has(month))
   await Promise.all(
-    missing.map((month) =>
+    // several who count the same begin with different months
+    shuffled(missing).map((month) =>
       limit(async () => {
         const nowMs = now()
         const marked = await Promise.all(
           lists.map((list) => markMonth(write, license, list, month, { nonce: newMark(), nowMs })),
         )
+        const marks = marked.join(' ')
+        if ((await readKeptCount(read, license, name, month))?.marks === marks) return
         const found = searchMonth(read, { license, month, ...monthRange(month), strong: true }, search)
         await found.look()
         let count = 0
         for await (const _ of found.found()) count += 1
-        const marks = marked.join(' ')
-        await write.write(countKept(license, nameOfSearch(search), month, { count, marks, nowMs }))
+        await write.write(countKept(license, name, month, { count, marks, nowMs }))
       }),
     ),
   )
 }
 
 const newMark = (): string => randomBytes(9).toString('base64url')
+
+const shuffled = <T>(list: readonly T[]): T[] =>
+  list
+    .map((item) => [Math.random(), item] as const)
+    .toSorted(([one], [other]) => one - other)
+    .map(([, item]) => item)

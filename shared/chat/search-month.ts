@@ -12,14 +12,17 @@ export interface Month extends Omit<MonthRange, 'list'> {
 
 /** What a first look at a list reads: 8 KB of postings, one read unit. */
 const firstPage = 64
+/** What is read first of a list that what is known is to be met with. */
+const firstMeeting = 256
 const laterPages = 4000
-// so many keys are asked for at the most, in batches of a hundred
-const mostAsked = 3000
+/** Up to so many keys in a month are asked for; for more it is cheaper to read the lists, as far as they are needed. */
+const mostAsked = 16
 
 /** Some lists, as one: postings in order, from a target on that only moves forwards. */
 interface Sequence {
   /** The first posting from `target` on; null: there is none; undefined: it is not loaded. */
   head(target: string): string | null | undefined
+  /** Loads what comes from `target` on. Where much of it is there, nothing. */
   load(target: string): Promise<void>
   /** What the first load has brought, and whether that is all. */
   beginning(): { postings: readonly string[]; isAll: boolean }
@@ -47,14 +50,17 @@ const openList = (
       return page[position] ?? (isComplete ? null : undefined)
     },
     load: async (target) => {
+      const kept = page.slice(position)
+      if (isComplete || kept.length > pages.later / 2) return
       const limit = loads === 0 ? pages.first : pages.later
       const last = page.at(-1)
       const next = last === undefined ? month.from : behind(last)
       const from = next > target ? next : target
-      page = from > month.to ? [] : await readPostings(read, { ...range, from }, { limit, strong })
+      const loaded = from > month.to ? [] : await readPostings(read, { ...range, from }, { limit, strong })
+      page = [...kept, ...loaded]
       position = 0
       loads += 1
-      isComplete = page.length < limit
+      isComplete = loaded.length < limit
       if (loads === 1) [first, isAll] = [page, isComplete]
     },
     beginning: () => ({ postings: first, isAll }),
@@ -76,8 +82,7 @@ const together = (lists: readonly Sequence[]): Sequence => {
       return first
     },
     load: async (target) => {
-      const missing = lists.filter((list) => list.head(target) === undefined)
-      await Promise.all(missing.map((list) => list.load(target)))
+      await Promise.all(lists.map((list) => list.load(target)))
     },
     beginning: () => {
       const beginnings = lists.map((list) => list.beginning())
@@ -165,8 +170,8 @@ export const searchMonth = (read: Reader, month: Month, { all, seen, none }: Sea
         ? looked.map(({ sequence }) => sequence)
         : looked.map((one) => open(one.lists, later))
       isFresh = false
-      const others = far.map((some) => open(some, later))
-      const barred = none.map((list) => open([list], later))
+      const others = far.map((some) => open(some, firstMeeting))
+      const barred = none.map((list) => open([list], firstMeeting))
       yield* meet(month.from, [...begun, ...others], barred)
     },
   }
@@ -196,8 +201,9 @@ async function* meet(
   none: readonly Sequence[],
 ): AsyncGenerator<string> {
   const heads = async (sequences: readonly Sequence[], target: string) => {
-    const missing = sequences.filter((sequence) => sequence.head(target) === undefined)
-    if (missing.length > 0) await Promise.all(missing.map((sequence) => sequence.load(target)))
+    // where one has to be waited for, the others read on meanwhile
+    if (sequences.some((sequence) => sequence.head(target) === undefined))
+      await Promise.all(sequences.map((sequence) => sequence.load(target)))
     return sequences.map((sequence) => sequence.head(target))
   }
   for (let target = from; ;) {

@@ -58,7 +58,7 @@ export const searchFor = (
 }
 
 // counts are kept under the marks of all of them
-const mostMarked = 16
+const mostMarked = 64
 
 /**
  * Whether counts of a search are kept. Those by words are not: their lists change with every message, and an index that had

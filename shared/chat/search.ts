@@ -41,7 +41,7 @@ const skewMs = 3_600_000
 // where counts may be known, so many lists are looked into before they are
 const mostLooks = 96
 // each holds a page of some thousand postings
-const longAtOnce = 32
+const longAtOnce = 64
 // of what a month finds so many are held; a page beyond them is read once more
 const mostHeld = 1000
 

@@ -144,3 +144,14 @@ export const readKeptCounts = async (
   const items = await read.query({ pk: keptCountsPk(license, search) })
   return new Map(items.map((item) => KeptCount.parse(item)).map(({ sk, ...kept }) => [sk, kept]))
 }
+
+/** The same of one month. */
+export const readKeptCount = async (
+  read: Reader,
+  license: string,
+  search: string,
+  month: string,
+): Promise<{ count: number; marks: string } | undefined> => {
+  const item = await read.get(keys.keptCount(license, search, month))
+  return item === undefined ? undefined : KeptCount.parse(item)
+}
