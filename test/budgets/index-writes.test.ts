@@ -1,9 +1,11 @@
-import { beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Client } from '../support/client.ts'
 import { startWorld, type World } from '../support/world.ts'
 
 let world: World
 let ann: Client
+const figures: string[] = []
+afterAll(() => void process.stdout.write(`\n${figures.join('\n')}\n`))
 beforeAll(async () => {
   world = await startWorld({ index: true })
   const license = await world.license({ ann: {}, ben: {} })
@@ -15,13 +17,23 @@ interface BatchWrite {
   DeleteRequest?: { Key: { pk: { S: string } } }
 }
 
-/** The items that the index's worker writes because of a request, and in how many calls. */
-const indexWritesOf = async (request: () => Promise<unknown>): Promise<{ items: number; calls: number }> => {
+interface Writes {
+  items: number
+  calls: number
+}
+
+/** The items that the index's worker writes because of a request, and in how many calls; `name` prints what that costs. */
+const indexWritesOf = async (request: () => Promise<unknown>, name?: string): Promise<Writes> => {
   await world.settled()
-  const { calls } = await world.proxy.record(async () => {
+  const { result: answeredAt, calls } = await world.proxy.record(async () => {
     await request()
+    const answered = performance.now()
     await world.settled()
+    return answered
   })
+  const after = calls.filter(({ startedAt }) => startedAt >= answeredAt)
+  const total = (unit: 'rru' | 'wru') => after.reduce((sum, call) => sum + call[unit], 0)
+  if (name !== undefined) figures.push(`index, ${name}: ${total('rru')} RRU, ${total('wru')} WRU`)
   const writes = calls.flatMap(({ operation, request: sent }): number[] => {
     const [batch = []] = Object.values(sent.RequestItems ?? {}) as BatchWrite[][]
     if (operation === 'BatchWriteItem') return [batch.length]
@@ -38,14 +50,37 @@ const message = (text: string) => ({ type: 'message', text })
 test('a message of n new words costs at most n + 6 index writes, in batches; one without any costs none', async () => {
   const { chat } = await ann.ok('start_chat', { initial_events: [message('hello')] })
   const send = (text: string) => () => ann.ok('send_event', { chat_id: chat.id, event: message(text) })
-  for (const count of [1, 5, 20, 100, 200]) {
-    const { items, calls } = await indexWritesOf(send(wordsOf(count, count * 1000)))
+  for (const count of [1, 5, 10, 20, 100, 200]) {
+    const { items, calls } = await indexWritesOf(
+      send(wordsOf(count, count * 1000)),
+      `a message of ${count} new words`,
+    )
     expect(items).toBeGreaterThanOrEqual(count)
     expect(items).toBeLessThanOrEqual(count + 6)
     expect(calls).toBeLessThanOrEqual(Math.ceil(count / 25) + 6)
     // said again
-    expect(await indexWritesOf(send(wordsOf(count, count * 1000)))).toEqual({ items: 0, calls: 0 })
+    const again = await indexWritesOf(send(wordsOf(count, count * 1000)), `the same ${count} words again`)
+    expect(again).toEqual({ items: 0, calls: 0 })
   }
+})
+
+test('what else is written to the index', async () => {
+  const start = (chat: object) => () => ann.ok('start_chat', { chat, initial_events: [message('hello')] })
+  await indexWritesOf(start({}), 'a new chat of one agent, with its first message of one word')
+  await indexWritesOf(start({ scopes: { agents: ['ben'] } }), 'the same, scoped to an agent')
+  const { chat } = await start({})()
+  const chat_id = chat.id
+  const joins = await indexWritesOf(
+    () => ann.ok('join_chat', { chat_id, agent_ids: ['ben'] }),
+    'an agent joins',
+  )
+  const rated = { chat_id, thread_id: `${chat_id}_1`, properties: { rating: { score: 1 } } }
+  const rates = await indexWritesOf(() => ann.ok('update_chat_thread_properties', rated), 'a rating')
+  const closes = await indexWritesOf(() => ann.ok('close_thread', { chat_id }), 'a thread is closed')
+  // of thread and chat the agent's presence, and of the thread its user, with what is noted of both, which may come apart
+  expect(joins.items).toBeLessThanOrEqual(3 + 2 * 2 + 2)
+  // the property and its value
+  expect([rates.items, closes.items]).toEqual([2 + 2, 0])
 })
 
 test('of the words of one message 200 are indexed, of a thread 2,000', async () => {
