@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import type { Context } from 'aws-lambda'
@@ -73,6 +74,7 @@ export interface LocalStack {
   stop(): Promise<void>
 }
 
+const longestSettlingMs = 3000
 const fcmSecretId = 'fcm'
 const customerKeyId = 'customer-key'
 const noLimits = { startChat: 0, sendEvent: 0, other: 0, addressFactor: 0 }
@@ -254,6 +256,12 @@ export const startStack = async (options: StackOptions): Promise<LocalStack> => 
     },
     stop: async () => {
       await Promise.all([gateway.close(), customers.close()])
+      // what is not indexed by now is not handed out by the next run
+      if (options.index !== false)
+        await Promise.race([
+          stream.settled().catch(() => {}),
+          wait(longestSettlingMs, undefined, { ref: false }),
+        ])
       await stream.stop()
       await queue.stop()
       await keyServer.stop()
