@@ -3,7 +3,7 @@ import type { getArchives } from '../protocol/agent/get_archives.ts'
 import { ProtocolError } from '../protocol/errors.ts'
 import { limits } from '../protocol/limits.ts'
 import type { ChatWithThread } from '../protocol/objects.ts'
-import { type ChatRecord, readChats, readSeen } from '../table/chats.ts'
+import { type Chat, type ChatRecord, readAlone, readChats, readSeen } from '../table/chats.ts'
 import { addressOfThread, keys } from '../table/keys.ts'
 import { type Entry, type Head, parseHead } from '../table/log.ts'
 import type { Reader } from '../table/ops.ts'
@@ -60,6 +60,8 @@ interface Found extends Omit<ChatRecord, 'seen'> {
 interface Result extends Found {
   seen: ReadonlyMap<string, number>
   profiles: Profiles
+  /** The chat once more, after all else. */
+  after: Chat | undefined
 }
 
 /**
@@ -80,26 +82,27 @@ const readResults = async (
     return address === undefined ? [] : [{ id, ...address }]
   })
   const page = { isShown: () => true }
+  const ids = [...new Set(addresses.map(({ chat }) => chat))]
   const [records, heads, logs] = await Promise.all([
-    readChats(read, [...new Set(addresses.map(({ chat }) => chat))]),
+    readChats(read, ids),
     readHeads(read, addresses),
     Promise.all(addresses.map(({ chat, n }) => readEvents(read, { id: chat }, n, page, room))),
   ])
   const chats = records.map(({ chat }) => chat)
-  const [profiles, seen] = await Promise.all([
-    readProfiles(
-      read,
-      license,
-      chats.flatMap(({ users }) => users),
-    ),
+  const users = chats.flatMap((chat) => chat.users)
+  const [profiles, seen, after] = await Promise.all([
+    readProfiles(read, license, users),
     readSeen(read, chats),
+    // whoever has lost access before an event was written must not be shown it
+    readAlone(read, ids),
   ])
+  const byChat = new Map(records.map((record) => [record.chat.id, record]))
   return new Map(
-    addresses.flatMap(({ id, chat: chatId }, index) => {
-      const [record, head, log] = [records.find(({ chat }) => chat.id === chatId), heads.get(id), logs[index]]
-      return record === undefined || head === undefined || log === undefined
-        ? []
-        : [[id, { ...record, head, ...log, profiles, seen: seen.get(chatId) ?? new Map() }] as const]
+    addresses.flatMap(({ id, chat }, index): [string, Result][] => {
+      const [record, head, log] = [byChat.get(chat), heads.get(id), logs[index]]
+      if (record === undefined || head === undefined || log === undefined) return []
+      const shown = { seen: seen.get(chat) ?? new Map<string, number>(), after: after.get(chat) }
+      return [[id, { ...record, ...log, ...shown, head, profiles }]]
     }),
   )
 }
@@ -131,7 +134,10 @@ export const stillFound = (
   filters: Filters,
 ): Result[] =>
   results.filter(
-    (result) => result.chat.license_id === license && mayRead(viewer, result.chat) && fits(result, filters),
+    (result) =>
+      result.chat.license_id === license &&
+      [result.chat, result.after].every((chat) => chat !== undefined && mayRead(viewer, chat)) &&
+      fits(result, filters),
   )
 
 type Shown = { chat: ChatWithThread }
@@ -148,7 +154,8 @@ export const showResults = (results: readonly Result[], room: number): Shown[] =
   return results.map((result, index) => {
     const share = (rooms[index] ?? 0) - 1
     const full = fullBase(result)
-    if (jsonBytes(full) + bareBytes <= share) return show(result, full, share)
+    const isWhole = (needs[index] ?? 0) <= (rooms[index] ?? 0)
+    if (isWhole || jsonBytes(full) + bareBytes <= share) return show(result, full, share)
     const slim = slimBase(full)
     const base = jsonBytes(slim) + bareBytes <= share ? slim : { id: full.id, users: [] }
     const { chat } = show(result, base, share)

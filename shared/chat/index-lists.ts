@@ -24,13 +24,17 @@ export const withUser = (user: string): string => named('thread', `user:${user}`
 export const withWord = (word: string): string => named('thread', `word:${word}`)
 
 type PropertyName = Pick<PropertyFilter, 'namespace' | 'name'>
-export const withProperty = (kind: Kind, { namespace, name }: PropertyName): string =>
-  named(kind, `has:${namespace}.${name}`)
-/** Values differ by type too. */
-export const withValue = (kind: Kind, { namespace, name }: PropertyName, value: PropertyValue): string => {
-  const hash = createHash('sha256').update(JSON.stringify(value)).digest('base64url').slice(0, 16)
-  return named(kind, `is:${namespace}.${name}=${hash}`)
+const hashOf = (text: string): string => createHash('sha256').update(text).digest('base64url').slice(0, 16)
+/** What no property can be called has lists too, which hold nothing: its name may be too long for a key. */
+const nameOf = ({ namespace, name }: PropertyName): string => {
+  const full = `${namespace}.${name}`
+  return /^[\w.-]{1,130}$/.test(full) ? full : hashOf(full)
 }
+export const withProperty = (kind: Kind, property: PropertyName): string =>
+  named(kind, `has:${nameOf(property)}`)
+/** Values differ by type too. */
+export const withValue = (kind: Kind, property: PropertyName, value: PropertyValue): string =>
+  named(kind, `is:${nameOf(property)}=${hashOf(JSON.stringify(value))}`)
 
 const accessMarks = ['open', 'group:', 'to:', 'in:']
 /** Whether a list is one of those that follow from who may see a chat. */

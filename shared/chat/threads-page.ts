@@ -77,7 +77,7 @@ const newestOf = async (read: Reader, chat: Chat, n: number): Promise<Entry[]> =
 }
 
 /**
- * Events of a thread, ascending, and no more than the room holds; `more` in the direction that is read in. How many are read at a time
+ * Events of a thread, ascending, and no more than the room holds, but one at least; `more` in the direction that is read in. How many are read at a time
  * follows from the room: a hundred threads of large events would not fit into a function's memory.
  */
 export const readEvents = async (
@@ -101,7 +101,8 @@ export const readEvents = async (
     const entries = (await read.query(range)).map(parseEntry)
     for (const entry of entries.filter(isShown)) {
       bytes += jsonBytes(eventOf(chat.id, entry)) + 1
-      if (events.length === most || bytes > room) return answer(true)
+      // the first one in any case: there may be more room than was thought
+      if (events.length === most || (bytes > room && events.length > 0)) return answer(true)
       events.push(entry)
     }
     if (entries.length < wanted) break

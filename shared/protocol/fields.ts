@@ -49,8 +49,9 @@ export const Flag = z.pipe(
   z.transform((value) => value === true || value === 'true'),
 )
 
-const GroupIdInput = z.union([z.int(), z.string().check(z.regex(/^-?\d{1,15}$/))], {
-  error: 'A group id is an integer',
+const groupIdError = 'A group id is an integer'
+const GroupIdInput = z.union([z.int(), z.string().check(z.regex(/^-?\d{1,15}$/, groupIdError))], {
+  error: groupIdError,
 })
 const GroupId = z.pipe(GroupIdInput, z.transform(Number))
 

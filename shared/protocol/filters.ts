@@ -72,6 +72,11 @@ export const PropertyFilters = z.pipe(
         refuse(path, oneType)
       else filters.push(filter)
     }
+    const values = filters.flatMap((filter) =>
+      'in' in filter ? filter.in : 'notIn' in filter ? filter.notIn : [],
+    )
+    if (values.length > limits.filterValuesInAll)
+      refuse([], `At most ${limits.filterValuesInAll} values can be asked for in all`)
     if (filters.length > limits.propertyFilters)
       refuse([], `At most ${limits.propertyFilters} properties can be filtered by`)
     return filters

@@ -33,6 +33,7 @@ export const limits = {
   directory: 500,
   banDays: 3650,
   filterValues: 100,
+  filterValuesInAll: 300,
   propertyFilters: 100,
   queryWords: 20,
   pageDefault: 25,

@@ -1,6 +1,6 @@
 import * as z from 'zod/mini'
 import { PropertiesOutput, type Properties } from '../protocol/properties.ts'
-import { activePk, chatsPk, type Key, keys } from './keys.ts'
+import { activePk, behind, chatsPk, type Key, keys } from './keys.ts'
 import type { Op, Reader } from './ops.ts'
 
 const userTypes = ['customer', 'agent', 'supervisor'] as const
@@ -168,6 +168,33 @@ const ListedItem = z.object({ sk: z.string() })
 export const readChatIds = async (read: Reader, license: string): Promise<string[]> => {
   const rows = await read.query({ pk: chatsPk(license), strong: true })
   return rows.map((row) => ListedItem.parse(row).sk)
+}
+
+// sorts behind every character that a chat's id may have
+const lastIdEver = '~'
+
+/** At most `limit` of them, in the order of ids: the first ones, or those that follow `after`. Strongly consistent. */
+export const readChatIdsAfter = async (
+  read: Reader,
+  license: string,
+  after: string | undefined,
+  limit: number,
+): Promise<string[]> => {
+  const rows = await read.query({
+    pk: chatsPk(license),
+    from: behind(keys.chatListed(license, after ?? '').sk),
+    to: keys.chatListed(license, lastIdEver).sk,
+    limit,
+    strong: true,
+    only: 'sk',
+  })
+  return rows.map((row) => ListedItem.parse(row).sk)
+}
+
+/** Chats by their ids, those that exist, without what stands beside them. Strongly consistent. */
+export const readAlone = async (read: Reader, ids: readonly string[]): Promise<ReadonlyMap<string, Chat>> => {
+  const items = await read.batchGet(ids.map(keys.chat), { strong: true })
+  return new Map(items.map((item) => ChatItem.parse(item)).map((chat) => [chat.id, chat]))
 }
 
 /** Chats with their properties, in no order: those of the ids that exist. Strongly consistent. */

@@ -58,7 +58,7 @@ const fits = (got: unknown, shown: object): boolean => {
 }
 
 test('docs/frames.md says what happens, in every frame of it, for every action and nearly every push of both endpoints', async () => {
-  const world = await startWorld()
+  const world = await startWorld({ index: true })
   const license = await world.license(
     { nora: { groups: [1] }, olivia: { permission: 'owner' }, nina: {} },
     { groups: ['Support', 'Sales'], plan: 'enterprise' },
@@ -76,6 +76,8 @@ test('docs/frames.md says what happens, in every frame of it, for every action a
     const client = clients.get(who) ?? (await license.arrive())
     clients.set(who, client)
     if (what === 'sends') {
+      // the moment after which it is found
+      if (frame.action === 'get_archives') await world.settled()
       client.send(JSON.stringify(filledIn(frame)))
       sending = client.response()
       continue

@@ -143,6 +143,12 @@ export const rows: readonly Row[] = [
     effects: always(),
     writes: false,
   }),
+  row('get_archives', 'license', {
+    may: anyone,
+    payload: () => ({ filters: { query: 'hello' } }),
+    effects: always(),
+    writes: false,
+  }),
   row('send_broadcast', 'license', {
     may: anyone,
     payload: () => ({ content }),
@@ -286,6 +292,7 @@ export const rows: readonly Row[] = [
 // ---- token scopes
 
 const reading = [
+  'get_archives',
   'get_filtered_chats',
   'get_chat_threads',
   'mark_event_as_seen',

@@ -18,9 +18,15 @@ import { type Scene, setScene } from './scene.ts'
 let world: World
 let scene: Scene
 beforeAll(async () => {
-  world = await startWorld()
+  world = await startWorld({ index: true })
   scene = await setScene(world)
 })
+
+/** All that is stored of a chat; what the index keeps there follows by itself, and is waited for. */
+const storedOfChat = async (chat: string) => {
+  await world.settled()
+  return scene.storedOfChat(chat)
+}
 
 const attempt = async (row: Row, person: Person | 'stranger', chat: string) =>
   [row.action, row.payload(await scene.place(person, chat))] as const
@@ -62,6 +68,7 @@ describe('protocol §4', () => {
     const open = await scene.start('open')
     const idsOf = (chats: { id: string }[]) => chats.map(({ id }) => id)
     const ours = [hidden, closed, open]
+    await world.settled()
     const shownOf = (ids: string[]) => ours.filter((id) => ids.includes(id))
     for (const person of [...people, 'stranger'] as const) {
       const client = scene.clients[person]
@@ -70,6 +77,9 @@ describe('protocol §4', () => {
         person === 'stranger' ? [] : reaches.access.hidden.includes(person) ? [hidden, closed, open] : [open]
       const filtered = await client.ok('get_filtered_chats', { filters: { include_active: true } })
       expect(shownOf(idsOf(filtered.chats_summary)), person).toEqual(all)
+      const archives = await client.ok('get_archives', { filters: { query: 'hello' } })
+      const archived = archives.chats.map(({ chat }: { chat: { id: string } }) => chat)
+      expect(shownOf(idsOf(archived)), person).toEqual(all)
       const { chats_summary } = await client.ok('login', { token: await license.token(person) })
       expect(shownOf(idsOf(chats_summary)), person).toEqual(all.filter((id) => id !== closed))
     }
@@ -80,8 +90,8 @@ describe('protocol §4', () => {
   test.each(variants)('$name, $where: $who', async ({ row, kind, closed, allowed, refused }) => {
     const { clients, heard, silence } = scene
     const chat = await scene.start(kind, { closed, guestsIn: row.guestsIn === true })
-    const all = () => Promise.all([scene.storedOfChat(chat), scene.storedOfLicense()])
-    const mine = row.on === 'chat' ? () => scene.storedOfChat(chat) : scene.storedOfLicense
+    const all = () => Promise.all([storedOfChat(chat), scene.storedOfLicense()])
+    const mine = row.on === 'chat' ? () => storedOfChat(chat) : scene.storedOfLicense
     await scene.forget()
 
     const before = await all()
@@ -126,7 +136,7 @@ describe('protocol §4', () => {
   test('agents and groups of another licence are as absent as ones that never were', async () => {
     const chat_id = await scene.start('hidden')
     await scene.forget()
-    const stored = () => Promise.all([scene.storedOfChat(chat_id), scene.storedOfLicense()])
+    const stored = () => Promise.all([storedOfChat(chat_id), scene.storedOfLicense()])
     const before = await stored()
     const { owner } = scene.clients
     for (const [action, payload] of [
@@ -154,7 +164,7 @@ describe('protocol §4', () => {
   test('any action but login and ping is refused before login', async () => {
     const chat = await scene.start('open')
     await scene.forget()
-    const stored = () => Promise.all([scene.storedOfChat(chat), scene.storedOfLicense()])
+    const stored = () => Promise.all([storedOfChat(chat), scene.storedOfLicense()])
     const before = await stored()
     const client = await world.open()
     await client.ok('ping')

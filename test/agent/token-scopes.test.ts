@@ -28,7 +28,7 @@ const loggedIn = (holder: Holder, scope: string): Client => {
 }
 
 beforeAll(async () => {
-  world = await startWorld()
+  world = await startWorld({ index: true })
   scene = await setScene(world)
   const held = tokenScopes.flatMap(({ scope }) => [
     ...holders.map((holder) => [holder, scope] as const),
@@ -69,8 +69,11 @@ const expectToMay = async (
   const chat = await scene.start('hidden', { guestsIn: which.some(({ guestsIn }) => guestsIn) })
   await scene.forget()
   const aboutLicense = which.some(({ on }) => on === 'license')
-  const stored = () =>
-    Promise.all([scene.storedOfChat(chat), ...(aboutLicense ? [scene.storedOfLicense()] : [])])
+  const stored = async () => {
+    // what the index keeps of the chat follows by itself
+    await world.settled()
+    return Promise.all([scene.storedOfChat(chat), ...(aboutLicense ? [scene.storedOfLicense()] : [])])
+  }
   const before = await stored()
   const there = await scene.place(holder, chat)
   for (const row of which.filter((one) => !may(one)))
@@ -97,9 +100,10 @@ describe('what is shown of chats', () => {
     reaches[one.reach].hidden.includes(holder)
 
   // first, with few chats to list
-  test('is in lists of chats, of login and of get_filtered_chats, by the same scopes', async () => {
+  test('is in lists of chats, of login, of get_filtered_chats and of get_archives, by the same scopes', async () => {
     const hidden = await scene.start('hidden')
     const open = await scene.start('open')
+    await world.settled()
     for (const one of tokenScopes)
       for (const holder of holders) {
         const client = loggedIn(holder, one.scope)
@@ -111,11 +115,18 @@ describe('what is shown of chats', () => {
         const token = await scene.license.token(holder, { scope: one.scope })
         const { chats_summary } = await client.ok('login', { token })
         expect(idsOf(chats_summary), what).toEqual(due)
-        const { success, payload } = await client.call('get_filtered_chats')
         const mayList = one.pushes === true && (one.reach !== 'administration' || holder === 'administrator')
-        expect(success, what).toBe(mayList)
-        if (success)
-          expect(idsOf((payload as { chats_summary: { id: string }[] }).chats_summary), what).toEqual(due)
+        const [filtered, archives] = [
+          await client.call('get_filtered_chats'),
+          await client.call('get_archives', { filters: { query: 'hello' } }),
+        ]
+        expect([filtered.success, archives.success], what).toEqual([mayList, mayList])
+        if (!mayList) continue
+        expect(idsOf((filtered.payload as { chats_summary: { id: string }[] }).chats_summary), what).toEqual(
+          due,
+        )
+        const { chats } = archives.payload as { chats: { chat: { id: string } }[] }
+        expect(idsOf(chats.map(({ chat }) => chat)), what).toEqual(due)
       }
     // what these logins look for a moment later is not for other tests to hear
     await scene.timePasses()
