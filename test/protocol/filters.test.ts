@@ -158,6 +158,21 @@ describe('property filters', () => {
     expect(({} as any).exists).toBeUndefined()
   })
 
+  test('ask for at most 300 values in all, of whichever type', () => {
+    const values = (from: number, count: number) => Array.from({ length: count }, (_, i) => from + i)
+    const three = { 'a.b': { values: values(0, 100) }, 'a.c': { exclude_values: values(0, 100) } }
+    expect(read({ ...three, 'a.d': { values: values(0, 100) } })).toHaveLength(3)
+    const { success, error } = z.safeParse(PropertyFilters, {
+      ...three,
+      'a.d': { values: values(0, 100) },
+      'a.e': { values: [1] },
+    })
+    expect(success).toBe(false)
+    expect(detailsOf(error!.issues, 'properties')).toEqual([
+      { path: 'properties', message: 'At most 300 values can be asked for in all' },
+    ])
+  })
+
   test('of anything at all are filters of one type each, or faults that say where', () => {
     const filter = fc.oneof(
       fc.record({ exists: fc.boolean() }),
