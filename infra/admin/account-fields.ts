@@ -59,6 +59,12 @@ const originOf = (text: string): string | undefined =>
 const routingModes = ['automatic', 'manual'] as const satisfies readonly LicenseItem['routing'][]
 export const RoutingMode = z.enum(routingModes, `Routing is ${routingModes.join(' or ')}`)
 
+/** A boolean. */
+export const OnOff = z.pipe(
+  z.enum(['on', 'off'], 'It is on or off'),
+  z.transform((text) => text === 'on'),
+)
+
 const whole = (from: number, to: number, sentence: string) =>
   z.pipe(
     matching(/^\d{1,9}$/, sentence),

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import * as z from 'zod/mini'
 import { LicenseItem } from '../../shared/table/accounts.ts'
-import { Expiry, LicenseId, madeUpId, Minutes, Name, Origins, RoutingMode } from './account-fields.ts'
+import { Expiry, LicenseId, madeUpId, Minutes, Name, OnOff, Origins, RoutingMode } from './account-fields.ts'
 import { AdminError } from './admin-error.ts'
 import { listAgents } from './change-agent.ts'
 import { listGroups } from './change-group.ts'
@@ -38,10 +38,12 @@ Examples:
       json: z.optional(z.boolean()),
     }),
     async (input, { table }) => {
+      const nowS = Math.floor(io.now() / 1000)
       const { outcome, license } = await createLicense(table, {
         id: input.id ?? madeUpId(),
         plan: input.plan,
-        expires_at: input.expires ?? Math.floor(io.now() / 1000) + defaultDays * 86_400,
+        expires_at: input.expires ?? nowS + defaultDays * 86_400,
+        created_at: nowS,
       })
       if (outcome === 'exists')
         throw new AdminError(
@@ -98,6 +100,7 @@ Examples:
         routing: license.routing,
         'unseen chats': `go to another agent after ${minutes(license.unseen_minutes)}`,
         'silent chats': `are idle after ${minutes(license.idle_minutes)}, archived after ${minutes(license.archive_minutes)}`,
+        'message texts': license.index_texts ? 'searched' : 'not searched',
         version: String(license.version),
       })
     },
@@ -122,6 +125,10 @@ Examples:
       .option('--unseen-minutes <n>', 'until a chat that its agent does not look at goes to another one')
       .option('--idle-minutes <n>', 'until a chat in which nothing happens is idle')
       .option('--archive-minutes <n>', 'until it is archived')
+      .option(
+        '--index-texts <on|off>',
+        'whether archives are searched by the words of messages: off saves what indexing them costs',
+      )
       .option('--json', 'print the license as JSON')
       .addHelpText(
         'after',
@@ -130,7 +137,8 @@ Examples:
   npm run admin -- license set acme --plan business
   npm run admin -- license set acme --expires 2028-12-31
   npm run admin -- license set acme --origin https://www.example.com https://shop.example.com:8443
-  npm run admin -- license set acme --routing manual --idle-minutes 5 --archive-minutes 60`,
+  npm run admin -- license set acme --routing manual --idle-minutes 5 --archive-minutes 60
+  npm run admin -- license set acme --index-texts off`,
       ),
     io,
     z
@@ -144,6 +152,7 @@ Examples:
         unseenMinutes: z.optional(Minutes),
         idleMinutes: z.optional(Minutes),
         archiveMinutes: z.optional(Minutes),
+        indexTexts: z.optional(OnOff),
         json: z.optional(z.boolean()),
       })
       .check(
@@ -156,7 +165,7 @@ Examples:
             Object.values(changes).some((value) => value !== undefined),
           {
             error:
-              'Say what to change: --plan, --expires, --origin, --any-origin, --routing, --unseen-minutes, --idle-minutes, --archive-minutes',
+              'Say what to change: --plan, --expires, --origin, --any-origin, --routing, --unseen-minutes, --idle-minutes, --archive-minutes, --index-texts',
             path: ['license'],
           },
         ),
@@ -170,6 +179,7 @@ Examples:
         unseen_minutes: input.unseenMinutes,
         idle_minutes: input.idleMinutes,
         archive_minutes: input.archiveMinutes,
+        index_texts: input.indexTexts,
       })
       if (change.outcome === 'no_license') throw noLicense(input.license)
       const { license } = change
@@ -180,6 +190,13 @@ Examples:
         )
       if (input.json) return json(io, viewOf(license))
       say(io, `Changed license ${license.id}: plan ${license.plan}, ${expiry(license, io)}.`)
+      if (input.indexTexts === undefined) return
+      say(
+        io,
+        license.index_texts
+          ? `The words of new messages are indexed. For those of old ones: reindex ${license.id}.`
+          : `The words of new messages are not indexed, and archives not searched by words. Those of old messages stay in the table until: reindex ${license.id}.`,
+      )
     },
   )
 }

@@ -6,6 +6,7 @@ import { addCustomerCommands } from './customer.ts'
 import { addGroupCommands } from './group.ts'
 import { addLicenseCommands } from './license.ts'
 import { complain, type Io } from './output.ts'
+import { addReindexCommand } from './reindex.ts'
 import { addTokenCommand } from './token.ts'
 
 /** Runs one command. The exit code: 0 done, 1 could not be done, 2 the command is wrong. */
@@ -25,7 +26,7 @@ export async function runAdmin(argv: readonly string[], io: Io): Promise<0 | 1 |
 function adminProgram(io: Io): Command {
   const program = new Command('npm run admin --')
     .description(
-      'Licenses, groups, agents and customers: on the local table, or with --table on a deployed one.',
+      'Licenses, groups, agents, customers and the index of chats: on the local table, or with --table on a deployed one.',
     )
     .option('--table <name>', 'a deployed table, with the AWS credentials of the environment')
     .option('--region <region>', 'the AWS region of --table; by default that of the environment')
@@ -44,22 +45,34 @@ Examples:
   npm run admin -- agent create acme --id ana --name Ana --group 1
   npm run -s admin -- token ana
   npm run admin -- customer list acme --banned
+  npm run admin -- reindex acme
   npm run admin -- agent list acme --table agent-chat --region eu-west-1`,
     )
   addLicenseCommands(program, io)
   addGroupCommands(program, io)
   addAgentCommands(program, io)
   addCustomerCommands(program, io)
+  addReindexCommand(program, io)
   addTokenCommand(program, io)
   return program
 }
 
+const signals = ['SIGINT', 'SIGTERM'] as const
+
 if (import.meta.main) {
+  const { stderr } = process
   process.exitCode = await runAdmin(process.argv.slice(2), {
     out: (text) => void process.stdout.write(text),
-    err: (text) => void process.stderr.write(text),
+    err: (text) => void stderr.write(text),
     env: process.env,
     localDir,
     now: () => Date.now(),
+    ...(stderr.isTTY ? { width: () => stderr.columns || 80 } : {}),
+    onInterrupt: (stop) => {
+      for (const signal of signals) process.once(signal, stop)
+      return () => {
+        for (const signal of signals) process.off(signal, stop)
+      }
+    },
   })
 }

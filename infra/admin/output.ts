@@ -7,6 +7,10 @@ export interface Io {
   localDir: string
   /** Milliseconds since 1970. */
   now(): number
+  /** How many characters a line of `err` holds, where that is a terminal. */
+  width?(): number
+  /** Has `stop` called, once, when somebody wants the command to end; returns how to have it not called any more. */
+  onInterrupt?(stop: () => void): () => void
 }
 
 export const say = (io: Io, ...lines: string[]): void =>
@@ -15,6 +19,22 @@ export const say = (io: Io, ...lines: string[]): void =>
 export const complain = (io: Io, line: string): void => io.err(`${printable(line)}\n`)
 
 export const json = (io: Io, value: unknown): void => io.out(`${JSON.stringify(value, undefined, 2)}\n`)
+
+/** Says how far a command is: on a terminal in one line that is written anew, else in a line each time. */
+export interface ProgressLine {
+  show(text: string): void
+  clear(): void
+}
+
+export const progressLine = (io: Io): ProgressLine => {
+  const { width } = io
+  if (width === undefined) return { show: (text) => complain(io, text), clear: () => {} }
+  const restOfLine = '\u{1b}[K'
+  return {
+    show: (text) => io.err(`\r${printable(text).slice(0, width() - 1)}${restOfLine}`),
+    clear: () => io.err(`\r${restOfLine}`),
+  }
+}
 
 /** A heading and its values in columns, or a sentence where there are none. */
 export function columns(

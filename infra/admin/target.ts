@@ -10,6 +10,8 @@ import type { Io } from './output.ts'
 /** The table that a command works on. */
 export type Target = {
   table: Table
+  /** The same table, whose calls the signal aborts. */
+  within(signal: AbortSignal): Table
   close(): void
   /** What is wrong, and how to mend it, where an error of this table's says so; else undefined. */
   explain(error: Error): string | undefined
@@ -44,6 +46,7 @@ async function openDeployed(tableName: string, wanted: string | undefined): Prom
   return {
     place: 'deployed',
     table: openTable({ client, tableName }),
+    within: (signal) => openTable({ client, tableName, signal }),
     close: () => client.destroy(),
     explain: (error) => {
       if (error.name === 'ResourceNotFoundException')
@@ -66,6 +69,7 @@ async function openLocal(io: Io): Promise<Target> {
     issuer,
     audience,
     table: openTable({ client, tableName }),
+    within: (signal) => openTable({ client, tableName, signal }),
     close: () => client.destroy(),
     explain: (error) => {
       if ('code' in error && error.code === 'ECONNREFUSED')

@@ -264,8 +264,9 @@ const replaceWords = async (ctx: Indexing, thread: Thread): Promise<boolean> => 
     ...postingsOfWords(thread, [...words]),
     ...gone.map((word) => unposted(license, withWord(word), { at, id: threadId(chat, n) })),
   ])
-  const ops = wordsReplaced(chat, n, indexed, [...words], upTo)
-  return ops.length === 0 || (await ctx.write.transact(ops)).length === 0
+  for (const ops of wordsReplaced(chat, n, indexed, [...words], upTo))
+    if ((await ctx.write.transact(ops)).length > 0) return false
+  return true
 }
 
 const postingsOfWords = ({ license, chat, n, at }: Thread, words: readonly string[]): Op[] =>

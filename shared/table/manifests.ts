@@ -118,16 +118,20 @@ const portionBytes = 900
 const bytesOf = (words: readonly string[]): number =>
   words.reduce((sum, word) => sum + utf8Bytes(word) + 1, 0)
 
+// words that are written anew are cut into other portions up to the same event
+const asRead = ({ words, upTo }: Omit<Portion, 'k'>) => ({
+  ConditionExpression: 'up_to = :upTo AND words = :words',
+  ExpressionAttributeValues: { ':upTo': upTo, ':words': words },
+})
+
 const portionPut = (
   key: Key,
   { words, upTo }: Omit<Portion, 'k'>,
-  before: Pick<Portion, 'upTo'> | undefined,
+  before: Omit<Portion, 'k'> | undefined,
 ): Op => ({
   Put: {
     Item: { ...key, words, up_to: upTo },
-    ...(before === undefined
-      ? { ConditionExpression: 'attribute_not_exists(pk)' }
-      : { ConditionExpression: 'up_to = :read', ExpressionAttributeValues: { ':read': before.upTo } }),
+    ...(before === undefined ? { ConditionExpression: 'attribute_not_exists(pk)' } : asRead(before)),
   },
 })
 
@@ -156,7 +160,7 @@ export const wordsReplaced = (
   { portions: before }: IndexedWords,
   words: readonly string[],
   upTo: number,
-): Op[] => {
+): Op[][] => {
   const most = Math.max(portionBytes, Math.ceil(bytesOf(words) / mostPortions))
   const portions: string[][] = words.length === 0 && before.length === 0 ? [] : [[]]
   for (const word of words) {
@@ -170,12 +174,17 @@ export const wordsReplaced = (
   })
   const deletes = before
     .filter(({ k }) => k >= portions.length)
-    .map(({ k, upTo: read }): Op => ({
+    .map(({ k, words, upTo }): Op => ({
       Delete: {
         Key: keys.words(chat, n, k),
-        ConditionExpression: 'up_to = :read',
-        ExpressionAttributeValues: { ':read': read },
+        ...asRead({ words, upTo }),
       },
     }))
-  return [...puts, ...deletes]
+  // the last ones go first
+  const rest = deletes.toReversed()
+  const first = rest.splice(0, Math.max(0, rest.length - mostPortions))
+  const parts = Array.from({ length: Math.ceil(first.length / 100) }, (_, i) =>
+    first.slice(i * 100, i * 100 + 100),
+  )
+  return [...parts, [...puts, ...rest]].filter((ops) => ops.length > 0)
 }

@@ -10,6 +10,8 @@ const untouched = {
   unseen_minutes: 5,
   idle_minutes: 10,
   archive_minutes: 30,
+  index_texts: true,
+  created_at: now / 1000,
 }
 
 const engines = await startEngines()
@@ -37,7 +39,10 @@ describe.each(engines)('admin license on $label', ({ endpoint }) => {
       expect(code).toBe(0)
       expect(out).toBe('Created license acme: plan enterprise, expires 2027-12-31T00:00:00Z.\n')
       expect(await world.itemsOf('acme')).toEqual([
-        { ...keys.license('acme'), id: 'acme', plan: 'enterprise', expires_at: 1830211200, version: 1 },
+        {
+          ...{ ...keys.license('acme'), id: 'acme', plan: 'enterprise', version: 1 },
+          ...{ expires_at: 1830211200, created_at: now / 1000 },
+        },
       ])
       expect(await world.table.read.get(keys.licenseListed('acme'))).toEqual({
         ...keys.licenseListed('acme'),
@@ -150,15 +155,16 @@ describe.each(engines)('admin license on $label', ({ endpoint }) => {
       expect(out).toBe(
         [
           `License ${license}`,
-          '  plan          team',
-          '  expiry        expires 2027-01-01T00:00:00Z',
-          '  groups        1',
-          '  agents        2',
-          '  origins       any',
-          '  routing       automatic',
-          '  unseen chats  go to another agent after 5 minutes',
-          '  silent chats  are idle after 10 minutes, archived after 30 minutes',
-          '  version       1',
+          '  plan           team',
+          '  expiry         expires 2027-01-01T00:00:00Z',
+          '  groups         1',
+          '  agents         2',
+          '  origins        any',
+          '  routing        automatic',
+          '  unseen chats   go to another agent after 5 minutes',
+          '  silent chats   are idle after 10 minutes, archived after 30 minutes',
+          '  message texts  searched',
+          '  version        1',
           '',
         ].join('\n'),
       )
@@ -236,7 +242,7 @@ describe.each(engines)('admin license on $label', ({ endpoint }) => {
       })
       expect(await set('https://other.example')).toMatchObject({ origins: ['https://other.example'] })
       expect((await world.admin('license', 'show', license)).out).toContain(
-        '  origins       https://other.example\n',
+        '  origins        https://other.example\n',
       )
       expect(await world.json('license', 'set', license, '--any-origin')).toMatchObject({
         origins: [],
@@ -268,9 +274,28 @@ describe.each(engines)('admin license on $label', ({ endpoint }) => {
         version: 2,
       })
       const { out } = await world.admin('license', 'show', license)
-      expect(out).toContain('  routing       manual\n')
-      expect(out).toContain('  unseen chats  go to another agent after 1 minute\n')
-      expect(out).toContain('  silent chats  are idle after 30 minutes, archived after 1440 minutes\n')
+      expect(out).toContain('  routing        manual\n')
+      expect(out).toContain('  unseen chats   go to another agent after 1 minute\n')
+      expect(out).toContain('  silent chats   are idle after 30 minutes, archived after 1440 minutes\n')
+    })
+
+    it('turns the search by words of messages off and on, and says what that means for old ones', async () => {
+      const license = await world.license('--expires', '2027-01-01')
+      const set = (to: string) => world.admin('license', 'set', license, '--index-texts', to)
+      const changed = `Changed license ${license}: plan team, expires 2027-01-01T00:00:00Z.\n`
+      expect(await set('off')).toMatchObject({
+        code: 0,
+        out: `${changed}The words of new messages are not indexed, and archives not searched by words. Those of old messages stay in the table until: reindex ${license}.\n`,
+      })
+      expect((await world.admin('license', 'show', license)).out).toContain('  message texts  not searched\n')
+      expect(await world.json('license', 'show', license)).toMatchObject({ index_texts: false, version: 2 })
+      expect((await set('on')).out).toBe(
+        `${changed}The words of new messages are indexed. For those of old ones: reindex ${license}.\n`,
+      )
+      expect(await world.json('license', 'set', license, '--plan', 'x')).toMatchObject({
+        index_texts: true,
+        version: 4,
+      })
     })
 
     it('archives no chat before it is idle, by what is given and what stands', async () => {
@@ -295,6 +320,7 @@ describe.each(engines)('admin license on $label', ({ endpoint }) => {
       [['--routing', 'random'], '--routing: Routing is automatic or manual.'],
       [['--idle-minutes', '0'], '--idle-minutes: Minutes are a whole number from 1 to 1440.'],
       [['--archive-minutes', '1441'], '--archive-minutes: Minutes are a whole number from 1 to 1440.'],
+      [['--index-texts', 'yes'], '--index-texts: It is on or off.'],
       [['--unseen-minutes', '1.5'], '--unseen-minutes: Minutes are a whole number from 1 to 1440.'],
       [
         ['--any-origin', '--origin', 'https://a.example'],
@@ -338,7 +364,7 @@ describe.each(engines)('admin license on $label', ({ endpoint }) => {
       expect(await world.admin('license', 'set', 'acme')).toEqual({
         code: 2,
         out: '',
-        err: 'error: <license>: Say what to change: --plan, --expires, --origin, --any-origin, --routing, --unseen-minutes, --idle-minutes, --archive-minutes.\n',
+        err: 'error: <license>: Say what to change: --plan, --expires, --origin, --any-origin, --routing, --unseen-minutes, --idle-minutes, --archive-minutes, --index-texts.\n',
       })
     })
 

@@ -64,6 +64,7 @@ describe('admin', () => {
     ...['create', 'list', 'show', 'set', 'suspend', 'resume', 'delete'].map((name) => ['agent', name]),
     ['customer'],
     ...['list', 'show'].map((name) => ['customer', name]),
+    ['reindex'],
     ['token'],
   ]
   it.each(commands)('%s %s --help says how it is used', async (...command) => {

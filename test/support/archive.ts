@@ -13,7 +13,7 @@ import { posted } from '../../shared/table/postings.ts'
 
 // An archive of closed threads over three years, made up but always the same, with its index.
 
-export const archiveMonths = 36
+const archiveMonths = 36
 const agents = Array.from({ length: 20 }, (_, i) => `agent-${i}`)
 /** A small generator of numbers in [0, 1), the same in every run. */
 const seeded = (seed: number) => () => {

@@ -1,0 +1,134 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import pLimit, { type LimitFunction } from 'p-limit'
+import { indexChat, type Indexing, type Stale } from '../../shared/chat/indexing.ts'
+import { type Chat, readChat } from '../../shared/table/chats.ts'
+import type { Table } from '../../shared/table/client.ts'
+import type { Op, Writer } from '../../shared/table/ops.ts'
+import { isThrottled } from '../../shared/table/passing.ts'
+import { findLicense } from './change-license.ts'
+
+export interface Access {
+  /** The table, whose calls the signal aborts. */
+  within(signal: AbortSignal): Table
+  now(): number
+  writes: LimitFunction
+  /**
+   * What is done in one go has so long at first. The index's worker waits as long for a run that died, at what that was
+   * writing.
+   */
+  limitMs: number
+}
+
+// a client has 50 sockets
+const writesAtOnce = 32
+export const openAccess = (within: Access['within'], now: () => number): Access => ({
+  within,
+  now,
+  writes: pLimit(writesAtOnce),
+  limitMs: 20_000,
+})
+
+/** What the chats of one run share. */
+export interface Run extends Access {
+  /** Aborted where the run is to end: nothing more is begun. */
+  stopped: AbortSignal
+  /** So many threads more are done. */
+  onThreads(count: number): void
+}
+
+// a call that was aborted may still be under way on the engine
+const slack = 1.1
+
+const mostFailed = 3
+const mostThrottled = 60
+const mostLate = 5
+
+class TookTooLong extends Error {}
+
+/**
+ * Does some work in one go, again where it failed or was throttled, unless that is to end. Where its time was too short it
+ * gets twice as much; throws `TookTooLong` the `mostLate`th time.
+ */
+export const steadily = async <T>(
+  { within, now, writes, limitMs }: Access,
+  work: (ctx: Indexing) => Promise<T>,
+  options: { stopped?: AbortSignal; mostLate?: number } = {},
+): Promise<T> => {
+  const { stopped } = options
+  let [failed, throttled, late] = [0, 0, 0]
+  for (;;) {
+    stopped?.throwIfAborted()
+    const ms = limitMs * 2 ** late
+    const signal = AbortSignal.timeout(ms)
+    const { read, write } = within(signal)
+    let texts: Promise<boolean> | undefined
+    try {
+      return await work({
+        read,
+        write: { ...write, batch: (ops) => batchInTurn(writes, write, ops) },
+        now,
+        endsAt: Math.ceil(now() + ms * slack),
+        pause: (tries) => wait(Math.random() * Math.min(1000, 10 * 2 ** tries), undefined, { signal }),
+        indexesTexts: (license) => (texts ??= indexesTexts({ read, write }, license)),
+      })
+    } catch (error) {
+      if (signal.aborted) late += 1
+      else if (isThrottled(error)) throttled += 1
+      else failed += 1
+      if (late === (options.mostLate ?? mostLate)) throw new TookTooLong(`Took longer than ${ms / 1000} s`)
+      if (failed === mostFailed || throttled === mostThrottled) throw error
+    }
+    const pauseMs = Math.random() * Math.min(10_000, 250 * 2 ** (failed + throttled))
+    await wait(pauseMs, undefined, stopped === undefined ? {} : { signal: stopped })
+  }
+}
+
+const indexesTexts = async (table: Table, license: string): Promise<boolean> =>
+  (await findLicense(table, license))?.index_texts ?? true
+
+const batchInTurn = async (writes: LimitFunction, write: Writer, ops: readonly Op[]): Promise<void> => {
+  const parts = Array.from({ length: Math.ceil(ops.length / 25) }, (_, i) => ops.slice(i * 25, i * 25 + 25))
+  await Promise.all(parts.map((part) => writes(() => write.batch(part))))
+}
+
+const access: Stale = { chat: false, access: true, threads: new Set() }
+
+/**
+ * Writes all that stands of a chat in the index once more, and deletes what should not stand there, as far as that is
+ * known. May run beside itself and the index's worker.
+ */
+export const reindexChat = async (run: Run, id: string): Promise<void> => {
+  const read = () => steadily(run, (ctx) => readChat(ctx.read, id))
+  let chat = await read()
+  if (chat === undefined) return
+  await reindexThreads(run, chat)
+  // who may see it has changed meanwhile: the worker may have looked for its threads before they stood in the index
+  for (let { version } = chat; ; { version } = chat) {
+    chat = await read()
+    if (chat === undefined || chat.version === version) return
+    await steadily(run, (ctx) => indexChat(ctx, id, access))
+  }
+}
+
+const threadsAtOnce = 100
+
+/** The chat, and its threads, fewer at a time where they take too long. */
+const reindexThreads = async (run: Run, { id, thread: last }: Chat): Promise<void> => {
+  const { stopped } = run
+  let size = threadsAtOnce
+  for (let first = 1; first <= last;) {
+    const count = Math.min(size, last - first + 1)
+    const threads = new Set(Array.from({ length: count }, (_, i) => first + i))
+    // all threads are named in turn, so that there is nobody else whose access is to be looked at
+    const stale: Stale = { chat: first === 1, access: false, threads }
+    try {
+      const options = count === 1 ? { stopped } : { stopped, mostLate: 1 }
+      await steadily(run, (ctx) => indexChat(ctx, id, stale, { anew: true }), options)
+      run.onThreads(count)
+      first += count
+    } catch (error) {
+      if (count === 1 || !(error instanceof TookTooLong)) throw error
+      size = Math.ceil(count / 2)
+    }
+  }
+}
