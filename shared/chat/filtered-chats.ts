@@ -1,7 +1,8 @@
 import type { PropertyFilter } from '../protocol/filters.ts'
-import { type ChatRecord, readActiveChats, readChats } from '../table/chats.ts'
+import { type ActiveChat, type ChatRecord, readActiveChats, readChats } from '../table/chats.ts'
 import { chatOfThread, threadId } from '../table/keys.ts'
 import type { Reader } from '../table/ops.ts'
+import type { Place } from '../table/postings.ts'
 import type { Session } from '../table/sockets.ts'
 import { mayRead } from './access.ts'
 import { fitsFilters } from './filters.ts'
@@ -35,10 +36,13 @@ export const activeApart = async (
             .filter((record) => fitsFilters(record.properties ?? {}, properties))
             .map(({ chat }) => chat.id),
         )
+  const placeOf = ({ id, thread, started_at }: ActiveChat): Place => ({
+    at: started_at,
+    id: threadId(id, thread),
+  })
   return {
     holds: (thread) => ids.has(chatOfThread(thread)),
-    found: seen
-      .filter(({ id }) => fitting.has(id))
-      .map(({ id, thread, started_at }) => ({ at: started_at, id: threadId(id, thread) })),
+    places: all.map(placeOf),
+    found: seen.filter(({ id }) => fitting.has(id)).map(placeOf),
   }
 }

@@ -54,7 +54,7 @@ export const indexChat = async (
   { anew = false }: { anew?: boolean } = {},
 ): Promise<void> => {
   const numbers = [...(stale.chat || stale.access ? [theChat] : []), ...stale.threads]
-  const settled = await settleAll(ctx, id, numbers, stale.access, { anew })
+  const settled = await settleAll(ctx, id, numbers, stale.access, anew)
   if (settled === undefined || (!anew && !(await ctx.indexesTexts(settled.license)))) return
   const limit = pLimit(atOnce)
   const threads = [...stale.threads].flatMap((n): Thread[] => {
@@ -76,9 +76,10 @@ const settleAll = async (
   id: string,
   numbers: readonly number[],
   access: boolean,
-  { anew }: { anew: boolean },
+  anew: boolean,
 ): Promise<Settled | undefined> => {
   const limit = pLimit(atOnce)
+  const claims = new Set<string>()
   const starts = new Map<number, number>()
   let left: readonly number[] | undefined
   for (let tries = 1; ; tries += 1) {
@@ -90,7 +91,7 @@ const settleAll = async (
         limit(async () => {
           const standing = await standingOf(ctx.read, found, manifest, numbers)
           if (standing !== undefined) starts.set(manifest.n, standing.at)
-          return (await settle(ctx, found.chat, manifest, standing, { anew })) ? [] : [manifest.n]
+          return (await settle(ctx, found.chat, manifest, standing, { anew, claims })) ? [] : [manifest.n]
         }),
       ),
     )
@@ -153,14 +154,14 @@ const postingsOf = (standing: Standing | undefined): Map<string, { list: string;
 
 /**
  * Makes the postings of one manifest what they should be; resolves to whether it did: else somebody else is at it, or was
- * faster. The manifest says what is to be written before anything is, so that whatever a run leaves behind is known.
+ * faster. `claims` are this run's own, which it need not wait for. The manifest says what is to be written before anything is, so that whatever a run leaves behind is known.
  */
 const settle = async (
   ctx: Indexing,
   chat: Chat,
   manifest: Manifest,
   standing: Standing | undefined,
-  { anew }: { anew: boolean },
+  { anew, claims }: { anew: boolean; claims: Set<string> },
 ): Promise<boolean> => {
   const { write } = ctx
   const { license_id, id } = chat
@@ -173,9 +174,10 @@ const settle = async (
   const known = new Map([before, ...doubtful].flatMap((postings) => [...postings]))
   const deletes = [...known].filter(([name]) => !wanted.has(name)).map(([, posting]) => posting)
   if (puts.length === 0 && deletes.length === 0 && manifest.doubtful.length === 0) return true
-  if (manifest.until > ctx.now()) return false
+  if (manifest.until > ctx.now() && !claims.has(manifest.nonce)) return false
 
   const nonce = randomBytes(6).toString('base64url')
+  claims.add(nonce)
   const meant = [...manifest.doubtful, ...(standing === undefined ? [] : [standing])]
   const claim = { standing: manifest.standing, doubtful: meant, until: ctx.endsAt, nonce }
   if (!(await written(write, manifestChanged(id, manifest, claim), nonce))) return false

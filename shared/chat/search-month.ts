@@ -42,14 +42,18 @@ const openList = (
   let first: readonly string[] = []
   let isAll = false
   const range = { ...month, list }
+  const moveTo = (target: string) => {
+    const last = page.at(-1)
+    if (last === undefined || last < target) position = page.length
+    else while ((page[position] ?? last) < target) position += 1
+  }
   return {
     head: (target) => {
-      const last = page.at(-1)
-      if (last === undefined || last < target) position = page.length
-      else while ((page[position] ?? last) < target) position += 1
+      moveTo(target)
       return page[position] ?? (isComplete ? null : undefined)
     },
     load: async (target) => {
+      moveTo(target)
       const kept = page.slice(position)
       if (isComplete || kept.length > pages.later / 2) return
       const limit = loads === 0 ? pages.first : pages.later

@@ -21,9 +21,10 @@ export interface Asked {
   limit: number
 }
 
-/** What is known better than by the index: which threads it `holds`, and which of them are found. */
+/** What is known better than by the index: of which chats that is, where these stand, and which of them are found. */
 export interface Apart {
   holds(thread: string): boolean
+  places: readonly Place[]
   found: readonly Place[]
 }
 
@@ -86,9 +87,10 @@ export const search = async (
   const extras = Map.groupBy(aside?.found ?? [], ({ at }) => monthOf(at))
   const found = (month: string) => withApart(opened.get(month)?.found(), extras.get(month) ?? [], aside)
   // what is apart may have been counted there
+  const besides = new Set(aside?.places.map(({ at }) => monthOf(at)))
   const counted = new Map(
     countable.flatMap((month) => {
-      const count = extras.has(month) ? undefined : counts.get(month)
+      const count = besides.has(month) ? undefined : counts.get(month)
       return count === undefined ? [] : [[month, count] as const]
     }),
   )

@@ -149,7 +149,8 @@ export const openTable = ({ client, tableName, signal }: TableOptions): Table =>
     const chunks = Array.from({ length: Math.ceil(ops.length / 25) }, (_, i) =>
       ops.slice(i * 25, i * 25 + 25).map(batchedWrite),
     )
-    await Promise.all(
+    // whoever is told of a failure has no write under way any more
+    const settled = await Promise.allSettled(
       chunks.map(async (chunk) => {
         let left: BatchedWrite[] | undefined = chunk
         for (let tries = 1; left !== undefined && left.length > 0; tries += 1) {
@@ -162,6 +163,8 @@ export const openTable = ({ client, tableName, signal }: TableOptions): Table =>
         }
       }),
     )
+    const failed = settled.find((one) => one.status === 'rejected')
+    if (failed !== undefined) throw failed.reason
   }
 
   const transact = async (ops: readonly Op[]): Promise<Refusal[]> => {

@@ -24,6 +24,8 @@ const ManifestItem = z.object({
   standing: Standing,
   doubtful: z._default(z.array(Standing), []),
   until: z._default(z.int(), 0),
+  /** Of the write that made it so. */
+  nonce: z._default(z.string(), ''),
 })
 export interface Manifest {
   n: number
@@ -32,6 +34,7 @@ export interface Manifest {
   standing: Standing | undefined
   doubtful: readonly Standing[]
   until: number
+  nonce: string
 }
 
 const parse = (item: unknown): Manifest => {
@@ -39,7 +42,14 @@ const parse = (item: unknown): Manifest => {
   return { n: lastNumberOf({ sk }), ...manifest }
 }
 
-const unindexed = (n: number): Manifest => ({ n, version: 0, standing: undefined, doubtful: [], until: 0 })
+const unindexed = (n: number): Manifest => ({
+  n,
+  version: 0,
+  standing: undefined,
+  doubtful: [],
+  until: 0,
+  nonce: '',
+})
 
 /** Those of the threads `numbers`; without these, all that there are. Strongly consistent. */
 export const readManifests = async (
@@ -62,7 +72,7 @@ export const readManifests = async (
 export const manifestChanged = (
   chat: string,
   before: Pick<Manifest, 'n' | 'version'>,
-  after: Omit<Manifest, 'n' | 'version'> & { nonce: string },
+  after: Omit<Manifest, 'n' | 'version'>,
 ): Op => ({
   Put: {
     Item: {

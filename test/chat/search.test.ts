@@ -191,7 +191,11 @@ describe('a search', () => {
     const lists = { a: all }
     const moved = { at: now - 5, id: 'c3x0_2' }
     const { read } = memory(lists)
-    const apart = Promise.resolve({ holds: (id: string) => id.startsWith('c3x0'), found: [moved] })
+    const apart = Promise.resolve({
+      holds: (id: string) => id.startsWith('c3x0'),
+      places: [moved],
+      found: [moved],
+    })
     const asked = { license, search: { all: [['a']], none: [] }, since, now, page: 1, limit: 300 }
     const { total, places } = await search(read, asked, { apart })
     const others = all.filter(({ at, id }) => id !== 'c3x0_1' && at >= Date.UTC(2026, 1))

@@ -1,0 +1,33 @@
+import type { Viewer } from '../../shared/chat/access.ts'
+import { queryWords } from '../../shared/chat/archives.ts'
+import type { Wanted } from '../../shared/chat/search-plan.ts'
+import type { PropertyFilter } from '../../shared/protocol/filters.ts'
+import type { ArchiveFilters, PropertiesAsked, Searcher } from './naive.ts'
+
+/** The same filters as the search takes them from the contract. */
+export const wantedOf = ({
+  query,
+  agent_ids = [],
+  agents = [],
+  team_ids,
+  properties,
+}: ArchiveFilters): Wanted => ({
+  words: queryWords(query),
+  agents: [...agent_ids, ...agents],
+  teams: team_ids,
+  properties: filtersOf(properties),
+})
+export const filtersOf = (asked: PropertiesAsked = {}): PropertyFilter[] =>
+  Object.entries(asked).map(([dotted, filter]) => {
+    const [namespace = '', ...rest] = dotted.split('.')
+    const named = { namespace, name: rest.join('.') }
+    if ('exists' in filter) return { ...named, exists: filter.exists }
+    return 'values' in filter ? { ...named, in: filter.values } : { ...named, notIn: filter.exclude_values }
+  })
+/** An agent as its session has it. */
+export const viewerOf = ({ id, permission, groups, scopes }: Searcher): Viewer => ({
+  agent_id: id,
+  permission,
+  groups: [...groups],
+  ...(scopes === undefined ? {} : { token_scopes: [...scopes] }),
+})
