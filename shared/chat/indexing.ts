@@ -13,7 +13,7 @@ import {
   wordsReplaced,
 } from '../table/manifests.ts'
 import type { Op, Reader, Writer } from '../table/ops.ts'
-import { dropMarks, posted, unposted } from '../table/postings.ts'
+import { dropMarks, type Place, posted, unposted } from '../table/postings.ts'
 import { accessLists, chatLists, isOfAccess, threadLists, withWord } from './index-lists.ts'
 import { written } from './place.ts'
 import { indexedWords } from './words.ts'
@@ -144,17 +144,16 @@ const standingOfThread = (chat: Chat, head: Head): Standing => ({
 })
 
 /** One posting each, named. */
-const postingsOf = (standing: Standing | undefined): Map<string, { list: string; at: number; id: string }> =>
-  new Map(
-    (standing?.lists ?? []).map((list) => {
-      const { at, id } = standing ?? { at: 0, id: '' }
-      return [`${at} ${id} ${list}`, { list, at, id }]
-    }),
-  )
+const postingsOf = (standing: Standing | undefined): Map<string, Place & { list: string }> => {
+  if (standing === undefined) return new Map()
+  const { at, id, lists } = standing
+  return new Map(lists.map((list) => [`${at} ${id} ${list}`, { list, at, id }]))
+}
 
 /**
  * Makes the postings of one manifest what they should be; resolves to whether it did: else somebody else is at it, or was
- * faster. `claims` are this run's own, which it need not wait for. The manifest says what is to be written before anything is, so that whatever a run leaves behind is known.
+ * faster. `claims` are this run's own, which it need not wait for. The manifest says what is to be written before anything
+ * is, so that whatever a run leaves behind is known.
  */
 const settle = async (
   ctx: Indexing,
