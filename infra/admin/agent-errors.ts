@@ -1,7 +1,7 @@
 import { AdminError } from './admin-error.ts'
 import type { AgentObstacle } from './change-agent.ts'
 import { noGroup } from './group.ts'
-import { noLicense } from './license.ts'
+import { noLicense } from './not-found.ts'
 
 export const noAgent = (license: string, agent: string): AdminError =>
   new AdminError(`License ${license} has no agent ${agent}. See agent list ${license}.`)

@@ -8,7 +8,7 @@ import { addAgentSet } from './agent-set.ts'
 import { changeAgent, deleteAgent, findAgent, listAgents } from './change-agent.ts'
 import { findLicense } from './change-license.ts'
 import { runs } from './command.ts'
-import { noLicense } from './license.ts'
+import { noLicense } from './not-found.ts'
 import { columns, details, type Io, json, say } from './output.ts'
 
 export function addAgentCommands(program: Command, io: Io): void {

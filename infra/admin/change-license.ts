@@ -6,8 +6,12 @@ import { added, changed } from './account-ops.ts'
 import { contested, uncontested, writeTogether } from './attempts.ts'
 
 /** `deleted_groups`: ids that are never given again, since the scopes of old chats may name them. */
-const LicenseRecord = z.extend(LicenseItem, { deleted_groups: z._default(z.array(z.int()), []) })
-type LicenseRecord = z.output<typeof LicenseRecord>
+const LicenseRecord = z.extend(LicenseItem, {
+  deleted_groups: z._default(z.array(z.int()), []),
+  /** Since when (ms) all of it is being erased. */
+  erasing_at: z.optional(z.int()),
+})
+export type LicenseRecord = z.output<typeof LicenseRecord>
 
 export async function findLicense(table: Table, id: string): Promise<LicenseRecord | undefined> {
   return z.optional(LicenseRecord).parse(await table.read.get(keys.license(id), { strong: true }))
@@ -47,6 +51,7 @@ export type LicenseChanges = { [Name in keyof Changeable]?: Changeable[Name] | u
 type LicenseChange =
   | { outcome: 'changed'; license: LicenseItem }
   | { outcome: 'no_license' }
+  | { outcome: 'being_erased' }
   /** As it would be: with chats archived before they are idle, or when. Nothing is written. */
   | { outcome: 'idle_too_late'; license: LicenseItem }
 
@@ -59,6 +64,7 @@ export async function changeLicense(
   return uncontested<LicenseChange>(async () => {
     const license = await findLicense(table, id)
     if (license === undefined) return { outcome: 'no_license' }
+    if (license.erasing_at !== undefined) return { outcome: 'being_erased' }
     const changes = Object.fromEntries(Object.entries(wanted).filter(([, value]) => value !== undefined))
     const changedTo = LicenseItem.parse({ ...license, ...changes, version: license.version + 1 })
     if (changedTo.archive_minutes <= changedTo.idle_minutes)
@@ -66,5 +72,39 @@ export async function changeLicense(
     const { done } = await table.write.write(changed(keys.license(id), license.version, changes))
     if (!done) return contested
     return { outcome: 'changed', license: changedTo }
+  })
+}
+
+type Erasing =
+  { outcome: 'erasing' } | { outcome: 'no_license' } | { outcome: 'in_force'; license: LicenseItem }
+
+/** The licence, which must be over, is being erased: it cannot be changed any more, and all its sessions end. */
+export async function beginErasing(table: Table, id: string, nowMs: number): Promise<Erasing> {
+  return uncontested<Erasing>(async () => {
+    const license = await findLicense(table, id)
+    if (license === undefined) return { outcome: 'no_license' }
+    if (license.expires_at * 1000 > nowMs) return { outcome: 'in_force', license }
+    if (license.erasing_at !== undefined) return { outcome: 'erasing' }
+    const { done } = await table.write.write(
+      changed(keys.license(id), license.version, { erasing_at: nowMs }),
+    )
+    return done ? { outcome: 'erasing' } : contested
+  })
+}
+
+/** The licence is gone; whatever else there is of it must be gone by then. */
+export async function endErasing(table: Table, id: string): Promise<void> {
+  const gone = { ExpressionAttributeNames: { '#at': 'erasing_at' } }
+  await uncontested<'gone'>(async () => {
+    const refused = await writeTogether<'gone'>(table, [
+      {
+        op: {
+          Delete: { Key: keys.license(id), ConditionExpression: 'attribute_exists(#at)', ...gone },
+        },
+        refused: (found) => (found === undefined ? 'gone' : contested),
+      },
+      { op: { Delete: { Key: keys.licenseListed(id) } }, refused: () => contested },
+    ])
+    return refused ?? 'gone'
   })
 }

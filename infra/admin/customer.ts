@@ -2,11 +2,12 @@ import type { Command } from 'commander'
 import * as z from 'zod/mini'
 import { type CustomerItem, isBanned, readCustomer } from '../../shared/table/customers.ts'
 import { CustomerId, LicenseId } from './account-fields.ts'
-import { AdminError } from './admin-error.ts'
 import { findLicense } from './change-license.ts'
 import { runs } from './command.ts'
+import { addCustomerErase } from './erase-command.ts'
+import { addCustomerExport } from './export-command.ts'
 import { listCustomers } from './find-customers.ts'
-import { noLicense } from './license.ts'
+import { noCustomer, noLicense } from './not-found.ts'
 import { columns, details, type Io, isoTime, json } from './output.ts'
 
 export function addCustomerCommands(program: Command, io: Io): void {
@@ -15,6 +16,8 @@ export function addCustomerCommands(program: Command, io: Io): void {
     .description('Customers: who they are and who is banned. Agents ban and unban.')
   addCustomerList(customer, io)
   addCustomerShow(customer, io)
+  addCustomerExport(customer, io)
+  addCustomerErase(customer, io)
 }
 
 function addCustomerList(customer: Command, io: Io): void {
@@ -69,14 +72,14 @@ function addCustomerShow(customer: Command, io: Io): void {
     z.object({ license: LicenseId, customer: CustomerId, json: z.optional(z.boolean()) }),
     async (input, { table }) => {
       const found = await readCustomer(table.read, input.license, input.customer)
-      if (found === undefined)
-        throw new AdminError(
-          `License ${input.license} has no customer ${input.customer}. See customer list ${input.license}.`,
-        )
+      if (found === undefined) throw noCustomer(input.license, input.customer)
       if (input.json) return json(io, viewOf(found, io))
       const { name, email, properties, visit, visits, threads } = found
+      const title = `Customer ${found.id} of license ${found.license_id}`
+      if (found.erased_at !== undefined)
+        return details(io, title, { erased: isoTime(Math.floor(found.erased_at / 1000)) })
       const until = bannedUntil(found, io)
-      details(io, `Customer ${found.id} of license ${found.license_id}`, {
+      details(io, title, {
         ...(name === undefined ? {} : { name }),
         ...(email === undefined ? {} : { email }),
         state: state(found),
@@ -97,7 +100,8 @@ function addCustomerShow(customer: Command, io: Io): void {
 
 /** What people may want to know; not what the backend keeps its books with. */
 const viewOf = (customer: CustomerItem, io: Io) => {
-  const { id, license_id, name, email, properties, online, visits, visit, threads, ban } = customer
+  const { id, license_id, name, email, properties, online, visits, visit, threads, ban, erased_at } = customer
+  if (erased_at !== undefined) return { id, license_id, erased_at: Math.floor(erased_at / 1000) }
   const banned = isBanned(customer, io.now())
   return { id, license_id, name, email, properties, online, visits, visit, threads, banned, ban }
 }

@@ -6,7 +6,7 @@ import { listAgents } from './change-agent.ts'
 import { changeGroup, createGroup, deleteGroup, listGroups } from './change-group.ts'
 import { findLicense } from './change-license.ts'
 import { runs } from './command.ts'
-import { noLicense } from './license.ts'
+import { noLicense } from './not-found.ts'
 import { columns, type Io, json, say } from './output.ts'
 
 export function addGroupCommands(program: Command, io: Io): void {

@@ -7,6 +7,9 @@ import { listAgents } from './change-agent.ts'
 import { listGroups } from './change-group.ts'
 import { changeLicense, createLicense, findLicense, listLicenses } from './change-license.ts'
 import { runs } from './command.ts'
+import { addLicenseErase } from './erase-command.ts'
+import { addLicenseExport } from './export-command.ts'
+import { noLicense } from './not-found.ts'
 import { columns, details, type Io, isoTime, json, say } from './output.ts'
 
 const expiryHelp = 'when it runs out: 2027-01-31 (00:00 UTC), 2027-01-31T12:00:00Z, or unix seconds'
@@ -182,6 +185,10 @@ Examples:
         index_texts: input.indexTexts,
       })
       if (change.outcome === 'no_license') throw noLicense(input.license)
+      if (change.outcome === 'being_erased')
+        throw new AdminError(
+          `License ${input.license} is being erased. Give license erase ${input.license} again to go on with it.`,
+        )
       const { license } = change
       if (change.outcome === 'idle_too_late')
         throw new AdminError(
@@ -199,10 +206,9 @@ Examples:
       )
     },
   )
+  addLicenseExport(license, io)
+  addLicenseErase(license, io)
 }
-
-export const noLicense = (license: string): AdminError =>
-  new AdminError(`There is no license ${license}. See license list, or make it with license create.`)
 
 /** Without what only commands need. */
 const viewOf = (license: LicenseItem): LicenseItem => LicenseItem.parse(license)

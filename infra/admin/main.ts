@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { createInterface } from 'node:readline/promises'
 import { Command, CommanderError } from 'commander'
 import { localDir } from '../local/local-dir.ts'
 import { AdminError, UsageError } from './admin-error.ts'
@@ -60,14 +62,29 @@ Examples:
 const signals = ['SIGINT', 'SIGTERM'] as const
 
 if (import.meta.main) {
-  const { stderr } = process
+  const { stdin, stdout, stderr } = process
   process.exitCode = await runAdmin(process.argv.slice(2), {
-    out: (text) => void process.stdout.write(text),
+    out: (text) => void stdout.write(text),
+    drained: async () => {
+      if (stdout.writableNeedDrain) await once(stdout, 'drain')
+    },
     err: (text) => void stderr.write(text),
     env: process.env,
     localDir,
     now: () => Date.now(),
     ...(stderr.isTTY ? { width: () => stderr.columns || 80 } : {}),
+    ...(stdin.isTTY && stderr.isTTY
+      ? {
+          ask: async (question: string) => {
+            const terminal = createInterface({ input: stdin, output: stderr })
+            try {
+              return await terminal.question(question)
+            } finally {
+              terminal.close()
+            }
+          },
+        }
+      : {}),
     onInterrupt: (stop) => {
       for (const signal of signals) process.once(signal, stop)
       return () => {

@@ -9,6 +9,12 @@ export interface Io {
   now(): number
   /** How many characters a line of `err` holds, where that is a terminal. */
   width?(): number
+  /** Resolves once `out` takes more, where whoever reads it is slow. */
+  drained?(): Promise<void>
+  /** What a person answers to a question; absent where nobody is there to be asked. */
+  ask?(question: string): Promise<string>
+  /** Waits so long; rejects once the signal fires. */
+  pause?(ms: number, signal: AbortSignal): Promise<void>
   /** Has `stop` called, once, when somebody wants the command to end; returns how to have it not called any more. */
   onInterrupt?(stop: () => void): () => void
 }

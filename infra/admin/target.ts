@@ -6,12 +6,14 @@ import { openTable, type Table } from '../../shared/table/client.ts'
 import { localClientConfig } from '../local/dynamodb.ts'
 import { AdminError, UsageError } from './admin-error.ts'
 import type { Io } from './output.ts'
+import { openScan, type Scan } from './scan.ts'
 
 /** The table that a command works on. */
 export type Target = {
   table: Table
   /** The same table, whose calls the signal aborts. */
   within(signal: AbortSignal): Table
+  scan: Scan
   close(): void
   /** What is wrong, and how to mend it, where an error of this table's says so; else undefined. */
   explain(error: Error): string | undefined
@@ -47,6 +49,7 @@ async function openDeployed(tableName: string, wanted: string | undefined): Prom
     place: 'deployed',
     table: openTable({ client, tableName }),
     within: (signal) => openTable({ client, tableName, signal }),
+    scan: openScan(client, tableName),
     close: () => client.destroy(),
     explain: (error) => {
       if (error.name === 'ResourceNotFoundException')
@@ -70,6 +73,7 @@ async function openLocal(io: Io): Promise<Target> {
     audience,
     table: openTable({ client, tableName }),
     within: (signal) => openTable({ client, tableName, signal }),
+    scan: openScan(client, tableName),
     close: () => client.destroy(),
     explain: (error) => {
       if ('code' in error && error.code === 'ECONNREFUSED')

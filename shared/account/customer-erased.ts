@@ -1,0 +1,18 @@
+import { routeSoon } from '../chat/route-soon.ts'
+import { pushClosing } from '../push/entries.ts'
+import type { WorkCtx } from '../runtime/work.ts'
+import { readErased } from '../table/erasing.ts'
+
+/**
+ * A customer's data are being erased: those who saw its active thread are told that it was closed. May run twice. Resolves
+ * once it is known whom to tell, so that the customer's sessions may end.
+ */
+export const tellErased = async (ctx: WorkCtx, license: string, customer: string): Promise<void> => {
+  const erased = await readErased(ctx.read, license, customer)
+  if (erased?.closing === undefined) return
+  const { chat } = erased.closing
+  pushClosing(ctx, { ...erased.closing, by: undefined })
+  await ctx.settleAudience(chat)
+  // whoever was in its thread may take another
+  await routeSoon(ctx, license)
+}

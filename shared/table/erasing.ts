@@ -1,0 +1,92 @@
+import * as z from 'zod/mini'
+import { type Chat, ChatItem } from './chats.ts'
+import { keys } from './keys.ts'
+import { type Entry, entryPut, parseEntry } from './log.ts'
+import type { Op, Reader } from './ops.ts'
+
+/**
+ * `CUSTOMER#<l>#<c>` / `CUSTOMER` of a customer whose data are erased. Banned by it, so that whatever is conditional on no
+ * ban meets it; it goes with the last token that says who the customer was.
+ */
+const ErasedItem = z.object({
+  erased_at: z.int(),
+  /** Until its logs are gone too. */
+  erasing: z._default(z.boolean(), false),
+  /** How its active thread was closed, for those who are still to be told. `entry`: as the log had it. */
+  closing: z.optional(z.object({ chat: ChatItem, entry: z.record(z.string(), z.unknown()) })),
+})
+export interface ErasedCustomer {
+  /** In ms. */
+  erasedAt: number
+  erasing: boolean
+  closing: { chat: Chat; entry: Entry } | undefined
+}
+
+/** Strongly consistent. Undefined where the customer is not erased. */
+export const readErased = async (
+  read: Reader,
+  license: string,
+  customer: string,
+): Promise<ErasedCustomer | undefined> => {
+  const item = await read.get(keys.customer(license, customer), { strong: true })
+  if (item?.['erased_at'] === undefined) return undefined
+  const { erased_at, erasing, closing } = ErasedItem.parse(item)
+  return {
+    erasedAt: erased_at,
+    erasing,
+    closing: closing && { chat: closing.chat, entry: parseEntry(closing.entry) },
+  }
+}
+
+/** Replaces all that is known of a customer, unless it is erased already. `untilS`: until when its tokens last. */
+export const customerErased = (
+  license: string,
+  customer: string,
+  {
+    nowMs,
+    untilS,
+    closing,
+  }: { nowMs: number; untilS: number; closing?: { chat: Chat; entry: Entry } | undefined },
+): Op => ({
+  Put: {
+    Item: {
+      ...keys.customer(license, customer),
+      id: customer,
+      license_id: license,
+      erased_at: nowMs,
+      erasing: true,
+      ban: { days: 0, until: untilS, by: '' },
+      ttl: untilS,
+      closing: closing && { chat: closing.chat, entry: itemOf(closing.chat.id, closing.entry) },
+    },
+    ConditionExpression: 'attribute_not_exists(erased_at)',
+  },
+})
+
+const itemOf = (chat: string, entry: Entry) => {
+  const op = entryPut(chat, entry)
+  return 'Put' in op ? op.Put.Item : {}
+}
+
+/** Nothing of the customer is left but that it was erased. */
+export const erasureEnded = (license: string, customer: string): Op => ({
+  Update: {
+    Key: keys.customer(license, customer),
+    UpdateExpression: 'REMOVE erasing, closing',
+    ConditionExpression: 'attribute_exists(erased_at)',
+  },
+})
+
+/** Deletes a chat as it was read: nothing begins in it any more. What stands beside it stays. */
+export const chatErased = ({ id, version }: Pick<Chat, 'id' | 'version'>): Op => ({
+  Delete: {
+    Key: keys.chat(id),
+    ConditionExpression: '#version = :read',
+    ExpressionAttributeNames: { '#version': 'version' },
+    ExpressionAttributeValues: { ':read': version },
+  },
+})
+
+export const chatUnlisted = (license: string, chat: string): Op => ({
+  Delete: { Key: keys.chatListed(license, chat) },
+})

@@ -1,0 +1,179 @@
+import { randomUUID } from 'node:crypto'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { DynamoDBDocumentClient, ScanCommand } from '@aws-sdk/lib-dynamodb'
+import { expect } from 'vitest'
+import { runAdmin } from '../../infra/admin/main.ts'
+import type { Io } from '../../infra/admin/output.ts'
+import { localClientConfig } from '../../infra/local/dynamodb.ts'
+import { keys } from '../../shared/table/keys.ts'
+import { calm } from '../races/holding.ts'
+import { startEngineProxy } from '../support/engine-proxy.ts'
+import { type License, startWorld, type World } from '../support/world.ts'
+
+export interface Item extends Record<string, unknown> {
+  pk: string
+  sk: string
+}
+
+/** A whole backend with its index, and the commands that an operator gives beside it. */
+export async function openDataWorld() {
+  const world = await startWorld({ index: true })
+  // by which only the commands' own calls go wrong
+  const proxy = await startEngineProxy(world.proxy.endpoint)
+  const client = new DynamoDBClient(localClientConfig(world.proxy.endpoint))
+  const documents = DynamoDBDocumentClient.from(client)
+  const localDir = await mkdtemp(join(tmpdir(), 'data-'))
+  await writeFile(
+    join(localDir, 'stack.json'),
+    JSON.stringify({ endpoint: proxy.endpoint, table: world.tableName, issuer: 'x', audience: 'x' }),
+  )
+
+  /** What is waited for has ended, whatever the time that it is given. */
+  const pause = () => calm(world)
+
+  async function admin(argv: string[], more: Partial<Io> = {}) {
+    let [out, err] = ['', '']
+    const code = await runAdmin(argv, {
+      out: (text) => (out += text),
+      err: (text) => (err += text),
+      env: {},
+      localDir,
+      now: () => Date.now(),
+      pause,
+      ...more,
+    })
+    return { code, out, err }
+  }
+
+  async function everything(): Promise<Item[]> {
+    const found: Record<string, unknown>[] = []
+    let ExclusiveStartKey: Record<string, unknown> | undefined
+    do {
+      const page = await documents.send(
+        new ScanCommand({
+          TableName: world.tableName,
+          ConsistentRead: true,
+          ...(ExclusiveStartKey && { ExclusiveStartKey }),
+        }),
+      )
+      found.push(...(page.Items ?? []))
+      ExclusiveStartKey = page.LastEvaluatedKey
+    } while (ExclusiveStartKey !== undefined)
+    return found as Item[]
+  }
+
+  return {
+    world,
+    localDir,
+    proxy,
+    admin,
+    everything,
+    /** Items of the whole table in which one of these stands, anywhere, in any case. */
+    async traces(...needles: string[]): Promise<Item[]> {
+      const wanted = needles.map((needle) => needle.toLowerCase())
+      return (await everything()).filter((item) => {
+        const text = JSON.stringify(item, (_, value) =>
+          value instanceof Set ? [...value] : value,
+        ).toLowerCase()
+        return wanted.some((needle) => text.includes(needle))
+      })
+    },
+    /**
+     * Has the command die, and runs it again, once for each of its calls: that call is done, and its answer and all else
+     * fails. Resolves to how many calls there were to die at.
+     */
+    async dyingAtEachCall(
+      prepare: () => Promise<{ argv: string[]; check(): Promise<void> }>,
+      { every = 1 }: { every?: number } = {},
+    ): Promise<number> {
+      for (let step = 1; ; step += every) {
+        const { argv, check } = await prepare()
+        let calls = 0
+        let stop = () => {}
+        proxy.setFault(() => {
+          if ((calls += 1) < step) return undefined
+          stop()
+          return { errorType: 'ValidationException', afterWrite: calls === step }
+        })
+        const first = await admin(argv, {
+          onInterrupt: (run) => {
+            stop = run
+            return () => {}
+          },
+        })
+        proxy.setFault(undefined)
+        try {
+          const again = first.code === 0 ? first : await admin(argv)
+          // the very last call was done
+          if (again.code !== 0 && !again.err.includes('There is no license')) throw new Error(again.err)
+          await check()
+        } catch (error) {
+          throw new Error(`Died at call ${step}`, { cause: error })
+        }
+        if (calls < step) return step - 1
+      }
+    },
+    async close() {
+      client.destroy()
+      await proxy.stop()
+      await rm(localDir, { recursive: true })
+    },
+  }
+}
+export type DataWorld = Awaited<ReturnType<typeof openDataWorld>>
+
+export const message = (text: string, more: object = {}) => ({ type: 'message', text, ...more })
+
+/**
+ * A customer that has told all that it can, with a chat of two threads, the second of which is active, and two tabs;
+ * `brief`: with one of each.
+ */
+export const knownCustomer = async (world: World, license: License, { brief = false } = {}) => {
+  // whatever the customer says holds it
+  const clue = `q${randomUUID().slice(0, 8)}`
+  const headers = { 'user-agent': `browser-${clue}` }
+  const page = { url: `https://shop.example.com/${clue}`, title: `Shop ${clue}` }
+  const { client, id, token } = await license.visit(
+    {
+      customer: {
+        name: `Zoe ${clue}`,
+        email: `${clue}@example.com`,
+        properties: { shoe: clue },
+        monitoring: { page, timezone: 'UTC' },
+      },
+    },
+    headers,
+  )
+  const { chat } = await client.ok('start_chat', {
+    chat: {
+      properties: { order: { note: clue } },
+      thread: { properties: { rating: { comment: clue } }, events: [message(`${clue} one`)] },
+    },
+  })
+  const chat_id: string = chat.id
+  const known = { client, id, token, chat_id, clue, clues: [clue, id, chat_id] }
+  if (brief) {
+    await calm(world)
+    return { ...known, tab: client }
+  }
+  await client.ok('close_thread', { chat_id })
+  await client.ok('start_chat', { chat: { thread: { events: [message(`${clue} two`)] } } })
+  await client.ok('mark_event_as_seen', { chat_id, event_id: `${chat_id}_2_1` })
+  const { client: tab } = await license.visit({ token }, headers)
+  await calm(world)
+  return { ...known, tab }
+}
+export type KnownCustomer = Awaited<ReturnType<typeof knownCustomer>>
+
+/** What stays of a customer. */
+export const tombstone = (license: License, id: string) => ({
+  ...keys.customer(license.id, id),
+  id,
+  license_id: license.id,
+  erased_at: expect.any(Number),
+  ban: { days: 0, until: expect.any(Number), by: '' },
+  ttl: expect.any(Number),
+})
