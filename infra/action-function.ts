@@ -13,6 +13,7 @@ import {
 } from 'aws-cdk-lib/aws-lambda'
 import type { ILogGroup } from 'aws-cdk-lib/aws-logs'
 import { Construct } from 'constructs'
+import { deploymentOf } from './deployment.ts'
 import type { Grant, Target } from './grants.ts'
 
 /** What the resources of a target are, as policies name them. */
@@ -38,6 +39,8 @@ interface ActionFunctionProps extends FunctionSurroundings {
   readonly environment: Readonly<Record<string, string>>
   /** Shared: a function has no log group of its own. */
   readonly logGroup: ILogGroup
+  /** Where others must know it before it is there. */
+  readonly functionName?: string
   /** 20 s if absent: more than any deadline of the protocol, less than the gateway's 29 s. */
   readonly timeout?: Duration
 }
@@ -77,9 +80,10 @@ export class ActionFunction extends Construct {
       code: Code.fromAsset(folder),
       handler: 'index.handler',
       description: props.description,
+      ...(props.functionName !== undefined && { functionName: props.functionName }),
       memorySize: props.memoryMb,
       timeout: props.timeout ?? Duration.seconds(20),
-      environment: { ...props.environment },
+      environment: { DEPLOYMENT: deploymentOf(this), ...props.environment },
       // Nothing that is wired to the function may widen what it may touch.
       role: role.withoutPolicyUpdates(),
       logGroup: props.logGroup,

@@ -11,6 +11,7 @@ import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
 import { Topic, type ITopic } from 'aws-cdk-lib/aws-sns'
 import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions'
 import { Construct } from 'constructs'
+import { deploymentOf } from './deployment.ts'
 
 export interface PeopleAlarmProps {
   /** What a person suffers while this is on: a sentence, for whoever is woken by it. */
@@ -27,12 +28,27 @@ export interface PeopleAlarmProps {
   readonly topic: ITopic | undefined
 }
 
-/** The only way to an alarm here: no one is woken without being told for whom. */
+/** `GivenUp` of `fan_out`: `fan-out-given-up`. */
+const kebab = (id: string): string =>
+  id
+    .replaceAll(/([a-z])(?=[A-Z])/g, '$1-')
+    .replaceAll('_', '-')
+    .toLowerCase()
+
+/** The only way to an alarm here: no one is woken without being told for whom, and where it says what to do. */
 export class PeopleAlarm extends Construct {
+  /** Its heading in the runbook: of what it watches, and what is wrong with that. */
+  readonly heading: string
+  /** As people see it. */
+  readonly name: string
+
   constructor(scope: Construct, id: string, props: PeopleAlarmProps) {
     super(scope, id)
+    this.heading = `${kebab(scope.node.id)}-${kebab(id)}`
+    this.name = `${deploymentOf(this)}-${this.heading}`
     const alarm = new Alarm(this, 'Alarm', {
-      alarmDescription: props.peopleSuffer,
+      alarmName: this.name,
+      alarmDescription: `${props.peopleSuffer} What to do: docs/runbook.md#${this.heading}`,
       metric: props.metric,
       threshold: props.from,
       comparisonOperator:

@@ -12,16 +12,21 @@ export const handlers = (): string[] =>
     .map((file) => relative('functions', file).replace(/\.ts$/, ''))
     .toSorted()
 
+/** Where each handler's source is. */
+const sources = (): Record<string, string> =>
+  Object.fromEntries(handlers().map((name) => [name, join(root, `functions/${name}.ts`)]))
+
 /**
  * Bundles every handler into `dist/<kind>/<name>/index.mjs`: what the stack deploys and what the local gateway
- * imports. Resolves to esbuild's account of what went into each.
+ * imports; `files`, by name, in place of the handlers. Resolves to esbuild's account of what went into each.
  */
-export const build = async (outdir: string = dist): Promise<Metafile> => {
+export const build = async (
+  outdir: string = dist,
+  files: Readonly<Record<string, string>> = sources(),
+): Promise<Metafile> => {
   await rm(outdir, { recursive: true, force: true })
   const { metafile } = await esbuild({
-    entryPoints: Object.fromEntries(
-      handlers().map((name) => [`${name}/index`, join(root, `functions/${name}.ts`)]),
-    ),
+    entryPoints: Object.fromEntries(Object.entries(files).map(([name, file]) => [`${name}/index`, file])),
     outdir,
     absWorkingDir: root,
     outExtension: { '.js': '.mjs' },

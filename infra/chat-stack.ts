@@ -1,4 +1,4 @@
-import { ArnFormat, CfnOutput, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib'
+import { ArnFormat, Aws, CfnOutput, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib'
 import { CfnAccount } from 'aws-cdk-lib/aws-apigateway'
 import { ManagedPolicy, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
 import type { Construct, IDependable } from 'constructs'
@@ -9,10 +9,11 @@ import { alarmTopic } from './alarms.ts'
 import { ChatTable } from './chat-table.ts'
 import { CustomerStack } from './customer-stack.ts'
 import { customerKeyGrant, socketGrants } from './grants.ts'
+import { Operations } from './operations.ts'
 import { SocketApi } from './socket-api.ts'
 import type { StackSettings } from './stack-settings.ts'
 import { tokenIssuer } from './token-issuer.ts'
-import { LaterQueue, Workers } from './workers.ts'
+import { fanOutName, LaterQueue, Workers } from './workers.ts'
 
 /** Everything, in one deployment. */
 export class ChatStack extends Stack {
@@ -22,7 +23,7 @@ export class ChatStack extends Stack {
     const logs = { retention: settings.logDays, removalPolicy }
     const topic = settings.alarmEmail === undefined ? undefined : alarmTopic(this, settings.alarmEmail)
 
-    const { table, streamArn } = new ChatTable(this, 'Chats', settings.retain)
+    const table = new ChatTable(this, 'Chats', { retain: settings.retain, stream: settings.tableStream })
     const later = new LaterQueue(this, 'Later')
     const issuer = tokenIssuer(this, settings)
     const endpoint = {
@@ -35,26 +36,38 @@ export class ChatStack extends Stack {
     const agents = new SocketApi(this, 'AgentApi', { ...endpoint, audience: 'agent' })
     const customers = new CustomerStack(this, 'Customers', { ...endpoint, removalPolicy })
 
+    const fanOut = fanOutName(this.stackName)
     const functions: FunctionSurroundings = {
       dist: settings.dist,
       memoryMb: settings.memory,
       resources: {
-        table: { arns: [table.tableArn] },
-        stream: { arns: [streamArn] },
+        table: { arns: [table.arn] },
+        stream: { arns: [table.streamArn] },
         later: { arns: [later.queue.queueArn] },
+        fanOut: {
+          arns: [
+            this.formatArn({
+              service: 'lambda',
+              resource: 'function',
+              resourceName: fanOut,
+              arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+            }),
+          ],
+        },
         posts: together(agents.connections('POST'), customers.api.connections('POST')),
         closings: together(agents.connections('DELETE'), customers.api.connections('DELETE')),
         customerKey: { arns: [customers.keyArn] },
         ...(settings.fcmSecret !== undefined && { fcmSecret: { arns: [this.#arnOf(settings.fcmSecret)] } }),
       },
     }
-    const onTable = { TABLE_NAME: table.tableName }
+    const onTable = { TABLE_NAME: table.name }
     const session = { ...onTable, LATER_QUEUE_URL: later.queue.queueUrl }
     // whoever chats has the other side of the chat on the other endpoint
     const push = {
       AGENT_CALLBACK_URL: agents.callbackUrl,
       CUSTOMER_CALLBACK_URL: customers.api.callbackUrl,
     }
+    const fanOutUrl = `https://lambda.${Aws.REGION}.${Aws.URL_SUFFIX}/2015-03-31/functions/${fanOut}/invocations`
     const common = {
       disconnect: { bundle: 'socket/disconnect', grants: socketGrants.disconnect, environment: onTable },
       default: { bundle: 'socket/default', grants: socketGrants.default, environment: {} },
@@ -65,8 +78,9 @@ export class ChatStack extends Stack {
       actions: agentActions,
       connect: { bundle: 'socket/connect', grants: socketGrants.connect, environment: session },
       environments: {
-        session,
+        session: { ...session, ...agentRatesOf(settings) },
         push,
+        fanOut: { FAN_OUT_URL: fanOutUrl },
         login: {
           TOKEN_ISSUER: issuer.issuer,
           TOKEN_AUDIENCE: issuer.audience,
@@ -88,19 +102,28 @@ export class ChatStack extends Stack {
       environments: {
         session: limited,
         push,
+        fanOut: { FAN_OUT_URL: fanOutUrl },
         login: { CUSTOMER_KEY_SECRET_ID: customers.keyArn, CLOCK_SKEW_MS: String(settings.clockSkewMs) },
       },
     })
     new Workers(this, 'Workers', {
       functions,
+      fanOutName: fanOut,
       later,
-      streamArn,
+      streamArn: table.streamArn,
       logs,
       alarmTopic: topic,
       environment: { ...session, ...push },
       onTable,
       presenceGraceS: settings.presenceGraceS,
       fcmSecret: settings.fcmSecret,
+    })
+
+    new Operations(this, 'Operations', {
+      agents,
+      customers: customers.api,
+      tableName: table.name,
+      alarmTopic: topic,
     })
 
     new CfnOutput(this, 'AgentUrl', { value: agents.url, description: 'Where agents’ apps connect' })
@@ -112,7 +135,7 @@ export class ChatStack extends Stack {
       value: customers.keyArn,
       description: 'Signs the tokens of customers; put-secret-value rotates it',
     })
-    new CfnOutput(this, 'TableName', { value: table.tableName, description: 'For npm run admin -- --table' })
+    new CfnOutput(this, 'TableName', { value: table.name, description: 'For npm run admin -- --table' })
     new CfnOutput(this, 'LaterQueueUrl', { value: later.queue.queueUrl })
   }
 
@@ -158,6 +181,13 @@ const ratesOf = (settings: StackSettings): Record<string, string> => ({
   RATE_SEND_EVENT: String(settings.customerSendEventRate),
   RATE_OTHER: String(settings.customerOtherRate),
   RATE_ADDRESS_FACTOR: String(settings.customerAddressFactor),
+})
+
+/** Those that are on: a function without any counts nothing. */
+const agentRatesOf = (settings: StackSettings): Record<string, string> => ({
+  ...(settings.agentStartChatRate > 0 && { AGENT_RATE_START_CHAT: String(settings.agentStartChatRate) }),
+  ...(settings.agentSendEventRate > 0 && { AGENT_RATE_SEND_EVENT: String(settings.agentSendEventRate) }),
+  ...(settings.agentOtherRate > 0 && { AGENT_RATE_OTHER: String(settings.agentOtherRate) }),
 })
 
 /** Either of two; the reasons for wildcards are the same. */

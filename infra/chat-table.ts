@@ -3,14 +3,27 @@ import { AttributeType, Billing, StreamViewType, TableV2 } from 'aws-cdk-lib/aws
 import { Construct } from 'constructs'
 import { tableDefinition } from './table-definition.ts'
 
+interface ChatTableProps {
+  readonly retain: boolean
+  /** The stream of a table that is there already, restored from a backup: it is used, and none is made. */
+  readonly stream: string | undefined
+}
+
 /** The one table, on demand, restorable to any second of the last 35 days. */
 export class ChatTable extends Construct {
-  readonly table: TableV2
+  readonly name: string
+  readonly arn: string
   readonly streamArn: string
 
-  constructor(scope: Construct, id: string, retain: boolean) {
+  constructor(scope: Construct, id: string, { retain, stream }: ChatTableProps) {
     super(scope, id)
-    this.table = new TableV2(this, 'Table', {
+    if (stream !== undefined) {
+      this.streamArn = stream
+      this.arn = stream.replace(/\/stream\/.*/, '')
+      this.name = this.arn.replace(/.*:table\//, '')
+      return
+    }
+    const table = new TableV2(this, 'Table', {
       partitionKey: { name: tableDefinition.partitionKey, type: AttributeType.STRING },
       sortKey: { name: tableDefinition.sortKey, type: AttributeType.STRING },
       billing: Billing.onDemand(),
@@ -20,8 +33,10 @@ export class ChatTable extends Construct {
       deletionProtection: retain,
       removalPolicy: retain ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
     })
-    const { tableStreamArn } = this.table
+    const { tableStreamArn } = table
     if (tableStreamArn === undefined) throw new Error('The table has no stream')
+    this.name = table.tableName
+    this.arn = table.tableArn
     this.streamArn = tableStreamArn
   }
 }

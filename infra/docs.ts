@@ -57,7 +57,16 @@ const pushTable = (pushed: Endpoint['pushes']): string =>
     Object.entries(pushed).map(([name, { summary, to }]) => [name, `${summary} To ${to}.`] as const),
   )
 
-/** The README with what stands between its marks `<!-- name -->` and `<!-- /name -->` made of the tables. */
+/** The README's text with `section` between its marks `<!-- name -->` and `<!-- /name -->`. */
+export const between = (text: string, name: string, section: string): string => {
+  const [begin, end] = [`<!-- ${name} -->`, `<!-- /${name} -->`]
+  const [before, rest] = text.split(begin)
+  const after = rest?.split(end)[1]
+  if (before === undefined || after === undefined) throw new Error(`README.md has no ${begin} … ${end}`)
+  return `${before}${begin}\n\n${section}\n\n${end}${after}`
+}
+
+/** The README with what stands between its marks made of the tables. */
 const readmeText = async (): Promise<string> => {
   const sections = {
     actions: actionTable(agentActions),
@@ -66,13 +75,7 @@ const readmeText = async (): Promise<string> => {
     'customer-pushes': pushTable(customerPushes),
   }
   let text = await readFile(readmeFile, 'utf8')
-  for (const [name, section] of Object.entries(sections)) {
-    const [begin, end] = [`<!-- ${name} -->`, `<!-- /${name} -->`]
-    const [before, rest] = text.split(begin)
-    const after = rest?.split(end)[1]
-    if (before === undefined || after === undefined) throw new Error(`README.md has no ${begin} … ${end}`)
-    text = `${before}${begin}\n\n${section}\n\n${end}${after}`
-  }
+  for (const [name, section] of Object.entries(sections)) text = between(text, name, section)
   return format(text, { parser: 'markdown', printWidth: 110 })
 }
 

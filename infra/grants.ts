@@ -3,7 +3,7 @@ import { chatPk, keys, licensePk, socketsPk } from '../shared/table/keys.ts'
 
 /** What a function may touch; the stack knows the ARNs. */
 export type Target =
-  'table' | 'stream' | 'later' | 'failures' | 'posts' | 'closings' | 'fcmSecret' | 'customerKey'
+  'table' | 'stream' | 'later' | 'failures' | 'posts' | 'closings' | 'fanOut' | 'fcmSecret' | 'customerKey'
 
 /** One statement of a policy, as data. `leadingKeys`: only items whose partition key matches one of these. */
 export interface Grant {
@@ -54,6 +54,7 @@ const needed: Record<Need, readonly Grant[]> = {
       leadingKeys: [socketPks, agentSocketPks, customerSocketPks],
     },
   ],
+  fan_out: [{ sid: 'FanOut', actions: ['lambda:InvokeFunction'], on: 'fanOut' }],
 }
 
 const close: Grant = { sid: 'Close', actions: ['execute-api:ManageConnections'], on: 'closings' }
@@ -95,6 +96,7 @@ export const socketGrants = {
   default: [],
 } as const satisfies Record<string, readonly Grant[]>
 
+const failures: Grant = { sid: 'Failures', actions: ['sqs:SendMessage'], on: 'failures' }
 const ofStream: readonly Grant[] = [
   {
     sid: 'Stream',
@@ -107,7 +109,7 @@ const ofStream: readonly Grant[] = [
     ],
     on: 'stream',
   },
-  { sid: 'Failures', actions: ['sqs:SendMessage'], on: 'failures' },
+  failures,
 ]
 
 /** What the workers may touch. */
@@ -134,6 +136,7 @@ export const workerGrants = {
     },
   ],
   clock: worker,
+  fan_out: [...needed.push, later, failures],
 } as const satisfies Record<string, readonly Grant[]>
 
 /** Beside its own: what `notify` may do where mobile notifications are sent. */

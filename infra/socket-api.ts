@@ -44,10 +44,11 @@ interface RoutesProps {
   readonly functions: FunctionSurroundings
   /** What those that log in may touch beside their `needs`. */
   readonly loginGrants?: readonly Grant[]
-  /** The environment of each action that has a session, of those that push, and of those that log in. */
+  /** The environment of each action that has a session, of those that push, to many as well, and of those that log in. */
   readonly environments: {
     readonly session: Readonly<Record<string, string>>
     readonly push: Readonly<Record<string, string>>
+    readonly fanOut: Readonly<Record<string, string>>
     readonly login: Readonly<Record<string, string>>
   }
 }
@@ -62,6 +63,8 @@ export class SocketApi extends Construct {
   /** Where posts to connections go. */
   readonly callbackUrl: string
   readonly logGroup: LogGroup
+  /** What the gateway measures of the endpoint. */
+  readonly metric: WebSocketStage['metric']
   readonly #api: WebSocketApi
   readonly #audience: string
 
@@ -87,6 +90,7 @@ export class SocketApi extends Construct {
     if (props.logsAllowed) stage.node.addDependency(props.logsAllowed)
     this.url = stage.url
     this.callbackUrl = stage.callbackUrl
+    this.metric = stage.metric.bind(stage)
 
     const sum = (metricName: string) => stage.metric(metricName, { statistic: Stats.SUM })
     new PeopleAlarm(this, 'Unanswered', {
@@ -102,6 +106,16 @@ export class SocketApi extends Construct {
         period: Duration.minutes(5),
       }),
       from: 3000,
+      periods: 3,
+      topic: props.alarmTopic,
+    })
+    new PeopleAlarm(this, 'Stuck', {
+      peopleSuffer: `Each hundredth request of ${props.audience}s takes longer than 8 s: their apps give up on it, or people send it twice.`,
+      metric: stage.metric('IntegrationLatency', {
+        statistic: Stats.percentile(99),
+        period: Duration.minutes(5),
+      }),
+      from: 8000,
       periods: 3,
       topic: props.alarmTopic,
     })
@@ -163,6 +177,7 @@ export class SocketApi extends Construct {
         environment: {
           ...(spec.session !== 'none' && props.environments.session),
           ...(spec.needs.includes('push') && props.environments.push),
+          ...(spec.needs.includes('fan_out') && props.environments.fanOut),
           ...(spec.session === 'login' && props.environments.login),
         },
       })

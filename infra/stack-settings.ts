@@ -13,6 +13,8 @@ const https = z.url({ protocol: /^https$/, error: 'must be an https:// address' 
 const secret =
   /^(arn:[\w-]+:secretsmanager:[\w-]+:\d{12}:secret:[\w/+=.@-]+-[A-Za-z0-9]{6}|[\w/+=.@-]{1,512})$/
 
+const stream = /^arn:[\w-]+:dynamodb:[\w-]+:\d{12}:table\/[\w.-]{3,255}\/stream\/[\w:.-]+$/
+
 const perMinute = z.coerce.number().int().min(0).max(10_000)
 
 /** The settings of a deployment: `-c <name>=<value>`, or `context` in `cdk.json`. */
@@ -24,6 +26,8 @@ const Settings = z.object({
     .default('AgentChat'),
   /** Whether table, user pool, customers' key and logs survive the stack, the first two even a deletion by hand. */
   retain: flag.default(true),
+  /** The stream of the table to use, where that was restored from a backup: the stack then makes none (docs/backups.md). */
+  tableStream: z.string().regex(stream, 'must be the ARN of a table’s stream').optional(),
   /** Megabytes of every function: CPU grows with them. */
   memory: z.coerce.number().int().min(128).max(10_240).default(1024),
   logDays: z.coerce
@@ -40,6 +44,10 @@ const Settings = z.object({
   customerOtherRate: perMinute.default(120),
   /** So many times that from one IP address; 0: as many as it likes. */
   customerAddressFactor: z.coerce.number().int().min(0).max(10_000).default(20),
+  /** The same of an agent's connection: as many as it likes, unless set. */
+  agentStartChatRate: perMinute.default(0),
+  agentSendEventRate: perMinute.default(0),
+  agentOtherRate: perMinute.default(0),
   /** Seconds that an agent or customer may be away before it counts as offline. */
   presenceGraceS: z.coerce.number().int().min(1).max(900).default(20),
   /** Milliseconds that the clocks of two functions may be apart. */

@@ -2,12 +2,8 @@ import { Duration, Validations, type RemovalPolicy } from 'aws-cdk-lib'
 import { Stats } from 'aws-cdk-lib/aws-cloudwatch'
 import { Rule, Schedule } from 'aws-cdk-lib/aws-events'
 import { LambdaFunction as Target } from 'aws-cdk-lib/aws-events-targets'
-import {
-  EventSourceMapping,
-  FilterCriteria,
-  StartingPosition,
-  type Function as LambdaFunction,
-} from 'aws-cdk-lib/aws-lambda'
+import { EventSourceMapping, FilterCriteria, StartingPosition } from 'aws-cdk-lib/aws-lambda'
+import { SqsDestination } from 'aws-cdk-lib/aws-lambda-destinations'
 import { SqsDlq } from 'aws-cdk-lib/aws-lambda-event-sources'
 import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs'
 import type { ITopic } from 'aws-cdk-lib/aws-sns'
@@ -15,6 +11,7 @@ import { Queue } from 'aws-cdk-lib/aws-sqs'
 import { Construct } from 'constructs'
 import { ActionFunction, type FunctionSurroundings } from './action-function.ts'
 import { PeopleAlarm, sumOf, type PeopleAlarmProps } from './alarms.ts'
+import { measuredBy } from './deployment.ts'
 import { type Grant, mobileGrant, workerGrants } from './grants.ts'
 import type { FilterPattern } from './local/stream-records.ts'
 import { indexed, newEntries, ofAccounts } from './stream-filters.ts'
@@ -42,7 +39,16 @@ export class LaterQueue extends Construct {
   }
 }
 
+/**
+ * What `fan_out` is called: its name is given, since the nested stack's functions invoke it and it posts by the nested
+ * stack's endpoint, so that neither could wait for the other's.
+ */
+export const fanOutName = (stack: string): string =>
+  `${stack.slice(0, 64 - fanOutSuffix.length)}${fanOutSuffix}`
+const fanOutSuffix = '-fan-out'
+
 interface WorkersProps {
+  readonly fanOutName: string
   readonly functions: FunctionSurroundings
   readonly later: LaterQueue
   readonly streamArn: string
@@ -67,8 +73,8 @@ interface OnStream {
 }
 
 /**
- * Everything that runs without a client asking: `notify` and `index` on the stream, `later` on its queue, `clock` each
- * minute.
+ * Everything that no route invokes: `notify` and `index` on the stream, `later` on its queue, `clock` each minute,
+ * `fan_out` by functions that push to many.
  */
 export class Workers extends Construct {
   readonly #props: WorkersProps
@@ -82,6 +88,7 @@ export class Workers extends Construct {
     this.#index()
     this.#later()
     this.#clock()
+    this.#fanOut()
   }
 
   #notify() {
@@ -137,12 +144,12 @@ export class Workers extends Construct {
     })
   }
 
-  /** Where records end that a worker on the stream gave up on. */
+  /** Where events end that a worker gave up on. */
   #failures(id: string): Queue {
     const failures = new Queue(this, id, { enforceSSL: true, retentionPeriod: Duration.days(14) })
     Validations.of(failures).acknowledge({
       id: 'AwsSolutions-SQS3',
-      reason: 'This queue is where the stream’s failed batches end: nothing reads it but people.',
+      reason: 'This queue is where failed events end: nothing reads it but people.',
     })
     return failures
   }
@@ -162,7 +169,7 @@ export class Workers extends Construct {
     })
     this.#alarm(worker, 'Failing', {
       peopleSuffer: peopleSuffer.failing,
-      metric: failing(worker.handler),
+      metric: failing(worker),
       from: 3,
     })
     this.#alarm(worker, 'Late', {
@@ -190,7 +197,7 @@ export class Workers extends Construct {
     this.#alarm(later, 'Failing', {
       peopleSuffer:
         'Pushes that did not go through at once are not tried again: agents and customers miss messages until they reconnect.',
-      metric: failing(later.handler),
+      metric: failing(later),
       from: 3,
     })
     this.#alarm(later, 'Late', {
@@ -234,8 +241,37 @@ export class Workers extends Construct {
     this.#alarm(clock, 'Failing', {
       peopleSuffer:
         'The clock fails: customers may wait on for an agent, and idle chats and people whose time is over may stay.',
-      metric: failing(clock.handler),
+      metric: failing(clock),
       from: 3,
+    })
+  }
+
+  #fanOut() {
+    const failures = this.#failures('FanOutFailures')
+    const fanOut = this.#worker('fan_out', {
+      description: 'Posts a part of a push to a large audience.',
+      timeout: laterTimeout,
+      environment: this.#props.environment,
+      failures,
+      functionName: this.#props.fanOutName,
+    })
+    fanOut.handler.configureAsyncInvoke({
+      retryAttempts: 2,
+      // a push that comes later than this is of no use: who missed it reads what it told
+      maxEventAge: Duration.minutes(5),
+      onFailure: new SqsDestination(failures),
+    })
+    this.#alarm(fanOut, 'Failing', {
+      peopleSuffer:
+        'Where more than a hundred are connected, people get messages and changes a minute late or miss them until they reconnect.',
+      metric: failing(fanOut),
+      from: 3,
+    })
+    this.#alarm(fanOut, 'GivenUp', {
+      peopleSuffer:
+        'A push to many failed three times: up to 500 apps missed a message or a change until they reconnect.',
+      metric: visible(failures),
+      from: 1,
     })
   }
 
@@ -248,6 +284,7 @@ export class Workers extends Construct {
       /** Beside those of every stack. */
       grants?: readonly Grant[]
       failures?: Queue
+      functionName?: string
     },
   ): ActionFunction {
     const { functions } = this.#props
@@ -257,6 +294,7 @@ export class Workers extends Construct {
       resources: { ...functions.resources, ...(failures && { failures: { arns: [failures.queueArn] } }) },
       bundle: `worker/${name}`,
       description: own.description,
+      ...(own.functionName !== undefined && { functionName: own.functionName }),
       timeout: own.timeout,
       grants: [...workerGrants[name], ...(own.grants ?? [])],
       environment: own.environment,
@@ -269,11 +307,12 @@ export class Workers extends Construct {
   }
 }
 
-/** Runs that failed or could not start, in five minutes. */
-const failing = (handler: LambdaFunction) =>
+/** Runs that failed or could not start, and records that a run gave back, in five minutes. */
+const failing = (worker: ActionFunction) =>
   sumOf({
-    errors: handler.metricErrors({ statistic: Stats.SUM }),
-    throttles: handler.metricThrottles({ statistic: Stats.SUM }),
+    errors: worker.handler.metricErrors({ statistic: Stats.SUM }),
+    throttles: worker.handler.metricThrottles({ statistic: Stats.SUM }),
+    records: measuredBy(worker, 'records_failed', { kind: 'worker', action: worker.node.id }),
   })
 
 const visible = (queue: Queue) =>

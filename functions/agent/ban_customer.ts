@@ -1,4 +1,4 @@
-import { endCustomerSessions } from '../../shared/account/disconnect.ts'
+import { endSessions } from '../../shared/account/disconnect.ts'
 import { banCustomer as ban } from '../../shared/chat/bans.ts'
 import { banCustomer } from '../../shared/protocol/agent/ban_customer.ts'
 import { routeSoon } from '../../shared/chat/route-soon.ts'
@@ -18,7 +18,7 @@ export const handler = serve(banCustomer, async (ctx, { customer_id, ban: { days
     // its tabs are still to hear of the closing
     closing && ctx.settleAudience(closing.chat),
   ])
-  await endCustomerSessions(ctx, rows, 'customer_banned')
+  await endSessions(ctx, rows, 'customer_banned')
   // whoever was in its thread may take another
   if (closing !== undefined) await routeSoon(ctx, license)
   ctx.push(everyAgent(license), 'customer_banned', { customer_id, ban: { days } })

@@ -1,5 +1,5 @@
 import { myProfile, readDirectory, showDirectory } from '../../shared/account/directory.ts'
-import { startSession } from '../../shared/account/login.ts'
+import { settleSession, startSession } from '../../shared/account/login.ts'
 import { profilesOf } from '../../shared/chat/profiles.ts'
 import { remoteKeys, type TokenChecks, verifyToken } from '../../shared/account/tokens.ts'
 import { mayRead } from '../../shared/chat/access.ts'
@@ -14,6 +14,7 @@ import { audienceFreshMs } from '../../shared/push/outbox.ts'
 import { config } from '../../shared/runtime/config.ts'
 import { log } from '../../shared/runtime/log.ts'
 import type { Job } from '../../shared/runtime/later.ts'
+import { socketOf } from '../../shared/runtime/rates.ts'
 import { serve } from '../../shared/runtime/serve.ts'
 import { readActiveChats } from '../../shared/table/chats.ts'
 
@@ -38,20 +39,25 @@ export const handler = serve(
     // what is under way now and was pushed to others alone bears an earlier time
     const since = ctx.now() - audienceFreshMs - config.clockSkewMs()
     const identity = await verifyToken(token, tokenChecks())
-    const { session, agent, license, status, cameOnline } = await startSession(ctx, identity, {
+    const { session, agent, status, cameOnline, ...loggedIn } = await startSession(ctx, identity, {
+      arrive: () => socketOf(login, ctx, ctx.connection),
       reconnect,
       application,
       device: push_notifications,
     })
     if (cameOnline) {
-      ctx.push(everyAgent(license.id), 'agent_updated', { agent_id: agent.id, routing_status: status })
+      ctx.push(everyAgent(session.license_id), 'agent_updated', {
+        agent_id: agent.id,
+        routing_status: status,
+      })
     }
 
     // read after the session was written: whatever happens from now on is pushed to it
-    if (cameOnline) ctx.readAudience({ license_id: license.id })
-    const [active, directory] = await Promise.all([
-      readActiveChats(ctx.read, license.id),
-      readDirectory(ctx.read, license.id),
+    if (cameOnline) ctx.readAudience(session)
+    const [license, active, directory] = await Promise.all([
+      settleSession(ctx, { session, license: loggedIn.license }),
+      readActiveChats(ctx.read, session.license_id),
+      readDirectory(ctx.read, session.license_id),
     ])
     // written first, looked after: a chat that began to wait before is in the list
     if (active.some(({ waiting_since }) => waiting_since !== undefined)) await routeSoon(ctx, license.id)
@@ -75,7 +81,7 @@ export const handler = serve(
     // the session is written: a queue that fails does not undo the login
     await ctx
       .later(catchUp, catchUpS)
-      .catch((error: unknown) => log.error('A login is not caught up with', { cause: String(error) }))
+      .catch((error: unknown) => log.error('A login is not caught up with', { cause: error }))
 
     const base = {
       license: { id: license.id, plan: license.plan, expiration_timestamp: license.expires_at },

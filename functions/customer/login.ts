@@ -43,7 +43,7 @@ export const handler = serve(login, async (ctx, { token, customer: details, last
   // the session is written: a queue that fails does not undo the login
   await ctx
     .later(catchUp, catchUpS)
-    .catch((error: unknown) => log.error('A login is not caught up with', { cause: String(error) }))
+    .catch((error: unknown) => log.error('A login is not caught up with', { cause: error }))
 
   const chats = own === undefined ? [] : [own.summary]
   return {

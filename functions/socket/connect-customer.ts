@@ -4,6 +4,7 @@ import { limits } from '../../shared/protocol/limits.ts'
 import { log } from '../../shared/runtime/log.ts'
 import { sendLater } from '../../shared/runtime/later.ts'
 import { config } from '../../shared/runtime/config.ts'
+import { measured } from '../../shared/runtime/metrics.ts'
 import { limitAddress } from '../../shared/runtime/rates.ts'
 import { LicenseItem } from '../../shared/table/accounts.ts'
 import { openTable, tableClient } from '../../shared/table/client.ts'
@@ -23,6 +24,8 @@ const client = tableClient()
 const loginWithinS = 30
 // of one of today's browsers they have some hundred characters
 const mostUserAgent = 512
+// strangers may send kilobytes
+const mostLogged = 128
 
 /** A handshake's header, whatever its letter case. */
 const headerOf = ({ headers = {} }: ConnectEvent, wanted: string): string | undefined =>
@@ -33,13 +36,14 @@ const headerOf = ({ headers = {} }: ConnectEvent, wanted: string): string | unde
  * page's origin. It has half a minute to log in. Answers 404 for no licence, 402 for one that has expired, 403 for an origin
  * that it does not allow, 429 for too many connections from one address; the log says why.
  */
-export const handler = async (event: ConnectEvent): Promise<{ statusCode: number }> => {
+const connect = async (event: ConnectEvent): Promise<{ statusCode: number }> => {
   const { connectionId: connection, identity } = event.requestContext
   const { read, write } = openTable({ client, tableName: config.tableName() })
   const license_id = event.queryStringParameters?.['license_id'] ?? ''
   const origin = headerOf(event, 'origin')
   const refuse = (statusCode: number, reason: string): { statusCode: number } => {
-    log.warn('A customer’s connection was refused', { reason, license: license_id, origin, connection })
+    const [license, from] = [license_id, origin].map((told) => told?.slice(0, mostLogged))
+    log.warn('A customer’s connection was refused', { reason, license, origin: from })
     return { statusCode }
   }
   if (license_id === '') return refuse(404, 'no license_id')
@@ -75,3 +79,5 @@ export const handler = async (event: ConnectEvent): Promise<{ statusCode: number
   if (!kept.done) throw new Error('The connection could not be kept')
   return { statusCode: 200 }
 }
+
+export const handler = measured('socket', 'connect-customer', connect)

@@ -1,5 +1,6 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { config } from '../../shared/runtime/config.ts'
+import { measured } from '../../shared/runtime/metrics.ts'
 import { sendLater } from '../../shared/runtime/later.ts'
 import { openTable } from '../../shared/table/client.ts'
 import { connected } from '../../shared/table/sockets.ts'
@@ -8,16 +9,18 @@ const client = new DynamoDBClient({})
 const loginWithinS = 30
 
 /** `$connect`: keeps the connection, which has half a minute to log in. Nothing can be sent to it from here yet. */
-export const handler = async (event: {
-  requestContext: { connectionId: string }
-}): Promise<{ statusCode: number }> => {
-  const { connectionId: connection } = event.requestContext
-  const { write } = openTable({ client, tableName: config.tableName() })
-  const [kept] = await Promise.all([
-    write.write(connected(connection, Date.now())),
-    sendLater({ job: 'expect_login', connection }, loginWithinS),
-  ])
-  // throttled: the handshake is refused, so that the client tries again
-  if (!kept.done) throw new Error('The connection could not be kept')
-  return { statusCode: 200 }
-}
+export const handler = measured(
+  'socket',
+  'connect',
+  async (event: { requestContext: { connectionId: string } }): Promise<{ statusCode: number }> => {
+    const { connectionId: connection } = event.requestContext
+    const { write } = openTable({ client, tableName: config.tableName() })
+    const [kept] = await Promise.all([
+      write.write(connected(connection, Date.now())),
+      sendLater({ job: 'expect_login', connection }, loginWithinS),
+    ])
+    // throttled: the handshake is refused, so that the client tries again
+    if (!kept.done) throw new Error('The connection could not be kept')
+    return { statusCode: 200 }
+  },
+)

@@ -1,5 +1,6 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { config } from '../../shared/runtime/config.ts'
+import { measured } from '../../shared/runtime/metrics.ts'
 import { openTable } from '../../shared/table/client.ts'
 import { forgetSocket } from '../../shared/table/sockets.ts'
 
@@ -9,11 +10,13 @@ const client = new DynamoDBClient({})
  * `$disconnect`: forgets the connection. It may come late, twice or never, and concerns this connection only: presence
  * follows from the row that goes, by the stream.
  */
-export const handler = async (event: {
-  requestContext: { connectionId: string }
-}): Promise<{ statusCode: number }> => {
-  const { connectionId: connection } = event.requestContext
-  const { write } = openTable({ client, tableName: config.tableName() })
-  await forgetSocket(write, connection)
-  return { statusCode: 200 }
-}
+export const handler = measured(
+  'socket',
+  'disconnect',
+  async (event: { requestContext: { connectionId: string } }): Promise<{ statusCode: number }> => {
+    const { connectionId: connection } = event.requestContext
+    const { write } = openTable({ client, tableName: config.tableName() })
+    await forgetSocket(write, connection)
+    return { statusCode: 200 }
+  },
+)

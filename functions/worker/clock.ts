@@ -6,6 +6,7 @@ import { routeSoon } from '../../shared/chat/route-soon.ts'
 import { isOfCustomer, lacksAgent, presentAgents } from '../../shared/chat/routing.ts'
 import { handingOn } from '../../shared/chat/unseen.ts'
 import { work, type WorkCtx } from '../../shared/runtime/work.ts'
+import { measured } from '../../shared/runtime/metrics.ts'
 import { LicenseItem, LicenseListed } from '../../shared/table/accounts.ts'
 import { type ActiveChat, readActiveChats } from '../../shared/table/chats.ts'
 import { keys, licensesPk } from '../../shared/table/keys.ts'
@@ -30,10 +31,12 @@ interface ClockEvent {
  * Each minute: closes the connections whose token or licence has run out, clears rows that the TTL has not yet, and does
  * what is due for customers' chats. An event that comes late does not put back the clock.
  */
-export const handler = ({ time }: ClockEvent = {}): Promise<void> => {
+const tick = ({ time }: ClockEvent = {}): Promise<void> => {
   const aheadMs = time === undefined ? 0 : Math.max(0, Date.parse(time) - Date.now())
   return work(run, { deadlineMs, now: () => Date.now() + aheadMs })
 }
+
+export const handler = measured('worker', 'clock', tick)
 
 /** For all licences together: however many rows or chats are due, so many are at work side by side. */
 interface Limits {

@@ -4,6 +4,7 @@ import { indexChat, type Stale } from '../../shared/chat/indexing.ts'
 import { staleBy, together } from '../../shared/chat/stale.ts'
 import { type BatchResult, failed } from '../../shared/runtime/batch.ts'
 import { config } from '../../shared/runtime/config.ts'
+import { measured } from '../../shared/runtime/metrics.ts'
 import { pauseBefore, withinDeadline } from '../../shared/runtime/deadline.ts'
 import { licenseIndexesTexts } from '../../shared/table/accounts.ts'
 import { openTable, tableClient } from '../../shared/table/client.ts'
@@ -31,7 +32,7 @@ interface Work {
  * chat's are taken together, and what the table holds now is indexed. Where a chat fails, the batch comes again from its
  * first record on.
  */
-export const handler = async ({ Records }: StreamEvent): Promise<BatchResult> => {
+const indexAll = async ({ Records }: StreamEvent): Promise<BatchResult> => {
   const chats = new Map<string, Work>()
   for (const [index, { dynamodb = {} }] of Records.entries()) {
     const { pk, sk } = unmarshall(dynamodb.Keys ?? {})
@@ -80,3 +81,5 @@ export const handler = async ({ Records }: StreamEvent): Promise<BatchResult> =>
         : failed(Records[earliest.first]?.dynamodb?.SequenceNumber ?? '', 'index', earliest.error),
   }
 }
+
+export const handler = measured('worker', 'index', indexAll)

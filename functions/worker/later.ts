@@ -8,6 +8,7 @@ import { pushAgain } from '../../shared/push/again.ts'
 import { parseJson } from '../../shared/protocol/json.ts'
 import { Job } from '../../shared/runtime/later.ts'
 import { type BatchResult, failed } from '../../shared/runtime/batch.ts'
+import { measured } from '../../shared/runtime/metrics.ts'
 import { work, type WorkCtx } from '../../shared/runtime/work.ts'
 import { readSocket } from '../../shared/table/sockets.ts'
 
@@ -16,7 +17,7 @@ interface QueueEvent {
 }
 
 /** The delay queue's worker. Each job may come twice and finds out for itself whether there is still anything to do. */
-export const handler = async ({ Records }: QueueEvent): Promise<BatchResult> => {
+const carryOutAll = async ({ Records }: QueueEvent): Promise<BatchResult> => {
   const failures = await Promise.all(
     Records.map(async ({ messageId, body }) => {
       try {
@@ -30,6 +31,8 @@ export const handler = async ({ Records }: QueueEvent): Promise<BatchResult> => 
   )
   return { batchItemFailures: failures.flat() }
 }
+
+export const handler = measured('worker', 'later', carryOutAll)
 
 const carryOut = (ctx: WorkCtx, job: Job): Promise<void> => {
   switch (job.job) {

@@ -1,13 +1,15 @@
 import { unmarshall } from '@aws-sdk/util-dynamodb'
 import { agentChanged, licenseChanged } from '../../shared/account/refresh.ts'
+import { tellErased } from '../../shared/account/customer-erased.ts'
 import { tabGone } from '../../shared/account/customer-presence.ts'
-import { endCustomerSessions } from '../../shared/account/disconnect.ts'
+import { endSessions } from '../../shared/account/disconnect.ts'
 import { socketGone } from '../../shared/account/presence.ts'
 import { type Appended, notifyMobile } from '../../shared/push/mobile.ts'
 import { config } from '../../shared/runtime/config.ts'
 import { type BatchResult, failed } from '../../shared/runtime/batch.ts'
+import { measured } from '../../shared/runtime/metrics.ts'
 import { work, type WorkCtx } from '../../shared/runtime/work.ts'
-import { isBanned, readCustomer } from '../../shared/table/customers.ts'
+import { isBanned, isErased, readCustomer } from '../../shared/table/customers.ts'
 import { readCustomerSockets } from '../../shared/table/sockets.ts'
 import { changedOf, chatOfEntry, type Key } from '../../shared/table/keys.ts'
 
@@ -26,7 +28,7 @@ type StreamRecord = StreamEvent['Records'][number]
  * now. The first that fails ends the batch, which comes again from there. Notifications fail no batch and come last, so
  * that they hold up no account.
  */
-export const handler = async (event: StreamEvent): Promise<BatchResult> => {
+const followAll = async (event: StreamEvent): Promise<BatchResult> => {
   const appended: Appended[] = []
   let failure: BatchResult['batchItemFailures'] = []
   for (const record of event.Records) {
@@ -40,6 +42,8 @@ export const handler = async (event: StreamEvent): Promise<BatchResult> => {
   if (config.fcmSecretId() !== undefined) await notifyMobile(appended)
   return { batchItemFailures: failure }
 }
+
+export const handler = measured('worker', 'notify', followAll)
 
 /** Follows a change of an account or a socket; resolves to what was appended to a chat's log. */
 const follow = async ({ eventName, dynamodb = {} }: StreamRecord): Promise<Appended[]> => {
@@ -78,7 +82,7 @@ const followAccount = async (
       // stored by a tab that may have been closed before there was anybody to take offline
       if (eventName === 'INSERT')
         await work((ctx) => tabGone(ctx, license, changed.customer, config.presenceGraceS()))
-      // `ban_customer` does the same; it may have died before it did
+      // `ban_customer` does the same; it may have died before it did. Who is erased is banned by it
       if (!gone && differs('ban')) await work((ctx) => endIfBanned(ctx, license, changed.customer))
       return
     case 'license':
@@ -92,6 +96,7 @@ const followAccount = async (
 
 const endIfBanned = async (ctx: WorkCtx, license: string, customer: string): Promise<void> => {
   const item = await readCustomer(ctx.read, license, customer)
+  if (isErased(item)) await tellErased(ctx, license, customer)
   if (item !== undefined && isBanned(item, ctx.now()))
-    await endCustomerSessions(ctx, await readCustomerSockets(ctx.read, license, customer), 'customer_banned')
+    await endSessions(ctx, await readCustomerSockets(ctx.read, license, customer), 'customer_banned')
 }

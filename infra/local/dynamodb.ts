@@ -16,6 +16,8 @@ export type Engine = {
   endpoint: string
   /** Ends the engine's process; an engine behind `DYNAMODB_ENDPOINT` is left alone. */
   stop(): Promise<void>
+  /** The same, as a power cut would. */
+  kill(): Promise<void>
 }
 
 type Settings = { dir?: string; env: NodeJS.ProcessEnv }
@@ -84,7 +86,13 @@ async function useEndpoint(endpoint: string | undefined): Promise<Engine> {
       `No DynamoDB engine answers at ${endpoint} (DYNAMODB_ENDPOINT). Start one there, or unset it.`,
     )
   }
-  return { name: 'endpoint', label: `the engine at ${endpoint}`, endpoint, stop: async () => {} }
+  return {
+    name: 'endpoint',
+    label: `the engine at ${endpoint}`,
+    endpoint,
+    stop: async () => {},
+    kill: async () => {},
+  }
 }
 
 async function java({ dir, env }: Settings): Promise<Launch | undefined> {
@@ -148,7 +156,8 @@ async function start(launch: Launch, { dir, env }: Settings): Promise<Engine> {
     while (engine.ended() === undefined && Date.now() < deadline) {
       // Without its own word, what answers could be whoever took the port.
       if (launch.ready.test(engine.output()) && (await isUp(endpoint))) {
-        return { name: launch.name, label: launch.label, endpoint, stop: engine.stop }
+        const { stop, kill } = engine
+        return { name: launch.name, label: launch.label, endpoint, stop, kill }
       }
       await wait(20)
     }

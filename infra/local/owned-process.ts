@@ -7,6 +7,8 @@ type OwnedProcess = {
   /** Why it ended, with the end of its output; undefined while it runs. */
   ended: () => string | undefined
   stop: () => Promise<void>
+  /** Ends it as a power cut would: with no chance to finish what it does. */
+  kill: () => Promise<void>
 }
 
 // The shell becomes the command (so the pid is the command's), and beside it waits for the end of
@@ -45,17 +47,21 @@ export function startOwned(command: string, args: string[], env: NodeJS.ProcessE
     ended: () => ended,
     stop: async () => {
       process.off('exit', killAtExit)
-      await stopChild(child)
+      await stopChild(child, 'SIGTERM')
+    },
+    kill: async () => {
+      process.off('exit', killAtExit)
+      await stopChild(child, 'SIGKILL')
     },
   }
 }
 
-async function stopChild(child: ChildProcess): Promise<void> {
+async function stopChild(child: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
   if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return
   child.ref()
   const exited = once(child, 'exit')
   const force = setTimeout(() => child.kill('SIGKILL'), 2000)
-  child.kill('SIGTERM')
+  child.kill(signal)
   await exited
   clearTimeout(force)
 }

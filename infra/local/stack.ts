@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
@@ -15,6 +16,7 @@ import { createTable } from './create-table.ts'
 import { newCustomerKey } from './customer-key.ts'
 import { localClientConfig } from './dynamodb.ts'
 import { type Gateway, type GatewayOptions, type Route, startGateway } from './gateway.ts'
+import { type FunctionServer, startFunctionServer } from './function-server.ts'
 import { startKeyServer } from './key-server.ts'
 import { startQueue } from './queue.ts'
 import { startSecretServer } from './secret-server.ts'
@@ -37,6 +39,8 @@ export interface StackOptions {
   customerKey?: string
   /** What a customer may ask for in a minute, by action, and how many times that its address; 0, and all if absent: no limit. */
   rates?: { startChat: number; sendEvent: number; other: number; addressFactor: number }
+  /** What an agent may ask for in a minute; as `rates`. */
+  agentRates?: { startChat: number; sendEvent: number; other: number }
   dist?: string
   /** Runs once the table is there, before anyone can connect. */
   prepare?(table: Table, engine: { client: DynamoDBClient; tableName: string }): Promise<void>
@@ -48,6 +52,10 @@ export interface StackOptions {
   index?: boolean
   /** Multiplies every delay of the delay queue. */
   delayScale?: number
+  /** Milliseconds until a message that the delay queue's worker failed with comes again. */
+  queueRetryMs?: number
+  /** Runs every Lambda, as a test wants it: twice, not to its end, on another event. */
+  around?: Around
   /** Of both endpoints. */
   gateway?: Pick<GatewayOptions, 'clock' | 'limits' | 'jitter' | 'faults' | 'onRequest'>
 }
@@ -58,6 +66,8 @@ export interface LocalStack {
   /** The customers' endpoint. */
   customers: Gateway
   queue: Awaited<ReturnType<typeof startQueue>>
+  /** What is invoked asynchronously. */
+  functions: FunctionServer
   stream: Awaited<ReturnType<typeof startStream>>
   table: Table
   agentUrl: string
@@ -78,11 +88,17 @@ const longestSettlingMs = 3000
 const fcmSecretId = 'fcm'
 const customerKeyId = 'customer-key'
 const noLimits = { startChat: 0, sendEvent: 0, other: 0, addressFactor: 0 }
-/** A bundle's `handler`: of an action, which takes a context, or of a worker, which needs none. */
-type Handler = (event: unknown, context?: Context) => unknown
+/** A bundle's `handler`; without a context it gets one of this run's own. */
+type Handler = (event: unknown, context?: Pick<Context, 'awsRequestId'>) => unknown
+/** `name`: the bundle, such as `agent/login`. `run` may be called often, with other events. */
+export type Around = (
+  lambda: { name: string; event: unknown },
+  run: (event: unknown) => Promise<unknown>,
+) => Promise<unknown>
+const asItIs: Around = ({ event }, run) => run(event)
 
 /** The bundles of `dist`, each imported once: by `load`, or when it is first invoked. One that failed is tried again. */
-export const openHandlers = (dist: string) => {
+export const openHandlers = (dist: string, around: Around = asItIs) => {
   const loaded = new Map<string, Promise<Handler>>()
   const load = (name: string): Promise<Handler> => {
     const known = loaded.get(name)
@@ -94,8 +110,10 @@ export const openHandlers = (dist: string) => {
   }
   const handler =
     (name: string): Handler =>
-    async (event, context) =>
-      (await load(name))(event, context)
+    async (event, context = { awsRequestId: randomUUID() }) => {
+      const invoked = await load(name)
+      return around({ name, event }, async (given) => invoked(given, context))
+    }
   return { load, handler }
 }
 
@@ -124,7 +142,7 @@ const BatchResponse = z.object({ batchItemFailures: z.array(z.object({ itemIdent
  */
 export const startStack = async (options: StackOptions): Promise<LocalStack> => {
   const { endpoint, engine = endpoint, tableName, key, issuer, audience } = options
-  const { load, handler } = openHandlers(options.dist ?? builtDist)
+  const { load, handler } = openHandlers(options.dist ?? builtDist, options.around)
   const client = new DynamoDBClient(localClientConfig(engine))
   await createTable(client, tableName)
   const table = openTable({ client, tableName })
@@ -141,7 +159,10 @@ export const startStack = async (options: StackOptions): Promise<LocalStack> => 
     name: 'later',
     handler: (event) => batch('later', event),
     ...(options.delayScale === undefined ? {} : { delayScale: options.delayScale }),
+    ...(options.queueRetryMs === undefined ? {} : { retryDelayMs: options.queueRetryMs }),
   })
+
+  const functions = await startFunctionServer({ fan_out: handler('worker/fan_out') })
 
   const route = (name: string, twoWay: boolean): Route => ({
     twoWay,
@@ -187,7 +208,11 @@ export const startStack = async (options: StackOptions): Promise<LocalStack> => 
     RATE_SEND_EVENT: String(sendEvent),
     RATE_OTHER: String(other),
     RATE_ADDRESS_FACTOR: String(addressFactor),
+    AGENT_RATE_START_CHAT: String(options.agentRates?.startChat ?? 0),
+    AGENT_RATE_SEND_EVENT: String(options.agentRates?.sendEvent ?? 0),
+    AGENT_RATE_OTHER: String(options.agentRates?.other ?? 0),
     LATER_QUEUE_URL: queue.url,
+    FAN_OUT_URL: functions.urlOf('fan_out'),
     TOKEN_ISSUER: issuer,
     TOKEN_AUDIENCE: audience,
     TOKEN_JWKS_URL: keyServer.url,
@@ -210,6 +235,8 @@ export const startStack = async (options: StackOptions): Promise<LocalStack> => 
         name: 'notify',
         filter: [...ofAccounts, ...(options.fcm === undefined ? [] : [newEntries])],
         handler: (event) => batch('notify', event),
+        // as deployed
+        maxAttempts: 11,
       },
       ...(options.index === false
         ? []
@@ -230,11 +257,13 @@ export const startStack = async (options: StackOptions): Promise<LocalStack> => 
     // what it does may reach agents
     await customers.idle()
     await gateway.idle()
+    await functions.idle()
   }
   return {
     gateway,
     customers,
     queue,
+    functions,
     stream,
     table,
     agentUrl: gateway.url,
@@ -264,6 +293,7 @@ export const startStack = async (options: StackOptions): Promise<LocalStack> => 
         ])
       await stream.stop()
       await queue.stop()
+      await functions.stop()
       await keyServer.stop()
       await secrets.stop()
       client.destroy()

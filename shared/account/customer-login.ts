@@ -6,7 +6,14 @@ import { ProtocolError } from '../protocol/errors.ts'
 import { limits } from '../protocol/limits.ts'
 import type { Job } from '../runtime/later.ts'
 import { LicenseItem } from '../table/accounts.ts'
-import { customerFree, CustomerItem, detailsChanged, isBanned, readCustomer } from '../table/customers.ts'
+import {
+  customerFree,
+  CustomerItem,
+  detailsChanged,
+  isBanned,
+  isErased,
+  readCustomer,
+} from '../table/customers.ts'
 import { keys } from '../table/keys.ts'
 import type { Reader, Writer } from '../table/ops.ts'
 import {
@@ -81,6 +88,8 @@ export const startCustomerSession = async (
     isOwn: ({ socket: now }) => now.session?.nonce === ctx.nonce,
     attempt: async ({ socket: now, license, customer }) => {
       const nowMs = ctx.now()
+      // its token is nobody's any more
+      if (isErased(customer)) throw new ProtocolError('auth')
       if (customer !== undefined && isBanned(customer, nowMs)) throw new ProtocolError('customer_banned')
       const { ops, stored } = storing(ctx, { id, license_id, customer, visitor: now.visitor }, asked.details)
       const session: CustomerSession = {

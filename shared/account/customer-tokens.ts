@@ -47,7 +47,7 @@ const keysNow = async (olderThanMs: number): Promise<Keys> => {
   // where they cannot be read just now, those that are known still verify
   const reading = readKeys().catch((error: unknown) => {
     if (keys === undefined) throw error
-    log.error('The keys of customers’ tokens could not be read', { cause: String(error) })
+    log.error('The keys of customers’ tokens could not be read', { cause: error })
     return keys
   })
   known = reading

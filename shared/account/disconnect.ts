@@ -11,10 +11,10 @@ import {
   forgetSocket,
   type Identified,
   isClosing,
-  type CustomerSocketItem,
   readSocket,
   sessionEnded,
   SocketItem,
+  type SocketRow,
 } from '../table/sockets.ts'
 
 interface Disconnecting {
@@ -110,13 +110,13 @@ export const disconnectIfOver = async (
 }
 
 /**
- * Ends sessions of customers: what they ask for from now on is refused. Its connections are told why, and closed, by the
- * delay queue's worker.
+ * Ends sessions: what they ask for from now on is refused. Their connections are told why, and closed, by the delay queue's
+ * worker.
  */
-export const endCustomerSessions = async (
+export const endSessions = async <R extends SocketRow>(
   ctx: Pick<Disconnecting, 'write' | 'later'>,
-  rows: readonly CustomerSocketItem[],
-  reason: CustomerDisconnectReason,
+  rows: readonly R[],
+  reason: NonNullable<R['ended']>,
 ): Promise<void> => {
   await Promise.all(rows.flatMap((row) => sessionEnded(row, reason)).map((op) => ctx.write.write(op)))
   await Promise.all(

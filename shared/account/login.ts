@@ -1,20 +1,26 @@
 import { grantsOf } from '../chat/access.ts'
 import type { Device } from '../protocol/devices.ts'
 import { ProtocolError } from '../protocol/errors.ts'
+import { limits } from '../protocol/limits.ts'
 import type { RoutingStatus } from '../protocol/objects.ts'
-import { AgentItem, IdentityItem, LicenseItem, licenseUnchanged, loggedIn } from '../table/accounts.ts'
+import type { Job } from '../runtime/later.ts'
+import { AgentItem, IdentityItem, LicenseItem, loggedIn } from '../table/accounts.ts'
 import { deviceHash, readDevice } from '../table/devices.ts'
 import { keys } from '../table/keys.ts'
 import type { Reader, Writer } from '../table/ops.ts'
 import {
   isClosing,
+  isLive,
+  readAgentSockets,
   readSocket,
   type Session,
+  sessionRefreshed,
   sessionStarted,
   type SocketItem,
   userIdOf,
 } from '../table/sockets.ts'
 import { devicePresented } from './devices.ts'
+import { endSessions } from './disconnect.ts'
 import type { TokenIdentity } from './tokens.ts'
 
 export interface LoggedIn {
@@ -24,6 +30,10 @@ export interface LoggedIn {
   status: RoutingStatus
   /** This is the agent's first live socket: it has just come online. */
   cameOnline: boolean
+}
+
+interface Later {
+  later(job: Job, delayS: number): Promise<void>
 }
 
 interface LoggingIn {
@@ -37,13 +47,15 @@ interface LoggingIn {
 
 /**
  * Turns a verified token into a session on this connection. Socket, row, presence and device are written in one
- * transaction that holds only for the agent and the licence as they were read, so that a change of either cannot fall
- * between.
+ * transaction that holds only for the agent as it was read, so that a change of it cannot fall between; one of the licence is
+ * looked for by `settleSession`.
  */
 export const startSession = async (
   ctx: LoggingIn,
   token: TokenIdentity,
   asked: {
+    /** Reads the connection's socket, and counts that somebody logs in on it. */
+    arrive(): Promise<SocketItem | undefined>
     reconnect: boolean
     application?: Session['application']
     /** The mobile device that counts as one instance with this socket. */
@@ -52,14 +64,11 @@ export const startSession = async (
 ): Promise<LoggedIn> => {
   const { device } = asked
   const hash = device === undefined ? undefined : deviceHash(device.firebase_token)
-  const readHeld = () =>
-    Promise.all([
-      readSocket(ctx.read, ctx.connection, ctx.now()),
-      hash === undefined ? undefined : readDevice(ctx.read, hash),
-    ])
+  const readHeld = (socket = readSocket(ctx.read, ctx.connection, ctx.now())) =>
+    Promise.all([socket, hash === undefined ? undefined : readDevice(ctx.read, hash)])
   const [identity, held] = await Promise.all([
     ctx.read.get(keys.identity(token.issuer, token.subject), { strong: true }),
-    readHeld(),
+    readHeld(asked.arrive()),
   ])
   if (identity === undefined) throw new ProtocolError('auth')
   const who = IdentityItem.parse(identity)
@@ -81,7 +90,6 @@ export const startSession = async (
     const refusals = await ctx.write.transact([
       ...sessionStarted(open, session, ctx.now()),
       loggedIn(agent, first),
-      licenseUnchanged(license),
       ...(device === undefined
         ? []
         : devicePresented(deviceFound, device, { owner: session, nonce: ctx.nonce })),
@@ -90,6 +98,63 @@ export const startSession = async (
     await ctx.pause(tries)
     ;[socket, deviceFound] = await readHeld()
   }
+}
+
+/**
+ * What a session that is written leaves to be done, beside whatever is read next. Where its licence was changed since it was
+ * read, those who follow that change may have looked for sessions before this one was there: the session follows by itself.
+ * Of more than 30 connections of an agent the oldest are closed. Resolves to the licence as it is now; throws
+ * `license_expired`.
+ */
+export const settleSession = async (
+  ctx: LoggingIn & Later,
+  { session, license }: Pick<LoggedIn, 'session' | 'license'>,
+): Promise<LicenseItem> => {
+  const [settled] = await Promise.all([followLicense(ctx, session, license), evictOldest(ctx, session)])
+  return settled
+}
+
+const afterAnswerS = 1
+
+// a check of the licence in the login's transaction would make transactions of all who log in at once wait for each other
+const followLicense = async (
+  { read, write, connection, now, later }: LoggingIn & Later,
+  session: Session,
+  known: LicenseItem,
+): Promise<LicenseItem> => {
+  for (let followed = known; ;) {
+    const item = await read.get(keys.license(known.id), { strong: true })
+    if (item === undefined) throw new ProtocolError('auth')
+    const license = LicenseItem.parse(item)
+    if (license.version === followed.version) return license
+    followed = license
+    const account = { ...session, license_expires_at: license.expires_at }
+    await Promise.all(sessionRefreshed(connection, session, account).map((op) => write.write(op)))
+    if (license.expires_at * 1000 > now()) continue
+    await later({ job: 'end_session', connection, reason: 'license_expired' }, afterAnswerS)
+    throw new ProtocolError('license_expired')
+  }
+}
+
+const evictOldest = async (ctx: LoggingIn & Later, { license_id, agent_id }: Session): Promise<void> => {
+  const nowMs = ctx.now()
+  const rows = await readAgentSockets(ctx.read, license_id, agent_id)
+  const others = rows.filter((row) => isLive(row, nowMs) && row.connection !== ctx.connection)
+  const over = others.length + 1 - limits.agentConnections
+  if (over <= 0) return
+  // rows know when theirs came to the second only
+  const ends = others.map(({ ttl }) => ttl).toSorted((a, b) => a - b)
+  const eldest = others.filter(({ ttl }) => ttl <= (ends[over - 1] ?? 0))
+  const sockets = await Promise.all(eldest.map(({ connection }) => readSocket(ctx.read, connection, nowMs)))
+  const oldest = eldest
+    .map((row, index) => ({ row, at: sockets[index]?.connected_at ?? 0 }))
+    .toSorted((a, b) => a.at - b.at)
+    .slice(0, over)
+  await endSessions(
+    ctx,
+    oldest.map(({ row }) => row),
+    'too_many_connections',
+  )
 }
 
 /** Only the first live socket sets the status: the default one, or with `reconnect` the last known. */

@@ -25,7 +25,7 @@ import {
   sessionRefreshed,
 } from '../table/sockets.ts'
 import { dropDevices } from './devices.ts'
-import { disconnectIfOver, endCustomerSessions } from './disconnect.ts'
+import { disconnectIfOver, endSessions } from './disconnect.ts'
 import { profilesOf } from '../chat/profiles.ts'
 
 // What follows from a change of an account. Each reads the account as it is now, so that it may run twice and late.
@@ -76,7 +76,7 @@ export const endCustomers = async (ctx: WorkCtx, license: string): Promise<void>
   const customers = active.flatMap(({ users }) => users.filter(({ type }) => type === 'customer'))
   await Promise.all(
     customers.map(async ({ id }) =>
-      endCustomerSessions(ctx, await readCustomerSockets(ctx.read, license, id), 'license_expired'),
+      endSessions(ctx, await readCustomerSockets(ctx.read, license, id), 'license_expired'),
     ),
   )
 }

@@ -1,6 +1,6 @@
 import { ProtocolError } from '../protocol/errors.ts'
 import { chatAbsent, chatUnchanged, readChat } from '../table/chats.ts'
-import { type Ban, type CustomerItem, customerBanned, readCustomer } from '../table/customers.ts'
+import { type Ban, type CustomerItem, customerBanned, isErased, readCustomer } from '../table/customers.ts'
 import { customerChatId } from '../table/keys.ts'
 import { readTail } from '../table/log.ts'
 import type { Op, Reader, Writer } from '../table/ops.ts'
@@ -49,7 +49,7 @@ export const banCustomer = async (ctx: Banning, id: string, days: number): Promi
     isOwn: ({ customer, chat }) =>
       customer?.ban_nonce === nonce || (chat !== undefined && isOwnWork(chat, nonce)),
     attempt: async ({ me, customer, chat }): Promise<Attempt<Banned> | undefined> => {
-      if (customer === undefined) throw new ProtocolError('not_found')
+      if (customer === undefined || isErased(customer)) throw new ProtocolError('not_found')
       if (chat !== undefined && !coherent(chat)) return undefined
       const at = ctx.now()
       const ban: Ban = { days, until: Math.floor(at / 1000) + days * dayS, by: me.agent_id }

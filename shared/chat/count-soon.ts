@@ -10,5 +10,5 @@ export const countSoon = async (
   await ctx
     .later({ job: 'keep_counts', license_id: license, since, search }, 0)
     // a queue that fails makes the next search read them once more
-    .catch((error: unknown) => log.error('Months are not counted', { cause: String(error) }))
+    .catch((error: unknown) => log.error('Months are not counted', { cause: error }))
 }

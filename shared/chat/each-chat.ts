@@ -20,8 +20,7 @@ export const ofEachChat = async <C extends { id: string }, T>(
   if (failures.length > 1 && failures.length === settled.length) throw failures[0]?.reason
   return settled.flatMap((one, index) => {
     if (one.status === 'fulfilled') return [one.value]
-    const cause = one.reason instanceof Error ? one.reason.stack : one.reason
-    log.error('A chat was left out', { chat: chats[index]?.id, cause: String(cause) })
+    log.error('A chat was left out', { chat: chats[index]?.id, cause: one.reason })
     return []
   })
 }

@@ -11,7 +11,5 @@ export const routeSoon = async (
   chat?: string,
 ): Promise<void> => {
   const job: Job = { job: 'route', license_id: license, ...(chat === undefined ? {} : { chat }) }
-  await ctx
-    .later(job, 0)
-    .catch((error: unknown) => log.error('Routing was not set off', { cause: String(error) }))
+  await ctx.later(job, 0).catch((error: unknown) => log.error('Routing was not set off', { cause: error }))
 }

@@ -12,7 +12,7 @@ import {
   readChat,
   sameUsers,
 } from '../table/chats.ts'
-import { customerFree, type CustomerItem, isBanned, readCustomer } from '../table/customers.ts'
+import { customerFree, type CustomerItem, isBanned, isErased, readCustomer } from '../table/customers.ts'
 import { customerChatId } from '../table/keys.ts'
 import {
   type Entry,
@@ -155,7 +155,7 @@ const attempt = async (
   asked: NewChat & { customer: string },
 ): Promise<Attempt<Started> | undefined> => {
   const { me, customer, chat, tail } = view
-  if (customer === undefined && !isCustomers(me)) throw new ProtocolError('not_found')
+  if ((customer === undefined || isErased(customer)) && !isCustomers(me)) throw new ProtocolError('not_found')
   if (customer !== undefined && isBanned(customer, ctx.now())) throw new ProtocolError('customer_banned')
   if (chat === undefined || tail === undefined) return chat === undefined ? open(ctx, view, asked) : undefined
   if (!coherent({ chat, tail })) return undefined

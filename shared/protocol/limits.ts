@@ -15,6 +15,7 @@ export const limits = {
   propertyNames: 100,
   propertyTextBytes: 4 * 1024,
   propertiesBytes: 8 * 1024,
+  agentConnections: 30,
   customerConnections: 10,
   customerProperties: 50,
   customerPropertiesBytes: 4 * 1024,

@@ -1,11 +1,13 @@
 import type { Job } from '../runtime/later.ts'
 import { log } from '../runtime/log.ts'
+import { count } from '../runtime/metrics.ts'
 import type { Reader, Writer } from '../table/ops.ts'
 import {
   AgentSocketItem,
   CustomerSocketItem,
   isCustomers,
   isLive,
+  isStarting,
   rowKey,
   rowRemoved,
   socketRemoved,
@@ -38,7 +40,10 @@ export const pushAgain = async (ctx: Trying, { targets, frames, tries }: PushJob
   if (waiting.length === 0) return
   if (tries + 1 < moreTries)
     await ctx.later({ job: 'push', targets: waiting, frames, tries: tries + 1 }, retryS)
-  else log.warn('A push was given up', { connections: waiting.map(({ connection }) => connection) })
+  else {
+    count('pushes_failed', waiting.length * frames.length)
+    log.warn('A push was given up', { connections: waiting.map(({ connection }) => connection) })
+  }
 }
 
 /** Whether there is nothing left to do for this connection. */
@@ -55,12 +60,14 @@ const sent = async (
   if (!isLive(row, ctx.now())) return true
   for (const frame of frames) {
     const outcome = await post(endpointOf(target), connection, frame, posting)
-    if (outcome === 'gone') {
+    if (outcome === 'gone' && !isStarting(row, ctx.now())) {
       const gone = [socketRemoved(connection), rowRemoved(target, connection)]
+      count('pushes_gone')
       await Promise.all(gone.map((op) => ctx.write.write(op)))
       return true
     }
     if (outcome !== 'sent') return false
+    count('pushes_sent')
   }
   return true
 }

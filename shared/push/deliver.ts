@@ -1,9 +1,10 @@
 import { log } from '../runtime/log.ts'
 import { sendLater } from '../runtime/later.ts'
+import { count, timed } from '../runtime/metrics.ts'
 import type { Writer } from '../table/ops.ts'
-import { isLive, rowRemoved, rowSlow, socketRemoved, type SocketRow } from '../table/sockets.ts'
-
+import { isLive, isStarting, rowRemoved, rowSlow, socketRemoved, type SocketRow } from '../table/sockets.ts'
 import { endpointOf, post, type PostOutcome } from './connections.ts'
+import { type Delivery, directMost, type HandOver, sliceOf, slicesOf } from './fan-out.ts'
 import { pushJobs } from './jobs.ts'
 
 /** A push of one request: its frame and who gets it. */
@@ -18,21 +19,15 @@ const slowPostMs = 1000
 const slowMs = 60_000
 const laterDelayS = 1
 
-interface Delivery {
-  row: SocketRow
-  /** Which of the pushes, in their order: lists of numbers tell cheaply who is to get the same. */
-  which: number[]
-}
-
-/** What each live connection is to get, in the order of the pushes. */
+/** Which of the pushes each live connection is to get: lists of numbers tell cheaply who is to get the same. */
 const deliveriesOf = (rows: readonly SocketRow[], pushes: readonly Push[], nowMs: number): Delivery[] =>
   rows
     .filter((row) => isLive(row, nowMs))
     .map((row) => ({ row, which: pushes.flatMap(({ to }, index) => (to(row) ? [index] : [])) }))
     .filter(({ which }) => which.length > 0)
 
-const framesOf = (pushes: readonly Push[], which: readonly number[]): string[] =>
-  which.flatMap((index) => pushes[index]?.frame ?? [])
+const framesOf = (frames: readonly string[], which: readonly number[]): string[] =>
+  which.flatMap((index) => frames[index] ?? [])
 
 /** Posts frames to a connection one after the other; resolves to what came of it and how many got through. */
 const postAll = async (
@@ -49,55 +44,117 @@ const postAll = async (
   return { outcome: 'sent', through: frames.length, slow: false }
 }
 
-/**
- * Sends a request's pushes: at least once to each living connection, connections side by side, each one's in order.
- * A push that fails fails nothing else: a connection that is gone loses its rows, what does not get through in time, or
- * is throttled, is left to the delay queue. Never throws; takes `postingMs` at the most.
- */
-export const deliver = async (options: {
-  rows: readonly SocketRow[]
-  pushes: readonly Push[]
+interface Delivering {
   write: Writer
-  /** The request's own end, where it comes before the posting time is over. */
+  /** The end of the work that the posts are a part of, where it comes before the posting time is over. */
   signal: AbortSignal
   /** All posts share this time. */
   postingMs: number
   nowMs: number
-}): Promise<void> => {
-  const { pushes, write, nowMs } = options
-  const deliveries = deliveriesOf(options.rows, pushes, nowMs)
+}
+
+/**
+ * Sends a request's pushes: at least once to each living connection, connections side by side, each one's in order.
+ * Those to more than 100 connections are handed over to other functions, where there is a way to. A push that fails fails
+ * nothing else: a connection that is gone loses its rows, what does not get through in time, or is throttled, is left to
+ * the delay queue. Never throws; takes `postingMs` at the most.
+ */
+export const deliver = async (
+  options: Delivering & {
+    rows: readonly SocketRow[]
+    pushes: readonly Push[]
+    handOver?: HandOver | undefined
+  },
+): Promise<void> => {
+  const { rows, pushes, handOver, nowMs, signal, postingMs } = options
+  const frames = pushes.map(({ frame }) => frame)
+  const deliveries = deliveriesOf(rows, pushes, nowMs)
+  const posting = AbortSignal.any([signal, AbortSignal.timeout(postingMs)])
+  const left =
+    handOver === undefined || deliveries.length <= directMost
+      ? deliveries
+      : await notTaken(handOver, deliveries, frames, posting)
+  await deliverAll({ ...options, deliveries: left, frames }, posting)
+}
+
+/** Hands deliveries over in slices; resolves to those of slices that were not taken. */
+const notTaken = async (
+  handOver: HandOver,
+  deliveries: readonly Delivery[],
+  frames: readonly string[],
+  signal: AbortSignal,
+): Promise<Delivery[]> => {
+  const left = await Promise.all(
+    slicesOf(deliveries).map(async (part) => {
+      try {
+        await handOver(sliceOf(part, frames), signal)
+        return []
+      } catch (error) {
+        log.warn('A part of a push could not be handed over', { cause: error })
+        return part
+      }
+    }),
+  )
+  return left.flat()
+}
+
+/** Posts what was decided: the part of `deliver` that a run of `fan_out` does as well. */
+export const deliverAll = async (
+  options: Delivering & { deliveries: readonly Delivery[]; frames: readonly string[] },
+  posting: AbortSignal = AbortSignal.any([options.signal, AbortSignal.timeout(options.postingMs)]),
+): Promise<void> => {
+  const { deliveries, frames, write, nowMs } = options
   const slow = deliveries.filter(({ row }) => (row.slow_until ?? 0) > nowMs)
-  const posting = AbortSignal.any([options.signal, AbortSignal.timeout(options.postingMs)])
   const waiting = new Map<string, Delivery[]>()
   const wait = (delivery: Delivery) => {
     const key = delivery.which.join()
     waiting.set(key, [...(waiting.get(key) ?? []), delivery])
+    count('pushes_late', delivery.which.length)
   }
   for (const delivery of slow) wait(delivery)
 
   const settled: Promise<unknown>[] = []
-  await Promise.all(
+  const settle = (work: Promise<unknown>) => {
+    // one that fails while posts are still open would end the process before anybody waits for it
+    work.catch(() => undefined)
+    settled.push(work)
+  }
+  const posts = () =>
     deliveries
       .filter((delivery) => !slow.includes(delivery))
       .map(async ({ row, which }) => {
-        const { outcome, through, slow } = await postAll(row, framesOf(pushes, which), posting)
-        if (outcome === 'gone') settled.push(...rowsOf(row).map((op) => write.write(op)))
-        if (slow) settled.push(write.write(rowSlow(row, nowMs + slowMs)))
-        if (outcome === 'late' || outcome === 'failed') wait({ row, which: which.slice(through) })
-      }),
-  )
+        const { outcome, through, slow } = await postAll(row, framesOf(frames, which), posting)
+        const isGone = outcome === 'gone' && !isStarting(row, nowMs)
+        count('pushes_sent', through)
+        count('pushes_gone', isGone ? 1 : 0)
+        if (isGone) for (const op of rowsOf(row)) settle(write.write(op))
+        if (slow) settle(write.write(rowSlow(row, nowMs + slowMs)))
+        if (outcome !== 'sent' && !isGone) wait({ row, which: which.slice(through) })
+      })
+  if (deliveries.length > 0) await timed('fan_out', () => Promise.all(posts()))
   for (const same of waiting.values()) {
-    const frames = framesOf(pushes, same[0]?.which ?? [])
     const jobs = pushJobs(
       same.map(({ row }) => row),
-      frames,
+      framesOf(frames, same[0]?.which ?? []),
     )
-    settled.push(...jobs.map((job) => sendLater(job, laterDelayS, options.signal)))
+    settled.push(
+      ...jobs.map(async (job) => {
+        try {
+          await sendLater(job, laterDelayS, options.signal)
+        } catch (error) {
+          count('pushes_failed', job.targets.length * job.frames.length)
+          throw error
+        }
+      }),
+    )
   }
-  for (const result of await Promise.allSettled(settled)) {
-    if (result.status === 'rejected')
-      log.error('A push could not be put off or its rows not cleared', { error: result.reason })
-  }
+  const failures = (await Promise.allSettled(settled)).filter(({ status }) => status === 'rejected')
+  const [first] = failures
+  if (first?.status === 'rejected')
+    log.error('Pushes could not be put off, or rows not cleared', {
+      count: failures.length,
+      cause: first.reason,
+    })
 }
 
 const rowsOf = (row: SocketRow) => [socketRemoved(row.connection), rowRemoved(row, row.connection)]

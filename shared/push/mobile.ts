@@ -59,7 +59,7 @@ export const notifyMobile = async (appended: readonly Appended[]): Promise<void>
     await work(notifyAll, { deadlineMs: ms })
   } catch (error) {
     impatientUntil = Date.now() + impatientMs
-    log.warn('The time for mobile notifications ran out', { cause: nameOf(error) })
+    log.warn('The time for mobile notifications ran out', { cause: error })
   }
 }
 
@@ -71,11 +71,8 @@ const each = async <T>(
 ): Promise<void> => {
   for (const result of await Promise.allSettled(things.map(act)))
     if (result.status === 'rejected' && !signal.aborted)
-      log.error('A mobile notification failed', { cause: nameOf(result.reason) })
+      log.error('A mobile notification failed', { cause: result.reason })
 }
-
-// messages of errors may quote what was sent
-const nameOf = (error: unknown): string => (error instanceof Error ? error.name : typeof error)
 
 interface Addressed {
   device: DeviceItem

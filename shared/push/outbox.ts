@@ -7,6 +7,7 @@ import type { Reader, Writer } from '../table/ops.ts'
 import { isCustomers, readAgentSockets, readCustomerSockets, type SocketRow } from '../table/sockets.ts'
 import type { Audience } from './audience.ts'
 import { deliver, type Push } from './deliver.ts'
+import type { HandOver } from './fan-out.ts'
 
 /** Whose sockets are read: a licence's agents, and the customers of a chat. */
 type Listeners = Pick<Chat, 'license_id'> & Partial<Pick<Chat, 'users'>>
@@ -50,6 +51,8 @@ export const openOutbox = (options: {
   signal: AbortSignal
   /** How long the posts may take in all; without it a second. */
   postingMs?: number
+  /** Takes posts to many connections; without it, all are made here. */
+  handOver?: HandOver | undefined
 }): Outbox => {
   const { read, write, signal } = options
   let pushes: (Push & { lists: List[] })[] = []
@@ -104,10 +107,11 @@ export const openOutbox = (options: {
       const read = await Promise.allSettled([...lists.values()].map(rowsOf))
       for (const result of read)
         if (result.status === 'rejected')
-          log.error('The audience of a push could not be read', { cause: String(result.reason) })
+          log.error('The audience of a push could not be read', { cause: result.reason })
       await deliver({
         rows: read.flatMap((result) => (result.status === 'fulfilled' ? result.value : [])),
         pushes: sending,
+        handOver: options.handOver,
         write,
         signal,
         postingMs: options.postingMs ?? postingMs,

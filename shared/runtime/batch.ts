@@ -1,4 +1,5 @@
 import { log } from './log.ts'
+import { count } from './metrics.ts'
 
 export interface BatchResult {
   batchItemFailures: { itemIdentifier: string }[]
@@ -10,6 +11,7 @@ export const failed = (
   what: string,
   error: unknown,
 ): BatchResult['batchItemFailures'] => {
-  log.error('A record failed', { what, cause: error instanceof Error ? String(error.stack) : String(error) })
+  count('records_failed')
+  log.error('A record failed', { what, cause: error })
   return [{ itemIdentifier }]
 }

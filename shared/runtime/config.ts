@@ -15,6 +15,8 @@ const number = (name: string, fallback: number): number => {
 
 /** The function's settings, read from its environment when asked for: each function is given only what it uses. */
 export const config = {
+  /** The stack's name, which its metrics go by; undefined where nothing is deployed: no metrics are written. */
+  deployment: () => optional('DEPLOYMENT'),
   tableName: () => required('TABLE_NAME'),
   /** Where posts to agents' connections go: `https://{api}.execute-api.{region}.amazonaws.com/{stage}`. */
   agentCallbackUrl: () => required('AGENT_CALLBACK_URL'),
@@ -29,7 +31,25 @@ export const config = {
     other: number('RATE_OTHER', 120),
     addressFactor: number('RATE_ADDRESS_FACTOR', 20),
   }),
+  /** The same of an agent's connection, which is not limited by address. */
+  agentRates: () => ({
+    start_chat: number('AGENT_RATE_START_CHAT', 0),
+    send_event: number('AGENT_RATE_SEND_EVENT', 0),
+    other: number('AGENT_RATE_OTHER', 0),
+  }),
   laterQueueUrl: () => required('LATER_QUEUE_URL'),
+  /** Where `fan_out` is invoked: `https://lambda.{region}.amazonaws.com/2015-03-31/functions/{name}/invocations`. */
+  fanOutUrl: () => required('FAN_OUT_URL'),
+  /** As Lambda sets them. */
+  credentials: () => {
+    const sessionToken = optional('AWS_SESSION_TOKEN')
+    return {
+      region: required('AWS_REGION'),
+      accessKeyId: required('AWS_ACCESS_KEY_ID'),
+      secretAccessKey: required('AWS_SECRET_ACCESS_KEY'),
+      ...(sessionToken !== undefined && { sessionToken }),
+    }
+  },
   tokenIssuer: () => required('TOKEN_ISSUER'),
   tokenAudience: () => required('TOKEN_AUDIENCE'),
   tokenJwksUrl: () => required('TOKEN_JWKS_URL'),

@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { ProtocolError } from '../protocol/errors.ts'
 import { deadlines } from '../protocol/limits.ts'
+import { count } from './metrics.ts'
 
 const longestPauseMs = 1000
 
@@ -43,8 +44,11 @@ export const withinDeadline = async <T>(
  * taken so far: where reads and writes are slow, others need as long. Throws `too_many_requests` past the 12 s.
  */
 export const pauseBefore = async (tries: number, { startedAt, signal }: Deadline): Promise<void> => {
+  count('retries')
   const elapsedMs = () => performance.now() - startedAt
   const mostMs = Math.min(longestPauseMs, Math.max(elapsedMs(), 5 * 2 ** tries))
   await wait(Math.random() * mostMs, undefined, { signal })
-  if (elapsedMs() > deadlines.lastRetryMs) throw new ProtocolError('too_many_requests')
+  if (elapsedMs() <= deadlines.lastRetryMs) return
+  count('retries_given_up')
+  throw new ProtocolError('too_many_requests')
 }

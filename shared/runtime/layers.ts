@@ -3,21 +3,15 @@ import type { APIGatewayProxyStructuredResultV2 } from 'aws-lambda'
 import { type Frame, readFrame, refused } from '../protocol/envelope.ts'
 import { ProtocolError } from '../protocol/errors.ts'
 import { log } from './log.ts'
+import { answeredWith, measured } from './metrics.ts'
 
 /** A message as the gateway hands it over, as far as it is used; the stack adds the frame it has read. */
 export interface Message {
-  requestContext: { connectionId: string }
+  requestContext: { connectionId: string; requestId?: string }
   body?: string
   frame?: Frame
 }
 type Layer = MiddlewareObj<Message, APIGatewayProxyStructuredResultV2>
-
-export const logged: Layer = {
-  before: ({ event, context }) => {
-    log.addContext(context)
-    log.appendKeys({ connection: event.requestContext.connectionId })
-  },
-}
 
 /** Frames in, frames out: the one place that reads an envelope and turns whatever was thrown into an answer. */
 export const envelope = (route: string | undefined): Layer => ({
@@ -28,15 +22,18 @@ export const envelope = (route: string | undefined): Layer => ({
   onError: (request) => {
     const { error, event } = request
     const known = error instanceof ProtocolError ? error : new ProtocolError('internal')
-    if (known.type === 'internal')
-      log.error('A request failed', { action: route, cause: String(error?.stack) })
+    answeredWith(known.type)
+    if (known.type === 'internal') log.error('A request failed', { cause: error })
     request.response = { statusCode: 200, body: refused(event.frame?.echo ?? {}, known) }
   },
 })
 
 /** Answers every frame that no action's route takes (`$default`). */
 export const refuseFrames = () =>
-  middy<Message, APIGatewayProxyStructuredResultV2>()
-    .use(logged)
-    .use(envelope(undefined))
-    .handler(() => Promise.reject(new ProtocolError('validation')))
+  measured(
+    'socket',
+    'default',
+    middy<Message, APIGatewayProxyStructuredResultV2>()
+      .use(envelope(undefined))
+      .handler(() => Promise.reject(new ProtocolError('validation'))),
+  )

@@ -1,7 +1,24 @@
 import { Logger } from '@aws-lambda-powertools/logger'
+import { causeOf } from './cause.ts'
+import { config } from './config.ts'
+import { runUnderWay } from './metrics.ts'
+
+const logger = new Logger({ serviceName: config.deployment() ?? 'agent-chat' })
+
+/** Numbers, ids and words of this code; a `cause` is whatever was thrown. */
+type Fields = Readonly<Record<string, unknown>> & { cause?: unknown }
+
+const told = ({ cause, ...fields }: Fields) => ({
+  ...runUnderWay(),
+  ...fields,
+  ...(cause !== undefined && { cause: causeOf(cause) }),
+})
 
 /**
- * The function's log: JSON lines with the request's id. It names fields and never holds tokens, texts or properties.
- * `POWERTOOLS_LOG_LEVEL` sets what is written.
+ * The function's log: lines of JSON, each with its request, connection and action. It names fields and never holds
+ * tokens, texts, names or properties. `POWERTOOLS_LOG_LEVEL` sets what is written.
  */
-export const log = new Logger({ serviceName: 'agent-chat' })
+export const log = {
+  warn: (message: string, fields: Fields = {}): void => logger.warn(message, told(fields)),
+  error: (message: string, fields: Fields = {}): void => logger.error(message, told(fields)),
+}

@@ -5,7 +5,7 @@ import { countAddress } from '../table/addresses.ts'
 import { counters, countRequest, readSocket, type SocketItem } from '../table/sockets.ts'
 import { config } from './config.ts'
 
-// How much customers may ask for: they are strangers. Agents are not limited.
+// How much customers may ask for: they are strangers. Agents are limited where a deployment says so.
 
 type Counter = keyof typeof counters
 
@@ -28,7 +28,7 @@ export const socketOf = async (
 ): Promise<SocketItem | undefined> => {
   const now = Date.now()
   const counter = counterOf(name)
-  const most = by === 'customer' ? config.rates()[counter] : 0
+  const most = (by === 'customer' ? config.rates() : config.agentRates())[counter]
   if (most === 0) return readSocket(read, connection, now)
   const counted = await countRequest(write, connection, counters[counter], now)
   if (counted !== undefined && counted.count > most) throw tooMany(now)

@@ -7,6 +7,7 @@ import type { ActionSpec } from '../protocol/action.ts'
 import { answered, detailsOf } from '../protocol/envelope.ts'
 import { ProtocolError } from '../protocol/errors.ts'
 import { limits } from '../protocol/limits.ts'
+import { invokeFanOut } from '../push/fan-out.ts'
 import { openOutbox } from '../push/outbox.ts'
 import { openTable, tableClient } from '../table/client.ts'
 import { socketOf } from './rates.ts'
@@ -16,8 +17,9 @@ import { config } from './config.ts'
 import { type Ctx, find, type Found, judge, judgeAgain, sessionOf, type Story } from './context.ts'
 import { type Deadline, pauseBefore, withinDeadline } from './deadline.ts'
 import { type Job, sendLater } from './later.ts'
-import { envelope, logged, type Message } from './layers.ts'
+import { envelope, type Message } from './layers.ts'
 import { log } from './log.ts'
+import { measured } from './metrics.ts'
 
 // without a locale every issue would read "Invalid input"
 z.config(en())
@@ -30,19 +32,22 @@ const client = tableClient()
  * its pushes; answers, once, whatever happens.
  */
 export const serve = <const Spec extends ActionSpec>(spec: Spec, story: Story<Spec>) =>
-  middy<Message, APIGatewayProxyStructuredResultV2>()
-    .use(logged)
-    .use(envelope(spec.name))
-    .handler(({ requestContext, frame }) =>
-      withinDeadline(async (deadline) => {
-        if (frame === undefined) throw new Error('The frame was not read')
-        const payload = await play(spec, story, requestContext.connectionId, frame.payload, deadline)
-        const body = answered(frame.echo, payload)
-        if (Buffer.byteLength(body) > limits.frameBytes)
-          throw new Error(`An answer of ${body.length} characters`)
-        return { statusCode: 200, body }
-      }),
-    )
+  measured(
+    spec.by ?? 'agent',
+    spec.name,
+    middy<Message, APIGatewayProxyStructuredResultV2>()
+      .use(envelope(spec.name))
+      .handler(({ requestContext, frame }) =>
+        withinDeadline(async (deadline) => {
+          if (frame === undefined) throw new Error('The frame was not read')
+          const payload = await play(spec, story, requestContext.connectionId, frame.payload, deadline)
+          const body = answered(frame.echo, payload)
+          if (Buffer.byteLength(body) > limits.frameBytes)
+            throw new Error(`An answer of ${body.length} characters`)
+          return { statusCode: 200, body }
+        }),
+      ),
+  )
 
 /** Everything between the frame and the answer. */
 const play = async <Spec extends ActionSpec>(
@@ -68,7 +73,8 @@ const play = async <Spec extends ActionSpec>(
   const missed = spec.reads.includes('tail') && judged?.tail === undefined ? judged?.chat : undefined
   const tail = missed === undefined ? judged?.tail : await readTail(read, missed.id, true)
 
-  const outbox = openOutbox({ read, write, signal })
+  const handOver = spec.needs.includes('fan_out') ? invokeFanOut : undefined
+  const outbox = openOutbox({ read, write, signal, handOver })
   const nonce = randomBytes(6).toString('base64url')
   const all = {
     connection,
@@ -107,7 +113,7 @@ const sessionOrEnd = async (
   // a queue that fails changes nothing about the answer; the clock closes such connections as well
   if (reason !== undefined)
     await later({ job: 'end_session', connection, reason }, 1).catch((error: unknown) =>
-      log.error('The end of a session could not be put off', { cause: String(error) }),
+      log.error('The end of a session could not be put off', { cause: error }),
     )
   return sessionOf(spec, found.socket)
 }

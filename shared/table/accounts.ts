@@ -133,15 +133,6 @@ export const statusChanged = (license: string, agent: string, status: RoutingSta
   },
 })
 
-export const licenseUnchanged = (license: LicenseItem): Op => ({
-  ConditionCheck: {
-    Key: keys.license(license.id),
-    ConditionExpression: '#version = :version',
-    ExpressionAttributeNames: { '#version': 'version' },
-    ExpressionAttributeValues: { ':version': license.version },
-  },
-})
-
 /** The agent exists and may work. */
 export const agentActive = (license: string, agent: string): Op => ({
   ConditionCheck: {

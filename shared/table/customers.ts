@@ -53,11 +53,16 @@ export const CustomerItem = z.object({
   ban: z.optional(Ban),
   /** Which request banned it last, or lifted its ban. */
   ban_nonce: z.optional(z.string()),
+  /** When (ms) its data were erased: nothing but this is left of it, and nobody can be it any more. */
+  erased_at: z.optional(z.int()),
 })
 export type CustomerItem = z.output<typeof CustomerItem>
 
 export const isBanned = ({ ban }: Pick<CustomerItem, 'ban'>, nowMs: number): boolean =>
   ban !== undefined && ban.until * 1000 > nowMs
+
+export const isErased = (customer: { erased_at?: unknown } | undefined): boolean =>
+  customer?.erased_at !== undefined
 
 export const readCustomer = async (
   read: Reader,
@@ -188,7 +193,7 @@ export const customerBanned = ({ license_id, id }: CustomerItem, ban: Ban, nonce
   Update: {
     Key: keys.customer(license_id, id),
     UpdateExpression: 'SET ban = :ban, ban_nonce = :nonce REMOVE #ttl',
-    ConditionExpression: 'attribute_exists(pk)',
+    ConditionExpression: 'attribute_exists(pk) AND attribute_not_exists(erased_at)',
     ExpressionAttributeNames: { '#ttl': 'ttl' },
     ExpressionAttributeValues: { ':ban': ban, ':nonce': nonce },
   },
@@ -199,7 +204,8 @@ export const banLifted = (license: string, customer: string, nowMs: number, nonc
   Update: {
     Key: keys.customer(license, customer),
     UpdateExpression: 'SET ban_nonce = :nonce REMOVE ban',
-    ConditionExpression: 'attribute_exists(pk) AND (ban.#until > :now OR ban_nonce = :nonce)',
+    ConditionExpression:
+      'attribute_exists(pk) AND attribute_not_exists(erased_at) AND (ban.#until > :now OR ban_nonce = :nonce)',
     ExpressionAttributeNames: { '#until': 'until' },
     ExpressionAttributeValues: { ':now': Math.floor(nowMs / 1000), ':nonce': nonce },
   },

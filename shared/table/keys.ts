@@ -19,6 +19,8 @@ export const licensePk = (license: string): string => `LICENSE#${part(license)}`
 export const agentPrefix = 'AGENT#'
 export const groupPrefix = 'GROUP#'
 export const logPrefix = 'LOG#'
+/** Of devices under their licence. */
+export const devicePrefix = 'DEVICE#'
 const chatPrefix = 'CHAT'
 
 export const keys = {
@@ -44,7 +46,7 @@ export const keys = {
     sk: part(connection),
   }),
   /** What came from an address in one minute. */
-  address: (ip: string, minute: number): Key => ({ pk: `ADDRESS#${part(ip)}`, sk: `MINUTE#${minute}` }),
+  address: (ip: string, minute: number): Key => ({ pk: addressPk(ip), sk: `MINUTE#${minute}` }),
 
   socket: (connection: string): Key => ({ pk: `SOCKET#${part(connection)}`, sk: 'SOCKET' }),
   /** A live socket of an agent, in its licence's list. */
@@ -126,6 +128,13 @@ export const marksPk = (license: string, list: string): string => `${indexPk(lic
 export const keptCountsPk = (license: string, search: string): string =>
   `${indexPk(license)}#COUNTS#${part(search)}`
 export const manifestPrefix = 'INDEX#'
+/** How partition keys begin that are a licence's alone, beside its own one: its lists, its customers, its index. */
+export const licensePrefixes = (license: string): readonly string[] => [
+  `${licensePk(license)}#`,
+  customersPrefix(license),
+  `${indexPk(license)}#`,
+]
+export const customersPrefix = (license: string): string => `CUSTOMER#${part(license)}#`
 export const wordsPrefix = (n: number): string => `WORDS#${numbered(n)}#`
 /** The number that a key of a portion of words ends with, or of a manifest. */
 export const lastNumberOf = ({ sk }: { sk?: unknown }): number => Number(String(sk).split('#').at(-1))
@@ -135,14 +144,15 @@ export const chatsPk = (license: string): string => `${licensePk(license)}#CHATS
 export const loadsPk = (license: string): string => `${licensePk(license)}#LOAD`
 export const customerSocketsPk = (license: string, customer: string): string =>
   `CUSTOMER#${part(license)}#${part(customer)}#SOCKETS`
+export const addressPk = (ip: string): string => `ADDRESS#${part(ip)}`
 export const activePk = (license: string): string => `${licensePk(license)}#ACTIVE`
-const devicePk = (hash: string): string => `DEVICE#${part(hash)}`
+export const devicePk = (hash: string): string => `DEVICE#${part(hash)}`
 export const chatPk = (chat: string): string => `CHAT#${part(chat)}`
 export const threadPrefix = (n: number): string => `${logPrefix}${numbered(n)}#`
 /** The sockets of one agent in its licence's list. */
 export const agentSocketsPrefix = (agent: string): string => `${part(agent)}#`
 /** The devices of one agent of a licence. */
-export const agentDevicesPrefix = (agent: string): string => `DEVICE#${part(agent)}#`
+export const agentDevicesPrefix = (agent: string): string => `${devicePrefix}${part(agent)}#`
 
 /** What a changed item is, from its key alone: the stream's workers read it. Undefined: of no concern to them. */
 export type Changed =

@@ -76,7 +76,8 @@ const addressOf = (sk: string): { n: number; m: number } => {
   return { n: Number(n), m: Number(m) }
 }
 
-const isHead = (item: Attributes): boolean => String(item['sk']).endsWith(`#${'0'.repeat(8)}`)
+/** Whether an item of a log is a thread itself. */
+export const isHead = (item: Attributes): boolean => String(item['sk']).endsWith(`#${'0'.repeat(8)}`)
 
 export const parseEntry = (item: Attributes): Entry => {
   const { sk, ...entry } = EntryItem.parse(item)

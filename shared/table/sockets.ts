@@ -124,8 +124,8 @@ const sameUser = (of: Identified): { condition: string; value: string } => ({
   value: userIdOf(of),
 })
 
-// the gateway closes a connection after two hours; what is left behind goes with the TTL
-const maxAgeS = 2 * 3600 + 300
+/** The gateway closes a connection after two hours; what is left behind goes with the TTL, in seconds. */
+export const maxAgeS = 2 * 3600 + 300
 
 export const connected = (connection: string, nowMs: number, visitor?: Visitor): Op => ({
   Put: {
@@ -441,6 +441,13 @@ export const expiryOf = (
   if (session.token_expires_at * 1000 <= nowMs) return 'access_token_expired'
   return session.license_expires_at * 1000 <= nowMs ? 'license_expired' : undefined
 }
+
+// more than how far apart the clocks of functions are, and that `ttl` counts in seconds
+const startingMs = 2000 + 1000
+
+/** Whether a connection is so new that its gateway may not know it yet, and answers 410 as for one that is gone. */
+export const isStarting = ({ ttl }: Pick<SocketRow, 'ttl'>, nowMs: number): boolean =>
+  nowMs < (ttl - maxAgeS) * 1000 + startingMs
 
 /** Whether a row stands for a connection that pushes may go to. */
 export const isLive = (row: SocketRow, nowMs: number): boolean =>

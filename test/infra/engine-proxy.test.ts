@@ -14,7 +14,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import { localClientConfig } from '../../infra/local/dynamodb.ts'
 import { startStream } from '../../infra/local/streams.ts'
 import { itemBytes } from '../support/capacity.ts'
-import { type EngineProxy, sequentialDepth, startEngineProxy } from '../support/engine-proxy.ts'
+import { type Call, type EngineProxy, sequentialDepth, startEngineProxy } from '../support/engine-proxy.ts'
 import { freshTable, startEngines } from '../support/engines.ts'
 
 const engines = await startEngines()
@@ -292,6 +292,36 @@ describe.each(engines)('the proxy before $label', ({ endpoint }) => {
     expect(seen).toEqual(['streamed'])
     expect(calls.map(({ operation }) => operation)).toEqual(['DescribeTable', 'PutItem', 'PutItem'])
   })
+})
+
+it('tells of each call as it ends, which Lambda made it and what the engine did, and follows an engine that moves', async () => {
+  const [engine] = engines
+  const told: Call[] = []
+  const proxy = await startEngineProxy('http://127.0.0.1:9', { onCall: (call) => void told.push(call) })
+  onTestFinished(() => proxy.stop())
+  const client = new DynamoDBClient({ ...localClientConfig(proxy.endpoint), maxAttempts: 1 })
+  const { tableName: TableName } = await freshTable(engine!.endpoint)
+  client.middlewareStack.add(
+    (next) => async (args) => {
+      Object.assign((args.request as { headers: Record<string, string> }).headers, {
+        'x-lambda': 'agent/ping 1',
+      })
+      return next(args)
+    },
+    { step: 'finalizeRequest' },
+  )
+  const put = () => client.send(new PutItemCommand({ TableName, Item: key('moved') }))
+  await expect(put()).rejects.toThrow()
+  proxy.setTarget(engine!.endpoint)
+  await put()
+  proxy.setFault(() => ({ reset: true }))
+  await expect(put()).rejects.toThrow()
+  expect(told.map(({ lambda, engine: done }) => [lambda, done?.status])).toEqual([
+    ['agent/ping 1', 'unknown'],
+    ['agent/ping 1', 200],
+    ['agent/ping 1', undefined],
+  ])
+  expect(proxy.calls).toEqual([])
 })
 
 describe('the sequential depth', () => {

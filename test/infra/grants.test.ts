@@ -36,6 +36,11 @@ test.each([
   { needs: ['write'], session: 'required', grants: [...session, ...write] },
   { needs: ['push'], session: 'required', grants: [...session, ...push] },
   { needs: ['read', 'push'], session: 'none', grants: [...read, ...push] },
+  {
+    needs: ['push', 'fan_out'],
+    session: 'required',
+    grants: [...session, ...push, 'FanOut: lambda:InvokeFunction on fanOut'],
+  },
   { needs: ['read', 'write', 'push'], session: 'login', grants: [...session, ...read, ...write, ...push] },
 ] as const)('an action with needs $needs and session $session may do just that', ({ grants, ...spec }) => {
   expect(spelled(actionGrants(spec))).toEqual(grants)
@@ -100,6 +105,14 @@ test('workers may read, write, push, close and put off, and read what feeds them
   expect(spelled(workerGrants.notify)).toEqual([...worker, ...ofStream])
 })
 
+test('what posts to many may push, and put off what does not get through, and nothing else', () => {
+  expect(spelled(workerGrants.fan_out)).toEqual([
+    ...push,
+    'Later: sqs:SendMessage on later',
+    'Failures: sqs:SendMessage on failures',
+  ])
+})
+
 test('the index’s worker reads, writes the index and what it notes beside chats, and nothing else', () => {
   expect(spelled(workerGrants.index)).toEqual([
     ...read,
@@ -119,7 +132,7 @@ test('where customers log in, the key of their tokens may be read, and nothing e
 
 test('no grant scans or has a wildcard action', () => {
   const all = [
-    ...actionGrants({ needs: ['read', 'write', 'push'], session: 'login' }),
+    ...actionGrants({ needs: ['read', 'write', 'push', 'fan_out'], session: 'login' }),
     ...Object.values(socketGrants).flat(),
     ...Object.values(workerGrants).flat(),
     mobileGrant,

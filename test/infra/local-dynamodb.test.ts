@@ -248,7 +248,15 @@ describe.each(names)('a directory with data of the engine %s', (name) => {
       await stream.settled()
       expect(records).toEqual(['3'])
       await stream.stop()
-      await again.stop()
+
+      // as by a power cut: what it has answered is there
+      await again.kill()
+      await expect(fetch(again.endpoint)).rejects.toThrow()
+      const last = await startEngine({ dir, env })
+      const after = new DynamoDBClient(localClientConfig(last.endpoint))
+      const kept = await after.send(new GetItemCommand({ TableName: 'kept', Key: key('A', '3') }))
+      expect(kept.Item).toMatchObject(key('A', '3'))
+      await last.stop()
     } finally {
       rmSync(dir, { recursive: true, force: true })
     }

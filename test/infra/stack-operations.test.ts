@@ -159,12 +159,28 @@ describe('workers', () => {
     // the event comes as EventBridge makes it, and so with the `time` that it was due
     for (const target of rule.Targets)
       expect(Object.keys(target).filter((key) => key.startsWith('Input'))).toEqual([])
-    expect(only(ours, 'AWS::Lambda::EventInvokeConfig').Properties).toMatchObject({
-      MaximumEventAgeInSeconds: 60,
-      MaximumRetryAttempts: 0,
-    })
+    expect(invokedBy('clock')).toEqual([{ MaximumEventAgeInSeconds: 60, MaximumRetryAttempts: 0 }])
+  })
+
+  test('fan_out is tried three times within five minutes, and what fails is kept', () => {
+    expect(invokedBy('fanout')).toEqual([
+      {
+        MaximumEventAgeInSeconds: 300,
+        MaximumRetryAttempts: 2,
+        DestinationConfig: '<WorkersFanOutFailures.Arn>',
+      },
+    ])
   })
 })
+
+const invokedBy = (worker: string) =>
+  ours
+    .of('AWS::Lambda::EventInvokeConfig')
+    .filter(([id]) => id.startsWith(`Workers${worker}`))
+    .map(([, { Properties }]) => {
+      const { FunctionName: _, Qualifier: __, DestinationConfig: given, ...rest } = Properties
+      return { ...rest, ...(given && { DestinationConfig: named(given.OnFailure.Destination) }) }
+    })
 
 describe('what is open', () => {
   test('is the WebSocket endpoints and nothing else: each kind of resource is here for a reason', () => {
@@ -184,6 +200,9 @@ describe('what is open', () => {
     const kindsOf = (stack: Pick<typeof ours, 'resources'>) =>
       new Set(Object.values(stack.resources).map(({ Type }) => Type))
     expect(kindsOf(ours.customers)).toEqual(new Set([...endpoint, 'AWS::SecretsManager::Secret']))
+    expect(kindsOf(ours.operations)).toEqual(
+      new Set(['AWS::CloudWatch::Alarm', 'AWS::CloudWatch::Dashboard']),
+    )
     expect(kindsOf(ours)).toEqual(
       new Set([
         ...endpoint,
@@ -225,86 +244,6 @@ describe('what is open', () => {
     expect(guarded.sort()).toEqual(queues.map(([id]) => `<${id}>`).sort())
     // SSE with SQS's own keys is on unless a queue says otherwise.
     for (const [, { Properties }] of queues) expect(Properties.SqsManagedSseEnabled ?? true).toBe(true)
-  })
-})
-
-describe('alarms', () => {
-  const alarms = [...ours.of('AWS::CloudWatch::Alarm'), ...ours.customers.of('AWS::CloudWatch::Alarm')]
-
-  test('watch the endpoints, each worker and each queue', () => {
-    expect(alarms.map(([id]) => id.replace(/Alarm[0-9A-F]{8}$/, '')).sort()).toEqual([
-      'AgentApiFailing',
-      'AgentApiSlow',
-      'AgentApiUnanswered',
-      'CustomerApiFailing',
-      'CustomerApiSlow',
-      'CustomerApiUnanswered',
-      'WorkersclockFailing',
-      'WorkersclockSilent',
-      'WorkersindexFailing',
-      'WorkersindexGivenUp',
-      'WorkersindexLate',
-      'WorkerslaterFailing',
-      'WorkerslaterGivenUp',
-      'WorkerslaterLate',
-      'WorkersnotifyFailing',
-      'WorkersnotifyGivenUp',
-      'WorkersnotifyLate',
-    ])
-    const watched = alarms.map(([, { Properties }]) => named(Properties)).join()
-    for (const [id] of [...ours.of('AWS::SQS::Queue'), ...ours.of('AWS::Lambda::Function')])
-      if (!id.startsWith('AgentApi')) expect(watched, id).toContain(id)
-  })
-
-  test('each say in a sentence of its own what people suffer', () => {
-    const sentences = alarms.map(([, { Properties }]) => Properties.AlarmDescription)
-    for (const sentence of sentences) expect(sentence).toMatch(/^[A-Z].{30,}[^.]\.$/)
-    for (const sentence of sentences)
-      expect(sentence).toMatch(/agent|customer|people|somebody|apps?\b|chatting/i)
-    expect(new Set(sentences).size).toBe(alarms.length)
-  })
-
-  test('count failures of either kind, also where there is none of the other', () => {
-    const sums = alarms
-      .flatMap(([, { Properties }]) => Properties.Metrics ?? [])
-      .filter(({ Expression }) => Expression)
-    expect(sums.map(({ Expression }) => Expression).sort()).toEqual([
-      'SUM([FILL(errors, 0), FILL(throttles, 0)])',
-      'SUM([FILL(errors, 0), FILL(throttles, 0)])',
-      'SUM([FILL(errors, 0), FILL(throttles, 0)])',
-      'SUM([FILL(errors, 0), FILL(throttles, 0)])',
-      'SUM([FILL(integration, 0), FILL(execution, 0)])',
-      'SUM([FILL(integration, 0), FILL(execution, 0)])',
-    ])
-  })
-
-  test('only the silence of the clock is an alarm, elsewhere silence is peace', () => {
-    for (const [id, { Properties }] of alarms)
-      expect([id, Properties.TreatMissingData]).toEqual([
-        id,
-        id.startsWith('WorkersclockSilent') ? 'breaching' : 'notBreaching',
-      ])
-  })
-
-  test('are mailed, on and off, where an address is given', () => {
-    for (const [, { Properties }] of alarms)
-      expect([Properties.AlarmActions, Properties.OKActions]).toEqual([undefined, undefined])
-    expect(only(theirs, 'AWS::SNS::Subscription').Properties).toMatchObject({
-      Protocol: 'email',
-      Endpoint: 'night@example.com',
-    })
-    for (const [, { Properties }] of [theirs, theirs.customers].flatMap(({ of }) =>
-      of('AWS::CloudWatch::Alarm'),
-    ))
-      expect([Properties.AlarmActions, Properties.OKActions].flat().map(named)).toEqual([
-        '<AlarmTopic>',
-        '<AlarmTopic>',
-      ])
-    const { Statement } = only(theirs, 'AWS::SNS::TopicPolicy').Properties.PolicyDocument
-    expect(Statement.map(({ Sid, Effect }: any) => `${Effect} ${Sid}`)).toEqual([
-      'Deny AllowPublishThroughSSLOnly',
-      'Allow Alarms',
-    ])
   })
 })
 

@@ -53,6 +53,9 @@ describe('policies', () => {
       `dynamodb:ConditionCheckItem dynamodb:DeleteItem dynamodb:PutItem dynamodb:UpdateItem on ${table}`,
     ],
     push: [onBoth('POST'), `dynamodb:DeleteItem dynamodb:UpdateItem on ${table} where ${rows}`],
+    fan_out: [
+      'lambda:InvokeFunction on arn:<AWS::Partition>:lambda:<AWS::Region>:<AWS::AccountId>:function:AgentChat-fan-out',
+    ],
   }
   const key = 'secretsmanager:GetSecretValue on <Key>'
 
@@ -84,13 +87,14 @@ describe('policies', () => {
     onBoth('DELETE'),
     'sqs:SendMessage on <LaterQueue.Arn>',
   ]
-  const { read, write, push } = needed
+  const { read, write, push, fan_out: fanOut } = needed
   test.each([
     // Spelled out, whatever the action table says.
     ['AgentApi/ping', [logs]],
     ['AgentApi/get_chat_threads', [logs, ...session, ...read]],
-    ['AgentApi/login', [logs, ...session, ...read, ...write, ...push]],
-    ['AgentApi/send_event', [logs, ...session, ...read, ...write, ...push]],
+    ['AgentApi/login', [logs, ...session, ...read, ...write, ...push, ...fanOut]],
+    ['AgentApi/send_typing_indicator', [logs, ...session, ...read, ...push]],
+    ['AgentApi/send_event', [logs, ...session, ...read, ...write, ...push, ...fanOut]],
     [
       'AgentApi/$connect',
       [logs, `dynamodb:PutItem on ${table} where SOCKET#*`, 'sqs:SendMessage on <LaterQueue.Arn>'],
@@ -100,8 +104,8 @@ describe('policies', () => {
     ['CustomerApi/ping', [customerLogs]],
     ['CustomerApi/get_chats_summary', [customerLogs, ...session, ...read]],
     ['CustomerApi/send_sneak_peek', [customerLogs, ...session, ...read, ...push]],
-    ['CustomerApi/send_event', [customerLogs, ...session, ...read, ...write, ...push]],
-    ['CustomerApi/login', [customerLogs, ...session, ...read, ...write, ...push, key]],
+    ['CustomerApi/send_event', [customerLogs, ...session, ...read, ...write, ...push, ...fanOut]],
+    ['CustomerApi/login', [customerLogs, ...session, ...read, ...write, ...push, ...fanOut, key]],
     [
       'CustomerApi/$connect',
       [
@@ -115,6 +119,15 @@ describe('policies', () => {
     ['CustomerApi/$disconnect', [customerLogs, `dynamodb:DeleteItem on ${table} where ${rows}`]],
     ['CustomerApi/$default', [customerLogs]],
     ['Workers/clock', worker],
+    [
+      'Workers/fan_out',
+      [
+        workerLogs,
+        ...push,
+        'sqs:SendMessage on <LaterQueue.Arn>',
+        'sqs:SendMessage on <WorkersFanOutFailures.Arn>',
+      ],
+    ],
     [
       'Workers/later',
       [...worker, 'sqs:DeleteMessage sqs:GetQueueAttributes sqs:ReceiveMessage on <LaterQueue.Arn>'],
@@ -249,7 +262,7 @@ describe.each(endpoints)('routes of $api', ({ api, audience, actions, of }) => {
 
 describe('functions', () => {
   test('are alike in all but bundle, grants, environment and time', () => {
-    expect(functions).toHaveLength(agentActions.length + customerActions.length + 3 + 3 + 4)
+    expect(functions).toHaveLength(agentActions.length + customerActions.length + 4 + 3 + 4)
     for (const [id, { Properties }] of functions) {
       const { Runtime, Architectures, MemorySize, Handler, LoggingConfig, Timeout } = Properties
       expect({ Runtime, Architectures, MemorySize, Handler }, id).toEqual({
@@ -276,6 +289,10 @@ describe('functions', () => {
     AGENT_CALLBACK_URL: 'https://<AgentApi>.execute-api.<AWS::Region>.<AWS::URLSuffix>/v1',
     CUSTOMER_CALLBACK_URL: 'https://<CustomerApi>.execute-api.<AWS::Region>.<AWS::URLSuffix>/v1',
   }
+  const fanOut = {
+    FAN_OUT_URL:
+      'https://lambda.<AWS::Region>.<AWS::URLSuffix>/2015-03-31/functions/AgentChat-fan-out/invocations',
+  }
   const rates = {
     RATE_START_CHAT: '5',
     RATE_SEND_EVENT: '60',
@@ -286,12 +303,14 @@ describe('functions', () => {
   test.each([
     ['AgentApi/ping', {}],
     ['AgentApi/get_chat_threads', session],
-    ['AgentApi/send_event', { ...session, ...push }],
+    ['AgentApi/send_event', { ...session, ...push, ...fanOut }],
+    ['AgentApi/send_typing_indicator', { ...session, ...push }],
     [
       'AgentApi/login',
       {
         ...session,
         ...push,
+        ...fanOut,
         TOKEN_ISSUER: issuer,
         TOKEN_AUDIENCE: '<AgentsPoolApp>',
         TOKEN_JWKS_URL: `${issuer}/.well-known/jwks.json`,
@@ -303,10 +322,10 @@ describe('functions', () => {
     ['AgentApi/$default', {}],
     ['CustomerApi/ping', {}],
     ['CustomerApi/get_chats_summary', { ...session, ...rates }],
-    ['CustomerApi/send_event', { ...session, ...rates, ...push }],
+    ['CustomerApi/send_event', { ...session, ...rates, ...push, ...fanOut }],
     [
       'CustomerApi/login',
-      { ...session, ...rates, ...push, CUSTOMER_KEY_SECRET_ID: '<Key>', CLOCK_SKEW_MS: '250' },
+      { ...session, ...rates, ...push, ...fanOut, CUSTOMER_KEY_SECRET_ID: '<Key>', CLOCK_SKEW_MS: '250' },
     ],
     ['CustomerApi/$connect', { ...session, ...rates }],
     ['CustomerApi/$disconnect', table],
@@ -315,6 +334,7 @@ describe('functions', () => {
     ['Workers/index', table],
     ['Workers/later', { ...session, ...push }],
     ['Workers/clock', { ...session, ...push }],
+    ['Workers/fan_out', { ...session, ...push }],
   ])('%s is told what it uses and no more', (path, expected) => {
     const variables: Record<string, any> = resources[idOf(path)]!.Properties.Environment?.Variables ?? {}
     expect(

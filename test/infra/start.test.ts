@@ -289,6 +289,18 @@ describe('the bundles', () => {
     await writeFile(join(dir, 'agent/ping/index.mjs'), 'export const handler = () => "pong"')
     expect(await ping({})).toBe('pong')
   })
+
+  test('run as a test wants it, on other events and as often as it likes', async () => {
+    await mkdir(join(dir, 'worker/later'), { recursive: true })
+    await writeFile(join(dir, 'worker/later/index.mjs'), 'export const handler = (event) => `got ${event}`')
+    const asked: unknown[] = []
+    const { handler } = openHandlers(dir, async ({ name, event }, run) => {
+      asked.push(name, event)
+      return [await run(event), await run('another')]
+    })
+    expect(await handler('worker/later')('one')).toEqual(['got one', 'got another'])
+    expect(asked).toEqual(['worker/later', 'one'])
+  })
 })
 
 describe('a restart', () => {

@@ -42,20 +42,27 @@ export const bundleNames: readonly string[] = [
   ...agentActions.map(({ name }) => `agent/${name}`),
   ...customerActions.map(({ name }) => `customer/${name}`),
   ...['connect', 'connect-customer', 'disconnect', 'default'].map((name) => `socket/${name}`),
-  ...['notify', 'index', 'later', 'clock'].map((name) => `worker/${name}`),
+  ...['notify', 'index', 'later', 'clock', 'fan_out'].map((name) => `worker/${name}`),
 ]
 
 /** An app with the flags that `cdk.json` ships. */
 export const app = (context: Record<string, unknown> = {}): App =>
   new App({ outdir: directory(), context: { ...cdkJson.context, ...context } })
 
-/** The shipped stack with these settings, as templates: its own, and the nested one of customers. */
+/** The shipped stack with these settings, as templates: its own, and the nested ones of customers and of operations. */
 export const synthesize = (context: Record<string, unknown> = {}) => {
   const root = app({ dist: bundles(bundleNames), ...context })
   const stack = new ChatStack(root, settingsFrom(root.node))
-  const [nested, ...more] = stack.node.children.filter((child) => child instanceof NestedStack)
-  if (nested === undefined || more.length > 0) throw new Error('There is one nested stack')
-  return { root, stack, ...read(stack), customers: { stack: nested, ...read(nested) } }
+  const [customers, operations, ...more] = stack.node.children.filter((child) => child instanceof NestedStack)
+  if (customers === undefined || operations === undefined || more.length > 0)
+    throw new Error('There are two nested stacks')
+  return {
+    root,
+    stack,
+    ...read(stack),
+    customers: { stack: customers, ...read(customers) },
+    operations: { stack: operations, ...read(operations) },
+  }
 }
 
 export const read = (stack: Stack) => {

@@ -2,6 +2,7 @@ import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { keys } from '../../shared/table/keys.ts'
 import { readAgentSockets } from '../../shared/table/sockets.ts'
 import type { Client } from '../support/client.ts'
+import { aged } from '../support/crowd.ts'
 import { type License, startWorld, type World } from '../support/world.ts'
 
 let world: World
@@ -247,6 +248,7 @@ describe('a push to a connection that is gone', () => {
     const [, goneId] = await loggedIn(license, 'ben')
     const [ben, benId] = await loggedIn(license, 'ben')
     const [cleo, cleoId] = await loggedIn(license, 'cleo')
+    await aged(world, license)
     world.gateway.drop(goneId, { clean: false })
     expect(await rowsOf(license)).toEqual([annId, goneId, benId, cleoId].toSorted())
 
@@ -264,10 +266,39 @@ describe('a push to a connection that is gone', () => {
     const ids = []
     for (const agent of ['ben', 'ben', 'ben']) ids.push((await loggedIn(license, agent))[1])
     const [ann, annId] = await loggedIn(license, 'ann')
+    await aged(world, license)
     for (const id of ids) world.gateway.drop(id, { clean: false })
     const { chat } = await ann.ok('start_chat')
     await ann.ok('send_event', { chat_id: chat.id, event: { type: 'message', text: 'anyone?' } })
     expect(await rowsOf(license)).toEqual([annId])
+  })
+
+  test('within two seconds of its beginning is tried again: its gateway may not know it yet', async () => {
+    const license = await world.license({ ann: {}, ben: {} })
+    const ann = await license.login('ann')
+    const [ben, benId] = await loggedIn(license, 'ben')
+    let refused = 0
+    world.gateway.setFaults({
+      post: ({ connectionId }) =>
+        connectionId === benId && (refused += 1) === 1
+          ? { status: 410, errorType: 'GoneException' }
+          : undefined,
+    })
+    const { chat } = await ann.ok('start_chat')
+    expect(refused).toBe(1)
+    expect(await socketOf(benId)).toBeDefined()
+    expect(ben.pushes).toEqual([])
+    await world.queue.flush()
+    expect(await ben.next('incoming_chat_thread')).toMatchObject({ chat: { id: chat.id } })
+    // and where it is gone in truth, once that time is over
+    world.gateway.setFaults({})
+    world.gateway.drop(benId, { clean: false })
+    await ann.ok('send_event', { chat_id: chat.id, event: { type: 'message', text: 'ben?' } })
+    expect(await rowsOf(license)).toContain(benId)
+    await aged(world, license)
+    await world.queue.flush()
+    expect(await rowsOf(license)).not.toContain(benId)
+    expect(await socketOf(benId)).toBeUndefined()
   })
 })
 

@@ -111,10 +111,10 @@ export const fillArchive = async (
   const step = (nowMs - since) / size
   const portion = 250
   await Promise.all(
-    Array.from({ length: size / portion }, (_, p) =>
+    Array.from({ length: Math.ceil(size / portion) }, (_, p) =>
       limit(async () => {
         const ops: Op[] = []
-        for (let i = p * portion; i < (p + 1) * portion; i += 1)
+        for (let i = p * portion; i < Math.min(size, (p + 1) * portion); i += 1)
           ops.push(...opsOf(license, i, size, Math.floor(since + (i + 0.5) * step), random))
         await table.write.batch(ops)
       }),

@@ -19,6 +19,10 @@ export type Call = {
   endedAt: number
   /** Of the answer that the client got; 0 where its connection was cut. */
   status: number
+  /** The Lambda that made it, where its requests say so (`x-lambda`). */
+  lambda?: string | undefined
+  /** What the engine did: undefined where the call never got there, or nobody knows. */
+  engine?: { sentAt: number; endedAt: number; status: number | 'unknown' }
   /** What DynamoDB would charge for it; 0 if a fault kept it from the engine. */
   rru: number
   wru: number
@@ -40,7 +44,9 @@ export type Fault = {
 }
 
 /** Asked for each call; one that awaits holds the call until it resolves. */
-type FaultFor = (call: Pick<Call, 'operation' | 'request'>) => Fault | undefined | Promise<Fault | undefined>
+type FaultFor = (
+  call: Pick<Call, 'operation' | 'request' | 'lambda'>,
+) => Fault | undefined | Promise<Fault | undefined>
 
 type Recorded<T> = { result: T; calls: Call[]; sequentialDepth: number; rru: number; wru: number }
 export type EngineProxy = {
@@ -52,6 +58,8 @@ export type EngineProxy = {
   setFault(fault: FaultFor | undefined): void
   /** Makes each call take this much longer, so that calls made side by side do overlap. */
   setDelay(ms: number): void
+  /** The engine behind it: one that was started anew has another address. */
+  setTarget(endpoint: string): void
   stop(): Promise<void>
 }
 
@@ -59,9 +67,15 @@ type Exchange = { status: number; headers: IncomingMessage['headers']; body: Buf
 
 const serverErrors = new Set(['InternalServerError', 'ServiceUnavailable', 'InternalFailure'])
 
-/** A proxy on loopback before a DynamoDB engine that counts, prices, delays and spoils its calls. */
-export async function startEngineProxy(target: string): Promise<EngineProxy> {
-  const { hostname, port } = new URL(target)
+/**
+ * A proxy on loopback before a DynamoDB engine that counts, prices, delays and spoils its calls. `onCall` is told of each
+ * call that ended, in place of the list, and unpriced.
+ */
+export async function startEngineProxy(
+  target: string,
+  { onCall }: { onCall?: (call: Call) => void } = {},
+): Promise<EngineProxy> {
+  let { hostname, port } = new URL(target)
   const agent = new Agent({ keepAlive: true, maxSockets: 256 })
   const calls: Call[] = []
   let faultFor: FaultFor | undefined
@@ -84,6 +98,7 @@ export async function startEngineProxy(target: string): Promise<EngineProxy> {
       startedAt: performance.now(),
       endedAt: 0,
       status: 0,
+      lambda: request.headers['x-lambda']?.toString(),
       rru: 0,
       wru: 0,
     }
@@ -94,20 +109,38 @@ export async function startEngineProxy(target: string): Promise<EngineProxy> {
       fault !== undefined && (fault.reset || fault.errorType !== undefined || fault.status !== undefined)
     let exchange: Exchange | undefined
     if (!fails || fault.afterWrite) {
-      const priced = { ReturnConsumedCapacity: 'TOTAL', ...call.request }
-      if (priced.ReturnConsumedCapacity === 'NONE') priced.ReturnConsumedCapacity = 'TOTAL'
-      exchange = await forward(request, Buffer.from(JSON.stringify(priced)))
-      Object.assign(
-        call,
-        priceOf(operation, call.request, JSON.parse(exchange.body.toString()) as PricedAnswer),
-      )
+      const isPriced = onCall === undefined
+      const sentAt = performance.now()
+      const ended = (status: number | 'unknown') => {
+        call.engine = { sentAt, endedAt: performance.now(), status }
+      }
+      try {
+        exchange = await forward(request, isPriced ? pricing(call) : body)
+      } catch {
+        // the engine is away, or went in the middle of it
+        ended('unknown')
+        end(call)
+        response.destroy()
+        return
+      }
+      ended(exchange.status)
+      if (isPriced)
+        Object.assign(
+          call,
+          priceOf(operation, call.request, JSON.parse(exchange.body.toString()) as PricedAnswer),
+        )
     }
     if (fails) exchange = fault.reset ? undefined : failure(fault)
     call.status = exchange?.status ?? 0
-    call.endedAt = performance.now()
-    calls.push(call)
+    end(call)
     if (exchange) answer(response, exchange)
     else response.destroy()
+  }
+
+  function end(call: Call) {
+    call.endedAt = performance.now()
+    if (onCall === undefined) calls.push(call)
+    else onCall(call)
   }
 
   async function forward(request: IncomingMessage, body: Buffer): Promise<Exchange> {
@@ -147,6 +180,9 @@ export async function startEngineProxy(target: string): Promise<EngineProxy> {
     setDelay(ms) {
       delayMs = ms
     },
+    setTarget(endpoint) {
+      ;({ hostname, port } = new URL(endpoint))
+    },
     async stop() {
       const closed = once(server, 'close')
       server.close()
@@ -167,6 +203,13 @@ export function sequentialDepth(calls: Pick<Call, 'startedAt' | 'endedAt'>[]): n
     endedAt = call.endedAt
   }
   return depth
+}
+
+/** The call's request, asking for what it takes. */
+function pricing({ request }: Call): Buffer {
+  const priced = { ReturnConsumedCapacity: 'TOTAL', ...request }
+  if (priced.ReturnConsumedCapacity === 'NONE') priced.ReturnConsumedCapacity = 'TOTAL'
+  return Buffer.from(JSON.stringify(priced))
 }
 
 function answer(response: ServerResponse, { status, headers, body }: Exchange) {

@@ -69,7 +69,7 @@ export const startWorld = async (
   options: Partial<
     Pick<
       StackOptions,
-      'presenceGraceS' | 'delayScale' | 'gateway' | 'fcm' | 'rates' | 'customerKey' | 'index'
+      'presenceGraceS' | 'delayScale' | 'gateway' | 'fcm' | 'rates' | 'agentRates' | 'customerKey' | 'index'
     >
   > = {},
 ): Promise<World> => {

@@ -2,6 +2,7 @@ import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
   activePk,
+  addressPk,
   agentDevicesPrefix,
   agentPrefix,
   agentSocketsPrefix,
@@ -9,6 +10,9 @@ import {
   chatOfEntry,
   chatPk,
   customerChatId,
+  customersPrefix,
+  devicePk,
+  devicePrefix,
   eventAddressOf,
   eventId,
   groupPrefix,
@@ -16,6 +20,7 @@ import {
   type Key,
   keys,
   licensePk,
+  licensePrefixes,
   logPrefix,
   socketsPk,
   threadId,
@@ -95,6 +100,26 @@ describe('the key design', () => {
     expect([licensePk('l'), socketsPk('l'), activePk('l'), chatPk('c')]).toEqual([
       ...['LICENSE#l', 'LICENSE#l#SOCKETS', 'LICENSE#l#ACTIVE', 'CHAT#c'],
     ])
+  })
+
+  test('has prefixes under which all of a licence stands that is not under its own key, and of no other', () => {
+    const own = (license: string) => [
+      keys.agentSocket(license, 'ann', 'x'),
+      keys.chatListed(license, 'c'),
+      keys.activeChat(license, 'c'),
+      keys.load(license, 'ann'),
+      keys.customer(license, 'c#1'),
+      keys.customerSocket(license, 'c#1', 'x'),
+      keys.posting(license, 'T.all', { at: 1, id: 'c_1' }),
+      keys.mark(license, 'T.all', '2026-11'),
+      keys.keptCount(license, 'x', '2026-11'),
+    ]
+    const isWithin = ({ pk }: Key) => licensePrefixes('l').some((prefix) => pk.startsWith(prefix))
+    expect(own('l').map(isWithin)).toEqual(own('l').map(() => true))
+    expect([...own('l1'), ...own('l%23')].some(isWithin)).toBe(false)
+    expect(keys.customer('l', 'c').pk.startsWith(customersPrefix('l'))).toBe(true)
+    expect(keys.agentDevice('l', 'ann', 'x').sk.startsWith(devicePrefix)).toBe(true)
+    expect([keys.device('h').pk, keys.address('::1', 1).pk]).toEqual([devicePk('h'), addressPk('::1')])
   })
 
   test('one query with the prefix CHAT gives a chat, its properties and what was seen, and none of its log', () => {

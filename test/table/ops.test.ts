@@ -4,6 +4,7 @@ import {
   detailsChanged,
   threadStartedWith,
 } from '../../shared/table/customers.ts'
+import { customerErased, erasureEnded } from '../../shared/table/erasing.ts'
 import { chatAssigned, loadMoved, loadSwitched, loadTaken } from '../../shared/table/loads.ts'
 import { agentReady } from '../../shared/table/accounts.ts'
 import { describe, expect, test } from 'vitest'
@@ -11,8 +12,6 @@ import {
   agentActive,
   AgentItem,
   groupExists,
-  LicenseItem,
-  licenseUnchanged,
   loggedIn,
   statusChanged,
   wentOffline,
@@ -60,7 +59,6 @@ import {
 const agent = AgentItem.parse({
   ...{ id: 'ann', license_id: 'l1', name: 'Ann', permission: 'normal', groups: [1], version: 4, seq: 9 },
 })
-const license = LicenseItem.parse({ id: 'l1', plan: 'test', expires_at: 2_000_000_000, version: 3 })
 const agentKey = { pk: 'LICENSE#l1', sk: 'AGENT#ann' }
 
 describe('presence, as data', () => {
@@ -136,17 +134,6 @@ describe('presence, as data', () => {
 })
 
 describe('checks of accounts, as data', () => {
-  test('the licence is as it was read', () => {
-    expect(licenseUnchanged(license)).toEqual({
-      ConditionCheck: {
-        Key: { pk: 'LICENSE#l1', sk: 'LICENSE' },
-        ConditionExpression: '#version = :version',
-        ExpressionAttributeNames: { '#version': 'version' },
-        ExpressionAttributeValues: { ':version': 3 },
-      },
-    })
-  })
-
   test('an agent is there, neither suspended nor deleted', () => {
     expect(agentActive('l1', 'ann')).toEqual({
       ConditionCheck: {
@@ -493,7 +480,7 @@ describe('every write', () => {
   const all: Op[] = [
     ...ofCustomers,
     ...[loggedIn(agent, 'accepting_chats'), loggedIn(agent, undefined), wentOffline(agent, 'k')],
-    ...[licenseUnchanged(license), agentActive('l1', 'ann'), groupExists('l1', 1)],
+    ...[agentActive('l1', 'ann'), groupExists('l1', 1)],
     ...[connected('c=', nowMs), socketRemoved('c='), rowRemoved({ license_id: 'l1', agent_id: 'ann' }, 'c=')],
     ...sessionStarted({ connection: 'c=', connected_at: 1, ttl: 2 }, session, nowMs),
     ...sessionRefreshed('c=', session, session),
@@ -536,9 +523,36 @@ describe('customers', () => {
       Update: {
         Key,
         UpdateExpression: 'SET ban = :ban, ban_nonce = :nonce REMOVE #ttl',
-        ConditionExpression: 'attribute_exists(pk)',
+        ConditionExpression: 'attribute_exists(pk) AND attribute_not_exists(erased_at)',
         ExpressionAttributeNames: { '#ttl': 'ttl' },
         ExpressionAttributeValues: { ':ban': ban, ':nonce': 'n1' },
+      },
+    })
+  })
+
+  test('leave that they were erased and banned by it, once, and with whom to tell', () => {
+    const until = { nowMs: 1_700_000_000_999, untilS: 1_740_000_000 }
+    expect(customerErased('l1', 'cleo', until)).toEqual({
+      Put: {
+        Item: {
+          pk: 'CUSTOMER#l1#cleo',
+          sk: 'CUSTOMER',
+          id: 'cleo',
+          license_id: 'l1',
+          erased_at: 1_700_000_000_999,
+          erasing: true,
+          ban: { days: 0, until: 1_740_000_000, by: '' },
+          ttl: 1_740_000_000,
+          closing: undefined,
+        },
+        ConditionExpression: 'attribute_not_exists(erased_at)',
+      },
+    })
+    expect(erasureEnded('l1', 'cleo')).toEqual({
+      Update: {
+        Key: { pk: 'CUSTOMER#l1#cleo', sk: 'CUSTOMER' },
+        UpdateExpression: 'REMOVE erasing, closing',
+        ConditionExpression: 'attribute_exists(erased_at)',
       },
     })
   })
@@ -548,7 +562,8 @@ describe('customers', () => {
       Update: {
         Key,
         UpdateExpression: 'SET ban_nonce = :nonce REMOVE ban',
-        ConditionExpression: 'attribute_exists(pk) AND (ban.#until > :now OR ban_nonce = :nonce)',
+        ConditionExpression:
+          'attribute_exists(pk) AND attribute_not_exists(erased_at) AND (ban.#until > :now OR ban_nonce = :nonce)',
         ExpressionAttributeNames: { '#until': 'until' },
         ExpressionAttributeValues: { ':now': 1_700_000_000, ':nonce': 'n1' },
       },

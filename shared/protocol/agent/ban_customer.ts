@@ -13,7 +13,7 @@ export const banCustomer = action({
     ban: z.object({ days: z.int().check(z.minimum(1, days), z.maximum(limits.banDays, days)) }),
   }),
   response: null,
-  needs: ['read', 'write', 'push'],
+  needs: ['read', 'write', 'push', 'fan_out'],
   pushes: ['incoming_event', 'thread_closed', 'customer_banned'],
   session: 'required',
   reads: [],

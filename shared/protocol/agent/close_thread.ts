@@ -7,7 +7,7 @@ export const closeThread = action({
   summary: 'Closes the active thread; only annotations can follow.',
   request: z.object({ chat_id: Id, thread_id: opt(Id) }),
   response: null,
-  needs: ['read', 'write', 'push'],
+  needs: ['read', 'write', 'push', 'fan_out'],
   pushes: ['incoming_event', 'thread_closed'],
   session: 'required',
   reads: ['chat', 'tail'],

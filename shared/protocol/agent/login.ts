@@ -26,7 +26,7 @@ export const login = action({
     agents: z.array(Colleague),
     groups: z.array(Group),
   }),
-  needs: ['read', 'write', 'push'],
+  needs: ['read', 'write', 'push', 'fan_out'],
   pushes: ['agent_updated'],
   session: 'login',
   reads: [],

@@ -7,7 +7,7 @@ export const markEventAsSeen = action({
   summary: 'Tells that the requester has seen the chat up to an event.',
   request: z.object({ chat_id: Id, event_id: Id }),
   response: null,
-  needs: ['read', 'write', 'push'],
+  needs: ['read', 'write', 'push', 'fan_out'],
   pushes: ['event_marked_as_seen', 'last_seen_timestamp_updated'],
   session: 'required',
   reads: ['chat', 'event'],

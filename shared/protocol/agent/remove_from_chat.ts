@@ -12,7 +12,7 @@ export const removeFromChat = action({
     customer_ids: opt(unique(Id, limits.membershipIds)),
   }),
   response: null,
-  needs: ['read', 'write', 'push'],
+  needs: ['read', 'write', 'push', 'fan_out'],
   pushes: ['incoming_event', 'chat_users_updated'],
   session: 'required',
   reads: ['chat', 'tail'],

@@ -8,7 +8,7 @@ export const sendBroadcast = action({
   summary: 'Sends any JSON to agents and groups, or to every agent of the licence; it is not stored.',
   request: z.object({ scopes: opt(Scopes), content: ContentText }),
   response: null,
-  needs: ['read', 'push'],
+  needs: ['read', 'push', 'fan_out'],
   pushes: ['incoming_broadcast'],
   session: 'required',
   reads: [],

@@ -26,7 +26,7 @@ export const startChat = action({
     ),
   }),
   response: z.strictObject({ chat: ChatWithThread }),
-  needs: ['read', 'write', 'push'],
+  needs: ['read', 'write', 'push', 'fan_out'],
   pushes: [
     'incoming_chat_thread',
     'incoming_event',

@@ -8,7 +8,7 @@ export const superviseChat = action({
   summary: 'Adds supervisors, whom customers do not notice; without any named, the requester.',
   request: z.object({ chat_id: Id, agent_ids: opt(unique(Id, limits.membershipIds)) }),
   response: null,
-  needs: ['read', 'write', 'push'],
+  needs: ['read', 'write', 'push', 'fan_out'],
   pushes: ['incoming_chat_thread', 'incoming_event', 'chat_users_updated'],
   session: 'required',
   reads: ['chat', 'tail'],

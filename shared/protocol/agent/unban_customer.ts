@@ -7,7 +7,7 @@ export const unbanCustomer = action({
   summary: "Lifts a customer's ban.",
   request: z.object({ customer_id: Id }),
   response: null,
-  needs: ['read', 'write', 'push'],
+  needs: ['read', 'write', 'push', 'fan_out'],
   pushes: ['customer_unbanned'],
   session: 'required',
   reads: [],

@@ -13,7 +13,7 @@ export const updateAgent = action({
     }),
   ),
   response: null,
-  needs: ['read', 'write', 'push'],
+  needs: ['read', 'write', 'push', 'fan_out'],
   pushes: ['agent_updated'],
   session: 'required',
   reads: [],

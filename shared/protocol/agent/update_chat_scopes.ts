@@ -7,7 +7,7 @@ export const updateChatScopes = action({
   summary: 'Changes which agents and groups have access to a chat: adds first, then removes.',
   request: z.object({ chat_id: Id, add_scopes: opt(Scopes), remove_scopes: opt(Scopes) }),
   response: null,
-  needs: ['read', 'write', 'push'],
+  needs: ['read', 'write', 'push', 'fan_out'],
   pushes: ['incoming_chat_thread', 'chat_scopes_updated'],
   session: 'required',
   reads: ['chat', 'tail'],

@@ -7,7 +7,7 @@ export const updateLastSeenTimestamp = action({
   summary: 'Tells up to when the requester has seen a chat, now by default; it never moves back.',
   request: z.object({ chat_id: Id, timestamp: opt(Timestamp) }),
   response: z.strictObject({ timestamp: Timestamp }),
-  needs: ['read', 'write', 'push'],
+  needs: ['read', 'write', 'push', 'fan_out'],
   pushes: ['last_seen_timestamp_updated'],
   session: 'required',
   reads: ['chat'],

@@ -8,7 +8,7 @@ export const closeThread = action({
   by: 'customer',
   request: z.object({ chat_id: Id }),
   response: null,
-  needs: ['read', 'write', 'push'],
+  needs: ['read', 'write', 'push', 'fan_out'],
   pushes: ['incoming_event', 'thread_closed'],
   session: 'required',
   reads: ['chat', 'tail'],

@@ -8,7 +8,7 @@ export const markEventAsSeen = action({
   by: 'customer',
   request: z.object({ chat_id: Id, event_id: Id }),
   response: null,
-  needs: ['read', 'write', 'push'],
+  needs: ['read', 'write', 'push', 'fan_out'],
   pushes: ['event_marked_as_seen', 'last_seen_timestamp_updated'],
   session: 'required',
   reads: ['chat', 'event'],

@@ -10,7 +10,7 @@ export const sendEvent = action({
   by: 'customer',
   request: z.object({ chat_id: Id, event: NewCustomerEvent }),
   response: z.strictObject({ thread_id: z.string(), event: CustomerEvent }),
-  needs: ['read', 'write', 'push'],
+  needs: ['read', 'write', 'push', 'fan_out'],
   pushes: [
     'incoming_event',
     'incoming_chat_thread',

@@ -8,7 +8,7 @@ export const updateChatScopes = action({
   by: 'customer',
   request: z.object({ chat_id: Id, add_scopes: opt(GroupScopes), remove_scopes: opt(GroupScopes) }),
   response: null,
-  needs: ['read', 'write', 'push'],
+  needs: ['read', 'write', 'push', 'fan_out'],
   pushes: ['incoming_chat_thread', 'chat_scopes_updated'],
   session: 'required',
   reads: ['chat', 'tail'],

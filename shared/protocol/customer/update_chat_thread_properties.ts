@@ -9,7 +9,7 @@ export const updateChatThreadProperties = action({
   by: 'customer',
   request: z.object({ chat_id: Id, thread_id: Id, properties: PropertiesInput }),
   response: null,
-  needs: ['read', 'write', 'push'],
+  needs: ['read', 'write', 'push', 'fan_out'],
   pushes: ['chat_thread_properties_updated'],
   session: 'required',
   reads: ['chat', 'threadProperties'],

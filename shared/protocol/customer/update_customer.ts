@@ -9,7 +9,7 @@ export const updateCustomer = action({
   by: 'customer',
   request: z.object({ customer: CustomerDetails }),
   response: z.strictObject({ customer: Myself }),
-  needs: ['read', 'write', 'push'],
+  needs: ['read', 'write', 'push', 'fan_out'],
   pushes: ['customer_updated'],
   session: 'required',
   reads: [],

@@ -1,0 +1,18 @@
+import { deliverAll } from '../../shared/push/deliver.ts'
+import { Slice } from '../../shared/push/fan-out.ts'
+import { measured } from '../../shared/runtime/metrics.ts'
+import { work } from '../../shared/runtime/work.ts'
+
+// nobody waits for this run but those whom it tells
+const postingMs = 5000
+
+/**
+ * Posts one slice of a push to a large audience. It is invoked asynchronously: a run that fails is tried again, so that a
+ * connection may get a frame twice.
+ */
+const postSlice = async (event: unknown): Promise<void> => {
+  const slice = Slice.parse(event)
+  await work(({ write, signal }) => deliverAll({ ...slice, write, signal, postingMs, nowMs: Date.now() }))
+}
+
+export const handler = measured('worker', 'fan_out', postSlice)

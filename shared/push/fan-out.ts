@@ -1,0 +1,65 @@
+import { AwsClient } from 'aws4fetch'
+import * as z from 'zod/mini'
+import { config } from '../runtime/config.ts'
+import { AgentSocketItem, CustomerSocketItem } from '../table/sockets.ts'
+
+/** What a connection is to get: `which` of the frames, in their order. */
+export const Delivery = z.object({
+  row: z.union([AgentSocketItem, CustomerSocketItem]),
+  which: z.array(z.int()),
+})
+export type Delivery = z.output<typeof Delivery>
+
+/** A part of a large audience: what one run of `fan_out` delivers. */
+export const Slice = z.object({ frames: z.array(z.string()), deliveries: z.array(Delivery) })
+export type Slice = z.output<typeof Slice>
+
+/** Hands a slice to a run of its own; throws where that was not taken. */
+export type HandOver = (slice: Slice, signal: AbortSignal) => Promise<void>
+
+/** An action's own function posts to so many connections. */
+export const directMost = 100
+const sliceSize = 500
+// Lambda takes asynchronous events of up to 1 MiB
+const sliceBytes = 1_000_000
+
+export const slicesOf = (deliveries: readonly Delivery[]): Delivery[][] =>
+  Array.from({ length: Math.ceil(deliveries.length / sliceSize) }, (_, i) =>
+    deliveries.slice(i * sliceSize, (i + 1) * sliceSize),
+  )
+
+/** These deliveries with the frames that somebody of them gets. */
+export const sliceOf = (deliveries: readonly Delivery[], frames: readonly string[]): Slice => {
+  const used = [...new Set(deliveries.flatMap(({ which }) => which))].toSorted((a, b) => a - b)
+  const place = new Map(used.map((index, at) => [index, at]))
+  return {
+    frames: used.map((index) => frames[index] ?? ''),
+    deliveries: deliveries.map(({ row, which }) => ({
+      row,
+      which: which.map((index) => place.get(index) ?? 0),
+    })),
+  }
+}
+
+let aws: AwsClient | undefined
+
+/**
+ * Invokes `fan_out` asynchronously: it runs once and, where it fails, twice more. Lambda's API by a signed request, since its
+ * client in the SDK is larger than what else a function carries for its pushes.
+ */
+export const invokeFanOut: HandOver = async (slice, signal) => {
+  const body = JSON.stringify(slice)
+  if (Buffer.byteLength(body) > sliceBytes)
+    throw new Error('A slice of a push is too large to be handed over')
+  // the credentials of an environment stay the same for as long as it lives
+  aws ??= new AwsClient({ ...config.credentials(), service: 'lambda', retries: 1 })
+  const answer = await aws.fetch(config.fanOutUrl(), {
+    method: 'POST',
+    headers: { 'x-amz-invocation-type': 'Event', 'content-type': 'application/json' },
+    body,
+    signal,
+  })
+  if (answer.status !== 202)
+    throw new Error(`The fan-out was refused: ${answer.status} ${await answer.text()}`)
+  await answer.body?.cancel()
+}

@@ -1,0 +1,54 @@
+import { afterAll, beforeEach, expect, test, vi } from 'vitest'
+import type { Client } from '../support/client.ts'
+import { startWorld } from '../support/world.ts'
+
+const rates = { startChat: 2, sendEvent: 3, other: 4 }
+const world = await startWorld({ agentRates: rates, delayScale: 1000 })
+
+let clock = Date.now()
+/** The next minute begins, which is at its 13th second by now. */
+const nextMinute = () => {
+  clock = (Math.floor(clock / 60_000) + 1) * 60_000 + 13_000
+  vi.setSystemTime(clock)
+}
+vi.useFakeTimers({ toFake: ['Date'] })
+beforeEach(nextMinute)
+afterAll(() => {
+  vi.useRealTimers()
+})
+
+const tooMany = {
+  type: 'too_many_requests',
+  code: 429,
+  message: 'Too many requests',
+  details: [{ path: '', message: 'Try again in 47 s' }],
+}
+const times = async (client: Client, count: number, action: string, payload: object) => {
+  for (let i = 0; i < count; i += 1) await client.ok(action, payload)
+}
+
+test('an agent’s connection may ask for each class so often in a minute where a deployment says so, and is told when to try again', async () => {
+  const license = await world.license({ ann: {} })
+  const ann = await license.login('ann')
+  const { chat } = await ann.ok('start_chat')
+  const payload = { chat_id: chat.id, event: { type: 'message', text: 'x' } }
+  nextMinute()
+  await times(ann, rates.startChat, 'start_chat', {})
+  await times(ann, rates.sendEvent, 'send_event', payload)
+  await times(ann, rates.other - 1, 'get_chat_threads', { chat_id: chat.id })
+  await times(ann, 1, 'login', { token: await license.token('ann') })
+  expect(await ann.refused('start_chat', {})).toEqual(tooMany)
+  expect(await ann.refused('send_event', payload)).toEqual(tooMany)
+  expect(await ann.refused('get_archives', {})).toEqual(tooMany)
+  expect(await ann.refused('login', { token: await license.token('ann') })).toEqual(tooMany)
+  // another connection counts for itself, and a heartbeat for nothing
+  await times(ann, 10, 'ping', {})
+  const second = await license.login('ann')
+  await times(second, rates.sendEvent, 'send_event', payload)
+  const { chat: stored } = await second.ok('get_chat_threads', { chat_id: chat.id, limit: 100 })
+  expect(stored.threads[0].events.filter(({ type }: any) => type === 'message')).toHaveLength(
+    2 * rates.sendEvent,
+  )
+  nextMinute()
+  await times(ann, 1, 'send_event', payload)
+})

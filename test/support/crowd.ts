@@ -1,0 +1,77 @@
+import { once } from 'node:events'
+import { WebSocket } from 'ws'
+import { keys } from '../../shared/table/keys.ts'
+import type { Op } from '../../shared/table/ops.ts'
+import { maxAgeS as socketLifeS, readAgentSockets, type Session } from '../../shared/table/sockets.ts'
+import type { License, World } from './world.ts'
+
+/** A bare connection and the frames that it was sent. */
+export interface Listener {
+  socket: WebSocket
+  frames: string[]
+}
+
+const dayS = 24 * 3600
+const agoS = 60
+const atOnce = 100
+
+/**
+ * Many connections of one agent, and their ids in no order. Their sessions are written as logins write them, without these:
+ * a thousand logins take longer than all that is tested with them. They came a minute ago.
+ */
+export const crowd = async (
+  world: World,
+  license: License,
+  agent: string,
+  count: number,
+): Promise<{ listeners: Listener[]; connections: string[] }> => {
+  const before = new Set(world.gateway.connections())
+  const listeners: Listener[] = []
+  while (listeners.length < count) {
+    const part = Math.min(atOnce, count - listeners.length)
+    listeners.push(...(await Promise.all(Array.from({ length: part }, () => listen(world)))))
+  }
+  const connections = world.gateway.connections().filter((id) => !before.has(id))
+  const nowS = Math.floor(Date.now() / 1000)
+  const session: Session = {
+    ...{ license_id: license.id, agent_id: agent, name: agent, permission: 'normal', groups: [] },
+    token_expires_at: nowS + dayS,
+    license_expires_at: nowS + dayS,
+  }
+  const items = connections.flatMap((connection) => {
+    const socket = { connection, connected_at: (nowS - agoS) * 1000, ttl: nowS + socketLifeS - agoS }
+    const { name: _, ...row } = session
+    return [
+      { ...keys.socket(connection), ...socket, session },
+      { ...keys.agentSocket(license.id, agent, connection), ...row, connection, ttl: socket.ttl },
+    ]
+  })
+  await world.table.write.batch(items.map((Item) => ({ Put: { Item } })))
+  return { listeners, connections }
+}
+
+const listen = async (world: World): Promise<Listener> => {
+  const socket = new WebSocket(world.agentUrl)
+  const frames: string[] = []
+  socket.on('message', (data) => frames.push(String(data)))
+  socket.on('error', () => {}) // the test sees that it is closed
+  await once(socket, 'open')
+  return { socket, frames }
+}
+
+/** The licence's connections as if they had come a minute earlier. */
+export const aged = async (world: World, { id }: License): Promise<void> => {
+  const rows = await readAgentSockets(world.table.read, id)
+  const earlier = (key: { pk: string; sk: string }): Op => ({
+    Update: {
+      Key: key,
+      UpdateExpression: 'ADD #ttl :minute',
+      ConditionExpression: 'attribute_exists(pk)',
+      ExpressionAttributeNames: { '#ttl': 'ttl' },
+      ExpressionAttributeValues: { ':minute': -agoS },
+    },
+  })
+  for (const { agent_id, connection } of rows)
+    for (const key of [keys.socket(connection), keys.agentSocket(id, agent_id, connection)])
+      await world.table.write.write(earlier(key))
+}
