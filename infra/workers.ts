@@ -18,6 +18,9 @@ import { indexed, newEntries, ofAccounts } from './stream-filters.ts'
 
 const laterTimeout = Duration.seconds(20)
 
+// pushes that were given up hold what people wrote: as long as somebody needs to look, and no longer
+const keptWithTexts = Duration.days(4)
+
 /** What is to be done in a while: each message carries its own delay. */
 export class LaterQueue extends Construct {
   readonly queue: Queue
@@ -25,10 +28,7 @@ export class LaterQueue extends Construct {
 
   constructor(scope: Construct, id: string) {
     super(scope, id)
-    this.deadLetters = new Queue(this, 'DeadLetters', {
-      enforceSSL: true,
-      retentionPeriod: Duration.days(14),
-    })
+    this.deadLetters = new Queue(this, 'DeadLetters', { enforceSSL: true, retentionPeriod: keptWithTexts })
     this.queue = new Queue(this, 'Queue', {
       enforceSSL: true,
       // AWS's rule for queues that Lambda polls: six times the worker's timeout.
@@ -145,8 +145,8 @@ export class Workers extends Construct {
   }
 
   /** Where events end that a worker gave up on. */
-  #failures(id: string): Queue {
-    const failures = new Queue(this, id, { enforceSSL: true, retentionPeriod: Duration.days(14) })
+  #failures(id: string, retentionPeriod = Duration.days(14)): Queue {
+    const failures = new Queue(this, id, { enforceSSL: true, retentionPeriod })
     Validations.of(failures).acknowledge({
       id: 'AwsSolutions-SQS3',
       reason: 'This queue is where failed events end: nothing reads it but people.',
@@ -247,7 +247,7 @@ export class Workers extends Construct {
   }
 
   #fanOut() {
-    const failures = this.#failures('FanOutFailures')
+    const failures = this.#failures('FanOutFailures', keptWithTexts)
     const fanOut = this.#worker('fan_out', {
       description: 'Posts a part of a push to a large audience.',
       timeout: laterTimeout,

@@ -104,7 +104,9 @@ export const measured =
   (event: Event & Invoked, context: Ctx): Promise<Result> => {
     const { connectionId, requestId } = event.requestContext ?? {}
     const run: Run = {
-      ...{ kind, action, values: new Map() },
+      kind,
+      action,
+      values: new Map(),
       request: requestId ?? context.awsRequestId,
       connection: connectionId,
     }

@@ -63,8 +63,16 @@ describe('alarms', () => {
     const runbook = readFileSync(join(import.meta.dirname, '../../docs/runbook.md'), 'utf8')
     const sections = [...runbook.matchAll(/^### (.+)\n([^]*?)(?=^##|(?![^]))/gm)]
     expect(sections.map(([, heading]) => heading).toSorted()).toEqual(headings.toSorted())
-    for (const [, heading, text] of sections)
-      for (const part of ['**People:**', '**See:**', '**Do:**']) expect(text, `${heading}`).toContain(part)
+    const plain = (text: string) => text.replaceAll(/["`]/g, '').replaceAll(/\s+/g, ' ').toLowerCase()
+    for (const [, heading = '', text = ''] of sections) {
+      const [, alarm] = alarms[headings.indexOf(heading)]!
+      expect(plain(text)).toContain(
+        `**people:** ${plain(alarm.Properties.AlarmDescription.split(' What to do')[0])}`,
+      )
+      for (const part of ['**See:**', '**Do:**']) expect(text, heading).toContain(part)
+    }
+    const read = alarms.flatMap(([, alarm]) => metricsOf(alarm))
+    expect(plain(runbook)).toContain(`${alarms.length}, which read ${read.length} metrics`)
   })
 
   test('of two deployments have different names', () => {

@@ -339,7 +339,7 @@ describe('functions', () => {
     const variables: Record<string, any> = resources[idOf(path)]!.Properties.Environment?.Variables ?? {}
     expect(
       Object.fromEntries(Object.entries(variables).map(([name, value]) => [name, named(value)])),
-    ).toEqual(expected)
+    ).toEqual({ DEPLOYMENT: 'AgentChat', ...expected })
   })
 })
 
