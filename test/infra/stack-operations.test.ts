@@ -147,7 +147,7 @@ describe('workers', () => {
     expect(VisibilityTimeout).toBe(6 * 20)
     expect(named(RedrivePolicy.deadLetterTargetArn)).toBe('<LaterDeadLetters.Arn>')
     expect(RedrivePolicy.maxReceiveCount).toBe(5)
-    expect(queue('LaterDeadLetters').MessageRetentionPeriod).toBe(14 * 86_400)
+    expect(queue('LaterDeadLetters').MessageRetentionPeriod).toBe(4 * 86_400)
   })
 
   test('clock runs each minute, and a minute that failed is not run beside the next', () => {
