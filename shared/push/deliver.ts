@@ -2,7 +2,15 @@ import { log } from '../runtime/log.ts'
 import { sendLater } from '../runtime/later.ts'
 import { count, timed } from '../runtime/metrics.ts'
 import type { Writer } from '../table/ops.ts'
-import { isLive, isStarting, rowRemoved, rowSlow, socketRemoved, type SocketRow } from '../table/sockets.ts'
+import {
+  type Connected,
+  isLive,
+  isStarting,
+  rowRemoved,
+  rowSlow,
+  socketRemoved,
+  type SocketRow,
+} from '../table/sockets.ts'
 import { endpointOf, post, type PostOutcome } from './connections.ts'
 import { type Delivery, directMost, type HandOver, sliceOf, slicesOf } from './fan-out.ts'
 import { pushJobs } from './jobs.ts'
@@ -31,7 +39,7 @@ const framesOf = (frames: readonly string[], which: readonly number[]): string[]
 
 /** Posts frames to a connection one after the other; resolves to what came of it and how many got through. */
 const postAll = async (
-  row: SocketRow,
+  row: Connected,
   frames: readonly string[],
   signal: AbortSignal,
 ): Promise<{ outcome: PostOutcome; through: number; slow: boolean }> => {
@@ -157,4 +165,4 @@ export const deliverAll = async (
     })
 }
 
-const rowsOf = (row: SocketRow) => [socketRemoved(row.connection), rowRemoved(row, row.connection)]
+const rowsOf = (row: Connected) => [socketRemoved(row.connection), rowRemoved(row, row.connection)]

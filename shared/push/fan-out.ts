@@ -1,13 +1,24 @@
 import { AwsClient } from 'aws4fetch'
 import * as z from 'zod/mini'
 import { config } from '../runtime/config.ts'
-import { AgentSocketItem, CustomerSocketItem } from '../table/sockets.ts'
+import { isCustomers } from '../table/sockets.ts'
+
+const target = {
+  license_id: z.string(),
+  connection: z.string(),
+  ttl: z.int(),
+  slow_until: z.optional(z.int()),
+}
+
+/** What of a row is needed to post to its connection and to say what came of it. */
+const Target = z.union([
+  z.object({ ...target, agent_id: z.string() }),
+  z.object({ ...target, customer_id: z.string() }),
+])
+type Target = z.output<typeof Target>
 
 /** What a connection is to get: `which` of the frames, in their order. */
-export const Delivery = z.object({
-  row: z.union([AgentSocketItem, CustomerSocketItem]),
-  which: z.array(z.int()),
-})
+export const Delivery = z.object({ row: Target, which: z.array(z.int()) })
 export type Delivery = z.output<typeof Delivery>
 
 /** A part of a large audience: what one run of `fan_out` delivers. */
@@ -35,10 +46,16 @@ export const sliceOf = (deliveries: readonly Delivery[], frames: readonly string
   return {
     frames: used.map((index) => frames[index] ?? ''),
     deliveries: deliveries.map(({ row, which }) => ({
-      row,
+      row: targetOf(row),
       which: which.map((index) => place.get(index) ?? 0),
     })),
   }
+}
+
+const targetOf = (row: Target): Target => {
+  const { license_id, connection, ttl, slow_until } = row
+  const known = { license_id, connection, ttl, ...(slow_until !== undefined && { slow_until }) }
+  return isCustomers(row) ? { ...known, customer_id: row.customer_id } : { ...known, agent_id: row.agent_id }
 }
 
 let aws: AwsClient | undefined

@@ -1,5 +1,5 @@
 import { encode, type Job } from '../runtime/later.ts'
-import { isCustomers, type SocketRow } from '../table/sockets.ts'
+import { isCustomers, type Connected } from '../table/sockets.ts'
 
 type PushJob = Extract<Job, { job: 'push' }>
 type Target = PushJob['targets'][number]
@@ -15,14 +15,14 @@ const frameLimits: Limits = { bytes: 200 * 1024, count: 20 }
 const targetLimits: Limits = { bytes: 200 * 1024, count: 500 }
 
 /** The frames for each of the targets, as jobs that SQS takes: in order within a job, the jobs in any order. */
-export const pushJobs = (rows: readonly SocketRow[], frames: readonly string[]): PushJob[] => {
+export const pushJobs = (rows: readonly Connected[], frames: readonly string[]): PushJob[] => {
   const named = rows.map(targetOf)
   return cut(frames, frameLimits).flatMap((frames) =>
     cut(named, targetLimits).map((targets) => ({ job: 'push' as const, targets, frames, tries: 0 })),
   )
 }
 
-const targetOf = (row: SocketRow): Target => {
+const targetOf = (row: Connected): Target => {
   const { license_id, connection } = row
   return isCustomers(row)
     ? { license_id, customer_id: row.customer_id, connection }

@@ -96,6 +96,9 @@ export type SocketRow = AgentSocketItem | CustomerSocketItem
 export type Identified =
   Pick<AgentSocketItem, 'license_id' | 'agent_id'> | Pick<CustomerSocketItem, 'license_id' | 'customer_id'>
 
+/** A user's connection. */
+export type Connected = Identified & { connection: string }
+
 export const isCustomers = <I extends Identified>(of: I): of is Extract<I, { customer_id: string }> =>
   'customer_id' in of
 
@@ -335,7 +338,7 @@ const deleted = async (write: Writer, op: Op): Promise<Attributes | undefined> =
   }
 }
 
-export const rowSlow = (row: SocketRow, untilMs: number): Op => ({
+export const rowSlow = (row: Connected, untilMs: number): Op => ({
   Update: {
     Key: rowKey(row, row.connection),
     UpdateExpression: 'SET slow_until = :until',

@@ -278,7 +278,7 @@ describe('sockets, as data', () => {
     const { name: _, application: __, ...shared } = session
     expect(socketRemoved('c=')).toEqual({ Delete: { Key: socketKey } })
     expect(rowRemoved({ license_id: 'l1', agent_id: 'ann' }, 'c=')).toEqual({ Delete: { Key: rowKey } })
-    expect(rowSlow({ ...shared, connection: 'c=', ttl: 1 }, nowMs)).toEqual({
+    expect(rowSlow({ ...shared, connection: 'c=' }, nowMs)).toEqual({
       Update: {
         Key: rowKey,
         UpdateExpression: 'SET slow_until = :until',
@@ -486,7 +486,7 @@ describe('every write', () => {
     ...sessionRefreshed('c=', session, session),
     closingClaimed('c=', { session, nonce: 'n', nowMs }),
     ...sessionEnded({ ...row, connection: 'c=', ttl: 1 }, 'license_expired'),
-    rowSlow({ ...row, connection: 'c=', ttl: 1 }, nowMs),
+    rowSlow({ ...row, connection: 'c=' }, nowMs),
     ...[chatStarted(chat), chatChanged(chat), chatUnchanged(chat), chatListed(chat), chatActive(chat, 1)],
     ...[activeChatChanged(chat), chatInactive(chat), checkDue('l1', { id: 'c0', thread: 2 }, 7)],
     ...[headPut('c0', head), headUsers('c0', 2, ['ann'])],
