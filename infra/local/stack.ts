@@ -54,6 +54,8 @@ export interface StackOptions {
   delayScale?: number
   /** Milliseconds until a message that the delay queue's worker failed with comes again. */
   queueRetryMs?: number
+  /** Milliseconds between polls of the table's stream. */
+  streamPollMs?: number
   /** Runs every Lambda, as a test wants it: twice, not to its end, on another event. */
   around?: Around
   /** Of both endpoints. */
@@ -230,6 +232,7 @@ export const startStack = async (options: StackOptions): Promise<LocalStack> => 
   const stream = await startStream({
     endpoint: engine,
     tableName,
+    ...(options.streamPollMs === undefined ? {} : { pollMs: options.streamPollMs }),
     workers: [
       {
         name: 'notify',

@@ -1,0 +1,477 @@
+import { expect, test } from 'vitest'
+import { check } from './checker.ts'
+import {
+  chat,
+  entryItem,
+  frame,
+  incoming,
+  itemOf,
+  refusal,
+  said,
+  type Sample,
+  sample,
+  states,
+} from './sample.ts'
+
+/** The checks that find something wrong. */
+const broken = (history: Sample): string[] =>
+  check(history)
+    .filter(({ violations }) => violations.length > 0)
+    .map(({ check: name }) => name)
+
+test('a history in which nothing is wrong passes, and each check has looked at something', () => {
+  const findings = check(sample())
+  expect(findings.filter(({ violations }) => violations.length > 0)).toEqual([])
+  expect(findings.filter(({ checked }) => checked === 0)).toEqual([])
+})
+
+const remove = (history: Sample, pk: string, sk: string): void => {
+  const item = itemOf(history, pk, sk)
+  history.quiet.items = history.quiet.items.filter((one) => one !== item)
+}
+const copy = (history: Sample, m: number, to: number, event: object): void => {
+  const item = entryItem(history, m)
+  history.quiet.items.push({
+    ...item,
+    sk: `LOG#00000001#${String(to).padStart(8, '0')}`,
+    at: 1000 + to,
+    event,
+  })
+}
+const answered = ({ frames }: Sample, id: string) => {
+  const found = frames.find(({ text }) => text.includes(`"request_id":"${id}"`))
+  if (found === undefined) throw new Error(`There is no answer to ${id}`)
+  return found
+}
+const push = (action: string, payload: object) => ({ action, type: 'push', payload })
+/** A further state of the chat, from this time on. */
+const state = (version: number, at: number, users: (typeof states)[number]['users'], certain = true) => ({
+  ...{ id: chat, license_id: 'l1', version, sentAt: at, endedAt: at + 2, certain },
+  ...{ users, scopes: { groups: [1], agents: [] } },
+})
+const stored = 'an answered event is stored once, as answered'
+const once = 'no event is stored twice'
+const refused = 'what was refused is not stored'
+const orders = 'orders are 1...n, and time never runs back'
+const active = 'at most one thread of a chat is active, and closed ones get annotations only'
+const order = 'an event sent after another was answered stands behind it'
+const author = 'whoever stored an event was in the chat'
+const answers = 'every request is answered, once'
+const runsOn = 'nothing of a request runs on after its answer'
+const unheard = 'nothing fails that nobody waits for'
+const asked = 'an answer is for whoever had access while it was asked for'
+const pushes = 'a push about a chat is for whoever had access since it was caused'
+const foreign = 'nothing of another licence reaches anyone'
+const hidden = 'nothing hidden reaches a customer'
+const presence = 'who is online has a socket, and who has one is'
+const status = 'the status pushed last is the one in force'
+const lists = 'the lists of chats are those of the chats'
+const loads = 'loads are the numbers of active chats'
+const behind = 'dead sockets leave nothing behind'
+const missed = 'a client that was cut off ends with what the server has'
+const probed = 'once all is quiet, an event reaches everyone with access, and nobody else'
+
+const violations: [what: string, by: string, spoil: (history: Sample) => void][] = [
+  [
+    'an answered event is not stored',
+    stored,
+    (history) => remove(history, `CHAT#${chat}`, String(entryItem(history, 4)['sk'])),
+  ],
+  [
+    'an answered event is stored with another text',
+    stored,
+    (history) => Object.assign(entryItem(history, 4)['event'] as object, { text: 'else' }),
+  ],
+  [
+    'an answered event is stored as somebody else’s',
+    stored,
+    (history) => Object.assign(entryItem(history, 4)['event'] as object, { author_id: 'sue@1' }),
+  ],
+  [
+    'an answered event is stored for others to read',
+    stored,
+    (history) => Object.assign(entryItem(history, 3)['event'] as object, { recipients: 'all' }),
+  ],
+  [
+    'an answer tells another order',
+    stored,
+    (history) => {
+      const found = answered(history, 'r3')
+      found.text = found.text.replace('"order":4', '"order":5')
+    },
+  ],
+  [
+    'an event is stored twice',
+    once,
+    (history) => copy(history, 4, 5, entryItem(history, 4)['event'] as object),
+  ],
+  [
+    'a refused event is stored',
+    refused,
+    (history) =>
+      copy(history, 4, 5, { type: 'message', text: 'e4@1', custom_id: 'e4@1', author_id: 'pat@1' }),
+  ],
+  [
+    'an event answered too_many_requests is stored',
+    refused,
+    (history) => {
+      history.frames = history.frames.filter((one) => one !== answered(history, 'r3'))
+      history.frames.push(refusal(0, 65, 'r3', 'send_event', 'too_many_requests'))
+    },
+  ],
+  [
+    'an order is left out',
+    orders,
+    (history) => Object.assign(entryItem(history, 4), { sk: 'LOG#00000001#00000005' }),
+  ],
+  ['time runs back', orders, (history) => Object.assign(entryItem(history, 4), { at: 1001 })],
+  ['a thread has no head', orders, (history) => remove(history, `CHAT#${chat}`, 'LOG#00000001#00000000')],
+  [
+    'two threads are active',
+    active,
+    (history) => {
+      history.quiet.items.push({ pk: `CHAT#${chat}`, sk: 'LOG#00000002#00000000', at: 2000, version: 2 })
+      Object.assign(itemOf(history, `CHAT#${chat}`, 'CHAT'), { thread: 2 })
+    },
+  ],
+  [
+    'a closed thread counts as active',
+    active,
+    (history) => Object.assign(entryItem(history, 4), { closed: true }),
+  ],
+  [
+    'a message follows the end of its thread',
+    active,
+    (history) => {
+      for (const m of [2, 3, 4]) Object.assign(entryItem(history, m), { closed: true })
+      Object.assign(itemOf(history, `CHAT#${chat}`, 'CHAT'), { active: false })
+    },
+  ],
+  [
+    'a log has no chat',
+    active,
+    (history) => {
+      history.quiet.items.push({ pk: 'CHAT#c9', sk: 'LOG#00000001#00000000', at: 2000, version: 1 })
+    },
+  ],
+  [
+    'an event stands before one that was answered before it was sent',
+    order,
+    (history) => {
+      history.requests[0]!.sentAt = 70
+      answered(history, 'r1').at = 75
+    },
+  ],
+  [
+    'an event is by somebody who was removed',
+    author,
+    (history) => {
+      history.chats.push(
+        state(
+          3,
+          50,
+          states[1]!.users.map((user) => (user.id === 'ann@1' ? { ...user, present: false } : user)),
+        ),
+      )
+      Object.assign(entryItem(history, 4), { version: 3 })
+    },
+  ],
+  [
+    'a request is not answered',
+    answers,
+    (history) => {
+      history.frames = history.frames.filter((one) => one !== answered(history, 'r4'))
+    },
+  ],
+  [
+    'a request is answered twice',
+    answers,
+    (history) => void history.frames.push({ ...answered(history, 'r3') }),
+  ],
+  [
+    'a request is answered by its Lambda and by the gateway',
+    answers,
+    (history) =>
+      void history.frames.push(
+        frame(0, 66, { message: 'Internal server error', connectionId: 'x', requestId: 'y' }),
+      ),
+  ],
+  [
+    'an answer is to nothing',
+    answers,
+    (history) => void history.frames.push(refusal(0, 66, 'r99', 'send_event', 'internal')),
+  ],
+  [
+    'an answer names another action',
+    answers,
+    (history) => {
+      const found = answered(history, 'r4')
+      found.text = found.text.replace('send_event', 'close_thread')
+    },
+  ],
+  [
+    'a Lambda goes on after its answer',
+    runsOn,
+    (history) => void history.ranOn.push('agent/send_event went on'),
+  ],
+  [
+    'a promise fails that nobody waits for',
+    unheard,
+    (history) => void history.unheard.push('agent/send_event: Error'),
+  ],
+  [
+    'somebody without access is answered',
+    asked,
+    (history) => {
+      history.requests.push({
+        socket: 3,
+        id: 'r6',
+        action: 'get_chat_threads',
+        sentAt: 80,
+        payload: { chat_id: chat },
+      })
+      history.frames.push(
+        frame(3, 85, {
+          request_id: 'r6',
+          action: 'get_chat_threads',
+          type: 'response',
+          success: true,
+          payload: { chat: { id: chat } },
+        }),
+      )
+    },
+  ],
+  [
+    'a list shows a chat to somebody without access',
+    asked,
+    (history) => {
+      history.requests.push({ socket: 3, id: 'r6', action: 'login', sentAt: 80, payload: {} })
+      history.frames.push(
+        frame(3, 85, {
+          request_id: 'r6',
+          action: 'login',
+          type: 'response',
+          success: true,
+          payload: { chats_summary: [{ id: chat }] },
+        }),
+      )
+    },
+  ],
+  [
+    'somebody who is not in the chat says something',
+    asked,
+    (history) => {
+      history.requests.push({
+        socket: 4,
+        id: 'r6',
+        action: 'send_typing_indicator',
+        sentAt: 80,
+        payload: { chat_id: chat },
+      })
+      history.frames.push(
+        frame(4, 85, { request_id: 'r6', action: 'send_typing_indicator', type: 'response', success: true }),
+      )
+    },
+  ],
+  [
+    'somebody without access is pushed to',
+    pushes,
+    (history) => void history.frames.push(incoming(3, 66, said.last)),
+  ],
+  [
+    'somebody is pushed what came after its removal',
+    pushes,
+    (history) => {
+      history.chats.push(state(3, 50, states[0]!.users))
+      history.chats.push(state(4, 55, states[0]!.users))
+    },
+  ],
+  [
+    'somebody who is not logged in is pushed to',
+    pushes,
+    (history) => {
+      history.sockets.push({ license: 'l1', as: 'agent', openedAt: 0, isLoggedIn: false } as never)
+      history.frames.push(incoming(6, 66, said.last))
+    },
+  ],
+  [
+    'a chat of another licence is pushed',
+    foreign,
+    (history) =>
+      void history.frames.push(frame(0, 66, push('thread_closed', { chat_id: 'c2', thread_id: 'c2_1' }))),
+  ],
+  [
+    'a text of another licence is pushed',
+    foreign,
+    (history) =>
+      void history.frames.push(
+        frame(0, 66, push('incoming_broadcast', { id: 'b', author_id: 'ann@1', content: { said: 'e9@2' } })),
+      ),
+  ],
+  [
+    'an event for agents reaches a customer',
+    hidden,
+    (history) => void history.frames.push(incoming(1, 44, said.hidden)),
+  ],
+  [
+    'the id of an event for agents reaches a customer',
+    hidden,
+    (history) =>
+      void history.frames.push(
+        frame(
+          1,
+          66,
+          push('event_marked_as_seen', { chat_id: chat, event_id: `${chat}_1_3`, user_id: 'carl' }),
+        ),
+      ),
+  ],
+  [
+    'a supervisor reaches a customer',
+    hidden,
+    (history) =>
+      void history.frames.push(
+        frame(1, 66, push('last_seen_timestamp_updated', { chat_id: chat, user_id: 'sue@1', timestamp: 1 })),
+      ),
+  ],
+  [
+    'an agent’s address reaches a customer',
+    hidden,
+    (history) =>
+      void history.frames.push(
+        frame(
+          1,
+          66,
+          push('incoming_event', { chat_id: chat, event: { ...said.last, text: 'ann@hidden.example' } }),
+        ),
+      ),
+  ],
+  [
+    'an agent stays online without a socket',
+    presence,
+    (history) => {
+      delete history.quiet.living['l1 pat@1']
+      remove(history, 'LICENSE#l1#SOCKETS', 'pat@1')
+    },
+  ],
+  [
+    'an agent with a socket counts as offline',
+    presence,
+    (history) => {
+      Object.assign(itemOf(history, 'LICENSE#l1', 'AGENT#ann@1'), { online: false })
+    },
+  ],
+  [
+    'a customer stays online when all are gone',
+    presence,
+    (history) => {
+      history.over.items = history.over.items.map((item) =>
+        item['sk'] === 'CUSTOMER' ? { ...item, online: true } : item,
+      )
+    },
+  ],
+  [
+    'a stale status was pushed last',
+    status,
+    (history) => {
+      history.watched[0]!.status = 'offline'
+    },
+  ],
+  ['an active chat is not listed', lists, (history) => remove(history, 'LICENSE#l1#ACTIVE', chat)],
+  [
+    'a listed chat has other users',
+    lists,
+    (history) => Object.assign(itemOf(history, 'LICENSE#l1#ACTIVE', chat), { users: states[0]!.users }),
+  ],
+  [
+    'a closed chat is still listed as active',
+    lists,
+    (history) => {
+      history.quiet.items.push({
+        pk: 'LICENSE#l1#ACTIVE',
+        sk: 'c9',
+        users: [],
+        scopes: { groups: [], agents: [] },
+        thread: 1,
+      })
+    },
+  ],
+  ['a chat is not among all', lists, (history) => remove(history, 'LICENSE#l1#CHATS', chat)],
+  [
+    'a load is too high',
+    loads,
+    (history) => Object.assign(itemOf(history, 'LICENSE#l1#LOAD', 'ann@1'), { active: 2 }),
+  ],
+  ['a load is missing', loads, (history) => remove(history, 'LICENSE#l1#LOAD', 'ann@1')],
+  [
+    'a dead socket leaves its session',
+    behind,
+    (history) => void history.over.items.push({ pk: 'SOCKET#x', sk: 'SOCKET' }),
+  ],
+  [
+    'a dead socket leaves its row',
+    behind,
+    (history) => void history.over.items.push({ pk: 'LICENSE#l1#SOCKETS', sk: 'ann@1#x' }),
+  ],
+  [
+    'a dead socket’s row stands among the living',
+    behind,
+    (history) =>
+      void history.quiet.items.push({
+        pk: 'LICENSE#l1#SOCKETS',
+        sk: 'ann@1#x',
+        license_id: 'l1',
+        agent_id: 'ann@1',
+      }),
+  ],
+  ['a living socket has no row', behind, (history) => remove(history, 'CUSTOMER#l1#carl#SOCKETS', 'carl')],
+  [
+    'a follower misses an event',
+    missed,
+    (history) => void history.followers[0]!.held[chat]![1]!.splice(1, 1),
+  ],
+  [
+    'a follower holds an event twice',
+    missed,
+    (history) => void history.followers[0]!.held[chat]![1]!.push(`${chat}_1_4 e3@1`),
+  ],
+  [
+    'a follower holds what is not there',
+    missed,
+    (history) => {
+      history.followers[0]!.held['c9'] = { 1: ['c9_1_1 nothing'] }
+    },
+  ],
+  [
+    'a customer that follows holds what is hidden',
+    missed,
+    (history) => void history.followers[1]!.held[chat]![1]!.push(`${chat}_1_3 hid-e2@1`),
+  ],
+  [
+    'a push misses somebody once all is quiet',
+    probed,
+    (history) => {
+      history.frames = history.frames.filter(
+        ({ socket, text }) => socket !== 2 || !text.includes(`${chat}_1_4`),
+      )
+    },
+  ],
+]
+
+test.each(violations)('it is noticed that %s', (_, by, spoil) => {
+  const history = sample()
+  spoil(history)
+  expect(broken(history)).toContain(by)
+})
+
+test('whoever loses access while a request is under way may still be pushed what it caused', () => {
+  const history = sample()
+  // sue is removed beside the request of the last event, which began before that
+  history.chats.push(state(3, 61, states[0]!.users))
+  expect(broken(history).filter((name) => name === pushes)).toEqual([])
+})
+
+test('a write of which nobody knows whether it was done counts as done, and as not done', () => {
+  const history = sample()
+  history.chats.push(state(3, 50, states[0]!.users, false))
+  expect(broken(history)).toEqual([])
+})

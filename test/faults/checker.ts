@@ -1,0 +1,53 @@
+import {
+  answersAreForThoseWithAccess,
+  nothingForeign,
+  nothingHidden,
+  pushesAreForThoseWithAccess,
+} from './check-access.ts'
+import { answeredOnce, nothingRunsOn, nothingUnheard } from './check-answers.ts'
+import {
+  activeListIsRight,
+  followersHoldAll,
+  loadsAreRight,
+  nothingLeftBehind,
+  presenceIsRight,
+  probesReachAll,
+  statusIsTold,
+} from './check-end.ts'
+import {
+  answeredAreStored,
+  authorsWereIn,
+  oneActiveThread,
+  orderIsRealTime,
+  ordersAreWhole,
+  refusedAreNotStored,
+  storedOnce,
+} from './check-log.ts'
+import type { Check, Finding, History } from './history.ts'
+
+const checks: readonly Check[] = [
+  answeredAreStored,
+  storedOnce,
+  refusedAreNotStored,
+  ordersAreWhole,
+  oneActiveThread,
+  orderIsRealTime,
+  authorsWereIn,
+  answeredOnce,
+  nothingRunsOn,
+  nothingUnheard,
+  answersAreForThoseWithAccess,
+  pushesAreForThoseWithAccess,
+  nothingForeign,
+  nothingHidden,
+  presenceIsRight,
+  statusIsTold,
+  activeListIsRight,
+  loadsAreRight,
+  nothingLeftBehind,
+  followersHoldAll,
+  probesReachAll,
+]
+
+/** Holds the promises of the design against everything that a run saw. */
+export const check = (history: History): Finding[] => checks.map((one) => one(history))

@@ -1,0 +1,31 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { build } from '../../infra/build.ts'
+import { reportOf } from './report.ts'
+import { runFaults } from './run.ts'
+
+// The long run of `faults.test.ts`; writes docs/faults.md. Ends with 1 where a promise was broken.
+
+const seed = Number(process.env['FAULTS_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
+const requests = Number(process.env['FAULTS_REQUESTS'] ?? 20_000)
+const requestsPerKill = 4000
+const page = join(import.meta.dirname, '../../docs/faults.md')
+
+const say = (text: string) => void process.stderr.write(`${text}\n`)
+
+say(`FAULTS_SEED=${seed}`)
+const dist = await mkdtemp(join(tmpdir(), 'agent-chat-dist-'))
+try {
+  await build(dist)
+  const kills = Math.max(1, Math.round(requests / requestsPerKill))
+  const report = await runFaults({ seed, requests, kills, dist, say })
+  await writeFile(page, reportOf(report, 'npm run faults'))
+  for (const { check, checked, violations } of report.findings) {
+    say(`${check}: ${checked} looked at, ${violations.length} violations`)
+    for (const violation of violations.slice(0, 20)) say(`  ${violation}`)
+  }
+  if (report.findings.some(({ violations }) => violations.length > 0)) process.exitCode = 1
+} finally {
+  await rm(dist, { recursive: true, force: true })
+}

@@ -1,0 +1,194 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import pLimit from 'p-limit'
+import { type Actor, type Context } from './actor.ts'
+import { AgentApp } from './agent-app.ts'
+import { Recorder } from './app.ts'
+import { check } from './checker.ts'
+import { CustomerTab, type Person } from './customer-tab.ts'
+import { dice } from './dice.ts'
+import { openFaults } from './faults.ts'
+import { Follower } from './follower.ts'
+import type { Finding, History } from './history.ts'
+import { endRun } from './end.ts'
+import { Scene } from './scene.ts'
+import { type Stand, startStand } from './stand.ts'
+
+export interface RunOptions {
+  seed: number
+  /** How many requests are made until it comes to its end, which makes more. */
+  requests: number
+  /** How often the engine is killed, evenly over the run. */
+  kills: number
+  /** Of the bundles. */
+  dist: string
+  say?: (text: string) => void
+}
+
+export interface Report {
+  seed: number
+  engine: string
+  requests: number
+  frames: number
+  seconds: { load: number; end: number; checks: number }
+  outcomes: ReadonlyMap<string, ReadonlyMap<string, number>>
+  faults: ReadonlyMap<string, number>
+  totals: { engine: number; posts: number; invocations: number }
+  followers: { user: string; cuts: number; reads: number; fromPushes: number; fromReads: number }[]
+  deadLetters: number
+  findings: Finding[]
+}
+
+const sideBySide = 8
+const clockMs = 5000
+
+/** The apps of a licence, and its followers. */
+const cast = (stand: Stand, base: Omit<Context, 'scene' | 'url' | 'keptOut'>, seed: number) => {
+  const { stack } = stand
+  return stand.licenses.map((license, index) => {
+    const scene = new Scene(license, dice(seed + 10 + index))
+    // where the engine is away just then, it tries again
+    const keptOut = (customer: string) => stand.expireTabs(license.id, customer).catch(() => undefined)
+    const ctx = { ...base, scene, keptOut }
+    const agents = license.agents.filter(({ id }) => !/^(fay|finn)/.test(id))
+    // one with two apps
+    const apps = [...agents, ...agents.slice(1, 2)].map(
+      (agent) => new AgentApp({ ...ctx, url: stack.agentUrl }, agent, stand.token(agent)),
+    )
+    const url = `${stack.customerUrl}?license_id=${license.id}`
+    const people = Array.from({ length: 3 }, (): Person => ({}))
+    const tabs = [...people, ...people.slice(0, 1)].map((person) => new CustomerTab({ ...ctx, url }, person))
+    const followers = [
+      ...license.agents
+        .filter(({ id }) => id.startsWith(index === 0 ? 'fay' : 'finn'))
+        .map((agent, n) => {
+          const login = async () => ({ token: await stand.token(agent) })
+          return new Follower(base.recorder, {
+            ...{ url: stack.agentUrl, license: license.id, as: 'agent', login, keptOut },
+            dice: dice(seed + 20 + 2 * index + n),
+          })
+        }),
+      new Follower(base.recorder, {
+        ...{
+          url,
+          license: license.id,
+          as: 'customer',
+          login: async () => ({ customer: { name: `Carl ${license.marker}` } }),
+          keptOut,
+        },
+        dice: dice(seed + 30 + index),
+      }),
+    ]
+    return { license, scene, apps, tabs, followers }
+  })
+}
+export type Cast = ReturnType<typeof cast>
+
+/** Runs the load with everything going wrong, brings it to its end, and checks all of it. */
+export const runFaults = async ({
+  seed,
+  requests,
+  kills,
+  dist,
+  say = () => undefined,
+}: RunOptions): Promise<Report> => {
+  const faults = openFaults(dice(seed))
+  const stand = await startStand(dist, faults)
+  try {
+    const recorder = new Recorder()
+    const limit = pLimit(sideBySide)
+    const left = () => requests - recorder.requests.length
+    const base = {
+      recorder,
+      dice: dice(seed + 1),
+      take: () => left() > 0,
+      turn: <T>(work: () => Promise<T>) => limit(work),
+      ended: (how: string) => faults.met(`socket ${how}`),
+    }
+    const licenses = cast(stand, base, seed)
+    // everyone is there before anything goes wrong
+    for (const { apps, tabs } of licenses) for (const actor of [...apps, ...tabs]) await actor.comeOn()
+    for (const { followers } of licenses) for (const follower of followers) await follower.connect()
+    for (const { followers } of licenses) for (const follower of followers) await follower.speak()
+
+    const startedAt = performance.now()
+    faults.turn(true)
+    const ending = new AbortController()
+    const untilLeft = async (count: number) => {
+      while (left() > count && !ending.signal.aborted) await wait(20)
+    }
+    const aside = [
+      // whoever meets a frozen Lambda has to wait for its deadline
+      untilLeft(requests / 2).then(() => faults.freezeNoMore()),
+      ...licenses.flatMap(({ followers }) => followers.map((follower) => follower.run())),
+      keepClock(stand, ending.signal),
+      killEngine(stand, { kills, requests, untilLeft, met: faults.met, signal: ending.signal }),
+    ]
+    const progress = setInterval(() => say(`${recorder.requests.length} requests`), 10_000)
+    await Promise.all(
+      licenses.flatMap(({ apps, tabs }) => [...apps, ...tabs].map((actor: Actor) => actor.run())),
+    )
+    ending.abort()
+    for (const { followers } of licenses) for (const follower of followers) follower.stop()
+    await Promise.all(aside)
+    clearInterval(progress)
+    faults.turn(false)
+    const loadedAt = performance.now()
+    say(`the load is over after ${Math.round((loadedAt - startedAt) / 1000)} s`)
+
+    const end = await endRun(stand, licenses, recorder, faults)
+    const endedAt = performance.now()
+    say(`all is quiet after ${Math.round((endedAt - loadedAt) / 1000)} s`)
+    const { sockets, requests: asked, frames } = recorder
+    const history: History = {
+      ...{ licenses: stand.licenses, sockets, requests: asked, frames, chats: stand.states, endedAt },
+      ranOn: faults.lambdas.ranOn,
+      unheard: faults.lambdas.unheard,
+      ...end,
+    }
+    const findings = check(history)
+    return {
+      ...{ seed, engine: stand.engine().label, requests: asked.length, frames: frames.length, findings },
+      seconds: {
+        load: (loadedAt - startedAt) / 1000,
+        end: (endedAt - loadedAt) / 1000,
+        checks: (performance.now() - endedAt) / 1000,
+      },
+      outcomes: recorder.outcomes,
+      faults: faults.counts,
+      totals: faults.totals,
+      followers: licenses.flatMap(({ followers }) =>
+        followers.map(({ record, figures }) => ({ user: record.user, ...figures })),
+      ),
+      deadLetters: stand.stack.queue.deadLetters().length,
+    }
+  } finally {
+    await stand.stop()
+  }
+}
+
+/** What happens each minute, more often. */
+const keepClock = async ({ stack }: Stand, signal: AbortSignal): Promise<void> => {
+  while (!signal.aborted) {
+    await wait(clockMs, undefined, { signal }).catch(() => undefined)
+    // the next minute does what this one failed to do
+    if (!signal.aborted) await stack.tick().catch(() => undefined)
+  }
+}
+
+const killEngine = async (
+  stand: Stand,
+  of: {
+    kills: number
+    requests: number
+    untilLeft(count: number): Promise<void>
+    met(kind: string): void
+    signal: AbortSignal
+  },
+): Promise<void> => {
+  for (let kill = 1; kill <= of.kills; kill += 1) {
+    await of.untilLeft(of.requests * (1 - kill / (of.kills + 1)))
+    if (of.signal.aborted) return
+    of.met('engine killed and restarted')
+    await stand.restartEngine()
+  }
+}

@@ -1,0 +1,205 @@
+import type { Attributes } from '../../shared/table/ops.ts'
+import type { ChatState, FrameRecord, History, RequestRecord } from './history.ts'
+
+// A short history in which nothing is wrong, written down by hand: two licences, each with a chat. In the first, ann (an
+// agent of it) and carl, its customer, talk; sue supervises and is hidden from carl; pat has no access; fay follows.
+
+const chat = 'c1'
+const other = 'c2'
+
+const user = (id: string, type: string, present = true, met = type !== 'supervisor') => ({
+  ...{ id, type, present },
+  ...(met ? { met: true as const } : {}),
+})
+
+const states: ChatState[] = [
+  {
+    ...{ id: chat, license_id: 'l1', version: 1, certain: true, sentAt: 10, endedAt: 12 },
+    users: [user('carl', 'customer'), user('ann@1', 'agent')],
+    scopes: { groups: [1], agents: [] },
+  },
+  {
+    ...{ id: chat, license_id: 'l1', version: 2, certain: true, sentAt: 30, endedAt: 32 },
+    users: [user('carl', 'customer'), user('ann@1', 'agent'), user('sue@1', 'supervisor')],
+    scopes: { groups: [1], agents: [] },
+  },
+  {
+    ...{ id: other, license_id: 'l2', version: 1, certain: true, sentAt: 10, endedAt: 12 },
+    users: [user('bob@2', 'agent')],
+    scopes: { groups: [], agents: [] },
+  },
+]
+
+const message = (author_id: string, custom_id: string, more: object = {}) => ({
+  ...{ type: 'message', text: custom_id, custom_id, author_id },
+  ...more,
+})
+
+const entry = (m: number, version: number, event: object): Attributes => ({
+  ...{ pk: `CHAT#${chat}`, sk: `LOG#00000001#${String(m).padStart(8, '0')}`, at: 1000 + m, version, event },
+})
+
+const socketRow = (license_id: string, who: object, name: string): Attributes => ({
+  pk: 'customer_id' in who ? `CUSTOMER#${license_id}#carl#SOCKETS` : `LICENSE#${license_id}#SOCKETS`,
+  ...{ sk: name, license_id, connection: name, ...who },
+})
+
+const agent = (license: string, id: string, online: boolean): Attributes => ({
+  ...{ pk: `LICENSE#${license}`, sk: `AGENT#${id}`, id, online, routing_status: 'accepting_chats' },
+})
+
+const users = states[1]?.users ?? []
+const chats: Attributes[] = [
+  {
+    ...{
+      pk: `CHAT#${chat}`,
+      sk: 'CHAT',
+      id: chat,
+      license_id: 'l1',
+      users,
+      version: 2,
+      thread: 1,
+      active: true,
+    },
+    scopes: { groups: [1], agents: [] },
+  },
+  { pk: `CHAT#${chat}`, sk: 'LOG#00000001#00000000', at: 1000, version: 1 },
+  entry(1, 1, message('carl', 'e1@1')),
+  entry(2, 2, { type: 'system_message', text: 'Sue supervises', recipients: 'agents' }),
+  entry(3, 2, message('ann@1', 'hid-e2@1', { recipients: 'agents' })),
+  entry(4, 2, message('ann@1', 'e3@1')),
+  { pk: 'LICENSE#l1#ACTIVE', sk: chat, id: chat, users, scopes: { groups: [1], agents: [] }, thread: 1 },
+  { pk: 'LICENSE#l1#CHATS', sk: chat },
+  { pk: 'LICENSE#l1#LOAD', sk: 'ann@1', active: 1 },
+]
+const people = (online: boolean): Attributes[] => [
+  ...['ann@1', 'sue@1', 'pat@1', 'fay@1'].map((id) => agent('l1', id, online)),
+  agent('l2', 'bob@2', online),
+  { pk: 'CUSTOMER#l1#carl', sk: 'CUSTOMER', id: 'carl', online },
+]
+
+/** Sockets: 0 ann, 1 carl, 2 sue, 3 pat, 4 fay, 5 bob. */
+const sockets: History['sockets'] = [
+  ...(['ann@1', 'carl', 'sue@1', 'pat@1', 'fay@1'] as const).map((name) => ({
+    ...{ license: 'l1', user: name, isLoggedIn: true, openedAt: 0 },
+    as: name === 'carl' ? ('customer' as const) : ('agent' as const),
+  })),
+  { license: 'l2', as: 'agent', user: 'bob@2', isLoggedIn: true, openedAt: 0 },
+]
+
+const event = (
+  m: number,
+  of: { author_id?: string; custom_id?: string; text: string; recipients?: string },
+) => ({
+  ...{ id: `${chat}_1_${m}`, order: m, type: 'message', recipients: 'all', timestamp: 1, ...of },
+})
+const said = {
+  first: event(1, { author_id: 'carl', custom_id: 'e1@1', text: 'e1@1' }),
+  hidden: event(3, { author_id: 'ann@1', custom_id: 'hid-e2@1', text: 'hid-e2@1', recipients: 'agents' }),
+  last: event(4, { author_id: 'ann@1', custom_id: 'e3@1', text: 'e3@1' }),
+}
+
+export const frame = (socket: number, at: number, of: object): FrameRecord => ({
+  ...{ socket, at, text: JSON.stringify(of) },
+})
+const answer = (socket: number, at: number, request_id: string, action: string, payload: object) =>
+  frame(socket, at, { request_id, action, type: 'response', success: true, payload })
+export const refusal = (socket: number, at: number, request_id: string, action: string, type: string) =>
+  frame(socket, at, { request_id, action, type: 'response', success: false, payload: { error: { type } } })
+export const incoming = (socket: number, at: number, pushed: object) =>
+  frame(socket, at, {
+    ...{ action: 'incoming_event', type: 'push' },
+    payload: { chat_id: chat, thread_id: `${chat}_1`, event: pushed },
+  })
+const send = (socket: number, id: string, sentAt: number, asked: object) => ({
+  ...{ socket, id, action: 'send_event', sentAt, payload: { chat_id: chat, event: asked } },
+})
+
+/** A copy of its own for whoever spoils it. */
+export const sample = () =>
+  structuredClone({
+    licenses: [
+      {
+        ...{ id: 'l1', marker: '@1' },
+        agents: [
+          { id: 'ann@1', permission: 'normal', groups: [] },
+          { id: 'sue@1', permission: 'normal', groups: [] },
+          { id: 'pat@1', permission: 'normal', groups: [2] },
+          { id: 'fay@1', permission: 'administrator', groups: [] },
+        ],
+      },
+      { id: 'l2', marker: '@2', agents: [{ id: 'bob@2', permission: 'owner', groups: [] }] },
+    ] as History['licenses'],
+    sockets: sockets.map((socket) => ({ ...socket })),
+    requests: [
+      send(1, 'r1', 20, message('carl', 'e1@1')),
+      send(0, 'r2', 40, message('ann@1', 'hid-e2@1', { recipients: 'agents' })),
+      send(0, 'r3', 60, message('ann@1', 'e3@1')),
+      // pat has no access, and bob asks for what is not his
+      send(3, 'r4', 70, message('pat@1', 'e4@1')),
+      send(5, 'r5', 70, message('bob@2', 'e5@2')),
+    ] as RequestRecord[],
+    frames: [
+      answer(1, 25, 'r1', 'send_event', { thread_id: `${chat}_1`, event: said.first }),
+      ...[0, 1, 4].map((socket) => incoming(socket, 24, said.first)),
+      answer(0, 45, 'r2', 'send_event', { thread_id: `${chat}_1`, event: said.hidden }),
+      ...[0, 2, 4].map((socket) => incoming(socket, 44, said.hidden)),
+      answer(0, 65, 'r3', 'send_event', { thread_id: `${chat}_1`, event: said.last }),
+      ...[0, 1, 2, 4].map((socket) => incoming(socket, 64, said.last)),
+      refusal(3, 75, 'r4', 'send_event', 'authorization'),
+      refusal(5, 75, 'r5', 'send_event', 'not_found'),
+    ],
+    chats: states,
+    ranOn: [] as string[],
+    unheard: [] as string[],
+    followers: [
+      {
+        ...{ license: 'l1', as: 'agent' as const, user: 'fay@1' },
+        held: {
+          [chat]: {
+            1: [`${chat}_1_1 e1@1`, `${chat}_1_2 Sue supervises`, `${chat}_1_3 hid-e2@1`, `${chat}_1_4 e3@1`],
+          },
+        } as Record<string, Record<number, string[]>>,
+      },
+      {
+        ...{ license: 'l1', as: 'customer' as const, user: 'carl' },
+        held: { [chat]: { 1: [`${chat}_1_1 e1@1`, `${chat}_1_4 e3@1`] } } as Record<
+          string,
+          Record<number, string[]>
+        >,
+      },
+    ],
+    probes: [{ chat, event: `${chat}_1_4`, asked: [0, 1, 2, 3, 4, 5] }],
+    quiet: {
+      items: [
+        ...chats,
+        ...people(true),
+        ...['ann@1', 'sue@1', 'pat@1', 'fay@1'].map((agent_id) => socketRow('l1', { agent_id }, agent_id)),
+        socketRow('l1', { customer_id: 'carl' }, 'carl'),
+        socketRow('l2', { agent_id: 'bob@2' }, 'bob@2'),
+      ],
+      living: {
+        'l1 ann@1': [0],
+        'l1 carl': [1],
+        'l1 sue@1': [2],
+        'l1 pat@1': [3],
+        'l1 fay@1': [4],
+        'l2 bob@2': [5],
+      } as Record<string, number[]>,
+      at: 100,
+    },
+    watched: [{ socket: 0, agent: 'fay@1', license: 'l1', status: 'accepting_chats' }],
+    over: { items: [...chats, ...people(false)], atMs: 2000 },
+    endedAt: 100_000,
+  })
+export type Sample = ReturnType<typeof sample>
+
+/** An item of the quiet table, by the end of its key. */
+export const itemOf = ({ quiet }: Sample, pk: string, sk: string): Attributes => {
+  const item = quiet.items.find((one) => one['pk'] === pk && one['sk'] === sk)
+  if (item === undefined) throw new Error(`There is no ${pk} ${sk}`)
+  return item
+}
+export const entryItem = (of: Sample, m: number): Attributes =>
+  itemOf(of, `CHAT#${chat}`, `LOG#00000001#${String(m).padStart(8, '0')}`)
+export { chat, said, states }

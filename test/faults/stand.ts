@@ -1,0 +1,198 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { BatchWriteCommand, DynamoDBDocumentClient, ScanCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
+import { unmarshall } from '@aws-sdk/util-dynamodb'
+import { createAgent } from '../../infra/admin/change-agent.ts'
+import { createGroup } from '../../infra/admin/change-group.ts'
+import { changeLicense, createLicense } from '../../infra/admin/change-license.ts'
+import { localClientConfig, startEngine } from '../../infra/local/dynamodb.ts'
+import { startStack } from '../../infra/local/stack.ts'
+import { mintToken, openTokenKey } from '../../infra/local/token-key.ts'
+import type { Attributes } from '../../shared/table/ops.ts'
+import { readCustomerSockets, rowRemoved, socketRemoved } from '../../shared/table/sockets.ts'
+import { type Call, startEngineProxy } from '../support/engine-proxy.ts'
+import { addressWord } from './check-access.ts'
+import type { OpenFaults } from './faults.ts'
+import type { AgentRecord, ChatState, LicenseRecord } from './history.ts'
+
+const issuer = 'https://issuer.faults'
+const audience = 'faults'
+const dayS = 24 * 3600
+const onlyOwnScopes = 'chats--my:read chats.conversation--my:write chats.meta--my:write agents--my:write'
+
+/** The chats that a call wrote, or may have written, with when that was. */
+const chatStatesOf = ({ request, engine }: Call): ChatState[] => {
+  if (engine === undefined || (engine.status !== 200 && engine.status !== 'unknown')) return []
+  const { TransactItems: items = [] } = request as { TransactItems?: { Put?: { Item: any } }[] }
+  return items.flatMap(({ Put }) => {
+    if (Put?.Item?.sk?.S !== 'CHAT') return []
+    const { id, license_id, version, users, scopes } = unmarshall(Put.Item) as ChatState
+    const { sentAt, endedAt, status } = engine
+    return [{ id, license_id, version, users, scopes, sentAt, endedAt, certain: status === 200 }]
+  })
+}
+
+/** The people of a licence: of every permission, in and out of its groups, one whose token is for its own chats alone. */
+const peopleOf = (marker: string): AgentRecord[] => {
+  const of = (name: string, rest: Omit<AgentRecord, 'id'>): AgentRecord => ({
+    id: `${name}${marker}`,
+    ...rest,
+  })
+  return [
+    of('olga', { permission: 'owner', groups: [] }),
+    of('adam', { permission: 'administrator', groups: [1] }),
+    of('nina', { permission: 'normal', groups: [1] }),
+    of('nick', { permission: 'normal', groups: [2] }),
+    of('noel', { permission: 'normal', groups: [] }),
+    of('mia', { permission: 'normal', groups: [2], onlyOwn: true }),
+    // of whom one follows and is cut off
+    of('fay', { permission: 'administrator', groups: [] }),
+    of('finn', { permission: 'normal', groups: [1] }),
+  ]
+}
+
+export type Stand = Awaited<ReturnType<typeof startStand>>
+
+/** The whole stack with faults on every side: two licences with their people on an engine that can be killed. */
+export const startStand = async (dist: string, faults: OpenFaults) => {
+  // what fails here is meant to
+  process.env['POWERTOOLS_LOG_LEVEL'] ??= 'SILENT'
+  const dir = await mkdtemp(join(tmpdir(), 'agent-chat-faults-'))
+  let engine = await startEngine({ dir })
+  const states: ChatState[] = []
+  const proxy = await startEngineProxy(engine.endpoint, {
+    onCall: (call) => void states.push(...chatStatesOf(call)),
+  })
+  proxy.setFault(faults.engine)
+  const key = await openTokenKey(dir)
+  const tableName = 'faults'
+  const stack = await startStack({
+    ...{ endpoint: proxy.endpoint, tableName, key, issuer, audience, port: 0, dist },
+    presenceGraceS: 3,
+    queueRetryMs: 3000,
+    // a poll is dear, and what comes together is indexed together
+    streamPollMs: 500,
+    around: faults.around,
+    gateway: { faults: faults.gateway },
+  })
+  faults.closing((connection) => {
+    for (const gateway of [stack.gateway, stack.customers])
+      if (gateway.connections().includes(connection)) gateway.drop(connection, { clean: false })
+  })
+
+  const licenses: LicenseRecord[] = []
+  for (const n of [1, 2]) {
+    const license: LicenseRecord = { id: `license-${n}`, marker: `@l${n}`, agents: peopleOf(`@l${n}`) }
+    const { id } = license
+    await createLicense(stack.table, { id, plan: 'test', expires_at: Math.floor(Date.now() / 1000) + dayS })
+    for (const group of [1, 2])
+      await createGroup(stack.table, { license_id: id, id: group, name: `Group ${group}` })
+    await changeLicense(stack.table, id, { routing: n === 1 ? 'automatic' : 'manual' })
+    for (const agent of license.agents) {
+      const made = await createAgent(stack.table, {
+        ...{
+          license_id: id,
+          id: agent.id,
+          name: `Name of ${agent.id}`,
+          email: `${agent.id.split('@')[0]}${n}${addressWord}`,
+        },
+        permission: agent.permission,
+        groups: [...agent.groups],
+        identity: { issuer, subject: agent.id },
+      })
+      if (made.outcome !== 'created') throw new Error(`${agent.id}: ${made.outcome}`)
+    }
+    licenses.push(license)
+  }
+
+  const client = new DynamoDBClient(localClientConfig(proxy.endpoint))
+  const documents = DynamoDBDocumentClient.from(client)
+  const scan = async (): Promise<Attributes[]> => {
+    const items: Attributes[] = []
+    let start: Record<string, unknown> | undefined
+    do {
+      const page = await documents.send(
+        new ScanCommand({
+          TableName: tableName,
+          ConsistentRead: true,
+          ...(start && { ExclusiveStartKey: start }),
+        }),
+      )
+      items.push(...(page.Items ?? []))
+      start = page.LastEvaluatedKey
+    } while (start !== undefined)
+    return items
+  }
+
+  return {
+    stack,
+    licenses,
+    states,
+    engine: () => engine,
+    token: (agent: AgentRecord) =>
+      mintToken({
+        ...{ key, issuer, audience, subject: agent.id, expiresInS: dayS },
+        scope: agent.onlyOwn ? onlyOwnScopes : undefined,
+      }),
+    scan,
+    /** Kills the engine in the middle of what it does, and starts it again on its data. */
+    restartEngine: async () => {
+      await engine.kill()
+      engine = await startEngine({ dir })
+      proxy.setTarget(engine.endpoint)
+    },
+    /** Everything that follows from what was done is done, also what was put off until later. */
+    calm: async () => {
+      for (let times = 0; times < 3; times += 1) {
+        await stack.settled()
+        await stack.queue.flush()
+      }
+      await stack.settled()
+    },
+    /** What a minute does to connections that were slow. */
+    forgetSlow: async () => {
+      for (const { pk, sk, slow_until: slow } of await scan())
+        if (slow !== undefined)
+          await documents.send(
+            new UpdateCommand({
+              TableName: tableName,
+              Key: { pk, sk },
+              UpdateExpression: 'REMOVE slow_until',
+            }),
+          )
+    },
+    /**
+     * What two hours do for a customer that is kept out by ten tabs which died without a `$disconnect`, and whom nobody has
+     * pushed anything since.
+     */
+    expireTabs: async (license: string, customer: string) => {
+      const living = new Set(stack.customers.connections())
+      const rows = await readCustomerSockets(stack.table.read, license, customer)
+      for (const row of rows.filter(({ connection }) => !living.has(connection))) {
+        await stack.table.write.write(socketRemoved(row.connection))
+        await stack.table.write.write(rowRemoved(row, row.connection))
+      }
+      faults.met('tabs that died unnoticed kept their customer out for two hours')
+    },
+    /** What DynamoDB does with rows whose time has run out. */
+    expire: async (atMs: number) => {
+      const due = (await scan()).filter(({ ttl }) => typeof ttl === 'number' && ttl * 1000 <= atMs)
+      for (let first = 0; first < due.length; first += 25) {
+        const chunk = due
+          .slice(first, first + 25)
+          .map(({ pk, sk }) => ({ DeleteRequest: { Key: { pk, sk } } }))
+        await documents.send(new BatchWriteCommand({ RequestItems: { [tableName]: chunk } }))
+      }
+    },
+    stop: async () => {
+      await stack.stop()
+      client.destroy()
+      await proxy.stop()
+      await engine.stop()
+      faults.stop()
+      await rm(dir, { recursive: true, force: true })
+    },
+  }
+}
