@@ -26,6 +26,8 @@ const slowPostMs = 1000
 /** How long a connection that timed out is pushed to by the `later` worker only. */
 const slowMs = 60_000
 const laterDelayS = 1
+/** Where more than these, and more than half of all, take nothing, it is not they who are slow. */
+const fewSlow = 10
 
 /** Which of the pushes each live connection is to get: lists of numbers tell cheaply who is to get the same. */
 const deliveriesOf = (rows: readonly SocketRow[], pushes: readonly Push[], nowMs: number): Delivery[] =>
@@ -112,14 +114,15 @@ export const deliverAll = async (
   posting: AbortSignal = AbortSignal.any([options.signal, AbortSignal.timeout(options.postingMs)]),
 ): Promise<void> => {
   const { deliveries, frames, write, nowMs } = options
-  const slow = deliveries.filter(({ row }) => (row.slow_until ?? 0) > nowMs)
+  const isSlow = ({ row }: Delivery) => (row.slow_until ?? 0) > nowMs
+  const quick = deliveries.filter((delivery) => !isSlow(delivery))
   const waiting = new Map<string, Delivery[]>()
   const wait = (delivery: Delivery) => {
     const key = delivery.which.join()
     waiting.set(key, [...(waiting.get(key) ?? []), delivery])
     count('pushes_late', delivery.which.length)
   }
-  for (const delivery of slow) wait(delivery)
+  for (const delivery of deliveries.filter(isSlow)) wait(delivery)
 
   const settled: Promise<unknown>[] = []
   const settle = (work: Promise<unknown>) => {
@@ -127,19 +130,21 @@ export const deliverAll = async (
     work.catch(() => undefined)
     settled.push(work)
   }
+  const hung: Connected[] = []
   const posts = () =>
-    deliveries
-      .filter((delivery) => !slow.includes(delivery))
-      .map(async ({ row, which }) => {
-        const { outcome, through, slow } = await postAll(row, framesOf(frames, which), posting)
-        const isGone = outcome === 'gone' && !isStarting(row, nowMs)
-        count('pushes_sent', through)
-        count('pushes_gone', isGone ? 1 : 0)
-        if (isGone) for (const op of rowsOf(row)) settle(write.write(op))
-        if (slow) settle(write.write(rowSlow(row, nowMs + slowMs)))
-        if (outcome !== 'sent' && !isGone) wait({ row, which: which.slice(through) })
-      })
+    quick.map(async ({ row, which }) => {
+      const { outcome, through, slow } = await postAll(row, framesOf(frames, which), posting)
+      const isGone = outcome === 'gone' && !isStarting(row, nowMs)
+      count('pushes_sent', through)
+      count('pushes_gone', isGone ? 1 : 0)
+      if (isGone) for (const op of rowsOf(row)) settle(write.write(op))
+      if (slow) hung.push(row)
+      if (outcome !== 'sent' && !isGone) wait({ row, which: which.slice(through) })
+    })
   if (deliveries.length > 0) await timed('fan_out', () => Promise.all(posts()))
+  // where most are late, it is this function or the gateway that is
+  if (hung.length <= fewSlow || hung.length * 2 <= quick.length)
+    for (const row of hung) settle(write.write(rowSlow(row, nowMs + slowMs)))
   for (const same of waiting.values()) {
     const jobs = pushJobs(
       same.map(({ row }) => row),

@@ -1,4 +1,4 @@
-import { mkdtemp } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createAgent } from '../../infra/admin/change-agent.ts'
@@ -49,7 +49,9 @@ export const startStand = async (
 ): Promise<Stand> => {
   const engine = await startEngine()
   const proxy = await startEngineProxy(engine.endpoint)
-  const key = await openTokenKey(await mkdtemp(join(tmpdir(), 'agent-chat-bench-')))
+  const dir = await mkdtemp(join(tmpdir(), 'agent-chat-bench-'))
+  const key = await openTokenKey(dir)
+  await rm(dir, { recursive: true })
   const tableName = `bench-${crypto.randomUUID()}`
   const requests: RequestEntry[] = []
   const stack = await startStack({

@@ -1,4 +1,4 @@
-import { afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { Faults } from '../../infra/local/gateway-settings.ts'
 import { pushed } from '../../shared/protocol/envelope.ts'
 import { connections } from '../../shared/push/audience.ts'
@@ -6,6 +6,7 @@ import { deliver } from '../../shared/push/deliver.ts'
 import { work } from '../../shared/runtime/work.ts'
 import { readAgentSockets } from '../../shared/table/sockets.ts'
 import type { Client } from '../support/client.ts'
+import { crowd } from '../support/crowd.ts'
 import { type License, startWorld, type World } from '../support/world.ts'
 
 let world: World
@@ -109,5 +110,29 @@ describe('what does not get through', () => {
     await world.queue.flush()
     for (const client of [ann, ben]) expect((await got(client)).toSorted()).toEqual(sent.toSorted())
     expect(world.queue.deadLetters()).toEqual([])
+  })
+})
+
+describe('many connections', () => {
+  const hanging = async (count: number) => {
+    const license = await world.license({ ben: {} })
+    const { listeners, connections } = await crowd(world, license, 'ben', 40)
+    const hung = new Set(connections.slice(0, count))
+    post(({ connectionId }) => (hung.has(connectionId) ? { hang: true } : undefined))
+    await send(license, [frame('one')])
+    world.gateway.setFaults({})
+    const slow = (await rows(license)).filter(({ slow_until }) => slow_until !== undefined)
+    await world.queue.flush()
+    await vi.waitFor(() => expect(listeners.every(({ frames }) => frames.length === 1)).toBe(true))
+    return slow.map(({ connection }) => connection).toSorted()
+  }
+
+  test('of which some hang: these are slow', async () => {
+    const slow = await hanging(15)
+    expect(slow).toHaveLength(15)
+  })
+
+  test('of which most hang: it is not they who are slow, and all are told later', async () => {
+    expect(await hanging(25)).toEqual([])
   })
 })
