@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { changeAgent, deleteAgent, findAgent } from '../../infra/admin/change-agent.ts'
 import type { Client } from '../support/client.ts'
+import { aged } from '../support/crowd.ts'
 import { type License, startWorld, type World } from '../support/world.ts'
 
 let world: World
@@ -181,6 +182,7 @@ describe('the loss of the last socket', () => {
     await ann.ok('login', { token: await license.token('ann') })
     const ben = await license.login('ben')
     await heardOf(ben, 'ann')
+    await aged(world, license)
     world.gateway.drop(connection, { clean: false })
     await timePasses()
     expect(await isOnline(license, 'ann')).toBe(true)

@@ -4,6 +4,7 @@ import { deleteGroup } from '../../infra/admin/change-group.ts'
 import { readAgentSockets, readSocket, sessionStarted } from '../../shared/table/sockets.ts'
 import { calm } from '../races/holding.ts'
 import type { Client } from '../support/client.ts'
+import { aged } from '../support/crowd.ts'
 import { startWorld, type World } from '../support/world.ts'
 
 let world: World
@@ -229,6 +230,7 @@ describe('send_broadcast to 500 connected agents, 50 of them dead', () => {
     expect(ids).toHaveLength(500)
     const dead = ids.filter((_, i) => i % 10 === 3)
     expect(dead).toHaveLength(50)
+    await aged(world, license)
     for (const id of dead) world.gateway.drop(id, { clean: false })
     const living = ids.filter((id) => !dead.includes(id))
     await calm(world)

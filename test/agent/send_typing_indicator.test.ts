@@ -2,6 +2,7 @@ import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { readAgentSockets } from '../../shared/table/sockets.ts'
 import { calm } from '../races/holding.ts'
 import { logOf } from '../races/stored.ts'
+import { aged } from '../support/crowd.ts'
 import { startWorld, type World } from '../support/world.ts'
 
 let world: World
@@ -154,6 +155,7 @@ describe('send_typing_indicator', () => {
   test('does not fail for a member whose connection is gone, which is forgotten', async () => {
     const { license, ann, ben, sue, chat_id } = await openOffice()
     const [row] = await readAgentSockets(world.table.read, license.id, 'ben')
+    await aged(world, license)
     world.gateway.drop(row!.connection, { clean: false })
     await ben.closing()
     await ann.ok('send_typing_indicator', { chat_id, is_typing: true })

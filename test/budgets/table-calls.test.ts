@@ -227,7 +227,16 @@ describe('with 20 sockets, in a chat of 25 entries of 1 KB', () => {
     await addCustomer(world, office.license.id, 'cleo')
     await startCustomerChat(world, office.license.id, 'cleo')
     const ban = { customer_id: 'cleo', ban: { days: 1 } }
-    expect((await cost('ban_customer', ban)).trips).toBeLessThanOrEqual(4)
+    // the stream's worker looks at the customer too once it is banned, which nobody waits for
+    let isBanned = false
+    world.proxy.setFault(({ operation, request }) => {
+      if (operation === 'TransactWriteItems') isBanned = true
+      const isWorkers = operation === 'GetItem' && JSON.stringify(request).includes('"CUSTOMER"')
+      return isBanned && isWorkers ? { delayMs: 3000 } : undefined
+    })
+    const { trips } = await cost('ban_customer', ban)
+    world.proxy.setFault(undefined)
+    expect(trips).toBeLessThanOrEqual(4)
     expect((await cost('unban_customer', { customer_id: 'cleo' })).trips).toBeLessThanOrEqual(3)
   })
 })

@@ -36,7 +36,7 @@ describe('the thirty-first connection of an agent', () => {
     const newest = await license.login('ann')
     expect(await oldest.refused('start_chat')).toMatchObject({ type: 'auth' })
     await world.queue.flush()
-    await vi.waitFor(() => expect(oldest.closed).toBeDefined())
+    await vi.waitFor(() => expect(oldest.closed).toBeDefined(), 60_000)
     expect(await oldest.received()).toContainEqual({
       action: 'agent_disconnected',
       payload: { reason: 'too_many_connections' },
@@ -65,7 +65,7 @@ describe('the thirty-first connection of an agent', () => {
     for (let n = 0; n < 10; n += 1) early.push(await license.login('ann'))
     const late = await Promise.all(Array.from({ length: mostConnections }, () => license.login('ann')))
     await calm(world)
-    await vi.waitFor(() => expect(closed(early)).toHaveLength(10))
+    await vi.waitFor(() => expect(closed(early)).toHaveLength(10), 60_000)
     expect(closed(late)).toEqual([])
     expect(await live(license, 'ann')).toHaveLength(mostConnections)
   })

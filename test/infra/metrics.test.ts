@@ -138,7 +138,7 @@ describe('what is measured', () => {
     )
     const found = await during('later', async () => {
       const flushed = world.queue.flush()
-      await vi.waitFor(() => expect(lines.some(({ records_failed: n }) => n > 0)).toBe(true))
+      await vi.waitFor(() => expect(lines.some(({ records_failed: n }) => n > 0)).toBe(true), 60_000)
       world.proxy.setFault(undefined)
       await flushed
     })

@@ -123,7 +123,7 @@ describe('many connections', () => {
     world.gateway.setFaults({})
     const slow = (await rows(license)).filter(({ slow_until }) => slow_until !== undefined)
     await world.queue.flush()
-    await vi.waitFor(() => expect(listeners.every(({ frames }) => frames.length === 1)).toBe(true))
+    await vi.waitFor(() => expect(listeners.every(({ frames }) => frames.length === 1)).toBe(true), 60_000)
     return slow.map(({ connection }) => connection).toSorted()
   }
 

@@ -3,6 +3,7 @@ import { changeAgent, findAgent } from '../../infra/admin/change-agent.ts'
 import type { Faults } from '../../infra/local/gateway-settings.ts'
 import { readAgentSockets } from '../../shared/table/sockets.ts'
 import type { Client } from '../support/client.ts'
+import { aged } from '../support/crowd.ts'
 import { type License, startWorld, type World } from '../support/world.ts'
 import { atEachStep, calm } from './holding.ts'
 
@@ -124,6 +125,7 @@ describe('a login against a $disconnect', () => {
     )
     await calm(world)
     expect(await isOnline(license)).toBe(true)
+    await aged(world, license)
     await ann.ok('start_chat')
     await calm(world)
     await calm(world)
