@@ -4,7 +4,7 @@ import { measured } from '../../shared/runtime/metrics.ts'
 import { work } from '../../shared/runtime/work.ts'
 
 // nobody waits for this run but those whom it tells
-const postingMs = 5000
+const postingMs = 10_000
 
 /**
  * Posts one slice of a push to a large audience. It is invoked asynchronously: a run that fails is tried again, so that a
