@@ -58,7 +58,8 @@ describe('admin reindex that is cut short', () => {
       expect(chatsIn(made)).toEqual(ids.filter((id) => id > to || reached?.failed.includes(id)))
       if (reached !== undefined) {
         resumed += 1
-        expect(result.err).toBe(
+        // on a slow machine it also says how far it is
+        expect(result.err.slice(0, result.err.indexOf('\n') + 1)).toBe(
           `Going on with the run of ${new Date(reached.began_at).toISOString().slice(0, 19)}Z: ` +
             `${done} of 35 chats are done. --restart begins anew.\n`,
         )
