@@ -30,7 +30,7 @@ type Reason = DisconnectReason | CustomerDisconnectReason
 
 const postingMs = 1000
 // what a connection is told of the end itself goes out first
-const afterAnswerS = 1
+export const afterAnswerS = 1
 
 /**
  * Tells a connection why, closes it and forgets it, where its session is still the one given. May run twice: then one

@@ -20,7 +20,7 @@ import {
   userIdOf,
 } from '../table/sockets.ts'
 import { devicePresented } from './devices.ts'
-import { endSessions } from './disconnect.ts'
+import { afterAnswerS, endSessions } from './disconnect.ts'
 import type { TokenIdentity } from './tokens.ts'
 
 export interface LoggedIn {
@@ -113,8 +113,6 @@ export const settleSession = async (
   const [settled] = await Promise.all([followLicense(ctx, session, license), evictOldest(ctx, session)])
   return settled
 }
-
-const afterAnswerS = 1
 
 // a check of the licence in the login's transaction would make transactions of all who log in at once wait for each other
 const followLicense = async (
