@@ -226,6 +226,9 @@ const reading = () => {
 
 /** All that the customer may read of its chat, once it is in it again: the ids of events and of users. */
 const allOf = async (tab: CustomerClient, chat_id: string) => {
+  // once it is back, an agent who is free may be given the chat
+  await tab.ok('start_chat')
+  await world.settled()
   const { chat } = await tab.ok('start_chat')
   const ids: string[] = []
   for (let n = 1; n <= chat.thread.order; n += 1)
