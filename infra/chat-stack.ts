@@ -56,6 +56,7 @@ export class ChatStack extends Stack {
         },
         posts: together(agents.connections('POST'), customers.api.connections('POST')),
         closings: together(agents.connections('DELETE'), customers.api.connections('DELETE')),
+        looks: customers.api.connections('GET'),
         customerKey: { arns: [customers.keyArn] },
         ...(settings.fcmSecret !== undefined && { fcmSecret: { arns: [this.#arnOf(settings.fcmSecret)] } }),
       },

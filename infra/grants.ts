@@ -3,7 +3,16 @@ import { chatPk, keys, licensePk, socketsPk } from '../shared/table/keys.ts'
 
 /** What a function may touch; the stack knows the ARNs. */
 export type Target =
-  'table' | 'stream' | 'later' | 'failures' | 'posts' | 'closings' | 'fanOut' | 'fcmSecret' | 'customerKey'
+  | 'table'
+  | 'stream'
+  | 'later'
+  | 'failures'
+  | 'posts'
+  | 'closings'
+  | 'looks'
+  | 'fanOut'
+  | 'fcmSecret'
+  | 'customerKey'
 
 /** One statement of a policy, as data. `leadingKeys`: only items whose partition key matches one of these. */
 export interface Grant {
@@ -55,6 +64,7 @@ const needed: Record<Need, readonly Grant[]> = {
     },
   ],
   fan_out: [{ sid: 'FanOut', actions: ['lambda:InvokeFunction'], on: 'fanOut' }],
+  look: [{ sid: 'Look', actions: ['execute-api:ManageConnections'], on: 'looks' }],
 }
 
 const close: Grant = { sid: 'Close', actions: ['execute-api:ManageConnections'], on: 'closings' }

@@ -135,7 +135,7 @@ export class SocketApi extends Construct {
   }
 
   /** What policies name to allow this method on this endpoint's connections, and no other's. */
-  connections(method: 'POST' | 'DELETE'): Resources {
+  connections(method: 'GET' | 'POST' | 'DELETE'): Resources {
     const stack = Stack.of(this)
     const resource = this.#api.apiId
     const resourceName = `v1/${method}/@connections/*`

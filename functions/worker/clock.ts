@@ -12,11 +12,10 @@ import { type ActiveChat, readActiveChats } from '../../shared/table/chats.ts'
 import { keys, licensesPk } from '../../shared/table/keys.ts'
 import {
   type AgentSocketItem,
+  connectionRemoved,
   isLive,
   readAgentSockets,
   readSocket,
-  rowRemoved,
-  socketRemoved,
 } from '../../shared/table/sockets.ts'
 
 // of the Lambda's 60 s
@@ -90,8 +89,7 @@ const endIfDue = async (ctx: WorkCtx, row: AgentSocketItem): Promise<void> => {
   const socket = await readSocket(ctx.read, connection, ctx.now())
   // past its TTL, or of a socket that went without taking its row along
   if (ttl * 1000 <= ctx.now() || socket === undefined) {
-    await ctx.write.write(socketRemoved(connection))
-    await ctx.write.write(rowRemoved(row, connection))
+    for (const op of connectionRemoved(row)) await ctx.write.write(op)
   } else await disconnectIfOver(ctx, connection)
 }
 

@@ -5,7 +5,7 @@ import { AgentItem, LicenseListed, wentOffline } from '../../shared/table/accoun
 import type { Table } from '../../shared/table/client.ts'
 import { CustomerItem, customerWentOffline } from '../../shared/table/customers.ts'
 import { agentPrefix, changedOf, licensePk, licensesPk } from '../../shared/table/keys.ts'
-import { readAgentSockets, rowRemoved, socketRemoved } from '../../shared/table/sockets.ts'
+import { connectionRemoved, readAgentSockets } from '../../shared/table/sockets.ts'
 
 /**
  * Puts right what a run left behind that was ended or killed: no socket outlives the gateway, and nobody is online
@@ -17,10 +17,8 @@ export const endEarlierRun = async (
 ): Promise<void> => {
   for (const listed of await read.query({ pk: licensesPk })) {
     const license = LicenseListed.parse(listed).id
-    for (const row of await readAgentSockets(read, license)) {
-      await write.write(socketRemoved(row.connection))
-      await write.write(rowRemoved(row, row.connection))
-    }
+    for (const row of await readAgentSockets(read, license))
+      for (const op of connectionRemoved(row)) await write.write(op)
     for (const item of await read.query({ pk: licensePk(license), prefix: agentPrefix }))
       if (item['online'] === true) await write.write(wentOffline(AgentItem.parse(item), randomUUID()))
   }
@@ -28,8 +26,8 @@ export const endEarlierRun = async (
     const changed = changedOf({ pk: String(item['pk']), sk: String(item['sk']) })
     if (changed?.item === 'customerSocket') {
       const { license, customer, connection } = changed
-      await write.write(socketRemoved(connection))
-      await write.write(rowRemoved({ license_id: license, customer_id: customer }, connection))
+      const of = { license_id: license, customer_id: customer, connection }
+      for (const op of connectionRemoved(of)) await write.write(op)
     } else if (changed?.item === 'customer' && item['online'] === true)
       await write.write(customerWentOffline(CustomerItem.parse(item), randomUUID()))
   }

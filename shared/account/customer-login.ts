@@ -4,6 +4,7 @@ import { untilDone } from '../chat/place.ts'
 import type { CustomerDetails as Asked } from '../protocol/customer-fields.ts'
 import { ProtocolError } from '../protocol/errors.ts'
 import { limits } from '../protocol/limits.ts'
+import type { Looking } from '../runtime/context.ts'
 import type { Job } from '../runtime/later.ts'
 import { LicenseItem } from '../table/accounts.ts'
 import {
@@ -17,9 +18,11 @@ import {
 import { keys } from '../table/keys.ts'
 import type { Reader, Writer } from '../table/ops.ts'
 import {
+  connectionRemoved,
   type CustomerSession,
   type CustomerSocketItem,
   isLive,
+  isStarting,
   readCustomerSockets,
   readSocket,
   sessionEnded,
@@ -32,7 +35,7 @@ import { areSameDetails, mergedDetails, saysSomething } from './customer-details
 import { customerTokenS, verifyCustomerToken } from './customer-tokens.ts'
 import { openSocket } from './login.ts'
 
-interface LoggingIn {
+interface LoggingIn extends Looking {
   read: Reader
   write: Writer
   connection: string
@@ -162,11 +165,23 @@ const readHeld = async (
   if (item === undefined) throw new ProtocolError('license_not_found')
   const license = LicenseItem.parse(item)
   if (license.expires_at * 1000 <= ctx.now()) throw new ProtocolError('license_expired')
-  if (othersIn(live, ctx).length >= limits.customerConnections) {
+  const others = othersIn(live, ctx)
+  if (others.length >= limits.customerConnections && !(await makeRoom(ctx, others))) {
     await ctx.later({ job: 'end_session', connection: ctx.connection, reason: 'too_many_connections' }, 1)
     throw new ProtocolError('too_many_connections')
   }
   return { socket, license, customer }
+}
+
+/**
+ * Forgets those connections that are gone: of a browser that died, or a network that went, not each `$disconnect` comes.
+ * Resolves to whether the customer may have another one then.
+ */
+const makeRoom = async (ctx: LoggingIn, rows: readonly CustomerSocketItem[]): Promise<boolean> => {
+  const there = await Promise.all(rows.map(async (row) => isStarting(row, ctx.now()) || ctx.isThere(row)))
+  const gone = rows.filter((_, index) => there[index] === false)
+  await Promise.all(gone.flatMap(connectionRemoved).map((op) => ctx.write.write(op)))
+  return rows.length - gone.length < limits.customerConnections
 }
 
 const readLive = async (

@@ -5,9 +5,10 @@ import type { PushName } from './pushes.ts'
  * What a Lambda may touch: both its IAM grants and the type of its `ctx`.
  * `read`: GetItem, BatchGetItem, Query. `write`: PutItem, UpdateItem, DeleteItem, ConditionCheckItem.
  * `push`: posting to connections, and deleting or marking their rows. `fan_out`, beside `push`: handing posts to many
- * connections over to other functions; without it, the action's own function posts to as many as there are.
+ * connections over to other functions; without it, the action's own function posts to as many as there are. `look`, beside
+ * `push`: asking the gateway whether it still has a customer's connection.
  */
-export type Need = 'read' | 'write' | 'push' | 'fan_out'
+export type Need = 'read' | 'write' | 'push' | 'fan_out' | 'look'
 
 /**
  * What `serve` fetches side by side with the session: of `payload.chat_id` (without it, a customer's own) the chat and the end of its log; the event

@@ -4,13 +4,12 @@ import { count } from '../runtime/metrics.ts'
 import type { Reader, Writer } from '../table/ops.ts'
 import {
   AgentSocketItem,
+  connectionRemoved,
   CustomerSocketItem,
   isCustomers,
   isLive,
   isStarting,
   rowKey,
-  rowRemoved,
-  socketRemoved,
 } from '../table/sockets.ts'
 import { endpointOf, post } from './connections.ts'
 
@@ -61,9 +60,8 @@ const sent = async (
   for (const frame of frames) {
     const outcome = await post(endpointOf(target), connection, frame, posting)
     if (outcome === 'gone' && !isStarting(row, ctx.now())) {
-      const gone = [socketRemoved(connection), rowRemoved(target, connection)]
       count('pushes_gone')
-      await Promise.all(gone.map((op) => ctx.write.write(op)))
+      await Promise.all(connectionRemoved(target).map((op) => ctx.write.write(op)))
       return true
     }
     if (outcome !== 'sent') return false

@@ -1,6 +1,7 @@
 import {
   ApiGatewayManagementApiClient,
   DeleteConnectionCommand,
+  GetConnectionCommand,
   PostToConnectionCommand,
 } from '@aws-sdk/client-apigatewaymanagementapi'
 import { NodeHttpHandler } from '@smithy/node-http-handler'
@@ -51,6 +52,22 @@ export const post = async (
   } catch (error) {
     if (isGone(error)) return 'gone'
     return signal.aborted ? 'late' : 'failed'
+  }
+}
+
+/** Whether the gateway still has a connection; where it does not say, it counts as there. Never throws. */
+export const isThere = async (
+  endpoint: Endpoint,
+  connection: string,
+  signal: AbortSignal,
+): Promise<boolean> => {
+  try {
+    await connections(endpoint).send(new GetConnectionCommand({ ConnectionId: connection }), {
+      abortSignal: signal,
+    })
+    return true
+  } catch (error) {
+    return !isGone(error)
   }
 }
 

@@ -4,11 +4,10 @@ import { count, timed } from '../runtime/metrics.ts'
 import type { Writer } from '../table/ops.ts'
 import {
   type Connected,
+  connectionRemoved,
   isLive,
   isStarting,
-  rowRemoved,
   rowSlow,
-  socketRemoved,
   type SocketRow,
 } from '../table/sockets.ts'
 import { endpointOf, post, type PostOutcome } from './connections.ts'
@@ -137,7 +136,7 @@ export const deliverAll = async (
       const isGone = outcome === 'gone' && !isStarting(row, nowMs)
       count('pushes_sent', through)
       count('pushes_gone', isGone ? 1 : 0)
-      if (isGone) for (const op of rowsOf(row)) settle(write.write(op))
+      if (isGone) for (const op of connectionRemoved(row)) settle(write.write(op))
       if (slow) hung.push(row)
       if (outcome !== 'sent' && !isGone) wait({ row, which: which.slice(through) })
     })
@@ -169,5 +168,3 @@ export const deliverAll = async (
       cause: first.reason,
     })
 }
-
-const rowsOf = (row: Connected) => [socketRemoved(row.connection), rowRemoved(row, row.connection)]

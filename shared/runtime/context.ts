@@ -12,6 +12,7 @@ import type { Reader, Writer } from '../table/ops.ts'
 import { type HeldProperties, type Holder, readProperties } from '../table/properties.ts'
 import {
   type AnySession,
+  type Connected,
   type CustomerSession,
   expiryOf,
   isCustomers,
@@ -37,6 +38,11 @@ interface Base {
   pause(tries: number): Promise<void>
 }
 
+export interface Looking {
+  /** Whether the gateway still has a connection; where it does not say, it counts as there. */
+  isThere(of: Connected): Promise<boolean>
+}
+
 /**
  * What a story may use, by its contract: `needs` gives `read`, `write` and `push`, `reads` what was fetched.
  * What is not declared is not there, and does not compile.
@@ -45,6 +51,7 @@ export type Ctx<Spec extends ActionSpec> = Base &
   If<Has<Spec['needs'], 'read'>, { read: Reader }> &
   If<Has<Spec['needs'], 'write'>, { write: Writer }> &
   If<Has<Spec['needs'], 'push'>, Pushing<Spec['pushes'][number]>> &
+  If<Has<Spec['needs'], 'look'>, Looking> &
   (Spec['session'] extends 'required' ? Judged<Spec> & { refresh(): Promise<Judged<Spec>> } : unknown)
 
 type Asking<Spec extends ActionSpec> = Spec extends { by: 'customer' }

@@ -7,12 +7,13 @@ import type { ActionSpec } from '../protocol/action.ts'
 import { answered, detailsOf } from '../protocol/envelope.ts'
 import { ProtocolError } from '../protocol/errors.ts'
 import { limits } from '../protocol/limits.ts'
+import { endpointOf, isThere } from '../push/connections.ts'
 import { invokeFanOut } from '../push/fan-out.ts'
 import { openOutbox } from '../push/outbox.ts'
 import { openTable, tableClient } from '../table/client.ts'
 import { socketOf } from './rates.ts'
 import { readTail } from '../table/log.ts'
-import { type AnySession, expiryOf } from '../table/sockets.ts'
+import { type AnySession, type Connected, expiryOf } from '../table/sockets.ts'
 import { config } from './config.ts'
 import { type Ctx, find, type Found, judge, judgeAgain, sessionOf, type Story } from './context.ts'
 import { type Deadline, pauseBefore, withinDeadline } from './deadline.ts'
@@ -88,6 +89,7 @@ const play = async <Spec extends ActionSpec>(
     pause: (tries: number) => pauseBefore(tries, deadline),
     refresh: () => judgeAgain(read, spec, connection, payload, nonce),
     push: outbox.push,
+    isThere: (of: Connected) => isThere(endpointOf(of), of.connection, signal),
     readAudience: outbox.readAudience,
     settleAudience: outbox.settleAudience,
   }

@@ -316,6 +316,12 @@ export const rowRemoved = (of: Identified, connection: string): Op => ({
   Delete: { Key: rowKey(of, connection) },
 })
 
+/** All that is kept of a user's connection. */
+export const connectionRemoved = (of: Connected): Op[] => [
+  socketRemoved(of.connection),
+  rowRemoved(of, of.connection),
+]
+
 /**
  * Forgets a connection: its socket, and the row of whoever is logged in on it by then; of `session`, where the socket
  * is gone already and may have left its row behind.

@@ -3,6 +3,7 @@ import { changeLicense } from '../../infra/admin/change-license.ts'
 import { customerChatId, keys } from '../../shared/table/keys.ts'
 import { readCustomerSockets } from '../../shared/table/sockets.ts'
 import type { Client, CustomerClient } from '../support/client.ts'
+import { agedRows } from '../support/crowd.ts'
 import { customerItem } from '../support/customers.ts'
 import { type License, startWorld, type Visitor } from '../support/world.ts'
 
@@ -571,6 +572,36 @@ describe('the connections of one customer', () => {
     await world.settled()
     await again(license, carl)
     expect(await readCustomerSockets(world.table.read, license.id, carl.id)).toHaveLength(10)
+  })
+
+  test('make room where some have gone without a `$disconnect`', async () => {
+    const license = await world.license({})
+    const carl = await license.visit()
+    const tabs: Visitor[] = []
+    for (let i = 2; i <= 10; i += 1) tabs.push(await again(license, carl))
+    world.customers.setFaults({ disconnect: () => ({ lose: true }) })
+    await Promise.all(tabs.slice(0, 2).map(({ client }) => client.close()))
+    await world.settled()
+    world.customers.setFaults({})
+    const rows = () => readCustomerSockets(world.table.read, license.id, carl.id)
+    const before = await rows()
+    const there = world.customers.connections()
+    const gone = before.filter(({ connection }) => !there.includes(connection))
+    expect([before.length, gone.length]).toEqual([10, 2])
+    // of new ones nobody can tell
+    expect(await (await license.arrive()).refused('login', { token: carl.token })).toMatchObject({
+      type: 'too_many_connections',
+    })
+
+    await agedRows(world, before)
+    await again(license, carl)
+    expect(await rows()).toHaveLength(9)
+    for (const { connection } of gone)
+      expect(await world.table.read.get(keys.socket(connection), { strong: true })).toBeUndefined()
+    await again(license, carl)
+    expect(await (await license.arrive()).refused('login', { token: carl.token })).toMatchObject({
+      type: 'too_many_connections',
+    })
   })
 
   test('are ten at the most, also where many log in at once', async () => {

@@ -12,8 +12,6 @@ export interface Context {
   take(): boolean
   /** Waits until there is room for one more request at a time. */
   turn<T>(work: () => Promise<T>): Promise<T>
-  /** A customer cannot log in, since it has too many connections. */
-  keptOut(customer: string): Promise<void>
   /** How often sockets were closed or cut by their own side. */
   ended(how: string): void
 }
@@ -40,7 +38,7 @@ export abstract class Actor {
   protected abstract next(): Step | undefined
   protected abstract loggedIn(payload: any): void
   /** A login that was refused. */
-  protected async refusedLogin(_error: string): Promise<void> {}
+  protected refusedLogin(_error: string): void {}
   /** What an answer means for what is known. */
   protected abstract answered(step: Step, reply: Reply): void
 
@@ -59,7 +57,7 @@ export abstract class Actor {
       const reply = await turn(() => app.call('login', given))
       if (reply.kind === 'success') this.loggedIn(reply.payload)
       if (reply.kind === 'refused') {
-        await this.refusedLogin(reply.error)
+        this.refusedLogin(reply.error)
         // this socket may hold another's session, or wait to be closed
         await app.close()
       }

@@ -35,11 +35,9 @@ export class CustomerTab extends Actor {
     this.ctx.scene.customers.add(id)
   }
 
-  protected override async refusedLogin(error: string): Promise<void> {
-    if (error === 'too_many_connections') {
-      await this.ctx.keptOut(this.person.id ?? '')
-      return
-    }
+  protected override refusedLogin(error: string): void {
+    // until the gateway has noticed which of them are gone
+    if (error === 'too_many_connections') return
     // banned, or its token is no good: a visitor who throws it away is a new customer
     if (this.person.id !== undefined) this.ctx.scene.customers.delete(this.person.id)
     Object.assign(this.person, { id: undefined, token: undefined, chat: undefined, thread: undefined })

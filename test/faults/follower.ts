@@ -14,8 +14,6 @@ interface FollowerOptions {
   dice: Dice
   /** What it logs in with. */
   login(): Promise<object>
-  /** It has too many connections. */
-  keptOut(user: string): Promise<void>
 }
 
 /**
@@ -83,7 +81,6 @@ export class Follower {
       const given = this.#customerToken === undefined ? await login() : { token: this.#customerToken }
       const reply = await app.call('login', as === 'agent' ? { ...given, reconnect: true } : given)
       if (reply.kind !== 'success') {
-        if (reply.error === 'too_many_connections') await this.#options.keptOut(this.#user ?? '')
         app.cut()
         await pause(50)
         continue

@@ -42,13 +42,11 @@ const sideBySide = 8
 const clockMs = 5000
 
 /** The apps of a licence, and its followers. */
-const cast = (stand: Stand, base: Omit<Context, 'scene' | 'url' | 'keptOut'>, seed: number) => {
+const cast = (stand: Stand, base: Omit<Context, 'scene' | 'url'>, seed: number) => {
   const { stack } = stand
   return stand.licenses.map((license, index) => {
     const scene = new Scene(license, dice(seed + 10 + index))
-    // where the engine is away just then, it tries again
-    const keptOut = (customer: string) => stand.expireTabs(license.id, customer).catch(() => undefined)
-    const ctx = { ...base, scene, keptOut }
+    const ctx = { ...base, scene }
     const agents = license.agents.filter(({ id }) => !/^(fay|finn)/.test(id))
     // one with two apps
     const apps = [...agents, ...agents.slice(1, 2)].map(
@@ -63,7 +61,7 @@ const cast = (stand: Stand, base: Omit<Context, 'scene' | 'url' | 'keptOut'>, se
         .map((agent, n) => {
           const login = async () => ({ token: await stand.token(agent) })
           return new Follower(base.recorder, {
-            ...{ url: stack.agentUrl, license: license.id, as: 'agent', login, keptOut },
+            ...{ url: stack.agentUrl, license: license.id, as: 'agent', login },
             dice: dice(seed + 20 + 2 * index + n),
           })
         }),
@@ -73,7 +71,6 @@ const cast = (stand: Stand, base: Omit<Context, 'scene' | 'url' | 'keptOut'>, se
           license: license.id,
           as: 'customer',
           login: async () => ({ customer: { name: `Carl ${license.marker}` } }),
-          keptOut,
         },
         dice: dice(seed + 30 + index),
       }),

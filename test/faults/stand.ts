@@ -11,7 +11,6 @@ import { localClientConfig, startEngine } from '../../infra/local/dynamodb.ts'
 import { startStack } from '../../infra/local/stack.ts'
 import { mintToken, openTokenKey } from '../../infra/local/token-key.ts'
 import type { Attributes } from '../../shared/table/ops.ts'
-import { readCustomerSockets, rowRemoved, socketRemoved } from '../../shared/table/sockets.ts'
 import { type Call, startEngineProxy } from '../support/engine-proxy.ts'
 import { addressWord } from './check-access.ts'
 import type { OpenFaults } from './faults.ts'
@@ -162,19 +161,6 @@ export const startStand = async (dist: string, faults: OpenFaults) => {
               UpdateExpression: 'REMOVE slow_until',
             }),
           )
-    },
-    /**
-     * What two hours do for a customer that is kept out by ten tabs which died without a `$disconnect`, and whom nobody has
-     * pushed anything since.
-     */
-    expireTabs: async (license: string, customer: string) => {
-      const living = new Set(stack.customers.connections())
-      const rows = await readCustomerSockets(stack.table.read, license, customer)
-      for (const row of rows.filter(({ connection }) => !living.has(connection))) {
-        await stack.table.write.write(socketRemoved(row.connection))
-        await stack.table.write.write(rowRemoved(row, row.connection))
-      }
-      faults.met('tabs that died unnoticed kept their customer out for two hours')
     },
     /** What DynamoDB does with rows whose time has run out. */
     expire: async (atMs: number) => {

@@ -41,6 +41,11 @@ test.each([
     session: 'required',
     grants: [...session, ...push, 'FanOut: lambda:InvokeFunction on fanOut'],
   },
+  {
+    needs: ['look'],
+    session: 'login',
+    grants: [...session, 'Look: execute-api:ManageConnections on looks'],
+  },
   { needs: ['read', 'write', 'push'], session: 'login', grants: [...session, ...read, ...write, ...push] },
 ] as const)('an action with needs $needs and session $session may do just that', ({ grants, ...spec }) => {
   expect(spelled(actionGrants(spec))).toEqual(grants)
@@ -132,7 +137,7 @@ test('where customers log in, the key of their tokens may be read, and nothing e
 
 test('no grant scans or has a wildcard action', () => {
   const all = [
-    ...actionGrants({ needs: ['read', 'write', 'push', 'fan_out'], session: 'login' }),
+    ...actionGrants({ needs: ['read', 'write', 'push', 'fan_out', 'look'], session: 'login' }),
     ...Object.values(socketGrants).flat(),
     ...Object.values(workerGrants).flat(),
     mobileGrant,

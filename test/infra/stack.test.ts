@@ -56,6 +56,9 @@ describe('policies', () => {
     fan_out: [
       'lambda:InvokeFunction on arn:<AWS::Partition>:lambda:<AWS::Region>:<AWS::AccountId>:function:AgentChat-fan-out',
     ],
+    look: [
+      'execute-api:ManageConnections on arn:<AWS::Partition>:execute-api:<AWS::Region>:<AWS::AccountId>:<CustomerApi>/v1/GET/@connections/*',
+    ],
   }
   const key = 'secretsmanager:GetSecretValue on <Key>'
 
@@ -87,7 +90,7 @@ describe('policies', () => {
     onBoth('DELETE'),
     'sqs:SendMessage on <LaterQueue.Arn>',
   ]
-  const { read, write, push, fan_out: fanOut } = needed
+  const { read, write, push, fan_out: fanOut, look } = needed
   test.each([
     // Spelled out, whatever the action table says.
     ['AgentApi/ping', [logs]],
@@ -105,7 +108,7 @@ describe('policies', () => {
     ['CustomerApi/get_chats_summary', [customerLogs, ...session, ...read]],
     ['CustomerApi/send_sneak_peek', [customerLogs, ...session, ...read, ...push]],
     ['CustomerApi/send_event', [customerLogs, ...session, ...read, ...write, ...push, ...fanOut]],
-    ['CustomerApi/login', [customerLogs, ...session, ...read, ...write, ...push, ...fanOut, key]],
+    ['CustomerApi/login', [customerLogs, ...session, ...read, ...write, ...push, ...fanOut, ...look, key]],
     [
       'CustomerApi/$connect',
       [

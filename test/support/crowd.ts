@@ -2,7 +2,13 @@ import { once } from 'node:events'
 import { WebSocket } from 'ws'
 import { keys } from '../../shared/table/keys.ts'
 import type { Op } from '../../shared/table/ops.ts'
-import { maxAgeS as socketLifeS, readAgentSockets, type Session } from '../../shared/table/sockets.ts'
+import {
+  maxAgeS as socketLifeS,
+  readAgentSockets,
+  rowKey,
+  type Session,
+  type SocketRow,
+} from '../../shared/table/sockets.ts'
 import type { License, World } from './world.ts'
 
 /** A bare connection and the frames that it was sent. */
@@ -59,9 +65,12 @@ const listen = async (world: World): Promise<Listener> => {
   return { socket, frames }
 }
 
-/** The licence's connections as if they had come a minute earlier. */
-export const aged = async (world: World, { id }: License): Promise<void> => {
-  const rows = await readAgentSockets(world.table.read, id)
+/** The connections of a licence's agents as if they had come a minute earlier. */
+export const aged = async (world: World, { id }: License): Promise<void> =>
+  agedRows(world, await readAgentSockets(world.table.read, id))
+
+/** The same of these connections. */
+export const agedRows = async (world: World, rows: readonly SocketRow[]): Promise<void> => {
   const earlier = (key: { pk: string; sk: string }): Op => ({
     Update: {
       Key: key,
@@ -71,7 +80,7 @@ export const aged = async (world: World, { id }: License): Promise<void> => {
       ExpressionAttributeValues: { ':minute': -agoS },
     },
   })
-  for (const { agent_id, connection } of rows)
-    for (const key of [keys.socket(connection), keys.agentSocket(id, agent_id, connection)])
+  for (const row of rows)
+    for (const key of [keys.socket(row.connection), rowKey(row, row.connection)])
       await world.table.write.write(earlier(key))
 }

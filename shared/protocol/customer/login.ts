@@ -25,7 +25,7 @@ export const login = action({
     last_chats_summary: z.array(CustomerChatSummary),
     total_chats: z.int(),
   }),
-  needs: ['read', 'write', 'push', 'fan_out'],
+  needs: ['read', 'write', 'push', 'fan_out', 'look'],
   pushes: ['customer_updated'],
   session: 'login',
   reads: [],
