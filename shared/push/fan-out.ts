@@ -1,7 +1,8 @@
-import { AwsClient } from 'aws4fetch'
+import { NodeHttpHandler } from '@smithy/node-http-handler'
 import * as z from 'zod/mini'
 import { config } from '../runtime/config.ts'
 import { isCustomers } from '../table/sockets.ts'
+import { openPoster, type Poster } from './signed.ts'
 
 const target = {
   license_id: z.string(),
@@ -58,7 +59,8 @@ const targetOf = (row: Target): Target => {
   return isCustomers(row) ? { ...known, customer_id: row.customer_id } : { ...known, agent_id: row.agent_id }
 }
 
-let aws: AwsClient | undefined
+let lambda: Poster | undefined
+const invocationTries = 2
 
 /**
  * Invokes `fan_out` asynchronously: it runs once and, where it fails, twice more. Lambda's API by a signed request, since its
@@ -68,15 +70,14 @@ export const invokeFanOut: HandOver = async (slice, signal) => {
   const body = JSON.stringify(slice)
   if (Buffer.byteLength(body) > sliceBytes)
     throw new Error('A slice of a push is too large to be handed over')
-  // the credentials of an environment stay the same for as long as it lives
-  aws ??= new AwsClient({ ...config.credentials(), service: 'lambda', retries: 1 })
-  const answer = await aws.fetch(config.fanOutUrl(), {
-    method: 'POST',
-    headers: { 'x-amz-invocation-type': 'Event', 'content-type': 'application/json' },
-    body,
-    signal,
-  })
-  if (answer.status !== 202)
-    throw new Error(`The fan-out was refused: ${answer.status} ${await answer.text()}`)
-  await answer.body?.cancel()
+  lambda ??= openPoster('lambda', config.fanOutUrl(), new NodeHttpHandler())
+  const headers = { 'x-amz-invocation-type': 'Event', 'content-type': 'application/json' }
+  for (let tries = 1; ; tries += 1)
+    try {
+      const { status, text } = await lambda({ headers, body }, signal)
+      if (status === 202) return
+      throw new Error(`The fan-out was refused: ${status} ${text}`)
+    } catch (error) {
+      if (tries === invocationTries || signal.aborted) throw error
+    }
 }
