@@ -11,8 +11,9 @@ import type { PushName } from './pushes.ts'
 export type Need = 'read' | 'write' | 'push' | 'fan_out' | 'look'
 
 /**
- * What `serve` fetches side by side with the session: of `payload.chat_id` (without it, a customer's own) the chat and the end of its log; the event
- * that `payload.event_id` names in it; the properties of the chat, or of the thread that `payload.thread_id` names.
+ * What `serve` fetches side by side with the session: of `payload.chat_id` (without it, a customer's own) the chat and the end
+ * of its log; the event that `payload.event_id` names in it; the properties of the chat, or of the thread that
+ * `payload.thread_id` names.
  */
 type Fetch = 'chat' | 'tail' | 'event' | 'chatProperties' | 'threadProperties'
 

@@ -1,9 +1,10 @@
-import { afterAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { countAddress } from '../../shared/table/addresses.ts'
 import { keys } from '../../shared/table/keys.ts'
 import { counters, countRequest } from '../../shared/table/sockets.ts'
 import type { CustomerClient } from '../support/client.ts'
 import { refusalOf } from '../support/gateway-probe.ts'
+import { ownMinutes, tooMany } from '../support/minutes.ts'
 import { type License, startWorld } from '../support/world.ts'
 
 // every connection here is of one address, whose limits are three times these
@@ -11,24 +12,8 @@ const rates = { startChat: 2, sendEvent: 3, other: 4, addressFactor: 3 }
 const world = await startWorld({ rates, delayScale: 1000 })
 const perAddress = { connects: 12, newCustomers: 12, startChats: 6 }
 
-let clock = Date.now()
-/** The next minute begins, which is at its 13th second by now. */
-const nextMinute = () => {
-  clock = (Math.floor(clock / 60_000) + 1) * 60_000 + 13_000
-  vi.setSystemTime(clock)
-}
-vi.useFakeTimers({ toFake: ['Date'] })
-beforeEach(nextMinute)
-afterAll(() => {
-  vi.useRealTimers()
-})
+const { nextMinute, secondsOn } = ownMinutes()
 
-const tooMany = {
-  type: 'too_many_requests',
-  code: 429,
-  message: 'Too many requests',
-  details: [{ path: '', message: 'Try again in 47 s' }],
-}
 const message = (text = 'x') => ({ type: 'message', text })
 const times = async (count: number, ask: () => Promise<unknown>) => {
   for (let i = 0; i < count; i += 1) await ask()
@@ -71,11 +56,11 @@ describe('a connection may ask in a minute', () => {
   test('again in the next minute', async () => {
     const { client } = await chatting()
     await times(rates.other, () => client.ok('get_chats_summary'))
-    vi.setSystemTime(clock + 46_999)
+    secondsOn(46.999)
     expect(await client.refused('get_chats_summary')).toMatchObject({
       details: [{ path: '', message: 'Try again in 1 s' }],
     })
-    vi.setSystemTime(clock + 47_000)
+    secondsOn(47)
     await times(rates.other, () => client.ok('get_chats_summary'))
     expect(await client.refused('get_chats_summary')).toMatchObject({
       details: [{ path: '', message: 'Try again in 60 s' }],
@@ -180,7 +165,7 @@ describe('an address may in a minute', () => {
 
   test('is counted by its minute and by what it does, and forgotten soon after', async () => {
     const { read, write } = world.table
-    const at = clock + 3_600_000
+    const at = Date.now() + 3_600_000
     const count = (what: string, ms = at, ip = '2001:db8::1') => countAddress(write, ip, what, ms)
     expect([await count('connect'), await count('connect'), await count('connect')]).toEqual([1, 2, 3])
     expect(await count('start_chat')).toBe(1)
@@ -199,7 +184,7 @@ test('the count of a connection is of its minute and its kind, and leaves nothin
   const connection = world.customers.connections().find((id) => !before.includes(id)) ?? ''
   const count = async (kind: keyof typeof counters, ms: number) =>
     (await countRequest(world.table.write, connection, counters[kind], ms))?.count
-  const at = clock + 60_000
+  const at = Date.now() + 60_000
   expect([await count('other', at), await count('other', at + 1000)]).toEqual([1, 2])
   expect(await count('send_event', at)).toBe(1)
   expect(await count('start_chat', at)).toBe(1)

@@ -1,28 +1,13 @@
-import { afterAll, beforeEach, expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import type { Client } from '../support/client.ts'
+import { ownMinutes, tooMany } from '../support/minutes.ts'
 import { startWorld } from '../support/world.ts'
 
 const rates = { startChat: 2, sendEvent: 3, other: 4 }
 const world = await startWorld({ agentRates: rates, delayScale: 1000 })
 
-let clock = Date.now()
-/** The next minute begins, which is at its 13th second by now. */
-const nextMinute = () => {
-  clock = (Math.floor(clock / 60_000) + 1) * 60_000 + 13_000
-  vi.setSystemTime(clock)
-}
-vi.useFakeTimers({ toFake: ['Date'] })
-beforeEach(nextMinute)
-afterAll(() => {
-  vi.useRealTimers()
-})
+const { nextMinute } = ownMinutes()
 
-const tooMany = {
-  type: 'too_many_requests',
-  code: 429,
-  message: 'Too many requests',
-  details: [{ path: '', message: 'Try again in 47 s' }],
-}
 const times = async (client: Client, count: number, action: string, payload: object) => {
   for (let i = 0; i < count; i += 1) await client.ok(action, payload)
 }
