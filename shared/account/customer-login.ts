@@ -73,18 +73,20 @@ export const startCustomerSession = async (
 ): Promise<CustomerLoggedIn> => {
   const socket = visitorsSocket(arrived, ctx.now())
   const { license_id } = socket.visitor
-  const known =
+  const shown =
     asked.token === undefined || asked.token === null
-      ? socket.session && userIdOf(socket.session)
-      : (await verifyCustomerToken(asked.token, license_id)).customer_id
-  const id = known ?? randomUUID()
+      ? undefined
+      : await verifyCustomerToken(asked.token, license_id)
+  const known = shown?.customer_id ?? (socket.session && userIdOf(socket.session))
+  const who = { id: known ?? randomUUID(), tokenFrom: shown?.issued_at }
+  const { id } = who
   const [held] = await Promise.all([
-    readHeld(ctx, socket, id),
+    readHeld(ctx, socket, who),
     known === undefined ? asked.admit(socket.visitor) : undefined,
   ])
   const refresh = async () => {
     const now = await readSocket(ctx.read, ctx.connection, ctx.now())
-    return readHeld(ctx, visitorsSocket(now, ctx.now()), id)
+    return readHeld(ctx, visitorsSocket(now, ctx.now()), who)
   }
   const retrying = { ...ctx, refresh }
   return untilDone<CustomerLoggedIn, Held>(retrying, held, {
@@ -149,10 +151,13 @@ const visitorsSocket = (found: SocketItem | undefined, nowMs: number): SocketIte
   return { ...socket, visitor }
 }
 
+// whoever makes a licence may have a clock that runs ahead
+const skewS = 300
+
 const readHeld = async (
   ctx: LoggingIn,
   socket: SocketItem & { visitor: Visitor },
-  id: string,
+  { id, tokenFrom }: { id: string; tokenFrom: number | undefined },
 ): Promise<Held> => {
   const { license_id } = socket.visitor
   const another = socket.session !== undefined && userIdOf(socket.session) !== id
@@ -164,6 +169,9 @@ const readHeld = async (
   ])
   if (item === undefined) throw new ProtocolError('license_not_found')
   const license = LicenseItem.parse(item)
+  // a token that is older than its licence was made for another one of this id, which was erased
+  if (tokenFrom !== undefined && tokenFrom < (license.created_at ?? 0) - skewS)
+    throw new ProtocolError('auth')
   if (license.expires_at * 1000 <= ctx.now()) throw new ProtocolError('license_expired')
   const others = othersIn(live, ctx)
   if (others.length >= limits.customerConnections && !(await makeRoom(ctx, others))) {

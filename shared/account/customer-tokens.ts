@@ -73,18 +73,22 @@ export const signCustomerToken = async ({ license_id, customer_id }: CustomerIde
     .sign(current.key)
 }
 
-/** Verifies a customer's token for a licence. Throws `auth` for whatever is wrong with it. */
-export const verifyCustomerToken = async (token: unknown, license: string): Promise<CustomerIdentity> => {
+/** Verifies a customer's token for a licence. Throws `auth` for whatever is wrong with it. `issued_at` in Unix seconds. */
+export const verifyCustomerToken = async (
+  token: unknown,
+  license: string,
+): Promise<CustomerIdentity & { issued_at: number }> => {
   if (typeof token !== 'string') throw new ProtocolError('auth')
   try {
     const { payload } = await jwtVerify(token, ({ kid }) => keyOf(kid), {
       issuer,
       audience: license,
       algorithms: [algorithm],
-      requiredClaims: ['sub', 'exp'],
+      requiredClaims: ['sub', 'iat', 'exp'],
     })
-    if (typeof payload.sub !== 'string' || payload.sub === '') throw new ProtocolError('auth')
-    return { license_id: license, customer_id: payload.sub }
+    const { sub = '', iat = 0 } = payload
+    if (sub === '') throw new ProtocolError('auth')
+    return { license_id: license, customer_id: sub, issued_at: iat }
   } catch (error) {
     throw error instanceof errors.JOSEError ? new ProtocolError('auth') : error
   }

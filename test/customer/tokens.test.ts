@@ -1,6 +1,7 @@
 import { decodeJwt, decodeProtectedHeader, SignJWT } from 'jose'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { verifyCustomerToken } from '../../shared/account/customer-tokens.ts'
+import { keys } from '../../shared/table/keys.ts'
 import { type License, startWorld } from '../support/world.ts'
 
 // the key is this file's own: tests that give it a new one run in order
@@ -64,6 +65,25 @@ describe('the token of a customer', () => {
     await loginWith(other, token)
   })
 
+  test('of a licence of this id that was erased before is auth', async () => {
+    const license = await world.license({})
+    const { token, id } = await license.visit()
+    const createdAt = (at: number) =>
+      world.table.write.write({
+        Update: {
+          Key: keys.license(license.id),
+          UpdateExpression: 'SET created_at = :at',
+          ExpressionAttributeValues: { ':at': at },
+        },
+      })
+    const { iat = 0 } = decodeJwt(token)
+    await createdAt(iat + 301)
+    expect(await refusedWith(license, token)).toEqual(auth)
+    // clocks that run ahead
+    await createdAt(iat + 300)
+    expect(await loginWith(license, token)).toMatchObject({ customer_id: id })
+  })
+
   test.each<[string, unknown]>([
     ['empty', ''],
     ['no JWT', 'hello'],
@@ -104,7 +124,7 @@ describe('the token of a customer', () => {
     type Claims = Record<string, string | number | undefined>
     const signed = async (license: License, id: string, claims: Claims, secret = key) => {
       const { kid = '' } = decodeProtectedHeader((await license.visit()).token)
-      const usual = { iss: 'agent-chat', aud: license.id, sub: id, exp: nowS() + 600 }
+      const usual = { iss: 'agent-chat', aud: license.id, sub: id, iat: nowS(), exp: nowS() + 600 }
       return new SignJWT({ ...usual, ...claims })
         .setProtectedHeader({ alg: 'HS256', kid })
         .sign(new TextEncoder().encode(secret))
@@ -120,6 +140,7 @@ describe('the token of a customer', () => {
     test.each<[string, Claims]>([
       ['that has ended', { exp: 1_700_000_000 }],
       ['that has no end', { exp: undefined }],
+      ['that does not say since when', { iat: undefined }],
       ['that names nobody', { sub: undefined }],
       ['whose name is empty', { sub: '' }],
       ['of another issuer', { iss: 'https://evil.test' }],
@@ -175,11 +196,11 @@ describe('a new key', () => {
     const who = { license_id: license.id, customer_id: id }
     later(6)
     // another function, which has read the keys just now
-    expect(await verifyCustomerToken(token, license.id)).toEqual(who)
+    expect(await verifyCustomerToken(token, license.id)).toMatchObject(who)
     world.rotateCustomerKey()
     later(5)
     const renewed = await loginWith(license, token)
     expect(kidOf(renewed)).not.toBe(kidOf({ token }))
-    expect(await verifyCustomerToken(renewed.token, license.id)).toEqual(who)
+    expect(await verifyCustomerToken(renewed.token, license.id)).toMatchObject(who)
   })
 })
