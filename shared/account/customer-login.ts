@@ -210,7 +210,7 @@ const othersIn = (live: readonly CustomerSocketItem[], { connection }: LoggingIn
 export const expectRoom = async (ctx: LoggingIn, session: CustomerSession): Promise<void> => {
   const live = await readLive(ctx, session)
   const others = othersIn(live, ctx)
-  if (others.length < limits.customerConnections) return
+  if (others.length < limits.customerConnections || (await makeRoom(ctx, others))) return
   const reason = 'too_many_connections'
   const mine = live.filter((row) => !others.includes(row))
   await Promise.all(mine.flatMap((row) => sessionEnded(row, reason)).map((op) => ctx.write.write(op)))

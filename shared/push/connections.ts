@@ -5,6 +5,7 @@ import {
 } from '@aws-sdk/client-apigatewaymanagementapi'
 import { NodeHttpHandler } from '@smithy/node-http-handler'
 import { config } from '../runtime/config.ts'
+import { repeated } from '../table/passing.ts'
 import { type Identified, isCustomers } from '../table/sockets.ts'
 import { openPoster } from './signed.ts'
 
@@ -66,16 +67,16 @@ export const post = async (
   }
 }
 
-/** Whether the gateway still has a connection; where it does not say, it counts as there. Never throws. */
+/** Whether the gateway still has a connection; where it does not say so soon, it counts as there. Never throws. */
 export const isThere = async (
   endpoint: Endpoint,
   connection: string,
   signal: AbortSignal,
 ): Promise<boolean> => {
   try {
-    await gatewayOf(endpoint).client.send(new GetConnectionCommand({ ConnectionId: connection }), {
-      abortSignal: signal,
-    })
+    await asking(endpoint, signal, (client, options) =>
+      client.send(new GetConnectionCommand({ ConnectionId: connection }), options),
+    )
     return true
   } catch (error) {
     return !isGone(error)
@@ -89,12 +90,24 @@ export const closeConnection = async (
   signal: AbortSignal,
 ): Promise<void> => {
   try {
-    await gatewayOf(endpoint).client.send(new DeleteConnectionCommand({ ConnectionId: connection }), {
-      abortSignal: signal,
-    })
+    await asking(endpoint, signal, (client, options) =>
+      client.send(new DeleteConnectionCommand({ ConnectionId: connection }), options),
+    )
   } catch (error) {
     if (!isGone(error)) throw error
   }
+}
+
+const askingMs = 2000
+
+const asking = async (
+  endpoint: Endpoint,
+  signal: AbortSignal,
+  ask: (client: ApiGatewayManagementApiClient, options: { abortSignal: AbortSignal }) => Promise<unknown>,
+): Promise<void> => {
+  const { client } = gatewayOf(endpoint)
+  const abortSignal = AbortSignal.any([signal, AbortSignal.timeout(askingMs)])
+  await repeated(() => ask(client, { abortSignal }))
 }
 
 const goneStatus = 410

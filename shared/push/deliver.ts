@@ -20,7 +20,7 @@ export interface Push {
   frame: string
 }
 
-/** A connection that leaves a post open for so long, or takes none of its frames, is slow. */
+/** A connection that leaves a post open for so long is slow; half as long, where it has taken no other frame before. */
 const slowPostMs = 1000
 /** How long a connection that timed out is pushed to by the `later` worker only. */
 const slowMs = 60_000
@@ -47,8 +47,10 @@ const postAll = async (
   for (const [through, frame] of frames.entries()) {
     const startedAt = performance.now()
     const outcome = await post(endpointOf(row), row.connection, frame, signal)
-    const open = outcome === 'late' && performance.now() - startedAt >= slowPostMs
-    if (outcome !== 'sent') return { outcome, through, slow: open || (outcome === 'late' && through === 0) }
+    if (outcome === 'sent') continue
+    const openMs = performance.now() - startedAt
+    const slow = outcome === 'late' && openMs >= (through === 0 ? slowPostMs / 2 : slowPostMs)
+    return { outcome, through, slow }
   }
   return { outcome: 'sent', through: frames.length, slow: false }
 }
@@ -78,13 +80,16 @@ export const deliver = async (
   const { rows, pushes, handOver, nowMs, signal, postingMs } = options
   const frames = pushes.map(({ frame }) => frame)
   const deliveries = deliveriesOf(rows, pushes, nowMs)
-  const posting = AbortSignal.any([signal, AbortSignal.timeout(postingMs)])
+  const posting = within(signal, postingMs)
   const left =
     handOver === undefined || deliveries.length <= directMost
       ? deliveries
       : await notTaken(handOver, deliveries, frames, posting)
   await deliverAll({ ...options, deliveries: left, frames }, posting)
 }
+
+const within = (signal: AbortSignal, ms: number): AbortSignal =>
+  ms >= 1 ? AbortSignal.any([signal, AbortSignal.timeout(Math.floor(ms))]) : AbortSignal.abort()
 
 /** Hands deliveries over in slices; resolves to those of slices that were not taken. */
 const notTaken = async (
@@ -110,7 +115,7 @@ const notTaken = async (
 /** Posts what was decided: the part of `deliver` that a run of `fan_out` does as well. */
 export const deliverAll = async (
   options: Delivering & { deliveries: readonly Delivery[]; frames: readonly string[] },
-  posting: AbortSignal = AbortSignal.any([options.signal, AbortSignal.timeout(options.postingMs)]),
+  posting = within(options.signal, options.postingMs),
 ): Promise<void> => {
   const { deliveries, frames, write, nowMs } = options
   const isSlow = ({ row }: Delivery) => (row.slow_until ?? 0) > nowMs

@@ -60,7 +60,6 @@ const targetOf = (row: Target): Target => {
 }
 
 let lambda: Poster | undefined
-const invocationTries = 2
 
 /**
  * Invokes `fan_out` asynchronously: it runs once and, where it fails, twice more. Lambda's API by a signed request, since its
@@ -72,12 +71,6 @@ export const invokeFanOut: HandOver = async (slice, signal) => {
     throw new Error('A slice of a push is too large to be handed over')
   lambda ??= openPoster('lambda', config.fanOutUrl(), new NodeHttpHandler())
   const headers = { 'x-amz-invocation-type': 'Event', 'content-type': 'application/json' }
-  for (let tries = 1; ; tries += 1)
-    try {
-      const { status, text } = await lambda({ headers, body }, signal)
-      if (status === 202) return
-      throw new Error(`The fan-out was refused: ${status} ${text}`)
-    } catch (error) {
-      if (tries === invocationTries || signal.aborted) throw error
-    }
+  const { status, text } = await lambda({ headers, body }, signal)
+  if (status !== 202) throw new Error(`The fan-out was refused with status ${status}: ${text}`)
 }

@@ -1,6 +1,7 @@
 import { pushFor } from '../chat/visibility.ts'
 import { pushed } from '../protocol/envelope.ts'
 import type { PushName, PushPayload } from '../protocol/pushes.ts'
+import type { Deadline } from '../runtime/deadline.ts'
 import { log } from '../runtime/log.ts'
 import type { Chat } from '../table/chats.ts'
 import type { Reader, Writer } from '../table/ops.ts'
@@ -37,6 +38,7 @@ export const audienceFreshMs = 1000
 
 /** A client waits for its answer until the posts are over. */
 const postingMs = 1000
+const puttingOffMs = 1000
 
 /** A list of sockets: of a licence's agents, or of one of its customers. */
 interface List {
@@ -48,13 +50,13 @@ interface List {
 export const openOutbox = (options: {
   read: Reader
   write: Writer
-  signal: AbortSignal
+  deadline: Pick<Deadline, 'signal' | 'endsAt'>
   /** How long the posts may take in all; without it a second. */
   postingMs?: number
   /** Takes posts to many connections; without it, all are made here. */
   handOver?: HandOver | undefined
 }): Outbox => {
-  const { read, write, signal } = options
+  const { read, write, deadline } = options
   let pushes: (Push & { lists: List[] })[] = []
   const beside = new Map<string, { at: number; rows: Promise<SocketRow[]> }>()
 
@@ -113,8 +115,12 @@ export const openOutbox = (options: {
         pushes: sending,
         handOver: options.handOver,
         write,
-        signal,
-        postingMs: options.postingMs ?? postingMs,
+        signal: deadline.signal,
+        // what is not through by then can still be put off
+        postingMs: Math.min(
+          options.postingMs ?? postingMs,
+          deadline.endsAt - performance.now() - puttingOffMs,
+        ),
         nowMs: Date.now(),
       })
       beside.clear()

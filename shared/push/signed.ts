@@ -4,6 +4,7 @@ import { Hash } from '@smithy/core/serde'
 import type { NodeHttpHandler } from '@smithy/node-http-handler'
 import { SignatureV4 } from '@smithy/signature-v4'
 import { config } from '../runtime/config.ts'
+import { repeated } from '../table/passing.ts'
 
 interface Posted {
   /** Absent: the URL's own. */
@@ -12,7 +13,7 @@ interface Posted {
   body: string
 }
 
-/** Posts a signed request; resolves to whatever is answered, and throws where nothing is. */
+/** Posts a signed request, perhaps twice; resolves to whatever is answered, and throws where nothing is. */
 export type Poster = (request: Posted, signal: AbortSignal) => Promise<{ status: number; text: string }>
 
 /**
@@ -36,7 +37,9 @@ export const openPoster = (service: string, url: string, requestHandler: NodeHtt
     })
     const signed = await signer.sign(request)
     request.headers = signed.headers
-    const { response } = await requestHandler.handle(request, { abortSignal: signal })
-    return { status: response.statusCode, text: await text(response.body) }
+    return repeated(async () => {
+      const { response } = await requestHandler.handle(request, { abortSignal: signal })
+      return { status: response.statusCode, text: await text(response.body) }
+    })
   }
 }

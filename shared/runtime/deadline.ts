@@ -5,10 +5,11 @@ import { count } from './metrics.ts'
 
 const longestPauseMs = 1000
 
-/** The time of one request: when it began, and the signal that aborts every call of it. */
+/** The time of one request: when it began and is over, and the signal that then aborts every call of it. */
 export interface Deadline {
   /** By `performance.now()`. */
   startedAt: number
+  endsAt: number
   signal: AbortSignal
 }
 
@@ -21,6 +22,8 @@ export const withinDeadline = async <T>(
   abortMs: number = deadlines.abortMs,
 ): Promise<T> => {
   const controller = new AbortController()
+  const startedAt = performance.now()
+  const deadline = { startedAt, endsAt: startedAt + abortMs, signal: controller.signal }
   const timer = setTimeout(() => controller.abort(), abortMs)
   const late = new Promise<never>((_, reject) => {
     controller.signal.addEventListener('abort', () => reject(new ProtocolError('request_timeout')), {
@@ -28,7 +31,7 @@ export const withinDeadline = async <T>(
     })
   })
   try {
-    return await Promise.race([run({ startedAt: performance.now(), signal: controller.signal }), late])
+    return await Promise.race([run(deadline), late])
   } catch (error) {
     // aborted calls reject with errors of their own
     throw controller.signal.aborted ? new ProtocolError('request_timeout') : error
@@ -43,7 +46,10 @@ export const withinDeadline = async <T>(
  * Waits before another attempt at a lost race, longer after each, and a random part of the time that the request has
  * taken so far: where reads and writes are slow, others need as long. Throws `too_many_requests` past the 12 s.
  */
-export const pauseBefore = async (tries: number, { startedAt, signal }: Deadline): Promise<void> => {
+export const pauseBefore = async (
+  tries: number,
+  { startedAt, signal }: Pick<Deadline, 'startedAt' | 'signal'>,
+): Promise<void> => {
   count('retries')
   const elapsedMs = () => performance.now() - startedAt
   const mostMs = Math.min(longestPauseMs, Math.max(elapsedMs(), 5 * 2 ** tries))

@@ -75,7 +75,7 @@ const play = async <Spec extends ActionSpec>(
   const tail = missed === undefined ? judged?.tail : await readTail(read, missed.id, true)
 
   const handOver = spec.needs.includes('fan_out') ? invokeFanOut : undefined
-  const outbox = openOutbox({ read, write, signal, handOver })
+  const outbox = openOutbox({ read, write, deadline, handOver })
   const nonce = randomBytes(6).toString('base64url')
   const all = {
     connection,

@@ -11,6 +11,8 @@ export interface WorkCtx extends Outbox {
   read: Reader
   write: Writer
   signal: AbortSignal
+  /** When its time is over, by `performance.now()`. */
+  endsAt: number
   nonce: string
   now(): number
   later(job: Job, delayS: number): Promise<void>
@@ -30,10 +32,10 @@ export const work = <T>(
   run: (ctx: WorkCtx) => Promise<T>,
   { deadlineMs, now = Date.now }: { deadlineMs?: number; now?: () => number } = {},
 ): Promise<T> =>
-  withinDeadline(({ signal }) => {
+  withinDeadline(({ signal, endsAt }) => {
     const table = openTable({ client, tableName: config.tableName(), signal })
     const later: WorkCtx['later'] = (job, delayS) => sendLater(job, delayS, signal)
-    return part({ ...table, signal, now, later }, run)
+    return part({ ...table, signal, endsAt, now, later }, run)
   }, deadlineMs)
 
 /**
@@ -41,18 +43,19 @@ export const work = <T>(
  * done.
  */
 export const part = async <T>(
-  within: Pick<WorkCtx, 'read' | 'write' | 'signal' | 'now' | 'later'>,
+  within: Pick<WorkCtx, 'read' | 'write' | 'signal' | 'endsAt' | 'now' | 'later'>,
   run: (ctx: WorkCtx) => Promise<T>,
 ): Promise<T> => {
-  const { read, write, signal, now, later } = within
-  const outbox = openOutbox({ read, write, signal, postingMs })
-  const deadline = { startedAt: performance.now(), signal }
+  const { read, write, signal, endsAt, now, later } = within
+  const deadline = { startedAt: performance.now(), endsAt, signal }
+  const outbox = openOutbox({ read, write, deadline, postingMs })
   try {
     return await run({
       ...outbox,
       read,
       write,
       signal,
+      endsAt,
       now,
       later,
       nonce: randomBytes(6).toString('base64url'),

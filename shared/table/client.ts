@@ -21,7 +21,7 @@ import { unmarshall } from '@aws-sdk/util-dynamodb'
 import { NodeHttpHandler } from '@smithy/node-http-handler'
 import type { Key } from './keys.ts'
 import type { Attributes, Op, Range, Reader, Refusal, WriteOutcome, Writer } from './ops.ts'
-import { isBroken, isThrottled } from './passing.ts'
+import { isThrottled, repeated } from './passing.ts'
 
 /**
  * The engine's client, one per process. A hundred chats are read side by side: over the default 50 sockets they would take
@@ -232,21 +232,6 @@ const transactItem = (TableName: string, op: Op) => {
 // the items in exceptions come as the wire has them
 const plain = (item: Parameters<typeof unmarshall>[0] | undefined): Attributes | undefined =>
   item === undefined ? undefined : unmarshall(item)
-
-const repeats = 2
-
-/**
- * Repeats a read whose connection broke. The SDK does so itself, but has no more than so many retries at once: a function
- * that was frozen may find all of its kept connections dead, and reads over all of them.
- */
-const repeated = async <T>(send: () => Promise<T>): Promise<T> => {
-  for (let tries = 0; ; tries += 1)
-    try {
-      return await send()
-    } catch (error) {
-      if (tries === repeats || !isBroken(error)) throw error
-    }
-}
 
 const queryExpression = ({ pk, prefix, from, to }: Range) => {
   const sortKey =

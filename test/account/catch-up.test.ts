@@ -27,7 +27,13 @@ const annAndLea = async () => {
     const answered = { connection, chats, since: Date.now() - 60_000, until: Date.now() + 60_000 }
     await catchUp(
       {
-        ...{ read, write: world.table.write, signal: new AbortController().signal, nonce: 'n' },
+        ...{
+          read,
+          write: world.table.write,
+          signal: new AbortController().signal,
+          nonce: 'n',
+          endsAt: Infinity,
+        },
         push: (_to, name, payload) => void pushed.push([name, payload]),
         readAudience: () => {},
         settleAudience: async () => {},

@@ -604,6 +604,24 @@ describe('the connections of one customer', () => {
     })
   })
 
+  test('make room for all who come back at once after their tabs have died', async () => {
+    const license = await world.license({})
+    const carl = await license.visit()
+    const tabs = [carl]
+    for (let i = 2; i <= 6; i += 1) tabs.push(await again(license, carl))
+    world.customers.setFaults({ disconnect: () => ({ lose: true }) })
+    await Promise.all(tabs.map(({ client }) => client.close()))
+    await world.settled()
+    world.customers.setFaults({})
+    const rows = () => readCustomerSockets(world.table.read, license.id, carl.id)
+    await agedRows(world, await rows())
+
+    const back = await Promise.all(tabs.map(() => license.arrive()))
+    await Promise.all(back.map((tab) => login(tab, { token: carl.token })))
+    expect((await rows()).filter(({ ended }) => ended === undefined).length).toBeGreaterThanOrEqual(6)
+    await Promise.all(back.map((tab) => tab.ok('ping')))
+  })
+
   test('are ten at the most, also where many log in at once', async () => {
     const license = await world.license({})
     const carl = await license.visit()

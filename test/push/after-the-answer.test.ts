@@ -51,9 +51,9 @@ const staysQuiet = async () => {
 
 test('an audience read that was not needed is broken off with the answer', async () => {
   const call = nextCall()
-  const answer = await withinDeadline(async ({ signal }) => {
-    const { read, write } = openTable({ client, tableName: 'none', signal })
-    const outbox = openOutbox({ read, write, signal })
+  const answer = await withinDeadline(async (deadline) => {
+    const { read, write } = openTable({ client, tableName: 'none', signal: deadline.signal })
+    const outbox = openOutbox({ read, write, deadline })
     outbox.readAudience({ license_id: 'l' })
     await call
     await outbox.flush()

@@ -65,6 +65,32 @@ describe('one connection with many pushes', () => {
     expect(await got(ann)).toEqual(frames(3))
   })
 
+  test('that hangs when there is no time left is not slow, and gets them later', async () => {
+    const license = await world.license({ ann: {} })
+    const ann = await license.login('ann')
+    post(() => ({ hang: true }))
+    for (const postingMs of [-500, 0, 200]) await send(license, [frame(`${postingMs}`)], postingMs)
+    expect(await isSlow(license)).toEqual([false])
+    world.gateway.setFaults({})
+    await world.queue.flush()
+    expect((await got(ann)).toSorted()).toEqual([-500, 0, 200].map((ms) => frame(`${ms}`)).toSorted())
+  })
+
+  test('that hangs while the time of the work runs out gets them later: there is time to put them off', async () => {
+    const license = await world.license({ ann: {} })
+    const ann = await license.login('ann')
+    post(() => ({ hang: true }))
+    const to = connections(
+      license.id,
+      (await rows(license)).map(({ connection }) => connection),
+    )
+    const payload = { chat_id: 'c', thread_id: 'late' }
+    await work(async ({ push }) => push(to, 'thread_closed', payload), { deadlineMs: 1500 })
+    world.gateway.setFaults({})
+    await world.queue.flush()
+    expect(await got(ann)).toEqual([pushed('thread_closed', payload)])
+  })
+
   test('is slow where one push is open for a second, whatever got through before', async () => {
     const license = await world.license({ ann: {} })
     const ann = await license.login('ann')

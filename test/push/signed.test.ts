@@ -65,11 +65,18 @@ test.each([
   [403, 'failed'],
   [413, 'failed'],
   [500, 'failed'],
-  ['cut', 'failed'],
 ] as const)('a post that is answered %s is %s, and is not repeated', async (answer, outcome) => {
   answers = [answer]
   expect(await post('customer', 'AAAAAAAAAAAAAAA=', '{}', never)).toBe(outcome)
   expect(seen).toHaveLength(1)
+})
+
+test('a post whose connection breaks is repeated twice, and then failed', async () => {
+  answers = ['cut', 'cut', 200]
+  expect(await post('agent', 'AAAAAAAAAAAAAAA=', '{}', never)).toBe('sent')
+  answers = ['cut', 'cut', 'cut']
+  expect(await post('agent', 'AAAAAAAAAAAAAAA=', '{}', never)).toBe('failed')
+  expect(seen).toHaveLength(6)
 })
 
 test('a post that is not answered is late once its time is over', async () => {
@@ -87,13 +94,21 @@ test.each([
   // nobody knows
   [429, true],
   [500, true],
-  ['cut', true],
 ] as const)('a connection that is asked for and answered %s is there: %s', async (answer, there) => {
   answers = [answer]
   expect(await isThere('customer', 'AAAAAAAAAAAAAAA=', never)).toBe(there)
   expect(seen.map(({ request }) => [request.method, request.url])).toEqual([
     ['GET', '/v1/@connections/AAAAAAAAAAAAAAA%3D'],
   ])
+})
+
+test('a connection that is asked for and not answered for counts as there', async () => {
+  answers = ['cut', 'cut', 410]
+  expect(await isThere('customer', 'AAAAAAAAAAAAAAA=', never)).toBe(false)
+  answers = ['cut', 'cut', 'cut']
+  expect(await isThere('customer', 'AAAAAAAAAAAAAAA=', never)).toBe(true)
+  answers = ['hang']
+  expect(await isThere('customer', 'AAAAAAAAAAAAAAA=', never)).toBe(true)
 })
 
 test('a slice is handed over by an asynchronous invocation that is signed as AWS asks for', async () => {
@@ -110,16 +125,16 @@ test('a slice is handed over by an asynchronous invocation that is signed as AWS
   expectSigned('lambda')
 })
 
-test('what is not taken is asked for once more, and then throws', async () => {
+test('a slice that is not taken throws, saying so', async () => {
   const slice = { frames: [], deliveries: [] }
   answers = ['cut', 202]
   await invokeFanOut(slice, never)
-  answers = [503, 503]
-  await expect(invokeFanOut(slice, never)).rejects.toThrow('The fan-out was refused: 503')
-  expect(seen).toHaveLength(4)
+  answers = [503]
+  await expect(invokeFanOut(slice, never)).rejects.toThrow('The fan-out was refused with status 503')
+  expect(seen).toHaveLength(3)
 })
 
-test('what takes too long is not asked for again', async () => {
+test('a slice that takes too long is not handed over again', async () => {
   answers = ['hang']
   const over = new AbortController()
   const invoked = invokeFanOut({ frames: [], deliveries: [] }, over.signal)
