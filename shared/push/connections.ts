@@ -98,6 +98,7 @@ export const closeConnection = async (
   }
 }
 
+// a gateway that hangs holds up no login, nor a worker
 const askingMs = 2000
 
 const asking = async (
