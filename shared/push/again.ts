@@ -1,20 +1,13 @@
+import pLimit from 'p-limit'
 import type { Job } from '../runtime/later.ts'
 import { log } from '../runtime/log.ts'
 import { count } from '../runtime/metrics.ts'
 import type { Reader, Writer } from '../table/ops.ts'
-import {
-  AgentSocketItem,
-  connectionRemoved,
-  CustomerSocketItem,
-  isCustomers,
-  isLive,
-  isStarting,
-  rowKey,
-} from '../table/sockets.ts'
+import { connectionRemoved, isLive, isStarting, readRows, type SocketRow } from '../table/sockets.ts'
 import { endpointOf, post } from './connections.ts'
+import { targetOf } from './jobs.ts'
 
 type PushJob = Extract<Job, { job: 'push' }>
-type Target = PushJob['targets'][number]
 
 interface Trying {
   read: Reader
@@ -25,43 +18,53 @@ interface Trying {
 }
 
 const postingMs = 3000
+/** As many as there are sockets for: the others wait until one of these is through. */
+const postsAtOnce = 256
 /** A push is tried twice more after its request; delays in seconds before the second of these. */
 const moreTries = 2
 const retryS = 5
 
-/** Pushes that did not go through: tried again where the connection still counts, and once more after that. */
+/**
+ * Pushes that did not go through: tried again where the connection still counts, and once more after that. Those whose turn
+ * did not come, since too many before them hung, have been tried no more often than before.
+ */
 export const pushAgain = async (ctx: Trying, { targets, frames, tries }: PushJob): Promise<void> => {
+  const rows = (await readRows(ctx.read, targets)).filter((row) => isLive(row, ctx.now()))
   const posting = AbortSignal.any([ctx.signal, AbortSignal.timeout(postingMs)])
-  const left = await Promise.all(
-    targets.map(async (target) => ((await sent(ctx, target, frames, posting)) ? [] : [target])),
+  const limit = pLimit(postsAtOnce)
+  const outcomes = await Promise.all(
+    rows.map((row) =>
+      limit(async () => {
+        if (posting.aborted) return 'untried'
+        return (await sent(ctx, row, frames, posting)) ? 'done' : 'failed'
+      }),
+    ),
   )
-  const waiting = left.flat()
-  if (waiting.length === 0) return
+  const those = (outcome: 'untried' | 'failed') =>
+    rows.filter((_, index) => outcomes[index] === outcome).map(targetOf)
+  const [untried, failed] = [those('untried'), those('failed')]
+  if (untried.length > 0) await ctx.later({ job: 'push', targets: untried, frames, tries }, retryS)
+  if (failed.length === 0) return
   if (tries + 1 < moreTries)
-    await ctx.later({ job: 'push', targets: waiting, frames, tries: tries + 1 }, retryS)
+    await ctx.later({ job: 'push', targets: failed, frames, tries: tries + 1 }, retryS)
   else {
-    count('pushes_failed', waiting.length * frames.length)
-    log.warn('A push was given up', { connections: waiting.map(({ connection }) => connection) })
+    count('pushes_failed', failed.length * frames.length)
+    log.warn('A push was given up', { connections: failed.map(({ connection }) => connection) })
   }
 }
 
 /** Whether there is nothing left to do for this connection. */
 const sent = async (
   ctx: Trying,
-  target: Target,
+  row: SocketRow,
   frames: readonly string[],
   posting: AbortSignal,
 ): Promise<boolean> => {
-  const { connection } = target
-  const item = await ctx.read.get(rowKey(target, connection), { strong: true })
-  if (item === undefined) return true
-  const row = isCustomers(target) ? CustomerSocketItem.parse(item) : AgentSocketItem.parse(item)
-  if (!isLive(row, ctx.now())) return true
   for (const frame of frames) {
-    const outcome = await post(endpointOf(target), connection, frame, posting)
+    const outcome = await post(endpointOf(row), row.connection, frame, posting)
     if (outcome === 'gone' && !isStarting(row, ctx.now())) {
       count('pushes_gone')
-      await Promise.all(connectionRemoved(target).map((op) => ctx.write.write(op)))
+      await Promise.all(connectionRemoved(row).map((op) => ctx.write.write(op)))
       return true
     }
     if (outcome !== 'sent') return false

@@ -22,7 +22,8 @@ export const pushJobs = (rows: readonly Connected[], frames: readonly string[]):
   )
 }
 
-const targetOf = (row: Connected): Target => {
+/** What a job says of a connection. */
+export const targetOf = (row: Connected): Target => {
   const { license_id, connection } = row
   return isCustomers(row)
     ? { license_id, customer_id: row.customer_id, connection }

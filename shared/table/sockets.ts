@@ -430,6 +430,20 @@ export const readCustomerSockets = async (
   return rows.flatMap((row) => rowIn(CustomerSocketItem, license, row))
 }
 
+/** The rows of these connections, in any order: those that there are. Skips what is none. */
+export const readRows = async (read: Reader, of: readonly Connected[]): Promise<SocketRow[]> => {
+  const items = await read.batchGet(
+    of.map((one) => rowKey(one, one.connection)),
+    { strong: true },
+  )
+  return items.flatMap((item): SocketRow[] => {
+    const license = String(item['license_id'])
+    return 'customer_id' in item
+      ? rowIn(CustomerSocketItem, license, item)
+      : rowIn(AgentSocketItem, license, item)
+  })
+}
+
 const rowIn = <S extends z.ZodMiniType>(schema: S, license: string, row: Attributes): z.output<S>[] => {
   const parsed = schema.safeParse(row)
   if (parsed.success) return [parsed.data]
