@@ -23,8 +23,8 @@ interface Gateway {
 
 const gateways = new Map<Endpoint, Gateway>()
 
-// measured: 500 posts of 20 ms take 330 ms over the default 50 sockets, 164 ms over 256; without retries here, since
-// what does not go through at once goes to the delay queue
+// over the default 50 sockets, 500 posts of 20 ms take ten turns; nothing is tried again here, since what does not go through
+// at once goes to the delay queue
 const gatewayOf = (of: Endpoint): Gateway => {
   const known = gateways.get(of)
   if (known !== undefined) return known
