@@ -4,10 +4,10 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Command, InvalidArgumentError, Option } from 'commander'
-import { format, resolveConfig } from 'prettier'
 import { build } from '../../infra/build.ts'
 import { between } from '../../infra/docs.ts'
 import { startEngine } from '../../infra/local/dynamodb.ts'
+import { writePage } from '../support/pages.ts'
 import { chartOf } from './chart.ts'
 import { type Figures, type PartName, type PartOptions, parts } from './parts.ts'
 import { archivesTable, pageText, readmeText } from './report.ts'
@@ -106,11 +106,9 @@ const writeAll = async (report: ReturnType<typeof reportOf>): Promise<void> => {
   const [readme, page, chart] = ['README.md', 'docs/benchmark.md', 'docs/benchmark.svg'].map((file) =>
     join(root, file),
   ) as [string, string, string]
-  const style = { ...(await resolveConfig(readme)), parser: 'markdown' }
   await writeFile(chart, chartOf(report))
-  await writeFile(page, await format(pageText(report), style))
-  const text = between(await readFile(readme, 'utf8'), 'bench', readmeText(report))
-  await writeFile(readme, await format(text, style))
+  await writePage(page, pageText(report))
+  await writePage(readme, between(await readFile(readme, 'utf8'), 'bench', readmeText(report)))
 }
 
 await new Command('npm run bench --')

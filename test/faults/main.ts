@@ -1,7 +1,8 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { build } from '../../infra/build.ts'
+import { writePage } from '../support/pages.ts'
 import { reportOf } from './report.ts'
 import { runFaults } from './run.ts'
 
@@ -20,7 +21,7 @@ try {
   await build(dist)
   const kills = Math.max(1, Math.round(requests / requestsPerKill))
   const report = await runFaults({ seed, requests, kills, dist, say })
-  await writeFile(page, reportOf(report, 'npm run faults'))
+  await writePage(page, reportOf(report, 'npm run faults'))
   for (const { check, checked, violations } of report.findings) {
     say(`${check}: ${checked} looked at, ${violations.length} violations`)
     for (const violation of violations.slice(0, 20)) say(`  ${violation}`)
