@@ -27,7 +27,8 @@ export const endRun = async (
 ): Promise<Pick<History, 'followers' | 'probes' | 'quiet' | 'watched' | 'over'>> => {
   const { stack, calm } = stand
   await calm()
-  // whoever is dead is found out by a push
+  // whoever is dead is found out by a push, unless it came just now
+  await stand.minuteLater()
   for (const { apps, tabs } of cast) {
     for (const actor of apps) await actor.comeOn()
     for (const tab of tabs) await tab.comeIn()
@@ -42,8 +43,7 @@ export const endRun = async (
     await follower.speak()
   }
   await calm()
-  // a minute later
-  await stand.forgetSlow()
+  await stand.minuteLater()
   const watched = await changeStatuses(stand, cast, recorder)
   await calm()
   for (const follower of followers) await follower.finish()

@@ -10,7 +10,7 @@ test(`2,000 requests with faults everywhere break no promise (FAULTS_SEED=${seed
   const report = await runFaults({ seed, requests, kills: 1, dist: inject('dist') })
   expect(report.requests).toBeGreaterThanOrEqual(2000)
   for (const { check, checked, violations } of report.findings) {
-    expect(violations, check).toEqual([])
+    expect(violations, `${check}: ${violations.join('; ')}`).toEqual([])
     expect(checked, check).toBeGreaterThan(0)
   }
 })

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
-import { BatchWriteCommand, DynamoDBDocumentClient, ScanCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
+import { BatchWriteCommand, DynamoDBDocumentClient, ScanCommand } from '@aws-sdk/lib-dynamodb'
 import { unmarshall } from '@aws-sdk/util-dynamodb'
 import { createAgent } from '../../infra/admin/change-agent.ts'
 import { createGroup } from '../../infra/admin/change-group.ts'
@@ -150,17 +150,20 @@ export const startStand = async (dist: string, faults: OpenFaults) => {
       }
       await stack.settled()
     },
-    /** What a minute does to connections that were slow. */
-    forgetSlow: async () => {
-      for (const { pk, sk, slow_until: slow } of await scan())
-        if (slow !== undefined)
-          await documents.send(
-            new UpdateCommand({
-              TableName: tableName,
-              Key: { pk, sk },
-              UpdateExpression: 'REMOVE slow_until',
-            }),
-          )
+    /** What a minute does to connections: those that were slow are not any more, and none is too new to be called gone. */
+    minuteLater: async () => {
+      for (const { pk, sk } of await scan())
+        if (String(pk).startsWith('SOCKET#') || String(pk).endsWith('#SOCKETS'))
+          await stack.table.write.write({
+            Update: {
+              Key: { pk: String(pk), sk: String(sk) },
+              UpdateExpression: 'REMOVE slow_until ADD #ttl :minute',
+              // one that has gone since stays away
+              ConditionExpression: 'attribute_exists(pk)',
+              ExpressionAttributeNames: { '#ttl': 'ttl' },
+              ExpressionAttributeValues: { ':minute': -60 },
+            },
+          })
     },
     /** What DynamoDB does with rows whose time has run out. */
     expire: async (atMs: number) => {
