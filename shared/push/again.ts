@@ -4,7 +4,7 @@ import { log } from '../runtime/log.ts'
 import { count } from '../runtime/metrics.ts'
 import type { Reader, Writer } from '../table/ops.ts'
 import { connectionRemoved, isLive, isStarting, readRows, type SocketRow } from '../table/sockets.ts'
-import { endpointOf, post } from './connections.ts'
+import { endpointOf, post, postsAtOnce } from './connections.ts'
 import { targetOf } from './jobs.ts'
 
 type PushJob = Extract<Job, { job: 'push' }>
@@ -18,8 +18,6 @@ interface Trying {
 }
 
 const postingMs = 3000
-/** As many as there are sockets for: the others wait until one of these is through. */
-const postsAtOnce = 256
 /** A push is tried twice more after its request; delays in seconds before the second of these. */
 const moreTries = 2
 const retryS = 5

@@ -23,15 +23,17 @@ interface Gateway {
 
 const gateways = new Map<Endpoint, Gateway>()
 
-// over the default 50 sockets, 500 posts of 20 ms take ten turns; nothing is tried again here, since what does not go through
-// at once goes to the delay queue
+/** So many posts are under way at once, the others wait: over the default 50 sockets, 500 posts of 20 ms take ten turns. */
+export const postsAtOnce = 256
+
+// nothing is tried again that the gateway refused, since what does not go through at once goes to the delay queue
 const gatewayOf = (of: Endpoint): Gateway => {
   const known = gateways.get(of)
   if (known !== undefined) return known
   const endpoint = of === 'agent' ? config.agentCallbackUrl() : config.customerCallbackUrl()
   const requestHandler = new NodeHttpHandler({
-    httpAgent: { maxSockets: 256, keepAlive: true },
-    httpsAgent: { maxSockets: 256, keepAlive: true },
+    httpAgent: { maxSockets: postsAtOnce, keepAlive: true },
+    httpsAgent: { maxSockets: postsAtOnce, keepAlive: true },
     socketAcquisitionWarningTimeout: 60_000,
   })
   const poster = openPoster('execute-api', endpoint, requestHandler)
