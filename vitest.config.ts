@@ -4,11 +4,13 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     globalSetup: ['test/support/global-setup.ts'],
+    setupFiles: ['test/support/each-file.ts'],
     pool: 'forks',
-    // most files wait for sockets and the engine rather than for a core
-    maxWorkers: 3,
+    maxWorkers: 2,
+    // a worker imports what files share once
+    isolate: false,
     // waits in tests end with what they wait for; these only end what hangs
-    testTimeout: 300_000,
-    hookTimeout: 300_000,
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
   },
 })

@@ -1,7 +1,7 @@
 import { globSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
-import { build as esbuild, type Metafile } from 'esbuild'
+import { type BuildOptions, build as esbuild, type Metafile } from 'esbuild'
 
 const root = join(import.meta.dirname, '..')
 export const dist = join(root, 'dist')
@@ -16,6 +16,19 @@ export const handlers = (): string[] =>
 const sources = (): Record<string, string> =>
   Object.fromEntries(handlers().map((name) => [name, join(root, `functions/${name}.ts`)]))
 
+/** How handlers are bundled, whatever becomes of the bundles. */
+export const bundleOptions = {
+  absWorkingDir: root,
+  bundle: true,
+  platform: 'node',
+  target: 'node24',
+  // measured: 358 KB instead of 559 KB, and a third less time to import
+  mainFields: ['module', 'main'],
+  // a Lambda's credentials are in its environment: the chain that looks elsewhere is a third of the SDK
+  alias: { '@aws-sdk/credential-provider-node': join(import.meta.dirname, 'lambda-credentials.ts') },
+  logLevel: 'error',
+} satisfies BuildOptions
+
 /**
  * Bundles every handler into `dist/<kind>/<name>/index.mjs`: what the stack deploys and what the local gateway
  * imports; `files`, by name, in place of the handlers. Resolves to esbuild's account of what went into each.
@@ -27,23 +40,15 @@ export const build = async (
   await rm(outdir, { recursive: true, force: true })
   const { metafile } = await esbuild({
     entryPoints: Object.fromEntries(Object.entries(files).map(([name, file]) => [`${name}/index`, file])),
+    ...bundleOptions,
     outdir,
-    absWorkingDir: root,
     outExtension: { '.js': '.mjs' },
-    bundle: true,
     minify: true,
     metafile: true,
-    platform: 'node',
-    target: 'node24',
     format: 'esm',
-    // measured: 358 KB instead of 559 KB, and a third less time to import
-    mainFields: ['module', 'main'],
-    // a Lambda's credentials are in its environment: the chain that looks elsewhere is a third of the SDK
-    alias: { '@aws-sdk/credential-provider-node': join(import.meta.dirname, 'lambda-credentials.ts') },
     banner: {
       js: "import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);",
     },
-    logLevel: 'error',
   })
   return metafile
 }

@@ -12,6 +12,7 @@ import { endEarlierRun } from './earlier-run.ts'
 import { listenOn } from './listen-on.ts'
 import { alreadyRunning, announce, localDir, localDist } from './local-dir.ts'
 import { requestLine } from './request-log.ts'
+import { bundlesIn } from './handlers.ts'
 import { startStack } from './stack.ts'
 import { openTokenKey } from './token-key.ts'
 
@@ -84,7 +85,7 @@ const run = async ({ port: wanted, customerPort, fresh, json }: Flags): Promise<
     customerKey,
     // as deployed; all browsers of this machine have one address
     rates: { startChat: 5, sendEvent: 60, other: 120, addressFactor: 0 },
-    dist: localDist,
+    handlers: bundlesIn(localDist),
     prepare: endEarlierRun,
     ...(serviceAccount && { fcm: { serviceAccount } }),
     gateway: { onRequest: (entry) => requests.write(`${requestLine(entry)}\n`) },

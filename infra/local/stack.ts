@@ -1,10 +1,5 @@
-import { randomUUID } from 'node:crypto'
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { pathToFileURL } from 'node:url'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
-import type { Context } from 'aws-lambda'
 import * as z from 'zod/mini'
 import type { ActionSpec } from '../../shared/protocol/action.ts'
 import { agentActions } from '../../shared/protocol/agent/index.ts'
@@ -17,6 +12,14 @@ import { newCustomerKey } from './customer-key.ts'
 import { localClientConfig } from './dynamodb.ts'
 import { type Gateway, type GatewayOptions, type Route, startGateway } from './gateway.ts'
 import { type FunctionServer, startFunctionServer } from './function-server.ts'
+import {
+  type Around,
+  bundlesIn,
+  type Handler,
+  type LoadHandlers,
+  openHandlers,
+  type Settings,
+} from './handlers.ts'
 import { startKeyServer } from './key-server.ts'
 import { startQueue } from './queue.ts'
 import { startSecretServer } from './secret-server.ts'
@@ -41,7 +44,8 @@ export interface StackOptions {
   rates?: { startChat: number; sendEvent: number; other: number; addressFactor: number }
   /** What an agent may ask for in a minute; as `rates`. */
   agentRates?: { startChat: number; sendEvent: number; other: number }
-  dist?: string
+  /** What the functions are; the bundles of `dist/` if absent. */
+  handlers?: LoadHandlers
   /** Runs once the table is there, before anyone can connect. */
   prepare?(table: Table, engine: { client: DynamoDBClient; tableName: string }): Promise<void>
   /** Seconds until an agent or customer without a socket is offline. */
@@ -72,6 +76,8 @@ export interface LocalStack {
   functions: FunctionServer
   stream: Awaited<ReturnType<typeof startStream>>
   table: Table
+  /** What the functions find in their environment; a test may change it. */
+  settings: Settings
   agentUrl: string
   /** Without its query string: clients add `?license_id=`. */
   customerUrl: string
@@ -90,41 +96,6 @@ const longestSettlingMs = 3000
 const fcmSecretId = 'fcm'
 const customerKeyId = 'customer-key'
 const noLimits = { startChat: 0, sendEvent: 0, other: 0, addressFactor: 0 }
-/** A bundle's `handler`; without a context it gets one of this run's own. */
-type Handler = (event: unknown, context?: Pick<Context, 'awsRequestId'>) => unknown
-/** `name`: the bundle, such as `agent/login`. `run` may be called often, with other events. */
-export type Around = (
-  lambda: { name: string; event: unknown },
-  run: (event: unknown) => Promise<unknown>,
-) => Promise<unknown>
-const asItIs: Around = ({ event }, run) => run(event)
-
-/** The bundles of `dist`, each imported once: by `load`, or when it is first invoked. One that failed is tried again. */
-export const openHandlers = (dist: string, around: Around = asItIs) => {
-  const loaded = new Map<string, Promise<Handler>>()
-  const load = (name: string): Promise<Handler> => {
-    const known = loaded.get(name)
-    if (known !== undefined) return known
-    const handler = importHandler(join(dist, name, 'index.mjs'))
-    loaded.set(name, handler)
-    handler.catch(() => loaded.delete(name)) // whoever awaits it sees the failure
-    return handler
-  }
-  const handler =
-    (name: string): Handler =>
-    async (event, context = { awsRequestId: randomUUID() }) => {
-      const invoked = await load(name)
-      return around({ name, event }, async (given) => invoked(given, context))
-    }
-  return { load, handler }
-}
-
-const importHandler = async (file: string): Promise<Handler> => {
-  if (!existsSync(file)) throw new Error(`${file} is missing: npm run build makes it`)
-  const { handler }: { handler: Handler } = await import(pathToFileURL(file).href)
-  return handler
-}
-
 /** What differs between the endpoints. */
 interface Endpoint {
   /** The bundles' folder. */
@@ -139,12 +110,10 @@ const BatchResponse = z.object({ batchItemFailures: z.array(z.object({ itemIdent
 
 /**
  * Everything that `cdk deploy` makes, on this machine: the same bundles behind the local gateway, the table's stream
- * and the delay queue with their workers, the clock. The bundles read their settings from this process's environment,
- * so one process runs one stack.
+ * and the delay queue with their workers, the clock.
  */
 export const startStack = async (options: StackOptions): Promise<LocalStack> => {
   const { endpoint, engine = endpoint, tableName, key, issuer, audience } = options
-  const { load, handler } = openHandlers(options.dist ?? builtDist, options.around)
   const client = new DynamoDBClient(localClientConfig(engine))
   await createTable(client, tableName)
   const table = openTable({ client, tableName })
@@ -155,6 +124,14 @@ export const startStack = async (options: StackOptions): Promise<LocalStack> => 
     ...(options.fcm && { [fcmSecretId]: options.fcm.serviceAccount }),
   })
 
+  // servers are there before the functions, whose settings have their addresses
+  let functionsOf: ReturnType<typeof openHandlers> | undefined
+  const handler =
+    (name: string): Handler =>
+    (event, context) => {
+      if (functionsOf === undefined) throw new Error(`${name} was invoked before the stack was ready`)
+      return functionsOf.handler(name)(event, context)
+    }
   const batch = async (name: string, event: unknown) =>
     BatchResponse.parse(await handler(`worker/${name}`)(event))
   const queue = await startQueue({
@@ -195,7 +172,7 @@ export const startStack = async (options: StackOptions): Promise<LocalStack> => 
     connect: 'socket/connect-customer',
   })
   const { startChat, sendEvent, other, addressFactor } = options.rates ?? noLimits
-  Object.assign(process.env, {
+  const settings: Settings = {
     AWS_REGION: 'us-east-1',
     AWS_ACCESS_KEY_ID: 'local',
     AWS_SECRET_ACCESS_KEY: 'local',
@@ -221,14 +198,12 @@ export const startStack = async (options: StackOptions): Promise<LocalStack> => 
     PRESENCE_GRACE_S: String(options.presenceGraceS ?? 20),
     // one process, one clock
     CLOCK_SKEW_MS: '0',
-  })
-  if (options.fcm !== undefined)
-    Object.assign(process.env, {
-      FCM_SECRET_ID: fcmSecretId,
-      ...(options.fcm.endpoint !== undefined && { FCM_ENDPOINT: options.fcm.endpoint }),
-    })
-  // now that they find their environment, and before another build may replace them
-  await Promise.all(handlers().map(load))
+    ...(options.fcm !== undefined && { FCM_SECRET_ID: fcmSecretId }),
+    ...(options.fcm?.endpoint !== undefined && { FCM_ENDPOINT: options.fcm.endpoint }),
+  }
+  functionsOf = openHandlers((options.handlers ?? bundlesIn(builtDist))(settings), options.around)
+  // before another build may replace them
+  await Promise.all(handlers().map(functionsOf.load))
   const stream = await startStream({
     endpoint: engine,
     tableName,
@@ -269,6 +244,7 @@ export const startStack = async (options: StackOptions): Promise<LocalStack> => 
     functions,
     stream,
     table,
+    settings,
     agentUrl: gateway.url,
     customerUrl: customers.url,
     rotateCustomerKey: (value = newCustomerKey()) => secrets.rotate(customerKeyId, value),

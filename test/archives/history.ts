@@ -2,12 +2,13 @@ import type { AttributeValue, DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { unmarshall } from '@aws-sdk/util-dynamodb'
 import type { DynamoDBRecord } from 'aws-lambda'
 import { expect, inject } from 'vitest'
-import { openHandlers } from '../../infra/local/stack.ts'
+import { openHandlers } from '../../infra/local/handlers.ts'
 import { matchesPattern } from '../../infra/local/stream-records.ts'
 import { startStream } from '../../infra/local/streams.ts'
 import { indexed } from '../../infra/stream-filters.ts'
 import { chatPk, type Key } from '../../shared/table/keys.ts'
 import type { Op } from '../../shared/table/ops.ts'
+import { functionsIn } from '../support/functions.ts'
 import type { World } from '../support/world.ts'
 import { type ChatModel, indexOf, listsOfChat, listsOfThread, readModels, wordsOf } from './naive.ts'
 import { expectSame, scan, storedIndex } from './stored.ts'
@@ -41,8 +42,10 @@ interface Answer {
   batchItemFailures: { itemIdentifier: string }[]
 }
 /** The index's worker, as bundled. */
-export const indexWorker = (): ((records: readonly DynamoDBRecord[]) => Promise<Answer>) => {
-  const handler = openHandlers(inject('dist')).handler('worker/index')
+export const indexWorker = ({
+  settings,
+}: World): ((records: readonly DynamoDBRecord[]) => Promise<Answer>) => {
+  const handler = openHandlers(functionsIn(inject('functions'))(settings)).handler('worker/index')
   // a copy, since Lambda's workers never share an event
   return async (records) => (await handler({ Records: structuredClone(records) })) as Answer
 }
@@ -77,7 +80,7 @@ export const replay = async (
     await table.write.batch(all.filter(which).map((Key): Op => ({ Delete: { Key } })))
   }
   await remove((key) => ofIndex(key) || key.pk.startsWith(chatPk('')))
-  const work = indexWorker()
+  const work = indexWorker(world)
 
   let at = 0
   let moving = Promise.resolve()

@@ -229,7 +229,7 @@ describe(`the index's worker over a history of ${steps} actions (ARCHIVES_SEED=$
 
   test('reports the first record of a chat that fails, and the other chats are done', async () => {
     const run = await begun()
-    const work = indexWorker()
+    const work = indexWorker(world)
     const { batch, ids } = ofThree()
     const [one, two, three] = ids
     await run.moveTo(records.length)
@@ -258,7 +258,7 @@ describe(`the index's worker over a history of ${steps} actions (ARCHIVES_SEED=$
 
   test('lets nothing of a run that failed be written behind what the next run writes', async () => {
     const run = await begun()
-    const work = indexWorker()
+    const work = indexWorker(world)
     const id = 'straggler0'
     const properties = {
       many: Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`n${i}`, { value: i }])),
@@ -341,7 +341,7 @@ describe(`the index's worker over a history of ${steps} actions (ARCHIVES_SEED=$
       return { errorType: 'ProvisionedThroughputExceededException' }
     })
     // of a chat that has just begun
-    expect(await indexWorker()(records.slice(0, 1))).toEqual({ batchItemFailures: [] })
+    expect(await indexWorker(world)(records.slice(0, 1))).toEqual({ batchItemFailures: [] })
     expect(left).toBe(0)
   })
 })

@@ -6,6 +6,7 @@ import { createGroup } from '../../infra/admin/change-group.ts'
 import { createLicense } from '../../infra/admin/change-license.ts'
 import { startEngine } from '../../infra/local/dynamodb.ts'
 import type { RequestEntry } from '../../infra/local/gateway-settings.ts'
+import { bundlesIn } from '../../infra/local/handlers.ts'
 import { type LocalStack, type StackOptions, startStack } from '../../infra/local/stack.ts'
 import { mintToken, openTokenKey } from '../../infra/local/token-key.ts'
 import { type EngineProxy, startEngineProxy } from '../support/engine-proxy.ts'
@@ -55,7 +56,8 @@ export const startStand = async (
   const tableName = `bench-${crypto.randomUUID()}`
   const requests: RequestEntry[] = []
   const stack = await startStack({
-    ...{ endpoint: counted ? proxy.endpoint : engine.endpoint, engine: engine.endpoint, tableName, dist },
+    ...{ endpoint: counted ? proxy.endpoint : engine.endpoint, engine: engine.endpoint, tableName },
+    handlers: bundlesIn(dist),
     ...{ key, issuer, audience, port: 0, index },
     gateway: { onRequest: (entry) => requests.push(entry) },
     ...(prepare && { prepare }),

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { build } from '../../infra/build.ts'
+import { bundlesIn } from '../../infra/local/handlers.ts'
 import { writePage } from '../support/pages.ts'
 import { reportOf } from './report.ts'
 import { runFaults } from './run.ts'
@@ -20,7 +21,7 @@ const dist = await mkdtemp(join(tmpdir(), 'agent-chat-dist-'))
 try {
   await build(dist)
   const kills = Math.max(1, Math.round(requests / requestsPerKill))
-  const report = await runFaults({ seed, requests, kills, dist, say })
+  const report = await runFaults({ seed, requests, kills, handlers: bundlesIn(dist), say })
   await writePage(page, reportOf(report, 'npm run faults'))
   for (const { check, checked, violations } of report.findings) {
     say(`${check}: ${checked} looked at, ${violations.length} violations`)

@@ -1,5 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import pLimit from 'p-limit'
+import type { LoadHandlers } from '../../infra/local/handlers.ts'
 import { type Actor, type Context } from './actor.ts'
 import { AgentApp } from './agent-app.ts'
 import { Recorder } from './app.ts'
@@ -19,8 +20,7 @@ export interface RunOptions {
   requests: number
   /** How often the engine is killed, evenly over the run. */
   kills: number
-  /** Of the bundles. */
-  dist: string
+  handlers: LoadHandlers
   say?: (text: string) => void
 }
 
@@ -85,11 +85,11 @@ export const runFaults = async ({
   seed,
   requests,
   kills,
-  dist,
+  handlers,
   say = () => undefined,
 }: RunOptions): Promise<Report> => {
   const faults = openFaults(dice(seed))
-  const stand = await startStand(dist, faults)
+  const stand = await startStand(handlers, faults)
   try {
     const recorder = new Recorder()
     const limit = pLimit(sideBySide)

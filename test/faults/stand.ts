@@ -8,6 +8,7 @@ import { createAgent } from '../../infra/admin/change-agent.ts'
 import { createGroup } from '../../infra/admin/change-group.ts'
 import { changeLicense, createLicense } from '../../infra/admin/change-license.ts'
 import { localClientConfig, startEngine } from '../../infra/local/dynamodb.ts'
+import type { LoadHandlers } from '../../infra/local/handlers.ts'
 import { startStack } from '../../infra/local/stack.ts'
 import { mintToken, openTokenKey } from '../../infra/local/token-key.ts'
 import type { Attributes } from '../../shared/table/ops.ts'
@@ -55,7 +56,7 @@ const peopleOf = (marker: string): AgentRecord[] => {
 export type Stand = Awaited<ReturnType<typeof startStand>>
 
 /** The whole stack with faults on every side: two licences with their people on an engine that can be killed. */
-export const startStand = async (dist: string, faults: OpenFaults) => {
+export const startStand = async (handlers: LoadHandlers, faults: OpenFaults) => {
   // what fails here is meant to
   process.env['POWERTOOLS_LOG_LEVEL'] ??= 'SILENT'
   const dir = await mkdtemp(join(tmpdir(), 'agent-chat-faults-'))
@@ -68,7 +69,7 @@ export const startStand = async (dist: string, faults: OpenFaults) => {
   const key = await openTokenKey(dir)
   const tableName = 'faults'
   const stack = await startStack({
-    ...{ endpoint: proxy.endpoint, tableName, key, issuer, audience, port: 0, dist },
+    ...{ endpoint: proxy.endpoint, tableName, key, issuer, audience, port: 0, handlers },
     presenceGraceS: 3,
     queueRetryMs: 3000,
     // a poll is dear, and what comes together is indexed together

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
-import { openHandlers } from '../../infra/local/stack.ts'
+import { bundlesIn, openHandlers } from '../../infra/local/handlers.ts'
 import { Client, type CustomerClient } from '../support/client.ts'
 
 const root = join(import.meta.dirname, '../..')
@@ -282,7 +282,7 @@ describe('the bundles', () => {
   })
 
   test('that could not be imported are tried again by the next invocation', async () => {
-    const { handler } = openHandlers(dir)
+    const { handler } = openHandlers(bundlesIn(dir)({}))
     const ping = handler('agent/ping')
     await expect(ping({})).rejects.toThrow('npm run build makes it')
     await mkdir(join(dir, 'agent/ping'), { recursive: true })
@@ -294,7 +294,7 @@ describe('the bundles', () => {
     await mkdir(join(dir, 'worker/later'), { recursive: true })
     await writeFile(join(dir, 'worker/later/index.mjs'), 'export const handler = (event) => `got ${event}`')
     const asked: unknown[] = []
-    const { handler } = openHandlers(dir, async ({ name, event }, run) => {
+    const { handler } = openHandlers(bundlesIn(dir)({}), async ({ name, event }, run) => {
       asked.push(name, event)
       return [await run(event), await run('another')]
     })

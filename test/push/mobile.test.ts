@@ -1,10 +1,11 @@
 import { marshall } from '@aws-sdk/util-dynamodb'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test, vi } from 'vitest'
 import { changeAgent } from '../../infra/admin/change-agent.ts'
-import { openHandlers } from '../../infra/local/stack.ts'
+import { openHandlers } from '../../infra/local/handlers.ts'
 import { deviceHash, readDevice } from '../../shared/table/devices.ts'
 import { keys } from '../../shared/table/keys.ts'
 import type { Client } from '../support/client.ts'
+import { functionsIn } from '../support/functions.ts'
 import { answers, type FcmAnswer, type FcmServer, startFcmServer } from '../support/fcm-server.ts'
 import { type AgentDraft, type License, startWorld, type World } from '../support/world.ts'
 
@@ -15,7 +16,7 @@ let notify: (event: unknown) => unknown
 beforeAll(async () => {
   fcm = await startFcmServer()
   world = await startWorld({ fcm: { serviceAccount: fcm.serviceAccount, endpoint: fcm.url } })
-  notify = openHandlers(inject('dist')).handler('worker/notify')
+  notify = openHandlers(functionsIn(inject('functions'))(world.settings)).handler('worker/notify')
 })
 afterAll(() => fcm.stop())
 afterEach(() => void vi.restoreAllMocks())

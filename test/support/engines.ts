@@ -2,16 +2,28 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { createTable } from '../../infra/local/create-table.ts'
 import { type Engine, localClientConfig, startEngine } from '../../infra/local/dynamodb.ts'
 
+const started = async (name: string): Promise<Engine> =>
+  startEngine({ env: { ...process.env, DYNAMODB_ENGINE: name } })
+
+/** Which engine tests run on: the one that the environment names, or else the fastest that this machine can run. */
+export const fastestEngine = async (): Promise<Pick<Engine, 'name' | 'label'>> => {
+  const { DYNAMODB_ENGINE, DYNAMODB_ENDPOINT } = process.env
+  const engine =
+    DYNAMODB_ENGINE || DYNAMODB_ENDPOINT
+      ? await startEngine()
+      : await started('embedded').catch(() => started('java'))
+  await engine.stop()
+  return engine
+}
+
 /** The engines that this machine can run, in memory; a forced one or an endpoint is the only one. */
 export async function startEngines(): Promise<Engine[]> {
   const { DYNAMODB_ENGINE, DYNAMODB_ENDPOINT } = process.env
   if (DYNAMODB_ENGINE || DYNAMODB_ENDPOINT) return [await startEngine()]
-  const started = await Promise.allSettled(
-    ['java', 'embedded'].map((name) => startEngine({ env: { ...process.env, DYNAMODB_ENGINE: name } })),
-  )
-  const engines = started.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
+  const results = await Promise.allSettled(['java', 'embedded'].map(started))
+  const engines = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
   if (engines.length === 0)
-    throw new AggregateError(started.map((result) => 'reason' in result && result.reason))
+    throw new AggregateError(results.map((result) => 'reason' in result && result.reason))
   return engines
 }
 

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { afterAll, inject } from 'vitest'
+import { inject } from 'vitest'
 import { startEngine } from '../../infra/local/dynamodb.ts'
 import { createAgent } from '../../infra/admin/change-agent.ts'
 import { createGroup } from '../../infra/admin/change-group.ts'
@@ -13,6 +13,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Client, type CustomerClient } from './client.ts'
 import { startEngineProxy } from './engine-proxy.ts'
+import { functionsIn } from './functions.ts'
 
 export const issuer = 'https://issuer.test'
 export const audience = 'agent-chat-test'
@@ -61,6 +62,13 @@ export interface World extends LocalStack {
 
 const dayS = 24 * 3600
 
+const ending: (() => Promise<void>)[] = []
+
+/** Ends every world that the file has started: `each-file.ts` calls it. */
+export const endWorlds = async (): Promise<void> => {
+  await Promise.all(ending.splice(0).map((end) => end()))
+}
+
 /**
  * The whole backend for one test file: the bundles that ship, behind the local gateway, on a table of its own. Ends
  * with the file.
@@ -88,7 +96,7 @@ export const startWorld = async (
       issuer,
       audience,
       port: 0,
-      dist: inject('dist'),
+      handlers: functionsIn(inject('functions')),
       // what a test does not search need not be indexed
       index: false,
     },
@@ -96,7 +104,7 @@ export const startWorld = async (
     gateway: { onRequest: (entry) => requests.push(entry), ...options.gateway },
   })
   const clients: (Client | CustomerClient)[] = []
-  afterAll(async () => {
+  ending.push(async () => {
     await Promise.all(clients.map((client) => client.close()))
     await stack.stop()
     await proxy.stop()
