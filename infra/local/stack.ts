@@ -23,7 +23,7 @@ import {
 import { startKeyServer } from './key-server.ts'
 import { startQueue } from './queue.ts'
 import { startSecretServer } from './secret-server.ts'
-import { startStream } from './streams.ts'
+import { type LocalStream, startStream } from './streams.ts'
 import type { TokenKey } from './token-key.ts'
 
 export interface StackOptions {
@@ -54,6 +54,8 @@ export interface StackOptions {
   fcm?: { serviceAccount: string; endpoint?: string }
   /** `false`: nothing is indexed, so that searches find nothing. */
   index?: boolean
+  /** `false`: the table has no stream, so that no worker hears what is written to it. */
+  stream?: boolean
   /** Multiplies every delay of the delay queue. */
   delayScale?: number
   /** Milliseconds until a message that the delay queue's worker failed with comes again. */
@@ -74,7 +76,7 @@ export interface LocalStack {
   queue: Awaited<ReturnType<typeof startQueue>>
   /** What is invoked asynchronously. */
   functions: FunctionServer
-  stream: Awaited<ReturnType<typeof startStream>>
+  stream: LocalStream
   table: Table
   /** What the functions find in their environment; a test may change it. */
   settings: Settings
@@ -92,6 +94,7 @@ export interface LocalStack {
   stop(): Promise<void>
 }
 
+const noStream: LocalStream = { settled: async () => {}, stop: async () => {} }
 const longestSettlingMs = 3000
 const fcmSecretId = 'fcm'
 const customerKeyId = 'customer-key'
@@ -115,7 +118,7 @@ const BatchResponse = z.object({ batchItemFailures: z.array(z.object({ itemIdent
 export const startStack = async (options: StackOptions): Promise<LocalStack> => {
   const { endpoint, engine = endpoint, tableName, key, issuer, audience } = options
   const client = new DynamoDBClient(localClientConfig(engine))
-  await createTable(client, tableName)
+  await createTable(client, tableName, { stream: options.stream !== false })
   const table = openTable({ client, tableName })
   await options.prepare?.(table, { client, tableName })
   const keyServer = await startKeyServer(key)
@@ -204,7 +207,7 @@ export const startStack = async (options: StackOptions): Promise<LocalStack> => 
   functionsOf = openHandlers((options.handlers ?? bundlesIn(builtDist))(settings), options.around)
   // before another build may replace them
   await Promise.all(handlers().map(functionsOf.load))
-  const stream = await startStream({
+  const streamOptions: Parameters<typeof startStream>[0] = {
     endpoint: engine,
     tableName,
     ...(options.streamPollMs === undefined ? {} : { pollMs: options.streamPollMs }),
@@ -228,7 +231,8 @@ export const startStack = async (options: StackOptions): Promise<LocalStack> => 
             },
           ]),
     ],
-  })
+  }
+  const stream = options.stream === false ? noStream : await startStream(streamOptions)
 
   const idle = async () => {
     await gateway.idle()

@@ -138,7 +138,7 @@ abstract class StrictClient<Payloads> {
       if (found !== undefined) return found
       if (this.closed !== undefined) throw new Error(`Closed with ${this.closed} while waiting for ${what}`)
       const woken = new Promise<'woken'>((resolve) => this.#wakers.push(() => resolve('woken')))
-      const late = AbortSignal.timeout(40_000)
+      const late = AbortSignal.timeout(25_000)
       const timeout = once(late, 'abort').then(() => 'late' as const)
       if ((await Promise.race([woken, timeout])) === 'late') throw new Error(`Waited in vain for ${what}`)
     }

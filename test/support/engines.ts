@@ -16,6 +16,13 @@ export const fastestEngine = async (): Promise<Pick<Engine, 'name' | 'label'>> =
   return engine
 }
 
+/** Whether this machine can run an engine. */
+export const isThere = async (name: 'java' | 'embedded'): Promise<boolean> => {
+  const engine = await started(name).catch(() => undefined)
+  await engine?.stop()
+  return engine !== undefined
+}
+
 /** The engines that this machine can run, in memory; a forced one or an endpoint is the only one. */
 export async function startEngines(): Promise<Engine[]> {
   const { DYNAMODB_ENGINE, DYNAMODB_ENDPOINT } = process.env

@@ -1,16 +1,40 @@
-import { readFileSync } from 'node:fs'
+import { createHash, randomUUID } from 'node:crypto'
+import { existsSync, globSync, readFileSync, statSync } from 'node:fs'
+import { rename, rm } from 'node:fs/promises'
 import { createRequire } from 'node:module'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { compileFunction } from 'node:vm'
 import { build } from 'esbuild'
 import { bundleOptions, handlers } from '../../infra/build.ts'
 import type { Handler, LoadHandlers } from '../../infra/local/handlers.ts'
 
 const root = join(import.meta.dirname, '../..')
+const cache = join(root, 'node_modules/.cache/agent-chat')
+const keptMs = 3_600_000
 const require = createRequire(import.meta.url)
 
-/** Bundles all handlers as one file of CommonJS: what they share is in it once. That each ships alone is another test's. */
-export const bundleTogether = async (outfile: string): Promise<void> => {
+/** A name that changes with anything that may change the bundle. */
+const fingerprint = (): string => {
+  const files = globSync(['{functions,shared}/**/*.ts', 'infra/{build,lambda-credentials}.ts'], { cwd: root })
+  const hash = createHash('sha256')
+  for (const file of [...files.toSorted(), 'package-lock.json', import.meta.filename])
+    hash.update(`${file}\0`).update(readFileSync(resolve(root, file)))
+  return hash.digest('hex').slice(0, 16)
+}
+
+/**
+ * Bundles all handlers as one file of CommonJS: what they share is in it once. That each ships alone is another test's.
+ * Resolves to the file, which is kept and made anew when a source has changed.
+ */
+export const bundleTogether = async (): Promise<string> => {
+  const outfile = join(cache, `functions-${fingerprint()}.cjs`)
+  if (existsSync(outfile)) return outfile
+  for (const name of globSync('functions-*', { cwd: cache })) {
+    const old = join(cache, name)
+    // a run beside this one, of other sources, has read its own by now
+    if (statSync(old).mtimeMs < Date.now() - keptMs) await rm(old, { force: true })
+  }
+  const unfinished = join(cache, `functions-${randomUUID()}`)
   const names = handlers()
   const imports = names.map((name, index) => `import { handler as h${index} } from './functions/${name}.ts'`)
   const exported = names.map((name, index) => `  '${name}': h${index},`)
@@ -21,13 +45,15 @@ export const bundleTogether = async (outfile: string): Promise<void> => {
       resolveDir: root,
       loader: 'ts',
     },
-    outfile,
+    outfile: unfinished,
     format: 'cjs',
     // compiled text has no loader of its own
     supported: { 'dynamic-import': false },
     // a failure's stack names functions
     minify: false,
   })
+  await rename(unfinished, outfile)
+  return outfile
 }
 
 type Compiled = (

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
+import { DeleteTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { inject } from 'vitest'
-import { startEngine } from '../../infra/local/dynamodb.ts'
+import { type Engine, localClientConfig, startEngine } from '../../infra/local/dynamodb.ts'
 import { createAgent } from '../../infra/admin/change-agent.ts'
 import { createGroup } from '../../infra/admin/change-group.ts'
 import { changeLicense, createLicense } from '../../infra/admin/change-license.ts'
@@ -8,7 +9,7 @@ import type { RequestEntry } from '../../infra/local/gateway-settings.ts'
 import { type LocalStack, type StackOptions, startStack } from '../../infra/local/stack.ts'
 import { mintToken, openTokenKey, type TokenKey } from '../../infra/local/token-key.ts'
 import type { AgentItem } from '../../shared/table/accounts.ts'
-import { mkdtemp } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Client, type CustomerClient } from './client.ts'
@@ -69,22 +70,58 @@ export const endWorlds = async (): Promise<void> => {
   await Promise.all(ending.splice(0).map((end) => end()))
 }
 
+let javaEngine: Promise<Engine> | undefined
+
 /**
- * The whole backend for one test file: the bundles that ship, behind the local gateway, on a table of its own. Ends
- * with the file.
+ * An engine for a world. The embedded one starts in 40 ms, and its polls slow down with all that it ever held: each world
+ * has its own. DynamoDB Local takes seconds: the worlds of a process share one, which ends with the process.
+ */
+const engineOfWorld = async (): Promise<{ endpoint: string; release(table: string): Promise<void> }> => {
+  if (process.env['DYNAMODB_ENGINE'] !== 'java') {
+    const { endpoint, stop } = await startEngine()
+    return { endpoint, release: stop }
+  }
+  const { endpoint } = await (javaEngine ??= startEngine())
+  return {
+    endpoint,
+    release: async (TableName) => {
+      const client = new DynamoDBClient(localClientConfig(endpoint))
+      await client.send(new DeleteTableCommand({ TableName }))
+      client.destroy()
+    },
+  }
+}
+
+const newTokenKey = async (): Promise<TokenKey> => {
+  const dir = await mkdtemp(join(tmpdir(), 'agent-chat-'))
+  const key = await openTokenKey(dir)
+  await rm(dir, { recursive: true })
+  return key
+}
+
+/**
+ * The whole backend for one test file: all functions, behind the local gateway, on a table of its own. Ends with the
+ * file.
  */
 export const startWorld = async (
   options: Partial<
     Pick<
       StackOptions,
-      'presenceGraceS' | 'delayScale' | 'gateway' | 'fcm' | 'rates' | 'agentRates' | 'customerKey' | 'index'
+      | 'presenceGraceS'
+      | 'delayScale'
+      | 'gateway'
+      | 'fcm'
+      | 'rates'
+      | 'agentRates'
+      | 'customerKey'
+      | 'index'
+      | 'stream'
     >
   > = {},
 ): Promise<World> => {
-  // of its own: an engine does one thing at a time, and polls of its streams slow down with all that it ever held
-  const engine = await startEngine()
+  const engine = await engineOfWorld()
   const proxy = await startEngineProxy(engine.endpoint)
-  const key = await openTokenKey(await mkdtemp(join(tmpdir(), 'agent-chat-')))
+  const key = await newTokenKey()
   const tableName = `test-${randomUUID()}`
   const requests: RequestEntry[] = []
   const stack = await startStack({
@@ -99,6 +136,8 @@ export const startWorld = async (
       handlers: functionsIn(inject('functions')),
       // what a test does not search need not be indexed
       index: false,
+      // a poll costs more than most requests
+      streamPollMs: 75,
     },
     ...options,
     gateway: { onRequest: (entry) => requests.push(entry), ...options.gateway },
@@ -108,7 +147,7 @@ export const startWorld = async (
     await Promise.all(clients.map((client) => client.close()))
     await stack.stop()
     await proxy.stop()
-    await engine.stop()
+    await engine.release(tableName)
   })
   const open = async () => {
     const client = await Client.open(stack.agentUrl)
