@@ -12,8 +12,8 @@ interface Changing {
   read: Reader
   write: Writer
   nonce: string
-  now(): number
-  pause(tries: number): Promise<void>
+  now: () => number
+  pause: (tries: number) => Promise<void>
 }
 
 interface Changed {

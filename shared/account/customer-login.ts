@@ -40,9 +40,9 @@ interface LoggingIn extends Looking {
   write: Writer
   connection: string
   nonce: string
-  now(): number
-  pause(tries: number): Promise<void>
-  later(job: Job, delayS: number): Promise<void>
+  now: () => number
+  pause: (tries: number) => Promise<void>
+  later: (job: Job, delayS: number) => Promise<void>
 }
 
 export interface CustomerLoggedIn {
@@ -69,7 +69,7 @@ interface Held {
 export const startCustomerSession = async (
   ctx: LoggingIn,
   arrived: SocketItem | undefined,
-  asked: { token: unknown; details: Asked | undefined; admit(visitor: Visitor): Promise<void> },
+  asked: { token: unknown; details: Asked | undefined; admit: (visitor: Visitor) => Promise<void> },
 ): Promise<CustomerLoggedIn> => {
   const socket = visitorsSocket(arrived, ctx.now())
   const { license_id } = socket.visitor

@@ -18,7 +18,7 @@ interface Changing {
   read: Reader
   write: Writer
   nonce: string
-  pause(tries: number): Promise<void>
+  pause: (tries: number) => Promise<void>
 }
 
 const isOf = ({ license_id, agent_id }: Owner, device: DeviceItem): boolean =>

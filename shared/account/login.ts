@@ -33,7 +33,7 @@ export interface LoggedIn {
 }
 
 interface Later {
-  later(job: Job, delayS: number): Promise<void>
+  later: (job: Job, delayS: number) => Promise<void>
 }
 
 interface LoggingIn {
@@ -41,8 +41,8 @@ interface LoggingIn {
   write: Writer
   connection: string
   nonce: string
-  now(): number
-  pause(tries: number): Promise<void>
+  now: () => number
+  pause: (tries: number) => Promise<void>
 }
 
 /**
@@ -55,7 +55,7 @@ export const startSession = async (
   token: TokenIdentity,
   asked: {
     /** Reads the connection's socket, and counts that somebody logs in on it. */
-    arrive(): Promise<SocketItem | undefined>
+    arrive: () => Promise<SocketItem | undefined>
     reconnect: boolean
     application?: Session['application']
     /** The mobile device that counts as one instance with this socket. */

@@ -16,9 +16,9 @@ interface Banning {
   read: Reader
   write: Writer
   nonce: string
-  now(): number
-  refresh(): Promise<{ me: Session }>
-  pause(tries: number): Promise<void>
+  now: () => number
+  refresh: () => Promise<{ me: Session }>
+  pause: (tries: number) => Promise<void>
 }
 
 interface Banned {

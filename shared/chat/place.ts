@@ -21,9 +21,9 @@ interface Retrying<V> {
   /** Marks what this request writes. */
   nonce: string
   /** Reads it all again, strongly, and checks permission again. Throws as the first check does. */
-  refresh(): Promise<V>
+  refresh: () => Promise<V>
   /** Waits a short random time before attempt `tries`; throws `too_many_requests` past the last moment. */
-  pause(tries: number): Promise<void>
+  pause: (tries: number) => Promise<void>
 }
 
 /** Whether chat and tail are of one moment: else users or activity changed between the two reads. */
@@ -51,7 +51,7 @@ export const untilDone = async <T, V>(
   {
     isOwn,
     attempt,
-  }: { isOwn(view: V): boolean; attempt(view: V, tries: number): Promise<Attempt<T> | undefined> },
+  }: { isOwn: (view: V) => boolean; attempt: (view: V, tries: number) => Promise<Attempt<T> | undefined> },
 ): Promise<T> => {
   let view = first
   let last: Attempt<T> | undefined

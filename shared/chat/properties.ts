@@ -76,10 +76,10 @@ interface Changing extends State {
   of: Holder
   nonce: string
   write: Writer
-  refresh(): Promise<State>
-  pause(tries: number): Promise<void>
+  refresh: () => Promise<State>
+  pause: (tries: number) => Promise<void>
   me: AnySession
-  now(): number
+  now: () => number
 }
 
 export interface PropertiesChanged {

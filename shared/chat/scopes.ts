@@ -131,7 +131,9 @@ const changeScopes = (
   })
 
 type Updating = Writing &
-  Pushing<'incoming_chat_thread' | 'chat_scopes_updated'> & { later(job: Job, delayS: number): Promise<void> }
+  Pushing<'incoming_chat_thread' | 'chat_scopes_updated'> & {
+    later: (job: Job, delayS: number) => Promise<void>
+  }
 
 /**
  * Changes a chat's scopes, and tells: first those whom it gives access the chat. A chat that waits is routed anew. `denied`:

@@ -56,9 +56,9 @@ interface Starting {
   read: Reader
   write: Writer
   nonce: string
-  now(): number
-  refresh(): Promise<{ me: AnySession }>
-  pause(tries: number): Promise<void>
+  now: () => number
+  refresh: () => Promise<{ me: AnySession }>
+  pause: (tries: number) => Promise<void>
   visitor?: Visitor
 }
 

@@ -34,7 +34,7 @@ export type Writing<V extends ChatView = View> = Placing<V> & {
   read: Reader
   write: Writer
   /** Now, in ms. */
-  now(): number
+  now: () => number
 }
 
 /** Who may read an event: a supervisor's is for agents only, and it may not ask for more (protocol §4). */
@@ -66,7 +66,7 @@ export interface Appended {
 
 /** Adds an event to the chat, starting a thread where none is active; annotations go to the last thread as it is. */
 export const appendEvent = (
-  ctx: Writing & { readAudience(chat: Chat): void },
+  ctx: Writing & { readAudience: (chat: Chat) => void },
   event: NewEvent | NewCustomerEvent,
   denied: string,
 ): Promise<Appended> =>
