@@ -97,7 +97,7 @@ const changeScopes = (
     if (isEmpty(added) && isEmpty(removed))
       return {
         result: result(before),
-        placed: checks.length === 0 || (await transacted(ctx.write, checks, nonce)),
+        placed: checks.length === 0 || transacted(ctx.write, checks, nonce),
       }
     if (scopes.groups.length > limits.ids || scopes.agents.length > limits.ids)
       throw new ProtocolError('validation', {
@@ -117,7 +117,7 @@ const changeScopes = (
           },
         ]
       : []
-    const placed = await transacted(
+    const placed = transacted(
       ctx.write,
       [
         ...free,
