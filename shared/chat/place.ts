@@ -41,11 +41,11 @@ export interface Attempt<T> {
 }
 
 /**
- * Attempts a request's write on what was read until it is placed: the one loop of writes that can lose a race.
- * An attempt that was not placed runs again on what is read anew, so it may run often and must write once. One
- * whose answer was lost is known by `isOwn`, and its result stands: also where it is too late for another, or
- * where its write failed in a way that leaves open what was stored. An attempt is undefined where what was read
- * is not of one moment.
+ * Attempts a request's write on what was read until it is placed: the loop of writes that can lose a race.
+ * An attempt that was not placed runs again on what is read anew, so it may run often and must write once.
+ * One whose answer was lost is known by `isOwn`, and its result stands: also where it is too late for
+ * another, or where its write failed in a way that leaves open what was stored. An attempt is undefined
+ * where chat and log, as read, are not of one moment.
  */
 export const untilDone = async <T, V>(
   ctx: Omit<Retrying<V>, 'nonce'>,

@@ -112,7 +112,7 @@ export const changeProperties = async (
     ;({ chat } = view)
     return view
   }
-  // of an attempt that may have been stored and its answer lost, since others wrote after it: it is told as well
+  // of an attempt that may have been stored and its answer lost, since others wrote after it: told as well
   let doubtful: Told | undefined
   const isDone = ({ properties }: HeldProperties) => Object.keys(differences(properties, change)).length === 0
   const { told } = await untilDone<{ told: Told | undefined }, State>({ ...ctx, refresh }, ctx, {

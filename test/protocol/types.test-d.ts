@@ -23,8 +23,8 @@ import type { Tail } from '../../shared/table/log.ts'
 import type { Reader, Writer } from '../../shared/table/ops.ts'
 import type { CustomerSession, Session } from '../../shared/table/sockets.ts'
 
-// A contract is the type of its story. `npm run typecheck` proves this file, and nothing runs it: a line that must
-// not compile differs from one above it that does in nothing but what its comment names.
+// A contract is the type of its story. `npm run typecheck` proves this file, and nothing runs it: a line that
+// must not compile differs from one above it that does in nothing but what its comment names.
 
 declare const answer: never
 const everyone = everyAgent('l')

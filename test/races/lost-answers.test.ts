@@ -11,8 +11,9 @@ import type { Call, Fault } from '../support/engine-proxy.ts'
 import { type License, startWorld, type World } from '../support/world.ts'
 import { logOf, message } from './stored.ts'
 
-// A write is done and its answer is lost: the request must find out that the write stands. The cases of a table run
-// side by side, since they wait for the end of their 12 s; a fault is for the calls that name its own licence.
+// A write is done and its answer is lost: the request must find out that the write stands. The cases run
+// side by side, since they wait for the end of their 12 s; a fault is for the calls that name its own
+// license.
 
 let world: World
 const faults = new Map<string, (call: Pick<Call, 'operation' | 'request'>) => Fault | undefined>()
@@ -226,7 +227,7 @@ describe.each(Object.entries(outcomes))('a transaction whose answer is lost, %s,
   )
 })
 
-/** Logs lea in, with the answer to a call lost; resolves to how many calls there were that name the licence. */
+/** Logs lea in, the answer to one call lost; resolves to how many calls there were that name the license. */
 const loginLosing = async (step: number, isLate: boolean): Promise<number> => {
   const { license, ann } = await openOffice()
   await world.settled()
