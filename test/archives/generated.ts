@@ -7,7 +7,6 @@ import {
   chatStarted,
   type ChatUser,
 } from '../../shared/table/chats.ts'
-import type { Table } from '../../shared/table/client.ts'
 import { customerChatId, keys } from '../../shared/table/keys.ts'
 import {
   entryPut,
@@ -209,22 +208,6 @@ export const chatOps = (license_id: string, model: ChatModel): Op[] => {
     ...(Object.keys(model.properties).length > 0 ? [{ Put: { Item: properties } }] : []),
     ...threads,
   ]
-}
-
-const opsAtOnce = 1000
-
-/**
- * Puts what is not there yet: without the conditions that guard it against others, and chats before what stands beside
- * them, since nobody finds a thread without its chat.
- */
-export const putAll = async ({ write }: Table, ops: readonly Op[]): Promise<void> => {
-  const puts = ops.map((op): Extract<Op, { Put: unknown }> => {
-    if (!('Put' in op)) throw new Error('Only puts')
-    return { Put: { Item: op.Put.Item } }
-  })
-  const isChat = ({ Put: { Item } }: (typeof puts)[number]) => Item.sk === keys.chat('').sk
-  for (const some of [puts.filter(isChat), puts.filter((put) => !isChat(put))])
-    for (let i = 0; i < some.length; i += opsAtOnce) await write.batch(some.slice(i, i + opsAtOnce))
 }
 
 /** Makes a licence look as old as its archives; for logins after it. */

@@ -123,8 +123,9 @@ export interface Writing {
   word(): string
 }
 
-export const writing = (random: Random): Writing => {
-  const all = vocabularies(random)
+/** What is written by one generator, in words that another one has made up. */
+export const writing = (random: Random, vocabulary: Random): Writing => {
+  const all = vocabularies(vocabulary)
   // English is everybody's second language here
   const spoken = () => (random.chance(0.5) ? all[0]! : random.one(all))
   return {

@@ -21,12 +21,12 @@ afterAll(() => void process.stdout.write(`\n${figures.join('\n')}\n`))
 
 /** Turns rate limits on that nothing here comes near; off again after the test. */
 const limited = () => {
-  for (const name of ['RATE_START_CHAT', 'RATE_SEND_EVENT', 'RATE_OTHER']) process.env[name] = '100'
-  process.env['RATE_ADDRESS_FACTOR'] = '20'
+  for (const name of ['RATE_START_CHAT', 'RATE_SEND_EVENT', 'RATE_OTHER']) world.settings[name] = '100'
+  world.settings['RATE_ADDRESS_FACTOR'] = '20'
 }
 const unlimited = () => {
   for (const name of ['RATE_START_CHAT', 'RATE_SEND_EVENT', 'RATE_OTHER', 'RATE_ADDRESS_FACTOR'])
-    process.env[name] = '0'
+    world.settings[name] = '0'
 }
 afterEach(unlimited)
 

@@ -1,4 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises'
+import { expect } from 'vitest'
+import type { Call } from '../support/engine-proxy.ts'
 import type { World } from '../support/world.ts'
 
 /** Everything that follows from what was done is done, also what was put off until later. */
@@ -15,8 +17,64 @@ export interface Run {
   check(): Promise<void> | void
 }
 
+type Way = 'alone' | 'with the rest'
+/** Plays a race out at steps of `held`; fails where it has fewer steps than are known of it. */
+export type HoldSteps = (
+  world: World,
+  prepare: () => Promise<Run>,
+  leastSteps: number,
+  ways?: readonly Way[],
+) => Promise<void>
+
 // the calls of one round of reads arrive within this time
 const roundMs = 4
+
+/** Whether a call is held, by those that `held` has made before it. */
+type Holds = (call: Pick<Call, 'operation'>, before: readonly string[]) => boolean
+
+/** Resolves to false where nothing was held. */
+const runHeld = async (
+  world: World,
+  prepare: () => Promise<Run>,
+  { name, holds, withRest = false }: { name: string; holds: Holds; withRest?: boolean },
+): Promise<boolean> => {
+  const { held, meanwhile, check } = await prepare()
+  const reached = Promise.withResolvers<true>()
+  const over = Promise.withResolvers<undefined>()
+  const before: string[] = []
+  let isHolding = false
+  let isMeanwhile = false
+  let isHeld: boolean
+  world.proxy.setFault((call) => {
+    if (isMeanwhile) return undefined
+    const isFirst = !isHolding && holds(call, before)
+    before.push(call.operation)
+    if (!isFirst && !(isHolding && withRest)) return undefined
+    isHolding = true
+    reached.resolve(true)
+    return over.promise
+  })
+  try {
+    const running = held()
+    isHeld = await Promise.race([reached.promise, running.then(() => false)])
+    if (withRest) await wait(roundMs)
+    isMeanwhile = true
+    if (isHeld) await meanwhile()
+    over.resolve(undefined)
+    await running
+  } finally {
+    over.resolve(undefined)
+    world.proxy.setFault(undefined)
+  }
+  if (!isHeld) return false
+  await world.queue.flush()
+  try {
+    await check()
+  } catch (error) {
+    throw new Error(`Held at ${name}${withRest ? ' and what came with it' : ''}`, { cause: error })
+  }
+  return true
+}
 
 /**
  * Plays a race out once for each call to the table that `held` makes: that call is held, alone or with those that are
@@ -25,43 +83,35 @@ const roundMs = 4
 export const atEachStep = async (
   world: World,
   prepare: () => Promise<Run>,
-  ways: readonly ('alone' | 'with the rest')[] = ['alone', 'with the rest'],
+  ways: readonly Way[] = ['alone', 'with the rest'],
 ): Promise<number> => {
   let steps = 0
   for (const withRest of ways.map((way) => way === 'with the rest'))
     for (let step = 1; ; step += 1) {
-      const { held, meanwhile, check } = await prepare()
-      const reached = Promise.withResolvers<true>()
-      const over = Promise.withResolvers<undefined>()
-      let calls = 0
-      let isMeanwhile = false
-      world.proxy.setFault(() => {
-        if (isMeanwhile) return undefined
-        calls += 1
-        if (calls !== step && !(withRest && calls > step)) return undefined
-        reached.resolve(true)
-        return over.promise
-      })
-      try {
-        const running = held()
-        const isHeld = await Promise.race([reached.promise, running.then(() => false)])
-        if (withRest) await wait(roundMs)
-        isMeanwhile = true
-        if (isHeld) await meanwhile()
-        over.resolve(undefined)
-        await running
-        if (!isHeld) break
-      } finally {
-        over.resolve(undefined)
-        world.proxy.setFault(undefined)
-      }
-      await world.queue.flush()
-      try {
-        await check()
-      } catch (error) {
-        throw new Error(`Held at call ${step}${withRest ? ' and what came with it' : ''}`, { cause: error })
-      }
+      const holds: Holds = (_, before) => before.length === step - 1
+      if (!(await runHeld(world, prepare, { name: `call ${step}`, holds, withRest }))) break
       steps = Math.max(steps, step)
     }
   return steps
+}
+
+/** Every step, in every way. */
+export const everyStep: HoldSteps = async (world, prepare, leastSteps, ways) =>
+  expect(await atEachStep(world, prepare, ways)).toBeGreaterThanOrEqual(leastSteps)
+
+const isWrite = (operation: string): boolean =>
+  !['GetItem', 'BatchGetItem', 'Query', 'Scan'].includes(operation)
+/** The calls that tell most outcomes apart. */
+const telling: Record<string, Holds> = {
+  'its first call': () => true,
+  'its first write': ({ operation }) => isWrite(operation),
+  'the call behind its first write': (_, before) => before.some(isWrite),
+}
+
+/** A sample: the first call, the first write, and the call behind that, where there is one. */
+export const someSteps: HoldSteps = async (world, prepare) => {
+  for (const [name, holds] of Object.entries(telling)) {
+    const isHeld = await runHeld(world, prepare, { name, holds })
+    if (name !== Object.keys(telling).at(-1)) expect(isHeld, name).toBe(true)
+  }
 }

@@ -57,7 +57,13 @@ export interface World extends LocalStack {
   open(): Promise<Client>
   license(
     agents: Record<string, AgentDraft>,
-    options?: { groups?: string[]; expiresAt?: number; plan?: string; settings?: LicenseSettings },
+    options?: {
+      id?: string
+      groups?: string[]
+      expiresAt?: number
+      plan?: string
+      settings?: LicenseSettings
+    },
   ): Promise<License>
 }
 
@@ -116,6 +122,7 @@ export const startWorld = async (
       | 'customerKey'
       | 'index'
       | 'stream'
+      | 'prepare'
     >
   > = {},
 ): Promise<World> => {
@@ -164,9 +171,8 @@ export const startWorld = async (
 
   const license: World['license'] = async (
     agents,
-    { groups = [], expiresAt, plan = 'test', settings } = {},
+    { id = `l-${randomUUID().slice(0, 13)}`, groups = [], expiresAt, plan = 'test', settings } = {},
   ) => {
-    const id = `l-${randomUUID().slice(0, 13)}`
     const expires_at = expiresAt ?? Math.floor(Date.now() / 1000) + dayS
     await createLicense(stack.table, { id, plan, expires_at })
     for (const [index, name] of groups.entries())

@@ -1,0 +1,4 @@
+import { someSteps } from '../races/holding.ts'
+import { describeKeptCounts } from './kept-counts.ts'
+
+describeKeptCounts({ full: false, hold: someSteps })

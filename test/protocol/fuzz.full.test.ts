@@ -1,0 +1,9 @@
+import { describeFuzz } from './fuzzing.ts'
+
+const seed = Number(process.env['FUZZ_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
+
+describeFuzz({
+  seed,
+  again: `FUZZ_SEED=${seed} npx vitest run test/protocol/fuzz.full.test.ts`,
+  ...{ frames: { agent: 3000, customer: 1800 }, ofEach: 5, inFlight: 25 },
+})
