@@ -48,7 +48,7 @@ const right: Record<string, object> = {
 }
 
 /** One field's values that are refused; the answer names `at`, the field itself by default, with this sentence. */
-type Wrong = [field: string, values: unknown[], sentence?: string, at?: string]
+type Wrong = [field: string, values: unknown[], sentence?: string | undefined, at?: string]
 const id = [undefined, null, 5, '', 'x'.repeat(129), ['c'], half]
 const oneOf =
   'Must be one of message, annotation, filled_form, custom; system_message and file are made by the server'
