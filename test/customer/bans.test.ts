@@ -19,12 +19,14 @@ beforeAll(async () => {
 const ban = (client: Client, customer_id: string, days = 5) =>
   client.ok('ban_customer', { customer_id, ban: { days } })
 
-/** A tab is told why, as the last that it hears, and closed. */
-const isClosed = async (client: CustomerClient) => {
+/** These tabs are told why, as the last that they hear, and closed. */
+const areClosed = async (...clients: CustomerClient[]) => {
   await world.queue.flush()
-  expect(await client.next('customer_disconnected')).toEqual({ reason: 'customer_banned' })
-  await client.closing()
-  expect(client.pushes).toEqual([])
+  for (const client of clients) {
+    expect(await client.next('customer_disconnected')).toEqual({ reason: 'customer_banned' })
+    await client.closing()
+    expect(client.pushes).toEqual([])
+  }
 }
 const comesBack = async ({ license, token }: Pick<Reception, 'license' | 'token'>) => {
   const client = await license.arrive()
@@ -55,7 +57,7 @@ describe('a ban', () => {
     }
     // the answer to who banned comes before the tabs are closed
     for (const client of tabs) await client.receivesNothing()
-    for (const client of tabs) await isClosed(client)
+    await areClosed(...tabs)
     await world.settled()
     expect(await readCustomerSockets(world.table.read, license.id, id)).toEqual([])
     expect(await readChat(world.table.read, chat_id)).toMatchObject({ active: false })
@@ -71,7 +73,7 @@ describe('a ban', () => {
         expect(await client.next('thread_closed')).toEqual({ chat_id, thread_id })
         await client.receivesNothing()
       }
-      await isClosed(carl)
+      await areClosed(carl)
       expect(carl.frames.filter((frame) => frame.includes(`"${name}"`))).toEqual([])
     },
   )
@@ -86,7 +88,7 @@ describe('a ban', () => {
       await ban(staff.ann, customer)
       expect(await names(staff.gus)).toEqual(['customer_banned'])
     }
-    for (const client of [carl, tab, early]) await isClosed(client)
+    await areClosed(carl, tab, early)
     expect(await logOf(world, chat_id)).toEqual(before)
   })
 
@@ -96,7 +98,7 @@ describe('a ban', () => {
     await forget()
     await ban(staff.ann, id)
     for (const client of [carl, tab]) await client.receivesNothing()
-    for (const client of [carl, tab]) await isClosed(client)
+    await areClosed(carl, tab)
     expect(await readChat(world.table.read, chat_id)).toMatchObject({ active: false })
   })
 
@@ -217,7 +219,7 @@ describe('login of a banned customer', () => {
     expect(await shown()).toMatchObject({ banned: false, present: true })
     await ban(staff.ann, id)
     await forget()
-    await isClosed(carl)
+    await areClosed(carl)
     expect(await shown()).toMatchObject({ banned: true, present: true })
     expect(await comesBack(reception)).toMatchObject({ payload: { error: customerBanned } })
     await staff.ann.ok('unban_customer', { customer_id: id })
