@@ -1,4 +1,4 @@
-import type { ActionSpec, TokenScope } from '../protocol/action.ts'
+import { type ActionSpec, type TokenScope, tokenScopes } from '../protocol/action.ts'
 import { ProtocolError } from '../protocol/errors.ts'
 import type { ChatScopes, ChatUser } from '../table/chats.ts'
 import { type AnySession, isCustomers, type Session } from '../table/sockets.ts'
@@ -99,19 +99,7 @@ export const authorize = (
   if (!tokenAllows(enough, me, chat)) throw denied()
 }
 
-const knownScopes: ReadonlySet<string> = new Set<TokenScope>([
-  'chats--all:read',
-  'chats--chat_scopes:read',
-  'chats--my:read',
-  'chats.conversation--chat_scopes:write',
-  'chats.conversation--my:write',
-  'chats.meta--chat_scopes:write',
-  'chats.meta--my:write',
-  'customers.ban:write',
-  'broadcast:write',
-  'agents--my:write',
-  'agents--all:write',
-])
+const knownScopes: ReadonlySet<string> = new Set(tokenScopes)
 
 /** What a token's scopes grant: undefined where they restrict nothing, which is where none contains a colon. */
 export const grantsOf = (scopes: readonly string[]): string[] | undefined =>

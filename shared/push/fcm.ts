@@ -48,9 +48,9 @@ interface Account {
   /** Where its project's messages go. */
   url: string
   /** An access token that is good for a while yet. */
-  token(): Promise<string>
+  token: () => Promise<string>
   /** That FCM did not take this token: the next one is a new one. */
-  notTaken(token: string): void
+  notTaken: (token: string) => void
 }
 
 let account: Promise<Account> | undefined

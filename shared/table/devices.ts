@@ -59,7 +59,7 @@ const removalTries = 10
 
 /** Forgets a device unless it has moved since it was read; whoever moved it has taken the row along. May run twice. */
 export const removeDevice = async (
-  { write, pause }: { write: Writer; pause(tries: number): Promise<void> },
+  { write, pause }: { write: Writer; pause: (tries: number) => Promise<void> },
   device: DeviceItem,
 ): Promise<void> => {
   for (let tries = 1; ; tries += 1) {
@@ -91,7 +91,7 @@ const markTries = 3
 
 /** Whether it is the caller's to notify a device of an event: of all that ask, one hears so. Its mark lasts a day. */
 export const mayNotify = async (
-  { write, now }: { write: Writer; now(): number },
+  { write, now }: { write: Writer; now: () => number },
   hash: string,
   event: string,
 ): Promise<boolean> => {
