@@ -13,16 +13,23 @@ const dropped =
 // what Unicode decomposes no further, though keyboards without it write so; a sigma's form is one of place
 const plain: Readonly<Record<string, string>> = { ł: 'l', ø: 'o', đ: 'd', ħ: 'h', æ: 'ae', œ: 'oe', ς: 'σ' }
 
+// Normalization sorts the marks behind a letter, which takes quadratic time; no language writes as many as the 30 that
+// Unicode's stream-safe format allows
+const manyMarks = /(\p{M}{30})\p{M}+/gu
+
 /** A text folded so that letter case, accents and width make no difference. Folding it again changes nothing. */
 export const folded = (text: string): string =>
   text
     // before NFKD, which makes a space with an accent of ´, and letters of ™ that would join the word before
     .replaceAll('´', "'")
     .replace(/[™℠]/g, ' ')
-    // marks go before as well: sorting a long run of them takes quadratic time
+    // marks go before as well, and long runs of those that stay are cut: see above
     .replace(dropped, '')
+    .replace(manyMarks, '$1')
     .normalize('NFKD')
     .replace(dropped, '')
+    // a mark can be made of several: folding again is to find no more of them
+    .replace(manyMarks, '$1')
     // ẞ has no capitals but by way of ß
     .toLowerCase()
     .toUpperCase()
