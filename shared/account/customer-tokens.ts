@@ -1,6 +1,6 @@
 import { createSecretKey, type KeyObject } from 'node:crypto'
 import { errors, jwtVerify, SignJWT } from 'jose'
-import { ProtocolError } from '../protocol/errors.ts'
+import { InternalError, ProtocolError } from '../protocol/errors.ts'
 import { config } from '../runtime/config.ts'
 import { log } from '../runtime/log.ts'
 import { readSecret } from '../runtime/secrets.ts'
@@ -36,7 +36,7 @@ const readVersion = async (stage: 'AWSCURRENT' | 'AWSPREVIOUS'): Promise<Key | u
 
 const readKeys = async (): Promise<Keys> => {
   const [current, previous] = await Promise.all([readVersion('AWSCURRENT'), readVersion('AWSPREVIOUS')])
-  if (current === undefined) throw new Error('The secret has no current version')
+  if (current === undefined) throw new InternalError('The secret has no current version')
   return { current, previous, readAt: Date.now() }
 }
 

@@ -1,3 +1,4 @@
+import { InternalError } from '../protocol/errors.ts'
 import { pushClosing, pushEntries, pushTold } from '../push/entries.ts'
 import { part, type WorkCtx } from '../runtime/work.ts'
 import type { LicenseItem } from '../table/accounts.ts'
@@ -33,7 +34,7 @@ const onceQuiet = <T>(
 ): Promise<T | undefined> => {
   const refresh = async (): Promise<ChatView> => {
     const now = await readView(ctx.read, first.chat.id)
-    if (now === undefined) throw new Error('A chat is gone')
+    if (now === undefined) throw new InternalError('A chat is gone')
     return now
   }
   return untilPlaced<T | undefined, ChatView>({ ...ctx, ...first, refresh }, async (view) => {

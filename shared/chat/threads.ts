@@ -1,4 +1,4 @@
-import { ProtocolError } from '../protocol/errors.ts'
+import { InternalError, ProtocolError } from '../protocol/errors.ts'
 import type { NewCustomerEvent, NewEvent, Recipients } from '../protocol/events.ts'
 import { threadId, threadOf } from '../table/keys.ts'
 import {
@@ -136,7 +136,7 @@ const startThread = async (
   )
   const { chat, head, entries, told } = opened
   const [entry] = entries
-  if (entry === undefined) throw new Error('A thread was to start with an event')
+  if (entry === undefined) throw new InternalError('A thread was to start with an event')
   const placed = transacted(ctx.write, opened.writes, ctx.nonce)
   return { result: { outcome: 'started', before, chat, entry, head, events: entries, told }, placed }
 }

@@ -1,3 +1,4 @@
+import { InternalError } from '../protocol/errors.ts'
 import { setTimeout as wait } from 'node:timers/promises'
 import { JWT } from 'google-auth-library'
 import * as z from 'zod/mini'
@@ -80,7 +81,7 @@ const readAccount = async (): Promise<Account> => {
     url: `${config.fcmEndpoint()}/v1/projects/${encodeURIComponent(project_id)}/messages:send`,
     token: async () => {
       const { token } = await client.getAccessToken()
-      if (typeof token !== 'string') throw new Error('Google gave no access token')
+      if (typeof token !== 'string') throw new InternalError('Google gave no access token')
       last = token
       return token
     },

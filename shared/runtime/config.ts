@@ -1,7 +1,10 @@
+import { InternalError } from '../protocol/errors.ts'
+
 /** A setting of this function; throws, naming it, where the stack did not set it. */
 const required = (name: string): string => {
   const value = process.env[name]
-  if (value === undefined || value === '') throw new Error(`The environment variable ${name} is not set`)
+  if (value === undefined || value === '')
+    throw new InternalError(`The environment variable ${name} is not set`)
   return value
 }
 
@@ -9,7 +12,7 @@ const optional = (name: string): string | undefined => process.env[name] || unde
 
 const number = (name: string, fallback: number): number => {
   const value = Number(process.env[name] ?? fallback)
-  if (Number.isNaN(value)) throw new Error(`The environment variable ${name} is not a number`)
+  if (Number.isNaN(value)) throw new InternalError(`The environment variable ${name} is not a number`)
   return value
 }
 

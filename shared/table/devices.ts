@@ -1,3 +1,4 @@
+import { InternalError } from '../protocol/errors.ts'
 import { createHash, randomUUID } from 'node:crypto'
 import * as z from 'zod/mini'
 import { Device } from '../protocol/devices.ts'
@@ -65,7 +66,7 @@ export const removeDevice = async (
   for (let tries = 1; ; tries += 1) {
     const refusals = await write.transact(deviceRemoved(device))
     if (refusals.length === 0 || refusals.some(({ reason }) => reason === 'condition')) return
-    if (tries === removalTries) throw new Error('A device is being changed all the time')
+    if (tries === removalTries) throw new InternalError('A device is being changed all the time')
     await pause(tries)
   }
 }
