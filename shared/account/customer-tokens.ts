@@ -13,7 +13,7 @@ const issuer = 'agent-chat'
 const algorithm = 'HS256'
 /** How long a key is used without asking whether it was replaced, and how soon an unknown one may be asked for again. */
 const keptMs = 600_000
-const askedAgainMs = 1000
+const askedAgainMs = 10_000
 
 /** A version of the secret: its id is the `kid` of what it signed. */
 interface Key {
@@ -26,6 +26,9 @@ interface Keys {
   previous: Key | undefined
   readAt: number
 }
+
+// a version's id, as Secrets Manager makes them: nothing else can be one that is not known yet
+const versionId = /^[A-Za-z0-9-]{32,64}$/
 
 let known: Promise<Keys> | undefined
 
@@ -100,6 +103,7 @@ const keyOf = async (kid: string | undefined): Promise<KeyObject> => {
     const { current, previous } = await keysNow(olderThanMs)
     const found = [current, previous].find((key) => key !== undefined && key.kid === kid)
     if (found !== undefined) return found.key
+    if (kid === undefined || !versionId.test(kid)) break
   }
   throw new ProtocolError('auth')
 }

@@ -215,7 +215,7 @@ const sessionFor = (
   name: agent.name,
   permission: agent.permission,
   groups: agent.groups,
-  token_scopes: grantsOf(token.scopes),
+  token_scopes: grantsOf(token.scopes, token.resourceServer),
   token_expires_at: token.expiresAt,
   license_expires_at: license.expires_at,
   license_created_at: license.created_at,

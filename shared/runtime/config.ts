@@ -56,6 +56,10 @@ export const config = {
   tokenIssuer: () => required('TOKEN_ISSUER'),
   tokenAudience: () => required('TOKEN_AUDIENCE'),
   tokenJwksUrl: () => required('TOKEN_JWKS_URL'),
+  /** Whether a token must say that it is an access token; `any`: it need not. */
+  tokenType: () => (optional('TOKEN_TYPE') === 'any' ? 'any' : 'access'),
+  /** The resource server whose scopes grant something; undefined: those of any. */
+  tokenResourceServer: () => optional('TOKEN_RESOURCE_SERVER'),
   /** The secret with the service account that sends mobile notifications; undefined: none are sent. */
   fcmSecretId: () => optional('FCM_SECRET_ID'),
   fcmEndpoint: () => optional('FCM_ENDPOINT') ?? 'https://fcm.googleapis.com',
