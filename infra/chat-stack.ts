@@ -86,6 +86,8 @@ export class ChatStack extends Stack {
           TOKEN_ISSUER: issuer.issuer,
           TOKEN_AUDIENCE: issuer.audience,
           TOKEN_JWKS_URL: issuer.jwksUrl,
+          TOKEN_TYPE: settings.tokenType,
+          ...(settings.resourceServer !== undefined && { TOKEN_RESOURCE_SERVER: settings.resourceServer }),
           CLOCK_SKEW_MS: String(settings.clockSkewMs),
         },
       },

@@ -56,6 +56,13 @@ const Settings = z.object({
   issuer: https.optional(),
   audience: z.string().min(1).optional(),
   jwksUrl: https.optional(),
+  /** `access`: tokens say that they are access tokens, by `token_use` or the type `at+jwt`. `any`: the issuer's do not. */
+  tokenType: z.enum(['access', 'any']).default('access'),
+  /** The resource server whose scopes restrict agents, as `<name>/<scope>`; without it those of any count. */
+  resourceServer: z
+    .string()
+    .regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,256}$/, 'must be the identifier of a resource server')
+    .optional(),
   /** The secret with the service account that sends mobile notifications; none are sent without. */
   fcmSecret: z.string().regex(secret, 'must be the name of a secret or its whole ARN').optional(),
   /** Who is written to when an alarm goes off. */

@@ -26,6 +26,8 @@ const tokenChecks = (): TokenChecks =>
     issuer: config.tokenIssuer(),
     audience: config.tokenAudience(),
     keys: remoteKeys(config.tokenJwksUrl()),
+    tokenType: config.tokenType(),
+    resourceServer: config.tokenResourceServer(),
   })
 
 // pushes that went out beside their writes may have missed this login

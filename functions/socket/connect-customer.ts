@@ -1,4 +1,4 @@
-import { ProtocolError } from '../../shared/protocol/errors.ts'
+import { InternalError, ProtocolError } from '../../shared/protocol/errors.ts'
 import { utf8Bytes } from '../../shared/protocol/fields.ts'
 import { limits } from '../../shared/protocol/limits.ts'
 import { log } from '../../shared/runtime/log.ts'
@@ -76,7 +76,7 @@ const connect = async (event: ConnectEvent): Promise<{ statusCode: number }> => 
     sendLater({ job: 'expect_login', connection }, loginWithinS),
   ])
   // throttled: the handshake is refused, so that the client tries again
-  if (!kept.done) throw new Error('The connection could not be kept')
+  if (!kept.done) throw new InternalError('The connection could not be kept')
   return { statusCode: 200 }
 }
 

@@ -1,3 +1,4 @@
+import { InternalError } from '../../shared/protocol/errors.ts'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { config } from '../../shared/runtime/config.ts'
 import { measured } from '../../shared/runtime/metrics.ts'
@@ -20,7 +21,7 @@ export const handler = measured(
       sendLater({ job: 'expect_login', connection }, loginWithinS),
     ])
     // throttled: the handshake is refused, so that the client tries again
-    if (!kept.done) throw new Error('The connection could not be kept')
+    if (!kept.done) throw new InternalError('The connection could not be kept')
     return { statusCode: 200 }
   },
 )

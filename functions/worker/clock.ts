@@ -5,6 +5,7 @@ import { lookAfter } from '../../shared/chat/inactivity.ts'
 import { routeSoon } from '../../shared/chat/route-soon.ts'
 import { isOfCustomer, lacksAgent, presentAgents } from '../../shared/chat/routing.ts'
 import { handingOn } from '../../shared/chat/unseen.ts'
+import { InternalError } from '../../shared/protocol/errors.ts'
 import { work, type WorkCtx } from '../../shared/runtime/work.ts'
 import { measured } from '../../shared/runtime/metrics.ts'
 import { LicenseItem, LicenseListed } from '../../shared/table/accounts.ts'
@@ -69,10 +70,7 @@ export const inTurn = <T>(list: readonly T[], nowMs: number): T[] => {
 const allOf = async (runs: Promise<void>[], failure: string): Promise<void> => {
   const failures = (await Promise.allSettled(runs)).filter((result) => result.status === 'rejected')
   if (failures.length > 0)
-    throw new AggregateError(
-      failures.map(({ reason }) => reason),
-      failure,
-    )
+    throw new InternalError(failure, { cause: new AggregateError(failures.map(({ reason }) => reason)) })
 }
 
 const sweep = async (ctx: WorkCtx, license: string, { ending }: Limits): Promise<void> => {

@@ -1,6 +1,7 @@
 import { type FileHandle, open, rename, rm } from 'node:fs/promises'
 import type { Command } from 'commander'
 import * as z from 'zod/mini'
+import { stringifyJson } from '../../shared/protocol/json.ts'
 import { CustomerId, LicenseId } from './account-fields.ts'
 import { AdminError } from './admin-error.ts'
 import { findLicense } from './change-license.ts'
@@ -91,7 +92,7 @@ const writeOut = async (
   try {
     for await (const record of records) {
       sink ??= await openSink(io, file, of)
-      await sink.line(JSON.stringify(record))
+      await sink.line(stringifyJson(record))
       counts.set(record.record, (counts.get(record.record) ?? 0) + 1)
       if (io.now() - shownAt < everyMs) continue
       shownAt = io.now()

@@ -49,7 +49,7 @@ export async function mintToken(request: TokenRequest): Promise<string> {
   const { key, issuer, audience, subject, scope, expiresInS, now = Date.now() } = request
   const issuedAt = Math.floor(now / 1000)
   return new SignJWT(scope === undefined ? {} : { scope })
-    .setProtectedHeader({ alg: key.alg, kid: key.kid, typ: 'JWT' })
+    .setProtectedHeader({ alg: key.alg, kid: key.kid, typ: 'at+jwt' })
     .setIssuer(issuer)
     .setAudience(audience)
     .setSubject(subject)

@@ -1,4 +1,4 @@
-import { untilDone } from '../chat/place.ts'
+import { untilDone, written } from '../chat/place.ts'
 import type { CustomerDetails as Asked } from '../protocol/customer-fields.ts'
 import { ProtocolError } from '../protocol/errors.ts'
 import { CustomerItem, detailsChanged, isBanned, readCustomer } from '../table/customers.ts'
@@ -12,8 +12,8 @@ interface Changing {
   read: Reader
   write: Writer
   nonce: string
-  now(): number
-  pause(tries: number): Promise<void>
+  now: () => number
+  pause: (tries: number) => Promise<void>
 }
 
 interface Changed {
@@ -41,9 +41,9 @@ export const changeDetails = async (ctx: Changing, asked: Asked, denied: string)
       const who = { license_id: me.license_id, id: me.customer_id, version, threads }
       // one that is stored just now has this tab open
       const op = detailsChanged(who, details, { nonce, nowMs, login: before === undefined })
-      const { done } = await ctx.write.write(op)
+      const placed = written(ctx.write, op, nonce)
       const kept = { online: true, ...before, ...who, ...details, version: version + 1 }
-      return { result: { customer: CustomerItem.parse(kept), changed: true }, placed: done }
+      return { result: { customer: CustomerItem.parse(kept), changed: true }, placed }
     },
   })
   const { name } = result.customer

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { unnamed } from '../chat/views.ts'
-import { untilDone } from '../chat/place.ts'
+import { transacted, untilDone } from '../chat/place.ts'
 import type { CustomerDetails as Asked } from '../protocol/customer-fields.ts'
 import { ProtocolError } from '../protocol/errors.ts'
 import { limits } from '../protocol/limits.ts'
@@ -40,9 +40,9 @@ interface LoggingIn extends Looking {
   write: Writer
   connection: string
   nonce: string
-  now(): number
-  pause(tries: number): Promise<void>
-  later(job: Job, delayS: number): Promise<void>
+  now: () => number
+  pause: (tries: number) => Promise<void>
+  later: (job: Job, delayS: number) => Promise<void>
 }
 
 export interface CustomerLoggedIn {
@@ -55,8 +55,9 @@ export interface CustomerLoggedIn {
   renamed: boolean
 }
 
+type VisitorsSocket = SocketItem & { visitor: Visitor }
+
 interface Held {
-  socket: SocketItem & { visitor: Visitor }
   license: LicenseItem
   customer: CustomerItem | undefined
 }
@@ -69,7 +70,7 @@ interface Held {
 export const startCustomerSession = async (
   ctx: LoggingIn,
   arrived: SocketItem | undefined,
-  asked: { token: unknown; details: Asked | undefined; admit(visitor: Visitor): Promise<void> },
+  asked: { token: unknown; details: Asked | undefined; admit: (visitor: Visitor) => Promise<void> },
 ): Promise<CustomerLoggedIn> => {
   const socket = visitorsSocket(arrived, ctx.now())
   const { license_id } = socket.visitor
@@ -84,14 +85,12 @@ export const startCustomerSession = async (
     readHeld(ctx, socket, who),
     known === undefined ? asked.admit(socket.visitor) : undefined,
   ])
-  const refresh = async () => {
-    const now = await readSocket(ctx.read, ctx.connection, ctx.now())
-    return readHeld(ctx, visitorsSocket(now, ctx.now()), who)
-  }
-  const retrying = { ...ctx, refresh }
-  return untilDone<CustomerLoggedIn, Held>(retrying, held, {
-    isOwn: ({ socket: now }) => now.session?.nonce === ctx.nonce,
-    attempt: async ({ socket: now, license, customer }) => {
+  const refresh = async () => visitorsSocket(await readSocket(ctx.read, ctx.connection, ctx.now()), ctx.now())
+  return untilDone<CustomerLoggedIn, VisitorsSocket>({ ...ctx, refresh }, socket, {
+    isOwn: ({ session }) => session?.nonce === ctx.nonce,
+    // the checks that refuse a login run in an attempt alone: a session that stands is past them
+    attempt: async (now, tries) => {
+      const { license, customer } = tries === 1 ? held : await readHeld(ctx, now, who)
       const nowMs = ctx.now()
       // its token is nobody's any more
       if (isErased(customer)) throw new ProtocolError('auth')
@@ -105,11 +104,14 @@ export const startCustomerSession = async (
         license_expires_at: license.expires_at,
         nonce: ctx.nonce,
       }
-      const refusals = await ctx.write.transact([...sessionStarted(now, session, nowMs), ...ops])
+      const all = [...sessionStarted(now, session, nowMs), ...ops].map((op) => ({ op }))
       const changed = stored !== undefined && (customer?.online !== true || !areSameDetails(stored, customer))
       // who came without a token has no other tab
       const renamed = known !== undefined && stored?.name !== customer?.name
-      return { result: { session, customer: stored, changed, renamed }, placed: refusals.length === 0 }
+      return {
+        result: { session, customer: stored, changed, renamed },
+        placed: transacted(ctx.write, all, ctx.nonce),
+      }
     },
   })
 }
@@ -144,7 +146,7 @@ const storing = (
   return { ops: [op], stored }
 }
 
-const visitorsSocket = (found: SocketItem | undefined, nowMs: number): SocketItem & { visitor: Visitor } => {
+const visitorsSocket = (found: SocketItem | undefined, nowMs: number): VisitorsSocket => {
   const socket = openSocket(found, nowMs)
   const { visitor } = socket
   if (visitor === undefined) throw new ProtocolError('auth')
@@ -156,7 +158,7 @@ const skewS = 300
 
 const readHeld = async (
   ctx: LoggingIn,
-  socket: SocketItem & { visitor: Visitor },
+  socket: VisitorsSocket,
   { id, tokenFrom }: { id: string; tokenFrom: number | undefined },
 ): Promise<Held> => {
   const { license_id } = socket.visitor
@@ -178,7 +180,7 @@ const readHeld = async (
     await ctx.later({ job: 'end_session', connection: ctx.connection, reason: 'too_many_connections' }, 1)
     throw new ProtocolError('too_many_connections')
   }
-  return { socket, license, customer }
+  return { license, customer }
 }
 
 /**

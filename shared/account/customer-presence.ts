@@ -8,7 +8,7 @@ import { isLive, readCustomerSockets } from '../table/sockets.ts'
 
 interface Checking {
   read: Reader
-  now(): number
+  now: () => number
 }
 
 /** The customer, where it counts as online (or this check found it gone) and has no open tab. */
@@ -28,7 +28,7 @@ const withoutTab = async (
 
 /** A tab was closed: where it was the customer's last, one check follows once it may no longer come back unnoticed. */
 export const tabGone = async (
-  ctx: Checking & { later(job: Job, delayS: number): Promise<void> },
+  ctx: Checking & { later: (job: Job, delayS: number) => Promise<void> },
   license: string,
   id: string,
   graceS: number,

@@ -1,6 +1,6 @@
 import { createSecretKey, type KeyObject } from 'node:crypto'
 import { errors, jwtVerify, SignJWT } from 'jose'
-import { ProtocolError } from '../protocol/errors.ts'
+import { InternalError, ProtocolError } from '../protocol/errors.ts'
 import { config } from '../runtime/config.ts'
 import { log } from '../runtime/log.ts'
 import { readSecret } from '../runtime/secrets.ts'
@@ -13,7 +13,7 @@ const issuer = 'agent-chat'
 const algorithm = 'HS256'
 /** How long a key is used without asking whether it was replaced, and how soon an unknown one may be asked for again. */
 const keptMs = 600_000
-const askedAgainMs = 1000
+const askedAgainMs = 10_000
 
 /** A version of the secret: its id is the `kid` of what it signed. */
 interface Key {
@@ -27,6 +27,9 @@ interface Keys {
   readAt: number
 }
 
+// a version's id, as Secrets Manager makes them: nothing else can be one that is not known yet
+const versionId = /^[A-Za-z0-9-]{32,64}$/
+
 let known: Promise<Keys> | undefined
 
 const readVersion = async (stage: 'AWSCURRENT' | 'AWSPREVIOUS'): Promise<Key | undefined> => {
@@ -36,7 +39,7 @@ const readVersion = async (stage: 'AWSCURRENT' | 'AWSPREVIOUS'): Promise<Key | u
 
 const readKeys = async (): Promise<Keys> => {
   const [current, previous] = await Promise.all([readVersion('AWSCURRENT'), readVersion('AWSPREVIOUS')])
-  if (current === undefined) throw new Error('The secret has no current version')
+  if (current === undefined) throw new InternalError('The secret has no current version')
   return { current, previous, readAt: Date.now() }
 }
 
@@ -100,6 +103,7 @@ const keyOf = async (kid: string | undefined): Promise<KeyObject> => {
     const { current, previous } = await keysNow(olderThanMs)
     const found = [current, previous].find((key) => key !== undefined && key.kid === kid)
     if (found !== undefined) return found.key
+    if (kid === undefined || !versionId.test(kid)) break
   }
   throw new ProtocolError('auth')
 }

@@ -1,3 +1,4 @@
+import { type Guarded, transacted, untilDone } from '../chat/place.ts'
 import type { Device } from '../protocol/devices.ts'
 import { ProtocolError } from '../protocol/errors.ts'
 import { agentActive } from '../table/accounts.ts'
@@ -18,7 +19,7 @@ interface Changing {
   read: Reader
   write: Writer
   nonce: string
-  pause(tries: number): Promise<void>
+  pause: (tries: number) => Promise<void>
 }
 
 const isOf = ({ license_id, agent_id }: Owner, device: DeviceItem): boolean =>
@@ -75,28 +76,20 @@ export const setNotifications = async (
 ): Promise<void> => {
   const { me, nonce, read, write } = ctx
   const wanted = deviceOf(device, me, { enabled, nonce })
-  // nothing, where a transaction whose answer was lost was written all the same
-  const changesDue = async (): Promise<Op[]> => {
-    const found = await readDevice(read, wanted.hash)
-    if (found !== undefined && !isOf(me, found) && !enabled)
-      throw new ProtocolError('authorization', { message: denied })
-    return changesOf(found, wanted)
-  }
-  for (let tries = 1; ; tries += 1) {
-    const ops = await changesDue()
-    if (ops.length === 0) return
-    const refusals = await write.transact([...ops, agentActive(me.license_id, me.agent_id)])
-    if (refusals.length === 0) return
-    if (refusals.some(({ index, reason }) => index === ops.length && reason === 'condition'))
-      throw new ProtocolError('auth')
-    try {
-      await ctx.pause(tries)
-    } catch (error) {
-      // too late for another attempt; what is answered must be so all the same
-      if ((await changesDue()).length === 0) return
-      throw error
-    }
-  }
+  const refresh = () => readDevice(read, wanted.hash)
+  await untilDone<undefined, DeviceItem | undefined>({ ...ctx, refresh }, await refresh(), {
+    // the device is as asked, by whichever request
+    isOwn: (found) => changesOf(found, wanted).length === 0,
+    attempt: async (found) => {
+      if (found !== undefined && !isOf(me, found) && !enabled)
+        throw new ProtocolError('authorization', { message: denied })
+      const ops = changesOf(found, wanted)
+      if (ops.length === 0) return { result: undefined, placed: true }
+      const active: Guarded = { op: agentActive(me.license_id, me.agent_id), otherwise: 'auth' }
+      const all = [...ops.map((op) => ({ op })), active]
+      return { result: undefined, placed: transacted(write, all, nonce) }
+    },
+  })
 }
 
 /** A deleted agent's devices go with it: its sessions are over, so none comes after. May run twice. */

@@ -22,8 +22,8 @@ interface Disconnecting {
   write: Writer
   signal: AbortSignal
   nonce: string
-  now(): number
-  later(job: Job, delayS: number): Promise<void>
+  now: () => number
+  later: (job: Job, delayS: number) => Promise<void>
 }
 
 type Reason = DisconnectReason | CustomerDisconnectReason

@@ -1,11 +1,12 @@
 import { grantsOf } from '../chat/access.ts'
+import { transacted, untilDone } from '../chat/place.ts'
 import type { Device } from '../protocol/devices.ts'
 import { ProtocolError } from '../protocol/errors.ts'
 import { limits } from '../protocol/limits.ts'
 import type { RoutingStatus } from '../protocol/objects.ts'
 import type { Job } from '../runtime/later.ts'
 import { AgentItem, IdentityItem, LicenseItem, loggedIn } from '../table/accounts.ts'
-import { deviceHash, readDevice } from '../table/devices.ts'
+import { deviceHash, type DeviceItem, readDevice } from '../table/devices.ts'
 import { keys } from '../table/keys.ts'
 import type { Reader, Writer } from '../table/ops.ts'
 import {
@@ -33,7 +34,13 @@ export interface LoggedIn {
 }
 
 interface Later {
-  later(job: Job, delayS: number): Promise<void>
+  later: (job: Job, delayS: number) => Promise<void>
+}
+
+/** What a login is decided by, beside the account. */
+interface Held {
+  socket: SocketItem | undefined
+  device: DeviceItem | undefined
 }
 
 interface LoggingIn {
@@ -41,8 +48,8 @@ interface LoggingIn {
   write: Writer
   connection: string
   nonce: string
-  now(): number
-  pause(tries: number): Promise<void>
+  now: () => number
+  pause: (tries: number) => Promise<void>
 }
 
 /**
@@ -55,7 +62,7 @@ export const startSession = async (
   token: TokenIdentity,
   asked: {
     /** Reads the connection's socket, and counts that somebody logs in on it. */
-    arrive(): Promise<SocketItem | undefined>
+    arrive: () => Promise<SocketItem | undefined>
     reconnect: boolean
     application?: Session['application']
     /** The mobile device that counts as one instance with this socket. */
@@ -64,40 +71,47 @@ export const startSession = async (
 ): Promise<LoggedIn> => {
   const { device } = asked
   const hash = device === undefined ? undefined : deviceHash(device.firebase_token)
-  const readHeld = (socket = readSocket(ctx.read, ctx.connection, ctx.now())) =>
-    Promise.all([socket, hash === undefined ? undefined : readDevice(ctx.read, hash)])
+  const readHeld = async (arriving = readSocket(ctx.read, ctx.connection, ctx.now())): Promise<Held> => {
+    const [socket, found] = await Promise.all([
+      arriving,
+      hash === undefined ? undefined : readDevice(ctx.read, hash),
+    ])
+    return { socket, device: found }
+  }
   const [identity, held] = await Promise.all([
     ctx.read.get(keys.identity(token.issuer, token.subject), { strong: true }),
     readHeld(asked.arrive()),
   ])
   if (identity === undefined) throw new ProtocolError('auth')
   const who = IdentityItem.parse(identity)
-  let [socket, deviceFound] = held
-  let attempted: LoggedIn | undefined
-  for (let tries = 1; ; tries += 1) {
-    // a transaction whose answer was lost was written all the same
-    if (attempted !== undefined && socket?.session?.nonce === ctx.nonce) return attempted
-    const open = openSocket(socket, ctx.now())
-    const { agent, license } = await readAccount(ctx, who, token, open)
-    const first = agent.online ? undefined : firstStatus(agent, asked.reconnect)
-    const session = sessionFor(agent, license, token, {
-      application: asked.application,
-      device: hash,
-      nonce: ctx.nonce,
-    })
-    const status = first ?? agent.routing_status ?? agent.default_status
-    attempted = { session, agent, license, status, cameOnline: first !== undefined }
-    const refusals = await ctx.write.transact([
-      ...sessionStarted(open, session, ctx.now()),
-      loggedIn(agent, first),
-      ...(device === undefined
-        ? []
-        : devicePresented(deviceFound, device, { owner: session, nonce: ctx.nonce })),
-    ])
-    if (refusals.length === 0) return attempted
-    await ctx.pause(tries)
-    ;[socket, deviceFound] = await readHeld()
-  }
+  const { nonce } = ctx
+  return untilDone<LoggedIn, Held>({ ...ctx, refresh: readHeld }, held, {
+    isOwn: ({ socket }) => socket?.session?.nonce === nonce,
+    attempt: async ({ socket, device: found }) => {
+      const open = openSocket(socket, ctx.now())
+      const { agent, license } = await readAccount(ctx, who, token, open)
+      const first = agent.online ? undefined : firstStatus(agent, asked.reconnect)
+      const session = sessionFor(agent, license, token, {
+        application: asked.application,
+        device: hash,
+        nonce,
+      })
+      const status = first ?? agent.routing_status ?? agent.default_status
+      const ops = [
+        ...sessionStarted(open, session, ctx.now()),
+        loggedIn(agent, first),
+        ...(device === undefined ? [] : devicePresented(found, device, { owner: session, nonce })),
+      ]
+      return {
+        result: { session, agent, license, status, cameOnline: first !== undefined },
+        placed: transacted(
+          ctx.write,
+          ops.map((op) => ({ op })),
+          nonce,
+        ),
+      }
+    },
+  })
 }
 
 /**
@@ -201,7 +215,7 @@ const sessionFor = (
   name: agent.name,
   permission: agent.permission,
   groups: agent.groups,
-  token_scopes: grantsOf(token.scopes),
+  token_scopes: grantsOf(token.scopes, token.resourceServer),
   token_expires_at: token.expiresAt,
   license_expires_at: license.expires_at,
   license_created_at: license.created_at,

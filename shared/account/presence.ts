@@ -10,7 +10,7 @@ import { isLive, readAgentSockets } from '../table/sockets.ts'
 
 interface Checking {
   read: Reader
-  now(): number
+  now: () => number
 }
 
 /**
@@ -33,7 +33,7 @@ const withoutSocket = async (
 
 /** A socket went: where it was the agent's last, one check follows once it may no longer come back unnoticed. */
 export const socketGone = async (
-  ctx: Checking & { later(job: Job, delayS: number): Promise<void> },
+  ctx: Checking & { later: (job: Job, delayS: number) => Promise<void> },
   license: string,
   agent: string,
   graceS: number,

@@ -1,3 +1,4 @@
+import { InternalError } from '../protocol/errors.ts'
 import { mayRead, type Seen } from '../chat/access.ts'
 import { leaving, usersUpdated } from '../chat/membership.ts'
 import { ofEachChat } from '../chat/each-chat.ts'
@@ -164,7 +165,7 @@ const leaveActiveChats = async (ctx: WorkCtx, agent: AgentItem): Promise<void> =
   for (const { id } of active.filter(isIn)) {
     const refresh = async () => {
       const [chat, tail] = await Promise.all([readChat(ctx.read, id), readTail(ctx.read, id, true)])
-      if (chat === undefined || tail === undefined) throw new Error('An active chat has no log')
+      if (chat === undefined || tail === undefined) throw new InternalError('An active chat has no log')
       return { chat, tail }
     }
     const { before, chat, entries } = await changeUsers({ ...ctx, ...(await refresh()), refresh }, (view) =>

@@ -1,64 +1,128 @@
-import { createRemoteJWKSet, errors, type JWTPayload, jwtVerify, type JWTVerifyGetKey } from 'jose'
+import {
+  createLocalJWKSet,
+  createRemoteJWKSet,
+  errors,
+  type JWTVerifyGetKey,
+  type JWTVerifyResult,
+  jwtVerify,
+} from 'jose'
 import { ProtocolError } from '../protocol/errors.ts'
+import { utf8Bytes } from '../protocol/fields.ts'
+import { log } from '../runtime/log.ts'
+import { keys, keyBytes } from '../table/keys.ts'
 
 export interface TokenChecks {
   issuer: string
   /** Expected as `aud`, or as `client_id` of an access token whose `token_use` says so (Cognito's have no `aud`). */
   audience: string
   keys: JWTVerifyGetKey
+  /**
+   * `access`: a token must say that it is an access token, by `token_use` or by its type `at+jwt` (RFC 9068): an issuer's ID
+   * tokens are signed by the same keys, and name no scopes. `any`: for issuers whose access tokens do not say so.
+   */
+  tokenType: TokenType
+  /** As in `TokenIdentity`. */
+  resourceServer: string | undefined
 }
+
+export const tokenTypes = ['access', 'any'] as const
+export type TokenType = (typeof tokenTypes)[number]
 
 /** Who a token names, by its identity provider, and what it may be used for. */
 export interface TokenIdentity {
   issuer: string
   subject: string
   scopes: string[]
+  /** The resource server whose scopes grant something; undefined: those of any do, and those of none. */
+  resourceServer: string | undefined
   /** Unix seconds. */
   expiresAt: number
 }
 
 const clockSkewS = 60
 
-/** The issuer's keys, fetched when first needed and kept for ten minutes; an unknown key id fetches them anew. */
-export const remoteKeys = (url: string): JWTVerifyGetKey =>
-  createRemoteJWKSet(new URL(url), { timeoutDuration: 3000, cooldownDuration: 10_000, cacheMaxAge: 600_000 })
+// how long a key set that did not come is not asked for again, in ms
+const unreachableMs = 10_000
+
+/**
+ * The issuer's keys, fetched when first needed and kept for ten minutes; an unknown key id fetches them anew. Where they
+ * cannot be fetched, the last that came still verify.
+ */
+export const remoteKeys = (url: string): JWTVerifyGetKey => {
+  const options = { timeoutDuration: 3000, cooldownDuration: 10_000, cacheMaxAge: 600_000 }
+  const remote = createRemoteJWKSet(new URL(url), options)
+  let lastGood: ReturnType<typeof createLocalJWKSet> | undefined
+  let outage: { until: number; cause: unknown } | undefined
+  return async (header, token) => {
+    if (lastGood === undefined || outage === undefined || Date.now() >= outage.until) {
+      try {
+        const key = await remote(header, token)
+        const set = remote.jwks()
+        if (set !== undefined) lastGood = createLocalJWKSet(set)
+        return key
+      } catch (error) {
+        if (lastGood === undefined || isAboutToken(error)) throw error
+        outage = { until: Date.now() + unreachableMs, cause: error }
+        log.error('The key set cannot be fetched: the last one that came is used', { cause: error })
+      }
+    }
+    const { cause } = outage
+    return lastGood(header, token).catch((error: unknown) => {
+      // a key that came into the set meanwhile is not the token's fault
+      throw error instanceof errors.JWKSNoMatchingKey ? cause : error
+    })
+  }
+}
 
 /** Verifies a login's token. Throws `auth` for whatever is wrong with it, and other errors where keys are out of reach. */
 export const verifyToken = async (token: unknown, checks: TokenChecks): Promise<TokenIdentity> => {
   if (typeof token !== 'string') throw new ProtocolError('auth')
-  const { iss, sub, exp, ...claims } = await claimsOf(token.replace(/^Bearer\s+/i, ''), checks)
+  const { payload, protectedHeader } = await verified(token.replace(/^Bearer\s+/i, ''), checks)
+  const { iss, sub, exp, ...claims } = payload
+  if (!isAccessToken(claims['token_use'], protectedHeader.typ, checks.tokenType))
+    throw new ProtocolError('auth')
   const audiences = claims['token_use'] === 'access' ? [claims['client_id'], claims.aud] : [claims.aud]
   if (!audiences.flat().includes(checks.audience)) throw new ProtocolError('auth')
   // claims are whatever the issuer put there: a subject that is no text would be one key with many others
   if (iss === undefined || typeof sub !== 'string' || sub === '' || exp === undefined)
     throw new ProtocolError('auth')
+  // nobody can be known by a key that no item has
+  if (!sub.isWellFormed() || utf8Bytes(keys.identity(iss, sub).pk) > keyBytes) throw new ProtocolError('auth')
   const nowS = Date.now() / 1000
   return {
     issuer: iss,
     subject: sub,
     scopes: scopesOf(claims['scope'] ?? claims['scp']),
+    resourceServer: checks.resourceServer,
     // one that ended within the skew ends with it
     expiresAt: Math.floor(exp > nowS ? exp : exp + clockSkewS),
   }
 }
 
-const claimsOf = async (token: string, { issuer, keys }: TokenChecks): Promise<JWTPayload> => {
+const verified = async (token: string, { issuer, keys }: TokenChecks): Promise<JWTVerifyResult> => {
   try {
-    const { payload } = await jwtVerify(token, keys, {
+    return await jwtVerify(token, keys, {
       issuer,
       algorithms: ['RS256', 'ES256'],
       clockTolerance: clockSkewS,
       requiredClaims: ['sub', 'exp'],
     })
-    return payload
   } catch (error) {
-    const aboutToken = error instanceof errors.JOSEError && !unreachable.has(error.code)
-    throw aboutToken ? new ProtocolError('auth') : error
+    throw isAboutToken(error) ? new ProtocolError('auth') : error
   }
 }
 
+const isAboutToken = (error: unknown): boolean =>
+  error instanceof errors.JOSEError && !unreachable.has(error.code)
+
 // the key set did not come, or came broken: nothing that the client could mend
 const unreachable: ReadonlySet<string> = new Set(['ERR_JWKS_TIMEOUT', 'ERR_JWKS_INVALID', 'ERR_JOSE_GENERIC'])
+
+/** `token_use` is Cognito's own claim; where there is none, the header's type tells. */
+const isAccessToken = (tokenUse: unknown, type: string | undefined, expected: TokenType): boolean => {
+  if (tokenUse !== undefined) return tokenUse === 'access'
+  return expected === 'any' || type?.toLowerCase().replace(/^application\//, '') === 'at+jwt'
+}
 
 const scopesOf = (claim: unknown): string[] => {
   if (typeof claim === 'string') return claim.split(' ').filter((scope) => scope !== '')

@@ -1,4 +1,4 @@
-import type { ActionSpec, TokenScope } from '../protocol/action.ts'
+import { type ActionSpec, type TokenScope, tokenScopes } from '../protocol/action.ts'
 import { ProtocolError } from '../protocol/errors.ts'
 import type { ChatScopes, ChatUser } from '../table/chats.ts'
 import { type AnySession, isCustomers, type Session } from '../table/sockets.ts'
@@ -99,24 +99,22 @@ export const authorize = (
   if (!tokenAllows(enough, me, chat)) throw denied()
 }
 
-const knownScopes: ReadonlySet<string> = new Set<TokenScope>([
-  'chats--all:read',
-  'chats--chat_scopes:read',
-  'chats--my:read',
-  'chats.conversation--chat_scopes:write',
-  'chats.conversation--my:write',
-  'chats.meta--chat_scopes:write',
-  'chats.meta--my:write',
-  'customers.ban:write',
-  'broadcast:write',
-  'agents--my:write',
-  'agents--all:write',
-])
+const knownScopes: ReadonlySet<string> = new Set(tokenScopes)
 
-/** What a token's scopes grant: undefined where they restrict nothing, which is where none contains a colon. */
-export const grantsOf = (scopes: readonly string[]): string[] | undefined =>
-  scopes.some((scope) => scope.includes(':'))
-    ? [...new Set(scopes.map((scope) => scope.slice(scope.lastIndexOf('/') + 1)))].filter((name) =>
-        knownScopes.has(name),
-      )
-    : undefined
+/**
+ * What a token's scopes grant: undefined where they restrict nothing, which is where none contains a colon.
+ *
+ * @param resourceServer whose scopes count, as `<resourceServer>/<scope>`; without it those of any, and those of none
+ */
+export const grantsOf = (
+  scopes: readonly string[],
+  resourceServer?: string | undefined,
+): string[] | undefined => {
+  if (!scopes.some((scope) => scope.includes(':'))) return undefined
+  const prefix = resourceServer === undefined ? undefined : `${resourceServer}/`
+  const names = scopes
+    .map((scope) => [scope.slice(0, scope.lastIndexOf('/') + 1), scope.slice(scope.lastIndexOf('/') + 1)])
+    .filter(([server]) => prefix === undefined || server === prefix)
+    .map(([, name = '']) => name)
+  return [...new Set(names)].filter((name) => knownScopes.has(name))
+}

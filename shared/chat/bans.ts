@@ -5,7 +5,7 @@ import { customerChatId } from '../table/keys.ts'
 import { readTail } from '../table/log.ts'
 import type { Op, Reader, Writer } from '../table/ops.ts'
 import type { Session } from '../table/sockets.ts'
-import { type Attempt, type ChatView, coherent, isOwnWork, untilDone } from './place.ts'
+import { type Attempt, type ChatView, coherent, isOwnWork, transacted, untilDone } from './place.ts'
 import { customerBanned as bannedMessage } from './system-messages.ts'
 import { type Closing, closingOf } from './threads.ts'
 
@@ -16,9 +16,9 @@ interface Banning {
   read: Reader
   write: Writer
   nonce: string
-  now(): number
-  refresh(): Promise<{ me: Session }>
-  pause(tries: number): Promise<void>
+  now: () => number
+  refresh: () => Promise<{ me: Session }>
+  pause: (tries: number) => Promise<void>
 }
 
 interface Banned {
@@ -59,7 +59,8 @@ export const banCustomer = async (ctx: Banning, id: string, days: number): Promi
       const unchanged =
         chat === undefined ? chatAbsent(customerChatId(me.license_id, id)) : chatUnchanged(chat.chat)
       const ops: Op[] = [customerBanned(customer, ban, nonce), ...(closing?.ops ?? [unchanged])]
-      return { result: { ban, closing }, placed: (await ctx.write.transact(ops)).length === 0 }
+      const all = ops.map((op) => ({ op }))
+      return { result: { ban, closing }, placed: transacted(ctx.write, all, nonce) }
     },
   })
 }

@@ -4,7 +4,7 @@ import type { Counted } from './kept-counts.ts'
 
 /** Has months counted that a search has read to count them, so that the next one need not. */
 export const countSoon = async (
-  ctx: { later(job: Job, delayS: number): Promise<void> },
+  ctx: { later: (job: Job, delayS: number) => Promise<void> },
   { license, since, search }: Counted,
 ): Promise<void> => {
   await ctx

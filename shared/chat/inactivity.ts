@@ -1,3 +1,4 @@
+import { InternalError } from '../protocol/errors.ts'
 import { pushClosing, pushEntries, pushTold } from '../push/entries.ts'
 import { part, type WorkCtx } from '../runtime/work.ts'
 import type { LicenseItem } from '../table/accounts.ts'
@@ -33,7 +34,7 @@ const onceQuiet = <T>(
 ): Promise<T | undefined> => {
   const refresh = async (): Promise<ChatView> => {
     const now = await readView(ctx.read, first.chat.id)
-    if (now === undefined) throw new Error('A chat is gone')
+    if (now === undefined) throw new InternalError('A chat is gone')
     return now
   }
   return untilPlaced<T | undefined, ChatView>({ ...ctx, ...first, refresh }, async (view) => {
@@ -52,7 +53,7 @@ const archive = async (
   const closing = await onceQuiet(ctx, first, archive_minutes * minuteMs, async (view) => {
     const result = closingOf(view, undefined, routingArchived, { nonce, at: ctx.now() })
     const ops = result.ops.map((op) => ({ op }))
-    return { result, placed: await transacted(ctx.write, ops, nonce) }
+    return { result, placed: transacted(ctx.write, ops, nonce) }
   })
   if (closing === undefined) return false
   pushClosing(ctx, closing)
@@ -72,7 +73,7 @@ const markIdle = async (
     const held = await readBoth(ctx.read, chat)
     const { ops, told } = routingOps(chat, held, { idle: true }, { nonce, userIds: [] })
     const all = [entryPut(chat.id, entry), ...ops].map((op) => ({ op }))
-    return { result: { chat, entry, told }, placed: await transacted(ctx.write, all, nonce) }
+    return { result: { chat, entry, told }, placed: transacted(ctx.write, all, nonce) }
   })
   if (marked === undefined) return
   pushEntries(ctx, marked.chat, [marked.entry])

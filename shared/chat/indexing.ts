@@ -24,13 +24,13 @@ import { indexedWords } from './words.ts'
 export interface Indexing {
   read: Reader
   write: Writer
-  now(): number
+  now: () => number
   /** By when (ms) every call of this run has ended. */
   endsAt: number
   /** Waits a short random time before attempt `tries`; throws where it is too late for another. */
-  pause(tries: number): Promise<void>
+  pause: (tries: number) => Promise<void>
   /** Whether a licence has the texts of its messages indexed. */
-  indexesTexts(license: string): Promise<boolean>
+  indexesTexts: (license: string) => Promise<boolean>
 }
 
 /** What of a chat may have changed. */

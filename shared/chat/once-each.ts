@@ -1,9 +1,9 @@
 /** What is read by ids, each once, however often it is asked for. */
 export interface OnceEach<T> {
   /** Begins to read those that are not read yet. */
-  prepare(ids: readonly string[]): void
+  prepare: (ids: readonly string[]) => void
   /** Those that there are, in this order. */
-  of(ids: readonly string[]): Promise<T[]>
+  of: (ids: readonly string[]) => Promise<T[]>
 }
 
 export const onceEach = <T>(readAll: (ids: string[]) => Promise<ReadonlyMap<string, T>>): OnceEach<T> => {

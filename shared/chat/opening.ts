@@ -27,9 +27,9 @@ import { heldProperties, type HeldProperties, readProperties } from '../table/pr
 import { type AnySession, isCustomers } from '../table/sockets.ts'
 import { loadsMoved, takesOn } from './loads.ts'
 import type { Guarded } from './place.ts'
-import { checkLimits, merged } from './properties.ts'
+import { checkLimits, merged, type Told } from './properties.ts'
 import { asBefore, attendants, customerOf, type Desk, readDesk, staffed } from './routing.ts'
-import { mergeOp, type RoutingChange, routingProperties, type Told } from './routing-properties.ts'
+import { mergeOp, type RoutingChange, routingProperties } from './routing-properties.ts'
 
 // How a thread starts: a chat's first one and every later one, by an agent or by a customer.
 

@@ -21,9 +21,9 @@ interface Retrying<V> {
   /** Marks what this request writes. */
   nonce: string
   /** Reads it all again, strongly, and checks permission again. Throws as the first check does. */
-  refresh(): Promise<V>
+  refresh: () => Promise<V>
   /** Waits a short random time before attempt `tries`; throws `too_many_requests` past the last moment. */
-  pause(tries: number): Promise<void>
+  pause: (tries: number) => Promise<void>
 }
 
 /** Whether chat and tail are of one moment: else users or activity changed between the two reads. */
@@ -34,16 +34,18 @@ export const coherent = ({ chat, tail }: ChatView): boolean =>
 export const isOwnWork = ({ chat, tail }: ChatView, nonce: string): boolean =>
   chat.nonce === nonce || tail.entries.some((entry) => entry.nonce === nonce)
 
-/** What an attempt comes to, and whether it was placed, as far as its own answer tells. */
+/** What an attempt comes to, and whether its write was placed, as far as the write's own answer tells. */
 export interface Attempt<T> {
   result: T
-  placed: boolean
+  placed: boolean | Promise<boolean>
 }
 
 /**
- * Every write that can lose a race: attempts it on what was read until it is placed. An attempt that was not placed runs
- * again on what is read anew, so it may run often and must write once; one whose answer was lost is known by `isOwn`, and
- * its result stands. An attempt is undefined where what was read is not of one moment.
+ * Attempts a request's write on what was read until it is placed: the one loop of writes that can lose a race.
+ * An attempt that was not placed runs again on what is read anew, so it may run often and must write once. One
+ * whose answer was lost is known by `isOwn`, and its result stands: also where it is too late for another, or
+ * where its write failed in a way that leaves open what was stored. An attempt is undefined where what was read
+ * is not of one moment.
  */
 export const untilDone = async <T, V>(
   ctx: Omit<Retrying<V>, 'nonce'>,
@@ -51,14 +53,14 @@ export const untilDone = async <T, V>(
   {
     isOwn,
     attempt,
-  }: { isOwn(view: V): boolean; attempt(view: V, tries: number): Promise<Attempt<T> | undefined> },
+  }: { isOwn: (view: V) => boolean; attempt: (view: V, tries: number) => Promise<Attempt<T> | undefined> },
 ): Promise<T> => {
   let view = first
   let last: Attempt<T> | undefined
   for (let tries = 1; ; tries += 1) {
     if (last !== undefined && isOwn(view)) return last.result
     last = (await attempt(view, tries)) ?? last
-    if (last?.placed === true) return last.result
+    if (last !== undefined && (await isPlaced(last))) return last.result
     try {
       await ctx.pause(tries)
     } catch (error) {
@@ -67,6 +69,18 @@ export const untilDone = async <T, V>(
       throw error
     }
     view = await ctx.refresh()
+  }
+
+  async function isPlaced({ placed }: Attempt<T>): Promise<boolean> {
+    try {
+      return await placed
+    } catch (error) {
+      // a condition that does not hold says that nothing was stored; any other failure leaves it open
+      if (error instanceof ProtocolError) throw error
+      const now = await ctx.refresh().catch(() => undefined)
+      if (now !== undefined && isOwn(now)) return true
+      throw error
+    }
   }
 }
 

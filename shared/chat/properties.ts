@@ -6,6 +6,7 @@ import type { Chat } from '../table/chats.ts'
 import { customerFree } from '../table/customers.ts'
 import type { Op, WriteOutcome, Writer } from '../table/ops.ts'
 import { type AnySession, isCustomers } from '../table/sockets.ts'
+import { untilDone } from './place.ts'
 import { heldProperties, type HeldProperties, type Holder, propertiesChanged } from '../table/properties.ts'
 
 const namesIn = <T>(spaces: Record<string, T>, space: string): T | undefined =>
@@ -76,20 +77,22 @@ interface Changing extends State {
   of: Holder
   nonce: string
   write: Writer
-  refresh(): Promise<State>
-  pause(tries: number): Promise<void>
+  refresh: () => Promise<State>
+  pause: (tries: number) => Promise<void>
   me: AnySession
-  now(): number
+  now: () => number
+}
+
+/** What of properties changed, as it is told, and the version that it made. */
+export interface Told {
+  properties: PropertiesChange
+  version: number
 }
 
 export interface PropertiesChanged {
   /** As it was last read. */
   chat: Chat
-  told: {
-    /** Only what changed. */
-    properties: PropertiesChange
-    version: number
-  }
+  told: Told
 }
 
 /**
@@ -102,37 +105,40 @@ export const changeProperties = async (
   change: PropertiesChange,
   denied: string | undefined,
 ): Promise<PropertiesChanged | undefined> => {
-  let { chat, properties: held } = ctx
-  // an attempt that may have been written and its answer lost, since others wrote after it: what it set is told as well
-  let doubtful: PropertiesChanged['told'] | undefined
-  let attempted: PropertiesChanged['told'] | undefined
-  for (let tries = 1; ; tries += 1) {
-    // a transaction whose answer was lost says nothing of what stands in the way of its repeats
-    if (attempted !== undefined && held.by === ctx.nonce) return { chat, told: attempted }
-    const differing = differences(held.properties, change)
-    if (Object.keys(differing).length === 0) return doubtful && { chat, told: doubtful }
-    const properties = together(doubtful?.properties ?? {}, differing)
-    const version = held.version + 1
-    const after = merged(held.properties, differing)
-    checkLimits(after)
-    attempted = { properties, version }
-    const outcome = await writeFor(ctx, propertiesChanged(ctx.of, held, after, ctx.nonce), denied)
-    if (outcome.done) return { chat, told: { properties, version } }
-    const found = heldProperties(outcome.found)
-    if (found.by === ctx.nonce) return { chat, told: { properties, version: found.version } }
-    // the version that it would have made is another's: it was not written
-    if (found.version > version) doubtful = { properties, version }
-    try {
-      await ctx.pause(tries)
-    } catch (error) {
-      // too late for another attempt; what is answered must be so all the same
-      const last = await ctx.refresh()
-      const isDone = Object.keys(differences(last.properties.properties, change)).length === 0
-      if (doubtful !== undefined && isDone) return { chat: last.chat, told: doubtful }
-      throw error
-    }
-    ;({ chat, properties: held } = await ctx.refresh())
+  const { nonce } = ctx
+  let { chat } = ctx
+  const refresh = async () => {
+    const view = await ctx.refresh()
+    ;({ chat } = view)
+    return view
   }
+  // of an attempt that may have been stored and its answer lost, since others wrote after it: it is told as well
+  let doubtful: Told | undefined
+  const isDone = ({ properties }: HeldProperties) => Object.keys(differences(properties, change)).length === 0
+  const { told } = await untilDone<{ told: Told | undefined }, State>({ ...ctx, refresh }, ctx, {
+    isOwn: ({ properties: held }) => held.by === nonce || (doubtful !== undefined && isDone(held)),
+    attempt: async ({ properties: held }) => {
+      if (isDone(held)) return { result: { told: doubtful }, placed: true }
+      const differing = differences(held.properties, change)
+      const after = merged(held.properties, differing)
+      checkLimits(after)
+      const version = held.version + 1
+      const attempted: Told = { properties: together(doubtful?.properties ?? {}, differing), version }
+      const result: { told: Told | undefined } = { told: attempted }
+      const write = async () => {
+        const outcome = await writeFor(ctx, propertiesChanged(ctx.of, held, after, nonce), denied)
+        if (outcome.done) return true
+        const found = heldProperties(outcome.found)
+        if (found.by === nonce) return true
+        if (found.version > version) doubtful = attempted
+        // the version that it would have made is another's: it was not stored
+        if (found.version === version) result.told = doubtful
+        return false
+      }
+      return { result, placed: write() }
+    },
+  })
+  return told && { chat, told }
 }
 
 /** Writes for an agent; for a customer only while it is not banned. */

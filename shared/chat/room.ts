@@ -1,10 +1,12 @@
+import { stringifyJson } from '../protocol/json.ts'
+
 // The 120 KiB rule (protocol §5): every response and push stays below it, full items while they fit.
 
 /** What surrounds an answer: both request ids, of 128 characters that take six bytes each as JSON, and names of fields. */
 export const envelopeBytes = 2048
 
 /** Bytes of UTF-8 that a value takes as JSON. */
-export const jsonBytes = (value: unknown): number => Buffer.byteLength(JSON.stringify(value), 'utf8')
+export const jsonBytes = (value: unknown): number => Buffer.byteLength(stringifyJson(value), 'utf8')
 
 /** How many of the items, from the first on, fit into `room` bytes as members of a JSON array. */
 export const fitting = (items: readonly unknown[], room: number): number => {

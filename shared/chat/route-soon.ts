@@ -6,7 +6,7 @@ import { log } from '../runtime/log.ts'
  * one, where nobody may be there for it. Never throws: the clock finds what was missed.
  */
 export const routeSoon = async (
-  ctx: { later(job: Job, delayS: number): Promise<void> },
+  ctx: { later: (job: Job, delayS: number) => Promise<void> },
   license: string,
   chat?: string,
 ): Promise<void> => {

@@ -1,3 +1,4 @@
+import { InternalError } from '../protocol/errors.ts'
 import type { WorkCtx } from '../runtime/work.ts'
 import { type Chat, readActiveChats } from '../table/chats.ts'
 import { ofEachChat } from './each-chat.ts'
@@ -48,7 +49,7 @@ export const restaff = async (
       readView(ctx.read, id),
       readDesk(ctx.read, view.chat.license_id, { strong: true }),
     ])
-    if (now === undefined) throw new Error('A chat is gone')
+    if (now === undefined) throw new InternalError('A chat is gone')
     desk = agents ?? desk
     return now
   }

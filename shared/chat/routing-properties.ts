@@ -9,7 +9,7 @@ import {
   propertiesChanged,
   readProperties,
 } from '../table/properties.ts'
-import { differences, merged } from './properties.ts'
+import { differences, merged, type Told } from './properties.ts'
 
 // The namespace `routing`, which is the server's own: it stands on the chat and on its active thread.
 
@@ -26,12 +26,7 @@ export const routingProperties = ({ unassigned, idle }: RoutingChange): Properti
   return Object.keys(routing).length === 0 ? {} : { routing }
 }
 
-/** What of properties changed, as it is told, and the version that it made. */
-export interface Told {
-  properties: PropertiesChange
-  version: number
-}
-/** The same of a chat and of its active thread, each where something changed. */
+/** What changed of the properties of a chat and of its active thread, each where something changed. */
 export interface ToldBoth {
   chat?: Told | undefined
   thread?: Told | undefined

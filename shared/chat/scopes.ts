@@ -97,7 +97,7 @@ const changeScopes = (
     if (isEmpty(added) && isEmpty(removed))
       return {
         result: result(before),
-        placed: checks.length === 0 || (await transacted(ctx.write, checks, nonce)),
+        placed: checks.length === 0 || transacted(ctx.write, checks, nonce),
       }
     if (scopes.groups.length > limits.ids || scopes.agents.length > limits.ids)
       throw new ProtocolError('validation', {
@@ -117,7 +117,7 @@ const changeScopes = (
           },
         ]
       : []
-    const placed = await transacted(
+    const placed = transacted(
       ctx.write,
       [
         ...free,
@@ -131,7 +131,9 @@ const changeScopes = (
   })
 
 type Updating = Writing &
-  Pushing<'incoming_chat_thread' | 'chat_scopes_updated'> & { later(job: Job, delayS: number): Promise<void> }
+  Pushing<'incoming_chat_thread' | 'chat_scopes_updated'> & {
+    later: (job: Job, delayS: number) => Promise<void>
+  }
 
 /**
  * Changes a chat's scopes, and tells: first those whom it gives access the chat. A chat that waits is routed anew. `denied`:

@@ -21,11 +21,11 @@ const mostAsked = 16
 /** Some lists, as one: postings in order, from a target on that only moves forwards. */
 interface Sequence {
   /** The first posting from `target` on; null: there is none; undefined: it is not loaded. */
-  head(target: string): string | null | undefined
+  head: (target: string) => string | null | undefined
   /** Loads what comes from `target` on. Where much of it is there, nothing. */
-  load(target: string): Promise<void>
+  load: (target: string) => Promise<void>
   /** What the first load has brought, and whether that is all. */
-  beginning(): { postings: readonly string[]; isAll: boolean }
+  beginning: () => { postings: readonly string[]; isAll: boolean }
 }
 
 /** `pages`: how many postings the first page has, and each later one. */
@@ -103,11 +103,11 @@ const together = (lists: readonly Sequence[]): Sequence => {
 
 export interface MonthSearch {
   /** Reads the beginnings of the lists that the search begins with, in one round. */
-  look(): Promise<void>
+  look: () => Promise<void>
   /** What may be found first, as far as that tells, and whether there can be no more than that. */
-  guess(): { postings: readonly string[]; isAll: boolean }
+  guess: () => { postings: readonly string[]; isAll: boolean }
   /** The postings of whatever is found, the newest first. May be called again: it then begins anew. */
-  found(): AsyncGenerator<string>
+  found: () => AsyncGenerator<string>
 }
 
 // beside others, unions of more lists are not looked into

@@ -23,7 +23,7 @@ export interface Asked {
 
 /** What is known better than by the index: of which chats that is, where these stand, and which of them are found. */
 export interface Apart {
-  holds(thread: string): boolean
+  holds: (thread: string) => boolean
   places: readonly Place[]
   found: readonly Place[]
 }
@@ -53,7 +53,7 @@ const mostHeld = 1000
 export const search = async (
   read: Reader,
   asked: Asked,
-  { apart, onGuess }: { apart?: Promise<Apart>; onGuess?(places: Place[]): void } = {},
+  { apart, onGuess }: { apart?: Promise<Apart>; onGuess?: (places: Place[]) => void } = {},
 ): Promise<Found> => {
   const { license, page, limit, now, since, from = -Infinity, to = Infinity } = asked
   const months = monthsBetween(Math.max(from, since), Math.min(to, now + skewMs))

@@ -12,8 +12,8 @@ export const moveSeen = async (
     chat: Chat
     write: Writer
     nonce: string
-    now(): number
-    readAudience(chat: Chat): void
+    now: () => number
+    readAudience: (chat: Chat) => void
   },
   wanted: number,
 ): Promise<{ timestamp: number; moved: boolean }> => {

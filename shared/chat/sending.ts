@@ -16,7 +16,7 @@ type Sending = Writing &
     | 'chat_users_updated'
     | 'chat_properties_updated'
     | 'chat_thread_properties_updated'
-  > & { later(job: Job, delayS: number): Promise<void> }
+  > & { later: (job: Job, delayS: number) => Promise<void> }
 
 /** Adds an event to a chat and tells of it; `denied`: the sentence for what its author may not send. */
 export const sendEvent = async (

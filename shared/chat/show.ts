@@ -1,3 +1,4 @@
+import { InternalError } from '../protocol/errors.ts'
 import { nobody, type Profiles, readProfiles } from './profiles.ts'
 import type { ChatWithThread } from '../protocol/objects.ts'
 import { type Chat, type ChatRecord, readChat, readChatRecord } from '../table/chats.ts'
@@ -15,7 +16,7 @@ export const readView = async (read: Reader, id: string): Promise<ChatView | und
     if (chat === undefined || tail === undefined) return undefined
     if (coherent({ chat, tail })) return { chat, tail }
   }
-  throw new Error('A chat and its log do not fit')
+  throw new InternalError('A chat and its log do not fit')
 }
 
 /**
@@ -37,7 +38,7 @@ export const showChat = async (
     readProfiles(read, chat.license_id, chat.users, { known }),
     head ?? readHead(read, chat.id, chat.thread),
   ])
-  if (found === undefined) throw new Error('A chat without its last thread')
+  if (found === undefined) throw new InternalError('A chat without its last thread')
   const seen = record?.seen ?? new Map<string, number>()
   const shown = chatWithThread({
     record: { properties: record?.properties, seen, chat },

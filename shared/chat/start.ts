@@ -56,9 +56,9 @@ interface Starting {
   read: Reader
   write: Writer
   nonce: string
-  now(): number
-  refresh(): Promise<{ me: AnySession }>
-  pause(tries: number): Promise<void>
+  now: () => number
+  refresh: () => Promise<{ me: AnySession }>
+  pause: (tries: number) => Promise<void>
   visitor?: Visitor
 }
 
@@ -78,13 +78,23 @@ export interface Started {
   told: ToldBoth
 }
 
+interface OwnStartView {
+  me: AnySession
+  /** The chat to be started, where it is there already. */
+  chat?: Chat | undefined
+}
+
 /** Starts an agent's own chat: everything of it in one transaction, which also holds that its scopes name what exists. */
 const startOwnChat = (ctx: Starting, asked: NewChat): Promise<Started> => {
   const id = newChatId()
   const { license_id } = ctx.me
-  return untilDone<Started, { me: AnySession }>(ctx, ctx, {
-    // nobody else knows its id: an attempt whose answer was lost is in the way of the next one
-    isOwn: () => false,
+  const refresh = async () => {
+    const [{ me }, chat] = await Promise.all([ctx.refresh(), readChat(ctx.read, id)])
+    return { me, chat }
+  }
+  return untilDone<Started, OwnStartView>({ ...ctx, refresh }, ctx, {
+    // nobody else makes a chat of this id
+    isOwn: ({ chat }) => chat !== undefined,
     attempt: async ({ me }) => {
       const opened = openThread(
         {
@@ -102,7 +112,7 @@ const startOwnChat = (ctx: Starting, asked: NewChat): Promise<Started> => {
         { nonce: ctx.nonce, at: ctx.now() },
       )
       const writes = [...(await scopeChecks(ctx.read, license_id, asked.scopes)), ...opened.writes]
-      const placed = await transacted(ctx.write, writes, ctx.nonce)
+      const placed = transacted(ctx.write, writes, ctx.nonce)
       const { chat, head, entries } = opened
       const started = { outcome: 'started' as const, before: undefined, events: entries, told: {} }
       return { result: { ...started, chat, head, entries }, placed }
@@ -128,6 +138,8 @@ interface StartView {
   chat: Chat | undefined
   tail: Tail | undefined
   held: HeldProperties
+  /** The active thread's properties, read anew where they are to change; absent of the first read. */
+  heldOfThread?: HeldProperties | undefined
   desk: Desk | undefined
 }
 
@@ -139,11 +151,17 @@ export const startChat = async (ctx: Starting, asked: NewChat): Promise<Started>
   const { customer } = asked
   if (customer === undefined) return startOwnChat(ctx, asked)
   const read = (me: AnySession, strong: boolean) => readStart(ctx.read, me, customer, { strong })
-  const retrying = { ...ctx, refresh: async () => read((await ctx.refresh()).me, true) }
+  const refresh = async (): Promise<StartView> => {
+    const view = await read((await ctx.refresh()).me, true)
+    if (view.chat?.active !== true || asked.threadProperties === undefined) return view
+    const { id, thread: n } = view.chat
+    return { ...view, heldOfThread: await readProperties(ctx.read, { chat: id, n }) }
+  }
   const [first] = await Promise.all([read(ctx.me, false), asked.allowed])
-  return untilDone<Started, StartView>(retrying, first, {
-    isOwn: ({ chat, tail, held }) =>
+  return untilDone<Started, StartView>({ ...ctx, refresh }, first, {
+    isOwn: ({ chat, tail, held, heldOfThread }) =>
       held.by === ctx.nonce ||
+      heldOfThread?.by === ctx.nonce ||
       (chat !== undefined && tail !== undefined && isOwnWork({ chat, tail }, ctx.nonce)),
     attempt: (view) => attempt(ctx, view, { ...asked, customer }),
   })
@@ -216,7 +234,7 @@ const open = async (
   )
   const checks = await scopeChecks(ctx.read, license_id, asked.scopes)
   const writes = [...checks, ...opened.writes]
-  const placed = await transacted(ctx.write, writes, ctx.nonce)
+  const placed = transacted(ctx.write, writes, ctx.nonce)
   const { chat, head, entries, told } = opened
   return {
     result: { outcome: 'started', before, chat, head, entries, events: entries, told },
@@ -289,7 +307,7 @@ const add = async (
   const free: Guarded[] = isCustomers(me)
     ? [{ op: customerFree(license_id, me.customer_id, at), otherwise: 'customer_banned' }]
     : []
-  const placed = changes.length === 0 || (await transacted(ctx.write, [...free, ...changes], nonce))
+  const placed = changes.length === 0 || transacted(ctx.write, [...free, ...changes], nonce)
   const told = { chat: onChat?.told, thread: onThread?.told }
   const events = [...tail.entries.toReversed(), ...entries]
   return { result: { outcome: 'appended', before, chat, entries, events, replayed, told }, placed }

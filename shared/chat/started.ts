@@ -19,8 +19,8 @@ type Telling = Pushing<
   | 'chat_thread_properties_updated'
 > & {
   read: Reader
-  now(): number
-  later(job: Job, delayS: number): Promise<void>
+  now: () => number
+  later: (job: Job, delayS: number) => Promise<void>
 }
 
 /** The first sender of what is replayed may have died before its pushes; its own retry within this time has not. */

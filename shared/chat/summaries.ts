@@ -1,3 +1,4 @@
+import { InternalError } from '../protocol/errors.ts'
 import { type Profiles, readProfiles } from './profiles.ts'
 import type { FullChatSummary } from '../protocol/objects.ts'
 import {
@@ -121,7 +122,7 @@ const readEnd = async (read: Reader, id: string): Promise<End> => {
     read.query({ ...tailRange(id, true), limit: 1 }),
   ])
   const tail = parseTail(items)
-  if (record === undefined || tail === undefined) throw new Error('A listed chat has no log')
+  if (record === undefined || tail === undefined) throw new InternalError('A listed chat has no log')
   // users changed between the two reads: who may see the entry is not known yet
   return tail.last.version > record.chat.version ? readEnd(read, id) : { id, record, tail }
 }
@@ -144,7 +145,7 @@ const withHead = async (read: Reader, end: End, heads: Heads): Promise<End & { h
   const { id, tail } = end
   const item = heads.get(nameOf(keys.thread(id, tail.n)))
   const head = item === undefined ? await readHead(read, id, tail.n) : parseHead(item)
-  if (head === undefined) throw new Error('A log without its thread')
+  if (head === undefined) throw new InternalError('A log without its thread')
   return { ...end, head }
 }
 

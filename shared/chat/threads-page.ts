@@ -21,12 +21,12 @@ export interface Page {
   after?: number | undefined
   limit?: number | undefined
   /** Others are passed over. */
-  isShown(entry: Entry): boolean
+  isShown: (entry: Entry) => boolean
 }
 
 /** A thread as read: shown once it is known how much room it has. */
 export interface ReadThread {
-  show(room: number): Thread
+  show: (room: number) => Thread
 }
 
 // and one more tells whether there are more

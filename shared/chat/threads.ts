@@ -1,4 +1,4 @@
-import { ProtocolError } from '../protocol/errors.ts'
+import { InternalError, ProtocolError } from '../protocol/errors.ts'
 import type { NewCustomerEvent, NewEvent, Recipients } from '../protocol/events.ts'
 import { threadId, threadOf } from '../table/keys.ts'
 import {
@@ -34,7 +34,7 @@ export type Writing<V extends ChatView = View> = Placing<V> & {
   read: Reader
   write: Writer
   /** Now, in ms. */
-  now(): number
+  now: () => number
 }
 
 /** Who may read an event: a supervisor's is for agents only, and it may not ask for more (protocol §4). */
@@ -66,7 +66,7 @@ export interface Appended {
 
 /** Adds an event to the chat, starting a thread where none is active; annotations go to the last thread as it is. */
 export const appendEvent = (
-  ctx: Writing & { readAudience(chat: Chat): void },
+  ctx: Writing & { readAudience: (chat: Chat) => void },
   event: NewEvent | NewCustomerEvent,
   denied: string,
 ): Promise<Appended> =>
@@ -100,14 +100,17 @@ export const appendEvent = (
       const held = await readBoth(ctx.read, chat)
       const { ops, told } = routingOps(chat, held, { idle: false }, { nonce, userIds: [] })
       const all = [entryPut(chat.id, entry), ...ops].map((op) => ({ op }))
-      return { result: { ...result, told }, placed: await transacted(ctx.write, all, nonce) }
+      return { result: { ...result, told }, placed: transacted(ctx.write, all, nonce) }
     }
     if (chat.active) {
       // beside the put, and who logs in at this very moment is told by `later`; after it where many write at once
       if (tries === 1) ctx.readAudience(chat)
-      const placed = await written(ctx.write, entryPut(chat.id, entry), nonce)
-      if (placed && tries > 1) ctx.readAudience(chat)
-      return { result, placed }
+      const put = written(ctx.write, entryPut(chat.id, entry), nonce)
+      const read = (placed: boolean) => {
+        if (placed) ctx.readAudience(chat)
+        return placed
+      }
+      return { result, placed: tries === 1 ? put : put.then(read) }
     }
     const all: Guarded[] = [{ op: chatUnchanged(chat) }, { op: entryPut(chat.id, entry) }]
     if (isCustomers(me))
@@ -116,7 +119,7 @@ export const appendEvent = (
         otherwise: 'authorization',
         message: denied,
       })
-    return { result, placed: await transacted(ctx.write, all, nonce) }
+    return { result, placed: transacted(ctx.write, all, nonce) }
   })
 
 const startThread = async (
@@ -133,8 +136,8 @@ const startThread = async (
   )
   const { chat, head, entries, told } = opened
   const [entry] = entries
-  if (entry === undefined) throw new Error('A thread was to start with an event')
-  const placed = await transacted(ctx.write, opened.writes, ctx.nonce)
+  if (entry === undefined) throw new InternalError('A thread was to start with an event')
+  const placed = transacted(ctx.write, opened.writes, ctx.nonce)
   return { result: { outcome: 'started', before, chat, entry, head, events: entries, told }, placed }
 }
 
@@ -190,7 +193,7 @@ export const closeThread = (ctx: Writing, asked: string | undefined): Promise<Cl
       throw new ProtocolError('chat_inactive')
     const message = (forAgents: boolean) => manualArchived(me.name, forAgents)
     const closing = closingOf(view, userIdOf(me), message, { nonce, at: ctx.now() })
-    const placed = await transacted(
+    const placed = transacted(
       ctx.write,
       closing.ops.map((op) => ({ op })),
       nonce,
@@ -257,6 +260,6 @@ export const changeUsers = <V extends ChatView>(
     const { assigned, coming } = change
     const loads = loadsMoved(before, chat, { assigned, coming, otherwise: 'not_found' })
     if (chat.active) ops.push(activeChatChanged(chat), ...entries.map((entry) => entryPut(chat.id, entry)))
-    const placed = await transacted(ctx.write, [...guards, ...loads, ...ops.map((op) => ({ op }))], nonce)
+    const placed = transacted(ctx.write, [...guards, ...loads, ...ops.map((op) => ({ op }))], nonce)
     return { result: { before, chat, entries, tail, told: routed.told }, placed }
   })

@@ -1,3 +1,4 @@
+import { InternalError } from '../protocol/errors.ts'
 import type {
   CustomerChatUser,
   CustomerChatWithThread,
@@ -52,7 +53,7 @@ export const eventFor = (event: Event): CustomerEvent[] => {
 /** An event of a customer's own, as it is answered. */
 export const ownEvent = (event: Event): CustomerEvent => {
   const [shown] = eventFor(event)
-  if (shown === undefined) throw new Error('A customer’s event is hidden from it')
+  if (shown === undefined) throw new InternalError('A customer’s event is hidden from it')
   return shown
 }
 

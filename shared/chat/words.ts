@@ -8,32 +8,45 @@ const segmenter = new Intl.Segmenter('en', { granularity: 'word' })
 // the vowel signs of Indic and other scripts, which are letters there. Characters without a width, but not the zero-width
 // space, which parts words. Tatweel only stretches a word
 const dropped =
-  /[[\p{M}&&\p{Script=Inherited}]--[\u3099\u309A]]|[\p{Mn}&&[\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Syriac}]]|[[\p{Cf}\p{Default_Ignorable_Code_Point}]--\u200B]|\u0640/gv
+  /(?![\u3099\u309A])(?=\p{Script=Inherited})\p{M}|(?=[\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Syriac}])\p{Mn}|(?!\u200B)[\p{Cf}\p{Default_Ignorable_Code_Point}]|\u0640/gu
 
 // what Unicode decomposes no further, though keyboards without it write so; a sigma's form is one of place
 const plain: Readonly<Record<string, string>> = { ł: 'l', ø: 'o', đ: 'd', ħ: 'h', æ: 'ae', œ: 'oe', ς: 'σ' }
 
+// no language writes as many marks in a row: Unicode's stream-safe format allows 30
+const mostMarks = 30
+
+/** A text without the marks that follow too many others: normalization sorts a run of them, in quadratic time. */
+const withFewMarks = (text: string): string =>
+  text.replace(/\p{M}+/gu, (marks) =>
+    marks.length <= mostMarks ? marks : [...marks].slice(0, mostMarks).join(''),
+  )
+
 /** A text folded so that letter case, accents and width make no difference. Folding it again changes nothing. */
-export const folded = (text: string): string =>
-  text
-    // before NFKD, which makes a space with an accent of ´, and letters of ™ that would join the word before
-    .replaceAll('´', "'")
-    .replace(/[™℠]/g, ' ')
-    // marks go before as well: sorting a long run of them takes quadratic time
-    .replace(dropped, '')
-    .normalize('NFKD')
-    .replace(dropped, '')
-    // ẞ has no capitals but by way of ß
-    .toLowerCase()
-    .toUpperCase()
-    .toLowerCase()
-    .replace(/[łøđħæœς]/g, (letter) => plain[letter] ?? letter)
-    .replace(/[‘’‛′ʹʻʼʽ`\u055A\u05F3\uA78B\uA78C]/g, "'")
-    .replace(/[“”„‟″\u05F4]/g, '"')
-    // NFC does not put Thai and Lao am together again, and dictionaries know no other
-    .replace(/\u0E4D([\u0E48-\u0E4B]?)\u0E32/g, '$1\u0E33')
-    .replace(/\u0ECD([\u0EC8-\u0ECB]?)\u0EB2/g, '$1\u0EB3')
-    .normalize('NFC')
+export const folded = (text: string): string => {
+  const decomposed = withFewMarks(
+    text
+      // before NFKD, which makes a space with an accent of ´, and letters of ™ that would join the word before
+      .replaceAll('´', "'")
+      .replace(/[™℠]/g, ' ')
+      .replace(dropped, ''),
+  ).normalize('NFKD')
+  // a mark can be made of several: folding again is to find no more of them
+  return (
+    withFewMarks(decomposed.replace(dropped, ''))
+      // ẞ has no capitals but by way of ß
+      .toLowerCase()
+      .toUpperCase()
+      .toLowerCase()
+      .replace(/[łøđħæœς]/g, (letter) => plain[letter] ?? letter)
+      .replace(/[‘’‛′ʹʻʼʽ`\u055A\u05F3\uA78B\uA78C]/g, "'")
+      .replace(/[“”„‟″\u05F4]/g, '"')
+      // NFC does not put Thai and Lao am together again, and dictionaries know no other
+      .replace(/\u0E4D([\u0E48-\u0E4B]?)\u0E32/g, '$1\u0E33')
+      .replace(/\u0ECD([\u0EC8-\u0ECB]?)\u0EB2/g, '$1\u0EB3')
+      .normalize('NFC')
+  )
+}
 
 // Where the segmenter keeps together what people look up by its parts: l'adresse, Ali'nin, total:price, _so_, "yes.No",
 // mail.example.com. Numbers (12.50, 1'000) and abbreviations (u.s.a) stay whole, and an apostrophe that is spelling

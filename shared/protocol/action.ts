@@ -17,14 +17,23 @@ export type Need = 'read' | 'write' | 'push' | 'fan_out' | 'look'
  */
 type Fetch = 'chat' | 'tail' | 'event' | 'chatProperties' | 'threadProperties'
 
-/** A token scope (protocol §4) by which a restricted token may do an action. */
-export type TokenScope =
-  | `chats--${'all' | 'chat_scopes' | 'my'}:read`
-  | `chats.conversation--${'chat_scopes' | 'my'}:write`
-  | `chats.meta--${'chat_scopes' | 'my'}:write`
-  | 'customers.ban:write'
-  | 'broadcast:write'
-  | `agents--${'my' | 'all'}:write`
+/** All token scopes (protocol §4). */
+export const tokenScopes = [
+  'chats--all:read',
+  'chats--chat_scopes:read',
+  'chats--my:read',
+  'chats.conversation--chat_scopes:write',
+  'chats.conversation--my:write',
+  'chats.meta--chat_scopes:write',
+  'chats.meta--my:write',
+  'customers.ban:write',
+  'broadcast:write',
+  'agents--my:write',
+  'agents--all:write',
+] as const
+
+/** A token scope by which a restricted token may do an action. */
+export type TokenScope = (typeof tokenScopes)[number]
 
 export interface ActionSpec {
   /** The wire name, and so the route, the file and the function. */
@@ -37,6 +46,7 @@ export interface ActionSpec {
   /** `null`: the response has no `payload`. */
   readonly response: z.core.$ZodType | null
   readonly needs: readonly Need[]
+  /** All that it may push: the type of its `ctx.push`, so that shared code can push no more for it. */
   readonly pushes: readonly PushName[]
   /** `none`: nothing is known of the connection. `login`: the story itself reads what it needs of it. */
   readonly session: 'required' | 'login' | 'none'

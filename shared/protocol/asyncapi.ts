@@ -251,7 +251,7 @@ const requestId: Json = {
 const described = ({ pushes, denied, tokenScopes, session }: ActionSpec): string =>
   [
     session === 'required' ? 'After `login`.' : 'At any time.',
-    ...(pushes.length > 0 ? [`Pushes ${pushes.map((name) => `\`${name}\``).join(', ')}.`] : []),
+    ...(pushes.length > 0 ? [`May push ${pushes.map((name) => `\`${name}\``).join(', ')}.`] : []),
     ...(denied === undefined ? [] : [`\`authorization\` says "${denied}"`]),
     ...(tokenScopes === undefined
       ? []

@@ -1,6 +1,6 @@
 import type * as z from 'zod/mini'
 import { type ErrorDetail, errorTable, type ProtocolError } from './errors.ts'
-import { parseJson, rawInContentOnly } from './json.ts'
+import { type JsonRead, rawInContentOnly, readJson, stringifyJson } from './json.ts'
 import { limits } from './limits.ts'
 import type {
   CustomerPushName,
@@ -27,11 +27,11 @@ export interface Frame {
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value) && !JSON.isRawJSON(value)
 
-const parsed = (body: string): unknown => {
+const read = (body: string): JsonRead => {
   try {
-    return parseJson(body)
+    return readJson(body)
   } catch (error) {
-    if (error instanceof SyntaxError) return undefined
+    if (error instanceof SyntaxError) return { value: undefined, isTooDeep: false, hasRaw: false }
     throw error
   }
 }
@@ -41,15 +41,17 @@ const isRequestId = (id: unknown): boolean =>
   typeof id === 'number' ||
   (JSON.isRawJSON(id) && JSON.stringify(id).length <= limits.requestIdLength)
 
+const tooDeep = `Objects and arrays may be nested at most ${limits.frameDepth} levels deep`
+
 /** Reads any text as a request for `route`; undefined: no action has this route. Never throws. */
 export const readFrame = (body: string, route: string | undefined): Frame => {
-  const message = parsed(body)
+  const { value: message, isTooDeep, hasRaw } = read(body)
+  const faults: ErrorDetail[] = isTooDeep ? [{ path: '', message: tooDeep }] : []
   if (!isObject(message)) {
     const what = message === undefined ? 'The frame is not JSON' : 'The frame is not a JSON object'
-    return { echo: {}, payload: undefined, faults: [{ path: '', message: what }] }
+    return { echo: {}, payload: undefined, faults: [...faults, { path: '', message: what }] }
   }
   const echo: Echo = {}
-  const faults: ErrorDetail[] = []
   for (const name of ['id', 'request_id'] as const) {
     const id = message[name] ?? undefined
     if (id === undefined) continue
@@ -65,27 +67,9 @@ export const readFrame = (body: string, route: string | undefined): Frame => {
   if (action === undefined || action === null)
     faults.push({ path: 'action', message: 'Required: the name of an action' })
   else if (action !== route) faults.push({ path: 'action', message: 'No such action' })
-  return { echo, payload: rawInContentOnly(message['payload'] ?? {}), faults }
+  const payload = message['payload'] ?? {}
+  return { echo, payload: hasRaw ? rawInContentOnly(payload) : payload, faults }
 }
-
-/** What a schema found wrong, in words that let a person mend the request. */
-export const detailsOf = (issues: readonly z.core.$ZodIssue[], at: string): ErrorDetail[] =>
-  issues.flatMap((issue) => {
-    const path = [at, ...issue.path.map(String)].join('.')
-    // of a union, the branch that came closest: the one that complains of the fewest fields
-    if (issue.code === 'invalid_union' && issue.errors.length > 0) {
-      const [closest] = issue.errors.toSorted((a, b) => a.length - b.length)
-      const typed = issue.errors.every((errors) => errors.every(({ path: inner }) => inner.length === 0))
-      if (closest !== undefined && !typed) return detailsOf(closest, path)
-    }
-    if (issue.code === 'invalid_key' && issue.issues.length > 0)
-      return issue.issues.map(({ message }) => ({ path, message }))
-    return [{ path, message: issue.message }]
-  })
-
-/** A successful answer; without `payload` where the action has none. */
-export const answered = (echo: Echo, payload: unknown): string =>
-  JSON.stringify({ ...echo, type: 'response', success: true, payload })
 
 const mostDetails = 20
 const mostCharacters = 256
@@ -94,13 +78,44 @@ const cut = (text: string): string =>
   text.length <= mostCharacters ? text : `${text.slice(0, mostCharacters).toWellFormed()}…`
 
 /** A frame can be wrong in thousands of places, under names as long as itself; what a person needs is the first few. */
-const bounded = (details: readonly ErrorDetail[]): ErrorDetail[] => {
-  const shown = details
-    .slice(0, mostDetails)
-    .map(({ path, message }) => ({ path: cut(path), message: cut(message) }))
-  const more = details.length - shown.length
-  return more === 0 ? shown : [...shown, { path: '', message: `And ${more} more of the kind` }]
+const firstOf = <Fault>(
+  faults: readonly Fault[],
+  at: string,
+  detailOf: (fault: Fault) => ErrorDetail,
+): ErrorDetail[] => {
+  const shown = faults.length <= mostDetails + 1 ? faults : faults.slice(0, mostDetails)
+  const details = shown.map(detailOf).map(({ path, message }) => ({ path: cut(path), message: cut(message) }))
+  const more = faults.length - shown.length
+  return more === 0 ? details : [...details, { path: at, message: `And ${more} more of the kind` }]
 }
+
+interface Fault {
+  path: readonly PropertyKey[]
+  message: string
+}
+
+const faultsIn = (issues: readonly z.core.$ZodIssue[], at: readonly PropertyKey[]): Fault[] =>
+  issues.flatMap((issue) => {
+    const path = [...at, ...issue.path]
+    // of a union, the branch that came closest: the one that complains of the fewest fields
+    if (issue.code === 'invalid_union' && issue.errors.length > 0) {
+      const [closest] = issue.errors.toSorted((a, b) => a.length - b.length)
+      const typed = issue.errors.every((errors) => errors.every(({ path: inner }) => inner.length === 0))
+      if (closest !== undefined && !typed) return faultsIn(closest, path)
+    }
+    if (issue.code === 'invalid_key' && issue.issues.length > 0)
+      return issue.issues.map(({ message }) => ({ path, message }))
+    return [{ path, message: issue.message }]
+  })
+
+/** What a schema found wrong, in words that let a person mend the request: of many faults the first. */
+export const detailsOf = (issues: readonly z.core.$ZodIssue[], at: string): ErrorDetail[] =>
+  // paths are spelled out of those alone that are shown: a name as long as the frame may be in thousands of them
+  firstOf(faultsIn(issues, [at]), at, ({ path, message }) => ({ path: path.map(String).join('.'), message }))
+
+/** A successful answer; without `payload` where the action has none. */
+export const answered = (echo: Echo, payload: unknown): string =>
+  stringifyJson({ ...echo, type: 'response', success: true, payload })
 
 export const refused = (echo: Echo, error: ProtocolError): string =>
   JSON.stringify({
@@ -112,7 +127,7 @@ export const refused = (echo: Echo, error: ProtocolError): string =>
         type: error.type,
         code: errorTable[error.type].code,
         message: error.message,
-        details: error.details === undefined ? undefined : bounded(error.details),
+        details: error.details && firstOf(error.details, '', (detail) => detail),
       },
     },
   })
@@ -125,4 +140,4 @@ interface PushedFrame {
 }
 
 export const pushed: PushedFrame = (action: string, payload: object): string =>
-  JSON.stringify({ action, type: 'push', payload })
+  stringifyJson({ action, type: 'push', payload })

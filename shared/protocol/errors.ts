@@ -22,6 +22,17 @@ export interface ErrorDetail {
   message: string
 }
 
+/**
+ * A fault that this code has worded itself, of nothing that people wrote: the log repeats its message, as it does of no
+ * other error that a library could have made of what it was given. Clients get `internal`.
+ */
+export class InternalError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'InternalError'
+  }
+}
+
 /** The one error that a client may see. Anything else thrown becomes `internal`. */
 export class ProtocolError extends Error {
   readonly type: ErrorType

@@ -1,6 +1,6 @@
 import * as z from 'zod/mini'
 import { atMost, filled, Flag, Id, opt, text, Timestamp, utf8Bytes } from './fields.ts'
-import { parseJson } from './json.ts'
+import { JsonText } from './json.ts'
 import { limits } from './limits.ts'
 import { OptionalProperties, PropertiesOutput } from './properties.ts'
 
@@ -20,10 +20,12 @@ const fieldTypes = [
   'title',
   'information',
 ] as const
-// DynamoDB's numbers end at 1e-130
-const FormNumber = z
-  .number()
-  .check(z.refine((value) => value === 0 || Math.abs(value) >= 1e-130, 'Too near to 0: at least 1e-130'))
+// DynamoDB's numbers have 38 digits, more than any double needs, and lie between 1e-130 and 9.9e125; its SDK takes none
+// beyond 2^53
+const FormNumber = z.number().check(
+  z.refine((value) => Math.abs(value) <= Number.MAX_SAFE_INTEGER, 'Too large: at most 2^53 - 1'),
+  z.refine((value) => value === 0 || Math.abs(value) >= 1e-130, 'Too near to 0: at least 1e-130'),
+)
 const FormValue = z.union([text(limits.textBytes), FormNumber, z.boolean()], {
   error: `A value is a string of at most ${limits.textBytes} bytes, a number of at most 15 digits or a boolean`,
 })
@@ -57,25 +59,24 @@ export const FormFields = z.array(FormField)
 const isJsonObject = (value: unknown): value is object =>
   typeof value === 'object' && value !== null && !Array.isArray(value) && !JSON.isRawJSON(value)
 
-/** How deep objects and arrays are nested, without recursion: 1 for a flat object. */
-const depth = (value: unknown): number => {
+/** Whether objects and arrays are nested at most so deep, 1 for a flat object. Without recursion. */
+const isWithin = (value: unknown, most: number): boolean => {
   let level: unknown[] = [value]
-  let deep = 0
-  for (;;) {
+  for (let depth = 0; level.length > 0; depth += 1) {
     const nested = level.filter(
       (one): one is object => typeof one === 'object' && one !== null && !JSON.isRawJSON(one),
     )
-    if (nested.length === 0) return deep
-    deep += 1
+    if (nested.length > 0 && depth === most) return false
     level = nested.flatMap((one) => Object.values(one))
   }
+  return true
 }
 
 /** Any JSON object, kept as JSON text so that it is given back exactly as it came. */
 export const ContentText = z.pipe(
   z.unknown().check(
     z.refine(isJsonObject, { error: 'Must be a JSON object', abort: true }),
-    z.refine((value) => depth(value) <= limits.contentDepth, {
+    z.refine((value) => isWithin(value, limits.contentDepth), {
       error: `At most ${limits.contentDepth} levels deep`,
       abort: true,
     }),
@@ -90,8 +91,8 @@ export const ContentText = z.pipe(
     ),
 )
 
-/** `content` as it goes out: the object, with numbers beyond 2^53 and the like as they were written. */
-export const contentOf = (json: string): unknown => parseJson(json)
+/** `content` as it goes out: the text that was stored, unread. */
+export const contentOf = (json: string): JsonText => new JsonText(json)
 
 // what each type holds by itself
 const message = { type: z.literal('message'), text: filled(limits.textBytes) }

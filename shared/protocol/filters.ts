@@ -48,9 +48,15 @@ export const PropertyFilters = z.pipe(
   withoutProto(z.record(z.string(), z.unknown()), unnamed),
   z.transform((given, ctx): PropertyFilter[] => {
     const filters: PropertyFilter[] = []
+    const named = new Set<string>()
     const refuse = (path: string[], message: string) =>
       void ctx.issues.push({ code: 'custom', path, message, input: given })
-    for (const { path, namespace, name, filter: asked } of split(given)) {
+    const all = split(given)
+    if (all.length > limits.propertyFilters) {
+      refuse([], `At most ${limits.propertyFilters} properties can be filtered by`)
+      return filters
+    }
+    for (const { path, namespace, name, filter: asked } of all) {
       if (namespace === '' || name === '') {
         refuse(path, unnamed)
         continue
@@ -67,18 +73,19 @@ export const PropertyFilters = z.pipe(
         ...(exclude_values ? [{ namespace, name, notIn: exclude_values }] : []),
       ]
       const [filter] = kinds
-      if (filter === undefined || kinds.length > 1) refuse(path, oneType)
-      else if (filters.some((other) => other.namespace === namespace && other.name === name))
-        refuse(path, oneType)
-      else filters.push(filter)
+      // a namespace has no dot
+      const property = `${namespace}.${name}`
+      if (filter === undefined || kinds.length > 1 || named.has(property)) refuse(path, oneType)
+      else {
+        named.add(property)
+        filters.push(filter)
+      }
     }
     const values = filters.flatMap((filter) =>
       'in' in filter ? filter.in : 'notIn' in filter ? filter.notIn : [],
     )
     if (values.length > limits.filterValuesInAll)
       refuse([], `At most ${limits.filterValuesInAll} values can be asked for in all`)
-    if (filters.length > limits.propertyFilters)
-      refuse([], `At most ${limits.propertyFilters} properties can be filtered by`)
     return filters
   }),
 )

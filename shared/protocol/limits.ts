@@ -1,6 +1,8 @@
 /** Protocol §8, in bytes of UTF-8 where a name ends in `Bytes`. */
 export const limits = {
   requestBytes: 32 * 1024,
+  /** How deep a request's objects and arrays may be nested, in fields that nobody reads as well. */
+  frameDepth: 200,
   /** The gateway's own limit is 128 KiB; every response and push stays below this. */
   frameBytes: 120 * 1024,
   textBytes: 16 * 1024,

@@ -13,8 +13,8 @@ interface Trying {
   read: Reader
   write: Writer
   signal: AbortSignal
-  now(): number
-  later(job: Job, delayS: number): Promise<void>
+  now: () => number
+  later: (job: Job, delayS: number) => Promise<void>
 }
 
 const postingMs = 3000

@@ -7,7 +7,7 @@ import type { AgentSocketItem, CustomerSocketItem } from '../table/sockets.ts'
 /** Who gets a push: those of a licence's live agent sockets that it includes, decided when it is sent. */
 export interface Audience {
   license: string
-  includes(row: AgentSocketItem): boolean
+  includes: (row: AgentSocketItem) => boolean
   /** The chat's customers, who get what of it is theirs to see. */
   customers?: CustomerAudience
 }
@@ -15,7 +15,7 @@ export interface Audience {
 export interface CustomerAudience {
   /** Whose connections. */
   ids: readonly string[]
-  includes(row: CustomerSocketItem): boolean
+  includes: (row: CustomerSocketItem) => boolean
   sight: Sight
 }
 

@@ -18,7 +18,7 @@ export const endpointOf = (of: Identified): Endpoint => (isCustomers(of) ? 'cust
 interface Gateway {
   client: ApiGatewayManagementApiClient
   /** Posts are many. */
-  post(connection: string, frame: string, signal: AbortSignal): Promise<number>
+  post: (connection: string, frame: string, signal: AbortSignal) => Promise<number>
 }
 
 const gateways = new Map<Endpoint, Gateway>()

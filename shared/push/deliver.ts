@@ -16,7 +16,7 @@ import { pushJobs } from './jobs.ts'
 
 /** A push of one request: its frame and who gets it. */
 export interface Push {
-  to(row: SocketRow): boolean
+  to: (row: SocketRow) => boolean
   frame: string
 }
 

@@ -1,3 +1,4 @@
+import { InternalError } from '../protocol/errors.ts'
 import { NodeHttpHandler } from '@smithy/node-http-handler'
 import * as z from 'zod/mini'
 import { config } from '../runtime/config.ts'
@@ -68,9 +69,9 @@ let lambda: Poster | undefined
 export const invokeFanOut: HandOver = async (slice, signal) => {
   const body = JSON.stringify(slice)
   if (Buffer.byteLength(body) > sliceBytes)
-    throw new Error('A slice of a push is too large to be handed over')
+    throw new InternalError('A slice of a push is too large to be handed over')
   lambda ??= openPoster('lambda', config.fanOutUrl(), new NodeHttpHandler())
   const headers = { 'x-amz-invocation-type': 'Event', 'content-type': 'application/json' }
-  const { status, text } = await lambda({ headers, body }, signal)
-  if (status !== 202) throw new Error(`The fan-out was refused with status ${status}: ${text}`)
+  const { status } = await lambda({ headers, body }, signal)
+  if (status !== 202) throw new InternalError(`The fan-out was refused with status ${status}`)
 }

@@ -1,3 +1,4 @@
+import { InternalError } from '../protocol/errors.ts'
 import { setTimeout as wait } from 'node:timers/promises'
 import { JWT } from 'google-auth-library'
 import * as z from 'zod/mini'
@@ -48,9 +49,9 @@ interface Account {
   /** Where its project's messages go. */
   url: string
   /** An access token that is good for a while yet. */
-  token(): Promise<string>
+  token: () => Promise<string>
   /** That FCM did not take this token: the next one is a new one. */
-  notTaken(token: string): void
+  notTaken: (token: string) => void
 }
 
 let account: Promise<Account> | undefined
@@ -80,7 +81,7 @@ const readAccount = async (): Promise<Account> => {
     url: `${config.fcmEndpoint()}/v1/projects/${encodeURIComponent(project_id)}/messages:send`,
     token: async () => {
       const { token } = await client.getAccessToken()
-      if (typeof token !== 'string') throw new Error('Google gave no access token')
+      if (typeof token !== 'string') throw new InternalError('Google gave no access token')
       last = token
       return token
     },

@@ -13,21 +13,28 @@ import type { HandOver } from './fan-out.ts'
 /** Whose sockets are read: a licence's agents, and the customers of a chat. */
 type Listeners = Pick<Chat, 'license_id'> & Partial<Pick<Chat, 'users'>>
 
+/**
+ * The name and the payload of one push, as a union over names. `push` has no type parameter for the name: the
+ * compiler compares two generic functions without the constraints of their parameters, so that shared code
+ * could push more than the contract of its caller declares.
+ */
+type NamedPush<Name extends PushName> = { [One in Name]: [name: One, payload: PushPayload<One>] }[Name]
+
 export interface Pushing<Name extends PushName = PushName> {
   /**
    * Tells everyone of the audience once the work is done: of several pushes each connection gets its own in this
    * order. Who that is is read after the work too, so that whoever came meanwhile is told.
    */
-  push<One extends Name>(to: Audience, name: One, payload: PushPayload<One>): void
+  push: (to: Audience, ...push: NamedPush<Name>) => void
   /** Begins to read who is told now: after a write, side by side with other reads; or beside the write itself. */
-  readAudience(of: Listeners): void
+  readAudience: (of: Listeners) => void
   /** The same, and waits for it: those whose sessions end next are still told. */
-  settleAudience(of: Listeners): Promise<void>
+  settleAudience: (of: Listeners) => Promise<void>
 }
 
 export interface Outbox extends Pushing {
   /** Sends what was pushed since. Never throws. */
-  flush(): Promise<void>
+  flush: () => Promise<void>
 }
 
 /**

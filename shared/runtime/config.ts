@@ -1,7 +1,10 @@
+import { InternalError } from '../protocol/errors.ts'
+
 /** A setting of this function; throws, naming it, where the stack did not set it. */
 const required = (name: string): string => {
   const value = process.env[name]
-  if (value === undefined || value === '') throw new Error(`The environment variable ${name} is not set`)
+  if (value === undefined || value === '')
+    throw new InternalError(`The environment variable ${name} is not set`)
   return value
 }
 
@@ -9,7 +12,7 @@ const optional = (name: string): string | undefined => process.env[name] || unde
 
 const number = (name: string, fallback: number): number => {
   const value = Number(process.env[name] ?? fallback)
-  if (Number.isNaN(value)) throw new Error(`The environment variable ${name} is not a number`)
+  if (Number.isNaN(value)) throw new InternalError(`The environment variable ${name} is not a number`)
   return value
 }
 
@@ -53,6 +56,10 @@ export const config = {
   tokenIssuer: () => required('TOKEN_ISSUER'),
   tokenAudience: () => required('TOKEN_AUDIENCE'),
   tokenJwksUrl: () => required('TOKEN_JWKS_URL'),
+  /** Whether a token must say that it is an access token; `any`: it need not. */
+  tokenType: () => (optional('TOKEN_TYPE') === 'any' ? 'any' : 'access'),
+  /** The resource server whose scopes grant something; undefined: those of any. */
+  tokenResourceServer: () => optional('TOKEN_RESOURCE_SERVER'),
   /** The secret with the service account that sends mobile notifications; undefined: none are sent. */
   fcmSecretId: () => optional('FCM_SECRET_ID'),
   fcmEndpoint: () => optional('FCM_ENDPOINT') ?? 'https://fcm.googleapis.com',

@@ -31,16 +31,16 @@ interface Base {
   /** Marks what this request writes. */
   nonce: string
   /** Now, in ms. */
-  now(): number
+  now: () => number
   /** Hands a job to the delay queue. */
-  later(job: Job, delayS: number): Promise<void>
+  later: (job: Job, delayS: number) => Promise<void>
   /** Waits a short random time before attempt `tries`; throws `too_many_requests` past the last moment. */
-  pause(tries: number): Promise<void>
+  pause: (tries: number) => Promise<void>
 }
 
 export interface Looking {
   /** Whether the gateway still has a connection; where it does not say, it counts as there. */
-  isThere(of: Connected): Promise<boolean>
+  isThere: (of: Connected) => Promise<boolean>
 }
 
 /**
@@ -52,7 +52,7 @@ export type Ctx<Spec extends ActionSpec> = Base &
   If<Has<Spec['needs'], 'write'>, { write: Writer }> &
   If<Has<Spec['needs'], 'push'>, Pushing<Spec['pushes'][number]>> &
   If<Has<Spec['needs'], 'look'>, Looking> &
-  (Spec['session'] extends 'required' ? Judged<Spec> & { refresh(): Promise<Judged<Spec>> } : unknown)
+  (Spec['session'] extends 'required' ? Judged<Spec> & { refresh: () => Promise<Judged<Spec>> } : unknown)
 
 type Asking<Spec extends ActionSpec> = Spec extends { by: 'customer' }
   ? { me: CustomerSession; visitor: Visitor }

@@ -5,7 +5,7 @@ import * as z from 'zod/mini'
 import en from 'zod/v4/locales/en.js'
 import type { ActionSpec } from '../protocol/action.ts'
 import { answered, detailsOf } from '../protocol/envelope.ts'
-import { ProtocolError } from '../protocol/errors.ts'
+import { InternalError, ProtocolError } from '../protocol/errors.ts'
 import { limits } from '../protocol/limits.ts'
 import { endpointOf, isThere } from '../push/connections.ts'
 import { invokeFanOut } from '../push/fan-out.ts'
@@ -40,11 +40,11 @@ export const serve = <const Spec extends ActionSpec>(spec: Spec, story: Story<Sp
       .use(envelope(spec.name))
       .handler(({ requestContext, frame }) =>
         withinDeadline(async (deadline) => {
-          if (frame === undefined) throw new Error('The frame was not read')
+          if (frame === undefined) throw new InternalError('The frame was not read')
           const payload = await play(spec, story, requestContext.connectionId, frame.payload, deadline)
           const body = answered(frame.echo, payload)
           if (Buffer.byteLength(body) > limits.frameBytes)
-            throw new Error(`An answer of ${body.length} characters`)
+            throw new InternalError(`An answer of ${body.length} characters`)
           return { statusCode: 200, body }
         }),
       ),

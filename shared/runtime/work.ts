@@ -14,9 +14,9 @@ export interface WorkCtx extends Outbox {
   /** When its time is over, by `performance.now()`. */
   endsAt: number
   nonce: string
-  now(): number
-  later(job: Job, delayS: number): Promise<void>
-  pause(tries: number): Promise<void>
+  now: () => number
+  later: (job: Job, delayS: number) => Promise<void>
+  pause: (tries: number) => Promise<void>
 }
 
 const client = tableClient()

@@ -1,3 +1,4 @@
+import { InternalError } from '../protocol/errors.ts'
 import { setTimeout as wait } from 'node:timers/promises'
 import {
   ConditionalCheckFailedException,
@@ -141,7 +142,7 @@ export const openTable = ({ client, tableName, signal }: TableOptions): Table =>
           new DeleteCommand({ TableName, ...withKey(op.Delete), ...returned, ...onFailure }),
           options,
         )
-      throw new Error('A condition alone is written in a transaction only')
+      throw new InternalError('A condition alone is written in a transaction only')
     }
   }
 
@@ -215,10 +216,10 @@ interface BatchedWrite {
 
 const batchedWrite = (op: Op): BatchedWrite => {
   const [kind] = Object.values(op)
-  if (kind?.ConditionExpression !== undefined) throw new Error('A batch takes no conditions')
+  if (kind?.ConditionExpression !== undefined) throw new InternalError('A batch takes no conditions')
   if ('Put' in op) return { PutRequest: { Item: op.Put.Item } }
   if ('Delete' in op) return { DeleteRequest: withKey(op.Delete) }
-  throw new Error('A batch takes puts and deletes only')
+  throw new InternalError('A batch takes puts and deletes only')
 }
 
 const transactItem = (TableName: string, op: Op) => {

@@ -1,3 +1,4 @@
+import { InternalError } from '../protocol/errors.ts'
 import { createHash, randomUUID } from 'node:crypto'
 import * as z from 'zod/mini'
 import { Device } from '../protocol/devices.ts'
@@ -59,13 +60,13 @@ const removalTries = 10
 
 /** Forgets a device unless it has moved since it was read; whoever moved it has taken the row along. May run twice. */
 export const removeDevice = async (
-  { write, pause }: { write: Writer; pause(tries: number): Promise<void> },
+  { write, pause }: { write: Writer; pause: (tries: number) => Promise<void> },
   device: DeviceItem,
 ): Promise<void> => {
   for (let tries = 1; ; tries += 1) {
     const refusals = await write.transact(deviceRemoved(device))
     if (refusals.length === 0 || refusals.some(({ reason }) => reason === 'condition')) return
-    if (tries === removalTries) throw new Error('A device is being changed all the time')
+    if (tries === removalTries) throw new InternalError('A device is being changed all the time')
     await pause(tries)
   }
 }
@@ -91,7 +92,7 @@ const markTries = 3
 
 /** Whether it is the caller's to notify a device of an event: of all that ask, one hears so. Its mark lasts a day. */
 export const mayNotify = async (
-  { write, now }: { write: Writer; now(): number },
+  { write, now }: { write: Writer; now: () => number },
   hash: string,
   event: string,
 ): Promise<boolean> => {

@@ -7,6 +7,9 @@ export interface Key {
   readonly sk: string
 }
 
+/** The longest partition key, in bytes of UTF-8. */
+export const keyBytes = 2048
+
 /** Ids from outside become parts of keys: a `#` in one must never cross into the next part. */
 const part = (id: string | number): string => String(id).replaceAll('%', '%25').replaceAll('#', '%23')
 const unpart = (escaped: string): string => escaped.replaceAll('%23', '#').replaceAll('%25', '%')

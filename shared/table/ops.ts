@@ -32,10 +32,10 @@ export interface Range {
 }
 
 export interface Reader {
-  get(key: Key, options?: { strong?: boolean }): Promise<Attributes | undefined>
-  query(range: Range): Promise<Attributes[]>
+  get: (key: Key, options?: { strong?: boolean }) => Promise<Attributes | undefined>
+  query: (range: Range) => Promise<Attributes[]>
   /** Those of the keys that exist, in any order. */
-  batchGet(keys: readonly Key[], options?: { strong?: boolean }): Promise<Attributes[]>
+  batchGet: (keys: readonly Key[], options?: { strong?: boolean }) => Promise<Attributes[]>
 }
 
 /** `found`: the item that stood in the way, where one did. A put without one lost a race, or was throttled. */
@@ -55,9 +55,9 @@ export interface Writer {
    * throttled; updates and deletes wait for the transaction to end. Anything else throws. `returns`: the item as it was or, of an update, as
    * it then is, as the outcome's `attributes`.
    */
-  write(op: Op, options?: { returns?: 'old' | 'new' }): Promise<WriteOutcome>
+  write: (op: Op, options?: { returns?: 'old' | 'new' }) => Promise<WriteOutcome>
   /** Puts and deletes without conditions, each for itself, in any order; resolves once all are done. */
-  batch(ops: readonly Op[]): Promise<void>
+  batch: (ops: readonly Op[]) => Promise<void>
   /** All or nothing. Refusals are those of the ops that did not hold; empty: all is written. */
-  transact(ops: readonly Op[]): Promise<Refusal[]>
+  transact: (ops: readonly Op[]) => Promise<Refusal[]>
 }

@@ -74,14 +74,21 @@ const startKeySet = async (pairs: readonly Pair[]) => {
 
 const world = async () => {
   const keySet = await startKeySet([rsa, ec])
-  const checks: TokenChecks = { issuer, audience, keys: remoteKeys(keySet.url) }
-  return { keySet, checks, verify: (token: unknown) => verifyToken(token, checks) }
+  const checks: TokenChecks = {
+    ...{ issuer, audience, keys: remoteKeys(keySet.url) },
+    ...{ tokenType: 'access', resourceServer: undefined },
+  }
+  const verify = (token: unknown, other: Partial<TokenChecks> = {}) =>
+    verifyToken(token, { ...checks, ...other })
+  return { keySet, checks, verify }
 }
 
 const claims: JWTPayload = { iss: issuer, aud: audience, sub: 'ann', exp: nowS + 3600 }
 
 const sign = (payload: JWTPayload = claims, by: Pair = rsa, header: object = {}): Promise<string> =>
-  new SignJWT(payload).setProtectedHeader({ alg: by.alg, kid: by.kid, ...header }).sign(by.privateKey)
+  new SignJWT(payload)
+    .setProtectedHeader({ alg: by.alg, kid: by.kid, typ: 'at+jwt', ...header })
+    .sign(by.privateKey)
 
 const without = (name: string): JWTPayload =>
   Object.fromEntries(Object.entries(claims).filter(([claim]) => claim !== name))
@@ -106,6 +113,7 @@ describe('a token', () => {
         issuer,
         subject: 'ann',
         scopes: ['openid', 'chats--all:read'],
+        resourceServer: undefined,
         expiresAt: nowS + 3600,
       })
     }
@@ -207,6 +215,15 @@ describe('a token', () => {
       await isAuth(verify(await sign({ ...claims, sub: sub as string })))
   })
 
+  test('whose subject no key of the table can hold, or is no text, is auth', async () => {
+    const { verify } = await world()
+    for (const sub of ['x'.repeat(2048), 'é'.repeat(1024), '#'.repeat(700), 'half \ud800'])
+      await isAuth(verify(await sign({ ...claims, sub })))
+    expect(await verify(await sign({ ...claims, sub: 'x'.repeat(1000) }))).toMatchObject({
+      subject: 'x'.repeat(1000),
+    })
+  })
+
   test('with scp, or a list of scopes, has these scopes', async () => {
     const { verify } = await world()
     expect(await verify(await sign({ ...claims, scp: ['a:b', 7, 'c:d'] }))).toMatchObject({
@@ -267,6 +284,29 @@ describe("Cognito's access tokens", () => {
   })
 })
 
+describe('a token that is not for access', () => {
+  const type = (typ: string | undefined) => sign(claims, rsa, { typ })
+
+  test('is auth: it says that it is by token_use, or else by its type', async () => {
+    const { verify } = await world()
+    for (const token_use of ['id', '', null, 'refresh', ['access']])
+      await isAuth(verify(await sign({ ...claims, token_use })))
+    for (const typ of ['JWT', undefined, 'at', 'id+jwt', 'at+jwt2']) await isAuth(verify(await type(typ)))
+    for (const typ of ['at+jwt', 'AT+JWT', 'application/at+jwt'])
+      expect(await verify(await type(typ)), typ).toMatchObject({ subject: 'ann' })
+    expect(await verify(await sign({ ...claims, token_use: 'access' }, rsa, { typ: 'JWT' }))).toMatchObject({
+      subject: 'ann',
+    })
+  })
+
+  test('is taken without a type where the deployment says so, but never against its token_use', async () => {
+    const { verify } = await world()
+    for (const typ of ['JWT', undefined])
+      expect(await verify(await type(typ), { tokenType: 'any' })).toMatchObject({ subject: 'ann' })
+    await isAuth(verify(await sign({ ...claims, token_use: 'id' }), { tokenType: 'any' }))
+  })
+})
+
 describe('the key set', () => {
   test('is fetched when first needed and then kept', async () => {
     const { keySet, verify } = await world()
@@ -311,6 +351,28 @@ describe('the key set', () => {
     vi.setSystemTime((nowS + 601) * 1000)
     await isAuth(verify(await sign(claims, ec)))
     expect(keySet.requests).toBe(2)
+  })
+
+  test('that came last is used while it cannot be fetched, and it is asked for again after ten seconds', async () => {
+    const { keySet, verify } = await world()
+    await verify(await sign())
+    const whole = keySet.body
+    Object.assign(keySet, { status: 503, body: '' })
+    vi.setSystemTime((nowS + 601) * 1000)
+    for (const by of [rsa, ec]) expect(await verify(await sign(claims, by))).toMatchObject({ subject: 'ann' })
+    await isAuth(verify(await sign(claims, { ...stranger, kid: ec.kid })))
+    expect(keySet.requests).toBe(2)
+    // a key that nobody knows yet may be a new one of the issuer
+    vi.setSystemTime((nowS + 612) * 1000)
+    for (const _ of [1, 2])
+      await expect(verify(await sign(claims, stranger))).rejects.not.toBeInstanceOf(ProtocolError)
+    expect(keySet.requests).toBe(3)
+
+    Object.assign(keySet, { status: 200, body: whole })
+    await keySet.show([rsa])
+    vi.setSystemTime((nowS + 623) * 1000)
+    await isAuth(verify(await sign(claims, ec)))
+    expect(await verify(await sign())).toMatchObject({ subject: 'ann' })
   })
 
   test('out of reach is no fault of the token', async () => {

@@ -52,7 +52,7 @@ type Claims = Record<string, string | number | undefined>
 const rsaToken = (license: License, agent: string, claims: Claims = {}): Promise<string> => {
   const usual = { iss: issuer, aud: audience, sub: `${license.id}/${agent}`, exp: nowS() + dayS }
   return new SignJWT({ ...usual, ...claims } as JWTPayload)
-    .setProtectedHeader({ alg: 'RS256', kid: 'rsa-1' })
+    .setProtectedHeader({ alg: 'RS256', kid: 'rsa-1', typ: 'at+jwt' })
     .sign(rsa.privateKey)
 }
 

@@ -95,6 +95,14 @@ describe("a token's scopes", () => {
     expect(grantsOf(['chats--all:read/', '/'])).toEqual([])
   })
 
+  test('grant nothing without the prefix of the one resource server that counts, where one is named', () => {
+    const scopes = ['https://chat.test/api/chats--my:read', 'other/broadcast:write', 'chats--all:read']
+    expect(grantsOf(scopes, 'https://chat.test/api')).toEqual(['chats--my:read'])
+    for (const server of ['api', 'https://chat.test', 'test/api', 'third'])
+      expect(grantsOf(scopes, server), server).toEqual([])
+    expect(grantsOf(['openid'], 'https://chat.test/api')).toBeUndefined()
+  })
+
   test.each<TokenScope>([
     'chats--all:read',
     'chats--chat_scopes:read',

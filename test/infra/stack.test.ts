@@ -317,6 +317,7 @@ describe('functions', () => {
         TOKEN_ISSUER: issuer,
         TOKEN_AUDIENCE: '<AgentsPoolApp>',
         TOKEN_JWKS_URL: `${issuer}/.well-known/jwks.json`,
+        TOKEN_TYPE: 'access',
         CLOCK_SKEW_MS: '250',
       },
     ],

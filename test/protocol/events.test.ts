@@ -279,7 +279,9 @@ describe('content', () => {
         { path: 'event', message: 'At most 64 levels deep' },
       ])
     }
-    expect(faults(ContentText, deep(12_000, '[', ']'))).toHaveLength(1)
+    expect(faults(ContentText, JSON.parse(`{"a":${'['.repeat(12_000)}${']'.repeat(12_000)}}`))).toHaveLength(
+      1,
+    )
     expect(faults(ContentText, { a: Array.from({ length: 5000 }, () => []) })).toEqual([])
   })
 

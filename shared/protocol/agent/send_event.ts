@@ -12,6 +12,7 @@ export const sendEvent = action({
   pushes: [
     'incoming_event',
     'incoming_chat_thread',
+    'chat_users_updated',
     'chat_properties_updated',
     'chat_thread_properties_updated',
   ],

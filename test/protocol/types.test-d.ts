@@ -1,0 +1,175 @@
+import { expectTypeOf } from 'vitest'
+import * as z from 'zod/mini'
+import { addAgents } from '../../shared/chat/adding.ts'
+import { joining } from '../../shared/chat/membership.ts'
+import { sendEvent as send } from '../../shared/chat/sending.ts'
+import { closeThread as close } from '../../shared/chat/threads.ts'
+import { action } from '../../shared/protocol/action.ts'
+import { closeThread } from '../../shared/protocol/agent/close_thread.ts'
+import type { getChatThreads } from '../../shared/protocol/agent/get_chat_threads.ts'
+import type { login } from '../../shared/protocol/agent/login.ts'
+import { ping } from '../../shared/protocol/agent/ping.ts'
+import { sendEvent } from '../../shared/protocol/agent/send_event.ts'
+import type { startChat } from '../../shared/protocol/agent/start_chat.ts'
+import { getChatsSummary } from '../../shared/protocol/customer/get_chats_summary.ts'
+import { pushed } from '../../shared/protocol/envelope.ts'
+import type { ChatSummary } from '../../shared/protocol/objects.ts'
+import { everyAgent } from '../../shared/push/audience.ts'
+import type { Pushing } from '../../shared/push/outbox.ts'
+import type { Ctx } from '../../shared/runtime/context.ts'
+import { serve } from '../../shared/runtime/serve.ts'
+import type { Chat } from '../../shared/table/chats.ts'
+import type { Tail } from '../../shared/table/log.ts'
+import type { Reader, Writer } from '../../shared/table/ops.ts'
+import type { CustomerSession, Session } from '../../shared/table/sockets.ts'
+
+// A contract is the type of its story. `npm run typecheck` proves this file, and nothing runs it: a line that must
+// not compile differs from one above it that does in nothing but what its comment names.
+
+declare const answer: never
+const everyone = everyAgent('l')
+
+// ---- what a story may touch: the contract's `needs`
+
+expectTypeOf<Ctx<typeof sendEvent>['read']>().toEqualTypeOf<Reader>()
+expectTypeOf<Ctx<typeof sendEvent>['write']>().toEqualTypeOf<Writer>()
+expectTypeOf<Ctx<typeof sendEvent>>().toHaveProperty('push')
+expectTypeOf<Ctx<typeof getChatThreads>>().toHaveProperty('read')
+expectTypeOf<Ctx<typeof getChatThreads>>().not.toHaveProperty('write')
+expectTypeOf<Ctx<typeof getChatThreads>>().not.toHaveProperty('push')
+expectTypeOf<Ctx<typeof ping>>().not.toHaveProperty('read')
+
+// ---- what it is given: the contract's `reads`, `session` and `by`
+
+expectTypeOf<Ctx<typeof sendEvent>['chat']>().toEqualTypeOf<Chat>()
+expectTypeOf<Ctx<typeof sendEvent>['tail']>().toEqualTypeOf<Tail>()
+expectTypeOf<Ctx<typeof getChatThreads>['chat']>().toEqualTypeOf<Chat>()
+expectTypeOf<Ctx<typeof getChatThreads>>().not.toHaveProperty('tail')
+expectTypeOf<Ctx<typeof startChat>>().not.toHaveProperty('chat')
+expectTypeOf<Ctx<typeof login>>().not.toHaveProperty('me')
+expectTypeOf<Ctx<typeof getChatThreads>['me']>().toEqualTypeOf<Session>()
+expectTypeOf<Ctx<typeof getChatsSummary>['me']>().toEqualTypeOf<CustomerSession>()
+
+// ---- what it may push: the contract's `pushes`
+
+type Some = Pushing<'incoming_event' | 'incoming_chat_thread'>
+expectTypeOf<Some>().toExtend<Pushing<'incoming_event'>>()
+expectTypeOf<Pushing<'incoming_event'>>().not.toExtend<Some>()
+// also where it is no longer known to be a `Pushing`
+expectTypeOf<{ push: Some['push'] }>().toExtend<{ push: Pushing<'incoming_event'>['push'] }>()
+expectTypeOf<{ push: Pushing<'incoming_event'>['push'] }>().not.toExtend<{ push: Some['push'] }>()
+
+export const closes = serve(closeThread, async (ctx) => {
+  ctx.push(everyone, 'incoming_event', answer)
+  // @ts-expect-error -- the contract does not name this push
+  ctx.push(everyone, 'chat_users_updated', answer)
+  ctx.push(everyone, 'thread_closed', { chat_id: 'c', thread_id: 't' })
+  // @ts-expect-error -- a push without a field of its table
+  ctx.push(everyone, 'thread_closed', { chat_id: 'c' })
+  // @ts-expect-error -- a push with a field that its table lacks
+  ctx.push(everyone, 'thread_closed', { chat_id: 'c', thread_id: 't', by: 'me' })
+})
+
+export const frames = [
+  pushed('agent_disconnected', { reason: 'access_token_expired' }),
+  pushed('customer_disconnected', { reason: 'customer_banned' }),
+  // @ts-expect-error -- a reason that only agents are given
+  pushed('customer_disconnected', { reason: 'access_token_expired' }),
+]
+
+// ---- the same by way of shared code
+
+const declared = {
+  name: 'x',
+  summary: 'X.',
+  request: z.object({}),
+  response: null,
+  needs: ['read', 'write', 'push'],
+  pushes: [
+    'incoming_event',
+    'incoming_chat_thread',
+    'chat_users_updated',
+    'chat_properties_updated',
+    'chat_thread_properties_updated',
+  ],
+  session: 'required',
+  reads: ['chat', 'tail'],
+} as const
+const all = action(declared)
+const withoutWrite = action({ ...declared, needs: ['read', 'push'] })
+const withoutTail = action({ ...declared, reads: ['chat'] })
+const withoutUsers = action({
+  ...declared,
+  pushes: [
+    'incoming_event',
+    'incoming_chat_thread',
+    'chat_properties_updated',
+    'chat_thread_properties_updated',
+  ],
+})
+const withoutThreadProperties = action({
+  ...declared,
+  pushes: ['incoming_event', 'incoming_chat_thread', 'chat_users_updated', 'chat_properties_updated'],
+})
+
+export const sharing = [
+  serve(all, async (ctx) => void (await close(ctx, undefined))),
+  // @ts-expect-error -- it may not write, which closing does
+  serve(withoutWrite, async (ctx) => void (await close(ctx, undefined))),
+  // @ts-expect-error -- it is given no tail, which closing appends to
+  serve(withoutTail, async (ctx) => void (await close(ctx, undefined))),
+
+  serve(all, async (ctx) => void (await send(ctx, answer, ''))),
+  // @ts-expect-error -- it may not push `chat_users_updated`, which sending may
+  serve(withoutUsers, async (ctx) => void (await send(ctx, answer, ''))),
+
+  serve(all, (ctx) => addAgents(ctx, [], joining)),
+  // @ts-expect-error -- it may not push `chat_thread_properties_updated`, which adding agents may
+  serve(withoutThreadProperties, (ctx) => addAgents(ctx, [], joining)),
+  // @ts-expect-error -- nor may it with a context made of its own
+  serve(withoutThreadProperties, (ctx) => addAgents({ ...ctx, push: ctx.push }, [], joining)),
+]
+
+// ---- what it is asked, and answers: the contract's `request` and `response`
+
+export const answering = [
+  serve(closeThread, async (_, payload) => {
+    expectTypeOf(payload).toHaveProperty('chat_id')
+    expectTypeOf(payload).not.toHaveProperty('agent_ids')
+  }),
+
+  serve(ping, async () => {}),
+  // @ts-expect-error -- an answer with a payload where the contract has none
+  serve(ping, async () => ({ pong: true })),
+
+  serve(sendEvent, async () => ({ thread_id: 't', event: answer })),
+  // @ts-expect-error -- an answer without a payload where the contract has one
+  serve(sendEvent, async () => {}),
+  // @ts-expect-error -- an answer that lacks a field
+  serve(sendEvent, async () => ({ thread_id: 't' })),
+  // @ts-expect-error -- an answer with a field of another type
+  serve(sendEvent, async () => ({ thread_id: 1, event: answer })),
+
+  serve(getChatsSummary, async () => ({ chats_summary: [], pagination: answer })),
+  // @ts-expect-error -- what agents are shown, where the answer is to a customer
+  serve(getChatsSummary, async () => ({ chats_summary: [{} as ChatSummary], pagination: answer })),
+]
+
+// ---- what a contract may declare
+
+export const contracts = [
+  action({ ...declared, may: 'member', tokenScopes: { any: ['broadcast:write'] }, denied: 'No.' }),
+  // @ts-expect-error -- a token scope that the protocol does not have
+  action({ ...declared, may: 'member', tokenScopes: { any: ['chats:read'] }, denied: 'No.' }),
+  action({ ...declared, by: 'customer', pushes: ['incoming_sneak_peek', 'customer_updated'] }),
+  // @ts-expect-error -- an endpoint that there is not
+  action({ ...declared, by: 'visitor', pushes: ['incoming_sneak_peek', 'customer_updated'] }),
+  // @ts-expect-error -- a push that no table has
+  action({ ...declared, pushes: ['incoming_fax'] }),
+  // @ts-expect-error -- a push of the customers' table: what they are pushed is made of what agents are
+  action({ ...declared, pushes: ['customer_disconnected'] }),
+  // @ts-expect-error -- a need that there is not
+  action({ ...declared, needs: ['scan'] }),
+  // @ts-expect-error -- what `serve` does not fetch
+  action({ ...declared, reads: ['archives'] }),
+]
