@@ -6,7 +6,9 @@ import { readCustomerSockets } from '../../shared/table/sockets.ts'
 import { logOf } from '../races/stored.ts'
 import type { Client, CustomerClient } from '../support/client.ts'
 import { startWorld, type World } from '../support/world.ts'
-import { denied, message, names, openReception, type Reception, next } from './reception.ts'
+import { message } from '../support/events.ts'
+import { customerBanned, denied, notLoggedIn } from '../support/wire-errors.ts'
+import { names, next, openReception, type Reception } from './reception.ts'
 
 let world: World
 beforeAll(async () => {
@@ -14,16 +16,17 @@ beforeAll(async () => {
   world = await startWorld({ delayScale: 1000 })
 })
 
-const banned = { type: 'customer_banned', code: 403, message: 'Customer is banned' }
 const ban = (client: Client, customer_id: string, days = 5) =>
   client.ok('ban_customer', { customer_id, ban: { days } })
 
-/** A tab is told why, as the last that it hears, and closed. */
-const isClosed = async (client: CustomerClient) => {
+/** These tabs are told why, as the last that they hear, and closed. */
+const areClosed = async (...clients: CustomerClient[]) => {
   await world.queue.flush()
-  expect(await client.next('customer_disconnected')).toEqual({ reason: 'customer_banned' })
-  await client.closing()
-  expect(client.pushes).toEqual([])
+  for (const client of clients) {
+    expect(await client.next('customer_disconnected')).toEqual({ reason: 'customer_banned' })
+    await client.closing()
+    expect(client.pushes).toEqual([])
+  }
 }
 const comesBack = async ({ license, token }: Pick<Reception, 'license' | 'token'>) => {
   const client = await license.arrive()
@@ -33,16 +36,18 @@ const comesBack = async ({ license, token }: Pick<Reception, 'license' | 'token'
 }
 
 describe('a ban', () => {
-  test('is felt on every tab: the end of the thread, then why each is closed', async () => {
+  test('is felt on each of ten tabs: the end of the thread, then why each is closed', async () => {
     const reception = await openReception(world)
-    const { license, carl, tab, id, chat_id, thread_id, watching, staff } = reception
+    const { license, carl, tab, id, token, chat_id, thread_id, watching, staff } = reception
+    const tabs = [carl, tab]
+    while (tabs.length < 10) tabs.push((await license.visit({ token })).client)
     await ban(staff.ann, id, 3)
     const event = {
       ...{ id: `${thread_id}_4`, order: 4, type: 'system_message', system_message_type: 'customer_banned' },
       text: 'Chat archived because customer was banned by Ann for 3 days',
       ...{ recipients: 'all', timestamp: expect.any(Number) },
     }
-    for (const client of [carl, tab, ...watching]) {
+    for (const client of [...tabs, ...watching]) {
       expect(await next(client, 'incoming_event')).toEqual({ chat_id, thread_id, event })
       expect(await next(client, 'thread_closed')).toEqual({ chat_id, thread_id, user_id: 'ann' })
     }
@@ -51,14 +56,14 @@ describe('a ban', () => {
       await client.receivesNothing()
     }
     // the answer to who banned comes before the tabs are closed
-    for (const client of [carl, tab]) await client.receivesNothing()
-    for (const client of [carl, tab]) await isClosed(client)
+    for (const client of tabs) await client.receivesNothing()
+    await areClosed(...tabs)
     await world.settled()
     expect(await readCustomerSockets(world.table.read, license.id, id)).toEqual([])
     expect(await readChat(world.table.read, chat_id)).toMatchObject({ active: false })
   })
 
-  test.each(['sue', 'olga', 'out'] as const)(
+  test.each(['sue', 'out'] as const)(
     'by %s, whom the customer never met, is told without saying who',
     async (name) => {
       const { carl, tab, id, chat_id, thread_id, staff } = await openReception(world)
@@ -68,19 +73,10 @@ describe('a ban', () => {
         expect(await client.next('thread_closed')).toEqual({ chat_id, thread_id })
         await client.receivesNothing()
       }
-      await isClosed(carl)
+      await areClosed(carl)
       expect(carl.frames.filter((frame) => frame.includes(`"${name}"`))).toEqual([])
     },
   )
-
-  test('is felt on ten tabs', async () => {
-    const { license, carl, tab, id, token, staff } = await openReception(world)
-    const tabs = [carl, tab]
-    while (tabs.length < 10) tabs.push((await license.visit({ token })).client)
-    await ban(staff.ann, id)
-    for (const client of tabs) expect(await names(client)).toEqual(['incoming_event', 'thread_closed'])
-    for (const client of tabs) await isClosed(client)
-  })
 
   test('is felt by one without a chat, and one without an active thread, too', async () => {
     const { license, carl, tab, id, chat_id, staff, forget } = await openReception(world)
@@ -92,7 +88,7 @@ describe('a ban', () => {
       await ban(staff.ann, customer)
       expect(await names(staff.gus)).toEqual(['customer_banned'])
     }
-    for (const client of [carl, tab, early]) await isClosed(client)
+    await areClosed(carl, tab, early)
     expect(await logOf(world, chat_id)).toEqual(before)
   })
 
@@ -102,7 +98,7 @@ describe('a ban', () => {
     await forget()
     await ban(staff.ann, id)
     for (const client of [carl, tab]) await client.receivesNothing()
-    for (const client of [carl, tab]) await isClosed(client)
+    await areClosed(carl, tab)
     expect(await readChat(world.table.read, chat_id)).toMatchObject({ active: false })
   })
 
@@ -117,17 +113,6 @@ describe('a ban', () => {
     await other.ok('send_event', { chat_id: chat.id, event: message('still here') })
     expect((await other.received()).map(({ action }) => action)).not.toContain('customer_disconnected')
     expect(other.closed).toBeUndefined()
-  })
-
-  test('is shown to agents with the customer, and is over on the customer as on the wire', async () => {
-    const { id, chat_id, staff } = await openReception(world)
-    const shown = async () =>
-      (await staff.ann.ok('get_chat_threads', { chat_id })).chat.users.find((user: any) => user.id === id)
-    expect(await shown()).toMatchObject({ banned: false, present: true })
-    await ban(staff.ann, id)
-    expect(await shown()).toMatchObject({ banned: true, present: true })
-    await staff.ann.ok('unban_customer', { customer_id: id })
-    expect(await shown()).toMatchObject({ banned: false, present: true })
   })
 })
 
@@ -161,22 +146,28 @@ describe('behind the answer to a ban', () => {
     ['get_chat_threads_summary', {}, 'Authorization error'],
   ]
 
+  let reception: Reception
+  beforeAll(async () => {
+    reception = await openReception(world)
+    await ban(reception.staff.ann, reception.id)
+    await reception.forget()
+  })
+
   test('every action of a tab that is still open is refused, and tells and changes nothing', async () => {
-    const { license, carl, tab, id, token, chat_id, staff, forget, silence } = await openReception(world)
-    await ban(staff.ann, id)
-    await forget()
+    const { license, carl, tab, id, token, chat_id, silence } = reception
     const [log, chat] = [await logOf(world, chat_id), await readChat(world.table.read, chat_id)]
     const customer = await readCustomer(world.table.read, license.id, id)
-    for (const [action, payload, sentence] of onChat(chat_id))
-      for (const client of [carl, tab])
-        expect([action, await client.refused(action, { chat_id, ...payload })]).toEqual([
-          action,
-          denied(sentence),
-        ])
+    for (const [i, [action, payload, sentence]] of onChat(chat_id).entries())
+      expect([action, await (i % 2 === 0 ? carl : tab).refused(action, { chat_id, ...payload })]).toEqual([
+        action,
+        denied(sentence),
+      ])
     for (const client of [carl, tab]) {
-      expect(await client.refused('start_chat')).toEqual(banned)
-      expect(await client.refused('login', { token })).toEqual(banned)
-      expect(await client.refused('login')).toEqual(banned)
+      expect(await client.refused('start_chat', { chat: { events: [message('hi')] } })).toEqual(
+        customerBanned,
+      )
+      expect(await client.refused('login', { token })).toEqual(customerBanned)
+      expect(await client.refused('login')).toEqual(customerBanned)
       expect(await client.call('ping')).toMatchObject({ success: true })
     }
     await silence()
@@ -185,32 +176,37 @@ describe('behind the answer to a ban', () => {
     expect(await readCustomer(world.table.read, license.id, id)).toEqual(customer)
   })
 
-  test('nothing is pushed to its tabs but why they are closed', async () => {
-    const { carl, tab, id, chat_id, staff, forget } = await openReception(world)
-    await ban(staff.ann, id)
-    await forget()
+  test('agents start nothing with the customer, but may add to what is closed, untold to its tabs', async () => {
+    const { carl, tab, id, chat_id, staff, silence } = reception
+    const users = [{ id, type: 'customer' }]
+    for (const client of [staff.ann, staff.gus, staff.olga])
+      expect(await client.refused('start_chat', { chat: { users } })).toEqual(customerBanned)
+    expect(await staff.ann.refused('send_event', { chat_id, event: message('hi') })).toEqual(customerBanned)
+    await silence()
     const note = { type: 'annotation', annotation_type: 'note', text: 'spam' }
     await staff.ann.ok('send_event', { chat_id, event: note })
     await staff.ann.ok('update_chat_properties', { chat_id, properties: { a: { x: 1 } } })
+    expect(await names(staff.gus)).toEqual(['incoming_event', 'chat_properties_updated'])
+    expect(await readChat(world.table.read, chat_id)).toMatchObject({ active: false, thread: 1 })
     for (const client of [carl, tab]) await client.receivesNothing()
-    for (const client of [carl, tab]) await isClosed(client)
   })
 
-  test('agents start nothing with the customer, but may add to what is closed', async () => {
-    const { carl, id, chat_id, staff, forget, silence } = await openReception(world)
-    await ban(staff.ann, id)
-    await forget()
-    const users = [{ id, type: 'customer' }]
-    for (const client of [staff.ann, staff.gus, staff.olga]) {
-      expect(await client.refused('start_chat', { chat: { users } })).toEqual(banned)
-      if (client !== staff.ann) continue
-      expect(await client.refused('send_event', { chat_id, event: message('hi') })).toEqual(banned)
-    }
-    await silence()
-    await staff.ann.ok('send_event', { chat_id, event: { type: 'annotation', annotation_type: 'note' } })
-    expect(await names(staff.gus)).toEqual(['incoming_event'])
-    await carl.receivesNothing()
-    expect(await readChat(world.table.read, chat_id)).toMatchObject({ active: false, thread: 1 })
+  test('a login answers it after a bad token and a bad request; one without its token makes a new customer', async () => {
+    const { license, id, token } = reception
+    const client = await license.arrive()
+    expect(await client.refused('login', { token: `${token}x` })).toMatchObject({ type: 'auth', code: 401 })
+    expect(await client.refused('login', { token, last_threads_limit: 0 })).toMatchObject({
+      type: 'validation',
+    })
+    for (const payload of [{ token }, { token, customer: { name: 'Not Carl' } }])
+      expect(await client.refused('login', payload)).toEqual(customerBanned)
+    // it is not logged in by that
+    expect(await client.refused('start_chat')).toEqual(notLoggedIn)
+    expect(await readCustomer(world.table.read, license.id, id)).toMatchObject({ name: 'Carl' })
+    const answer = await client.ok('login')
+    expect(answer.customer_id).not.toBe(id)
+    expect(answer.total_chats).toBe(0)
+    await client.ok('start_chat')
   })
 })
 
@@ -218,19 +214,18 @@ describe('login of a banned customer', () => {
   test('answers customer_banned until the ban is lifted; then it is the same person with the same chat', async () => {
     const reception = await openReception(world)
     const { license, carl, id, token, chat_id, staff, forget } = reception
+    const shown = async () =>
+      (await staff.ann.ok('get_chat_threads', { chat_id })).chat.users.find((user: any) => user.id === id)
+    expect(await shown()).toMatchObject({ banned: false, present: true })
     await ban(staff.ann, id)
     await forget()
-    await isClosed(carl)
-    for (const payload of [{ token }, { token, customer: { name: 'Not Carl' } }]) {
-      const client = await license.arrive()
-      expect(await client.refused('login', payload)).toEqual(banned)
-      // it is not logged in by that
-      expect(await client.refused('start_chat')).toMatchObject({ type: 'auth', message: 'Not logged in' })
-    }
+    await areClosed(carl)
+    expect(await shown()).toMatchObject({ banned: true, present: true })
+    expect(await comesBack(reception)).toMatchObject({ payload: { error: customerBanned } })
     await staff.ann.ok('unban_customer', { customer_id: id })
+    expect(await shown()).toMatchObject({ banned: false, present: true })
     const { answer, client } = await license.visit({ token })
     expect(answer).toMatchObject({ customer_id: id, total_chats: 1, last_chats_summary: [{ id: chat_id }] })
-    expect(await readCustomer(world.table.read, license.id, id)).toMatchObject({ name: 'Carl' })
     const { thread_id } = await client.ok('send_event', { chat_id, event: message('sorry') })
     expect(thread_id).toBe(`${chat_id}_2`)
   })
@@ -239,7 +234,7 @@ describe('login of a banned customer', () => {
     const reception = await openReception(world)
     const { license, id, staff } = reception
     await ban(staff.ann, id)
-    expect(await comesBack(reception)).toMatchObject({ success: false, payload: { error: banned } })
+    expect(await comesBack(reception)).toMatchObject({ success: false, payload: { error: customerBanned } })
     const item = await readCustomer(world.table.read, license.id, id)
     const until = Math.floor(Date.now() / 1000)
     await world.table.write.write({
@@ -252,25 +247,6 @@ describe('login of a banned customer', () => {
     expect(await comesBack(reception)).toMatchObject({ success: true, payload: { customer_id: id } })
   })
 
-  test('comes after a bad token, and before its details', async () => {
-    const { license, id, token, staff } = await openReception(world)
-    await ban(staff.ann, id)
-    const client = await license.arrive()
-    expect(await client.refused('login', { token: `${token}x` })).toMatchObject({ type: 'auth', code: 401 })
-    expect(await client.refused('login', { token, customer: { name: '' } })).toMatchObject({
-      type: 'validation',
-    })
-  })
-
-  test('without its token makes a new customer, of whom nothing is known', async () => {
-    const { license, id, staff } = await openReception(world)
-    await ban(staff.ann, id)
-    const { answer, client } = await license.visit()
-    expect(answer.customer_id).not.toBe(id)
-    expect(answer.total_chats).toBe(0)
-    await client.ok('start_chat')
-  })
-
   test('by a ban for more days stays banned, by one that replaces it too', async () => {
     const reception = await openReception(world)
     const { license, id, staff } = reception
@@ -279,6 +255,6 @@ describe('login of a banned customer', () => {
     expect((await readCustomer(world.table.read, license.id, id))?.ban).toMatchObject({
       ...{ days: 3650, by: 'olga' },
     })
-    expect(await comesBack(reception)).toMatchObject({ payload: { error: banned } })
+    expect(await comesBack(reception)).toMatchObject({ payload: { error: customerBanned } })
   })
 })

@@ -1,11 +1,15 @@
-import { afterEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { changeLicense } from '../../infra/admin/change-license.ts'
 import { keys } from '../../shared/table/keys.ts'
 import { readCustomerSockets, readSocket } from '../../shared/table/sockets.ts'
 import { refusalOf } from '../support/gateway-probe.ts'
-import { type License, startWorld } from '../support/world.ts'
+import { invalidToken } from '../support/wire-errors.ts'
+import { type License, startWorld, type World } from '../support/world.ts'
 
-const world = await startWorld()
+let world: World
+beforeAll(async () => {
+  world = await startWorld()
+})
 afterEach(() => {
   vi.restoreAllMocks()
 })
@@ -74,7 +78,11 @@ describe('a handshake names a licence', () => {
 })
 
 describe('the Origin of a handshake', () => {
-  const shop = ['https://shop.example', 'http://localhost:3000']
+  let shop: License
+  beforeAll(async () => {
+    const settings = { origins: ['https://shop.example', 'http://localhost:3000'] }
+    shop = await world.license({}, { settings })
+  })
 
   test('may be any where the licence lists none', async () => {
     const license = await world.license({})
@@ -84,8 +92,7 @@ describe('the Origin of a handshake', () => {
   test.each(['https://shop.example', 'http://localhost:3000', 'HTTPS://Shop.Example'])(
     'on the list is let in: %s',
     async (origin) => {
-      const license = await world.license({}, { settings: { origins: shop } })
-      await license.visit({}, from(origin))
+      await shop.visit({}, from(origin))
     },
   )
 
@@ -98,23 +105,17 @@ describe('the Origin of a handshake', () => {
     'http://localhost',
     'null',
   ])('outside it is 403: %s', async (origin) => {
-    const license = await world.license({}, { settings: { origins: shop } })
-    expect(await statusOf(addressOf(license.id), from(origin))).toBe(403)
+    expect(await statusOf(addressOf(shop.id), from(origin))).toBe(403)
   })
 
-  test('may be absent, as it is of what is no page', async () => {
-    const license = await world.license({}, { settings: { origins: shop } })
-    await license.visit()
-  })
-
-  test('is judged by the list as it is now', async () => {
-    const license = await world.license({}, { settings: { origins: shop } })
-    const { id } = license
+  test('may be absent, as it is of what is no page; it is judged by the list as it is now', async () => {
+    const { id } = shop
+    await shop.visit()
     await changeLicense(world.table, id, { origins: ['https://new.example'] })
     expect(await statusOf(addressOf(id), from('https://shop.example'))).toBe(403)
-    await license.visit({}, from('https://new.example'))
+    await shop.visit({}, from('https://new.example'))
     await changeLicense(world.table, id, { origins: [] })
-    await license.visit({}, from('https://shop.example'))
+    await shop.visit({}, from('https://shop.example'))
   })
 })
 
@@ -142,34 +143,28 @@ test('each refusal is logged with its reason, and keeps nothing', async () => {
   }
 })
 
-test('one that is let in logs no warning', async () => {
-  const license = await world.license({})
-  expect(await warningsOf(() => license.visit())).toEqual([])
-})
-
 describe('a connection', () => {
-  const arriving = (license: License, headers?: Record<string, string>) =>
-    connectionOf(() => license.arrive(headers))
+  let license: License
+  beforeAll(async () => {
+    license = await world.license({ ann: {} })
+  })
+  const arriving = (headers?: Record<string, string>) => connectionOf(() => license.arrive(headers))
 
-  test('keeps what its handshake tells: licence, address and user agent', async () => {
-    const license = await world.license({})
-    const [, connection] = await arriving(license, { 'user-agent': 'Mozilla/5.0 (Test)' })
+  test('keeps what its handshake tells: licence, address and user agent, and logs no warning', async () => {
+    expect(await warningsOf(() => license.visit())).toEqual([])
+    const [, connection] = await arriving({ 'user-agent': 'Mozilla/5.0 (Test)' })
     expect(await socketAt(connection)).toMatchObject({
       visitor: { license_id: license.id, ip: '127.0.0.1', user_agent: 'Mozilla/5.0 (Test)' },
     })
-    const [, silent] = await arriving(license)
+    const [, silent] = await arriving()
     expect((await socketAt(silent))?.visitor).toEqual({ license_id: license.id, ip: '127.0.0.1' })
-  })
-
-  test('of a user agent keeps 512 characters at the most', async () => {
-    const license = await world.license({})
-    const [, connection] = await arriving(license, { 'user-agent': 'x'.repeat(3000) })
-    expect((await socketAt(connection))?.visitor?.user_agent).toBe('x'.repeat(512))
+    // 512 characters at the most
+    const [, long] = await arriving({ 'user-agent': 'x'.repeat(3000) })
+    expect((await socketAt(long))?.visitor?.user_agent).toBe('x'.repeat(512))
   })
 
   test('that does not log in within 30 s is closed without a word; one that did stays', async () => {
-    const license = await world.license({})
-    const [late, lateId] = await arriving(license)
+    const [late, lateId] = await arriving()
     const { client, id } = await license.visit()
     await late.ok('ping')
     await world.settled()
@@ -185,7 +180,6 @@ describe('a connection', () => {
   })
 
   test('that the customer closes is forgotten', async () => {
-    const license = await world.license({})
     const [{ client, id }, connection] = await connectionOf(() => license.visit())
     await client.close()
     await world.settled()
@@ -194,13 +188,10 @@ describe('a connection', () => {
   })
 
   test('is none of the agents’: their endpoint takes no customer’s token, and the other way round', async () => {
-    const license = await world.license({ ann: {} })
     const { token } = await license.visit()
     const agent = await world.open()
     expect(await agent.refused('login', { token })).toMatchObject({ type: 'auth', code: 401 })
     const customer = await license.arrive()
-    expect(await customer.refused('login', { token: await license.token('ann') })).toMatchObject({
-      ...{ type: 'auth', code: 401, message: 'Invalid access token' },
-    })
+    expect(await customer.refused('login', { token: await license.token('ann') })).toEqual(invalidToken)
   })
 })
