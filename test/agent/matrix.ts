@@ -1,10 +1,11 @@
 import type { RoutingStatus } from '../../shared/protocol/objects.ts'
 import type { PushName } from '../../shared/protocol/pushes.ts'
+import { denied } from '../support/wire-errors.ts'
 
 // Protocol §4 (who may do what, and token scopes) and §6 (who gets which push), and the source's sentences: written out
 // here as data, not taken from the contracts that they judge. `scene.ts` puts these people and chats on the wire.
 
-/** Agents of one licence, each with what sets it apart: its permission, the chat's scopes, its place in the chat. */
+/** Agents of one license, each with what sets it apart: its permission, the chat's scopes, its place in the chat. */
 export const people = [
   'owner',
   'administrator',
@@ -35,7 +36,7 @@ const administration = same(['owner', 'administrator'])
 const anyone = same(people)
 const nobody = same([])
 
-/** Whom a token scope helps, by its name: those who are this in the chat, or in the licence. */
+/** Whom a token scope helps, by its name: those who are this in the chat, or in the license. */
 export const reaches = { access, membership, administration, anyone }
 
 /** Every "You ..." sentence of the source, by the action that it stands under. */
@@ -58,19 +59,8 @@ export const sentences: Readonly<Record<string, string>> = {
   update_chat_thread_properties: 'You are not allowed to set chat thread properties.',
 }
 
-/** The other two sentences of the source, both of `login`. */
-export const loginSentences = { auth: 'Invalid access token', license_expired: 'License expired' }
-
-export const refusals = {
-  denied: (action: string) => ({
-    type: 'authorization',
-    code: 403,
-    message: sentences[action] ?? 'Authorization error',
-  }),
-  notFound: { type: 'not_found', code: 404, message: 'Not found' },
-  chatInactive: { type: 'chat_inactive', code: 409, message: 'Chat is inactive' },
-  notLoggedIn: { type: 'auth', code: 401, message: 'Not logged in' },
-}
+/** The error of an action that is not for the requester. */
+export const deniedFor = (action: string) => denied(sentences[action])
 
 /** What a request can name, as it is for one who asks. */
 export interface Place {
@@ -101,10 +91,12 @@ export interface Row {
   unchanged?: readonly Person[]
   /** Whether it is stored. */
   writes: boolean
-  /** What an owner of another licence is answered; `own`: it names nothing, and works on that licence alone. */
+  /** What an owner of another license is answered; `own`: it names nothing, and works on that license alone. */
   stranger: 'not_found' | 'denied' | 'own'
   /** The guests are in the chat beforehand. */
   guestsIn?: true
+  /** What becomes of the same request by another, who may do it too; without it, it is done again. */
+  again?: 'nothing' | 'chat_inactive'
 }
 
 type RowDraft = Omit<Row, 'name' | 'action' | 'on' | 'writes' | 'stranger'> & Partial<Row>
@@ -142,12 +134,14 @@ export const rows: readonly Row[] = [
     payload: () => ({}),
     effects: always(),
     writes: false,
+    again: 'nothing',
   }),
   row('get_archives', 'license', {
     may: anyone,
     payload: () => ({ filters: { query: 'hello' } }),
     effects: always(),
     writes: false,
+    again: 'nothing',
   }),
   row('send_broadcast', 'license', {
     may: anyone,
@@ -173,17 +167,20 @@ export const rows: readonly Row[] = [
     payload: ({ bannedCustomer }) => ({ customer_id: bannedCustomer }),
     effects: always('customer_unbanned'),
     stranger: 'not_found',
+    again: 'nothing',
   }),
   row('update_agent of oneself', 'license', {
     may: anyone,
     payload: ({ otherStatus }) => ({ routing_status: otherStatus.me }),
     effects: always('agent_updated'),
+    again: 'nothing',
   }),
   row('update_agent of another', 'license', {
     may: administration,
     payload: ({ otherStatus }) => ({ agent_id: 'host', routing_status: otherStatus.host }),
     effects: always('agent_updated'),
     stranger: 'not_found',
+    again: 'nothing',
   }),
   row("change_push_notifications of one's own device", 'license', {
     may: anyone,
@@ -202,6 +199,7 @@ export const rows: readonly Row[] = [
     payload: ({ chat_id }) => ({ chat_id }),
     effects: always(),
     writes: false,
+    again: 'nothing',
   }),
   row('send_event', 'chat', {
     may: membership,
@@ -237,21 +235,25 @@ export const rows: readonly Row[] = [
     may: access,
     payload: ({ chat_id, me }) => ({ chat_id, properties: { [me]: { was: 'here' } } }),
     effects: always('chat_properties_updated'),
+    again: 'nothing',
   }),
   row('update_chat_thread_properties', 'chat', {
     may: access,
     payload: ({ chat_id, thread_id, me }) => ({ chat_id, thread_id, properties: { [me]: { was: 'here' } } }),
     effects: always('chat_thread_properties_updated'),
+    again: 'nothing',
   }),
   row('update_chat_scopes', 'chat', {
     may: access,
     payload: ({ chat_id, guest }) => ({ chat_id, add_scopes: { agents: [guest] } }),
     effects: always('chat_scopes_updated'),
+    again: 'nothing',
   }),
   row('supervise_chat of another', 'chat', {
     may: access,
     payload: ({ chat_id, guest }) => ({ chat_id, agent_ids: [guest] }),
     effects: membershipPushes,
+    again: 'nothing',
   }),
   row('supervise_chat of oneself', 'chat', {
     may: access,
@@ -263,6 +265,7 @@ export const rows: readonly Row[] = [
     may: access,
     payload: ({ chat_id, guest }) => ({ chat_id, agent_ids: [guest] }),
     effects: membershipPushes,
+    again: 'nothing',
   }),
   row('join_chat of oneself', 'chat', {
     may: access,
@@ -275,11 +278,13 @@ export const rows: readonly Row[] = [
     payload: ({ chat_id, guest }) => ({ chat_id, agent_ids: [guest] }),
     effects: membershipPushes,
     guestsIn: true,
+    again: 'nothing',
   }),
   row('close_thread', 'chat', {
     may: access,
     payload: ({ chat_id }) => ({ chat_id }),
     effects: { active: ['incoming_event', 'thread_closed'], closed: 'chat_inactive' },
+    again: 'chat_inactive',
   }),
   row('remove_from_chat of oneself', 'chat', {
     may: access,
@@ -352,6 +357,23 @@ export const tokenScopes: readonly TokenScopeRow[] = [
 
 /** Rows that no token scope narrows: one's own device is as much one's own with any token. */
 export const unscoped: readonly string[] = ["change_push_notifications of one's own device"]
+
+/** By whom the reach of a scope is told: by permission, in the chat, by the chat's scopes, and without access. */
+export const holders = ['administrator', 'member', 'named', 'outsider'] as const
+export type Holder = (typeof holders)[number]
+
+/** In whose hands a scope helps most: all but those for administrators do where one is in the chat. */
+export const strongest = (scope: string): Holder => (scope.includes('--all:') ? 'administrator' : 'member')
+
+/** Whether this one may do it, in a chat with scopes, by what it is itself; and then whether the scope helps it. */
+export const helps = (one: TokenScopeRow, row: Row, holder: Person): boolean => {
+  if (!row.may.hidden.includes(holder)) return false
+  if (unscoped.includes(row.name)) return true
+  if (!one.grants.includes(row.name)) return false
+  // `--chat_scopes` and `--my` are about a chat; what names none is narrowed by administration alone
+  const isNarrowed = row.on === 'chat' || one.reach === 'administration'
+  return !isNarrowed || reaches[one.reach].hidden.includes(holder)
+}
 
 /** Token scopes that grant writing in chats, and none of those to read them. */
 export const tokenOnlyFor = {

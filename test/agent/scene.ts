@@ -1,3 +1,4 @@
+import type { Seen, Viewer } from '../../shared/chat/access.ts'
 import { type ChatUser, readChat } from '../../shared/table/chats.ts'
 import { chatPk, chatsPk, eventId, keys, licensePk, threadId } from '../../shared/table/keys.ts'
 import type { Attributes } from '../../shared/table/ops.ts'
@@ -20,16 +21,27 @@ const customerOf = (person: string) => `customer-of-${person}`
 const bannedCustomerOf = (person: string) => `banned-customer-of-${person}`
 const scopesOf = { hidden: { groups: [1], agents: ['named'] }, open: {} }
 
+/** A person as its session knows it. */
+export const viewerOf = (person: Person): Viewer => {
+  const { permission = 'normal', groups = [] } = permissionsAndGroups[person] ?? {}
+  return { agent_id: person, permission, groups, token_scopes: undefined }
+}
+
 const present = (id: string): ChatUser => ({ id, type: 'agent', present: true, met: true })
 const usersOf = (guests: readonly string[]): ChatUser[] => [
   ...['host', 'member', ...guests].map(present),
   { id: 'supervisor', type: 'supervisor', present: true },
   { ...present('former'), present: false },
 ]
+/** A chat as `start` makes it. */
+export const seenChat = (kind: Kind): Seen => ({
+  users: usersOf([]),
+  scopes: { groups: [], agents: [], ...scopesOf[kind] },
+})
 
 export interface Scene {
   license: License
-  /** Of another licence, which has an agent `stranger`, its owner, and a group 3. */
+  /** Of another license, which has an agent `stranger`, its owner, and a group 3. */
   strangers: License
   clients: Record<Person | 'host' | 'stranger', Client>
   /** A chat with everyone in its place, of this customer or of one of its own; resolves to its id. */
@@ -39,6 +51,8 @@ export interface Scene {
   ): Promise<string>
   /** What a request of this one can name, as it is now. */
   place(me: string, chat: string): Promise<Place>
+  /** The same of another, in the chat and at the moment of a place that is known. */
+  placeAs(me: string, place: Place): Place
   /**
    * Undoes what an action did to a chat that `start` gave, as far as it keeps others from doing it too; resolves to
    * whether there was anything to undo.
@@ -46,7 +60,7 @@ export interface Scene {
   restore(chat: string, options: { closed: boolean }): Promise<boolean>
   /** All that is stored of a chat. */
   storedOfChat(chat: string): Promise<unknown>
-  /** What is stored of the licence: itself, its agents and their devices, its customers, and which chats it has. */
+  /** What is stored of the license: itself, its agents and their devices, its customers, and which chats it has. */
   storedOfLicense(): Promise<unknown>
   /**
    * All that was pushed to a client up to now, presence last, and forgets it. What a slow machine kept from getting
@@ -55,9 +69,9 @@ export interface Scene {
   told(client: Client): Promise<Pushed[]>
   /** The names of it. */
   heard(client: Client): Promise<string[]>
-  /** Everyone of both licences forgets what was received up to now. */
+  /** Everyone of both licenses forgets what was received up to now. */
   forget(): Promise<void>
-  /** Fails where anyone of either licence has received anything. */
+  /** Fails where anyone of either license has received anything. */
   silence(): Promise<void>
   /** Lets the time pass after which jobs of the delay queue are due: what a login may have missed, who went offline. */
   timePasses(): Promise<void>
@@ -71,8 +85,8 @@ const otherStatus = (agents: readonly Attributes[], id: string) =>
 const byKey = (a: Attributes, b: Attributes) =>
   `${String(a['pk'])} ${String(a['sk'])}` < `${String(b['pk'])} ${String(b['sk'])}` ? -1 : 1
 
-/** Makes the licences and logs everyone in. */
-export const setScene = async (world: World): Promise<Scene> => {
+/** Makes the licenses and logs in whom a test is about: everyone, unless it says so. Each more is one more to push to. */
+export const setScene = async (world: World, who: readonly Person[] = people): Promise<Scene> => {
   const { read } = world.table
   const guests = Object.fromEntries(people.map((person) => [guestOf(person), {}]))
   const agents = Object.fromEntries(people.map((person) => [person, permissionsAndGroups[person] ?? {}]))
@@ -89,6 +103,7 @@ export const setScene = async (world: World): Promise<Scene> => {
     everyone.map(async (person) => {
       await addCustomer(world, license.id, customerOf(person))
       await addCustomer(world, license.id, bannedCustomerOf(person), { ban })
+      if (person !== 'host' && person !== 'stranger' && !who.includes(person)) return
       clients[person] = await (person === 'stranger' ? strangers : license).login(person)
     }),
   )
@@ -116,6 +131,9 @@ export const setScene = async (world: World): Promise<Scene> => {
   }
   const heard: Scene['heard'] = async (client) => (await told(client)).map(({ action }) => action)
   let visitors = 0
+  const named = (me: string) => ({
+    ...{ me, guest: guestOf(me), customer: customerOf(me), bannedCustomer: bannedCustomerOf(me) },
+  })
 
   return {
     license,
@@ -138,13 +156,11 @@ export const setScene = async (world: World): Promise<Scene> => {
         chat_id: id,
         thread_id: threadId(id, chat.thread),
         event_id: eventId(id, chat.thread, 1),
-        me,
-        guest: guestOf(me),
-        customer: customerOf(me),
-        bannedCustomer: bannedCustomerOf(me),
+        ...named(me),
         otherStatus: { me: otherStatus(agents, me), host: otherStatus(agents, 'host') },
       }
     },
+    placeAs: (me, place) => ({ ...place, ...named(me) }),
     restore: async (chat_id, { closed }) => {
       const { active, scopes } = await chatAsStored(chat_id)
       const added = scopes.agents.filter((id) => id !== 'named')

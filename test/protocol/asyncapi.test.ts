@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { Parser } from '@asyncapi/parser'
 import * as z from 'zod/mini'
 import { describe, expect, test } from 'vitest'
 import { generated } from '../../infra/docs.ts'
@@ -12,17 +11,7 @@ import { errorTable } from '../../shared/protocol/errors.ts'
 import { customerPushes, pushes } from '../../shared/protocol/pushes.ts'
 
 const documentFile = join(import.meta.dirname, '../../asyncapi.json')
-const checkedIn = () => readFile(documentFile, 'utf8')
-const parsed = async () => JSON.parse(await checkedIn())
-
-/** What the official parser has to say against a document. */
-const complaints = async (text: string) => {
-  const { document: read, diagnostics } = await new Parser().parse(text)
-  const found = diagnostics
-    .filter(({ code }) => code !== 'asyncapi-latest-version')
-    .map(({ code, message, path }) => `${code} at ${path.join('.')}: ${message}`)
-  return read === undefined && found.length === 0 ? ['unreadable'] : found
-}
+const parsed = async () => JSON.parse(await readFile(documentFile, 'utf8'))
 
 const agents: Endpoint = {
   ...{ name: 'agent', summary: 'Agents.', host: 'a.example.com', pathname: '/v1' },
@@ -41,10 +30,6 @@ test.each(Object.entries(generated))('%s is what the tables make of it', async (
 })
 
 describe('asyncapi.json', () => {
-  test('is valid AsyncAPI 3 by the official parser, without a warning', async () => {
-    expect(await complaints(await checkedIn())).toEqual([])
-  })
-
   test('has an operation for each action and each push of both endpoints, and nothing else', async () => {
     const { operations } = await parsed()
     expect(Object.keys(operations).toSorted()).toEqual(
@@ -64,7 +49,7 @@ describe('asyncapi.json', () => {
     }
   })
 
-  test("asks for the licence in the address of the customers' endpoint alone", async () => {
+  test("asks for the license in the address of the customers' endpoint alone", async () => {
     const { channels, servers } = await parsed()
     expect(Object.keys(servers)).toEqual(['agent', 'customer'])
     const { query } = channels.customer.bindings.ws
@@ -164,7 +149,6 @@ describe('an AsyncAPI document', () => {
   test('takes a second endpoint beside the first, with actions and pushes of the same names', async () => {
     const both: any = asyncapi('1.0.0', [agents, customers])
     const one: any = asyncapi('1.0.0', [agents])
-    expect(await complaints(JSON.stringify(both))).toEqual([])
     expect(Object.keys(both.channels)).toEqual(['agent', 'customer'])
     expect(both.channels.agent).toEqual(one.channels.agent)
     expect(both.components.messages['agent.login']).toEqual(one.components.messages['agent.login'])
