@@ -3,7 +3,10 @@ import { changeAgent } from '../../infra/admin/change-agent.ts'
 import { type Answered, catchUp } from '../../shared/account/catch-up.ts'
 import { chatActive, readChat } from '../../shared/table/chats.ts'
 import { keys } from '../../shared/table/keys.ts'
+import { entryPut, nextEntries } from '../../shared/table/log.ts'
 import type { Reader } from '../../shared/table/ops.ts'
+import { logOf } from '../races/stored.ts'
+import { message } from '../support/events.ts'
 import { startWorld, type World } from '../support/world.ts'
 
 let world: World
@@ -12,7 +15,6 @@ beforeAll(async () => {
   world = await startWorld({ delayScale: 1000 })
 })
 
-const message = (text: string) => ({ type: 'message', text })
 const hidden = { scopes: { agents: ['ann'] } }
 
 /** Ann, and lea, who logs in; `catchUp` gives what the job of a login that answered so much pushes to lea. */
@@ -65,9 +67,18 @@ describe('what a login may have missed', () => {
 
   test('of many events the first hundred come, without a gap', async () => {
     const { ann, missedBy } = await annAndLea()
-    const initial_events = Array.from({ length: 20 }, (_, i) => message(`${i}`))
-    const { chat } = await ann.ok('start_chat', { initial_events })
-    for (let n = 0; n < 101; n += 1) await ann.ok('send_event', { chat_id: chat.id, event: message(`${n}`) })
+    const { chat } = await ann.ok('start_chat', { initial_events: [message('first')] })
+    const [last] = await logOf(world, chat.id)
+    const texts = Array.from({ length: 120 }, (_, i) => ({
+      ...{ type: 'message' as const, text: `${i}`, author_id: 'ann' },
+    }))
+    const entries = nextEntries({ n: 1, m: 1, last: last! }, texts, {
+      nonce: 'n',
+      version: 1,
+      at: Date.now(),
+    })
+    for (const half of [entries.slice(0, 60), entries.slice(60)])
+      await world.table.write.transact(half.map((entry) => entryPut(chat.id, entry)))
     const orders = (await missedBy({ [chat.id]: [1, 5, 1] })).map(([, { event }]) => event.order)
     expect(orders).toEqual(Array.from({ length: 100 }, (_, i) => i + 6))
   })
