@@ -21,6 +21,8 @@ export interface RunOptions {
   /** How often the engine is killed, evenly over the run. */
   kills: number
   handlers: LoadHandlers
+  /** `false`: no Lambda freezes, and what failed comes again sooner. Each that freezes takes its client 15 s. */
+  freezes?: boolean
   say?: (text: string) => void
 }
 
@@ -86,10 +88,12 @@ export const runFaults = async ({
   requests,
   kills,
   handlers,
+  freezes = true,
   say = () => undefined,
 }: RunOptions): Promise<Report> => {
   const faults = openFaults(dice(seed))
-  const stand = await startStand(handlers, faults)
+  if (!freezes) faults.freezeNoMore()
+  const stand = await startStand(handlers, faults, { queueRetryMs: freezes ? 3000 : 1000 })
   try {
     const recorder = new Recorder()
     const limit = pLimit(sideBySide)

@@ -5,5 +5,5 @@ const seed = Number(process.env['FUZZ_SEED'] ?? usualSeed)
 describeFuzz({
   seed,
   again: `FUZZ_SEED=${seed} npx vitest run test/protocol/fuzz.test.ts`,
-  ...{ frames: { agent: 160, customer: 150 }, ofEach: 3, inFlight: 1 },
+  ...{ frames: { agent: 150, customer: 150 }, ofEach: 2, inFlight: 1 },
 })

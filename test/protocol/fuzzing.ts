@@ -16,8 +16,9 @@ export interface Load {
   seed: number
   /** What repeats it. */
   again: string
-  /** Frames of any kind, to each endpoint; behind them come `ofEach` right requests for each action. */
+  /** Frames of any kind, to each endpoint. */
   frames: { agent: number; customer: number }
+  /** Right requests before them: so many for each action, by each of those who are in a chat of their own. */
   ofEach: number
   /**
    * Of one connection; 1: of all connections, so that what becomes of the frames is the seed's to decide, and known: every
@@ -29,6 +30,8 @@ export interface Load {
 type StrictClient = Client | CustomerClient
 
 interface Sent {
+  /** By which of the connections. */
+  by: number
   frame: string
   /** What its `request_id` is, if it can be read. */
   id: string
@@ -39,8 +42,14 @@ interface Side {
   actions: readonly ActionSpec[]
   sockets: StrictClient[]
   ids: RealIds
+  /** Of the connections, some that are in chats of their own, which are active, and ids that are good for each. */
+  own: { by: number; ids: RealIds }[]
   idle(): Promise<void>
 }
+
+/** What ends what others need: the later, the more. */
+const ending = ['close_thread', 'remove_from_chat', 'ban_customer', 'login']
+const rankOf = ({ name }: ActionSpec): number => ending.indexOf(name)
 
 /** Of which it is known what becomes of its frames. */
 export const usualSeed = 20_261_127
@@ -102,23 +111,25 @@ export const describeFuzz = ({ seed, again, frames, ofEach, inFlight }: Load) =>
         ...(await Promise.all(['ann', 'ben', 'ben'].map((agent) => license.login(agent)))),
         await license.login('cleo', {}, { scope: 'chats--my:read chats.conversation--my:write' }),
       ]
-      const chats: { id: string; thread: { id: string } }[] = []
+      const chats: { id: string; thread: { id: string }; by: number }[] = []
       for (const [index, client] of [...loggedIn, ...loggedIn, ...loggedIn].entries()) {
         const scopes = index % 2 === 0 ? { groups: [1] } : {}
         const thread = { events: [{ type: 'message', text: 'hello' }] }
         const started = await client.call('start_chat', { chat: { scopes, thread } })
-        if (started.success) chats.push((started.payload as any).chat)
+        if (started.success) chats.push({ ...(started.payload as any).chat, by: index % loggedIn.length })
       }
-      chats.push((await stranger.ok('start_chat')).chat)
+      chats.push({ ...(await stranger.ok('start_chat')).chat, by: -1 })
+      const idsOf = (some: typeof chats): RealIds => ({
+        chats: some.map(({ id }) => id),
+        threads: some.flatMap(({ id, thread }) => [thread.id, `${id}_2`]),
+        agents: ['ann', 'ben', 'cleo', 'dan', 'zoe'],
+        customers: ['carl', 'nobody'],
+      })
       return {
         actions: agentActions,
         sockets: [...loggedIn, await world.open()],
-        ids: {
-          chats: chats.map(({ id }) => id),
-          threads: chats.flatMap(({ id, thread }) => [thread.id, `${id}_2`]),
-          agents: ['ann', 'ben', 'cleo', 'dan', 'zoe'],
-          customers: ['carl', 'nobody'],
-        },
+        ids: idsOf(chats),
+        own: [0, 1].map((by) => ({ by, ids: idsOf(chats.filter((chat) => chat.by === by)) })),
         idle: () => world.gateway.idle(),
       }
     }
@@ -134,33 +145,44 @@ export const describeFuzz = ({ seed, again, frames, ofEach, inFlight }: Load) =>
       const { customer_id, token } = await tab.ok('login')
       await otherTab.ok('login', { token })
       const { customer_id: neighbour } = await other.ok('login', { customer: { name: 'Nell' } })
-      const chats = []
+      const chats: { id: string }[] = []
       for (const client of [tab, other])
         chats.push(
           (await client.ok('start_chat', { chat: { events: [{ type: 'message', text: 'hello' }] } })).chat,
         )
-      const chatIds = [...chats.map(({ id }) => id), agents.ids.chats[0] ?? '']
+      const idsOf = (chatIds: string[]): RealIds => ({
+        chats: chatIds,
+        threads: chatIds.flatMap((id) => [`${id}_1`, `${id}_2`]),
+        agents: agents.ids.agents,
+        customers: [customer_id, neighbour],
+      })
       return {
         actions: customerActions,
         sockets: [tab, otherTab, other, nobody],
-        ids: {
-          chats: chatIds,
-          threads: chatIds.flatMap((id) => [`${id}_1`, `${id}_2`]),
-          agents: agents.ids.agents,
-          customers: [customer_id, neighbour],
-        },
+        ids: idsOf([...chats.map(({ id }) => id), agents.ids.chats[0] ?? '']),
+        own: [0, 2].map((by, index) => ({ by, ids: idsOf([chats[index]!.id]) })),
         idle: () => world.customers.idle(),
       }
     }
 
-    /** What is sent, in this order, each to the next connection. */
-    const generate = ({ ids, actions }: Side, count: number): Sent[] => {
-      const any = fc.sample(anyFrame(ids, actions), { numRuns: count, seed })
-      const right = actions.map((action) => fc.sample(rightRequest(ids, action), { numRuns: ofEach, seed }))
-      // by turns, so that each action comes again once others were carried out
-      const inTurn = Array.from({ length: ofEach }, (_, i) => right.map((some) => some[i]!)).flat()
-      return [...any, ...inTurn].map((frame, index) => ({
-        ...{ frame: frame.replaceAll(idMark, `f${index}`), id: `f${index}` },
+    /** What is sent, in this order. */
+    const generate = ({ ids, own, actions, sockets }: Side, count: number): Sent[] => {
+      // what others need comes first
+      const inOrder = actions.toSorted((one, other) => rankOf(one) - rankOf(other))
+      const right = own.map(({ by, ids: some }) =>
+        inOrder.map((action) => ({
+          by,
+          requests: fc.sample(rightRequest(some, action), { numRuns: ofEach, seed: seed + by }),
+        })),
+      )
+      const inTurn = Array.from({ length: ofEach }, (_, i) =>
+        right.flat().map(({ by, requests }) => ({ by, frame: requests[i]! })),
+      )
+      const any = fc
+        .sample(anyFrame(ids, actions), { numRuns: count, seed })
+        .map((frame, index) => ({ by: index % sockets.length, frame }))
+      return [...inTurn.flat(), ...any].map(({ by, frame }, index) => ({
+        ...{ by, frame: frame.replaceAll(idMark, `f${index}`), id: `f${index}` },
       }))
     }
 
@@ -185,10 +207,10 @@ export const describeFuzz = ({ seed, again, frames, ofEach, inFlight }: Load) =>
             else refused.add(errorOf(answer))
           return answers
         }
-        const mineOf = (index: number) => generated.filter((_, i) => i % sockets.length === index)
+        const mineOf = (index: number) => generated.filter(({ by }) => by === index)
         if (inFlight === 1)
-          for (const [i, sent] of generated.entries()) {
-            const [answer] = await send(sockets[i % sockets.length]!, [sent])
+          for (const sent of generated) {
+            const [answer] = await send(sockets[sent.by]!, [sent])
             // what no contract takes is never carried out
             if (readAny(sent.frame, actions).faults.length > 0)
               expect(answer, sent.frame).toMatchObject({ success: false })

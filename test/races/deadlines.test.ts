@@ -25,7 +25,7 @@ beforeAll(async () => {
   })
 })
 beforeEach(() => {
-  const toFake = ['setTimeout', 'clearTimeout', 'performance'] as const
+  const toFake = ['setTimeout', 'clearTimeout', 'performance', 'Date'] as const
   vi.useFakeTimers({ toFake: [...toFake], shouldClearNativeTimers: true })
 })
 afterEach(() => {

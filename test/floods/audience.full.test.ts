@@ -1,0 +1,141 @@
+import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
+import { pushed } from '../../shared/protocol/envelope.ts'
+import { deliver } from '../../shared/push/deliver.ts'
+import { invokeFanOut, type Slice } from '../../shared/push/fan-out.ts'
+import { readAgentSockets } from '../../shared/table/sockets.ts'
+import { crowd } from '../support/crowd.ts'
+import { type License, startWorld, type World } from '../support/world.ts'
+import { allGot, delivering, frameOf, got, isOpen, leave, sendToAll, takeSlices } from './listeners.ts'
+
+let world: World
+beforeAll(async () => {
+  world = await startWorld()
+})
+afterEach(() => {
+  world.gateway.setFaults({})
+  world.functions.setHold(undefined)
+  world.functions.setFault(undefined)
+})
+
+const rowsOf = ({ id }: License) => readAgentSockets(world.table.read, id)
+describe('a broadcast to 2,000 sockets', { timeout: 120_000 }, () => {
+  test('a tenth of them dead, is answered before it is posted, and reaches every living one', async () => {
+    const license = await world.license({ ann: {}, ben: {} })
+    const ann = await license.login('ann')
+    const { listeners, connections } = await crowd(world, license, 'ben', 1999)
+    const dead = connections.slice(0, 200)
+    for (const [n, id] of dead.entries())
+      world.gateway.drop(id, { clean: false, posts: n % 2 === 0 ? 'gone' : 'hang' })
+    await vi.waitFor(() => expect(listeners.filter(isOpen)).toHaveLength(1799), { timeout: 30_000 })
+    const living = listeners.filter(isOpen)
+
+    const slices: Slice[] = []
+    const held = Promise.withResolvers<void>()
+    world.functions.setHold((slice) => {
+      slices.push(slice as Slice)
+      return held.promise
+    })
+    await ann.ok('send_broadcast', { content: { text: 'all hands' } })
+    // nobody was posted to: that is left to four runs
+    expect(got(living, 'incoming_broadcast').every((n) => n === 0)).toBe(true)
+    expect(slices.map(({ deliveries }) => deliveries.length)).toEqual([500, 500, 500, 500])
+    held.resolve()
+    await allGot(living, 'incoming_broadcast')
+    await world.settled()
+    expect(await ann.received()).toContainEqual(expect.objectContaining({ action: 'incoming_broadcast' }))
+    // those that are gone have lost their rows
+    for (let tries = 0; tries < 2; tries += 1) await world.queue.flush()
+    const left = (await rowsOf(license)).map(({ connection }) => connection)
+    expect(left.filter((id) => dead.indexOf(id) % 2 === 0)).toEqual([])
+    expect(left).toHaveLength(1900)
+    await leave(world, living)
+  })
+})
+
+describe('a push to many', { timeout: 120_000 }, () => {
+  test('gets to each connection what is for it, in order', async () => {
+    const license = await world.license({ ben: {}, cleo: {} })
+    const bens = await crowd(world, license, 'ben', 80)
+    const cleos = await crowd(world, license, 'cleo', 80)
+    const pushes = ['a', 'b', 'c', 'd'].map((name, n) => ({
+      frame: frameOf(name),
+      to: (row: object) => n % 2 === 0 || ('agent_id' in row && row.agent_id === 'cleo'),
+    }))
+    const slices: Slice[] = []
+    await deliver({
+      rows: await rowsOf(license),
+      pushes: [...pushes, { frame: frameOf('nobody'), to: () => false }],
+      handOver: async (slice, signal) => {
+        slices.push(slice)
+        await invokeFanOut(slice, signal)
+      },
+      write: world.table.write,
+      signal: new AbortController().signal,
+      postingMs: 1000,
+      nowMs: Date.now(),
+    })
+    expect(slices.map(({ frames }) => frames)).toEqual([['a', 'b', 'c', 'd'].map(frameOf)])
+    await allGot(bens.listeners, 'thread_closed', 2)
+    await allGot(cleos.listeners, 'thread_closed', 4)
+    for (const { frames } of bens.listeners) expect(frames).toEqual([frameOf('a'), frameOf('c')])
+    for (const { frames } of cleos.listeners) expect(frames).toEqual(['a', 'b', 'c', 'd'].map(frameOf))
+    await leave(world, [...bens.listeners, ...cleos.listeners])
+  })
+
+  test('that is not taken is posted by the action’s own function', async () => {
+    const license = await world.license({ ben: {} })
+    const { listeners } = await crowd(world, license, 'ben', 120)
+    world.functions.setFault(() => 500)
+    await sendToAll(world, license, [frameOf('one')])
+    await allGot(listeners, 'thread_closed')
+    // and so is what is larger than an invocation may be
+    world.functions.setFault(undefined)
+    const slices = takeSlices(world)
+    const large = Array.from({ length: 10 }, (_, n) =>
+      pushed('thread_closed', { chat_id: `${n}`, thread_id: 'x'.repeat(110_000) }),
+    )
+    const all = await rowsOf(license)
+    await deliver({
+      ...delivering(world),
+      rows: all,
+      pushes: [
+        { to: () => true, frame: frameOf('two') },
+        ...large.map((one) => ({ to: (row: object) => row === all[0], frame: one })),
+      ],
+    })
+    expect(slices).toEqual([])
+    for (let tries = 0; tries < 2; tries += 1) await world.queue.flush()
+    await allGot(listeners, 'thread_closed', 2)
+    const lengths = listeners.map(({ frames }) => new Set(frames).size)
+    expect(lengths.filter((length) => length === 12)).toHaveLength(1)
+    await leave(world, listeners)
+  })
+
+  test('whose run fails is tried again, and reaches all', async () => {
+    const license = await world.license({ ben: {} })
+    const { listeners } = await crowd(world, license, 'ben', 120)
+    let runs = 0
+    world.functions.setHold(async () => {
+      runs += 1
+      if (runs < 3) throw new Error('out of memory')
+    })
+    await sendToAll(world, license, [frameOf('one')])
+    await allGot(listeners, 'thread_closed')
+    expect(runs).toBe(3)
+    expect(world.functions.failures()).toEqual([])
+    await leave(world, listeners)
+  })
+
+  test('whose runs all fail is kept for people to see', async () => {
+    const license = await world.license({ ben: {} })
+    const { listeners } = await crowd(world, license, 'ben', 101)
+    world.functions.setHold(() => Promise.reject(new Error('out of memory')))
+    await sendToAll(world, license, [frameOf('one')])
+    await world.settled()
+    expect(world.functions.failures()).toMatchObject([
+      { name: 'fan_out', event: { frames: [frameOf('one')] }, error: { message: 'out of memory' } },
+    ])
+    expect(got(listeners, 'thread_closed').every((n) => n === 0)).toBe(true)
+    await leave(world, listeners)
+  })
+})
