@@ -3,18 +3,15 @@ import { functionsIn } from '../support/functions.ts'
 import { runFaults } from './run.ts'
 
 const seed = Number(process.env['FAULTS_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
-const requests = 1000
+// the load's; with what brings it to its end there are more than 2,000
+const requests = 1850
 
-test(
-  `${requests} requests with faults everywhere break no promise (FAULTS_SEED=${seed} npx vitest run test/faults/faults.full.test.ts)`,
-  { timeout: 300_000 },
-  async () => {
-    const handlers = functionsIn(inject('functions'))
-    const report = await runFaults({ seed, requests, kills: 1, handlers })
-    expect(report.requests).toBeGreaterThanOrEqual(requests)
-    for (const { check, checked, violations } of report.findings) {
-      expect(violations, `${check}: ${violations.join('; ')}`).toEqual([])
-      expect(checked, check).toBeGreaterThan(0)
-    }
-  },
-)
+test(`2,000 requests with faults everywhere break no promise (FAULTS_SEED=${seed})`, async () => {
+  process.stdout.write(`FAULTS_SEED=${seed} gives this load again\n`)
+  const report = await runFaults({ seed, requests, kills: 1, handlers: functionsIn(inject('functions')) })
+  expect(report.requests).toBeGreaterThanOrEqual(2000)
+  for (const { check, checked, violations } of report.findings) {
+    expect(violations, `${check}: ${violations.join('; ')}`).toEqual([])
+    expect(checked, check).toBeGreaterThan(0)
+  }
+})

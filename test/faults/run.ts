@@ -21,8 +21,6 @@ export interface RunOptions {
   /** How often the engine is killed, evenly over the run. */
   kills: number
   handlers: LoadHandlers
-  /** `false`: no Lambda freezes, and what failed comes again sooner. Each that freezes takes its client 15 s. */
-  freezes?: boolean
   say?: (text: string) => void
 }
 
@@ -88,12 +86,10 @@ export const runFaults = async ({
   requests,
   kills,
   handlers,
-  freezes = true,
   say = () => undefined,
 }: RunOptions): Promise<Report> => {
   const faults = openFaults(dice(seed))
-  if (!freezes) faults.freezeNoMore()
-  const stand = await startStand(handlers, faults, { queueRetryMs: freezes ? 3000 : 1000 })
+  const stand = await startStand(handlers, faults)
   try {
     const recorder = new Recorder()
     const limit = pLimit(sideBySide)

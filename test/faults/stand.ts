@@ -56,13 +56,8 @@ const peopleOf = (marker: string): AgentRecord[] => {
 export type Stand = Awaited<ReturnType<typeof startStand>>
 
 /** The whole stack with faults on every side: two licences with their people on an engine that can be killed. */
-export const startStand = async (
-  handlers: LoadHandlers,
-  faults: OpenFaults,
-  { queueRetryMs }: { queueRetryMs: number },
-) => {
+export const startStand = async (handlers: LoadHandlers, faults: OpenFaults) => {
   // what fails here is meant to
-  const logLevel = process.env['POWERTOOLS_LOG_LEVEL']
   process.env['POWERTOOLS_LOG_LEVEL'] ??= 'SILENT'
   const dir = await mkdtemp(join(tmpdir(), 'agent-chat-faults-'))
   let engine = await startEngine({ dir })
@@ -76,7 +71,7 @@ export const startStand = async (
   const stack = await startStack({
     ...{ endpoint: proxy.endpoint, tableName, key, issuer, audience, port: 0, handlers },
     presenceGraceS: 3,
-    queueRetryMs,
+    queueRetryMs: 3000,
     // a poll is dear, and what comes together is indexed together
     streamPollMs: 500,
     around: faults.around,
@@ -187,7 +182,6 @@ export const startStand = async (
       await proxy.stop()
       await engine.stop()
       faults.stop()
-      if (logLevel === undefined) delete process.env['POWERTOOLS_LOG_LEVEL']
       await rm(dir, { recursive: true, force: true })
     },
   }

@@ -22,7 +22,7 @@ const live = async ({ id }: License, agent: string) =>
   (await readAgentSockets(world.table.read, id, agent)).filter(({ ended }) => ended === undefined)
 const closed = (clients: readonly Client[]) => clients.filter((client) => client.closed !== undefined)
 
-describe('the thirty-first connection of an agent', { timeout: 120_000 }, () => {
+describe('the thirty-first connection of an agent', () => {
   test('evicts the oldest, which is told why, may do nothing more, and is closed', async () => {
     const license = await world.license({ ann: {}, ben: {} })
     const ben = await license.login('ben')
@@ -36,7 +36,7 @@ describe('the thirty-first connection of an agent', { timeout: 120_000 }, () => 
     const newest = await license.login('ann')
     expect(await oldest.refused('start_chat')).toMatchObject({ type: 'auth' })
     await world.queue.flush()
-    await vi.waitFor(() => expect(oldest.closed).toBeDefined(), 25_000)
+    await vi.waitFor(() => expect(oldest.closed).toBeDefined(), 60_000)
     expect(await oldest.received()).toContainEqual({
       action: 'agent_disconnected',
       payload: { reason: 'too_many_connections' },
@@ -65,13 +65,13 @@ describe('the thirty-first connection of an agent', { timeout: 120_000 }, () => 
     for (let n = 0; n < 10; n += 1) early.push(await license.login('ann'))
     const late = await Promise.all(Array.from({ length: mostConnections }, () => license.login('ann')))
     await calm(world)
-    await vi.waitFor(() => expect(closed(early)).toHaveLength(10), 25_000)
+    await vi.waitFor(() => expect(closed(early)).toHaveLength(10), 60_000)
     expect(closed(late)).toEqual([])
     expect(await live(license, 'ann')).toHaveLength(mostConnections)
   })
 })
 
-describe('many agents at once', { timeout: 120_000 }, () => {
+describe('many agents at once', () => {
   /** A licence of so many agents, whom an owner watches: `updates` tells of whom it was told since. */
   const office = async (count: number) => {
     const ids = Array.from({ length: count }, (_, n) => `agent-${String(n).padStart(3, '0')}`)
@@ -93,8 +93,8 @@ describe('many agents at once', { timeout: 120_000 }, () => {
     return { license, ids, watcher, updates, loginAll }
   }
 
-  test('thirty who come are told of once each, and not at all where they were away for a moment', async () => {
-    const { license, ids, watcher, updates, loginAll } = await office(30)
+  test('sixty who come are told of once each, and not at all where they were away for a moment', async () => {
+    const { license, ids, watcher, updates, loginAll } = await office(60)
     await loginAll({})
     expect(await updates()).toEqual(ids)
     const [watching] = await live(license, 'watcher')
@@ -109,14 +109,14 @@ describe('many agents at once', { timeout: 120_000 }, () => {
     expect(await updates()).toEqual([])
   })
 
-  test('two hundred who lost their sockets and come back in time change nothing, and nobody is told', async () => {
-    const { license, ids, updates, loginAll } = await office(200)
+  test('five hundred who lost their sockets and come back in time change nothing, and nobody is told', async () => {
+    const { license, ids, updates, loginAll } = await office(500)
     for (const id of ids) {
       const item = await world.table.read.get(keys.agent(license.id, id), { strong: true })
       await world.table.write.write(loggedIn(AgentItem.parse(item), 'accepting_chats'))
     }
     await loginAll({ reconnect: true })
     expect(await updates()).toEqual([])
-    expect(await readAgentSockets(world.table.read, license.id)).toHaveLength(201)
+    expect(await readAgentSockets(world.table.read, license.id)).toHaveLength(501)
   })
 })

@@ -7,31 +7,22 @@ import type { ErrorType } from '../../shared/protocol/errors.ts'
 import { Client, type CustomerClient, type Response, type WireError } from '../support/client.ts'
 import { addCustomer } from '../support/customers.ts'
 import { type License, startWorld, type World } from '../support/world.ts'
-import { anyFrame, idMark, readAny, type RealIds, rightRequest } from './any-frame.ts'
+import { anyFrame, idMark, type RealIds } from './any-frame.ts'
 
 // Frames of all kinds, sent to both endpoints.
 
-/** How much is sent, and how. */
+/** How many frames each endpoint is sent, from which seed, and what repeats them. */
 export interface Load {
   seed: number
-  /** What repeats it. */
   again: string
-  /** Frames of any kind, to each endpoint. */
   frames: { agent: number; customer: number }
-  /** Right requests before them: so many for each action, by each of those who are in a chat of their own. */
-  ofEach: number
-  /**
-   * Of one connection; 1: of all connections, so that what becomes of the frames is the seed's to decide, and known: every
-   * action is carried out.
-   */
-  inFlight: number
 }
+
+const inFlight = 25
 
 type StrictClient = Client | CustomerClient
 
 interface Sent {
-  /** By which of the connections. */
-  by: number
   frame: string
   /** What its `request_id` is, if it can be read. */
   id: string
@@ -42,17 +33,8 @@ interface Side {
   actions: readonly ActionSpec[]
   sockets: StrictClient[]
   ids: RealIds
-  /** Of the connections, some that are in chats of their own, which are active, and ids that are good for each. */
-  own: { by: number; ids: RealIds }[]
   idle(): Promise<void>
 }
-
-/** What ends what others need: the later, the more. */
-const ending = ['close_thread', 'remove_from_chat', 'ban_customer', 'login']
-const rankOf = ({ name }: ActionSpec): number => ending.indexOf(name)
-
-/** Of which it is known what becomes of its frames. */
-export const usualSeed = 20_261_127
 
 /** The id that an answer to this frame repeats, where the frame lets it be read. */
 const readableId = (frame: string, id: string): string | undefined => {
@@ -85,8 +67,8 @@ const answersOf = async (client: StrictClient, sent: readonly Sent[]): Promise<R
 const responses = ({ frames }: StrictClient): number =>
   frames.filter((frame) => JSON.parse(frame).type === 'response').length
 
-export const describeFuzz = ({ seed, again, frames, ofEach, inFlight }: Load) =>
-  describe(`any frame whatever (${again})`, { timeout: 180_000 }, () => {
+export const describeFuzz = ({ seed, again, frames }: Load): void =>
+  void describe(`any frame whatever (${again})`, () => {
     let world: World
     let license: License
     let agents: Side
@@ -111,25 +93,23 @@ export const describeFuzz = ({ seed, again, frames, ofEach, inFlight }: Load) =>
         ...(await Promise.all(['ann', 'ben', 'ben'].map((agent) => license.login(agent)))),
         await license.login('cleo', {}, { scope: 'chats--my:read chats.conversation--my:write' }),
       ]
-      const chats: { id: string; thread: { id: string }; by: number }[] = []
+      const chats: { id: string; thread: { id: string } }[] = []
       for (const [index, client] of [...loggedIn, ...loggedIn, ...loggedIn].entries()) {
         const scopes = index % 2 === 0 ? { groups: [1] } : {}
         const thread = { events: [{ type: 'message', text: 'hello' }] }
         const started = await client.call('start_chat', { chat: { scopes, thread } })
-        if (started.success) chats.push({ ...(started.payload as any).chat, by: index % loggedIn.length })
+        if (started.success) chats.push((started.payload as any).chat)
       }
-      chats.push({ ...(await stranger.ok('start_chat')).chat, by: -1 })
-      const idsOf = (some: typeof chats): RealIds => ({
-        chats: some.map(({ id }) => id),
-        threads: some.flatMap(({ id, thread }) => [thread.id, `${id}_2`]),
-        agents: ['ann', 'ben', 'cleo', 'dan', 'zoe'],
-        customers: ['carl', 'nobody'],
-      })
+      chats.push((await stranger.ok('start_chat')).chat)
       return {
         actions: agentActions,
         sockets: [...loggedIn, await world.open()],
-        ids: idsOf(chats),
-        own: [0, 1].map((by) => ({ by, ids: idsOf(chats.filter((chat) => chat.by === by)) })),
+        ids: {
+          chats: chats.map(({ id }) => id),
+          threads: chats.flatMap(({ id, thread }) => [thread.id, `${id}_2`]),
+          agents: ['ann', 'ben', 'cleo', 'dan', 'zoe'],
+          customers: ['carl', 'nobody'],
+        },
         idle: () => world.gateway.idle(),
       }
     }
@@ -145,99 +125,56 @@ export const describeFuzz = ({ seed, again, frames, ofEach, inFlight }: Load) =>
       const { customer_id, token } = await tab.ok('login')
       await otherTab.ok('login', { token })
       const { customer_id: neighbour } = await other.ok('login', { customer: { name: 'Nell' } })
-      const chats: { id: string }[] = []
+      const chats = []
       for (const client of [tab, other])
         chats.push(
           (await client.ok('start_chat', { chat: { events: [{ type: 'message', text: 'hello' }] } })).chat,
         )
-      const idsOf = (chatIds: string[]): RealIds => ({
-        chats: chatIds,
-        threads: chatIds.flatMap((id) => [`${id}_1`, `${id}_2`]),
-        agents: agents.ids.agents,
-        customers: [customer_id, neighbour],
-      })
+      const chatIds = [...chats.map(({ id }) => id), agents.ids.chats[0] ?? '']
       return {
         actions: customerActions,
         sockets: [tab, otherTab, other, nobody],
-        ids: idsOf([...chats.map(({ id }) => id), agents.ids.chats[0] ?? '']),
-        own: [0, 2].map((by, index) => ({ by, ids: idsOf([chats[index]!.id]) })),
+        ids: {
+          chats: chatIds,
+          threads: chatIds.flatMap((id) => [`${id}_1`, `${id}_2`]),
+          agents: agents.ids.agents,
+          customers: [customer_id, neighbour],
+        },
         idle: () => world.customers.idle(),
       }
     }
 
-    /** What is sent, in this order. */
-    const generate = ({ ids, own, actions, sockets }: Side, count: number): Sent[] => {
-      // what others need comes first
-      const inOrder = actions.toSorted((one, other) => rankOf(one) - rankOf(other))
-      const right = own.map(({ by, ids: some }) =>
-        inOrder.map((action) => ({
-          by,
-          requests: fc.sample(rightRequest(some, action), { numRuns: ofEach, seed: seed + by }),
-        })),
-      )
-      const inTurn = Array.from({ length: ofEach }, (_, i) =>
-        right.flat().map(({ by, requests }) => ({ by, frame: requests[i]! })),
-      )
-      const any = fc
-        .sample(anyFrame(ids, actions), { numRuns: count, seed })
-        .map((frame, index) => ({ by: index % sockets.length, frame }))
-      return [...inTurn.flat(), ...any].map(({ by, frame }, index) => ({
-        ...{ by, frame: frame.replaceAll(idMark, `f${index}`), id: `f${index}` },
-      }))
-    }
-
     test.each([
-      // no token is right
-      ['agent', () => agents, ['login'], ['validation', 'auth', 'authorization', 'not_found']],
-      // what is not a customer's own is not there
-      ['customer', () => customers, [], ['validation', 'auth', 'not_found']],
+      ['an agent', () => agents, frames.agent],
+      ['a customer', () => customers, frames.customer],
     ] as const)(
-      'of an %s gets one well-formed answer, never internal, and the socket lives',
-      async (kind, side, neverDone, errors) => {
-        const { actions, sockets, idle } = side()
-        const generated = generate(side(), frames[kind])
+      'from %s gets one well-formed answer, never internal, and the socket lives',
+      { timeout: 180_000 },
+      async (_, side, count) => {
+        const { actions, sockets, ids, idle } = side()
+        const generated = fc
+          .sample(anyFrame(ids, actions), { numRuns: count, seed })
+          .map((frame, index): Sent => ({ frame: frame.replaceAll(idMark, `f${index}`), id: `f${index}` }))
         expect(generated.every(({ frame }) => Buffer.byteLength(frame) <= 32 * 1024)).toBe(true)
         const before = sockets.map(responses)
-        const succeeded = new Set<string | undefined>()
-        const refused = new Set<ErrorType | undefined>()
-        const send = async (client: StrictClient, some: readonly Sent[]) => {
-          const answers = await answersOf(client, some)
-          for (const answer of answers)
-            if (answer.success) succeeded.add(answer.action)
-            else refused.add(errorOf(answer))
-          return answers
-        }
-        const mineOf = (index: number) => generated.filter(({ by }) => by === index)
-        if (inFlight === 1)
-          for (const sent of generated) {
-            const [answer] = await send(sockets[sent.by]!, [sent])
-            // what no contract takes is never carried out
-            if (readAny(sent.frame, actions).faults.length > 0)
-              expect(answer, sent.frame).toMatchObject({ success: false })
-          }
-        else
-          await Promise.all(
-            sockets.map(async (client, index) => {
-              const mine = mineOf(index)
-              for (let from = 0; from < mine.length; from += inFlight)
-                await send(client, mine.slice(from, from + inFlight))
-            }),
-          )
+
+        await Promise.all(
+          sockets.map(async (client, index) => {
+            const mine = generated.filter((_, i) => i % sockets.length === index)
+            for (let from = 0; from < mine.length; from += inFlight)
+              await answersOf(client, mine.slice(from, from + inFlight))
+          }),
+        )
 
         // nothing was answered twice
         await idle()
         for (const [index, client] of sockets.entries()) {
           await client.caughtUp()
-          expect(responses(client) - (before[index] ?? 0)).toBe(mineOf(index).length)
+          const mine = generated.filter((_, i) => i % sockets.length === index)
+          expect(responses(client) - (before[index] ?? 0)).toBe(mine.length)
           expect(await client.call('ping')).toMatchObject({ success: true })
           expect(client.closed).toBeUndefined()
         }
-        if (inFlight > 1 || seed !== usualSeed) return
-        const done = actions
-          .map(({ name }) => name)
-          .filter((name) => !neverDone.some((other) => other === name))
-        expect([...succeeded].toSorted()).toEqual(done.toSorted())
-        expect([...refused]).toEqual(expect.arrayContaining([...errors]))
       },
     )
   })
