@@ -1,4 +1,0 @@
-import { someSteps } from './holding.ts'
-import { describeInactivity } from './inactivity.ts'
-
-describeInactivity({ hold: someSteps })
