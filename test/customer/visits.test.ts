@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest'
+import * as z from 'zod/mini'
 import { mergedDetails } from '../../shared/account/customer-details.ts'
+import { CustomerDetails as Asked } from '../../shared/protocol/customer-fields.ts'
 import type { CustomerDetails } from '../../shared/table/customers.ts'
 
 interface Page {
@@ -13,11 +15,11 @@ const startMs = 1_700_000_000_000
 const visitOf = (...pages: Page[]) => {
   let details: CustomerDetails | undefined
   for (const [i, page] of pages.entries())
-    details = mergedDetails(
-      details,
-      { monitoring: { page: { title: undefined, referrer: undefined, ...page }, timezone: undefined } },
-      { visitor: from, nowMs: startMs + 1000 * i, opens: i === 0 },
-    )
+    details = mergedDetails(details, z.parse(Asked, { monitoring: { page } }), {
+      visitor: from,
+      nowMs: startMs + 1000 * i,
+      opens: i === 0,
+    })
   return details?.visit
 }
 const pagesOf = (...pages: Page[]) => visitOf(...pages)?.pages ?? []
