@@ -1,20 +1,23 @@
-import { describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { countAddress } from '../../shared/table/addresses.ts'
 import { keys } from '../../shared/table/keys.ts'
 import { counters, countRequest } from '../../shared/table/sockets.ts'
 import type { CustomerClient } from '../support/client.ts'
 import { refusalOf } from '../support/gateway-probe.ts'
 import { ownMinutes, tooMany } from '../support/minutes.ts'
-import { type License, startWorld } from '../support/world.ts'
+import { message } from '../support/events.ts'
+import { type License, startWorld, type World } from '../support/world.ts'
 
-// every connection here is of one address, whose limits are three times these
-const rates = { startChat: 2, sendEvent: 3, other: 4, addressFactor: 3 }
-const world = await startWorld({ rates, delayScale: 1000 })
-const perAddress = { connects: 12, newCustomers: 12, startChats: 6 }
+// every connection here is of one address, whose limits are twice these
+const rates = { startChat: 2, sendEvent: 3, other: 4, addressFactor: 2 }
+const perAddress = { connects: 8, newCustomers: 8, startChats: 4 }
+let world: World
+beforeAll(async () => {
+  world = await startWorld({ rates, delayScale: 1000 })
+})
 
 const { nextMinute, secondsOn } = ownMinutes()
 
-const message = (text = 'x') => ({ type: 'message', text })
 const times = async (count: number, ask: () => Promise<unknown>) => {
   for (let i = 0; i < count; i += 1) await ask()
 }
@@ -33,7 +36,7 @@ describe('a connection may ask in a minute', () => {
     const { client, chat_id } = await chatting()
     const asking: [number, string, object][] = [
       [rates.startChat, 'start_chat', {}],
-      [rates.sendEvent, 'send_event', { chat_id, event: message() }],
+      [rates.sendEvent, 'send_event', { chat_id, event: message('x') }],
       [rates.other, 'get_chats_summary', {}],
     ]
     for (const [most, action, payload] of asking) {
@@ -50,7 +53,7 @@ describe('a connection may ask in a minute', () => {
     await client.ok('login')
     for (const action of ['get_chats_summary', 'update_customer', 'close_thread', 'send_sneak_peek', 'login'])
       expect(await client.refused(action, { chat_id }), action).toEqual(tooMany)
-    await client.ok('send_event', { chat_id, event: message() })
+    await client.ok('send_event', { chat_id, event: message('x') })
   })
 
   test('again in the next minute', async () => {
@@ -96,7 +99,7 @@ describe('a connection may ask in a minute', () => {
   test('of many requests at once exactly so many are done, and nothing of the others', async () => {
     const { client, chat_id } = await chatting()
     const answers = await Promise.all(
-      Array.from({ length: 12 }, () => client.call('send_event', { chat_id, event: message() })),
+      Array.from({ length: 8 }, () => client.call('send_event', { chat_id, event: message('x') })),
     )
     expect(answers.filter(({ success }) => success)).toHaveLength(rates.sendEvent)
     await client.received()
@@ -110,7 +113,7 @@ test('agents may ask as often as they like', async () => {
   const ann = await license.login('ann')
   const { chat } = await ann.ok('start_chat')
   await times(rates.startChat + 1, () => ann.ok('start_chat'))
-  await times(rates.sendEvent + 1, () => ann.ok('send_event', { chat_id: chat.id, event: message() }))
+  await times(rates.sendEvent + 1, () => ann.ok('send_event', { chat_id: chat.id, event: message('x') }))
   await times(rates.other + 1, () => ann.ok('get_chat_threads', { chat_id: chat.id }))
 })
 
@@ -133,7 +136,7 @@ describe('an address may in a minute', () => {
     const tabs: CustomerClient[] = []
     while (tabs.length <= perAddress.newCustomers) {
       nextMinute()
-      for (let i = 0; i < 7; i += 1) tabs.push(await license.arrive())
+      for (let i = 0; i < 5; i += 1) tabs.push(await license.arrive())
     }
     const [last, spare, ...first] = tabs.slice(0, perAddress.newCustomers + 2)
     if (last === undefined || spare === undefined) throw new Error('There are not so many')
@@ -149,14 +152,14 @@ describe('an address may in a minute', () => {
   test('start so many chats', async () => {
     const license = await world.license({})
     const tabs: CustomerClient[] = []
-    for (let i = 0; i < 4; i += 1) tabs.push((await license.visit()).client)
+    for (let i = 0; i <= perAddress.startChats / 2; i += 1) tabs.push((await license.visit()).client)
+    const last = tabs.pop()
     nextMinute()
-    for (const tab of tabs.slice(0, 3)) {
+    for (const tab of tabs) {
       const { chat } = await tab.ok('start_chat')
       await tab.ok('close_thread', { chat_id: chat.id })
       await tab.ok('start_chat')
     }
-    const [, , , last] = tabs
     expect(await last?.refused('start_chat')).toEqual(tooMany)
     expect(await last?.ok('get_chats_summary')).toMatchObject({ chats_summary: [] })
     nextMinute()

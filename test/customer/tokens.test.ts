@@ -1,5 +1,5 @@
 import { decodeJwt, decodeProtectedHeader, SignJWT } from 'jose'
-import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { verifyCustomerToken } from '../../shared/account/customer-tokens.ts'
 import { keys } from '../../shared/table/keys.ts'
 import { invalidToken, notLoggedIn } from '../support/wire-errors.ts'
@@ -12,6 +12,11 @@ let license: License
 beforeAll(async () => {
   world = await startWorld({ customerKey: key, delayScale: 1000 })
   license = await world.license({})
+  // what this file imports of the functions has their settings
+  for (const [name, value] of Object.entries(world.settings)) vi.stubEnv(name, value)
+})
+afterAll(() => {
+  vi.unstubAllEnvs()
 })
 
 afterEach(() => {

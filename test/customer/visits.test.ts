@@ -1,0 +1,75 @@
+import { describe, expect, test } from 'vitest'
+import * as z from 'zod/mini'
+import { mergedDetails } from '../../shared/account/customer-details.ts'
+import { CustomerDetails as Asked } from '../../shared/protocol/customer-fields.ts'
+import type { CustomerDetails } from '../../shared/table/customers.ts'
+
+interface Page {
+  url: string
+  title?: string
+  referrer?: string
+}
+const from = { license_id: 'l', ip: '192.0.2.1' }
+const startMs = 1_700_000_000_000
+/** A customer's visit after it has opened these pages, one a second. */
+const visitOf = (...pages: Page[]) => {
+  let details: CustomerDetails | undefined
+  for (const [i, page] of pages.entries())
+    details = mergedDetails(details, z.parse(Asked, { monitoring: { page } }), {
+      visitor: from,
+      nowMs: startMs + 1000 * i,
+      opens: i === 0,
+    })
+  return details?.visit
+}
+const pagesOf = (...pages: Page[]) => visitOf(...pages)?.pages ?? []
+const urls = (...pages: Page[]) => pagesOf(...pages).map(({ url }) => url)
+const shop = (n: number, bytes = 0) => `https://shop.example/${n}`.padEnd(bytes, 'x')
+const many = <T>(count: number, item: (n: number) => T) =>
+  Array.from({ length: count }, (_, i) => item(i + 1))
+
+describe('the pages of a visit', () => {
+  test('come with title and time, the newest last', () => {
+    expect(pagesOf({ url: shop(1), title: 'One' }, { url: shop(2) })).toEqual([
+      { url: shop(1), title: 'One', opened_timestamp: 1_700_000_000 },
+      { url: shop(2), opened_timestamp: 1_700_000_001 },
+    ])
+  })
+
+  test('are the last 20', () => {
+    expect(urls(...many(20, (n) => ({ url: shop(n) })))).toEqual(many(20, (n) => shop(n)))
+    expect(urls(...many(23, (n) => ({ url: shop(n) })))).toEqual(many(20, (n) => shop(n + 3)))
+  })
+
+  test('are fewer where they are long: of a title 256 characters are kept, and the newest always', () => {
+    const titled = many(6, (n) => ({ url: shop(n, 1900), title: 'T'.repeat(1000) }))
+    const kept = pagesOf(...titled)
+    expect(kept.map(({ url }) => url)).toEqual([4, 5, 6].map((n) => shop(n, 1900)))
+    expect(kept[2]?.title).toBe('T'.repeat(256))
+    // more than all may take
+    expect(urls(...many(4, (n) => ({ url: shop(n, 9000) })))).toEqual([shop(4, 9000)])
+  })
+
+  test('count one that is opened again and again once, until another follows; its title may change', () => {
+    expect(
+      pagesOf(
+        { url: shop(1), title: 'One' },
+        { url: shop(1), title: 'One' },
+        { url: shop(1), title: '(1) One' },
+        { url: shop(2) },
+        { url: shop(1), title: 'One' },
+      ),
+    ).toEqual([
+      { url: shop(1), title: '(1) One', opened_timestamp: 1_700_000_000 },
+      { url: shop(2), opened_timestamp: 1_700_000_003 },
+      { url: shop(1), title: 'One', opened_timestamp: 1_700_000_004 },
+    ])
+  })
+})
+
+test('a visit comes from the first page that linked to it', () => {
+  const [search, other] = ['https://search.example/', 'https://other.example/']
+  expect(visitOf({ url: shop(1) })).not.toHaveProperty('referrer')
+  const pages = [{ url: shop(1) }, { url: shop(2), referrer: search }, { url: shop(3), referrer: other }]
+  expect(visitOf(...pages)?.referrer).toBe(search)
+})
