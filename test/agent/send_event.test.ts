@@ -371,11 +371,16 @@ describe('send_event', () => {
         ...invalid(),
         details: [{ path: 'payload.event.content', message: 'At most 64 levels deep' }],
       })
-      ann.send(
-        `{"action":"send_event","payload":{"chat_id":"${chat.id}","event":{"type":"custom","content":{"n":1e400,"a":` +
-          `${'['.repeat(10_000)}${']'.repeat(10_000)}}}}}`,
-      )
-      expect((await ann.response()).payload).toEqual({ error: invalid('payload.event.content') })
+      for (const [levels, path] of [
+        [190, 'payload.event.content'],
+        [10_000, ''],
+      ] as const) {
+        ann.send(
+          `{"action":"send_event","payload":{"chat_id":"${chat.id}","event":{"type":"custom","content":{"n":1e400,"a":` +
+            `${'['.repeat(levels)}${']'.repeat(levels)}}}}}`,
+        )
+        expect((await ann.response()).payload).toEqual({ error: invalid(path) })
+      }
     })
 
     test('holds 16 KiB of JSON, in bytes', async () => {

@@ -182,8 +182,21 @@ describe('what is no request is answered with validation', () => {
       const frame = fill.repeat(Math.floor((32 * 1024) / fill.length))
       expect(await answerTo(frame)).toMatchObject({ payload: { error: { type: 'validation' } } })
     }
-    const nested = `${'['.repeat(16_000)}${']'.repeat(16_000)}`
-    expect(await answerTo(`{"action":"ping","payload":{"x":${nested}}}`)).toMatchObject({ success: true })
+  })
+
+  test.each([16_000, 3000, 198])('arrays %d deep in a field that nobody reads', async (levels) => {
+    const nested = `${'['.repeat(levels)}${']'.repeat(levels)}`
+    const frame = `{"id":9007199254740993,"action":"ping","payload":{"x":${nested}},"request_id":1e400}`
+    const [before, behind] = [
+      '{"id":9007199254740993,"request_id":1e400,"action":"ping","type":"response",',
+      '}',
+    ]
+    const details = [{ path: '', message: 'Objects and arrays may be nested at most 200 levels deep' }]
+    expect(await textOf(frame)).toBe(
+      levels === 198
+        ? `${before}"success":true${behind}`
+        : `${before}"success":false,"payload":${JSON.stringify({ error: { ...validation, details } })}${behind}`,
+    )
   })
 
   test('of repeated keys the last one counts', async () => {

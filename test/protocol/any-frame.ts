@@ -31,7 +31,11 @@ const oddNumbers = verbatim(
   ...['1e400', '-1e400', '1e-400', '1e-200', '1e-129', '1e125', '1e130', '-0', '0.1e1', '1.0', '-1'],
   ...['9007199254740991', '9007199254740993', '-9007199254740993', '123456789012345678901234567890'],
   ...['0.30000000000000004', '0.123456789012345678901234567890', '99999999', '999999999', '2147483648'],
-  `1${'0'.repeat(400)}`,
+  ...[400, 15_000].flatMap((zeros) => [
+    `1${'0'.repeat(zeros)}`,
+    `0.1${'0'.repeat(zeros)}1`,
+    `1e-${'0'.repeat(zeros)}9`,
+  ]),
 )
 const oddKeys = fc.constantFrom(
   ...['__proto__', 'constructor', 'prototype', 'toString', 'toJSON', 'then', 'hasOwnProperty', 'rawJSON', ''],
@@ -62,7 +66,7 @@ const oddTexts = fc.oneof(
 )
 const nested = fc
   .tuple(
-    fc.constantFrom(10, 63, 64, 65, 500, 3000, 9000),
+    fc.constantFrom(10, 63, 64, 65, 190, 196, 199, 200, 201, 500, 3000, 9000),
     fc.constantFrom(['[', '1', ']'], ['[', '1e400', ']'], ['{"a":', '{}', '}'], ['{"a":', '1e-400', '}']),
   )
   .map(([depth, [open = '', inner = '', close = '']]) => {

@@ -2,6 +2,7 @@ import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import * as z from 'zod/mini'
 import { agentActions } from '../../shared/protocol/agent/index.ts'
+import { sendEvent } from '../../shared/protocol/agent/send_event.ts'
 import { customerActions } from '../../shared/protocol/customer/index.ts'
 import { answered, detailsOf, pushed, readFrame, refused } from '../../shared/protocol/envelope.ts'
 import { errorTable, type ErrorType, ProtocolError } from '../../shared/protocol/errors.ts'
@@ -117,6 +118,57 @@ describe('a frame', () => {
     expect(faults).toHaveLength(1)
   })
 
+  describe('that is nested deeper than 200 levels', () => {
+    const tooDeep = { path: '', message: 'Objects and arrays may be nested at most 200 levels deep' }
+    const deep = (levels: number) => `${'['.repeat(levels)}${']'.repeat(levels)}`
+
+    test.each(['1', '-1.5', '"a"', '9007199254740993', '1e400', '"]\\"[["', '0.10000000000000000000001'])(
+      'is refused, and its id comes back as it was: %s',
+      (id) => {
+        for (const levels of [200, 500, 16_000])
+          for (const frame of [
+            `{"id":${id},"action":"ping","x":${deep(levels)}}`,
+            `{"x":${deep(levels)},"action":"ping","id":${id}}`,
+            `{"payload":{"content":[${deep(levels)}]},"id":${id},"x":${deep(levels)},"action":"ping"}`,
+            `{"id":${deep(levels)},"action":"ping","id":${id}}`,
+          ]) {
+            const { echo, faults } = readFrame(frame, 'ping')
+            expect(faults).toEqual([tooDeep])
+            expect(answered(echo, undefined)).toContain(`"id":${id},`)
+            expect(echo.action).toBe('ping')
+          }
+      },
+    )
+
+    test('is one whose own braces are the first level', () => {
+      expect(faultsOf(`{"action":"ping","x":${deep(199)}}`, 'ping')).toEqual([])
+      expect(faultsOf(`{"action":"ping","x":${deep(200)}}`, 'ping')).toEqual([tooDeep])
+    })
+
+    test('has every other fault too', () => {
+      const frame = `{"id":${deep(300)},"action":${deep(300)}}`
+      expect(faultsOf(frame, 'ping').map(({ path }) => path)).toEqual(['', 'id', 'action'])
+      expect(faultsOf(deep(300), 'ping')).toEqual([
+        tooDeep,
+        { path: '', message: 'The frame is not a JSON object' },
+      ])
+      expect(faultsOf(`{"action":"ping","x":${deep(300)}`, 'ping')).toEqual([
+        { path: '', message: 'The frame is not JSON' },
+      ])
+    })
+
+    test('changes no number of a frame that is a level less deep', () => {
+      const content = '{"n":[1e400,9007199254740993,0.12345678901234567890]}'
+      const event = `{"type":"custom","content":${content},"x":${deep(197)}}`
+      const { payload, faults } = readFrame(
+        `{"action":"send_event","payload":{"chat_id":"c","event":${event}}}`,
+        'send_event',
+      )
+      expect(faults).toEqual([])
+      expect(z.parse(sendEvent.request, payload)).toMatchObject({ event: { content } })
+    })
+  })
+
   test('does not repeat an action that is longer than any name', () => {
     expect(readFrame(JSON.stringify({ action: 'x'.repeat(30_000) }), undefined).echo).toEqual({})
   })
@@ -228,6 +280,30 @@ describe('details', () => {
     const other = z.object({ a: z.string(), b: z.number() })
     const { error } = z.safeParse(z.union([one, other]), { a: 'a', b: true })
     expect(detailsOf(error?.issues ?? [], 'payload').map(({ path }) => path)).toEqual(['payload.b'])
+  })
+})
+
+describe('details of thousands of faults', () => {
+  const schema = z.array(z.string())
+  const of = (count: number) =>
+    detailsOf(
+      z.safeParse(
+        schema,
+        Array.from({ length: count }, () => 1),
+      ).error?.issues ?? [],
+      'payload',
+    )
+
+  test('are the first twenty, and how many more there are', () => {
+    expect(of(21).map(({ path }) => path)).toEqual(Array.from({ length: 21 }, (_, i) => `payload.${i}`))
+    const many = of(5000)
+    expect(many.slice(0, 20).map(({ path }) => path)).toEqual(
+      Array.from({ length: 20 }, (_, i) => `payload.${i}`),
+    )
+    expect(many.slice(20)).toEqual([{ path: 'payload', message: 'And 4980 more of the kind' }])
+    // and are not counted again where they are written
+    const error = new ProtocolError('validation', { details: many })
+    expect(JSON.parse(refused({}, error)).payload.error.details).toEqual(many)
   })
 })
 
