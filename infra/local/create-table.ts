@@ -7,8 +7,15 @@ import {
 } from '@aws-sdk/client-dynamodb'
 import { tableDefinition } from '../table-definition.ts'
 
-/** Creates the table as the stack defines it. A table of that name that exists is left as it is. */
-export async function createTable(client: DynamoDBClient, tableName: string): Promise<void> {
+/**
+ * Creates the table as the stack defines it; without `stream` local engines write several times as fast. A table of that
+ * name that exists is left as it is.
+ */
+export async function createTable(
+  client: DynamoDBClient,
+  tableName: string,
+  { stream = true }: { stream?: boolean } = {},
+): Promise<void> {
   const { partitionKey, sortKey, ttlAttribute, streamView } = tableDefinition
   try {
     await client.send(
@@ -23,7 +30,7 @@ export async function createTable(client: DynamoDBClient, tableName: string): Pr
           { AttributeName: partitionKey, KeyType: 'HASH' },
           { AttributeName: sortKey, KeyType: 'RANGE' },
         ],
-        StreamSpecification: { StreamEnabled: true, StreamViewType: streamView },
+        ...(stream && { StreamSpecification: { StreamEnabled: true, StreamViewType: streamView } }),
       }),
     )
   } catch (error) {
