@@ -14,7 +14,7 @@ export interface Io {
   /** What a person answers to a question; absent where nobody is there to be asked. */
   ask?(question: string): Promise<string>
   /** Waits so long; rejects once the signal fires. */
-  pause?(ms: number, signal: AbortSignal): Promise<void>
+  pause?(ms: number, signal?: AbortSignal): Promise<void>
   /** Has `stop` called, once, when somebody wants the command to end; returns how to have it not called any more. */
   onInterrupt?(stop: () => void): () => void
 }

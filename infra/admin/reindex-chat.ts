@@ -17,15 +17,29 @@ export interface Access {
    * writing.
    */
   limitMs: number
+  /** Of so much that is done in one go: aborted once its time is up. */
+  deadline(ms: number): AbortSignal
+  /** Waits so long before another try; rejects once the signal fires. */
+  pause(ms: number, stopped?: AbortSignal): Promise<void>
+  /** So many threads of a chat are done in one go at first. */
+  threadsAtOnce: number
 }
 
 // a client has 50 sockets
 const writesAtOnce = 32
-export const openAccess = (within: Access['within'], now: () => number): Access => ({
+export const openAccess = (
+  within: Access['within'],
+  now: () => number,
+  others: Partial<Access> = {},
+): Access => ({
   within,
   now,
   writes: pLimit(writesAtOnce),
   limitMs: 20_000,
+  deadline: (ms) => AbortSignal.timeout(ms),
+  pause: (ms, signal) => wait(ms, undefined, signal === undefined ? {} : { signal }),
+  threadsAtOnce: 100,
+  ...others,
 })
 
 /** What the chats of one run share. */
@@ -50,7 +64,7 @@ class TookTooLong extends Error {}
  * gets twice as much; throws `TookTooLong` the `mostLate`th time.
  */
 export const steadily = async <T>(
-  { within, now, writes, limitMs }: Access,
+  { within, now, writes, limitMs, deadline, pause }: Access,
   work: (ctx: Indexing) => Promise<T>,
   options: { stopped?: AbortSignal; mostLate?: number } = {},
 ): Promise<T> => {
@@ -59,7 +73,7 @@ export const steadily = async <T>(
   for (;;) {
     stopped?.throwIfAborted()
     const ms = limitMs * 2 ** late
-    const signal = AbortSignal.timeout(ms)
+    const signal = deadline(ms)
     const { read, write } = within(signal)
     let texts: Promise<boolean> | undefined
     try {
@@ -79,7 +93,7 @@ export const steadily = async <T>(
       if (failed === mostFailed || throttled === mostThrottled) throw error
     }
     const pauseMs = Math.random() * Math.min(10_000, 250 * 2 ** (failed + throttled))
-    await wait(pauseMs, undefined, stopped === undefined ? {} : { signal: stopped })
+    await pause(pauseMs, stopped)
   }
 }
 
@@ -110,12 +124,10 @@ export const reindexChat = async (run: Run, id: string): Promise<void> => {
   }
 }
 
-const threadsAtOnce = 100
-
 /** The chat, and its threads, fewer at a time where they take too long. */
 const reindexThreads = async (run: Run, { id, thread: last }: Chat): Promise<void> => {
   const { stopped } = run
-  let size = threadsAtOnce
+  let size = run.threadsAtOnce
   for (let first = 1; first <= last;) {
     const count = Math.min(size, last - first + 1)
     const threads = new Set(Array.from({ length: count }, (_, i) => first + i))

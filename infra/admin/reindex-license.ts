@@ -3,14 +3,18 @@ import { type Reindexing, reindexingEnded, reindexingMoved } from '../../shared/
 import { type Access, reindexChat, type Run, steadily } from './reindex-chat.ts'
 
 const chatsAtOnce = 8
-const idsAtOnce = 1000
 const savedEveryMs = 1000
 // then it is not for the chats
 const mostFailedInRow = 20
 const mostFailed = 100
 
 /** The ids of a licence's chats, in their order, from the first or the one that follows `after`. */
-export async function* eachChatId(access: Access, license: string, after?: string): AsyncGenerator<string> {
+export async function* eachChatId(
+  access: Access,
+  license: string,
+  after?: string,
+  idsAtOnce = 1000,
+): AsyncGenerator<string> {
   for (let last = after; ;) {
     const ids = await steadily(access, ({ read }) => readChatIdsAfter(read, license, last, idsAtOnce))
     yield* ids

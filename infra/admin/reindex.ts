@@ -67,7 +67,8 @@ const reindex = async (
   const start = startOf(io, id, earlier, texts)
   const resumed = start === earlier
   const before = start.chats - start.failed.length
-  const access = openAccess(target.within, io.now)
+  const { pause } = io
+  const access = openAccess(target.within, io.now, pause && { pause })
   let total = 0
   for await (const _ of eachChatId(access, id)) total += 1
   if (resumed)

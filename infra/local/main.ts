@@ -2,17 +2,18 @@ import { createWriteStream } from 'node:fs'
 import { once } from 'node:events'
 import { mkdir, readFile, rm } from 'node:fs/promises'
 import { createServer } from 'node:http'
-import { join, relative } from 'node:path'
-import { Command, InvalidArgumentError } from 'commander'
+import { join, relative, resolve } from 'node:path'
+import { Command } from 'commander'
 import { build } from '../build.ts'
 import { openCustomerKey } from './customer-key.ts'
 import { type Demo, openDemo } from './demo.ts'
 import { startEngine } from './dynamodb.ts'
 import { endEarlierRun } from './earlier-run.ts'
+import { bundlesIn } from './handlers.ts'
 import { listenOn } from './listen-on.ts'
 import { alreadyRunning, announce, localDir, localDist } from './local-dir.ts'
+import { parsePort } from './port-option.ts'
 import { requestLine } from './request-log.ts'
-import { bundlesIn } from './handlers.ts'
 import { startStack } from './stack.ts'
 import { openTokenKey } from './token-key.ts'
 
@@ -20,32 +21,31 @@ const tableName = 'agent-chat'
 const issuer = 'http://127.0.0.1/agent-chat'
 const audience = 'agent-chat'
 
-const port = (text: string): number => {
-  const value = Number(text)
-  if (Number.isInteger(value) && value >= 0 && value <= 65_535) return value
-  throw new InvalidArgumentError('A port is a number from 0 (any free one) to 65535.')
-}
-
 interface Flags {
   port: number
   customerPort?: number
   fresh: boolean
   json: boolean
+  dist?: string
 }
 
 const program = new Command('npm start --')
   .description('Runs the whole backend on this machine. Data are kept in .local between runs.')
-  .option('--port <number>', 'where agents connect; 0: any free port', port, 4000)
+  .option('--port <number>', 'where agents connect; 0: any free port', parsePort, 4000)
   .option(
     '--customer-port <number>',
     'where customers connect; by default the port after that of agents',
-    port,
+    parsePort,
   )
   .option('--fresh', 'begin with no data', false)
   .option(
     '--json',
     'print one line of JSON when ready; requests are then logged to .local/requests.log',
     false,
+  )
+  .option(
+    '--dist <folder>',
+    'run the bundles of this folder, as npm run build makes them, instead of building',
   )
 
 /** Ends everything in the reverse order of its start, once, whatever asks for it. */
@@ -56,7 +56,7 @@ const end = (): Promise<void> =>
     for (const stop of ending.toReversed()) await stop()
   })())
 
-const run = async ({ port: wanted, customerPort, fresh, json }: Flags): Promise<void> => {
+const run = async ({ port: wanted, customerPort, fresh, json, dist }: Flags): Promise<void> => {
   // the last port has none after it: then, as after any free one, any free one
   const wantedToo = customerPort ?? (wanted === 0 ? 0 : (wanted + 1) % 65_536)
   await refuseSecondRun()
@@ -66,14 +66,13 @@ const run = async ({ port: wanted, customerPort, fresh, json }: Flags): Promise<
   await mkdir(data, { recursive: true })
   const engine = await startEngine({ dir: data })
   ending.push(() => engine.stop())
-  await build(localDist)
+  if (dist === undefined) await build(localDist)
   const key = await openTokenKey(localDir)
   const customerKey = await openCustomerKey(localDir)
 
   const requests = json ? createWriteStream(join(localDir, 'requests.log'), { flags: 'a' }) : process.stdout
   const account = process.env['FCM_SERVICE_ACCOUNT']
   const serviceAccount = account && (await readFile(account, 'utf8'))
-  for (const free of freePorts) await free()
   const stack = await startStack({
     endpoint: engine.endpoint,
     tableName,
@@ -85,8 +84,11 @@ const run = async ({ port: wanted, customerPort, fresh, json }: Flags): Promise<
     customerKey,
     // as deployed; all browsers of this machine have one address
     rates: { startChat: 5, sendEvent: 60, other: 120, addressFactor: 0 },
-    handlers: bundlesIn(localDist),
-    prepare: endEarlierRun,
+    handlers: bundlesIn(dist === undefined ? localDist : resolve(dist)),
+    prepare: async (table, engineOf) => {
+      await endEarlierRun(table, engineOf)
+      for (const free of freePorts) await free()
+    },
     ...(serviceAccount && { fcm: { serviceAccount } }),
     gateway: { onRequest: (entry) => requests.write(`${requestLine(entry)}\n`) },
   })
@@ -111,7 +113,10 @@ const refuseSecondRun = async (): Promise<void> => {
     throw new Error(`The stack already runs on port ${new URL(url).port}, at ${url}: stop it first.`)
 }
 
-/** Also while the first is starting: its ports are taken. The function returned gives the port to the gateway. */
+/**
+ * Takes a port before anything is begun, so that a second start sees that this one is under way. The function returned
+ * frees it, for the gateway.
+ */
 const takePort = async (wanted: number): Promise<() => Promise<void>> => {
   const server = createServer()
   await listenOn(server, wanted, '127.0.0.1')

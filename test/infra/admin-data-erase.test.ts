@@ -215,7 +215,7 @@ test('one that was stopped goes on when it is given again, and waits only for wh
     },
     pause: async (_, signal) => {
       stop()
-      signal.throwIfAborted()
+      signal?.throwIfAborted()
     },
   })
   expect(stopped).toEqual({

@@ -93,7 +93,7 @@ test('a licence that is valid is not erased, and one that is being erased cannot
     },
     pause: async (_, signal) => {
       stop()
-      signal.throwIfAborted()
+      signal?.throwIfAborted()
     },
   })
   expect(stopped).toMatchObject({

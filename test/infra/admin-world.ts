@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { madeUpId } from '../../infra/admin/account-fields.ts'
 import { runAdmin } from '../../infra/admin/main.ts'
+import type { Io } from '../../infra/admin/output.ts'
 import { openTable } from '../../shared/table/client.ts'
 import { licensePk } from '../../shared/table/keys.ts'
 import { freshTable } from '../support/engines.ts'
@@ -13,7 +14,7 @@ export const issuer = 'http://127.0.0.1/agent-chat'
 
 /** What `npm run admin` finds where a local stack runs: its engine, behind a proxy that can spoil calls. */
 export async function openAdminWorld(engineEndpoint: string) {
-  const { client, tableName } = await freshTable(engineEndpoint)
+  const { client, tableName } = await freshTable(engineEndpoint, { stream: false })
   const proxy = await startEngineProxy(engineEndpoint)
   const localDir = await mkdtemp(join(tmpdir(), 'admin-'))
   await writeFile(
@@ -22,7 +23,8 @@ export async function openAdminWorld(engineEndpoint: string) {
   )
   const table = openTable({ client, tableName })
 
-  async function admin(...argv: string[]) {
+  /** Runs a command whose surroundings differ in this from those of `admin`. */
+  async function adminWith(more: Partial<Io>, ...argv: string[]) {
     let [out, err] = ['', '']
     const code = await runAdmin(argv, {
       out: (text) => (out += text),
@@ -30,12 +32,15 @@ export async function openAdminWorld(engineEndpoint: string) {
       env: {},
       localDir,
       now: () => now,
+      ...more,
     })
     return { code, out, err }
   }
+  const admin = (...argv: string[]) => adminWith({}, ...argv)
 
   return {
     admin,
+    adminWith,
     client,
     table,
     tableName,

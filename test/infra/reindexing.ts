@@ -1,155 +1,91 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
-import { DynamoDBDocumentClient, ScanCommand } from '@aws-sdk/lib-dynamodb'
-import { afterAll, afterEach, beforeAll, expect } from 'vitest'
-import { runAdmin } from '../../infra/admin/main.ts'
+import { DynamoDBDocumentClient, paginateScan } from '@aws-sdk/lib-dynamodb'
 import type { Io } from '../../infra/admin/output.ts'
-import { openAccess, reindexChat } from '../../infra/admin/reindex-chat.ts'
+import { type Access, openAccess, reindexChat } from '../../infra/admin/reindex-chat.ts'
 import { localClientConfig } from '../../infra/local/dynamodb.ts'
-import { readChatIds } from '../../shared/table/chats.ts'
-import { openTable } from '../../shared/table/client.ts'
+import { type Chat, chatListed, chatStarted, readChatIds } from '../../shared/table/chats.ts'
+import { openTable, type Table } from '../../shared/table/client.ts'
 import { keys } from '../../shared/table/keys.ts'
+import { entryPut, type Head, headPut, newHead, nextEntries } from '../../shared/table/log.ts'
 import type { Op } from '../../shared/table/ops.ts'
 import { readReindexing } from '../../shared/table/reindexing.ts'
-import { calm } from '../races/holding.ts'
-import type { Client } from '../support/client.ts'
-import { startCustomerChat } from '../support/customers.ts'
-import { type License, startWorld, type World } from '../support/world.ts'
+import { now, openAdminWorld } from './admin-world.ts'
 
-export let world: World
-let client: DynamoDBClient
-export let localDir: string
-
-beforeAll(async () => {
-  world = await startWorld({ index: true })
-  client = new DynamoDBClient(localClientConfig(world.proxy.endpoint))
-  localDir = await mkdtemp(join(tmpdir(), 'reindex-'))
-  await writeFile(
-    join(localDir, 'stack.json'),
-    JSON.stringify({ endpoint: world.proxy.endpoint, table: world.tableName, issuer: 'x', audience: 'x' }),
-  )
-})
-afterEach(() => world.proxy.setFault(undefined))
-afterEach(() => world.proxy.setDelay(0))
-afterAll(async () => {
-  client.destroy()
-  await rm(localDir, { recursive: true })
-})
-
-export const admin = async (argv: string[], more: Partial<Io> = {}) => {
-  let [out, err] = ['', '']
-  const code = await runAdmin(argv, {
-    out: (text) => (out += text),
-    err: (text) => (err += text),
-    env: {},
-    localDir,
-    now: () => Date.now(),
-    ...more,
-  })
-  return { code, out, err }
-}
-export const reindex = (license: { id: string }, ...options: string[]) =>
-  admin(['reindex', license.id, ...options])
-
-/** A clock that runs so fast that what is done each second is done all the time. */
-export const hasty = (from = Date.now()) => {
-  const began = Date.now()
-  return { now: () => from + (Date.now() - began) * 200 }
-}
-/** What a run that died was writing is free again, also one in haste. */
-export const dayLater = () => ({ now: () => Date.now() + 24 * 3_600_000 })
-
-export interface Item {
+export interface Item extends Record<string, unknown> {
   pk: string
   sk: string
 }
-export const itemsUnder = async (prefix: string): Promise<(Item & Record<string, unknown>)[]> => {
+
+interface Place {
+  table: Table
+  tableName: string
+  proxy: { endpoint: string }
+}
+
+/** A table with an index of chats: what stands in it, and what may happen to it behind the backend's back. */
+export const openIndex = ({ table: { read, write }, tableName, proxy }: Place) => {
+  // tries nothing again of its own accord
+  const client = new DynamoDBClient({ ...localClientConfig(proxy.endpoint), maxAttempts: 1 })
   const documents = DynamoDBDocumentClient.from(client)
-  const found: Record<string, unknown>[] = []
-  let ExclusiveStartKey: Record<string, unknown> | undefined
-  do {
-    const page = await documents.send(
-      new ScanCommand({
-        TableName: world.tableName,
+
+  const itemsUnder = async (prefix: string): Promise<Item[]> => {
+    const found: Item[] = []
+    const pages = paginateScan(
+      { client: documents },
+      {
+        TableName: tableName,
         FilterExpression: 'begins_with(pk, :prefix)',
         ExpressionAttributeValues: { ':prefix': prefix },
         ConsistentRead: true,
-        ...(ExclusiveStartKey && { ExclusiveStartKey }),
-      }),
+      },
     )
-    found.push(...(page.Items ?? []))
-    ExclusiveStartKey = page.LastEvaluatedKey
-  } while (ExclusiveStartKey !== undefined)
-  return found as (Item & Record<string, unknown>)[]
-}
-export const listsPk = ({ id }: { id: string }) => `INDEX#${id}#LIST#`
-/** All that stands in the lists of a licence's index. */
-export const indexOf = async (license: { id: string }): Promise<string[]> =>
-  (await itemsUnder(listsPk(license)))
-    .map(({ pk, sk }) => `${pk.slice(listsPk(license).length)} ${sk}`)
-    .sort()
-export const wordsOf = async (license: { id: string }): Promise<string[]> =>
-  (await indexOf(license)).filter((posting) => posting.startsWith('T.word:'))
-
-export const deleted = (items: Item[]): Op[] => items.map(({ pk, sk }) => ({ Delete: { Key: { pk, sk } } }))
-/** What the index keeps its books with. */
-export const booksOf = async (chat: string): Promise<(Item & Record<string, unknown>)[]> =>
-  (await world.table.read.query({ pk: keys.chat(chat).pk, strong: true })).filter(({ sk }) =>
-    /^(INDEX|WORDS)#/.test(String(sk)),
-  ) as (Item & Record<string, unknown>)[]
-/** The licence as if nothing of it had ever been indexed. */
-export const forgetAll = async (license: { id: string }, chats?: string[]) => {
-  await world.table.write.batch(deleted(await itemsUnder(listsPk(license))))
-  for (const chat of chats ?? (await readChatIds(world.table.read, license.id)))
-    await world.table.write.batch(deleted(await booksOf(chat)))
-}
-/** What the index of a licence is to be: as one that knows of nothing before makes it. */
-export const rebuilt = async (license: { id: string }) => {
-  await forgetAll(license)
-  expect(await reindex(license, '--restart')).toMatchObject({ code: 0 })
-  return indexOf(license)
-}
-
-export const message = (text: string) => ({ type: 'message', text })
-export const start = async (agent: Client, chat: object = {}, texts: string[] = []): Promise<string> =>
-  (await agent.ok('start_chat', { chat, initial_events: texts.map(message) })).chat.id
-
-/** A licence with chats of all sorts, as many as `rounds` of seven; the index has caught up with them. */
-export const populated = async (rounds = 1) => {
-  const license = await world.license(
-    { ann: {}, ben: { groups: [1] }, cleo: { permission: 'administrator' } },
-    { groups: ['A', 'B'] },
-  )
-  const [ann, ben] = [await license.login('ann'), await license.login('ben')]
-  for (let round = 0; round < rounds; round += 1) {
-    const open = await start(ann, { properties: { rating: { score: round, 'a.b': 'x' } } }, [
-      'Grüße aus Köln',
-    ])
-    await ann.ok('join_chat', { chat_id: open, agent_ids: ['ben'] })
-    const grouped = await start(ann, { scopes: { groups: [1, 2] } }, ['refund please', `order ${round}`])
-    await ann.ok('update_chat_thread_properties', {
-      chat_id: grouped,
-      thread_id: `${grouped}_1`,
-      properties: { t: { seen: true } },
-    })
-    await start(ann, { scopes: { agents: ['ann'] }, thread: { properties: { t: { n: round } } } })
-    const many = await start(ben, {}, ['first'])
-    for (const text of ['second thing', 'third thing']) {
-      await ben.ok('close_thread', { chat_id: many })
-      await ben.ok('send_event', { chat_id: many, event: message(text) })
-    }
-    await ben.ok('supervise_chat', { chat_id: many, agent_ids: ['ann'] })
-    const left = await start(ben, { scopes: { agents: ['cleo'] } }, ['bye'])
-    await ben.ok('remove_from_chat', { chat_id: left, agent_ids: ['ben'] })
-    await start(ben)
-    await startCustomerChat(world, license.id, `c${round}`, { texts: ['hello', 'nobody there?'] })
+    for await (const { Items = [] } of pages) found.push(...(Items as Item[]))
+    return found
   }
-  await calm(world)
-  const ids = (await readChatIds(world.table.read, license.id)).toSorted()
-  return { license, ann, ben, ids, index: await indexOf(license) }
+  /** The postings of a licence's index, by list. */
+  const postings = (license: string) => itemsUnder(`INDEX#${license}#LIST#`)
+  /** The same, as text. */
+  const indexOf = async (license: string): Promise<string[]> =>
+    (await postings(license)).map(({ pk, sk }) => `${pk.slice(`INDEX#${license}#LIST#`.length)} ${sk}`).sort()
+  const wordsOf = async (license: string): Promise<string[]> =>
+    (await indexOf(license)).filter((posting) => posting.startsWith('T.word:'))
+  /** What the index keeps its books with. */
+  const booksOf = async (chat: string): Promise<Item[]> =>
+    (await read.query({ pk: keys.chat(chat).pk, strong: true })).filter(({ sk }) =>
+      /^(INDEX|WORDS)#/.test(String(sk)),
+    ) as Item[]
+  const remove = (items: Item[]): Promise<void> =>
+    write.batch(items.map(({ pk, sk }): Op => ({ Delete: { Key: { pk, sk } } })))
+
+  return {
+    postings,
+    indexOf,
+    wordsOf,
+    booksOf,
+    remove,
+    /** The licence as if nothing of it, or of these chats of it, had ever been indexed. */
+    async forget(license: string, chats?: readonly string[]): Promise<void> {
+      const lost = await postings(license)
+      for (const chat of chats ?? (await readChatIds(read, license))) lost.push(...(await booksOf(chat)))
+      await remove(lost)
+    },
+    progressOf: (license: string) => readReindexing(read, license),
+    /** One chat as the command does it; resolves to how many threads it took at a time. */
+    async reindexOne(id: string, others: Partial<Access> = {}): Promise<number[]> {
+      const within = (signal: AbortSignal) => openTable({ client, tableName, signal })
+      const threads: number[] = []
+      const run = {
+        ...openAccess(within, others.now ?? (() => now), others),
+        stopped: new AbortController().signal,
+        onThreads: (count: number) => threads.push(count),
+      }
+      await reindexChat(run, id)
+      return threads
+    },
+    closeIndex: () => client.destroy(),
+  }
 }
+export type Index = ReturnType<typeof openIndex>
 
 /** The chats of a licence whose manifests were written among these calls. */
 export const chatsIn = (calls: { operation: string; request: Record<string, unknown> }[]): string[] => {
@@ -159,17 +95,92 @@ export const chatsIn = (calls: { operation: string; request: Record<string, unkn
   const manifests = items.filter(({ sk }) => sk.S.startsWith('INDEX#'))
   return [...new Set(manifests.map(({ pk }) => String(pk.S).slice('CHAT#'.length)))].sort()
 }
-export const progressOf = (license: License) => readReindexing(world.table.read, license.id)
 
-/** One chat as the command does it; resolves to how many threads it took at a time. */
-export const reindexOne = (id: string, limitMs = 20_000) => {
-  const within = (signal: AbortSignal) => openTable({ client, tableName: world.tableName, signal })
-  const threads: number[] = []
-  const run = {
-    ...openAccess(within, () => Date.now()),
-    limitMs,
-    stopped: new AbortController().signal,
-    onThreads: (count: number) => threads.push(count),
-  }
-  return reindexChat(run, id).then(() => threads)
+export const logOf = (
+  chat: string,
+  n: number,
+  { at, texts, properties }: { at: number; texts: readonly string[]; properties?: Head['properties'] },
+): Op[] => {
+  const by = { nonce: 'x', version: 1, at }
+  const head = newHead({ n, ...by, userIds: ['ann'], properties })
+  const events = texts.map((text) => ({ type: 'message' as const, text, author_id: 'ann' }))
+  const ops = [
+    headPut(chat, head),
+    ...nextEntries({ n, m: 0, last: head }, events, by).map((entry) => entryPut(chat, entry)),
+  ]
+  return ops.map((op): Op => ('Put' in op ? { Put: { Item: op.Put.Item } } : op))
 }
+
+interface ChatDraft {
+  threads?: number
+  /** Of thread `n`. */
+  texts?: (n: number) => string[]
+  scopes?: Chat['scopes']
+  properties?: Head['properties']
+}
+
+/** A table with chats that nothing is indexed of, and the commands that an operator gives; no backend runs on it. */
+export const openReindexing = async (engineEndpoint: string) => {
+  const world = await openAdminWorld(engineEndpoint)
+  const index = openIndex(world)
+  /** Nothing that is tried again waits. */
+  const pause = async (_: number, stopped?: AbortSignal) => stopped?.throwIfAborted()
+
+  /** Writes a chat whose threads have a message each, unless the draft says others. */
+  const chat = async (license: string, id: string, draft: ChatDraft = {}): Promise<string> => {
+    const {
+      threads = 1,
+      texts = (n) => [`thread ${n}`],
+      scopes = { groups: [], agents: [] },
+      properties,
+    } = draft
+    const item: Chat = {
+      id,
+      license_id: license,
+      users: [{ id: 'ann', type: 'agent', present: true, met: true }],
+      scopes,
+      version: 1,
+      thread: threads,
+      active: false,
+      changed_at: now,
+      started_at: now + threads,
+    }
+    await world.table.write.transact([chatStarted(item), chatListed(item)])
+    const numbers = Array.from({ length: threads }, (_, i) => i + 1)
+    await world.table.write.batch(
+      numbers.flatMap((n) =>
+        logOf(id, n, { at: now + n, texts: texts(n), ...(properties === undefined ? {} : { properties }) }),
+      ),
+    )
+    return id
+  }
+
+  return {
+    ...world,
+    ...index,
+    reindex: (license: string, more: Partial<Io> = {}, ...options: string[]) =>
+      world.adminWith({ pause, ...more }, 'reindex', license, ...options),
+    chat,
+    /** A licence with so many chats, and their ids in order. */
+    async licenseOf(chats: number): Promise<{ license: string; ids: string[] }> {
+      const license = await world.license()
+      const ids = Array.from({ length: chats }, (_, i) => `${license}x${String(i).padStart(3, '0')}`)
+      await Promise.all(ids.map((id) => chat(license, id)))
+      return { license, ids }
+    },
+    reindexOne: (id: string, others: Partial<Access> = {}) => index.reindexOne(id, { pause, ...others }),
+    async close() {
+      index.closeIndex()
+      await world.close()
+    },
+  }
+}
+export type Reindexed = Awaited<ReturnType<typeof openReindexing>>
+
+/** A clock that runs so fast that what is done each second is done all the time. */
+export const hasty = () => {
+  let ms = now
+  return { now: () => (ms += 300) }
+}
+/** What a run that died was writing is free again, also one in haste. */
+export const dayLater = { now: () => now + 24 * 3_600_000 }

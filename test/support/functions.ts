@@ -4,8 +4,8 @@ import { rename, rm } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { join, resolve } from 'node:path'
 import { compileFunction } from 'node:vm'
-import { build } from 'esbuild'
-import { bundleOptions, handlers } from '../../infra/build.ts'
+import { build as esbuild } from 'esbuild'
+import { build, bundleOptions, handlers } from '../../infra/build.ts'
 import type { Handler, LoadHandlers } from '../../infra/local/handlers.ts'
 
 const root = join(import.meta.dirname, '../..')
@@ -22,38 +22,47 @@ const fingerprint = (): string => {
   return hash.digest('hex').slice(0, 16)
 }
 
-/**
- * Bundles all handlers as one file of CommonJS: what they share is in it once. That each ships alone is another test's.
- * Resolves to the file, which is kept and made anew when a source has changed.
- */
-export const bundleTogether = async (): Promise<string> => {
-  const outfile = join(cache, `functions-${fingerprint()}.cjs`)
-  if (existsSync(outfile)) return outfile
-  for (const name of globSync('functions-*', { cwd: cache })) {
+/** What `make` puts at the place it is given: kept, and made anew when a source has changed. */
+const kept = async (kind: string, make: (out: string) => Promise<unknown>): Promise<string> => {
+  const out = join(cache, `${kind}-${fingerprint()}`)
+  if (existsSync(out)) return out
+  for (const name of globSync(`${kind}-*`, { cwd: cache })) {
     const old = join(cache, name)
     // a run beside this one, of other sources, has read its own by now
-    if (statSync(old).mtimeMs < Date.now() - keptMs) await rm(old, { force: true })
+    if (statSync(old).mtimeMs < Date.now() - keptMs) await rm(old, { recursive: true, force: true })
   }
-  const unfinished = join(cache, `functions-${randomUUID()}`)
+  const unfinished = join(cache, `${kind}-${randomUUID()}`)
+  await make(unfinished)
+  await rename(unfinished, out)
+  return out
+}
+
+/** The bundles as they ship, in a folder. */
+export const shippedBundles = (): Promise<string> => kept('dist', (out) => build(out))
+
+/**
+ * All handlers as one file of CommonJS, with what they share in it once. That each ships alone is another test's to show.
+ */
+export const bundleTogether = (): Promise<string> => {
   const names = handlers()
   const imports = names.map((name, index) => `import { handler as h${index} } from './functions/${name}.ts'`)
   const exported = names.map((name, index) => `  '${name}': h${index},`)
-  await build({
-    ...bundleOptions,
-    stdin: {
-      contents: [...imports, 'export const handlers = {', ...exported, '}'].join('\n'),
-      resolveDir: root,
-      loader: 'ts',
-    },
-    outfile: unfinished,
-    format: 'cjs',
-    // compiled text has no loader of its own
-    supported: { 'dynamic-import': false },
-    // a failure's stack names functions
-    minify: false,
-  })
-  await rename(unfinished, outfile)
-  return outfile
+  return kept('functions', (outfile) =>
+    esbuild({
+      ...bundleOptions,
+      stdin: {
+        contents: [...imports, 'export const handlers = {', ...exported, '}'].join('\n'),
+        resolveDir: root,
+        loader: 'ts',
+      },
+      outfile,
+      format: 'cjs',
+      // compiled text has no loader of its own
+      supported: { 'dynamic-import': false },
+      // a failure's stack names functions
+      minify: false,
+    }),
+  )
 }
 
 type Compiled = (

@@ -1,0 +1,146 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer, type Server } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { promisify } from 'node:util'
+import { expect, onTestFinished, vi } from 'vitest'
+import { Client, type CustomerClient } from '../support/client.ts'
+
+const root = join(import.meta.dirname, '../..')
+
+/** A start loads some fifty bundles: 5 s of a core that it has for itself, and a test shares it with others. */
+export const startMs = 60_000
+/** This only ends what would never come. */
+const patience = { timeout: 30_000 }
+
+export interface Ready {
+  agent_url: string
+  customer_url: string
+  license_id: string
+  agents: { id: string; token: string; permission: string }[]
+}
+
+/** What `npm start` runs, as a process of its own. */
+export interface Run {
+  child: ChildProcess
+  /** The line that says that it is ready; rejects with what it complained of, where it ended instead. */
+  line(): Promise<string>
+  output(): string
+  complaints(): string
+  /** Sends a signal; resolves to the exit code, or the signal that ended it. */
+  end(signal?: NodeJS.Signals): Promise<number | NodeJS.Signals | null>
+}
+
+/** A folder for the data of a test's runs, which is gone after it. */
+export const ownDir = async (): Promise<string> => {
+  const dir = await mkdtemp(join(tmpdir(), 'agent-chat-start-'))
+  onTestFinished(() => rm(dir, { recursive: true, force: true }))
+  return dir
+}
+
+export const start = (dir: string, flags: string[] = [], env: NodeJS.ProcessEnv = {}): Run => {
+  const child = spawn(process.execPath, ['infra/local/main.ts', ...flags], {
+    cwd: root,
+    env: { ...process.env, DYNAMODB_ENGINE: 'embedded', AGENT_CHAT_LOCAL_DIR: dir, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const ended = once(child, 'close')
+  let output = ''
+  let complaints = ''
+  child.stdout.on('data', (chunk) => (output += chunk))
+  child.stderr.on('data', (chunk) => (complaints += chunk))
+  const lines = createInterface(child.stdout)[Symbol.asyncIterator]()
+  const run: Run = {
+    child,
+    line: async () => {
+      const { value, done } = await lines.next()
+      if (done === true) throw new Error(`It ended without a line: ${complaints}`)
+      return value
+    },
+    output: () => output,
+    complaints: () => complaints,
+    end: async (signal) => {
+      if (signal !== undefined) child.kill(signal)
+      const [code, by] = await ended
+      return code ?? by
+    },
+  }
+  onTestFinished(async () => {
+    if (child.exitCode === null && child.signalCode === null) await run.end('SIGKILL')
+  })
+  return run
+}
+
+export const startJson = async (dir: string, flags: string[] = []): Promise<Ready & Run> => {
+  const run = start(dir, ['--json', '--port', '0', ...flags])
+  return { ...run, ...(JSON.parse(await run.line()) as Ready) }
+}
+
+/** A client logged in, and what the login answered. */
+export const login = async ({ agent_url, agents }: Ready, id: string): Promise<[Client, any]> => {
+  const token = agents.find((agent) => agent.id === id)?.token
+  if (token === undefined) throw new Error(`There is no ${id}`)
+  const client = await Client.open(agent_url)
+  onTestFinished(() => client.close())
+  return [client, await client.ok('login', { token })]
+}
+
+/** A customer's page, which is not logged in yet. */
+export const openCustomer = async ({ customer_url, license_id }: Ready): Promise<CustomerClient> => {
+  const client = await Client.open(`${customer_url}?license_id=${license_id}`, { as: 'customer' })
+  onTestFinished(() => client.close())
+  return client
+}
+
+/** What listens on this port, or on a free one. */
+export const listening = async (wanted = 0): Promise<{ server: Server; port: number }> => {
+  const server = createServer().listen(wanted, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as { port: number }
+  return { server, port }
+}
+export const closed = async (...servers: Server[]) => {
+  await Promise.all(servers.map((server) => once(server.close(), 'close')))
+}
+
+const processes = async (...columns: string[]): Promise<string[]> => {
+  const { stdout } = await promisify(execFile)('ps', ['-A', ...columns.flatMap((name) => ['-o', `${name}=`])])
+  return stdout.trim().split('\n')
+}
+
+/** The pids of all processes that a run has started, and those have. */
+export const childrenOf = async ({ child }: Run): Promise<number[]> => {
+  const parents = (await processes('pid', 'ppid')).map((row) => row.trim().split(/\s+/).map(Number))
+  const below = (one: number): number[] =>
+    parents.flatMap(([pid, parent]) => (parent === one && pid !== undefined ? [pid, ...below(pid)] : []))
+  return below(child.pid ?? 0)
+}
+
+const lives = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch {
+    return false
+  }
+}
+export const allGone = (pids: number[]) => vi.waitFor(() => expect(pids.filter(lives)).toEqual([]), patience)
+
+/** No engine that keeps its data in this folder runs any more. */
+export const noEngineOn = (dir: string) =>
+  vi.waitFor(
+    async () => expect((await processes('args')).filter((args) => args.includes(dir))).toEqual([]),
+    patience,
+  )
+
+/** The one sentence with which a run ends by itself that has printed nothing else. */
+export const complaintOf = async (run: Run): Promise<string> => {
+  expect(await run.end()).toBe(1)
+  expect(run.output()).toBe('')
+  const complaint = run.complaints().trim()
+  expect(complaint.split('\n')).toHaveLength(1)
+  return complaint
+}
