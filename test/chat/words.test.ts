@@ -1,6 +1,8 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { folded, indexedWords, isIndexed, mostWordsOfEvent, wordsIn } from '../../shared/chat/words.ts'
+import { limits } from '../../shared/protocol/limits.ts'
+import { expectProportional } from '../support/least-time.ts'
 
 const same = (...texts: string[]) => {
   expect([...new Set(texts.map(folded))]).toEqual([folded(texts[0]!)])
