@@ -78,7 +78,7 @@ const populations = {
     chats: [...chatsIn(2, 3), ...chatsIn(4, 3), ...chatsIn(3, long, { active: true })],
     changing: 6,
   },
-  meanwhile: { since: month(2), chats: chatsIn(2, long), changing: 1 },
+  meanwhile: { since: month(3), chats: chatsIn(3, long), changing: 1 },
 } satisfies Record<string, { since: number; chats: ChatModel[]; changing: number }>
 
 const olga = searcher('olga', { permission: 'owner' })

@@ -1,9 +1,6 @@
 import * as fc from 'fast-check'
 import type * as z from 'zod/mini'
 import type { ActionSpec } from '../../shared/protocol/action.ts'
-import { readFrame } from '../../shared/protocol/envelope.ts'
-import type { ErrorDetail } from '../../shared/protocol/errors.ts'
-import { faultsOf } from './faults.ts'
 
 /** Stands in a generated text for the id under which the frame is sent. */
 export const idMark = '@the-id@'
@@ -218,29 +215,26 @@ const mutated = (value: unknown, path: readonly number[], other: unknown): unkno
   return Array.isArray(value) ? changed.map(([, inner]) => inner) : Object.fromEntries(changed)
 }
 
-/** The same ids, of which chats are one alone: a thread of another chat, now and then. */
-const about = (ids: RealIds, chat: string): RealIds => ({
-  ...ids,
-  chats: [chat],
-  threads: [...ids.threads.filter((id) => id.startsWith(`${chat}_`)), ids.threads[0] ?? chat],
-})
-
-/** Payloads of an action, each about one chat, that fit its contract's shape. */
-const payloads = (ids: RealIds, { request }: ActionSpec): fc.Arbitrary<unknown> =>
-  fc.oneof(...ids.chats.map((chat) => fitting(request, about(ids, chat))))
-
-const asPath = fc.array(fc.nat(50), { minLength: 1, maxLength: 5 })
-
 const asked = (ids: RealIds, actions: readonly ActionSpec[]): fc.Arbitrary<unknown> => {
+  // a thread of another chat, now and then
+  const about = (chat: string): RealIds => ({
+    agents: ids.agents,
+    customers: ids.customers,
+    chats: [chat],
+    threads: [...ids.threads.filter((id) => id.startsWith(`${chat}_`)), ids.threads[0] ?? chat],
+  })
   const payload = fc.oneof(
-    ...actions.map((action) => ({
-      // most of what can go wrong is in the events
-      weight: action.name === 'send_event' ? 6 : action.name === 'start_chat' ? 1 : 2,
-      arbitrary: fc.tuple(fc.constant(action.name), payloads(ids, action)),
-    })),
+    ...ids.chats.map(about).flatMap((some) =>
+      actions.map(({ name, request }) => ({
+        // most of what can go wrong is in the events
+        weight: name === 'send_event' ? 6 : name === 'start_chat' ? 1 : 2,
+        arbitrary: fc.tuple(fc.constant(name), fitting(request, some)),
+      })),
+    ),
   )
+  const path = fc.array(fc.nat(50), { minLength: 1, maxLength: 5 })
   return fc
-    .tuple(payload, fc.option(fc.tuple(asPath, hostile), { freq: 1 }))
+    .tuple(payload, fc.option(fc.tuple(path, hostile), { freq: 1 }))
     .map(([[action, right], change]) => ({
       request_id: idMark,
       action,
@@ -326,38 +320,3 @@ export const anyFrame = (ids: RealIds, actions: readonly ActionSpec[]): fc.Arbit
     )
     .map((frame) => cut(frame, frameBytes))
 }
-
-/** The action whose contract takes this frame, or what is wrong with it. */
-export const readAny = (
-  frame: string,
-  actions: readonly ActionSpec[],
-): { action?: ActionSpec | undefined; faults: ErrorDetail[] } => {
-  const action = actions.find(({ name }) => name === actionIn(frame))
-  const { faults, payload } = readFrame(frame, action?.name)
-  if (action === undefined || faults.length > 0) return { action, faults }
-  return { action, faults: faultsOf(action, payload) }
-}
-
-/** What the gateway chooses a route by. */
-const actionIn = (frame: string): unknown => {
-  try {
-    return JSON.parse(frame)?.action
-  } catch {
-    return undefined
-  }
-}
-
-const requestOf = (action: string, payload: unknown): string => json({ request_id: idMark, action, payload })
-
-/** Requests for an action that its contract takes. */
-export const rightRequest = (ids: RealIds, action: ActionSpec): fc.Arbitrary<string> =>
-  payloads(ids, action)
-    .map((payload) => requestOf(action.name, payload))
-    .filter((frame) => Buffer.byteLength(frame) <= frameBytes && readAny(frame, [action]).faults.length === 0)
-
-/** Requests for an action that its contract refuses for what is in their payload. */
-export const wrongRequest = (ids: RealIds, action: ActionSpec): fc.Arbitrary<string> =>
-  fc
-    .tuple(payloads(ids, action), asPath, hostile)
-    .map(([right, path, other]) => requestOf(action.name, mutated(right, path, other)))
-    .filter((frame) => Buffer.byteLength(frame) <= frameBytes && readAny(frame, [action]).faults.length > 0)

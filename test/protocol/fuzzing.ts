@@ -7,24 +7,18 @@ import type { ErrorType } from '../../shared/protocol/errors.ts'
 import { Client, type CustomerClient, type Response, type WireError } from '../support/client.ts'
 import { addCustomer } from '../support/customers.ts'
 import { type License, startWorld, type World } from '../support/world.ts'
-import { anyFrame, idMark, readAny, type RealIds, rightRequest } from './any-frame.ts'
+import { anyFrame, idMark, type RealIds } from './any-frame.ts'
 
 // Frames of all kinds, sent to both endpoints.
 
-/** How much is sent, and how. */
+/** How many frames each endpoint is sent, from which seed, and what repeats them. */
 export interface Load {
   seed: number
-  /** What repeats it. */
   again: string
-  /** Frames of any kind, to each endpoint; behind them come `ofEach` right requests for each action. */
   frames: { agent: number; customer: number }
-  ofEach: number
-  /**
-   * Of one connection; 1: of all connections, so that what becomes of the frames is the seed's to decide, and known: every
-   * action is carried out.
-   */
-  inFlight: number
 }
+
+const inFlight = 25
 
 type StrictClient = Client | CustomerClient
 
@@ -41,9 +35,6 @@ interface Side {
   ids: RealIds
   idle(): Promise<void>
 }
-
-/** Of which it is known what becomes of its frames. */
-export const usualSeed = 20_261_127
 
 /** The id that an answer to this frame repeats, where the frame lets it be read. */
 const readableId = (frame: string, id: string): string | undefined => {
@@ -76,8 +67,8 @@ const answersOf = async (client: StrictClient, sent: readonly Sent[]): Promise<R
 const responses = ({ frames }: StrictClient): number =>
   frames.filter((frame) => JSON.parse(frame).type === 'response').length
 
-export const describeFuzz = ({ seed, again, frames, ofEach, inFlight }: Load) =>
-  describe(`any frame whatever (${again})`, { timeout: 180_000 }, () => {
+export const describeFuzz = ({ seed, again, frames }: Load): void =>
+  void describe(`any frame whatever (${again})`, () => {
     let world: World
     let license: License
     let agents: Side
@@ -153,69 +144,37 @@ export const describeFuzz = ({ seed, again, frames, ofEach, inFlight }: Load) =>
       }
     }
 
-    /** What is sent, in this order, each to the next connection. */
-    const generate = ({ ids, actions }: Side, count: number): Sent[] => {
-      const any = fc.sample(anyFrame(ids, actions), { numRuns: count, seed })
-      const right = actions.map((action) => fc.sample(rightRequest(ids, action), { numRuns: ofEach, seed }))
-      // by turns, so that each action comes again once others were carried out
-      const inTurn = Array.from({ length: ofEach }, (_, i) => right.map((some) => some[i]!)).flat()
-      return [...any, ...inTurn].map((frame, index) => ({
-        ...{ frame: frame.replaceAll(idMark, `f${index}`), id: `f${index}` },
-      }))
-    }
-
     test.each([
-      // no token is right
-      ['agent', () => agents, ['login'], ['validation', 'auth', 'authorization', 'not_found']],
-      // what is not a customer's own is not there
-      ['customer', () => customers, [], ['validation', 'auth', 'not_found']],
+      ['an agent', () => agents, frames.agent],
+      ['a customer', () => customers, frames.customer],
     ] as const)(
-      'of an %s gets one well-formed answer, never internal, and the socket lives',
-      async (kind, side, neverDone, errors) => {
-        const { actions, sockets, idle } = side()
-        const generated = generate(side(), frames[kind])
+      'from %s gets one well-formed answer, never internal, and the socket lives',
+      { timeout: 180_000 },
+      async (_, side, count) => {
+        const { actions, sockets, ids, idle } = side()
+        const generated = fc
+          .sample(anyFrame(ids, actions), { numRuns: count, seed })
+          .map((frame, index): Sent => ({ frame: frame.replaceAll(idMark, `f${index}`), id: `f${index}` }))
         expect(generated.every(({ frame }) => Buffer.byteLength(frame) <= 32 * 1024)).toBe(true)
         const before = sockets.map(responses)
-        const succeeded = new Set<string | undefined>()
-        const refused = new Set<ErrorType | undefined>()
-        const send = async (client: StrictClient, some: readonly Sent[]) => {
-          const answers = await answersOf(client, some)
-          for (const answer of answers)
-            if (answer.success) succeeded.add(answer.action)
-            else refused.add(errorOf(answer))
-          return answers
-        }
-        const mineOf = (index: number) => generated.filter((_, i) => i % sockets.length === index)
-        if (inFlight === 1)
-          for (const [i, sent] of generated.entries()) {
-            const [answer] = await send(sockets[i % sockets.length]!, [sent])
-            // what no contract takes is never carried out
-            if (readAny(sent.frame, actions).faults.length > 0)
-              expect(answer, sent.frame).toMatchObject({ success: false })
-          }
-        else
-          await Promise.all(
-            sockets.map(async (client, index) => {
-              const mine = mineOf(index)
-              for (let from = 0; from < mine.length; from += inFlight)
-                await send(client, mine.slice(from, from + inFlight))
-            }),
-          )
+
+        await Promise.all(
+          sockets.map(async (client, index) => {
+            const mine = generated.filter((_, i) => i % sockets.length === index)
+            for (let from = 0; from < mine.length; from += inFlight)
+              await answersOf(client, mine.slice(from, from + inFlight))
+          }),
+        )
 
         // nothing was answered twice
         await idle()
         for (const [index, client] of sockets.entries()) {
           await client.caughtUp()
-          expect(responses(client) - (before[index] ?? 0)).toBe(mineOf(index).length)
+          const mine = generated.filter((_, i) => i % sockets.length === index)
+          expect(responses(client) - (before[index] ?? 0)).toBe(mine.length)
           expect(await client.call('ping')).toMatchObject({ success: true })
           expect(client.closed).toBeUndefined()
         }
-        if (inFlight > 1 || seed !== usualSeed) return
-        const done = actions
-          .map(({ name }) => name)
-          .filter((name) => !neverDone.some((other) => other === name))
-        expect([...succeeded].toSorted()).toEqual(done.toSorted())
-        expect([...refused]).toEqual(expect.arrayContaining([...errors]))
       },
     )
   })

@@ -1,19 +1,18 @@
-import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
-import { deadlines } from '../../shared/protocol/limits.ts'
+import { beforeAll, describe, expect, test, vi } from 'vitest'
 import type { Client, Response } from '../support/client.ts'
 import type { Fault } from '../support/engine-proxy.ts'
 import { startWorld, type World } from '../support/world.ts'
 import { errorOf, logOf, message } from './stored.ts'
 
-// A request's time passes by hand: nothing else here waits for a clock.
+// Each of these takes as long as it says, so they run side by side: a fault is for the calls that name its own chat or
+// licence.
 type FaultFor = (operation: string, request: string) => Fault | undefined | Promise<undefined>
 
 let world: World
 const faults = new Map<string, FaultFor>()
 const calls = new Map<string, number>()
 beforeAll(async () => {
-  world = await startWorld({ stream: false })
-  // a fault is for the calls that name its own chat or licence
+  world = await startWorld()
   world.proxy.setFault(({ operation, request }) => {
     const text = JSON.stringify(request)
     for (const [id, faultFor] of faults)
@@ -24,15 +23,6 @@ beforeAll(async () => {
     return undefined
   })
 })
-beforeEach(() => {
-  const toFake = ['setTimeout', 'clearTimeout', 'performance'] as const
-  vi.useFakeTimers({ toFake: [...toFake], shouldClearNativeTimers: true })
-})
-afterEach(() => {
-  faults.clear()
-  calls.clear()
-  vi.useRealTimers()
-})
 
 const openChat = async () => {
   const license = await world.license({ ann: {}, ben: {} })
@@ -42,39 +32,23 @@ const openChat = async () => {
   return { license, ann, ben, chat_id: chat.id as string }
 }
 
-/** Lets a request's time pass once it hangs; fails where it is answered before that is over. */
-const timeOut = async (
-  client: Client,
-  request: Promise<Response>,
-  hangs: Promise<unknown>,
-): Promise<void> => {
-  let answer: Response | undefined
-  const answered = request.then((one) => (answer = one))
-  await hangs
-  await vi.advanceTimersByTimeAsync(deadlines.abortMs - 1)
-  await client.caughtUp()
-  expect(answer).toBeUndefined()
-  await vi.advanceTimersByTimeAsync(1)
-  expect(errorOf(await answered)).toBe('request_timeout')
+const timed = async (request: () => Promise<Response>): Promise<[Response, seconds: number]> => {
+  const startedAt = performance.now()
+  return [await request(), (performance.now() - startedAt) / 1000]
 }
 
 const textsOf = async (chat: string) => (await logOf(world, chat)).map(({ event }) => event.text)
 
 /** Holds the calls that fit for ever, or until they are let go. */
-const hang = (id: string, fits: (operation: string, request: string) => boolean) => {
-  const over = Promise.withResolvers<undefined>()
-  const hangs = Promise.withResolvers<void>()
-  faults.set(id, (operation, request) => {
-    if (!fits(operation, request)) return undefined
-    hangs.resolve()
-    return over.promise
-  })
-  const letGo = () => {
+const hang = (id: string, fits: FaultFor) => {
+  const { promise, resolve } = Promise.withResolvers<undefined>()
+  faults.set(id, (operation, request) => (fits(operation, request) === undefined ? undefined : promise))
+  return () => {
     faults.set(id, () => undefined)
-    over.resolve(undefined)
+    resolve(undefined)
   }
-  return { hangs: hangs.promise, letGo }
 }
+const yes: Fault = {}
 
 /** Nothing of a request runs on: the next one makes its own three calls to the chat, and no other is made. */
 const doesNoMore = async ({ ann, ben, chat_id }: Awaited<ReturnType<typeof openChat>>) => {
@@ -87,74 +61,75 @@ const doesNoMore = async ({ ann, ben, chat_id }: Awaited<ReturnType<typeof openC
 
 const conflict = { CancellationReasons: [{ Code: 'TransactionConflict' }, { Code: 'None' }] }
 
-describe('a request', () => {
-  test.each<[action: string, operation: string, Fault]>([
-    ['send_event', 'PutItem', { errorType: 'ConditionalCheckFailedException' }],
-    ['close_thread', 'TransactWriteItems', { errorType: 'TransactionCanceledException', body: conflict }],
-  ])(
-    '%s that loses every race is refused after 12 s with too_many_requests, and stored nowhere',
-    async (action, operation, fault) => {
+// no more than run at a time
+describe.concurrent('a request', () => {
+  test('that loses every race is refused after 12 s with too_many_requests, and stored nowhere', async () => {
+    const races: [action: string, operation: string, Fault][] = [
+      ['send_event', 'PutItem', { errorType: 'ConditionalCheckFailedException' }],
+      ['close_thread', 'TransactWriteItems', { errorType: 'TransactionCanceledException', body: conflict }],
+    ]
+    const lost = races.map(async ([action, operation, fault]) => {
       const chat = await openChat()
       const { ann, chat_id } = chat
-      let lost = Promise.withResolvers<void>()
-      faults.set(chat_id, (called) => {
-        if (called !== operation) return undefined
-        lost.resolve()
-        return fault
-      })
-      const answer = ann.call(action, { chat_id, event: message('late') })
-      await lost.promise
-      await vi.advanceTimersByTimeAsync(deadlines.lastRetryMs)
-      // there is time for one more
-      lost = Promise.withResolvers()
-      await lost.promise
-      await vi.advanceTimersByTimeAsync(1)
-      expect(errorOf(await answer)).toBe('too_many_requests')
+      faults.set(chat_id, (called) => (called === operation ? fault : undefined))
+      const [answer, seconds] = await timed(() => ann.call(action, { chat_id, event: message('late') }))
+      expect(errorOf(answer)).toBe('too_many_requests')
+      expect(seconds).toBeGreaterThan(12)
+      expect(seconds).toBeLessThan(15)
       faults.set(chat_id, () => undefined)
       await doesNoMore(chat)
-    },
-  )
+    })
+    await Promise.all(lost)
+  })
 
-  test.each(['GetItem', 'Query'])(
-    'of which a read hangs is answered request_timeout at 15 s, and does no more (%s)',
-    async (operation) => {
+  test('of which a read hangs is answered request_timeout at 15 s, and does no more', async () => {
+    const hung = ['GetItem', 'Query'].map(async (operation) => {
       const chat = await openChat()
       const { ann, chat_id } = chat
-      const { hangs, letGo } = hang(chat_id, (called) => called === operation)
-      await timeOut(ann, ann.call('send_event', { chat_id, event: message('never') }), hangs)
+      const letGo = hang(chat_id, (called) => (called === operation ? yes : undefined))
+      const [answer, seconds] = await timed(() =>
+        ann.call('send_event', { chat_id, event: message('never') }),
+      )
+      expect(errorOf(answer)).toBe('request_timeout')
+      expect(seconds).toBeGreaterThan(14.9)
+      expect(seconds).toBeLessThan(17)
       letGo()
       await doesNoMore(chat)
-    },
-  )
+    })
+    await Promise.all(hung)
+  })
 
-  const event = { ...message('hello'), custom_id: 'once' }
+  const repeats = async (ann: Client, ben: Client, chat_id: string) => {
+    const event = { ...message('hello'), custom_id: 'once' }
+    const [answer, seconds] = await timed(() => ann.call('send_event', { chat_id, event }))
+    expect(errorOf(answer)).toBe('request_timeout')
+    expect(seconds).toBeLessThan(17)
+    await ben.receivesNothing()
+    return () => ann.ok('send_event', { chat_id, event })
+  }
 
   test('whose put hangs, and is done after all, is placed once: repeated, it is answered and pushed', async () => {
     const { ann, ben, chat_id } = await openChat()
-    const { hangs, letGo } = hang(chat_id, (operation) => operation === 'PutItem')
-    await timeOut(ann, ann.call('send_event', { chat_id, event }), hangs)
-    await ben.receivesNothing()
+    const letGo = hang(chat_id, (operation) => (operation === 'PutItem' ? yes : undefined))
+    const repeat = await repeats(ann, ben, chat_id)
     letGo()
-    let texts = await textsOf(chat_id)
-    while (texts.length < 2) texts = await textsOf(chat_id)
-    const answer = await ann.ok('send_event', { chat_id, event })
-    expect(answer.event).toMatchObject({ id: `${chat_id}_1_2`, order: 2 })
+    await vi.waitFor(async () => expect(await textsOf(chat_id)).toEqual(['first', 'hello']), 30_000)
+    const { event } = await repeat()
+    expect(event).toMatchObject({ id: `${chat_id}_1_2`, order: 2 })
     expect(await textsOf(chat_id)).toEqual(['first', 'hello'])
-    expect((await ben.received()).map(({ payload }: any) => payload.event.id)).toEqual([answer.event.id])
+    expect((await ben.received()).map(({ payload }: any) => payload.event.id)).toEqual([event.id])
   })
 
   test('of which the read of its audience hangs is placed: repeated, it is answered and pushed', async () => {
     const { license, ann, ben, chat_id } = await openChat()
-    const { hangs, letGo } = hang(
-      license.id,
-      (operation, request) => operation === 'Query' && request.includes('#SOCKETS'),
+    const letGo = hang(license.id, (operation, request) =>
+      operation === 'Query' && request.includes('#SOCKETS') ? yes : undefined,
     )
-    await timeOut(ann, ann.call('send_event', { chat_id, event }), hangs)
-    await ben.receivesNothing()
+    const repeat = await repeats(ann, ben, chat_id)
     letGo()
-    const answer = await ann.ok('send_event', { chat_id, event })
+    const { event } = await repeat()
     expect(await textsOf(chat_id)).toEqual(['first', 'hello'])
-    expect((await ben.received()).map(({ payload }: any) => payload.event.id)).toEqual([answer.event.id])
+    expect((await ben.received()).map(({ payload }: any) => payload.event.id)).toEqual([event.id])
   })
 
   test('for login whose transaction hangs is answered request_timeout; repeated, it logs in', async () => {
@@ -162,8 +137,10 @@ describe('a request', () => {
     const cleo = await world.open()
     await license.addAgent('cleo')
     const token = await license.token('cleo')
-    const { hangs, letGo } = hang(license.id, (operation) => operation === 'TransactWriteItems')
-    await timeOut(cleo, cleo.call('login', { token }), hangs)
+    const letGo = hang(license.id, (operation) => (operation === 'TransactWriteItems' ? yes : undefined))
+    const [answer, seconds] = await timed(() => cleo.call('login', { token }))
+    expect(errorOf(answer)).toBe('request_timeout')
+    expect(seconds).toBeLessThan(17)
     letGo()
     expect((await cleo.ok('login', { token })).my_profile.id).toBe('cleo')
   })
