@@ -1,6 +1,523 @@
-import { describe } from 'vitest'
-import { describeCustomerRaces } from './customers.ts'
-import { everyStep } from './holding.ts'
+import { afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { readActiveChats, readChatRecord } from '../../shared/table/chats.ts'
+import { readCustomer } from '../../shared/table/customers.ts'
+import { customerChatId } from '../../shared/table/keys.ts'
+import { readLoads } from '../../shared/table/loads.ts'
+import { readHead } from '../../shared/table/log.ts'
+import { readCustomerSockets } from '../../shared/table/sockets.ts'
+import type { Client, CustomerClient, Response } from '../support/client.ts'
+import type { Fault } from '../support/engine-proxy.ts'
+import { type License, startWorld, type World } from '../support/world.ts'
+import { atEachStep } from './holding.ts'
+import { errorOf, logOf, message } from './stored.ts'
 
-// more runs than a test has time for
-describe('in full', { timeout: 240_000 }, () => describeCustomerRaces({ full: true, hold: everyStep }))
+let world: World
+let license: License
+let ann: Client
+let gus: Client
+beforeAll(async () => {
+  world = await startWorld({ delayScale: 1000 })
+  license = await world.license(
+    { ann: { groups: [1], max_chats: 1000 }, gus: { default_status: 'not_accepting_chats' } },
+    { groups: ['Sales', 'Support'] },
+  )
+  ann = await license.login('ann')
+  gus = await license.login('gus')
+  await world.queue.flush()
+})
+afterEach(() => world.proxy.setFault(undefined))
+
+interface Customer {
+  carl: CustomerClient
+  tab: CustomerClient
+  id: string
+  token: string
+  chat_id: string
+}
+
+/** A customer on two tabs: without a chat, with an active thread, or with a closed one. */
+const arrive = async (chat: 'none' | 'active' | 'closed', { stored = true } = {}): Promise<Customer> => {
+  const details = stored ? { customer: { name: 'Carl' } } : {}
+  const { client: carl, id, token } = await license.visit(details)
+  const { client: tab } = await license.visit({ token })
+  const chat_id = customerChatId(license.id, id)
+  if (chat !== 'none')
+    await carl.ok('start_chat', { chat: { scopes: { groups: [1] }, events: [message('hello')] } })
+  if (chat === 'closed') await carl.ok('close_thread', { chat_id })
+  await world.settled()
+  for (const client of [carl, tab, ann, gus]) await client.received()
+  return { carl, tab, id, token, chat_id }
+}
+
+/** What is stored of a customer and its chat that requests of its own can change. */
+const storedOf = async ({ id, chat_id }: Customer) => {
+  const { read } = world.table
+  const [record, customer] = await Promise.all([
+    readChatRecord(read, chat_id),
+    readCustomer(read, license.id, id),
+  ])
+  const { name, properties, visits, threads, visit } = customer ?? {}
+  return {
+    chat: record?.chat,
+    properties: record?.properties,
+    log: record === undefined ? [] : await logOf(world, chat_id),
+    head: record === undefined ? undefined : await readHead(read, chat_id, record.chat.thread),
+    customer: { name, properties, visits, threads, pages: visit?.pages },
+  }
+}
+
+const ban = (customer: Customer) => ann.ok('ban_customer', { customer_id: customer.id, ban: { days: 5 } })
+
+const annotation = { type: 'annotation', annotation_type: 'rating', text: 'good' }
+const properties = { a: { x: 1 } }
+const chats = { none: 'none', active: 'active', closed: 'closed' } as const
+
+/** Requests of a customer against a ban; `refused`: with which errors, where the ban is first. */
+const requests: Record<
+  string,
+  { chat: keyof typeof chats; stored?: false; ask(of: Customer): Promise<Response>; refused: string[] }
+> = {
+  'send_event to an active thread': {
+    chat: 'active',
+    ask: ({ carl, chat_id }) => carl.call('send_event', { chat_id, event: message('hi') }),
+    refused: ['authorization', 'customer_banned'],
+  },
+  'send_event that starts a thread': {
+    chat: 'closed',
+    ask: ({ carl, chat_id }) => carl.call('send_event', { chat_id, event: message('hi') }),
+    refused: ['authorization', 'customer_banned'],
+  },
+  'send_event of an annotation to a closed thread': {
+    chat: 'closed',
+    ask: ({ carl, chat_id }) => carl.call('send_event', { chat_id, event: annotation }),
+    refused: ['authorization'],
+  },
+  'start_chat of a first chat': {
+    chat: 'none',
+    ask: ({ carl }) => carl.call('start_chat', { chat: { events: [message('hi')] } }),
+    refused: ['customer_banned'],
+  },
+  'start_chat that starts the next thread': {
+    chat: 'closed',
+    ask: ({ carl }) => carl.call('start_chat', { chat: { events: [message('hi')], properties } }),
+    refused: ['customer_banned'],
+  },
+  'start_chat that adds to an active thread': {
+    chat: 'active',
+    ask: ({ carl }) => carl.call('start_chat', { chat: { events: [message('hi')], properties } }),
+    refused: ['customer_banned'],
+  },
+  'start_chat that changes nothing but properties': {
+    chat: 'active',
+    ask: ({ carl }) => carl.call('start_chat', { chat: { properties, thread: { properties } } }),
+    refused: ['customer_banned'],
+  },
+  update_chat_properties: {
+    chat: 'active',
+    ask: ({ carl, chat_id }) => carl.call('update_chat_properties', { chat_id, properties }),
+    refused: ['authorization'],
+  },
+  update_chat_thread_properties: {
+    chat: 'active',
+    ask: ({ carl, chat_id }) =>
+      carl.call('update_chat_thread_properties', { chat_id, thread_id: `${chat_id}_1`, properties }),
+    refused: ['authorization'],
+  },
+  'update_chat_scopes where no thread is active': {
+    chat: 'closed',
+    ask: ({ carl, chat_id }) => carl.call('update_chat_scopes', { chat_id, add_scopes: { groups: [2] } }),
+    refused: ['authorization'],
+  },
+  close_thread: {
+    chat: 'active',
+    ask: ({ carl, chat_id }) => carl.call('close_thread', { chat_id }),
+    refused: ['authorization', 'chat_inactive'],
+  },
+  update_customer: {
+    chat: 'none',
+    ask: ({ carl }) => carl.call('update_customer', { customer: { name: 'Carla' } }),
+    refused: ['authorization'],
+  },
+}
+
+const isAdding = (name: string) => /^(send_event|start_chat)/.test(name)
+
+describe('nothing lands behind the answer to a ban', () => {
+  test.each(Object.entries(requests))('of %s that is under way', async (_, { chat, ask, refused }) => {
+    const outcomes = new Set<string | undefined>()
+    const prepare = async () => {
+      const customer = await arrive(chat)
+      let answer: Response | undefined
+      let atAnswer: unknown
+      return {
+        held: async () => {
+          answer = await ask(customer)
+        },
+        meanwhile: async () => {
+          await ban(customer)
+          atAnswer = await storedOf(customer)
+        },
+        check: async () => {
+          if (atAnswer === undefined) throw new Error('There was no ban')
+          expect(await storedOf(customer)).toEqual(atAnswer)
+          const error = errorOf(answer!)
+          outcomes.add(error)
+          if (error !== undefined) expect(refused).toContain(error)
+          const { chat: stored, log } = await storedOf(customer)
+          expect(stored?.active ?? false).toBe(false)
+          // refused: nothing of it is stored
+          if (error !== undefined) expect(log.some(({ event }) => event.text === 'hi')).toBe(false)
+          await world.settled()
+          expect(await readCustomerSockets(world.table.read, license.id, customer.id)).toEqual([])
+        },
+      }
+    }
+    const steps = await atEachStep(world, prepare, ['alone'])
+    expect(steps).toBeGreaterThan(2)
+    expect([...outcomes].some((error) => error !== undefined)).toBe(true)
+  })
+
+  const adding = Object.entries(requests).filter(([name]) => isAdding(name))
+  test.each(adding)('of %s that comes in the middle of it', async (_, { chat, ask }) => {
+    await atEachStep(world, async () => {
+      const customer = await arrive(chat)
+      let answer: Response | undefined
+      return {
+        held: () => ban(customer),
+        meanwhile: async () => {
+          answer = await ask(customer)
+        },
+        check: async () => {
+          const { chat: stored, log } = await storedOf(customer)
+          expect(stored?.active ?? false).toBe(false)
+          const said = log.filter(({ event }) => event.text === 'hi' || event.type === 'annotation')
+          if (answer?.success === true && 'event' in ((answer.payload as object | undefined) ?? {}))
+            expect(said).toHaveLength(1)
+          if (answer?.success === false) expect(said).toEqual([])
+          // whatever thread is the last, a ban that closed it is the last of it, but for annotations
+          const closing = log.findLast(({ closed }) => closed === true)
+          for (const { m, n, event } of said)
+            if (event.type !== 'annotation')
+              expect(closing !== undefined && (n < closing.n || m < closing.m)).toBe(true)
+          expect(errorOf(await customer.carl.call('login', { token: customer.token }).catch(closed))).toBe(
+            'customer_banned',
+          )
+        },
+      }
+    }, ['alone'])
+  })
+})
+
+/** The answer of a connection that was closed meanwhile: as good as that it was banned. */
+const closed = (): Response => ({
+  ...{ type: 'response', success: false },
+  payload: { error: { type: 'customer_banned' } },
+})
+
+describe('a login against a ban', () => {
+  test.each([
+    ['with something to tell', { customer: { name: 'Carla' } }],
+    ['with nothing to tell', {}],
+  ])('%s, under way: refused, or felt by the ban', async (_, payload) => {
+    const outcomes = new Set<string | undefined>()
+    await atEachStep(world, async () => {
+      const customer = await arrive('active')
+      const late = await license.arrive()
+      let answer: Response | undefined
+      let atAnswer: unknown
+      return {
+        held: async () => {
+          answer = await late.call('login', { token: customer.token, ...payload })
+        },
+        meanwhile: async () => {
+          await ban(customer)
+          atAnswer = await storedOf(customer)
+        },
+        check: async () => {
+          if (atAnswer === undefined) throw new Error('There was no ban')
+          expect(await storedOf(customer)).toEqual(atAnswer)
+          const error = errorOf(answer!)
+          outcomes.add(error)
+          await world.settled()
+          expect(await readCustomerSockets(world.table.read, license.id, customer.id)).toEqual([])
+          if (error === undefined) {
+            expect(await late.eventually('customer_disconnected')).toEqual({ reason: 'customer_banned' })
+            await late.closing()
+          } else {
+            expect(error).toBe('customer_banned')
+            await late.close()
+          }
+        },
+      }
+    }, ['alone'])
+    expect(outcomes).toEqual(new Set([undefined, 'customer_banned']))
+  })
+
+  test('in the middle of it: refused, or felt by it', async () => {
+    const outcomes = new Set<string | undefined>()
+    await atEachStep(world, async () => {
+      const customer = await arrive('active')
+      const late = await license.arrive()
+      let answer: Response | undefined
+      return {
+        held: () => ban(customer),
+        meanwhile: async () => {
+          answer = await late.call('login', { token: customer.token })
+        },
+        check: async () => {
+          if (answer === undefined) return
+          const error = errorOf(answer)
+          outcomes.add(error)
+          await world.settled()
+          expect(await readCustomerSockets(world.table.read, license.id, customer.id)).toEqual([])
+          if (error === undefined) await late.closing()
+          else expect(error).toBe('customer_banned')
+        },
+      }
+    }, ['alone'])
+    expect(outcomes).toEqual(new Set([undefined, 'customer_banned']))
+  })
+})
+
+describe('two tabs that start at once', () => {
+  test.each([
+    ['a first chat', 'none', false],
+    ['a first chat of one that has told its name', 'none', true],
+    ['the next thread', 'closed', true],
+  ] as const)('%s start one, with the events of both', async (_, chat, stored) => {
+    const steps = await atEachStep(world, async () => {
+      const customer = await arrive(chat, { stored })
+      const { carl, tab, id, chat_id } = customer
+      const n = chat === 'none' ? 1 : 2
+      const start = (client: CustomerClient, text: string) =>
+        client.ok('start_chat', { chat: { events: [message(text)], properties: { from: { [text]: true } } } })
+      const threads = new Set<string>()
+      return {
+        held: async () => threads.add((await start(carl, 'one')).chat.thread.id),
+        meanwhile: async () => threads.add((await start(tab, 'two')).chat.thread.id),
+        check: async () => {
+          expect([...threads]).toEqual([`${chat_id}_${n}`])
+          const last = (await logOf(world, chat_id)).filter((entry) => entry.n === n)
+          const texts = last.flatMap(({ event }) => (event.type === 'message' ? event.text : []))
+          expect(texts.toSorted()).toEqual(['one', 'two'])
+          const { chat: held, customer: known, properties: all } = await storedOf(customer)
+          expect(held).toMatchObject({ active: true, thread: n })
+          expect(held?.users.map((user) => user.id).toSorted()).toEqual([id, 'ann'].toSorted())
+          expect(Object.keys(all!['from']!).toSorted()).toEqual(['one', 'two'])
+          expect(known.threads).toBe(n)
+          for (const client of [ann, carl, tab]) {
+            const pushes = await client.received()
+            const shown = pushes.filter(({ action }) => action === 'incoming_chat_thread')
+            expect(shown).toHaveLength(1)
+            // what is not in the thread as it was shown first is pushed by itself
+            const said = pushes.filter(({ action }) => action === 'incoming_event')
+            expect(said).toHaveLength(1)
+          }
+        },
+      }
+    }, ['alone'])
+    expect(steps).toBeGreaterThan(3)
+    const loads = await readLoads(world.table.read, license.id, { strong: true })
+    const active = await readActiveChats(world.table.read, license.id)
+    const anns = active.filter(({ users }) => users.some(({ id, present }) => id === 'ann' && present))
+    expect(loads.find(({ agent }) => agent === 'ann')?.active).toBe(anns.length)
+  })
+
+  test('ten tabs start one chat', async () => {
+    const { client, token, id } = await license.visit()
+    const tabs = [client]
+    while (tabs.length < 10) tabs.push((await license.visit({ token })).client)
+    const answers = await Promise.all(
+      tabs.map((tab, i) => tab.ok('start_chat', { chat: { events: [message(`${i}`)] } })),
+    )
+    const chat_id = customerChatId(license.id, id)
+    expect(new Set(answers.map(({ chat }) => chat.thread.id))).toEqual(new Set([`${chat_id}_1`]))
+    const texts = (await logOf(world, chat_id)).flatMap(({ event }) =>
+      event.type === 'message' ? event.text! : [],
+    )
+    expect(texts.toSorted()).toEqual(tabs.map((_, i) => `${i}`))
+    await world.settled()
+    for (const agent of [ann, gus]) await agent.received()
+  })
+})
+
+const lost: Fault = { errorType: 'InternalServerError', afterWrite: true }
+const underWay: Fault = { errorType: 'TransactionInProgressException' }
+const conflict: Fault = {
+  errorType: 'TransactionCanceledException',
+  body: { CancellationReasons: [{ Code: 'None' }, { Code: 'TransactionConflict', Message: 'Injected' }] },
+}
+/** One after the other, of the same write. */
+const mishaps: Record<string, Fault[]> = {
+  'an answer that is lost': [{ reset: true, afterWrite: true }],
+  'an answer that is an error after the write was done': [lost, lost],
+  'a connection that breaks': [{ reset: true }],
+}
+const ofTransactions: Record<string, Fault[]> = {
+  ...mishaps,
+  'an answer that is lost, and repeats that hear of a transaction under way': [
+    lost,
+    underWay,
+    underWay,
+    underWay,
+  ],
+  'a conflict of one of its items': [conflict],
+}
+
+interface Write {
+  chat: keyof typeof chats
+  operation: 'TransactWriteItems' | 'PutItem' | 'UpdateItem'
+  ask(of: Customer): Promise<unknown>
+  /** What a second tab is told. */
+  told: string[]
+  /** What there is then of what was asked. */
+  check(stored: Awaited<ReturnType<typeof storedOf>>): void
+}
+const texts = (log: { event: { text?: string | undefined } }[], text: string) =>
+  log.filter(({ event }) => event.text === text)
+
+const writes: Record<string, Write> = {
+  'start_chat of a first chat': {
+    ...{ chat: 'none', operation: 'TransactWriteItems', told: ['incoming_chat_thread'] },
+    ask: ({ carl }) => carl.ok('start_chat', { chat: { events: [message('hi')], properties } }),
+    check: ({ log, chat, customer }) => {
+      expect(texts(log, 'hi')).toHaveLength(1)
+      expect([chat?.thread, customer.threads]).toEqual([1, 1])
+    },
+  },
+  'start_chat of the next thread': {
+    ...{ chat: 'closed', operation: 'TransactWriteItems' },
+    told: ['incoming_chat_thread', 'chat_properties_updated'],
+    ask: ({ carl }) => carl.ok('start_chat', { chat: { events: [message('hi')], properties } }),
+    check: ({ log, chat, customer }) => {
+      expect(texts(log, 'hi')).toHaveLength(1)
+      expect([chat?.thread, customer.threads]).toEqual([2, 2])
+    },
+  },
+  'start_chat that adds to an active thread': {
+    ...{ chat: 'active', operation: 'TransactWriteItems' },
+    told: ['incoming_event', 'chat_properties_updated'],
+    ask: ({ carl }) => carl.ok('start_chat', { chat: { events: [message('hi')], properties } }),
+    check: ({ log, chat }) => {
+      expect(texts(log, 'hi')).toHaveLength(1)
+      expect(chat?.thread).toBe(1)
+    },
+  },
+  'start_chat that changes properties alone': {
+    ...{ chat: 'active', operation: 'TransactWriteItems', told: ['chat_properties_updated'] },
+    ask: ({ carl }) => carl.ok('start_chat', { chat: { properties } }),
+    check: (stored) => expect(stored.properties).toMatchObject({ a: { x: { value: 1 } } }),
+  },
+  send_event: {
+    ...{ chat: 'active', operation: 'PutItem', told: ['incoming_event'] },
+    ask: ({ carl, chat_id }) => carl.ok('send_event', { chat_id, event: message('hi') }),
+    check: ({ log }) => expect(texts(log, 'hi')).toHaveLength(1),
+  },
+  'send_event that starts a thread': {
+    ...{ chat: 'closed', operation: 'TransactWriteItems', told: ['incoming_chat_thread'] },
+    ask: ({ carl, chat_id }) => carl.ok('send_event', { chat_id, event: message('hi') }),
+    check: ({ log, chat, customer }) => {
+      expect(texts(log, 'hi')).toHaveLength(1)
+      expect([chat?.thread, customer.threads]).toEqual([2, 2])
+    },
+  },
+  'send_event of an annotation to a closed thread': {
+    ...{ chat: 'closed', operation: 'TransactWriteItems', told: ['incoming_event'] },
+    ask: ({ carl, chat_id }) => carl.ok('send_event', { chat_id, event: annotation }),
+    check: ({ log, chat }) => {
+      expect(texts(log, 'good')).toHaveLength(1)
+      expect(chat?.active).toBe(false)
+    },
+  },
+  close_thread: {
+    ...{ chat: 'active', operation: 'TransactWriteItems', told: ['incoming_event', 'thread_closed'] },
+    ask: ({ carl, chat_id }) => carl.ok('close_thread', { chat_id }),
+    check: ({ log, chat }) => {
+      expect(texts(log, 'Carl archived the chat')).toHaveLength(1)
+      expect(chat?.active).toBe(false)
+    },
+  },
+  update_chat_properties: {
+    ...{ chat: 'active', operation: 'TransactWriteItems', told: ['chat_properties_updated'] },
+    ask: ({ carl, chat_id }) => carl.ok('update_chat_properties', { chat_id, properties }),
+    check: (stored) => expect(stored.properties).toMatchObject({ a: { x: { value: 1 } } }),
+  },
+  update_chat_thread_properties: {
+    ...{ chat: 'active', operation: 'TransactWriteItems', told: ['chat_thread_properties_updated'] },
+    ask: ({ carl, chat_id }) =>
+      carl.ok('update_chat_thread_properties', { chat_id, thread_id: `${chat_id}_1`, properties }),
+    check: ({ head }) => expect(head?.properties).toMatchObject({ a: { x: { value: 1 } } }),
+  },
+  update_chat_scopes: {
+    ...{ chat: 'active', operation: 'TransactWriteItems', told: ['chat_scopes_updated'] },
+    ask: ({ carl, chat_id }) => carl.ok('update_chat_scopes', { chat_id, add_scopes: { groups: [2] } }),
+    check: ({ chat }) => expect(chat?.scopes.groups).toEqual([1, 2]),
+  },
+  update_last_seen_timestamp: {
+    ...{ chat: 'active', operation: 'UpdateItem', told: ['last_seen_timestamp_updated'] },
+    ask: ({ carl }) => carl.ok('update_last_seen_timestamp', { timestamp: 1_600_000_000 }),
+    check: () => undefined,
+  },
+}
+
+describe.each(Object.entries(writes))('%s', (_, { chat, operation, ask, told, check }) => {
+  test.each(Object.entries(operation === 'TransactWriteItems' ? ofTransactions : mishaps))(
+    'is done once, and told once, through %s',
+    async (_, faults) => {
+      const customer = await arrive(chat)
+      const left = [...faults]
+      world.proxy.setFault((call) =>
+        call.operation === operation && JSON.stringify(call.request).includes(customer.chat_id)
+          ? left.shift()
+          : undefined,
+      )
+      await ask(customer)
+      expect(left).toEqual([])
+      world.proxy.setFault(undefined)
+      const names = (pushes: { action: string }[]) => pushes.map(({ action }) => action)
+      for (const client of [customer.tab, customer.carl, ann])
+        expect(names(await client.received())).toEqual(told)
+      check(await storedOf(customer))
+    },
+  )
+})
+
+describe('login', () => {
+  test.each(Object.entries(ofTransactions))('is done once through %s', async (_, faults) => {
+    const { id, token } = await arrive('active')
+    const client = await license.arrive()
+    const left = [...faults]
+    world.proxy.setFault(({ operation, request }) =>
+      operation === 'TransactWriteItems' && JSON.stringify(request).includes(id) ? left.shift() : undefined,
+    )
+    const page = { url: 'https://example.com/prices', title: 'Prices' }
+    const answer = await client.ok('login', { token, customer: { name: 'Carla', monitoring: { page } } })
+    expect(left).toEqual([])
+    world.proxy.setFault(undefined)
+    expect(answer).toMatchObject({ customer_id: id, total_chats: 1 })
+    expect(await readCustomerSockets(world.table.read, license.id, id)).toHaveLength(3)
+    const customer = await readCustomer(world.table.read, license.id, id)
+    expect(customer).toMatchObject({ name: 'Carla', visits: 1, visit: { pages: [{ title: 'Prices' }] } })
+    const updates = (await ann.received()).filter(({ action }) => action === 'customer_updated')
+    expect(updates).toHaveLength(1)
+  })
+})
+
+describe('update_customer', () => {
+  test.each(Object.entries(mishaps))('is done once, and told once, through %s', async (_, faults) => {
+    const { carl, id } = await arrive('active')
+    const left = [...faults]
+    world.proxy.setFault(({ operation, request }) =>
+      ['TransactWriteItems', 'UpdateItem'].includes(operation) &&
+      JSON.stringify(request).includes(`CUSTOMER#${license.id}#${id}"`)
+        ? left.shift()
+        : undefined,
+    )
+    const { customer } = await carl.ok('update_customer', { customer: { name: 'Carla' } })
+    expect(left).toEqual([])
+    world.proxy.setFault(undefined)
+    expect(customer).toMatchObject({ name: 'Carla' })
+    const updates = (await ann.received()).filter(({ action }) => action === 'customer_updated')
+    expect(updates).toHaveLength(1)
+  })
+})

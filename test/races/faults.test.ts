@@ -1,3 +1,0 @@
-import { describeTableFaults } from './faults.ts'
-
-describeTableFaults({ full: false })
