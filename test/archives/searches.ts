@@ -34,7 +34,7 @@ import { writing } from './texts.ts'
 // Searches of an archive, held against what is found by looking at all of it.
 
 /** How large the archive is, and how often it is searched. */
-export interface Extent {
+interface Extent {
   months: number
   threads: number
   /** Of the threads; one by one they take the longest, so that the others' postings are put as they must be. */

@@ -12,7 +12,7 @@ import { anyFrame, idMark, type RealIds } from './any-frame.ts'
 // Frames of all kinds, sent to both endpoints.
 
 /** How many frames each endpoint is sent, from which seed, and what repeats them. */
-export interface Load {
+interface Load {
   seed: number
   again: string
   frames: { agent: number; customer: number }
