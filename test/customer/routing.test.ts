@@ -2,7 +2,6 @@ import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { changeAgent } from '../../infra/admin/change-agent.ts'
 import { changeLicense } from '../../infra/admin/change-license.ts'
 import type { Client, CustomerClient } from '../support/client.ts'
-import { message } from '../support/events.ts'
 import { type License, startWorld, type Visitor, type World } from '../support/world.ts'
 import { expectLoads } from './loads.ts'
 
@@ -22,6 +21,7 @@ const openLicense: World['license'] = async (...args) => {
   return license
 }
 
+const message = (text: string) => ({ type: 'message', text })
 const minute = 60_000
 
 /** A customer who comes and starts its chat. */
@@ -75,33 +75,46 @@ const leaves = async (client: Client, agent: string, witness: Client) => {
 const not_accepting_chats = 'not_accepting_chats'
 
 describe('a thread that a customer starts', () => {
-  test('is given to the agent below its limit with the fewest active chats, on a tie to the one assigned longest ago', async () => {
-    const license = await openLicense({ ann: { max_chats: 2 }, ben: { max_chats: 1 }, cyd: { max_chats: 2 } })
+  test('is given to the agent with the fewest active chats, on a tie to the one assigned longest ago', async () => {
+    const license = await openLicense({ ann: {}, ben: {}, cyd: {} })
+    const staff = {
+      ann: await license.login('ann'),
+      ben: await license.login('ben'),
+      cyd: await license.login('cyd'),
+    }
     const order: string[] = []
     const chats: Arrived[] = []
-    const arriving = async () => {
-      const customer = await arrive(license, `c${chats.length}`)
+    for (let i = 0; i < 6; i += 1) {
+      const customer = await arrive(license, `c${i}`)
       chats.push(customer)
-      order.push(agentsOf(customer.chat).join())
+      order.push(...agentsOf(customer.chat))
     }
-    for (const agent of ['ann', 'ben', 'cyd']) {
-      await license.login(agent)
-      await arriving()
-    }
-    await chats[2]!.client.ok('close_thread', { chat_id: chats[2]!.chat_id })
-    // the last one comes while nobody is free
-    for (let i = 0; i < 4; i += 1) await arriving()
-    expect(order).toEqual(['ann', 'ben', 'cyd', 'cyd', 'ann', 'cyd', ''])
-    expect(await expectLoads(world, license.id)).toEqual({ ann: 2, ben: 1, cyd: 2 })
-    // and goes to one whose limit is raised
-    await changeAgent(world.table, license.id, 'ben', { max_chats: 2 })
-    expect(await agentsNow(chats[6]!)).toEqual(['ben'])
+    expect(order).toEqual(['ann', 'ben', 'cyd', 'ann', 'ben', 'cyd'])
+    await staff.cyd.ok('close_thread', { chat_id: chats[2]!.chat_id })
+    expect(agentsOf((await arrive(license, 'c6')).chat)).toEqual(['cyd'])
+    // now that all have as many, ann was the first to be given her last one
+    expect(agentsOf((await arrive(license, 'c7')).chat)).toEqual(['ann'])
+    expect(await expectLoads(world, license.id)).toEqual({ ann: 3, ben: 2, cyd: 2 })
+  })
+
+  test('is given to nobody who has as many as its limit', async () => {
+    const license = await openLicense({ ann: { max_chats: 1 }, ben: { max_chats: 2 } })
+    await license.login('ann')
+    await license.login('ben')
+    const given = []
+    for (let i = 0; i < 4; i += 1) given.push(agentsOf((await arrive(license, `c${i}`)).chat))
+    expect(given).toEqual([['ann'], ['ben'], ['ben'], []])
   })
 
   test('is not given to one who is offline, suspended, not accepting chats or cannot see it', async () => {
-    const inTwo = { groups: [2] }
     const license = await openLicense(
-      { ann: { groups: [1] }, ben: inTwo, cyd: inTwo, dan: inTwo, eve: inTwo },
+      {
+        ann: { groups: [1] },
+        ben: { groups: [2] },
+        cyd: { groups: [2] },
+        dan: { groups: [2] },
+        eve: { groups: [2] },
+      },
       { groups: ['one', 'two'] },
     )
     await license.login('ann')
@@ -111,9 +124,16 @@ describe('a thread that a customer starts', () => {
     await dan.ok('update_agent', { routing_status: not_accepting_chats })
     await changeAgent(world.table, license.id, 'eve', { suspended: true })
     await world.settled()
-    // also where that one has a chat already, and the others have none
-    for (let i = 0; i < 2; i += 1)
+    for (let i = 0; i < 3; i += 1)
       expect(agentsOf((await arrive(license, `c${i}`, { scopes: { groups: [2] } })).chat)).toEqual(['ben'])
+    expect(agentsOf((await arrive(license, 'other')).chat)).toEqual(['ann'])
+  })
+
+  test('is given to an owner or administrator whatever its scopes', async () => {
+    const license = await openLicense({ ann: {}, own: { permission: 'owner' } }, { groups: ['one'] })
+    await license.login('ann')
+    await license.login('own')
+    expect(agentsOf((await arrive(license, 'carl', { scopes: { groups: [1] } })).chat)).toEqual(['own'])
   })
 
   test('has its initial events first, then who it is assigned to, and says so in its properties', async () => {
@@ -138,6 +158,18 @@ describe('a thread that a customer starts', () => {
       expect([shown.properties, shown.thread.properties]).toEqual([chat.properties, chat.thread.properties])
       expect(shown.thread.user_ids.toSorted()).toEqual([...shown.users.map(({ id }) => id)].toSorted())
     }
+  })
+
+  test('stays unassigned where nobody is free, and says so', async () => {
+    const license = await openLicense({ ann: { default_status: not_accepting_chats }, ben: {} })
+    const ann = await license.login('ann')
+    const carl = await arrive(license, 'Carl')
+    expect(textsOf(carl.chat)).toEqual(['I am Carl', 'Chat is unassigned'])
+    expect(carl.chat.thread.events.at(-1)).toMatchObject({ system_message_type: 'routing.unassigned' })
+    expect(agentsOf(carl.chat)).toEqual([])
+    expect(await isUnassigned(carl)).toEqual([true, true])
+    expect(await told(ann)).toEqual(['incoming_chat_thread'])
+    expect(await told(carl.client)).toEqual(['incoming_chat_thread'])
   })
 
   test('is not routed where an agent starts it: that agent is there', async () => {
@@ -172,23 +204,8 @@ describe('a chat that waits', () => {
       'chat_thread_properties_updated',
       'chat_users_updated',
     ]
-    expect(await told(own)).toEqual(assigning)
-    const { client, chat, chat_id } = carl
-    expect(await client.next('incoming_event')).toMatchObject({
-      chat_id,
-      event: { text: 'Chat assigned to Ann' },
-    })
-    const unassigned = routing('unassigned', false)
-    expect(await client.next('chat_properties_updated')).toEqual({
-      ...{ chat_id, properties: unassigned, version: expect.any(Number) },
-    })
-    expect(await client.next('chat_thread_properties_updated')).toEqual({
-      ...{ chat_id, thread_id: chat.thread.id, properties: unassigned, version: expect.any(Number) },
-    })
-    expect(await client.next('chat_users_updated')).toMatchObject({
-      updated_users: { added: [{ id: 'ann', name: 'Ann' }], removed_ids: [] },
-    })
-    for (const one of [client, dora.client]) await one.receivesNothing()
+    for (const client of [own, carl.client]) expect(await told(client)).toEqual(assigning)
+    expect(await told(dora.client)).toEqual([])
     expect([await agentsNow(carl), await agentsNow(dora)]).toEqual([['ann'], []])
     expect([await isUnassigned(carl), await isUnassigned(dora)]).toEqual([
       [false, false],
@@ -201,6 +218,35 @@ describe('a chat that waits', () => {
     expect(await agentsNow(dora)).toEqual(['ann'])
     expect(await isUnassigned(dora)).toEqual([false, false])
     expect((await chatNow(carl)).properties).toEqual(routing('unassigned', false))
+  })
+
+  test('tells of its assignment what changed: the properties, and who came', async () => {
+    const license = await openLicense({ ann: { name: 'Ann' } })
+    const { client, chat, chat_id } = await arrive(license, 'Carl')
+    await told(client)
+    const ann = await license.login('ann')
+    await world.settled()
+    expect(await client.next('incoming_event')).toMatchObject({
+      chat_id,
+      event: { text: 'Chat assigned to Ann' },
+    })
+    const unassigned = routing('unassigned', false)
+    expect(await client.next('chat_properties_updated')).toEqual({
+      chat_id,
+      properties: unassigned,
+      version: expect.any(Number),
+    })
+    expect(await client.next('chat_thread_properties_updated')).toEqual({
+      ...{ chat_id, thread_id: chat.thread.id, properties: unassigned, version: expect.any(Number) },
+    })
+    expect(await client.next('chat_users_updated')).toMatchObject({
+      updated_users: { added: [{ id: 'ann', name: 'Ann' }], removed_ids: [] },
+    })
+    await client.receivesNothing()
+    await ann.eventually(
+      'chat_users_updated',
+      ({ updated_users }) => updated_users.agents.added[0]?.id === 'ann',
+    )
   })
 
   test('is shown, before it is assigned, to an agent who did not see it', async () => {
@@ -245,6 +291,16 @@ describe('a chat that waits', () => {
     expect(await agentsNow(carl)).toEqual(['ann'])
   })
 
+  test('goes to one whose limit is raised', async () => {
+    const license = await openLicense({ ann: { max_chats: 1 } })
+    await license.login('ann')
+    await arrive(license, 'Carl')
+    const dora = await arrive(license, 'Dora')
+    expect(await agentsNow(dora)).toEqual([])
+    await changeAgent(world.table, license.id, 'ann', { max_chats: 2 })
+    expect(await agentsNow(dora)).toEqual(['ann'])
+  })
+
   test('goes to one who can see it by its new scopes', async () => {
     const license = await openLicense(
       { ann: { groups: [2] }, own: { permission: 'owner', default_status: not_accepting_chats } },
@@ -281,13 +337,25 @@ describe('a chat that waits', () => {
     expect(await expectLoads(world, license.id)).toEqual({ ann: 1 })
   })
 
-  test('waits on where somebody only supervises it, which makes nobody’s load higher, and may be given to that one', async () => {
+  test('waits on where somebody only supervises it, which makes nobody’s load higher', async () => {
+    const license = await openLicense({
+      ann: { max_chats: 1 },
+      own: { permission: 'owner', default_status: not_accepting_chats },
+    })
+    const own = await license.login('own')
+    const carl = await arrive(license, 'Carl')
+    await own.ok('supervise_chat', { chat_id: carl.chat_id, agent_ids: ['own'] })
+    expect(await isUnassigned(carl)).toEqual([true, true])
+    expect(await expectLoads(world, license.id)).toEqual({})
+    await license.login('ann')
+    expect(await agentsNow(carl)).toEqual(['ann'])
+  })
+
+  test('is given to one who supervises it, as its agent', async () => {
     const license = await openLicense({ ann: { name: 'Ann', default_status: not_accepting_chats } })
     const ann = await license.login('ann')
     const carl = await arrive(license, 'Carl')
     await ann.ok('supervise_chat', { chat_id: carl.chat_id, agent_ids: ['ann'] })
-    expect(await isUnassigned(carl)).toEqual([true, true])
-    expect(await expectLoads(world, license.id)).toEqual({})
     await told(carl.client)
     await ann.ok('update_agent', { routing_status: 'accepting_chats' })
     expect(await agentsNow(carl)).toEqual(['ann'])
@@ -324,23 +392,17 @@ describe('a chat that waits', () => {
 })
 
 describe('an active thread whose last agent leaves', () => {
-  test('stays with an agent who is left, and goes to another once none is', async () => {
-    const license = await openLicense({ ann: {}, ben: {}, cyd: {} })
+  test('goes to another', async () => {
+    const license = await openLicense({ ann: {}, ben: {} })
     const ann = await license.login('ann')
     const carl = await arrive(license, 'Carl')
-    const ben = await license.login('ben')
-    await license.login('cyd')
-    await ann.ok('update_agent', { routing_status: not_accepting_chats })
-    await ann.ok('join_chat', { chat_id: carl.chat_id, agent_ids: ['ben'] })
-    await ann.ok('remove_from_chat', { chat_id: carl.chat_id })
-    expect(await agentsNow(carl)).toEqual(['ben'])
-    expect(textsOf(await chatNow(carl))).not.toContain('Chat assigned to ben')
+    await license.login('ben')
     await told(carl.client)
-    await ben.ok('remove_from_chat', { chat_id: carl.chat_id })
+    await ann.ok('remove_from_chat', { chat_id: carl.chat_id })
     expect(await told(carl.client)).toEqual([
-      ...['ben left the chat', 'chat_users_updated', 'Chat assigned to cyd', 'chat_users_updated'],
+      ...['ann left the chat', 'chat_users_updated', 'Chat assigned to ben', 'chat_users_updated'],
     ])
-    expect(await agentsNow(carl)).toEqual(['cyd'])
+    expect(await agentsNow(carl)).toEqual(['ben'])
   })
 
   test('is unassigned where nobody else is free; of who is in it nothing is told twice', async () => {
@@ -358,6 +420,18 @@ describe('an active thread whose last agent leaves', () => {
     expect(await told(carl.client)).toEqual(pushes)
     expect(await told(ann)).toEqual(pushes)
     expect(await isUnassigned(carl)).toEqual([true, true])
+  })
+
+  test('stays with an agent who is left', async () => {
+    const license = await openLicense({ ann: {}, ben: {}, cyd: {} })
+    const ann = await license.login('ann')
+    const carl = await arrive(license, 'Carl')
+    await license.login('ben')
+    await license.login('cyd')
+    await ann.ok('join_chat', { chat_id: carl.chat_id, agent_ids: ['ben'] })
+    await ann.ok('remove_from_chat', { chat_id: carl.chat_id })
+    expect(await agentsNow(carl)).toEqual(['ben'])
+    expect(textsOf(await chatNow(carl))).not.toContain('Chat assigned to ben')
   })
 
   test('goes to another where the last one is suspended', async () => {
@@ -379,26 +453,25 @@ describe('a thread that a customer reopens', () => {
     send_event: ({ client, chat_id }) => client.ok('send_event', { chat_id, event: message('again') }),
   }
 
-  test('stays with its agent who is logged in, even above the limit or not accepting chats', async () => {
-    const license = await openLicense({ ann: { max_chats: 1 }, ben: {} })
-    const ann = await license.login('ann')
-    const carl = await arrive(license, 'Carl')
-    await license.login('ben')
-    await close(carl)
-    expect(agentsOf((await arrive(license, 'Dora')).chat)).toEqual(['ben'])
-    await ann.ok('start_chat')
-    await ann.ok('update_agent', { routing_status: not_accepting_chats })
-    await told(ann)
-    await reopenings['send_event']!(carl)
-    expect(await agentsNow(carl)).toEqual(['ann'])
-    expect(textsOf(await chatNow(carl))).toEqual(['again'])
-    expect(await told(ann)).toEqual(['incoming_chat_thread'])
-    expect(await expectLoads(world, license.id)).toEqual({ ann: 2, ben: 1 })
-  })
+  describe.each(Object.entries(reopenings))('by %s', (_, reopen) => {
+    test('stays with its agent who is logged in, even above the limit or not accepting chats', async () => {
+      const license = await openLicense({ ann: { max_chats: 1 }, ben: {} })
+      const ann = await license.login('ann')
+      const carl = await arrive(license, 'Carl')
+      await license.login('ben')
+      await close(carl)
+      expect(agentsOf((await arrive(license, 'Dora')).chat)).toEqual(['ben'])
+      await ann.ok('start_chat')
+      await ann.ok('update_agent', { routing_status: not_accepting_chats })
+      await told(ann)
+      await reopen(carl)
+      expect(await agentsNow(carl)).toEqual(['ann'])
+      expect(textsOf(await chatNow(carl))).toEqual(['again'])
+      expect(await told(ann)).toEqual(['incoming_chat_thread'])
+      expect(await expectLoads(world, license.id)).toEqual({ ann: 2, ben: 1 })
+    })
 
-  test.each(Object.entries(reopenings))(
-    'by %s goes to another while its agent is away: the event, the assignment, then who left',
-    async (_, reopen) => {
+    test('goes to another while its agent is away: the event, the assignment, then who left', async () => {
       const license = await openLicense({ ann: {}, ben: {} })
       const ann = await license.login('ann')
       const carl = await arrive(license, 'Carl')
@@ -412,57 +485,70 @@ describe('a thread that a customer reopens', () => {
       expect(textsOf(await chatNow(carl))).toEqual(['again', 'Chat assigned to ben', 'ann left the chat'])
       for (const client of [ben, carl.client])
         expect(await told(client)).toEqual(['incoming_chat_thread', 'chat_users_updated'])
-    },
-  )
-
-  test('is unassigned while its agent is away and nobody is free, until that agent is back', async () => {
-    const license = await openLicense({
-      ann: {},
-      own: { permission: 'owner', default_status: not_accepting_chats },
     })
-    const ann = await license.login('ann')
-    const carl = await arrive(license, 'Carl')
-    const own = await license.login('own')
-    await close(carl)
-    await leaves(ann, 'ann', own)
-    await told(carl.client)
-    await reopenings['start_chat']!(carl)
-    expect(await agentsNow(carl)).toEqual(['ann'])
-    expect(textsOf(await chatNow(carl))).toEqual(['again', 'Chat is unassigned'])
-    expect(await isUnassigned(carl)).toEqual([true, true])
-    expect(await told(carl.client)).toEqual(['incoming_chat_thread', 'chat_properties_updated'])
-    await license.login('ann')
-    expect(await told(carl.client)).toEqual([
-      ...['Chat assigned to ann', 'chat_properties_updated', 'chat_thread_properties_updated'],
-    ])
-    expect(await isUnassigned(carl)).toEqual([false, false])
-    expect(await expectLoads(world, license.id)).toEqual({ ann: 1 })
+
+    test('is unassigned while its agent is away and nobody is free, until that agent is back', async () => {
+      const license = await openLicense({
+        ann: {},
+        own: { permission: 'owner', default_status: not_accepting_chats },
+      })
+      const ann = await license.login('ann')
+      const carl = await arrive(license, 'Carl')
+      const own = await license.login('own')
+      await close(carl)
+      await leaves(ann, 'ann', own)
+      await told(carl.client)
+      await reopen(carl)
+      expect(await agentsNow(carl)).toEqual(['ann'])
+      expect(textsOf(await chatNow(carl))).toEqual(['again', 'Chat is unassigned'])
+      expect(await isUnassigned(carl)).toEqual([true, true])
+      expect(await told(carl.client)).toEqual(['incoming_chat_thread', 'chat_properties_updated'])
+      await license.login('ann')
+      expect(await told(carl.client)).toEqual([
+        ...['Chat assigned to ann', 'chat_properties_updated', 'chat_thread_properties_updated'],
+      ])
+      expect(await isUnassigned(carl)).toEqual([false, false])
+      expect(await expectLoads(world, license.id)).toEqual({ ann: 1 })
+    })
   })
 })
 
-test('in manual mode a chat waits until an agent joins it, who keeps it, and again once the last one leaves', async () => {
-  const license = await openLicense({ ann: {}, ben: {} }, { settings: { routing: 'manual' } })
-  const ann = await license.login('ann')
-  const carl = await arrive(license, 'Carl')
-  const { client, chat_id } = carl
-  expect(textsOf(carl.chat)).toEqual(['I am Carl', 'Chat is unassigned'])
-  await license.login('ben')
-  await ann.ok('update_agent', { routing_status: not_accepting_chats })
-  await ann.ok('update_agent', { routing_status: 'accepting_chats' })
-  await world.tick(Date.now() + minute)
-  expect(await agentsNow(carl)).toEqual([])
-  await ann.ok('join_chat', { chat_id, agent_ids: ['ann'] })
-  expect(await isUnassigned(carl)).toEqual([false, false])
-  await client.ok('close_thread', { chat_id })
-  await client.ok('send_event', { chat_id, event: message('again') })
-  expect(textsOf(await chatNow(carl))).toEqual(['again'])
-  expect((await chatNow(carl)).properties).toEqual(routing('unassigned', false))
-  await ann.ok('remove_from_chat', { chat_id })
-  expect(await agentsNow(carl)).toEqual([])
-  expect(await isUnassigned(carl)).toEqual([true, true])
-  // until the mode is changed, by the clock at the latest
-  await changeLicense(world.table, license.id, { routing: 'automatic' })
-  await world.settled()
-  await world.tick()
-  expect(await agentsNow(carl)).toEqual(['ben'])
+describe('in manual mode', () => {
+  test('a chat waits until an agent joins it, and again once the last one leaves', async () => {
+    const license = await openLicense({ ann: {}, ben: {} }, { settings: { routing: 'manual' } })
+    const ann = await license.login('ann')
+    const carl = await arrive(license, 'Carl')
+    expect(textsOf(carl.chat)).toEqual(['I am Carl', 'Chat is unassigned'])
+    await license.login('ben')
+    await ann.ok('update_agent', { routing_status: not_accepting_chats })
+    await ann.ok('update_agent', { routing_status: 'accepting_chats' })
+    await world.tick(Date.now() + minute)
+    expect(await agentsNow(carl)).toEqual([])
+    await ann.ok('join_chat', { chat_id: carl.chat_id, agent_ids: ['ann'] })
+    expect(await isUnassigned(carl)).toEqual([false, false])
+    await ann.ok('remove_from_chat', { chat_id: carl.chat_id })
+    expect(await agentsNow(carl)).toEqual([])
+    expect(await isUnassigned(carl)).toEqual([true, true])
+  })
+
+  test('an agent of the chat who is logged in keeps it', async () => {
+    const license = await openLicense({ ann: {} }, { settings: { routing: 'manual' } })
+    const ann = await license.login('ann')
+    const carl = await arrive(license, 'Carl')
+    await ann.ok('join_chat', { chat_id: carl.chat_id, agent_ids: ['ann'] })
+    await carl.client.ok('close_thread', { chat_id: carl.chat_id })
+    await carl.client.ok('send_event', { chat_id: carl.chat_id, event: message('again') })
+    expect(textsOf(await chatNow(carl))).toEqual(['again'])
+    expect((await chatNow(carl)).properties).toEqual(routing('unassigned', false))
+  })
+
+  test('nothing is given away until the mode is changed, by the clock at the latest', async () => {
+    const license = await openLicense({ ann: {} }, { settings: { routing: 'manual' } })
+    await license.login('ann')
+    const carl = await arrive(license, 'Carl')
+    await changeLicense(world.table, license.id, { routing: 'automatic' })
+    await world.settled()
+    await world.tick()
+    expect(await agentsNow(carl)).toEqual(['ann'])
+  })
 })
