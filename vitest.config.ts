@@ -1,16 +1,29 @@
 import { defineConfig } from 'vitest/config'
 
+/** These import parts of the functions that read their settings once: each has a process to itself. */
+const ownProcess = [
+  'test/customer/tokens.test.ts',
+  'test/floods/audience.full.test.ts',
+  'test/infra/{logs,metrics}.test.ts',
+  'test/push/{after-the-answer,deliver,signed}.test.ts',
+]
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
     globalSetup: ['test/support/global-setup.ts'],
     setupFiles: ['test/support/each-file.ts'],
     pool: 'forks',
     maxWorkers: 2,
-    // a worker imports what files share once
-    isolate: false,
     // waits in tests end with what they wait for; these only end what hangs
     testTimeout: 30_000,
     hookTimeout: 30_000,
+    projects: [
+      {
+        extends: true,
+        // a worker runs many files, and imports once what they share
+        test: { name: 'shared', include: ['test/**/*.test.ts'], exclude: ownProcess, isolate: false },
+      },
+      { extends: true, test: { name: 'alone', include: ownProcess } },
+    ],
   },
 })

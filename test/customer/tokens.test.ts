@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vite
 import { verifyCustomerToken } from '../../shared/account/customer-tokens.ts'
 import { keys } from '../../shared/table/keys.ts'
 import { invalidToken, notLoggedIn } from '../support/wire-errors.ts'
-import { type License, startWorld, type World } from '../support/world.ts'
+import { type License, startWorld, useSettings, type World } from '../support/world.ts'
 
 // the key is this file's own: tests that give it a new one run in order
 const key = 'a key of customers’ tokens that this file knows'
@@ -12,8 +12,7 @@ let license: License
 beforeAll(async () => {
   world = await startWorld({ customerKey: key, delayScale: 1000 })
   license = await world.license({})
-  // what this file imports of the functions has their settings
-  for (const [name, value] of Object.entries(world.settings)) vi.stubEnv(name, value)
+  useSettings(world)
 })
 afterAll(() => {
   vi.unstubAllEnvs()

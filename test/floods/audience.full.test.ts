@@ -6,11 +6,12 @@ import { deliver } from '../../shared/push/deliver.ts'
 import { invokeFanOut, type Slice } from '../../shared/push/fan-out.ts'
 import { readAgentSockets } from '../../shared/table/sockets.ts'
 import { crowd, type Listener } from '../support/crowd.ts'
-import { type License, startWorld, type World } from '../support/world.ts'
+import { type License, startWorld, useSettings, type World } from '../support/world.ts'
 
 let world: World
 beforeAll(async () => {
   world = await startWorld()
+  useSettings(world)
 })
 afterEach(() => {
   world.gateway.setFaults({})

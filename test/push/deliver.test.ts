@@ -10,11 +10,12 @@ import { work } from '../../shared/runtime/work.ts'
 import { readAgentSockets } from '../../shared/table/sockets.ts'
 import type { Client } from '../support/client.ts'
 import { crowd } from '../support/crowd.ts'
-import { type License, startWorld, type World } from '../support/world.ts'
+import { type License, startWorld, useSettings, type World } from '../support/world.ts'
 
 let world: World
 beforeAll(async () => {
   world = await startWorld()
+  useSettings(world)
 })
 afterEach(() => world.gateway.setFaults({}))
 

@@ -13,13 +13,13 @@ beforeAll(async () => {
 afterEach(() => {
   vi.useRealTimers()
   world.proxy.setFault(undefined)
-  process.env.LATER_QUEUE_URL = queueUrl
+  world.settings['LATER_QUEUE_URL'] = queueUrl
 })
 
 const message = (text: string) => ({ type: 'message', text })
 /** What the queue's own client does not try again: its queue is not there. */
 const breakQueue = () => {
-  process.env.LATER_QUEUE_URL = `${queueUrl}-gone`
+  world.settings['LATER_QUEUE_URL'] = `${queueUrl}-gone`
 }
 
 /** Refuses the next reads of a licence's sockets, without the SDK trying again; tells how many were made. */

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { DeleteTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb'
-import { inject } from 'vitest'
+import { inject, vi } from 'vitest'
 import { type Engine, localClientConfig, startEngine } from '../../infra/local/dynamodb.ts'
 import { createAgent } from '../../infra/admin/change-agent.ts'
 import { createGroup } from '../../infra/admin/change-group.ts'
@@ -74,6 +74,11 @@ const ending: (() => Promise<void>)[] = []
 /** Ends every world that the file has started: `each-file.ts` calls it. */
 export const endWorlds = async (): Promise<void> => {
   await Promise.all(ending.splice(0).map((end) => end()))
+}
+
+/** Gives the settings of a world's functions to what the test file itself imports of them. */
+export const useSettings = ({ settings }: World): void => {
+  for (const [name, value] of Object.entries(settings)) vi.stubEnv(name, value)
 }
 
 let javaEngine: Promise<Engine> | undefined
