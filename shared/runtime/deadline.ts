@@ -30,6 +30,8 @@ export const withinDeadline = async <T>(
       once: true,
     })
   })
+  // a run that throws before its first await leaves nobody who waits for it
+  late.catch(() => undefined)
   try {
     return await Promise.race([run(deadline), late])
   } catch (error) {

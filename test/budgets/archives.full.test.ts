@@ -14,7 +14,8 @@ let world: World
 const figures: string[] = []
 const clients: Record<string, Client> = {}
 beforeAll(async () => {
-  world = await startWorld()
+  // three thousand threads are written before the first test
+  world = await startWorld({ stream: false })
   await fillArchive(world.table, { license, size, issuer, nowMs: Date.now() })
   for (const agent of ['owner', 'normal']) {
     const subject = `${license}/${agent}`
@@ -23,7 +24,7 @@ beforeAll(async () => {
     await client.ok('login', { token })
     clients[agent] = client
   }
-})
+}, 120_000)
 afterAll(() => void process.stdout.write(`\n${figures.join('\n')}\n`))
 
 const costOf = async (agent: string, filters: object) => {
