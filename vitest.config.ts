@@ -14,6 +14,7 @@ export default defineConfig({
     setupFiles: ['test/support/each-file.ts'],
     pool: 'forks',
     maxWorkers: 2,
+    tags: [{ name: 'full', description: 'Takes long: left out of npm test', timeout: 120_000 }],
     // waits in tests end with what they wait for; these only end what hangs
     testTimeout: 30_000,
     hookTimeout: 30_000,

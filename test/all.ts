@@ -19,9 +19,13 @@ const vitest = async (title: string, filters: readonly string[], engine?: string
 const rest = process.argv.includes('--rest')
 const { name } = await fastestEngine()
 const other = name === 'embedded' ? 'java' : 'embedded'
-const results = [
-  rest ? await vitest('What takes longer', ['.full.test.ts']) : await vitest('Everything, on one engine', []),
-]
+const longTests = ['--exclude', 'test/**/*.full.test.ts', '--tags-filter', 'full']
+const results = rest
+  ? [
+      await vitest('The files that take longer', ['.full.test.ts']),
+      await vitest('The tests of other files that take longer', longTests),
+    ]
+  : [await vitest('Everything, on one engine', [])]
 if (name === 'endpoint')
   process.stdout.write('\nThe other engine is left out: DYNAMODB_ENDPOINT names one.\n')
 else if (await isThere(other))

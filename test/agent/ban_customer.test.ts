@@ -287,7 +287,7 @@ describe('ban_customer bans once, and pushes once,', () => {
       [lost, underWay, underWay, underWay],
     ],
     ['through lost races', [cancelled('None', 'TransactionConflict'), cancelled('ThrottlingError')]],
-  ])('%s', async (_what, faults) => {
+  ])('%s', { tags: ['full'] }, async (_what, faults) => {
     const license = await world.license({ ann: {}, ben: {} })
     const [ann, ben] = [await license.login('ann'), await license.login('ben')]
     await addCustomer(world, license.id, 'cus')
@@ -304,36 +304,40 @@ describe('ban_customer bans once, and pushes once,', () => {
     expect((await customerItem(world, license.id, 'cus'))?.ban).toMatchObject({ days: 7, by: 'ann' })
   })
 
-  test('though its answer is lost and another ban replaces it at once: its closing is told all the same', async () => {
-    const license = await world.license({ ann: {}, ben: {} })
-    const [ann, ben] = [await license.login('ann'), await license.login('ben')]
-    await addCustomer(world, license.id, 'cus')
-    const chat_id = await startCustomerChat(world, license.id, 'cus')
-    let first: unknown
-    let repeats = 0
-    const other = Promise.withResolvers<unknown>()
-    world.proxy.setFault(async ({ operation, request }): Promise<Fault | undefined> => {
-      if (operation !== 'TransactWriteItems' || !JSON.stringify(request).includes(license.id))
-        return undefined
-      const { ClientRequestToken: token } = request
-      first ??= token
-      if (token !== first) return undefined
-      repeats += 1
-      if (repeats === 1) return lost
-      // the other ban comes between the first attempt, whose answer is lost, and the SDK's repeats of it
-      if (repeats === 2) other.resolve(ban(ben, 'cus', 9))
+  test(
+    'though its answer is lost and another ban replaces it at once: its closing is told all the same',
+    { tags: ['full'] },
+    async () => {
+      const license = await world.license({ ann: {}, ben: {} })
+      const [ann, ben] = [await license.login('ann'), await license.login('ben')]
+      await addCustomer(world, license.id, 'cus')
+      const chat_id = await startCustomerChat(world, license.id, 'cus')
+      let first: unknown
+      let repeats = 0
+      const other = Promise.withResolvers<unknown>()
+      world.proxy.setFault(async ({ operation, request }): Promise<Fault | undefined> => {
+        if (operation !== 'TransactWriteItems' || !JSON.stringify(request).includes(license.id))
+          return undefined
+        const { ClientRequestToken: token } = request
+        first ??= token
+        if (token !== first) return undefined
+        repeats += 1
+        if (repeats === 1) return lost
+        // the other ban comes between the first attempt, whose answer is lost, and the SDK's repeats of it
+        if (repeats === 2) other.resolve(ban(ben, 'cus', 9))
+        await other.promise
+        return underWay
+      })
+      await ban(ann, 'cus', 7)
       await other.promise
-      return underWay
-    })
-    await ban(ann, 'cus', 7)
-    await other.promise
-    expect(repeats).toBeGreaterThan(2)
-    const pushed = await ben.received()
-    const count = (name: string) => pushed.filter(({ action }) => action === name).length
-    expect([count('incoming_event'), count('thread_closed'), count('customer_banned')]).toEqual([1, 1, 2])
-    expect(await logOf(world, chat_id)).toHaveLength(2)
-    expect((await customerItem(world, license.id, 'cus'))?.ban?.days).toBe(9)
-  })
+      expect(repeats).toBeGreaterThan(2)
+      const pushed = await ben.received()
+      const count = (name: string) => pushed.filter(({ action }) => action === name).length
+      expect([count('incoming_event'), count('thread_closed'), count('customer_banned')]).toEqual([1, 1, 2])
+      expect(await logOf(world, chat_id)).toHaveLength(2)
+      expect((await customerItem(world, license.id, 'cus'))?.ban?.days).toBe(9)
+    },
+  )
 })
 
 describe('ban_customer, at each step of it', () => {
@@ -420,7 +424,7 @@ describe('ban_customer, at each step of it', () => {
     expect(outcomes).toContain('before')
   })
 
-  test('an annotation is in the log once, wherever it lands', async () => {
+  test('an annotation is in the log once, wherever it lands', { tags: ['full'] }, async () => {
     const { ann, again, fresh } = await prepare()
     const event = { type: 'annotation', annotation_type: 'note', text: 'noted' }
     const places = new Set<boolean>()
@@ -445,7 +449,7 @@ describe('ban_customer, at each step of it', () => {
     expect(places).toContain(true)
   })
 
-  test('close_thread closes the thread, or the ban does', async () => {
+  test('close_thread closes the thread, or the ban does', { tags: ['full'] }, async () => {
     const { ann, again, fresh } = await prepare()
     const closers = new Set<unknown>()
     await atEachStep(world, async () => {
@@ -468,7 +472,7 @@ describe('ban_customer, at each step of it', () => {
     expect(closers).toEqual(new Set(['manual_archived', 'customer_banned']))
   })
 
-  test('a second ban replaces it or is replaced by it, whole', async () => {
+  test('a second ban replaces it or is replaced by it, whole', { tags: ['full'] }, async () => {
     const { ann, again, fresh } = await prepare()
     const last = new Set<number>()
     await atEachStep(world, async () => {
@@ -487,32 +491,36 @@ describe('ban_customer, at each step of it', () => {
     expect(last).toContain(5)
   })
 
-  test('a first thread that starts meanwhile is closed with it, or starts behind it', async () => {
-    const license = await world.license({ ann: {} })
-    const ann = await license.login('ann')
-    let n = 0
-    let closed = 0
-    await atEachStep(world, async () => {
-      const customer_id = `cus-${(n += 1)}`
-      await addCustomer(world, license.id, customer_id)
-      let chat_id: string | undefined
-      let isBannedBefore = false
-      return {
-        held: () => ban(ann, customer_id),
-        meanwhile: async () => {
-          chat_id = await startCustomerChat(world, license.id, customer_id)
-          isBannedBefore = (await customerItem(world, license.id, customer_id))?.ban !== undefined
-        },
-        check: async () => {
-          expect((await customerItem(world, license.id, customer_id))?.ban).toMatchObject({ days: 5 })
-          // the maker of these tests does not look for a ban, as customers' start_chat does
-          if (chat_id === undefined || isBannedBefore) return
-          const last = (await logOf(world, chat_id)).at(-1)
-          expect(last?.event.system_message_type).toBe('customer_banned')
-          closed += 1
-        },
-      }
-    })
-    expect(closed).toBeGreaterThan(2)
-  })
+  test(
+    'a first thread that starts meanwhile is closed with it, or starts behind it',
+    { tags: ['full'] },
+    async () => {
+      const license = await world.license({ ann: {} })
+      const ann = await license.login('ann')
+      let n = 0
+      let closed = 0
+      await atEachStep(world, async () => {
+        const customer_id = `cus-${(n += 1)}`
+        await addCustomer(world, license.id, customer_id)
+        let chat_id: string | undefined
+        let isBannedBefore = false
+        return {
+          held: () => ban(ann, customer_id),
+          meanwhile: async () => {
+            chat_id = await startCustomerChat(world, license.id, customer_id)
+            isBannedBefore = (await customerItem(world, license.id, customer_id))?.ban !== undefined
+          },
+          check: async () => {
+            expect((await customerItem(world, license.id, customer_id))?.ban).toMatchObject({ days: 5 })
+            // the maker of these tests does not look for a ban, as customers' start_chat does
+            if (chat_id === undefined || isBannedBefore) return
+            const last = (await logOf(world, chat_id)).at(-1)
+            expect(last?.event.system_message_type).toBe('customer_banned')
+            closed += 1
+          },
+        }
+      })
+      expect(closed).toBeGreaterThan(2)
+    },
+  )
 })

@@ -464,45 +464,49 @@ describe('get_chat_threads', () => {
       expect(threads.map(({ has_more }: any) => has_more)).toEqual([true, undefined, true])
     })
 
-    test('a hundred threads are read a few at a time, and no more of each than its share may hold', async () => {
-      const { ann, chat } = await annAlone({ initial_events: [message('1')] })
-      const stored = await readChat(world.table.read, chat.id)
-      const version = stored!.version + 1
-      const at = Date.now()
-      for (const n of range(2, 100)) {
-        const head = newHead({ n, nonce: 'n', version, at, userIds: ['ann'] })
-        const texts = range(1, 40).map((m) => ({
-          ...{ type: 'message' as const, author_id: 'ann' },
-          text: n % 2 === 0 ? `${m}` : `${m}`.padStart(3000, 'x'),
-        }))
-        const entries = nextEntries({ n, m: 0, last: head }, texts, { nonce: 'n', version, at })
-        await world.table.write.transact([
-          headPut(chat.id, head),
-          ...entries.map((entry) => entryPut(chat.id, entry)),
-        ])
-      }
-      await world.table.write.write(chatChanged({ ...stored!, version, thread: 100 }))
-      const thread_ids = range(1, 100).map((n) => `${chat.id}_${n}`)
-      world.proxy.setDelay(10)
-      const { result, calls } = await world.proxy.record(() => get(ann, chat, { thread_ids }))
-      world.proxy.setDelay(0)
-      expect(lastFrame(ann)).toBeLessThanOrEqual(frameBytes)
-      // nothing of the room is left unused for having read too little
-      expect(lastFrame(ann)).toBeGreaterThan(frameBytes / 2 - 10_000)
-      for (const thread of result.threads.slice(1)) expect(thread.has_more).toBe(true)
-      expect(orders(result.threads[1]).at(-1)).toBe(40)
-      expect(orders(result.threads[1]).length).toBeGreaterThan(5)
-      expect(orders(result.threads[2])).toEqual([])
+    test(
+      'a hundred threads are read a few at a time, and no more of each than its share may hold',
+      { tags: ['full'] },
+      async () => {
+        const { ann, chat } = await annAlone({ initial_events: [message('1')] })
+        const stored = await readChat(world.table.read, chat.id)
+        const version = stored!.version + 1
+        const at = Date.now()
+        for (const n of range(2, 100)) {
+          const head = newHead({ n, nonce: 'n', version, at, userIds: ['ann'] })
+          const texts = range(1, 40).map((m) => ({
+            ...{ type: 'message' as const, author_id: 'ann' },
+            text: n % 2 === 0 ? `${m}` : `${m}`.padStart(3000, 'x'),
+          }))
+          const entries = nextEntries({ n, m: 0, last: head }, texts, { nonce: 'n', version, at })
+          await world.table.write.transact([
+            headPut(chat.id, head),
+            ...entries.map((entry) => entryPut(chat.id, entry)),
+          ])
+        }
+        await world.table.write.write(chatChanged({ ...stored!, version, thread: 100 }))
+        const thread_ids = range(1, 100).map((n) => `${chat.id}_${n}`)
+        world.proxy.setDelay(10)
+        const { result, calls } = await world.proxy.record(() => get(ann, chat, { thread_ids }))
+        world.proxy.setDelay(0)
+        expect(lastFrame(ann)).toBeLessThanOrEqual(frameBytes)
+        // nothing of the room is left unused for having read too little
+        expect(lastFrame(ann)).toBeGreaterThan(frameBytes / 2 - 10_000)
+        for (const thread of result.threads.slice(1)) expect(thread.has_more).toBe(true)
+        expect(orders(result.threads[1]).at(-1)).toBe(40)
+        expect(orders(result.threads[1]).length).toBeGreaterThan(5)
+        expect(orders(result.threads[2])).toEqual([])
 
-      const pages = calls.filter(({ operation, request }) => operation === 'Query' && 'Limit' in request)
-      expect(pages.length).toBeGreaterThanOrEqual(200)
-      for (const { request } of pages) expect(request['Limit']).toBeLessThanOrEqual(10)
-      const sideBySide = pages.map(
-        ({ startedAt }) =>
-          pages.filter((one) => one.startedAt <= startedAt && one.endedAt > startedAt).length,
-      )
-      expect(Math.max(...sideBySide)).toBeLessThanOrEqual(40)
-    })
+        const pages = calls.filter(({ operation, request }) => operation === 'Query' && 'Limit' in request)
+        expect(pages.length).toBeGreaterThanOrEqual(200)
+        for (const { request } of pages) expect(request['Limit']).toBeLessThanOrEqual(10)
+        const sideBySide = pages.map(
+          ({ startedAt }) =>
+            pages.filter((one) => one.startedAt <= startedAt && one.endedAt > startedAt).length,
+        )
+        expect(Math.max(...sideBySide)).toBeLessThanOrEqual(40)
+      },
+    )
 
     test('threads that do not fit by themselves come bare, to be read alone', async () => {
       const { ann, chat } = await annAlone()
@@ -562,20 +566,24 @@ describe('get_chat_threads', () => {
       expect(listed.length).toBeGreaterThan(100)
     })
 
-    test('holds for the largest envelope, and for characters of several bytes', async () => {
-      const { ann, chat } = await annAlone()
-      for (const n of range(1, 45)) await say(ann, chat, `${n}`)
-      for (const _ of range(1, 7)) await say(ann, chat, '😀'.repeat(4096))
-      const id = '\u0001'.repeat(128)
-      const payload = { chat_id: chat.id, thread_ids: [chat.thread.id] }
-      ann.send(JSON.stringify({ id, request_id: id, action: 'get_chat_threads', payload }))
-      const answer = await ann.response()
-      expect(answer).toMatchObject({ success: true, id, request_id: id })
-      const [thread] = (answer.payload as any).chat.threads
-      expect(lastFrame(ann)).toBeLessThanOrEqual(frameBytes)
-      expect(thread.has_more).toBe(true)
-      expect(orders(thread).at(-1)).toBe(52)
-    })
+    test(
+      'holds for the largest envelope, and for characters of several bytes',
+      { tags: ['full'] },
+      async () => {
+        const { ann, chat } = await annAlone()
+        for (const n of range(1, 45)) await say(ann, chat, `${n}`)
+        for (const _ of range(1, 7)) await say(ann, chat, '😀'.repeat(4096))
+        const id = '\u0001'.repeat(128)
+        const payload = { chat_id: chat.id, thread_ids: [chat.thread.id] }
+        ann.send(JSON.stringify({ id, request_id: id, action: 'get_chat_threads', payload }))
+        const answer = await ann.response()
+        expect(answer).toMatchObject({ success: true, id, request_id: id })
+        const [thread] = (answer.payload as any).chat.threads
+        expect(lastFrame(ann)).toBeLessThanOrEqual(frameBytes)
+        expect(thread.has_more).toBe(true)
+        expect(orders(thread).at(-1)).toBe(52)
+      },
+    )
   })
 
   describe('who may', () => {

@@ -142,7 +142,7 @@ describe('get_filtered_chats', () => {
     }
   })
 
-  test('hides a chat whose access is taken away while the request reads it', async () => {
+  test('hides a chat whose access is taken away while the request reads it', { tags: ['full'] }, async () => {
     const license = await world.license({ ann: {}, ben: {} })
     const [ann, ben] = [await license.login('ann'), await license.login('ben')]
     const chat_id = await start(ann, { scopes: { agents: ['ben'] } })
@@ -337,7 +337,7 @@ describe('get_filtered_chats by properties', () => {
 })
 
 describe('get_filtered_chats in pages', () => {
-  test('without pagination: the first 100; with it 25, or as many as asked', async () => {
+  test('without pagination: the first 100; with it 25, or as many as asked', { tags: ['full'] }, async () => {
     const { license, ann } = await alone()
     const ids: string[] = []
     for (let i = 0; i < 103; i += 1) ids.push(await startCustomerChat(world, license.id, `cus-${i}`))

@@ -460,7 +460,7 @@ describe('supervise_chat is refused', () => {
 })
 
 describe('supervise_chat at each of its steps', () => {
-  test('meets join_chat of the same agent: it is an agent in the end', async () => {
+  test('meets join_chat of the same agent: it is an agent in the end', { tags: ['full'] }, async () => {
     const license = await world.license({ ann: {}, ben: {} })
     const [ann, ben] = [await license.login('ann'), await license.login('ben')]
     const became = new Set<string>()

@@ -240,6 +240,7 @@ describe('update_chat_properties by many at once', () => {
     ['on a slow table', 15],
   ])(
     '%s: 50 changes of different names all survive, each pushed once under a version of its own',
+    { tags: ['full'] },
     async (_how, delayMs) => {
       const license = await world.license({ ann: {}, ben: {} })
       const [ann, ben, watcher] = [

@@ -475,7 +475,7 @@ describe('update_chat_scopes with many', () => {
 })
 
 describe('update_chat_scopes at each of its steps', () => {
-  test('meets a join: both are in force', async () => {
+  test('meets a join: both are in force', { tags: ['full'] }, async () => {
     const { agents, chat } = await openOffice({ ben: {}, cleo: {} })
     const { ann, ben, cleo } = agents
     const chat_id = chat.id
@@ -501,7 +501,7 @@ describe('update_chat_scopes at each of its steps', () => {
     expect(steps).toBeGreaterThan(3)
   })
 
-  test('is met in a join: both are in force', async () => {
+  test('is met in a join: both are in force', { tags: ['full'] }, async () => {
     const { agents, chat } = await openOffice({ ben: {}, cleo: {} })
     const { ann } = agents
     const chat_id = chat.id
@@ -545,7 +545,7 @@ describe('update_chat_scopes at each of its steps', () => {
     })
   })
 
-  test('meets another change of scopes: both are in force', async () => {
+  test('meets another change of scopes: both are in force', { tags: ['full'] }, async () => {
     const { license, agents, chat } = await openOffice({ ben: {} }, { groups: [1, 2], agents: ['ann'] })
     const { ann, ben } = agents
     const chat_id = chat.id
@@ -587,36 +587,40 @@ describe('update_chat_scopes at each of its steps', () => {
     })
   })
 
-  test('meets the loss of the requester’s access: it is refused then, or was through before', async () => {
-    const { agents, chat } = await openOffice({ ben: {}, cleo: {} })
-    const { ann, ben } = agents
-    const chat_id = chat.id
-    const outcomes = new Set<string>()
-    await atEachStep(world, async () => {
-      await ann.ok('update_chat_scopes', {
-        chat_id,
-        add_scopes: { agents: ['ben'] },
-        remove_scopes: { agents: ['cleo'] },
+  test(
+    'meets the loss of the requester’s access: it is refused then, or was through before',
+    { tags: ['full'] },
+    async () => {
+      const { agents, chat } = await openOffice({ ben: {}, cleo: {} })
+      const { ann, ben } = agents
+      const chat_id = chat.id
+      const outcomes = new Set<string>()
+      await atEachStep(world, async () => {
+        await ann.ok('update_chat_scopes', {
+          chat_id,
+          add_scopes: { agents: ['ben'] },
+          remove_scopes: { agents: ['cleo'] },
+        })
+        for (const client of [ann, ben]) await client.received()
+        let answer: any
+        return {
+          held: async () => {
+            answer = await ben.call('update_chat_scopes', { chat_id, add_scopes: { agents: ['cleo'] } })
+          },
+          meanwhile: () => ann.ok('update_chat_scopes', { chat_id, remove_scopes: { agents: ['ben'] } }),
+          check: async () => {
+            const through = answer.success === true
+            outcomes.add(through ? 'through' : answer.payload.error.message)
+            expect(await scopesOf(chat_id)).toEqual({
+              groups: [],
+              agents: through ? ['ann', 'cleo'] : ['ann'],
+            })
+          },
+        }
       })
-      for (const client of [ann, ben]) await client.received()
-      let answer: any
-      return {
-        held: async () => {
-          answer = await ben.call('update_chat_scopes', { chat_id, add_scopes: { agents: ['cleo'] } })
-        },
-        meanwhile: () => ann.ok('update_chat_scopes', { chat_id, remove_scopes: { agents: ['ben'] } }),
-        check: async () => {
-          const through = answer.success === true
-          outcomes.add(through ? 'through' : answer.payload.error.message)
-          expect(await scopesOf(chat_id)).toEqual({
-            groups: [],
-            agents: through ? ['ann', 'cleo'] : ['ann'],
-          })
-        },
-      }
-    })
-    expect(outcomes).toEqual(new Set(['through', denied.message]))
-  })
+      expect(outcomes).toEqual(new Set(['through', denied.message]))
+    },
+  )
 })
 
 describe('update_chat_scopes whose transaction goes wrong', () => {

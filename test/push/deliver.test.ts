@@ -168,41 +168,45 @@ describe('many connections', () => {
 })
 
 describe('pushes that are tried again', () => {
-  test('reach those whose turn does not come since too many before them hang', async () => {
-    const license = await world.license({ ann: {} })
-    const { listeners } = await crowd(world, license, 'ann', 300)
-    const all = await rows(license)
-    // more than there are sockets for, and the last ones of all are well
-    const hanging = new Set(all.slice(0, 270).map(({ connection }) => connection))
-    post(({ connectionId }) => (hanging.has(connectionId) ? { hang: true } : undefined))
-    const jobs: Job[] = []
-    const tryAll = (tries: number, targets: readonly { connection: string }[]) =>
-      pushAgain(
-        {
-          ...{ read: world.table.read, write: world.table.write, signal: new AbortController().signal },
-          now: () => Date.now(),
-          later: async (job) => void jobs.push(job),
-        },
-        {
-          job: 'push',
-          targets: all
-            .filter((row) => targets.some(({ connection }) => connection === row.connection))
-            .map(targetOf),
-          frames: [frame('again')],
-          tries,
-        },
-      )
-    await tryAll(0, all)
-    const tried = jobs.splice(0) as Extract<Job, { job: 'push' }>[]
-    expect(tried.map(({ tries }) => tries)).toEqual([0, 1])
-    expect(tried[1]!.targets.every(({ connection }) => hanging.has(connection))).toBe(true)
+  test(
+    'reach those whose turn does not come since too many before them hang',
+    { tags: ['full'] },
+    async () => {
+      const license = await world.license({ ann: {} })
+      const { listeners } = await crowd(world, license, 'ann', 300)
+      const all = await rows(license)
+      // more than there are sockets for, and the last ones of all are well
+      const hanging = new Set(all.slice(0, 270).map(({ connection }) => connection))
+      post(({ connectionId }) => (hanging.has(connectionId) ? { hang: true } : undefined))
+      const jobs: Job[] = []
+      const tryAll = (tries: number, targets: readonly { connection: string }[]) =>
+        pushAgain(
+          {
+            ...{ read: world.table.read, write: world.table.write, signal: new AbortController().signal },
+            now: () => Date.now(),
+            later: async (job) => void jobs.push(job),
+          },
+          {
+            job: 'push',
+            targets: all
+              .filter((row) => targets.some(({ connection }) => connection === row.connection))
+              .map(targetOf),
+            frames: [frame('again')],
+            tries,
+          },
+        )
+      await tryAll(0, all)
+      const tried = jobs.splice(0) as Extract<Job, { job: 'push' }>[]
+      expect(tried.map(({ tries }) => tries)).toEqual([0, 1])
+      expect(tried[1]!.targets.every(({ connection }) => hanging.has(connection))).toBe(true)
 
-    await tryAll(0, tried[0]!.targets)
-    const well = () => listeners.filter(({ frames }) => frames.includes(frame('again'))).length
-    await expect.poll(well).toBe(30)
-    // those who hang are given up in their turn
-    await tryAll(1, tried[1]!.targets)
-    expect(jobs.map((job) => job.job === 'push' && job.tries)).toEqual([1])
-    for (const { socket } of listeners) socket.terminate()
-  })
+      await tryAll(0, tried[0]!.targets)
+      const well = () => listeners.filter(({ frames }) => frames.includes(frame('again'))).length
+      await expect.poll(well).toBe(30)
+      // those who hang are given up in their turn
+      await tryAll(1, tried[1]!.targets)
+      expect(jobs.map((job) => job.job === 'push' && job.tries)).toEqual([1])
+      for (const { socket } of listeners) socket.terminate()
+    },
+  )
 })

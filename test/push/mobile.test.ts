@@ -469,7 +469,7 @@ describe('an FCM that is busy or failing', () => {
     expect(pauses(scene.phone)[0]).toBeGreaterThanOrEqual(1990)
   })
 
-  test('is asked at the date it said', async () => {
+  test('is asked at the date it said', { tags: ['full'] }, async () => {
     const scene = await openScene()
     const retryAfter = new Date(Date.now() + 3000).toUTCString()
     fcm.answer(scene.phone, { status: 503, retryAfter })
@@ -488,21 +488,25 @@ describe('an FCM that is busy or failing', () => {
     expect(await isKept(scene.phone)).toBe(true)
   })
 
-  test('is given up after four attempts; until it works again one attempt is made, and no wait', async () => {
-    const scene = await openScene()
-    fcm.answer(scene.phone, ...Array.from({ length: 5 }, () => answers.unavailable))
-    await say(scene)
-    expect(attempts(scene.phone)).toHaveLength(4)
-    await say(scene)
-    expect(attempts(scene.phone)).toHaveLength(5)
-    const event = await say(scene)
-    expect(heard(scene.phone)).toEqual([event])
-    fcm.answer(scene.phone, answers.unavailable)
-    const next = await say(scene)
-    expect(heard(scene.phone)).toEqual([event, next])
-  })
+  test(
+    'is given up after four attempts; until it works again one attempt is made, and no wait',
+    { tags: ['full'] },
+    async () => {
+      const scene = await openScene()
+      fcm.answer(scene.phone, ...Array.from({ length: 5 }, () => answers.unavailable))
+      await say(scene)
+      expect(attempts(scene.phone)).toHaveLength(4)
+      await say(scene)
+      expect(attempts(scene.phone)).toHaveLength(5)
+      const event = await say(scene)
+      expect(heard(scene.phone)).toEqual([event])
+      fcm.answer(scene.phone, answers.unavailable)
+      const next = await say(scene)
+      expect(heard(scene.phone)).toEqual([event, next])
+    },
+  )
 
-  test('keeps no other phone waiting', async () => {
+  test('keeps no other phone waiting', { tags: ['full'] }, async () => {
     const scene = await openScene()
     const other = await withPhone(scene.license, 'ben')
     fcm.answer(scene.phone, { status: 503, retryAfter: '6' })
@@ -513,24 +517,28 @@ describe('an FCM that is busy or failing', () => {
     expect(heard(scene.phone)).toEqual([event.id])
   })
 
-  test('that does not answer at all fails no batch, is not asked twice, and holds up no account for long', async () => {
-    const scene = await openScene({ cleo: {} })
-    const cleo = await scene.license.login('cleo')
-    fcm.answer(scene.phone, 'hang', 'hang')
-    const startedAt = performance.now()
-    await scene.ann.ok('send_event', { chat_id: scene.chat_id, event: message('hello') })
-    await vi.waitFor(() => expect(attempts(scene.phone)).toHaveLength(1), { timeout: 5000 })
-    await changeAgent(world.table, scene.license.id, 'cleo', { suspended: true })
-    expect(await cleo.eventually('agent_disconnected')).toEqual({ reason: 'access_token_revoked' })
-    expect(performance.now() - startedAt).toBeLessThan(9000)
-    await world.settled()
-    expect(attempts(scene.phone)).toHaveLength(1)
+  test(
+    'that does not answer at all fails no batch, is not asked twice, and holds up no account for long',
+    { tags: ['full'] },
+    async () => {
+      const scene = await openScene({ cleo: {} })
+      const cleo = await scene.license.login('cleo')
+      fcm.answer(scene.phone, 'hang', 'hang')
+      const startedAt = performance.now()
+      await scene.ann.ok('send_event', { chat_id: scene.chat_id, event: message('hello') })
+      await vi.waitFor(() => expect(attempts(scene.phone)).toHaveLength(1), { timeout: 5000 })
+      await changeAgent(world.table, scene.license.id, 'cleo', { suspended: true })
+      expect(await cleo.eventually('agent_disconnected')).toEqual({ reason: 'access_token_revoked' })
+      expect(performance.now() - startedAt).toBeLessThan(9000)
+      await world.settled()
+      expect(attempts(scene.phone)).toHaveLength(1)
 
-    const event = await sayUnnoticed(scene)
-    const again = performance.now()
-    expect(await notify({ Records: [await recordOf(scene, event)] })).toEqual({ batchItemFailures: [] })
-    expect(performance.now() - again).toBeLessThan(6000)
-  })
+      const event = await sayUnnoticed(scene)
+      const again = performance.now()
+      expect(await notify({ Records: [await recordOf(scene, event)] })).toEqual({ batchItemFailures: [] })
+      expect(performance.now() - again).toBeLessThan(6000)
+    },
+  )
 })
 
 describe('access tokens', () => {
