@@ -1,5 +1,6 @@
 import { defineConfig } from 'vitest/config'
 
+const long = 'test/**/*.full.test.ts'
 /** These import parts of the functions that read their settings once: each has a process to itself. */
 const ownProcess = [
   'test/customer/tokens.test.ts',
@@ -7,6 +8,7 @@ const ownProcess = [
   'test/infra/{logs,metrics}.test.ts',
   'test/push/{after-the-answer,deliver,signed}.test.ts',
 ]
+const longMs = 120_000
 
 export default defineConfig({
   test: {
@@ -14,7 +16,7 @@ export default defineConfig({
     setupFiles: ['test/support/each-file.ts'],
     pool: 'forks',
     maxWorkers: 2,
-    tags: [{ name: 'full', description: 'Takes long: left out of npm test', timeout: 120_000 }],
+    tags: [{ name: 'full', description: 'Takes long: left out of npm test', timeout: longMs }],
     // waits in tests end with what they wait for; these only end what hangs
     testTimeout: 30_000,
     hookTimeout: 30_000,
@@ -22,9 +24,25 @@ export default defineConfig({
       {
         extends: true,
         // a worker runs many files, and imports once what they share
-        test: { name: 'shared', include: ['test/**/*.test.ts'], exclude: ownProcess, isolate: false },
+        test: {
+          name: 'shared',
+          include: ['test/**/*.test.ts'],
+          exclude: [long, ...ownProcess],
+          isolate: false,
+        },
       },
-      { extends: true, test: { name: 'alone', include: ownProcess } },
+      {
+        extends: true,
+        test: {
+          name: 'long',
+          include: [long],
+          exclude: ownProcess,
+          isolate: false,
+          testTimeout: longMs,
+          hookTimeout: longMs,
+        },
+      },
+      { extends: true, test: { name: 'alone', include: ownProcess, testTimeout: longMs } },
     ],
   },
 })
