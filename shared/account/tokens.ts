@@ -25,8 +25,7 @@ export interface TokenChecks {
   resourceServer: string | undefined
 }
 
-export const tokenTypes = ['access', 'any'] as const
-export type TokenType = (typeof tokenTypes)[number]
+type TokenType = 'access' | 'any'
 
 /** Who a token names, by its identity provider, and what it may be used for. */
 export interface TokenIdentity {

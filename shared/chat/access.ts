@@ -106,10 +106,7 @@ const knownScopes: ReadonlySet<string> = new Set(tokenScopes)
  *
  * @param resourceServer whose scopes count, as `<resourceServer>/<scope>`; without it those of any, and those of none
  */
-export const grantsOf = (
-  scopes: readonly string[],
-  resourceServer?: string | undefined,
-): string[] | undefined => {
+export const grantsOf = (scopes: readonly string[], resourceServer?: string): string[] | undefined => {
   if (!scopes.some((scope) => scope.includes(':'))) return undefined
   const prefix = resourceServer === undefined ? undefined : `${resourceServer}/`
   const names = scopes

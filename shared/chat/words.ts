@@ -19,7 +19,7 @@ const mostMarks = 30
 /** A text without the marks that follow too many others: normalization sorts a run of them, in quadratic time. */
 const withFewMarks = (text: string): string =>
   text.replace(/\p{M}+/gu, (marks) =>
-    marks.length <= mostMarks ? marks : [...marks].slice(0, mostMarks).join(''),
+    marks.length <= mostMarks ? marks : Array.from(marks).slice(0, mostMarks).join(''),
   )
 
 /** A text folded so that letter case, accents and width make no difference. Folding it again changes nothing. */

@@ -96,7 +96,7 @@ export const chatsIn = (calls: { operation: string; request: Record<string, unkn
   return [...new Set(manifests.map(({ pk }) => String(pk.S).slice('CHAT#'.length)))].sort()
 }
 
-export const logOf = (
+const logOf = (
   chat: string,
   n: number,
   { at, texts, properties }: { at: number; texts: readonly string[]; properties?: Head['properties'] },
