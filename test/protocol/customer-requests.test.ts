@@ -296,7 +296,7 @@ const having = (action: string, field: string, value: unknown): object => {
   Object.assign(valueAt(payload, parents.join('.')) ?? payload ?? {}, { [name]: value })
   return payload ?? {}
 }
-const short = (value: unknown) => String(JSON.stringify(value)).slice(0, 60)
+const short = (value: unknown) => JSON.stringify([value]).slice(1, 60)
 
 test('there is a right request of each action', () => {
   expect(Object.keys(right).toSorted()).toEqual(customerActions.map(({ name }) => name).toSorted())
