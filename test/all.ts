@@ -6,7 +6,13 @@ import { fastestEngine, isThere } from './support/engines.ts'
 // Ends with 1 where anything failed.
 
 /** What depends on how an engine behaves: transactions that meet, conditions, conflicts, streams, what is stored. */
-const ofEngines = ['test/table', 'test/races', 'test/infra/local-dynamodb', 'test/infra/local-streams']
+const ofEngines = [
+  'test/table',
+  'test/infra/local-dynamodb',
+  'test/infra/local-streams',
+  'test/races/own-work',
+  'test/races/log',
+]
 
 const vitest = async (title: string, filters: readonly string[], engine?: string): Promise<boolean> => {
   process.stdout.write(`\n${title}\n`)
