@@ -4,10 +4,10 @@ const long = 'test/**/*.full.test.ts'
 /** These import parts of the functions that read their settings once: each has a process to itself. */
 const ownProcess = [
   'test/customer/tokens.test.ts',
-  'test/floods/audience.full.test.ts',
   'test/infra/{logs,metrics}.test.ts',
   'test/push/{after-the-answer,deliver,signed}.test.ts',
 ]
+const longOwnProcess = ['test/floods/audience.full.test.ts']
 const longMs = 120_000
 
 export default defineConfig({
@@ -36,13 +36,17 @@ export default defineConfig({
         test: {
           name: 'long',
           include: [long],
-          exclude: ownProcess,
+          exclude: longOwnProcess,
           isolate: false,
           testTimeout: longMs,
           hookTimeout: longMs,
         },
       },
       { extends: true, test: { name: 'alone', include: ownProcess, testTimeout: longMs } },
+      {
+        extends: true,
+        test: { name: 'long-alone', include: longOwnProcess, testTimeout: longMs, hookTimeout: longMs },
+      },
     ],
   },
 })

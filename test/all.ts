@@ -25,10 +25,11 @@ const vitest = async (title: string, filters: readonly string[], engine?: string
 const rest = process.argv.includes('--rest')
 const { name } = await fastestEngine()
 const other = name === 'embedded' ? 'java' : 'embedded'
-const longTests = ['--exclude', 'test/**/*.full.test.ts', '--tags-filter', 'full']
+const longFiles = ['--project', 'long', '--project', 'long-alone']
+const longTests = ['--project', 'shared', '--project', 'alone', '--tags-filter', 'full']
 const results = rest
   ? [
-      await vitest('The files that take longer', ['.full.test.ts']),
+      await vitest('The files that take longer', longFiles),
       await vitest('The tests of other files that take longer', longTests),
     ]
   : [await vitest('Everything, on one engine', [])]
