@@ -56,7 +56,7 @@ const Settings = z.object({
   issuer: https.optional(),
   audience: z.string().min(1).optional(),
   jwksUrl: https.optional(),
-  /** `access`: tokens say that they are access tokens, by `token_use` or the type `at+jwt`. `any`: the issuer's do not. */
+  /** `access`: tokens say that they are access tokens (`token_use`, or type `at+jwt`). `any`: they need not. */
   tokenType: z.enum(['access', 'any']).default('access'),
   /** The resource server whose scopes restrict agents, as `<name>/<scope>`; without it those of any count. */
   resourceServer: z

@@ -21,8 +21,8 @@ export type Around = (
 const asItIs: Around = ({ event }, run) => run(event)
 
 /**
- * The bundles of `dist`, as they ship: their environment is that of this process, so that one process can run one
- * stack of them.
+ * The bundles of `dist`, as they ship: their environment is that of this process, which can so run one stack
+ * of them.
  */
 export const bundlesIn =
   (dist: string): LoadHandlers =>

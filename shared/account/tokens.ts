@@ -17,8 +17,9 @@ export interface TokenChecks {
   audience: string
   keys: JWTVerifyGetKey
   /**
-   * `access`: a token must say that it is an access token, by `token_use` or by its type `at+jwt` (RFC 9068): an issuer's ID
-   * tokens are signed by the same keys, and name no scopes. `any`: for issuers whose access tokens do not say so.
+   * `access`: a token must say that it is an access token, by `token_use` or its type `at+jwt` (RFC 9068).
+   * An issuer signs ID tokens by the same keys, and they name no scopes. `any`: for issuers whose access
+   * tokens do not say what they are.
    */
   tokenType: TokenType
   /** As in `TokenIdentity`. */
@@ -44,8 +45,8 @@ const clockSkewS = 60
 const unreachableMs = 10_000
 
 /**
- * The issuer's keys, fetched when first needed and kept for ten minutes; an unknown key id fetches them anew. Where they
- * cannot be fetched, the last that came still verify.
+ * The issuer's keys, fetched when first needed and kept for ten minutes; an unknown key id fetches them
+ * anew. Where they cannot be fetched, the last that came still verify.
  */
 export const remoteKeys = (url: string): JWTVerifyGetKey => {
   const options = { timeoutDuration: 3000, cooldownDuration: 10_000, cacheMaxAge: 600_000 }

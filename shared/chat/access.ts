@@ -104,7 +104,8 @@ const knownScopes: ReadonlySet<string> = new Set(tokenScopes)
 /**
  * What a token's scopes grant: undefined where they restrict nothing, which is where none contains a colon.
  *
- * @param resourceServer whose scopes count, as `<resourceServer>/<scope>`; without it those of any, and those of none
+ * @param resourceServer the one whose scopes count, as `<resourceServer>/<scope>`; without it those of any
+ *   count, and those without a prefix
  */
 export const grantsOf = (scopes: readonly string[], resourceServer?: string): string[] | undefined => {
   if (!scopes.some((scope) => scope.includes(':'))) return undefined
