@@ -6,11 +6,11 @@ import { errorOf, logOf, message } from '../races/stored.ts'
 import type { Client, Response } from '../support/client.ts'
 import { addCustomer, customerItem, startCustomerChat } from '../support/customers.ts'
 import type { Fault } from '../support/engine-proxy.ts'
-import { type License, startWorld, type World } from '../support/world.ts'
+import { type License, sharedWorld, type World } from '../support/world.ts'
 
 let world: World
 beforeAll(async () => {
-  world = await startWorld()
+  world = await sharedWorld()
 })
 afterEach(() => world.proxy.setFault(undefined))
 

@@ -3,11 +3,11 @@ import { changeAgent, deleteAgent } from '../../infra/admin/change-agent.ts'
 import { deviceHash, readAgentDevices, readDevice } from '../../shared/table/devices.ts'
 import { keys } from '../../shared/table/keys.ts'
 import type { Fault } from '../support/engine-proxy.ts'
-import { type License, startWorld, type World } from '../support/world.ts'
+import { type License, sharedWorld, type World } from '../support/world.ts'
 
 let world: World
 beforeAll(async () => {
-  world = await startWorld()
+  world = await sharedWorld()
 })
 beforeEach(() => world.proxy.setFault(undefined))
 

@@ -1,12 +1,12 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { chatChanged, readChat } from '../../shared/table/chats.ts'
 import type { Client } from '../support/client.ts'
-import { startWorld, type World } from '../support/world.ts'
+import { sharedWorld, type World } from '../support/world.ts'
 
 let world: World
 beforeAll(async () => {
   // delayed jobs stay out of these tests: what a login may have missed is tested with login
-  world = await startWorld({ delayScale: 1000 })
+  world = await sharedWorld({ delayScale: 1000 })
 })
 
 const denied = { type: 'authorization', code: 403, message: 'You are not allowed to close this chat.' }

@@ -1,13 +1,13 @@
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { readFrame } from '../../shared/protocol/envelope.ts'
 import type { Client, Response } from '../support/client.ts'
-import { startWorld, type World } from '../support/world.ts'
+import { sharedWorld, type World } from '../support/world.ts'
 
 let world: World
 let client: Client
 /** Each frame here is sent by one socket that outlives them all: none may close or hang it. */
 beforeAll(async () => {
-  world = await startWorld()
+  world = await sharedWorld()
   const license = await world.license({ ann: {} })
   client = await license.login('ann')
 })

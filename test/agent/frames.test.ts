@@ -5,7 +5,7 @@ import { agentActions } from '../../shared/protocol/agent/index.ts'
 import { customerActions } from '../../shared/protocol/customer/index.ts'
 import { customerPushes, pushes } from '../../shared/protocol/pushes.ts'
 import type { Client } from '../support/client.ts'
-import { startWorld } from '../support/world.ts'
+import { sharedWorld } from '../support/world.ts'
 
 type Eventually = (name: any, fits: (payload: any) => boolean) => Promise<unknown>
 
@@ -58,7 +58,7 @@ const fits = (got: unknown, shown: object): boolean => {
 }
 
 test('docs/frames.md says what happens, in every frame of it, for every action and nearly every push of both endpoints', async () => {
-  const world = await startWorld({ index: true })
+  const world = await sharedWorld({ index: true })
   const license = await world.license(
     { nora: { groups: [1] }, olivia: { permission: 'owner' }, nina: {} },
     { groups: ['Support', 'Sales'], plan: 'enterprise' },

@@ -5,7 +5,7 @@ import type { Client } from '../support/client.ts'
 import { addCustomer, startCustomerChat } from '../support/customers.ts'
 import { message } from '../support/events.ts'
 import { denied } from '../support/wire-errors.ts'
-import { startWorld, type World } from '../support/world.ts'
+import { sharedWorld, type World } from '../support/world.ts'
 import {
   action,
   alone,
@@ -31,7 +31,7 @@ import { type Scene, setScene } from './scene.ts'
 
 let world: World
 beforeAll(async () => {
-  world = await startWorld({ index: true })
+  world = await sharedWorld({ index: true })
 })
 afterEach(() => world.proxy.setFault(undefined))
 

@@ -6,12 +6,12 @@ import { readThread } from '../../shared/chat/threads-page.ts'
 import { entryPut, headPut, newHead, nextEntries } from '../../shared/table/log.ts'
 import type { Reader } from '../../shared/table/ops.ts'
 import type { Client } from '../support/client.ts'
-import { startWorld, type World } from '../support/world.ts'
+import { sharedWorld, type World } from '../support/world.ts'
 
 let world: World
 beforeAll(async () => {
   // delayed jobs stay out of these tests: what a login may have missed is tested with login
-  world = await startWorld({ delayScale: 1000 })
+  world = await sharedWorld({ delayScale: 1000 })
 })
 
 const denied = { type: 'authorization', code: 403, message: 'Authorization error' }

@@ -2,11 +2,11 @@ import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { readChat } from '../../shared/table/chats.ts'
 import type { Client } from '../support/client.ts'
 import { startCustomerChat } from '../support/customers.ts'
-import { startWorld, type World } from '../support/world.ts'
+import { sharedWorld, type World } from '../support/world.ts'
 
 let world: World
 beforeAll(async () => {
-  world = await startWorld({ index: true })
+  world = await sharedWorld({ index: true })
 })
 afterEach(() => world.proxy.setFault(undefined))
 

@@ -5,11 +5,11 @@ import { keys } from '../../shared/table/keys.ts'
 import type { PushPayload } from '../../shared/protocol/pushes.ts'
 import { activeChatChanged, chatChanged, type ChatUser, readChat } from '../../shared/table/chats.ts'
 import type { Client } from '../support/client.ts'
-import { startWorld, type World } from '../support/world.ts'
+import { sharedWorld, type World } from '../support/world.ts'
 
 let world: World
 beforeAll(async () => {
-  world = await startWorld()
+  world = await sharedWorld()
 })
 
 const denied = {

@@ -3,7 +3,7 @@ import { changeAgent, deleteAgent } from '../../infra/admin/change-agent.ts'
 import { deleteGroup } from '../../infra/admin/change-group.ts'
 import { agentActions } from '../../shared/protocol/agent/index.ts'
 import { invalidToken, licenseExpired, notFound, notLoggedIn } from '../support/wire-errors.ts'
-import { startWorld, type World } from '../support/world.ts'
+import { sharedWorld, type World } from '../support/world.ts'
 import { storedOfChat, tryTogether, whoMay } from './attempts.ts'
 import { beforeLogin, deniedFor, people, rows, sentences } from './matrix.ts'
 import { type Scene, setScene } from './scene.ts'
@@ -11,7 +11,7 @@ import { type Scene, setScene } from './scene.ts'
 let world: World
 let scene: Scene
 beforeAll(async () => {
-  world = await startWorld()
+  world = await sharedWorld()
   scene = await setScene(world)
 })
 

@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { changeAgent } from '../../infra/admin/change-agent.ts'
 import { customerPushes, pushes } from '../../shared/protocol/pushes.ts'
 import type { Client } from '../support/client.ts'
-import { startWorld, type World } from '../support/world.ts'
+import { sharedWorld, type World } from '../support/world.ts'
 import {
   type Cause,
   causes,
@@ -20,7 +20,7 @@ let scene: Scene
 /** Every connection, with whose it is; of `host` there are two. */
 let connections: [of: Receiver | 'stranger', client: Client][]
 beforeAll(async () => {
-  world = await startWorld()
+  world = await sharedWorld()
   scene = await setScene(world)
   const { license, clients } = scene
   connections = [

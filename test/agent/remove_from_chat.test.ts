@@ -2,11 +2,11 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { activeChatChanged, chatChanged, type ChatUser, readChat } from '../../shared/table/chats.ts'
 import type { PushPayload } from '../../shared/protocol/pushes.ts'
 import type { Client } from '../support/client.ts'
-import { type AgentDraft, type License, startWorld, type World } from '../support/world.ts'
+import { type AgentDraft, type License, sharedWorld, type World } from '../support/world.ts'
 
 let world: World
 beforeAll(async () => {
-  world = await startWorld()
+  world = await sharedWorld()
 })
 
 const denied = {

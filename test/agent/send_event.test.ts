@@ -1,12 +1,12 @@
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { chatChanged, readChat } from '../../shared/table/chats.ts'
 import type { Client, WireError } from '../support/client.ts'
-import { type License, startWorld, type World } from '../support/world.ts'
+import { type License, sharedWorld, type World } from '../support/world.ts'
 
 let world: World
 beforeAll(async () => {
   // delayed jobs stay out of these tests: what a login may have missed is tested with login
-  world = await startWorld({ delayScale: 1000 })
+  world = await sharedWorld({ delayScale: 1000 })
 })
 afterEach(() => {
   vi.useRealTimers()

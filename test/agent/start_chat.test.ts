@@ -3,12 +3,12 @@ import { changeAgent, deleteAgent } from '../../infra/admin/change-agent.ts'
 import { createGroup } from '../../infra/admin/change-group.ts'
 import { licensePk } from '../../shared/table/keys.ts'
 import type { Client } from '../support/client.ts'
-import { type License, startWorld, type World } from '../support/world.ts'
+import { type License, sharedWorld, type World } from '../support/world.ts'
 
 let world: World
 beforeAll(async () => {
   // delayed jobs stay out of these tests: what a login may have missed is tested with login
-  world = await startWorld({ delayScale: 1000 })
+  world = await sharedWorld({ delayScale: 1000 })
 })
 
 const denied = {

@@ -4,11 +4,11 @@ import { readCustomer } from '../../shared/table/customers.ts'
 import { customerChatId } from '../../shared/table/keys.ts'
 import { denied, invalid, message, names, notFound, openReception, next } from '../customer/reception.ts'
 import { logOf } from '../races/stored.ts'
-import { startWorld, type World } from '../support/world.ts'
+import { sharedWorld, type World } from '../support/world.ts'
 
 let world: World
 beforeAll(async () => {
-  world = await startWorld({ delayScale: 1000 })
+  world = await sharedWorld({ delayScale: 1000 })
 })
 
 const withCustomer = (id: string, more: object = {}) => ({

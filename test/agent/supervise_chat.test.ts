@@ -6,11 +6,11 @@ import { atEachStep } from '../races/holding.ts'
 import { logOf } from '../races/stored.ts'
 import type { Client } from '../support/client.ts'
 import type { Fault } from '../support/engine-proxy.ts'
-import { startWorld, type World } from '../support/world.ts'
+import { sharedWorld, type World } from '../support/world.ts'
 
 let world: World
 beforeAll(async () => {
-  world = await startWorld()
+  world = await sharedWorld()
 })
 afterEach(() => world.proxy.setFault(undefined))
 

@@ -3,7 +3,7 @@ import { authorize } from '../../shared/chat/access.ts'
 import { agentActions } from '../../shared/protocol/agent/index.ts'
 import { eventId, threadId } from '../../shared/table/keys.ts'
 import type { Client } from '../support/client.ts'
-import { startWorld, type World } from '../support/world.ts'
+import { sharedWorld, type World } from '../support/world.ts'
 import {
   deniedFor,
   type Holder,
@@ -31,7 +31,7 @@ const tokenOf = (scope: string) =>
   tokenScopes.findIndex((one) => one.scope === scope) % 2 === 1 ? prefix + scope : scope
 
 beforeAll(async () => {
-  world = await startWorld()
+  world = await sharedWorld()
   scene = await setScene(world, ['member'])
 })
 

@@ -4,11 +4,11 @@ import { isBanned } from '../../shared/table/customers.ts'
 import { atEachStep } from '../races/holding.ts'
 import { addCustomer, customerItem, startCustomerChat } from '../support/customers.ts'
 import type { Fault } from '../support/engine-proxy.ts'
-import { startWorld, type World } from '../support/world.ts'
+import { sharedWorld, type World } from '../support/world.ts'
 
 let world: World
 beforeAll(async () => {
-  world = await startWorld()
+  world = await sharedWorld()
 })
 afterEach(() => world.proxy.setFault(undefined))
 

@@ -4,11 +4,11 @@ import { keys } from '../../shared/table/keys.ts'
 import { errorOf } from '../races/stored.ts'
 import type { Client, Response } from '../support/client.ts'
 import type { Fault } from '../support/engine-proxy.ts'
-import { startWorld, type World } from '../support/world.ts'
+import { sharedWorld, type World } from '../support/world.ts'
 
 let world: World
 beforeAll(async () => {
-  world = await startWorld()
+  world = await sharedWorld()
 })
 afterEach(() => {
   world.proxy.setFault(undefined)

@@ -7,11 +7,11 @@ import { atEachStep } from '../races/holding.ts'
 import { logOf } from '../races/stored.ts'
 import type { Client } from '../support/client.ts'
 import type { Fault } from '../support/engine-proxy.ts'
-import { type AgentDraft, type License, startWorld, type World } from '../support/world.ts'
+import { type AgentDraft, type License, sharedWorld, type World } from '../support/world.ts'
 
 let world: World
 beforeAll(async () => {
-  world = await startWorld()
+  world = await sharedWorld()
 })
 afterEach(() => world.proxy.setFault(undefined))
 

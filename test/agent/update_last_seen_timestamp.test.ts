@@ -3,11 +3,11 @@ import { readChatRecord } from '../../shared/table/chats.ts'
 import { atEachStep } from '../races/holding.ts'
 import type { Client } from '../support/client.ts'
 import type { Fault } from '../support/engine-proxy.ts'
-import { startWorld, type World } from '../support/world.ts'
+import { sharedWorld, type World } from '../support/world.ts'
 
 let world: World
 beforeAll(async () => {
-  world = await startWorld()
+  world = await sharedWorld()
 })
 afterEach(() => world.proxy.setFault(undefined))
 

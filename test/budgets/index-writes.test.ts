@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Client } from '../support/client.ts'
-import { startWorld, type World } from '../support/world.ts'
+import { sharedWorld, type World } from '../support/world.ts'
 
 let world: World
 let ann: Client
 const figures: string[] = []
 afterAll(() => void process.stdout.write(`\n${figures.join('\n')}\n`))
 beforeAll(async () => {
-  world = await startWorld({ index: true })
+  world = await sharedWorld({ index: true })
   const license = await world.license({ ann: {}, ben: {} })
   ann = await license.login('ann')
 })

@@ -5,7 +5,7 @@ import { keys } from '../../shared/table/keys.ts'
 import { readCustomerSockets } from '../../shared/table/sockets.ts'
 import { logOf } from '../races/stored.ts'
 import type { Client, CustomerClient } from '../support/client.ts'
-import { startWorld, type World } from '../support/world.ts'
+import { sharedWorld, type World } from '../support/world.ts'
 import { message } from '../support/events.ts'
 import { customerBanned, denied, notLoggedIn } from '../support/wire-errors.ts'
 import { names, next, openReception, type Reception } from './reception.ts'
@@ -13,7 +13,7 @@ import { names, next, openReception, type Reception } from './reception.ts'
 let world: World
 beforeAll(async () => {
   // what is due a second after a ban is done when a test says so
-  world = await startWorld({ delayScale: 1000 })
+  world = await sharedWorld({ delayScale: 1000 })
 })
 
 const ban = (client: Client, customer_id: string, days = 5) =>

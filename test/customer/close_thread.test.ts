@@ -1,14 +1,14 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { readActiveChats } from '../../shared/table/chats.ts'
 import { logOf } from '../races/stored.ts'
-import { startWorld, type World } from '../support/world.ts'
+import { sharedWorld, type World } from '../support/world.ts'
 import { message } from '../support/events.ts'
 import { chatInactive } from '../support/wire-errors.ts'
 import { bare, names, next, openReception } from './reception.ts'
 
 let world: World
 beforeAll(async () => {
-  world = await startWorld({ delayScale: 1000 })
+  world = await sharedWorld({ delayScale: 1000 })
 })
 
 const closing = ['incoming_event', 'thread_closed']

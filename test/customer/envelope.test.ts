@@ -3,9 +3,9 @@ import { agentActions } from '../../shared/protocol/agent/index.ts'
 import { customerActions } from '../../shared/protocol/customer/index.ts'
 import { errorTable } from '../../shared/protocol/errors.ts'
 import type { CustomerClient, Response } from '../support/client.ts'
-import { type License, startWorld } from '../support/world.ts'
+import { type License, sharedWorld } from '../support/world.ts'
 
-const world = await startWorld()
+const world = await sharedWorld()
 let license: License
 let client: CustomerClient
 let chatId: string

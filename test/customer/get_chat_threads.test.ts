@@ -2,14 +2,14 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import type { Client, CustomerClient } from '../support/client.ts'
 import { message } from '../support/events.ts'
 import { notFound } from '../support/wire-errors.ts'
-import { type License, startWorld } from '../support/world.ts'
+import { type License, sharedWorld } from '../support/world.ts'
 
 let license: License
 let ann: Client
 let sue: Client
 beforeAll(async () => {
   // delayed jobs stay out of these tests
-  const world = await startWorld({ delayScale: 1000 })
+  const world = await sharedWorld({ delayScale: 1000 })
   license = await world.license(
     {
       ann: { name: 'Ann', email: 'ann@example.com', max_chats: 1000 },

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { chatChanged, readChat } from '../../shared/table/chats.ts'
 import type { CustomerClient } from '../support/client.ts'
-import { startWorld, type World } from '../support/world.ts'
+import { sharedWorld, type World } from '../support/world.ts'
 
 const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => from + i)
 
@@ -11,7 +11,7 @@ let client: CustomerClient
 let chat_id: string
 beforeAll(async () => {
   // delayed jobs stay out of these tests
-  world = await startWorld({ delayScale: 1000 })
+  world = await sharedWorld({ delayScale: 1000 })
   ;({ client } = await (await world.license({})).visit())
   chat_id = (await client.ok('start_chat')).chat.id
   for (const _ of [2, 3]) {

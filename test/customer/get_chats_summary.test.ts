@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { message } from '../support/events.ts'
-import { startWorld } from '../support/world.ts'
+import { sharedWorld } from '../support/world.ts'
 
 // delayed jobs stay out of these tests
-const world = await startWorld({ delayScale: 1000 })
+const world = await sharedWorld({ delayScale: 1000 })
 
 describe('get_chats_summary', () => {
   test('of who never chatted is empty, whoever else did', async () => {

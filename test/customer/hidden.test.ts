@@ -2,7 +2,7 @@ import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { readChat } from '../../shared/table/chats.ts'
 import type { Client, CustomerClient, WireError } from '../support/client.ts'
-import { type License, startWorld } from '../support/world.ts'
+import { type License, sharedWorld } from '../support/world.ts'
 import { leaksIn } from './leaks.ts'
 
 // Agents do at random whatever they can to a customer's chat, and the customer reads along on two tabs: of what is not
@@ -12,7 +12,7 @@ const seed = Number(process.env['FUZZ_SEED'] ?? Math.floor(Math.random() * 2 ** 
 const scenes = 4
 const rounds = 50
 
-const world = await startWorld({ presenceGraceS: 0 })
+const world = await sharedWorld({ presenceGraceS: 0 })
 
 /** Names and ids of which none is part of another. */
 const agents = ['ann', 'ben', 'cleo', 'dan', 'eve'].map((name) => `id.${name}.`)

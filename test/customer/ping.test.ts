@@ -1,11 +1,11 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { notLoggedIn } from '../support/wire-errors.ts'
-import { startWorld, type World } from '../support/world.ts'
+import { sharedWorld, type World } from '../support/world.ts'
 
 let world: World
 beforeAll(async () => {
   // delayed jobs stay out of these tests
-  world = await startWorld({ delayScale: 1000 })
+  world = await sharedWorld({ delayScale: 1000 })
 })
 
 describe('ping', () => {

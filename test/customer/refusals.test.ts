@@ -3,7 +3,7 @@ import { customerActions } from '../../shared/protocol/customer/index.ts'
 import { customerChatId } from '../../shared/table/keys.ts'
 import { message } from '../support/events.ts'
 import { denied, notFound, notLoggedIn } from '../support/wire-errors.ts'
-import { startWorld, type World } from '../support/world.ts'
+import { sharedWorld, type World } from '../support/world.ts'
 import { openReception, type Reception } from './reception.ts'
 
 // What customers' actions on a chat refuse alike: who is not logged in, what no chat can be, chats that are not the
@@ -38,7 +38,7 @@ let removed: Reception
 /** Chats that are not the customer's: another customer's, another license's, an agent's own, and none at all. */
 let strange: Record<string, string>
 beforeAll(async () => {
-  world = await startWorld({ delayScale: 1000 })
+  world = await sharedWorld({ delayScale: 1000 })
   removed = await openReception(world)
   const { staff, chat_id, id } = removed
   await staff.ann.ok('remove_from_chat', { chat_id, customer_ids: [id] })

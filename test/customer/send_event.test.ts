@@ -3,14 +3,14 @@ import { readChat } from '../../shared/table/chats.ts'
 import { keys } from '../../shared/table/keys.ts'
 import { logOf } from '../races/stored.ts'
 import type { CustomerClient } from '../support/client.ts'
-import { startWorld, type World } from '../support/world.ts'
+import { sharedWorld, type World } from '../support/world.ts'
 import { message } from '../support/events.ts'
 import { denied } from '../support/wire-errors.ts'
 import { names, next, openReception } from './reception.ts'
 
 let world: World
 beforeAll(async () => {
-  world = await startWorld({ delayScale: 1000 })
+  world = await sharedWorld({ delayScale: 1000 })
 })
 
 const note = (more: object = {}) => ({ type: 'annotation', annotation_type: 'rating', ...more })

@@ -1,12 +1,12 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { logOf } from '../races/stored.ts'
-import { startWorld, type World } from '../support/world.ts'
+import { sharedWorld, type World } from '../support/world.ts'
 import { bare, openReception } from './reception.ts'
 
 let world: World
 beforeAll(async () => {
   // what a login may have missed is tested with login
-  world = await startWorld({ delayScale: 1000 })
+  world = await sharedWorld({ delayScale: 1000 })
 })
 
 describe('send_sneak_peek', () => {

@@ -3,14 +3,14 @@ import { readActiveChats, readChat } from '../../shared/table/chats.ts'
 import { readCustomer } from '../../shared/table/customers.ts'
 import { customerChatId } from '../../shared/table/keys.ts'
 import { logOf } from '../races/stored.ts'
-import { type License, startWorld, type World } from '../support/world.ts'
+import { type License, sharedWorld, type World } from '../support/world.ts'
 import { message } from '../support/events.ts'
 import { invalid, licenseExpired, notFound } from '../support/wire-errors.ts'
 import { names, next, openReception } from './reception.ts'
 
 let world: World
 beforeAll(async () => {
-  world = await startWorld({ delayScale: 1000 })
+  world = await sharedWorld({ delayScale: 1000 })
   office = await openOffice()
 })
 

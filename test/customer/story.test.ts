@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import type { Client, CustomerClient } from '../support/client.ts'
-import { startWorld } from '../support/world.ts'
+import { sharedWorld } from '../support/world.ts'
 
-const world = await startWorld({ presenceGraceS: 0 })
+const world = await sharedWorld({ presenceGraceS: 0 })
 
 const message = (text: string) => ({ type: 'message', text })
 const systemMessage = (system_message_type: string, text: string) => ({

@@ -1,14 +1,14 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { message } from '../support/events.ts'
 import { denied, invalid, notFound } from '../support/wire-errors.ts'
-import { startWorld, type World } from '../support/world.ts'
+import { sharedWorld, type World } from '../support/world.ts'
 import { bare, names, next, openReception, type Reception } from './reception.ts'
 
 // update_chat_properties and update_chat_thread_properties
 
 let world: World
 beforeAll(async () => {
-  world = await startWorld({ delayScale: 1000 })
+  world = await sharedWorld({ delayScale: 1000 })
 })
 
 const text = 'x'.repeat(4000)

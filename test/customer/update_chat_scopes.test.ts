@@ -1,12 +1,12 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { readChat } from '../../shared/table/chats.ts'
-import { startWorld, type World } from '../support/world.ts'
+import { sharedWorld, type World } from '../support/world.ts'
 import { notFound } from '../support/wire-errors.ts'
 import { bare, names, next, openReception } from './reception.ts'
 
 let world: World
 beforeAll(async () => {
-  world = await startWorld({ delayScale: 1000 })
+  world = await sharedWorld({ delayScale: 1000 })
 })
 
 const scopesOf = async (chat: string) => (await readChat(world.table.read, chat))?.scopes

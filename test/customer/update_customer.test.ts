@@ -4,7 +4,7 @@ import type { Client } from '../support/client.ts'
 import { customerItem } from '../support/customers.ts'
 import { message } from '../support/events.ts'
 import { invalid } from '../support/wire-errors.ts'
-import { type License, startWorld, type Visitor, type World } from '../support/world.ts'
+import { type License, sharedWorld, type Visitor, type World } from '../support/world.ts'
 
 let world: World
 /** Where all customers here come to; ann is given each of their chats, ben sees those of group 2 and those open to all. */
@@ -13,7 +13,7 @@ let ann: Client
 let ben: Client
 beforeAll(async () => {
   // delayed jobs stay out of these tests
-  world = await startWorld({ delayScale: 1000 })
+  world = await sharedWorld({ delayScale: 1000 })
   license = await world.license(
     {
       ann: { groups: [1], max_chats: 1000 },

@@ -1,13 +1,13 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { readChatRecord } from '../../shared/table/chats.ts'
 import { keys } from '../../shared/table/keys.ts'
-import { startWorld, type World } from '../support/world.ts'
+import { sharedWorld, type World } from '../support/world.ts'
 import { denied, notFound } from '../support/wire-errors.ts'
 import { next, openReception } from './reception.ts'
 
 let world: World
 beforeAll(async () => {
-  world = await startWorld({ delayScale: 1000 })
+  world = await sharedWorld({ delayScale: 1000 })
 })
 
 const longAgo = 1_600_000_000

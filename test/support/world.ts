@@ -69,9 +69,10 @@ export interface World extends LocalStack {
 
 const dayS = 24 * 3600
 
+/** What ends with the test file: its worlds, and its use of one that others share. */
 const ending: (() => Promise<void>)[] = []
 
-/** Ends every world that the file has started: `each-file.ts` calls it. */
+/** Ends every world that the file has started, and hands back those that it shares: `each-file.ts` calls it. */
 export const endWorlds = async (): Promise<void> => {
   await Promise.all(ending.splice(0).map((end) => end()))
 }
@@ -110,27 +111,66 @@ const newTokenKey = async (): Promise<TokenKey> => {
   return key
 }
 
+type WorldOptions = Partial<
+  Pick<
+    StackOptions,
+    | 'presenceGraceS'
+    | 'delayScale'
+    | 'gateway'
+    | 'fcm'
+    | 'rates'
+    | 'agentRates'
+    | 'customerKey'
+    | 'index'
+    | 'stream'
+    | 'prepare'
+  >
+>
+
 /**
  * The whole backend for one test file: all functions, behind the local gateway, on a table of its own. Ends with the
  * file.
  */
-export const startWorld = async (
-  options: Partial<
-    Pick<
-      StackOptions,
-      | 'presenceGraceS'
-      | 'delayScale'
-      | 'gateway'
-      | 'fcm'
-      | 'rates'
-      | 'agentRates'
-      | 'customerKey'
-      | 'index'
-      | 'stream'
-      | 'prepare'
-    >
-  > = {},
+export const startWorld = async (options: WorldOptions = {}): Promise<World> => {
+  const { world, end } = await makeWorld(options)
+  ending.push(end)
+  return world
+}
+
+/** Shared worlds that no file uses now, by their options. */
+const idle = new Map<string, OwnedWorld & { calls: number }>()
+// the embedded engine slows down with all that its stream has held
+const mostCallsOfSharedWorld = 8000
+
+/**
+ * A backend that the files of a worker use one after the other: it is warm, which takes a new one a second of CPU. For tests
+ * that keep to licenses of their own: the table holds those of earlier files, all of whose connections are closed, and
+ * nothing is under way or delayed. A file that sets faults, settings or clocks, or runs the clock's worker, starts its own.
+ */
+export const sharedWorld = async (
+  options: Pick<WorldOptions, 'presenceGraceS' | 'delayScale' | 'index'> = {},
 ): Promise<World> => {
+  const name = JSON.stringify(options)
+  const shared = idle.get(name) ?? { ...(await makeWorld(options)), calls: 0 }
+  idle.delete(name)
+  ending.push(async () => {
+    shared.calls += shared.world.proxy.calls.length
+    if (shared.calls > mostCallsOfSharedWorld || idle.has(name)) return shared.end()
+    await shared.empty()
+    idle.set(name, shared)
+  })
+  // an object of its own, by which scenes know what they have set up in it
+  return { ...shared.world }
+}
+
+interface OwnedWorld {
+  world: World
+  /** Closes all connections, and resolves once nothing of them is under way. */
+  empty(): Promise<void>
+  end(): Promise<void>
+}
+
+const makeWorld = async (options: WorldOptions): Promise<OwnedWorld> => {
   const engine = await engineOfWorld()
   const proxy = await startEngineProxy(engine.endpoint)
   const key = await newTokenKey()
@@ -155,12 +195,26 @@ export const startWorld = async (
     gateway: { onRequest: (entry) => requests.push(entry), ...options.gateway },
   })
   const clients: (Client | CustomerClient)[] = []
-  ending.push(async () => {
-    await Promise.all(clients.map((client) => client.close()))
+  const closeAll = async () => {
+    await Promise.all(clients.splice(0).map((client) => client.close()))
+  }
+  const empty = async () => {
+    proxy.setFault(undefined)
+    proxy.setDelay(0)
+    await closeAll()
+    await stack.settled()
+    // offline checks
+    await stack.queue.flush()
+    await stack.settled()
+    proxy.calls.length = 0
+    requests.length = 0
+  }
+  const end = async () => {
+    await closeAll()
     await stack.stop()
     await proxy.stop()
     await engine.release(tableName)
-  })
+  }
   const open = async () => {
     const client = await Client.open(stack.agentUrl)
     clients.push(client)
@@ -214,5 +268,5 @@ export const startWorld = async (
     for (const [agent, draft] of Object.entries(agents)) await made.addAgent(agent, draft)
     return made
   }
-  return { ...stack, key, tableName, proxy, requests, open, license }
+  return { world: { ...stack, key, tableName, proxy, requests, open, license }, empty, end }
 }
