@@ -7,12 +7,12 @@ import { entryPut, nextEntries } from '../../shared/table/log.ts'
 import type { Reader } from '../../shared/table/ops.ts'
 import { logOf } from '../races/stored.ts'
 import { message } from '../support/events.ts'
-import { startWorld, type World } from '../support/world.ts'
+import { sharedWorld, type World } from '../support/world.ts'
 
 let world: World
 beforeAll(async () => {
   // the jobs of these logins stay out: each test has one of its own
-  world = await startWorld({ delayScale: 1000 })
+  world = await sharedWorld({ delayScale: 1000 })
 })
 
 const hidden = { scopes: { agents: ['ann'] } }

@@ -2,11 +2,11 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { changeAgent, deleteAgent, findAgent } from '../../infra/admin/change-agent.ts'
 import type { Client } from '../support/client.ts'
 import { aged } from '../support/crowd.ts'
-import { type License, startWorld, type World } from '../support/world.ts'
+import { type License, sharedWorld, type World } from '../support/world.ts'
 
 let world: World
 beforeAll(async () => {
-  world = await startWorld()
+  world = await sharedWorld()
 })
 
 /** Lets the time pass after which jobs of the delay queue are due, those that they bring about included. */

@@ -6,11 +6,11 @@ import { readAgentSockets } from '../../shared/table/sockets.ts'
 import type { Client } from '../support/client.ts'
 import { message } from '../support/events.ts'
 import { denied, invalidToken, licenseExpired, notFound } from '../support/wire-errors.ts'
-import { type License, startWorld, type World } from '../support/world.ts'
+import { type License, sharedWorld, type World } from '../support/world.ts'
 
 let world: World
 beforeAll(async () => {
-  world = await startWorld()
+  world = await sharedWorld()
 })
 afterEach(() => {
   vi.useRealTimers()

@@ -1,7 +1,7 @@
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { startCustomerChat } from '../support/customers.ts'
 import { message } from '../support/events.ts'
-import { startWorld, type World } from '../support/world.ts'
+import { sharedWorld, type World } from '../support/world.ts'
 import {
   alone,
   answered,
@@ -19,7 +19,7 @@ import {
 
 let world: World
 beforeAll(async () => {
-  world = await startWorld({ index: true })
+  world = await sharedWorld({ index: true })
 })
 afterEach(() => world.proxy.setFault(undefined))
 

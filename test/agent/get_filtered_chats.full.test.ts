@@ -3,11 +3,11 @@ import type { PropertyValue } from '../../shared/protocol/properties.ts'
 import { readChat } from '../../shared/table/chats.ts'
 import type { Client } from '../support/client.ts'
 import { message } from '../support/events.ts'
-import { startWorld, type World } from '../support/world.ts'
+import { sharedWorld, type World } from '../support/world.ts'
 
 let world: World
 beforeAll(async () => {
-  world = await startWorld({ index: true })
+  world = await sharedWorld({ index: true })
 })
 
 const action = 'get_filtered_chats'

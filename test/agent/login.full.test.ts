@@ -3,11 +3,11 @@ import { limits } from '../../shared/protocol/limits.ts'
 import { keys } from '../../shared/table/keys.ts'
 import { startCustomerChat } from '../support/customers.ts'
 import { message } from '../support/events.ts'
-import { type License, startWorld, type World } from '../support/world.ts'
+import { type License, sharedWorld, type World } from '../support/world.ts'
 
 let world: World
 beforeAll(async () => {
-  world = await startWorld()
+  world = await sharedWorld()
 })
 
 /** What a login answers, and how large the frame was. */

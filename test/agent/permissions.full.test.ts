@@ -1,5 +1,5 @@
 import { beforeAll, expect, test } from 'vitest'
-import { startWorld, type World } from '../support/world.ts'
+import { sharedWorld, type World } from '../support/world.ts'
 import { tryVariant, variantsOf } from './attempts.ts'
 import { deniedFor, people, reaches, rows } from './matrix.ts'
 import { type Scene, setScene } from './scene.ts'
@@ -7,7 +7,7 @@ import { type Scene, setScene } from './scene.ts'
 let world: World
 let scene: Scene
 beforeAll(async () => {
-  world = await startWorld({ index: true })
+  world = await sharedWorld({ index: true })
   scene = await setScene(world)
 })
 

@@ -5,11 +5,11 @@ import { readAgentSockets, readSocket, sessionStarted } from '../../shared/table
 import { calm } from '../races/holding.ts'
 import type { Client } from '../support/client.ts'
 import { aged } from '../support/crowd.ts'
-import { startWorld, type World } from '../support/world.ts'
+import { sharedWorld, type World } from '../support/world.ts'
 
 let world: World
 beforeAll(async () => {
-  world = await startWorld()
+  world = await sharedWorld()
 })
 afterEach(() => {
   world.gateway.setFaults({})

@@ -3,11 +3,11 @@ import { readAgentSockets } from '../../shared/table/sockets.ts'
 import { calm } from '../races/holding.ts'
 import { logOf } from '../races/stored.ts'
 import { aged } from '../support/crowd.ts'
-import { startWorld, type World } from '../support/world.ts'
+import { sharedWorld, type World } from '../support/world.ts'
 
 let world: World
 beforeAll(async () => {
-  world = await startWorld()
+  world = await sharedWorld()
 })
 afterEach(() => world.proxy.setDelay(0))
 

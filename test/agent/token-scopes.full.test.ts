@@ -1,12 +1,12 @@
 import { beforeAll, describe, expect, test } from 'vitest'
-import { startWorld, type World } from '../support/world.ts'
+import { sharedWorld, type World } from '../support/world.ts'
 import { deniedFor, helps, holders, rows, strongest, tokenScopes } from './matrix.ts'
 import { type Scene, setScene } from './scene.ts'
 
 let world: World
 let scene: Scene
 beforeAll(async () => {
-  world = await startWorld()
+  world = await sharedWorld()
   scene = await setScene(world)
 })
 

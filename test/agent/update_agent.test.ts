@@ -4,11 +4,11 @@ import type { PushPayload } from '../../shared/protocol/pushes.ts'
 import { atEachStep, calm } from '../races/holding.ts'
 import type { Client } from '../support/client.ts'
 import type { Fault } from '../support/engine-proxy.ts'
-import { type License, startWorld, type World } from '../support/world.ts'
+import { type License, sharedWorld, type World } from '../support/world.ts'
 
 let world: World
 beforeAll(async () => {
-  world = await startWorld()
+  world = await sharedWorld()
 })
 afterEach(() => {
   world.proxy.setFault(undefined)

@@ -7,14 +7,14 @@ import { agedRows } from '../support/crowd.ts'
 import { customerItem } from '../support/customers.ts'
 import { message } from '../support/events.ts'
 import { invalid, invalidToken, licenseExpired, notLoggedIn } from '../support/wire-errors.ts'
-import { type License, startWorld, type Visitor, type World } from '../support/world.ts'
+import { type License, sharedWorld, type Visitor, type World } from '../support/world.ts'
 
 let world: World
 /** Where most customers here come to; ann is given each of their chats. */
 let license: License
 let ann: Client
 beforeAll(async () => {
-  world = await startWorld()
+  world = await sharedWorld()
   license = await world.license({ ann: { max_chats: 1000 } })
   ann = await license.login('ann')
 })

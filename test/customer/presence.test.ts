@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import type { Client } from '../support/client.ts'
 import { customerItem } from '../support/customers.ts'
 import { message } from '../support/events.ts'
-import { type License, startWorld, type Visitor, type World } from '../support/world.ts'
+import { type License, sharedWorld, type Visitor, type World } from '../support/world.ts'
 
 let world: World
 /** Where all customers here come to; ann sees what is open to all and is given it, ben what is of group 2. */
@@ -10,7 +10,7 @@ let license: License
 let ann: Client
 let ben: Client
 beforeAll(async () => {
-  world = await startWorld({ presenceGraceS: 20 })
+  world = await sharedWorld()
   license = await world.license(
     {
       ann: { groups: [1], max_chats: 1000 },

@@ -2,12 +2,12 @@ import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { changeAgent } from '../../infra/admin/change-agent.ts'
 import { changeLicense } from '../../infra/admin/change-license.ts'
 import type { Client, CustomerClient } from '../support/client.ts'
-import { type License, startWorld, type Visitor, type World } from '../support/world.ts'
+import { type License, sharedWorld, type Visitor, type World } from '../support/world.ts'
 import { expectLoads } from './loads.ts'
 
 let world: World
 beforeAll(async () => {
-  world = await startWorld({ presenceGraceS: 0 })
+  world = await sharedWorld({ presenceGraceS: 0 })
 })
 
 const licenses: License[] = []

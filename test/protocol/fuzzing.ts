@@ -6,7 +6,7 @@ import { customerActions } from '../../shared/protocol/customer/index.ts'
 import type { ErrorType } from '../../shared/protocol/errors.ts'
 import { Client, type CustomerClient, type Response, type WireError } from '../support/client.ts'
 import { addCustomer } from '../support/customers.ts'
-import { type License, startWorld, type World } from '../support/world.ts'
+import { type License, sharedWorld, type World } from '../support/world.ts'
 import { anyFrame, idMark, type RealIds } from './any-frame.ts'
 
 // Frames of all kinds, sent to both endpoints.
@@ -75,7 +75,7 @@ export const describeFuzz = ({ seed, again, frames }: Load): void =>
     let customers: Side
     beforeAll(async () => {
       // sockets that never log in stay open for as long as this takes
-      world = await startWorld({ delayScale: 100 })
+      world = await sharedWorld({ delayScale: 1000 })
       license = await world.license(
         { ann: { permission: 'owner' }, ben: {}, cleo: {}, dan: { permission: 'administrator' } },
         { groups: ['Support', 'Sales'] },

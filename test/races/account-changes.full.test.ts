@@ -3,12 +3,12 @@ import { changeAgent } from '../../infra/admin/change-agent.ts'
 import { changeLicense } from '../../infra/admin/change-license.ts'
 import { readAgentSockets, readSocket } from '../../shared/table/sockets.ts'
 import type { Client } from '../support/client.ts'
-import { type License, startWorld, type World } from '../support/world.ts'
+import { type License, sharedWorld, type World } from '../support/world.ts'
 import { atEachStep, calm } from './holding.ts'
 
 let world: World
 beforeAll(async () => {
-  world = await startWorld()
+  world = await sharedWorld()
 })
 
 /** The sessions of lea's connections, as socket and row have them. */

@@ -7,7 +7,7 @@ import { readHead } from '../../shared/table/log.ts'
 import { readCustomerSockets } from '../../shared/table/sockets.ts'
 import type { Client, CustomerClient, Response } from '../support/client.ts'
 import type { Fault } from '../support/engine-proxy.ts'
-import { type License, startWorld, type World } from '../support/world.ts'
+import { type License, sharedWorld, type World } from '../support/world.ts'
 import { atEachStep } from './holding.ts'
 import { errorOf, logOf, message } from './stored.ts'
 
@@ -16,7 +16,7 @@ let license: License
 let ann: Client
 let gus: Client
 beforeAll(async () => {
-  world = await startWorld({ delayScale: 1000 })
+  world = await sharedWorld({ delayScale: 1000 })
   license = await world.license(
     { ann: { groups: [1], max_chats: 1000 }, gus: { default_status: 'not_accepting_chats' } },
     { groups: ['Sales', 'Support'] },

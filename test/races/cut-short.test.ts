@@ -3,13 +3,13 @@ import { changeAgent } from '../../infra/admin/change-agent.ts'
 import { changeLicense } from '../../infra/admin/change-license.ts'
 import { readCustomer } from '../../shared/table/customers.ts'
 import { readCustomerSockets, readSocket } from '../../shared/table/sockets.ts'
-import { startWorld, type World } from '../support/world.ts'
+import { sharedWorld, type World } from '../support/world.ts'
 import { calm } from './holding.ts'
 
 let world: World
 beforeAll(async () => {
   // what is put off for later is done by `calm` alone
-  world = await startWorld({ delayScale: 1000 })
+  world = await sharedWorld({ delayScale: 1000 })
 })
 afterEach(() => {
   vi.useRealTimers()

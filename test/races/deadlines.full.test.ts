@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test, vi } from 'vitest'
 import type { Client, Response } from '../support/client.ts'
 import type { Fault } from '../support/engine-proxy.ts'
-import { startWorld, type World } from '../support/world.ts'
+import { sharedWorld, type World } from '../support/world.ts'
 import { errorOf, logOf, message } from './stored.ts'
 
 // Each of these takes as long as it says, so they run side by side: a fault is for the calls that name its own chat or
@@ -12,7 +12,7 @@ let world: World
 const faults = new Map<string, FaultFor>()
 const calls = new Map<string, number>()
 beforeAll(async () => {
-  world = await startWorld()
+  world = await sharedWorld()
   world.proxy.setFault(({ operation, request }) => {
     const text = JSON.stringify(request)
     for (const [id, faultFor] of faults)

@@ -5,11 +5,11 @@ import { chatPk, logPrefix } from '../../shared/table/keys.ts'
 import { readAgentSockets, readSocket } from '../../shared/table/sockets.ts'
 import type { Client } from '../support/client.ts'
 import type { Fault } from '../support/engine-proxy.ts'
-import { type License, startWorld, type World } from '../support/world.ts'
+import { type License, sharedWorld, type World } from '../support/world.ts'
 
 let world: World
 beforeAll(async () => {
-  world = await startWorld()
+  world = await sharedWorld()
   world.proxy.setFault(({ operation, request }) => {
     const text = JSON.stringify(request)
     for (const [id, spoiler] of spoilers) if (text.includes(id)) return spoiler(operation)

@@ -4,7 +4,7 @@ import type { Faults } from '../../infra/local/gateway-settings.ts'
 import { readAgentSockets } from '../../shared/table/sockets.ts'
 import type { Client } from '../support/client.ts'
 import { aged } from '../support/crowd.ts'
-import { type License, startWorld, type World } from '../support/world.ts'
+import { type License, sharedWorld, type World } from '../support/world.ts'
 import { calm, type HoldSteps } from './holding.ts'
 
 // Logins at once, and beside a $disconnect.
@@ -13,7 +13,7 @@ import { calm, type HoldSteps } from './holding.ts'
 export const describeLateDisconnects = ({ full, hold }: { full: boolean; hold: HoldSteps }) => {
   let world: World
   beforeAll(async () => {
-    world = await startWorld()
+    world = await sharedWorld()
   })
 
   const openOffice = async () => {

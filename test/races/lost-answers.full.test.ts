@@ -8,7 +8,7 @@ import { readHead } from '../../shared/table/log.ts'
 import { readAgentSockets, readCustomerSockets, readSocket } from '../../shared/table/sockets.ts'
 import type { Client, CustomerClient } from '../support/client.ts'
 import type { Call, Fault } from '../support/engine-proxy.ts'
-import { type License, startWorld, type World } from '../support/world.ts'
+import { type License, sharedWorld, type World } from '../support/world.ts'
 import { logOf, message } from './stored.ts'
 
 // A write is done and its answer is lost: the request must find out that the write stands. The cases run
@@ -18,7 +18,7 @@ import { logOf, message } from './stored.ts'
 let world: World
 const faults = new Map<string, (call: Pick<Call, 'operation' | 'request'>) => Fault | undefined>()
 beforeAll(async () => {
-  world = await startWorld({ delayScale: 1000 })
+  world = await sharedWorld({ delayScale: 1000 })
   world.proxy.setFault((call) => {
     const text = JSON.stringify(call.request)
     for (const [license, faultFor] of faults) if (text.includes(license)) return faultFor(call)

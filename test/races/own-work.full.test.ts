@@ -2,14 +2,14 @@ import { beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { changeAgent } from '../../infra/admin/change-agent.ts'
 import { readAgentSockets } from '../../shared/table/sockets.ts'
 import type { Fault } from '../support/engine-proxy.ts'
-import { startWorld, type World } from '../support/world.ts'
+import { sharedWorld, type World } from '../support/world.ts'
 
 // A write is done, its answer is lost, and the SDK's repeats only hear that a transaction is under way: the request
 // must find out that the work is its own.
 
 let world: World
 beforeAll(async () => {
-  world = await startWorld()
+  world = await sharedWorld()
 })
 beforeEach(() => world.proxy.setFault(undefined))
 

@@ -2,13 +2,13 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { findAgent } from '../../infra/admin/change-agent.ts'
 import { readAgentSockets } from '../../shared/table/sockets.ts'
 import type { Client } from '../support/client.ts'
-import { type License, startWorld, type World } from '../support/world.ts'
+import { type License, sharedWorld, type World } from '../support/world.ts'
 import { atEachStep, calm } from './holding.ts'
 
 let world: World
 // an agent without a socket is offline at once
 beforeAll(async () => {
-  world = await startWorld({ presenceGraceS: 0 })
+  world = await sharedWorld({ presenceGraceS: 0 })
 })
 
 const openOffice = async () => {

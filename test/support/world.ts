@@ -145,7 +145,8 @@ const mostCallsOfSharedWorld = 8000
 /**
  * A backend that the files of a worker use one after the other: it is warm, which takes a new one a second of CPU. For tests
  * that keep to licenses of their own: the table holds those of earlier files, all of whose connections are closed, and
- * nothing is under way or delayed. A file that sets faults, settings or clocks, or runs the clock's worker, starts its own.
+ * nothing is under way or delayed. A file that changes
+ * settings, or counts what the clock's worker does, starts its own.
  */
 export const sharedWorld = async (
   options: Pick<WorldOptions, 'presenceGraceS' | 'delayScale' | 'index'> = {},
@@ -201,6 +202,10 @@ const makeWorld = async (options: WorldOptions): Promise<OwnedWorld> => {
   const empty = async () => {
     proxy.setFault(undefined)
     proxy.setDelay(0)
+    for (const gateway of [stack.gateway, stack.customers]) {
+      gateway.setFaults({})
+      gateway.setJitter(undefined)
+    }
     await closeAll()
     await stack.settled()
     // offline checks
