@@ -63,6 +63,8 @@ export class ChatStack extends Stack {
     }
     const onTable = { TABLE_NAME: table.name }
     const session = { ...onTable, LATER_QUEUE_URL: later.queue.queueUrl }
+    const limited = { ...session, ...ratesOf(settings) }
+    const limitedAgents = { ...limited, ...agentRatesOf(settings) }
     // whoever chats has the other side of the chat on the other endpoint
     const push = {
       AGENT_CALLBACK_URL: agents.callbackUrl,
@@ -71,15 +73,16 @@ export class ChatStack extends Stack {
     const fanOutUrl = `https://lambda.${Aws.REGION}.${Aws.URL_SUFFIX}/2015-03-31/functions/${fanOut}/invocations`
     const common = {
       disconnect: { bundle: 'socket/disconnect', grants: socketGrants.disconnect, environment: onTable },
-      default: { bundle: 'socket/default', grants: socketGrants.default, environment: {} },
       functions,
     }
+    const fallback = { bundle: 'socket/default', grants: socketGrants.default }
     agents.addRoutes({
       ...common,
       actions: agentActions,
-      connect: { bundle: 'socket/connect', grants: socketGrants.connect, environment: session },
+      connect: { bundle: 'socket/connect', grants: socketGrants.connect, environment: limited },
+      default: { ...fallback, environment: limitedAgents },
       environments: {
-        session: { ...session, ...agentRatesOf(settings) },
+        session: limitedAgents,
         push,
         fanOut: { FAN_OUT_URL: fanOutUrl },
         login: {
@@ -92,7 +95,6 @@ export class ChatStack extends Stack {
         },
       },
     })
-    const limited = { ...session, ...ratesOf(settings) }
     customers.api.addRoutes({
       ...common,
       actions: customerActions,
@@ -101,6 +103,7 @@ export class ChatStack extends Stack {
         grants: socketGrants.connectCustomer,
         environment: limited,
       },
+      default: { ...fallback, environment: limited },
       loginGrants: [customerKeyGrant],
       environments: {
         session: limited,
@@ -178,12 +181,13 @@ export class ChatStack extends Stack {
   }
 }
 
-/** As the functions of the customers' endpoint are told them. */
+/** As the functions of both endpoints are told them: agents' too come from addresses. */
 const ratesOf = (settings: StackSettings): Record<string, string> => ({
   RATE_START_CHAT: String(settings.customerStartChatRate),
   RATE_SEND_EVENT: String(settings.customerSendEventRate),
   RATE_OTHER: String(settings.customerOtherRate),
   RATE_ADDRESS_FACTOR: String(settings.customerAddressFactor),
+  RATE_LICENSE_START_CHAT: String(settings.licenseStartChatRate),
 })
 
 /** Those that are on: a function without any counts nothing. */

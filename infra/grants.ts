@@ -25,16 +25,23 @@ export interface Grant {
 const socketPks = keys.socket('*').pk
 const agentSocketPks = socketsPk('*')
 const customerSocketPks = 'CUSTOMER#*#SOCKETS'
-const addressPks = keys.address('*', 0).pk
+const counterPks = ['ADDRESS#*', 'COUNT#*']
 const indexPks = 'INDEX#*'
 
 const later: Grant = { sid: 'Later', actions: ['sqs:SendMessage'], on: 'later' }
 
 const session: Grant = {
   sid: 'Session',
-  actions: ['dynamodb:GetItem', 'dynamodb:UpdateItem'],
+  actions: ['dynamodb:GetItem'],
   on: 'table',
   leadingKeys: [socketPks],
+}
+
+const counters: Grant = {
+  sid: 'Counters',
+  actions: ['dynamodb:UpdateItem'],
+  on: 'table',
+  leadingKeys: counterPks,
 }
 
 // Queries are for the table alone: there is no index, and no `Scan` anywhere.
@@ -70,12 +77,11 @@ const needed: Record<Need, readonly Grant[]> = {
 const close: Grant = { sid: 'Close', actions: ['execute-api:ManageConnections'], on: 'closings' }
 const worker: readonly Grant[] = [...needed.read, ...needed.write, ...needed.push, close, later]
 
-/** What an action's function may touch: its `needs`, and its session and `later` where it has a session. */
-export const actionGrants = ({
-  needs,
-  session: has,
-}: Pick<ActionSpec, 'needs' | 'session'>): readonly Grant[] => [
-  ...(has === 'none' ? [] : [session, later]),
+/** What an action's function may touch: its `needs`, its session, the counters of rate limits, and `later`. */
+export const actionGrants = ({ needs }: Pick<ActionSpec, 'needs'>): readonly Grant[] => [
+  session,
+  counters,
+  later,
   ...needs.flatMap((need) => needed[need]),
 ]
 
@@ -88,11 +94,11 @@ const connect: Grant = {
 
 /** What the functions behind the gateway's own routes may touch: `$disconnect` and `$default` are alike on both endpoints. */
 export const socketGrants = {
-  connect: [connect, later],
+  connect: [connect, counters, later],
   connectCustomer: [
     connect,
     { sid: 'License', actions: ['dynamodb:GetItem'], on: 'table', leadingKeys: [licensePk('*')] },
-    { sid: 'Address', actions: ['dynamodb:UpdateItem'], on: 'table', leadingKeys: [addressPks] },
+    counters,
     later,
   ],
   disconnect: [
@@ -103,7 +109,7 @@ export const socketGrants = {
       leadingKeys: [socketPks, agentSocketPks, customerSocketPks],
     },
   ],
-  default: [],
+  default: [session, counters, later],
 } as const satisfies Record<string, readonly Grant[]>
 
 const failures: Grant = { sid: 'Failures', actions: ['sqs:SendMessage'], on: 'failures' }

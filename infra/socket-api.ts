@@ -175,7 +175,7 @@ export class SocketApi extends Construct {
         description: spec.summary,
         grants: [...actionGrants(spec), ...(spec.session === 'login' ? (props.loginGrants ?? []) : [])],
         environment: {
-          ...(spec.session !== 'none' && props.environments.session),
+          ...props.environments.session,
           ...(spec.needs.includes('push') && props.environments.push),
           ...(spec.needs.includes('fan_out') && props.environments.fanOut),
           ...(spec.session === 'login' && props.environments.login),

@@ -38,13 +38,15 @@ const Settings = z.object({
   /** Requests per second and at once, of each endpoint. */
   rate: z.coerce.number().positive().default(2000),
   burst: z.coerce.number().int().positive().default(1000),
-  /** Per minute and connection of a customer, by action; 0: as many as it likes. */
+  /** Per minute and customer, by action; 0: as many as it likes. */
   customerStartChatRate: perMinute.default(5),
   customerSendEventRate: perMinute.default(60),
   customerOtherRate: perMinute.default(120),
   /** So many times that from one IP address; 0: as many as it likes. */
   customerAddressFactor: z.coerce.number().int().min(0).max(10_000).default(20),
-  /** The same of an agent's connection: as many as it likes, unless set. */
+  /** Threads that all customers of a license may begin in a minute; 0: as many as they like. */
+  licenseStartChatRate: perMinute.default(600),
+  /** The same of an agent: as many as it likes, unless set. */
   agentStartChatRate: perMinute.default(0),
   agentSendEventRate: perMinute.default(0),
   agentOtherRate: perMinute.default(0),

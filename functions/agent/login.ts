@@ -14,9 +14,10 @@ import { audienceFreshMs } from '../../shared/push/outbox.ts'
 import { config } from '../../shared/runtime/config.ts'
 import { log } from '../../shared/runtime/log.ts'
 import type { Job } from '../../shared/runtime/later.ts'
-import { socketOf } from '../../shared/runtime/rates.ts'
+import { limitUser } from '../../shared/runtime/rates.ts'
 import { serve } from '../../shared/runtime/serve.ts'
 import { readActiveChats } from '../../shared/table/chats.ts'
+import { countedUser } from '../../shared/table/counters.ts'
 
 let checks: TokenChecks | undefined
 
@@ -42,7 +43,10 @@ export const handler = serve(
     const since = ctx.now() - audienceFreshMs - config.clockSkewMs()
     const identity = await verifyToken(token, tokenChecks())
     const { session, agent, status, cameOnline, ...loggedIn } = await startSession(ctx, identity, {
-      arrive: () => socketOf(login, ctx, ctx.connection),
+      arrive: ctx.arrive,
+      admit: async (who) => {
+        await limitUser(ctx.limiting, countedUser(who), 'other')
+      },
       reconnect,
       application,
       device: push_notifications,

@@ -9,19 +9,23 @@ import { audienceFreshMs } from '../../shared/push/outbox.ts'
 import { config } from '../../shared/runtime/config.ts'
 import { log } from '../../shared/runtime/log.ts'
 import type { Job } from '../../shared/runtime/later.ts'
-import { limitAddress, socketOf } from '../../shared/runtime/rates.ts'
+import { limitAddress, limitUser } from '../../shared/runtime/rates.ts'
 import { serve } from '../../shared/runtime/serve.ts'
+import { countedUser } from '../../shared/table/counters.ts'
 
 // pushes that went out beside their writes may have missed this login
 const catchUpS = 2
 
 export const handler = serve(login, async (ctx, { token, customer: details, last_threads_limit }) => {
   const since = ctx.now() - audienceFreshMs - config.clockSkewMs()
-  const arrived = await socketOf(login, ctx, ctx.connection)
+  const arrived = await ctx.arrive()
   const { session, customer, changed, renamed } = await startCustomerSession(ctx, arrived, {
     token,
     details,
-    admit: ({ ip }) => limitAddress(ctx.write, ip, 'new_customer'),
+    admit: async ({ ip }, known) => {
+      if (known === undefined) await limitAddress(ctx.limiting, ip, 'new_customer')
+      else await limitUser(ctx.limiting, countedUser(known), 'other', { address: ip })
+    },
   })
 
   // read after the session was written: whatever happens from now on is pushed to it

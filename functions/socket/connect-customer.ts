@@ -1,11 +1,11 @@
-import { InternalError, ProtocolError } from '../../shared/protocol/errors.ts'
+import { InternalError } from '../../shared/protocol/errors.ts'
 import { utf8Bytes } from '../../shared/protocol/fields.ts'
 import { limits } from '../../shared/protocol/limits.ts'
 import { log } from '../../shared/runtime/log.ts'
 import { sendLater } from '../../shared/runtime/later.ts'
 import { config } from '../../shared/runtime/config.ts'
 import { measured } from '../../shared/runtime/metrics.ts'
-import { limitAddress } from '../../shared/runtime/rates.ts'
+import { mayConnect } from '../../shared/runtime/rates.ts'
 import { LicenseItem } from '../../shared/table/accounts.ts'
 import { openTable, tableClient } from '../../shared/table/client.ts'
 import { keys } from '../../shared/table/keys.ts'
@@ -49,22 +49,17 @@ const connect = async (event: ConnectEvent): Promise<{ statusCode: number }> => 
   if (license_id === '') return refuse(404, 'no license_id')
   // no key of the table is so long
   if (utf8Bytes(license_id) > limits.idBytes) return refuse(404, 'unknown license')
-  try {
-    const [item] = await Promise.all([
-      read.get(keys.license(license_id), { strong: true }),
-      limitAddress(write, identity.sourceIp, 'connect'),
-    ])
-    if (item === undefined) return refuse(404, 'unknown license')
-    const license = LicenseItem.parse(item)
-    if (license.expires_at * 1000 <= Date.now()) return refuse(402, 'license expired')
-    const { origins } = license
-    if (origin !== undefined && origins.length > 0 && !origins.includes(origin.toLowerCase()))
-      return refuse(403, 'origin not allowed')
-  } catch (error) {
-    if (error instanceof ProtocolError && error.type === 'too_many_requests')
-      return refuse(429, 'too many connections from one address')
-    throw error
-  }
+  const [item, isAllowed] = await Promise.all([
+    read.get(keys.license(license_id), { strong: true }),
+    mayConnect(write, identity.sourceIp),
+  ])
+  if (!isAllowed) return refuse(429, 'too many connections from one address')
+  if (item === undefined) return refuse(404, 'unknown license')
+  const license = LicenseItem.parse(item)
+  if (license.expires_at * 1000 <= Date.now()) return refuse(402, 'license expired')
+  const { origins } = license
+  if (origin !== undefined && origins.length > 0 && !origins.includes(origin.toLowerCase()))
+    return refuse(403, 'origin not allowed')
   const user_agent = (identity.userAgent ?? headerOf(event, 'user-agent'))?.slice(0, mostUserAgent)
   const visitor = {
     license_id,
@@ -72,7 +67,7 @@ const connect = async (event: ConnectEvent): Promise<{ statusCode: number }> => 
     ...(user_agent ? { user_agent: user_agent.toWellFormed() } : {}),
   }
   const [kept] = await Promise.all([
-    write.write(connected(connection, Date.now(), visitor)),
+    write.write(connected(connection, Date.now(), { visitor })),
     sendLater({ job: 'expect_login', connection }, loginWithinS),
   ])
   // throttled: the handshake is refused, so that the client tries again

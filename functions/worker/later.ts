@@ -38,6 +38,8 @@ const carryOut = (ctx: WorkCtx, job: Job): Promise<void> => {
   switch (job.job) {
     case 'end_session':
       return endSession(ctx, job)
+    case 'close':
+      return close(ctx, job)
     case 'expect_login':
       return expectLogin(ctx, job.connection)
     case 'push':
@@ -65,6 +67,11 @@ const endSession = async (
   if (socket !== undefined && socket.session === undefined)
     await disconnect(ctx, connection, reason, undefined)
   else await disconnectIfOver(ctx, connection)
+}
+
+const close = async (ctx: WorkCtx, { connection, reason }: Extract<Job, { job: 'close' }>): Promise<void> => {
+  const socket = await readSocket(ctx.read, connection, ctx.now())
+  if (socket !== undefined) await disconnect(ctx, connection, reason, socket.session)
 }
 
 const expectLogin = async (ctx: WorkCtx, connection: string): Promise<void> => {

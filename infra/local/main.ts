@@ -83,7 +83,7 @@ const run = async ({ port: wanted, customerPort, fresh, json, dist }: Flags): Pr
     customerPort: wantedToo,
     customerKey,
     // as deployed; all browsers of this machine have one address
-    rates: { startChat: 5, sendEvent: 60, other: 120, addressFactor: 0 },
+    rates: { startChat: 5, sendEvent: 60, other: 120, addressFactor: 50, licenseStarts: 600 },
     handlers: bundlesIn(dist === undefined ? localDist : resolve(dist)),
     prepare: async (table, engineOf) => {
       await endEarlierRun(table, engineOf)

@@ -40,8 +40,17 @@ export interface StackOptions {
   customerPort?: number
   /** What customers' tokens are signed with, random text of 32 characters or more; a new one if absent. */
   customerKey?: string
-  /** What a customer may ask for in a minute, by action, and how many times that its address; 0, and all if absent: no limit. */
-  rates?: { startChat: number; sendEvent: number; other: number; addressFactor: number }
+  /**
+   * What a customer may ask for in a minute, by action, how many times that its address, and how many threads a license's
+   * customers may begin; 0, and all if absent: no limit.
+   */
+  rates?: {
+    startChat: number
+    sendEvent: number
+    other: number
+    addressFactor: number
+    licenseStarts?: number
+  }
   /** What an agent may ask for in a minute; as `rates`. */
   agentRates?: { startChat: number; sendEvent: number; other: number }
   /** What the functions are; the bundles of `dist/` if absent. */
@@ -98,7 +107,7 @@ const noStream: LocalStream = { settled: async () => {}, stop: async () => {} }
 const longestSettlingMs = 3000
 const fcmSecretId = 'fcm'
 const customerKeyId = 'customer-key'
-const noLimits = { startChat: 0, sendEvent: 0, other: 0, addressFactor: 0 }
+const noLimits: NonNullable<StackOptions['rates']> = { startChat: 0, sendEvent: 0, other: 0, addressFactor: 0 }
 /** What differs between the endpoints. */
 interface Endpoint {
   /** The bundles' folder. */
@@ -174,7 +183,7 @@ export const startStack = async (options: StackOptions): Promise<LocalStack> => 
     actions: customerActions,
     connect: 'socket/connect-customer',
   })
-  const { startChat, sendEvent, other, addressFactor } = options.rates ?? noLimits
+  const { startChat, sendEvent, other, addressFactor, licenseStarts = 0 } = options.rates ?? noLimits
   const settings: Settings = {
     AWS_REGION: 'us-east-1',
     AWS_ACCESS_KEY_ID: 'local',
@@ -190,6 +199,7 @@ export const startStack = async (options: StackOptions): Promise<LocalStack> => 
     RATE_SEND_EVENT: String(sendEvent),
     RATE_OTHER: String(other),
     RATE_ADDRESS_FACTOR: String(addressFactor),
+    RATE_LICENSE_START_CHAT: String(licenseStarts),
     AGENT_RATE_START_CHAT: String(options.agentRates?.startChat ?? 0),
     AGENT_RATE_SEND_EVENT: String(options.agentRates?.sendEvent ?? 0),
     AGENT_RATE_OTHER: String(options.agentRates?.other ?? 0),

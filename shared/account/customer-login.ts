@@ -57,6 +57,12 @@ export interface CustomerLoggedIn {
 
 type VisitorsSocket = SocketItem & { visitor: Visitor }
 
+/** Counts a login of this customer, a new one where it is not known, before anything is written; may refuse it. */
+type Admit = (
+  visitor: Visitor,
+  known: Pick<CustomerSession, 'license_id' | 'customer_id'> | undefined,
+) => Promise<void>
+
 interface Held {
   license: LicenseItem
   customer: CustomerItem | undefined
@@ -64,13 +70,12 @@ interface Held {
 
 /**
  * Logs a customer in on this connection: whom its token names, or a new one. Its session and what it tells of itself are
- * written together, and only while it is not banned. `arrived`: the connection's socket as it was read just now. `admit` is
- * asked before a new customer is made.
+ * written together, and only while it is not banned. `arrived`: the connection's socket as it was read just now.
  */
 export const startCustomerSession = async (
   ctx: LoggingIn,
   arrived: SocketItem | undefined,
-  asked: { token: unknown; details: Asked | undefined; admit: (visitor: Visitor) => Promise<void> },
+  asked: { token: unknown; details: Asked | undefined; admit: Admit },
 ): Promise<CustomerLoggedIn> => {
   const socket = visitorsSocket(arrived, ctx.now())
   const { license_id } = socket.visitor
@@ -83,7 +88,7 @@ export const startCustomerSession = async (
   const { id } = who
   const [held] = await Promise.all([
     readHeld(ctx, socket, who),
-    known === undefined ? asked.admit(socket.visitor) : undefined,
+    asked.admit(socket.visitor, known === undefined ? undefined : { license_id, customer_id: known }),
   ])
   const refresh = async () => visitorsSocket(await readSocket(ctx.read, ctx.connection, ctx.now()), ctx.now())
   return untilDone<CustomerLoggedIn, VisitorsSocket>({ ...ctx, refresh }, socket, {

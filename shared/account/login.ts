@@ -61,8 +61,10 @@ export const startSession = async (
   ctx: LoggingIn,
   token: TokenIdentity,
   asked: {
-    /** Reads the connection's socket, and counts that somebody logs in on it. */
+    /** Reads the connection's socket. */
     arrive: () => Promise<SocketItem | undefined>
+    /** Counts a login of this agent, before anything is written; may refuse it. */
+    admit: (who: IdentityItem) => Promise<void>
     reconnect: boolean
     application?: Session['application']
     /** The mobile device that counts as one instance with this socket. */
@@ -84,6 +86,7 @@ export const startSession = async (
   ])
   if (identity === undefined) throw new ProtocolError('auth')
   const who = IdentityItem.parse(identity)
+  await asked.admit(who)
   const { nonce } = ctx
   return untilDone<LoggedIn, Held>({ ...ctx, refresh: readHeld }, held, {
     isOwn: ({ socket }) => socket?.session?.nonce === nonce,

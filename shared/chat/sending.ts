@@ -7,9 +7,10 @@ import { threadId } from '../table/keys.ts'
 import { eventOf, readHead } from '../table/log.ts'
 import { showChat } from './show.ts'
 import { replayedAfterMs, tellStarted } from './started.ts'
-import { appendEvent, type Writing } from './threads.ts'
+import { appendEvent, type ThreadStarting, type Writing } from './threads.ts'
 
 type Sending = Writing &
+  ThreadStarting &
   Pushing<
     | 'incoming_event'
     | 'incoming_chat_thread'

@@ -37,6 +37,11 @@ export type Writing<V extends ChatView = View> = Placing<V> & {
   now: () => number
 }
 
+/** Starting threads: `admitThread` counts one for its user, and throws `too_many_requests`. */
+export interface ThreadStarting {
+  admitThread: () => Promise<void>
+}
+
 /** Who may read an event: a supervisor's is for agents only, and it may not ask for more (protocol §4). */
 const recipientsOf = ({ me, chat }: View, event: NewEvent | NewCustomerEvent, denied: string): Recipients => {
   if (isCustomers(me)) return 'all'
@@ -66,7 +71,7 @@ export interface Appended {
 
 /** Adds an event to the chat, starting a thread where none is active; annotations go to the last thread as it is. */
 export const appendEvent = (
-  ctx: Writing & { readAudience: (chat: Chat) => void },
+  ctx: Writing & ThreadStarting & { readAudience: (chat: Chat) => void },
   event: NewEvent | NewCustomerEvent,
   denied: string,
 ): Promise<Appended> =>
@@ -123,13 +128,16 @@ export const appendEvent = (
   })
 
 const startThread = async (
-  ctx: Writing,
+  ctx: Writing & ThreadStarting,
   view: View,
   event: StoredEvent,
   tries: number,
 ): Promise<Attempt<Appended>> => {
   const { me, chat: before, tail } = view
-  const ground = await readGround(ctx.read, { me, chat: before, tail }, { strong: tries > 1 })
+  const [ground] = await Promise.all([
+    readGround(ctx.read, { me, chat: before, tail }, { strong: tries > 1 }),
+    tries === 1 ? ctx.admitThread() : undefined,
+  ])
   const opened = openThread(
     { ...ground, me, before, tail, users: before.users, scopes: before.scopes, events: [event] },
     { nonce: ctx.nonce, at: ctx.now() },

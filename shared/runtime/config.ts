@@ -27,14 +27,18 @@ export const config = {
   customerCallbackUrl: () => required('CUSTOMER_CALLBACK_URL'),
   /** The secret whose text signs customers' tokens. */
   customerKeySecretId: () => required('CUSTOMER_KEY_SECRET_ID'),
-  /** What a customer's connection may ask for in a minute, and an address: so many times that. 0: as much as it likes. */
+  /**
+   * What a customer may ask for in a minute, and an address: so many times that; how many threads the customers of a license
+   * may begin. 0: as much as they like.
+   */
   rates: () => ({
     start_chat: number('RATE_START_CHAT', 5),
     send_event: number('RATE_SEND_EVENT', 60),
     other: number('RATE_OTHER', 120),
     addressFactor: number('RATE_ADDRESS_FACTOR', 20),
+    licenseStarts: number('RATE_LICENSE_START_CHAT', 600),
   }),
-  /** The same of an agent's connection, which is not limited by address. */
+  /** The same of an agent. */
   agentRates: () => ({
     start_chat: number('AGENT_RATE_START_CHAT', 0),
     send_event: number('AGENT_RATE_SEND_EVENT', 0),

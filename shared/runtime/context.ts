@@ -22,6 +22,7 @@ import {
   type Visitor,
 } from '../table/sockets.ts'
 import type { Job } from './later.ts'
+import type { Limiting } from './rates.ts'
 
 type Has<List extends readonly unknown[], Item> = Extract<List[number], Item> extends never ? false : true
 type If<Condition, Then> = Condition extends true ? Then : unknown
@@ -34,8 +35,19 @@ interface Base {
   now: () => number
   /** Hands a job to the delay queue. */
   later: (job: Job, delayS: number) => Promise<void>
+  /**
+   * Counts a thread that is begun, and so many events that come with it, for whoever begins it; throws `too_many_requests`.
+   */
+  admitThread: (events?: number) => Promise<void>
   /** Waits a short random time before attempt `tries`; throws `too_many_requests` past the last moment. */
   pause: (tries: number) => Promise<void>
+}
+
+/** What a login finds out of itself: the other actions are given a session. */
+export interface Arriving {
+  /** The connection's socket, as it is now. */
+  arrive: () => Promise<SocketItem | undefined>
+  limiting: Limiting
 }
 
 export interface Looking {
@@ -52,7 +64,11 @@ export type Ctx<Spec extends ActionSpec> = Base &
   If<Has<Spec['needs'], 'write'>, { write: Writer }> &
   If<Has<Spec['needs'], 'push'>, Pushing<Spec['pushes'][number]>> &
   If<Has<Spec['needs'], 'look'>, Looking> &
-  (Spec['session'] extends 'required' ? Judged<Spec> & { refresh: () => Promise<Judged<Spec>> } : unknown)
+  (Spec['session'] extends 'required'
+    ? Judged<Spec> & { refresh: () => Promise<Judged<Spec>> }
+    : Spec['session'] extends 'login'
+      ? Arriving
+      : unknown)
 
 type Asking<Spec extends ActionSpec> = Spec extends { by: 'customer' }
   ? { me: CustomerSession; visitor: Visitor }
@@ -88,6 +104,12 @@ export interface Found {
 const fieldOf = (payload: unknown, name: string): unknown =>
   typeof payload === 'object' && payload !== null ? Reflect.get(payload, name) : undefined
 
+/** The chat that a payload names, where a chat can have this id. */
+export const chatNamedIn = (payload: unknown): string | undefined => {
+  const asked = fieldOf(payload, 'chat_id')
+  return isChatId(asked) ? asked : undefined
+}
+
 /** Whose properties the contract names; undefined where no thread can have this id. */
 const holderOf = ({ reads }: ActionSpec, chat: string, payload: unknown): Holder | undefined => {
   if (reads.includes('chatProperties')) return { chat }
@@ -107,7 +129,7 @@ export const find = async (
   const { reads } = spec
   // what no chat, event or thread can be named is not looked up
   const asked = fieldOf(payload, 'chat_id')
-  const id = isChatId(asked) ? asked : undefined
+  const id = chatNamedIn(payload)
   const eventId = fieldOf(payload, 'event_id')
   const address = id !== undefined && typeof eventId === 'string' ? eventAddressOf(id, eventId) : undefined
   const of = id === undefined ? undefined : holderOf(spec, id, payload)

@@ -17,6 +17,12 @@ export const Job = z.discriminatedUnion('job', [
     connection: z.string(),
     reason: z.union([DisconnectReason, CustomerDisconnectReason]),
   }),
+  /** Closes a connection, whatever its session. */
+  z.object({
+    job: z.literal('close'),
+    connection: z.string(),
+    reason: z.union([DisconnectReason, CustomerDisconnectReason]),
+  }),
   /** Closes a connection that has not logged in. */
   z.object({ job: z.literal('expect_login'), connection: z.string() }),
   /** Frames that did not go through, in order, for each target. */

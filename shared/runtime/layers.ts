@@ -2,8 +2,14 @@ import middy, { type MiddlewareObj } from '@middy/core'
 import type { APIGatewayProxyStructuredResultV2 } from 'aws-lambda'
 import { type Frame, readFrame, refused } from '../protocol/envelope.ts'
 import { ProtocolError } from '../protocol/errors.ts'
+import { openTable, tableClient } from '../table/client.ts'
+import { readSocket } from '../table/sockets.ts'
+import { config } from './config.ts'
+import { withinDeadline } from './deadline.ts'
+import { type Job, sendLater } from './later.ts'
 import { log } from './log.ts'
 import { answeredWith, measured } from './metrics.ts'
+import { limitFrame } from './rates.ts'
 
 /** A message as the gateway hands it over, as far as it is used; the stack adds the frame it has read. */
 export interface Message {
@@ -13,11 +19,23 @@ export interface Message {
 }
 type Layer = MiddlewareObj<Message, APIGatewayProxyStructuredResultV2>
 
+const client = tableClient()
+
+/** Counts a frame that is no request: else they would be what costs a stranger nothing. */
+const countFault = ({ requestContext: { connectionId: connection } }: Message): Promise<void> =>
+  withinDeadline(async ({ signal }) => {
+    const { read, write } = openTable({ client, tableName: config.tableName(), signal })
+    const later = (job: Job, delayS: number) => sendLater(job, delayS, signal)
+    await limitFrame({ connection, write, later }, await readSocket(read, connection, Date.now()))
+  })
+
 /** Frames in, frames out: the one place that reads an envelope and turns whatever was thrown into an answer. */
 export const envelope = (route: string | undefined): Layer => ({
-  before: ({ event }) => {
+  before: async ({ event }) => {
     event.frame = readFrame(event.body ?? '', route)
-    if (event.frame.faults.length > 0) throw new ProtocolError('validation', { details: event.frame.faults })
+    if (event.frame.faults.length === 0) return
+    await countFault(event)
+    throw new ProtocolError('validation', { details: event.frame.faults })
   },
   onError: (request) => {
     const { error, event } = request

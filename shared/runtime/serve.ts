@@ -11,16 +11,32 @@ import { endpointOf, isThere } from '../push/connections.ts'
 import { invokeFanOut } from '../push/fan-out.ts'
 import { openOutbox } from '../push/outbox.ts'
 import { openTable, tableClient } from '../table/client.ts'
-import { socketOf } from './rates.ts'
 import { readTail } from '../table/log.ts'
-import { type AnySession, type Connected, expiryOf } from '../table/sockets.ts'
+import { type AnySession, type Connected, expiryOf, readSocket } from '../table/sockets.ts'
 import { config } from './config.ts'
-import { type Ctx, find, type Found, judge, judgeAgain, sessionOf, type Story } from './context.ts'
+import {
+  chatNamedIn,
+  type Ctx,
+  find,
+  type Found,
+  judge,
+  judgeAgain,
+  sessionOf,
+  type Story,
+} from './context.ts'
 import { type Deadline, pauseBefore, withinDeadline } from './deadline.ts'
 import { type Job, sendLater } from './later.ts'
 import { envelope, type Message } from './layers.ts'
 import { log } from './log.ts'
 import { measured } from './metrics.ts'
+import {
+  countFailedLogin,
+  countRequest,
+  countThread,
+  limitFrame,
+  type Limiting,
+  writingAfter,
+} from './rates.ts'
 
 // without a locale every issue would read "Invalid input"
 z.config(en())
@@ -58,48 +74,71 @@ const play = async <Spec extends ActionSpec>(
   received: unknown,
   deadline: Deadline,
 ): Promise<unknown> => {
-  if (spec.session === 'none') return void parse(spec.request, received)
   const { signal } = deadline
-  const { read, write } = openTable({ client, tableName: config.tableName(), signal })
+  const table = openTable({ client, tableName: config.tableName(), signal })
+  const { read } = table
   const later = (job: Job, delayS: number) => sendLater(job, delayS, signal)
-
-  const found =
-    spec.session === 'required'
-      ? await find(read, spec, socketOf(spec, { read, write }, connection), received, { strongTail: false })
-      : {}
-  const me = spec.session === 'required' ? await sessionOrEnd(spec, found, connection, later) : undefined
-  const payload = parse<Spec['request']>(spec.request, received)
-  const judged = me === undefined ? undefined : judge(spec, me, found, payload)
-  // an eventually consistent read can be too early to see the log of a chat just started
-  const missed = spec.reads.includes('tail') && judged?.tail === undefined ? judged?.chat : undefined
-  const tail = missed === undefined ? judged?.tail : await readTail(read, missed.id, true)
-
-  const handOver = spec.needs.includes('fan_out') ? invokeFanOut : undefined
-  const outbox = openOutbox({ read, write, deadline, handOver })
-  const nonce = randomBytes(6).toString('base64url')
-  const all = {
-    connection,
-    later,
-    read,
-    write,
-    ...judged,
-    tail,
-    nonce,
-    now: () => Date.now(),
-    pause: (tries: number) => pauseBefore(tries, deadline),
-    refresh: () => judgeAgain(read, spec, connection, payload, nonce),
-    push: outbox.push,
-    isThere: (of: Connected) => isThere(endpointOf(of), of.connection, signal),
-    readAudience: outbox.readAudience,
-    settleAudience: outbox.settleAudience,
+  const endpoint = spec.by ?? 'agent'
+  const limiting: Limiting = { connection, endpoint, write: table.write, later }
+  const arrive = () => readSocket(read, connection, Date.now())
+  if (spec.session === 'none') {
+    await limitFrame(limiting, await arrive())
+    return void parse(spec.request, received)
   }
+
+  const counting =
+    spec.session === 'required' ? countRequest(spec, limiting, arrive(), chatNamedIn(received)) : undefined
+  const found =
+    counting === undefined ? {} : await find(read, spec, counting.socket, received, { strongTail: false })
   try {
-    // what the contract does not declare is left out of the type; that the rest is there, no type can show
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion, typescript/consistent-type-assertions
-    return await story(all as unknown as Ctx<Spec>, payload)
+    if (counting?.isLate === false) await counting.allowed
+    const me = counting === undefined ? undefined : await sessionOrEnd(spec, found, connection, later)
+    const payload = parse<Spec['request']>(spec.request, received)
+    const judged = me === undefined ? undefined : judge(spec, me, found, payload)
+    // an eventually consistent read can be too early to see the log of a chat just started
+    const missed = spec.reads.includes('tail') && judged?.tail === undefined ? judged?.chat : undefined
+    const tail = missed === undefined ? judged?.tail : await readTail(read, missed.id, true)
+
+    const handOver = spec.needs.includes('fan_out') ? invokeFanOut : undefined
+    const write = counting === undefined ? table.write : writingAfter(counting.allowed, table.write)
+    const outbox = openOutbox({ read, write, deadline, handOver })
+    const nonce = randomBytes(6).toString('base64url')
+    const all = {
+      connection,
+      later,
+      read,
+      write,
+      ...judged,
+      tail,
+      nonce,
+      arrive,
+      limiting,
+      admitThread: (events = 0) => countThread(spec, limiting, found.socket, events),
+      now: () => Date.now(),
+      pause: (tries: number) => pauseBefore(tries, deadline),
+      refresh: () => judgeAgain(read, spec, connection, payload, nonce),
+      push: outbox.push,
+      isThere: (of: Connected) => isThere(endpointOf(of), of.connection, signal),
+      readAudience: outbox.readAudience,
+      settleAudience: outbox.settleAudience,
+    }
+    try {
+      // what the contract does not declare is left out of the type; that the rest is there, no type can show
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion, typescript/consistent-type-assertions
+      const answer = await story(all as unknown as Ctx<Spec>, payload)
+      await counting?.allowed
+      return answer
+    } finally {
+      // also where the story threw: what it had pushed by then is written
+      await outbox.flush()
+    }
+  } catch (error) {
+    // who asks for too much is told so, whatever else is wrong with the request
+    await counting?.allowed
+    if (spec.session === 'login') await countFailedLogin(limiting, error, arrive)
+    throw error
   } finally {
-    // also where the story threw: what it had pushed by then is written
-    await outbox.flush()
+    await counting?.done()
   }
 }
 

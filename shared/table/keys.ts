@@ -1,3 +1,4 @@
+import { networkOf } from './networks.ts'
 import { createHash } from 'node:crypto'
 
 // The whole key design: every pk and sk of the table is made here, and nowhere else.
@@ -48,8 +49,8 @@ export const keys = {
     pk: customerSocketsPk(license, customer),
     sk: part(connection),
   }),
-  /** What came from an address in one minute. */
-  address: (ip: string, minute: number): Key => ({ pk: addressPk(ip), sk: `MINUTE#${minute}` }),
+  /** What somebody has done in one minute: an address, a user, a license. */
+  minute: (pk: string, minute: number): Key => ({ pk, sk: `MINUTE#${minute}` }),
 
   socket: (connection: string): Key => ({ pk: `SOCKET#${part(connection)}`, sk: 'SOCKET' }),
   /** A live socket of an agent, in its licence's list. */
@@ -147,7 +148,12 @@ export const chatsPk = (license: string): string => `${licensePk(license)}#CHATS
 export const loadsPk = (license: string): string => `${licensePk(license)}#LOAD`
 export const customerSocketsPk = (license: string, customer: string): string =>
   `CUSTOMER#${part(license)}#${part(customer)}#SOCKETS`
-export const addressPk = (ip: string): string => `ADDRESS#${part(ip)}`
+/** A site has a `/64` of IPv6 to itself: what comes from any address of it counts as one. */
+export const addressPk = (ip: string): string => `ADDRESS#${part(networkOf(ip))}`
+export const chatCounterPk = (chat: string): string => `COUNT#CHAT#${part(chat)}`
+export const agentCounterPk = (license: string, agent: string): string =>
+  `COUNT#AGENT#${part(license)}#${part(agent)}`
+export const licenseCounterPk = (license: string): string => `COUNT#LICENSE#${part(license)}`
 export const activePk = (license: string): string => `${licensePk(license)}#ACTIVE`
 export const devicePk = (hash: string): string => `DEVICE#${part(hash)}`
 export const chatPk = (chat: string): string => `CHAT#${part(chat)}`

@@ -57,6 +57,8 @@ export const SocketItem = z.object({
   ttl: z.int(),
   /** Since when a worker is closing it, in ms. */
   closing_at: z.optional(z.int()),
+  /** Where it comes from; a visitor says so itself. */
+  ip: z.optional(z.string()),
   /** Of connections of the customers' endpoint alone. */
   visitor: z.optional(Visitor),
   session: z.optional(z.union([AgentSession, CustomerSession])),
@@ -130,12 +132,16 @@ const sameUser = (of: Identified): { condition: string; value: string } => ({
 /** The gateway closes a connection after two hours; what is left behind goes with the TTL, in seconds. */
 export const maxAgeS = 2 * 3600 + 300
 
-export const connected = (connection: string, nowMs: number, visitor?: Visitor): Op => ({
+export const connected = (
+  connection: string,
+  nowMs: number,
+  from: Pick<SocketItem, 'ip' | 'visitor'> = {},
+): Op => ({
   Put: {
     Item: {
       ...keys.socket(connection),
       connection,
-      visitor,
+      ...from,
       connected_at: nowMs,
       ttl: Math.floor(nowMs / 1000) + maxAgeS,
     },
@@ -353,6 +359,9 @@ export const rowSlow = (row: Connected, untilMs: number): Op => ({
   },
 })
 
+/** The IP address that a connection comes from. */
+export const addressOf = ({ visitor, ip }: SocketItem): string | undefined => visitor?.ip ?? ip
+
 /** A socket as it is now; undefined where it is gone or past its TTL. */
 export const readSocket = async (
   read: Reader,
@@ -364,47 +373,6 @@ export const readSocket = async (
   const socket = SocketItem.parse(item)
   return socket.ttl * 1000 > nowMs ? socket : undefined
 }
-
-/**
- * The same, counted: each request of a connection in the minute it came in, by class. Undefined also where the socket is
- * gone. Resolves to how many of this class there have been in this minute, this one included.
- */
-export const countRequest = async (
-  write: Writer,
-  connection: string,
-  counted: Counted,
-  nowMs: number,
-): Promise<{ socket: SocketItem; count: number } | undefined> => {
-  const minute = Math.floor(nowMs / 60_000)
-  // one attribute per minute holds all classes; older ones go as the next come
-  const past = Array.from({ length: 5 }, (_, i) => `rate_${minute - 1 - i}`)
-  const outcome = await write.write(
-    {
-      Update: {
-        Key: keys.socket(connection),
-        UpdateExpression: `ADD #minute :one REMOVE ${past.join(', ')}`,
-        ConditionExpression: 'attribute_exists(pk) AND #ttl > :now',
-        ExpressionAttributeNames: { '#minute': `rate_${minute}`, '#ttl': 'ttl' },
-        ExpressionAttributeValues: { ':one': counted.unit, ':now': Math.floor(nowMs / 1000) },
-      },
-    },
-    { returns: 'new' },
-  )
-  if (!outcome.done) return undefined
-  const socket = SocketItem.parse(outcome.attributes)
-  const packed = Number(outcome.attributes?.[`rate_${minute}`] ?? 0)
-  return { socket, count: Math.floor(packed / counted.unit) % perClass }
-}
-
-// of a minute: more than a connection can send
-const perClass = 1e5
-/** What is counted on its own; `unit`: its place in the minute's number. */
-export const counters = {
-  other: { unit: 1 },
-  send_event: { unit: perClass },
-  start_chat: { unit: perClass ** 2 },
-} as const
-export type Counted = (typeof counters)[keyof typeof counters]
 
 /** Every row of a licence's list, or of one agent in it; also those that no longer count as live. Skips what is none. */
 export const readAgentSockets = async (

@@ -7,7 +7,7 @@ import {
   workerGrants,
   type Grant,
 } from '../../infra/grants.ts'
-import { keys } from '../../shared/table/keys.ts'
+import { addressPk, keys } from '../../shared/table/keys.ts'
 
 const spelled = (grants: readonly Grant[]) =>
   grants.map(
@@ -15,8 +15,10 @@ const spelled = (grants: readonly Grant[]) =>
       `${sid}: ${actions.join(' ')} on ${on}${leadingKeys ? ` where ${leadingKeys.join(' ')}` : ''}`,
   )
 
+const counters = 'Counters: dynamodb:UpdateItem on table where ADDRESS#* COUNT#*'
 const session = [
-  'Session: dynamodb:GetItem dynamodb:UpdateItem on table where SOCKET#*',
+  'Session: dynamodb:GetItem on table where SOCKET#*',
+  counters,
   'Later: sqs:SendMessage on later',
 ]
 const read = ['Read: dynamodb:GetItem dynamodb:BatchGetItem dynamodb:Query on table']
@@ -29,13 +31,13 @@ const push = [
 ]
 
 test.each([
-  { needs: [], session: 'none', grants: [] },
+  { needs: [], session: 'none', grants: session },
   { needs: [], session: 'required', grants: session },
   { needs: [], session: 'login', grants: session },
   { needs: ['read'], session: 'required', grants: [...session, ...read] },
   { needs: ['write'], session: 'required', grants: [...session, ...write] },
   { needs: ['push'], session: 'required', grants: [...session, ...push] },
-  { needs: ['read', 'push'], session: 'none', grants: [...read, ...push] },
+  { needs: ['read', 'push'], session: 'none', grants: [...session, ...read, ...push] },
   {
     needs: ['push', 'fan_out'],
     session: 'required',
@@ -54,18 +56,18 @@ test.each([
 test('the gateway’s own routes may write and delete their socket, and nothing else', () => {
   const connect = 'Connect: dynamodb:PutItem on table where SOCKET#*'
   const later = 'Later: sqs:SendMessage on later'
-  expect(spelled(socketGrants.connect)).toEqual([connect, later])
+  expect(spelled(socketGrants.connect)).toEqual([connect, counters, later])
   expect(spelled(socketGrants.disconnect)).toEqual([
     'Disconnect: dynamodb:DeleteItem on table where SOCKET#* LICENSE#*#SOCKETS CUSTOMER#*#SOCKETS',
   ])
-  expect(spelled(socketGrants.default)).toEqual([])
+  expect(spelled(socketGrants.default)).toEqual(session)
 })
 
 test('customers’ $connect may besides look at licences, and count by address', () => {
   expect(spelled(socketGrants.connectCustomer)).toEqual([
     'Connect: dynamodb:PutItem on table where SOCKET#*',
     'License: dynamodb:GetItem on table where LICENSE#*',
-    'Address: dynamodb:UpdateItem on table where ADDRESS#*',
+    counters,
     'Later: sqs:SendMessage on later',
   ])
 })
@@ -80,7 +82,7 @@ test('the patterns for keys take the keys that they are for', () => {
     patterns.filter((pattern) => new RegExp(`^${pattern.replaceAll('*', '.*')}$`).test(pk))
   expect(takes(keys.customerSocket('l', 'c', 'x=').pk)).toEqual(['CUSTOMER#*#SOCKETS'])
   expect(takes(keys.customer('l', 'c').pk)).toEqual([])
-  expect(takes(keys.address('10.0.0.1', 7).pk)).toEqual(['ADDRESS#*'])
+  expect(takes(keys.minute(addressPk('10.0.0.1'), 7).pk)).toEqual(['ADDRESS#*'])
   expect(takes(keys.license('l').pk)).toEqual(['LICENSE#*'])
   expect(takes(keys.socket('x=').pk)).toEqual(['SOCKET#*', 'SOCKET#*'])
   for (const key of [keys.chat('c'), keys.manifest('c', 1), keys.words('c', 1, 0)])
@@ -137,7 +139,7 @@ test('where customers log in, the key of their tokens may be read, and nothing e
 
 test('no grant scans or has a wildcard action', () => {
   const all = [
-    ...actionGrants({ needs: ['read', 'write', 'push', 'fan_out', 'look'], session: 'login' }),
+    ...actionGrants({ needs: ['read', 'write', 'push', 'fan_out', 'look'] }),
     ...Object.values(socketGrants).flat(),
     ...Object.values(workerGrants).flat(),
     mobileGrant,

@@ -61,6 +61,8 @@ interface Opening {
   as?: 'agent' | 'customer'
   /** Of the handshake: `origin`, `user-agent` and the like. */
   headers?: Record<string, string>
+  /** The loopback address that it comes from. */
+  from?: string | undefined
 }
 
 /**
@@ -256,9 +258,13 @@ export class Client extends StrictClient<AgentPayloads> {
   static async open(url: string, options: Opening & { as: 'customer' }): Promise<CustomerClient>
   static async open(
     url: string,
-    { as = 'agent', headers = {} }: Opening = {},
+    { as = 'agent', headers = {}, from }: Opening = {},
   ): Promise<Client | CustomerClient> {
-    const socket = new WebSocket(url, { perMessageDeflate: false, headers })
+    const socket = new WebSocket(url, {
+      perMessageDeflate: false,
+      headers,
+      ...(from === undefined ? {} : { localAddress: from }),
+    })
     const client = as === 'customer' ? new CustomerClient(socket) : new Client(socket)
     await once(socket, 'open')
     return client

@@ -52,7 +52,7 @@ describe('the key design', () => {
       'CUSTOMER#l1#c%231#SOCKETS',
       'Zx9=',
     ],
-    ['what came from an address', keys.address('::1', 7), 'ADDRESS#::1', 'MINUTE#7'],
+    ['what came from an address', keys.minute(addressPk('::1'), 7), 'ADDRESS#0:0:0:0::/64', 'MINUTE#7'],
     ['a chat', keys.chat('c0'), 'CHAT#c0', 'CHAT'],
     ['its properties', keys.chatProperties('c0'), 'CHAT#c0', 'CHAT#PROPS'],
     ['up to when a user has seen it', keys.chatSeen('c0', 'ann#1'), 'CHAT#c0', 'CHAT#SEEN#ann%231'],
@@ -81,7 +81,7 @@ describe('the key design', () => {
       [
         ...['licenseListed', 'license', 'group', 'agent', 'identity', 'socket', 'agentSocket', 'chat'],
         ...['chatProperties', 'chatSeen', 'thread', 'event', 'chatListed', 'activeChat', 'customer'],
-        ...['device', 'agentDevice', 'notified', 'customerSocket', 'address', 'load'],
+        ...['device', 'agentDevice', 'notified', 'customerSocket', 'minute', 'load'],
         ...['posting', 'manifest', 'words', 'mark', 'keptCount', 'reindexing'],
       ].toSorted(),
     )
@@ -119,7 +119,7 @@ describe('the key design', () => {
     expect([...own('l1'), ...own('l%23')].some(isWithin)).toBe(false)
     expect(keys.customer('l', 'c').pk.startsWith(customersPrefix('l'))).toBe(true)
     expect(keys.agentDevice('l', 'ann', 'x').sk.startsWith(devicePrefix)).toBe(true)
-    expect([keys.device('h').pk, keys.address('::1', 1).pk]).toEqual([devicePk('h'), addressPk('::1')])
+    expect([keys.device('h').pk, keys.minute(addressPk('::1'), 1).pk]).toEqual([devicePk('h'), addressPk('::1')])
   })
 
   test('one query with the prefix CHAT gives a chat, its properties and what was seen, and none of its log', () => {
