@@ -26,7 +26,7 @@ const countFault = ({ requestContext: { connectionId: connection } }: Message): 
   withinDeadline(async ({ signal }) => {
     const { read, write } = openTable({ client, tableName: config.tableName(), signal })
     const later = (job: Job, delayS: number) => sendLater(job, delayS, signal)
-    await limitFrame({ connection, write, later }, await readSocket(read, connection, Date.now()))
+    await limitFrame({ connection, write, later }, () => readSocket(read, connection, Date.now()))
   })
 
 /** Frames in, frames out: the one place that reads an envelope and turns whatever was thrown into an answer. */

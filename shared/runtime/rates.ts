@@ -257,8 +257,10 @@ export const countFailedLogin = async (
  */
 export const limitFrame = async (
   ctx: Omit<Limiting, 'endpoint'>,
-  socket: SocketItem | undefined,
+  arrive: () => Promise<SocketItem | undefined>,
 ): Promise<void> => {
+  if (config.rates().other === 0 && config.agentRates().other === 0) return
+  const socket = await arrive()
   if (socket === undefined) return
   const address = addressOf(socket)
   const endpoint = socket.visitor === undefined ? 'agent' : 'customer'

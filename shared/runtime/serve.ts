@@ -82,7 +82,7 @@ const play = async <Spec extends ActionSpec>(
   const limiting: Limiting = { connection, endpoint, write: table.write, later }
   const arrive = () => readSocket(read, connection, Date.now())
   if (spec.session === 'none') {
-    await limitFrame(limiting, await arrive())
+    await limitFrame(limiting, arrive)
     return void parse(spec.request, received)
   }
 

@@ -43,8 +43,10 @@ describe('policies', () => {
   const logsOf = (whose: string) => `logs:CreateLogStream logs:PutLogEvents on <${whose}Logs.Arn>`
   const logs = logsOf('AgentApi')
   const customerLogs = logsOf('CustomerApi')
+  const counters = `dynamodb:UpdateItem on ${table} where ADDRESS#* COUNT#*`
   const session = [
-    `dynamodb:GetItem dynamodb:UpdateItem on ${table} where SOCKET#*`,
+    `dynamodb:GetItem on ${table} where SOCKET#*`,
+    counters,
     'sqs:SendMessage on <LaterQueue.Arn>',
   ]
   const needed = {
@@ -66,7 +68,7 @@ describe('policies', () => {
     const isCustomers = path.startsWith('CustomerApi')
     const expected = [
       isCustomers ? customerLogs : logs,
-      ...(spec.session === 'none' ? [] : session),
+      ...session,
       ...spec.needs.flatMap((need) => needed[need]),
       ...(isCustomers && spec.session === 'login' ? [key] : []),
     ]
@@ -93,18 +95,18 @@ describe('policies', () => {
   const { read, write, push, fan_out: fanOut, look } = needed
   test.each([
     // Spelled out, whatever the action table says.
-    ['AgentApi/ping', [logs]],
+    ['AgentApi/ping', [logs, ...session]],
     ['AgentApi/get_chat_threads', [logs, ...session, ...read]],
     ['AgentApi/login', [logs, ...session, ...read, ...write, ...push, ...fanOut]],
     ['AgentApi/send_typing_indicator', [logs, ...session, ...read, ...push]],
     ['AgentApi/send_event', [logs, ...session, ...read, ...write, ...push, ...fanOut]],
     [
       'AgentApi/$connect',
-      [logs, `dynamodb:PutItem on ${table} where SOCKET#*`, 'sqs:SendMessage on <LaterQueue.Arn>'],
+      [logs, `dynamodb:PutItem on ${table} where SOCKET#*`, counters, 'sqs:SendMessage on <LaterQueue.Arn>'],
     ],
     ['AgentApi/$disconnect', [logs, `dynamodb:DeleteItem on ${table} where ${rows}`]],
-    ['AgentApi/$default', [logs]],
-    ['CustomerApi/ping', [customerLogs]],
+    ['AgentApi/$default', [logs, ...session]],
+    ['CustomerApi/ping', [customerLogs, ...session]],
     ['CustomerApi/get_chats_summary', [customerLogs, ...session, ...read]],
     ['CustomerApi/send_sneak_peek', [customerLogs, ...session, ...read, ...push]],
     ['CustomerApi/send_event', [customerLogs, ...session, ...read, ...write, ...push, ...fanOut]],
@@ -115,12 +117,12 @@ describe('policies', () => {
         customerLogs,
         `dynamodb:PutItem on ${table} where SOCKET#*`,
         `dynamodb:GetItem on ${table} where LICENSE#*`,
-        `dynamodb:UpdateItem on ${table} where ADDRESS#*`,
+        counters,
         'sqs:SendMessage on <LaterQueue.Arn>',
       ],
     ],
     ['CustomerApi/$disconnect', [customerLogs, `dynamodb:DeleteItem on ${table} where ${rows}`]],
-    ['CustomerApi/$default', [customerLogs]],
+    ['CustomerApi/$default', [customerLogs, ...session]],
     ['Workers/clock', worker],
     [
       'Workers/fan_out',
@@ -301,17 +303,19 @@ describe('functions', () => {
     RATE_SEND_EVENT: '60',
     RATE_OTHER: '120',
     RATE_ADDRESS_FACTOR: '20',
+    RATE_LICENSE_START_CHAT: '600',
   }
+  const limited = { ...session, ...rates }
   const issuer = 'https://cognito-idp.<AWS::Region>.amazonaws.com/<AgentsPool>'
   test.each([
-    ['AgentApi/ping', {}],
-    ['AgentApi/get_chat_threads', session],
-    ['AgentApi/send_event', { ...session, ...push, ...fanOut }],
-    ['AgentApi/send_typing_indicator', { ...session, ...push }],
+    ['AgentApi/ping', limited],
+    ['AgentApi/get_chat_threads', limited],
+    ['AgentApi/send_event', { ...limited, ...push, ...fanOut }],
+    ['AgentApi/send_typing_indicator', { ...limited, ...push }],
     [
       'AgentApi/login',
       {
-        ...session,
+        ...limited,
         ...push,
         ...fanOut,
         TOKEN_ISSUER: issuer,
@@ -321,19 +325,19 @@ describe('functions', () => {
         CLOCK_SKEW_MS: '250',
       },
     ],
-    ['AgentApi/$connect', session],
+    ['AgentApi/$connect', limited],
     ['AgentApi/$disconnect', table],
-    ['AgentApi/$default', {}],
-    ['CustomerApi/ping', {}],
-    ['CustomerApi/get_chats_summary', { ...session, ...rates }],
-    ['CustomerApi/send_event', { ...session, ...rates, ...push, ...fanOut }],
+    ['AgentApi/$default', limited],
+    ['CustomerApi/ping', limited],
+    ['CustomerApi/get_chats_summary', limited],
+    ['CustomerApi/send_event', { ...limited, ...push, ...fanOut }],
     [
       'CustomerApi/login',
-      { ...session, ...rates, ...push, ...fanOut, CUSTOMER_KEY_SECRET_ID: '<Key>', CLOCK_SKEW_MS: '250' },
+      { ...limited, ...push, ...fanOut, CUSTOMER_KEY_SECRET_ID: '<Key>', CLOCK_SKEW_MS: '250' },
     ],
-    ['CustomerApi/$connect', { ...session, ...rates }],
+    ['CustomerApi/$connect', limited],
     ['CustomerApi/$disconnect', table],
-    ['CustomerApi/$default', {}],
+    ['CustomerApi/$default', limited],
     ['Workers/notify', { ...session, ...push, PRESENCE_GRACE_S: '20' }],
     ['Workers/index', table],
     ['Workers/later', { ...session, ...push }],
