@@ -15,7 +15,14 @@ import {
   erasureEnded,
   readErased,
 } from '../../shared/table/erasing.ts'
-import { addressPk, customerChatId, customerSocketsPk, keys, marksPk } from '../../shared/table/keys.ts'
+import {
+  addressPk,
+  chatCounterPk,
+  customerChatId,
+  customerSocketsPk,
+  keys,
+  marksPk,
+} from '../../shared/table/keys.ts'
 import { entryPut, readTail } from '../../shared/table/log.ts'
 import type { Attributes, Op, Reader, Writer } from '../../shared/table/ops.ts'
 import { forgetSocket, SocketItem } from '../../shared/table/sockets.ts'
@@ -52,7 +59,7 @@ export const sealCustomer = async (
     if (erased !== undefined) return erased
     if (item === undefined && chat === undefined && sockets.length === 0) return undefined
     if (chat !== undefined && (tail === undefined || !coherent({ chat, tail }))) return contested
-    await forgetAddresses(table, item, sockets)
+    await forgetCounts(table, id, item, sockets)
     const nowMs = now()
     const closing =
       chat?.active === true && tail !== undefined
@@ -104,14 +111,15 @@ const socketsOf = async (read: Reader, license: string, customer: string): Promi
   )
 }
 
-/** How often something came from its addresses in these minutes. */
-const forgetAddresses = async (
+/** Deletes how often it and its addresses have asked for something in these minutes. */
+const forgetCounts = async (
   table: Table,
+  chat: string,
   customer: CustomerItem | undefined,
   sockets: readonly Attributes[],
 ): Promise<void> => {
   const ips = [customer?.visit?.ip, ...sockets.map((socket) => SocketItem.parse(socket).visitor?.ip)].filter(
     (ip) => ip !== undefined,
   )
-  for (const ip of new Set(ips)) await deletePartition(table, addressPk(ip))
+  for (const pk of new Set([chatCounterPk(chat), ...ips.map(addressPk)])) await deletePartition(table, pk)
 }
