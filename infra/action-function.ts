@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { Duration, Validations } from 'aws-cdk-lib'
+import { Aws, Duration, Validations } from 'aws-cdk-lib'
 import { PolicyDocument, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
 import {
   ApplicationLogLevel,
@@ -28,6 +28,8 @@ export interface FunctionSurroundings {
   readonly dist: string
   readonly memoryMb: number
   readonly resources: Readonly<Partial<Record<Target, Resources>>>
+  /** The key that table and queues are encrypted with, where it is the deployment's own. */
+  readonly kmsKeyArn?: string
 }
 
 interface ActionFunctionProps extends FunctionSurroundings {
@@ -41,6 +43,8 @@ interface ActionFunctionProps extends FunctionSurroundings {
   readonly logGroup: ILogGroup
   /** Where others must know it before it is there. */
   readonly functionName?: string
+  /** How many of it run at once, and so much of the account's concurrency is its own; absent: it shares what is left. */
+  readonly reservedConcurrency?: number
   /** 20 s if absent: more than any deadline of the protocol, less than the gateway's 29 s. */
   readonly timeout?: Duration
 }
@@ -63,7 +67,9 @@ export class ActionFunction extends Construct {
     })
     const role = new Role(this, 'Role', {
       assumedBy: new ServicePrincipal('lambda.amazonaws.com'),
-      inlinePolicies: { Needs: new PolicyDocument({ statements: [...statements, logs] }) },
+      inlinePolicies: {
+        Needs: new PolicyDocument({ statements: [...statements, ...keyStatements(props), logs] }),
+      },
     })
     for (const { on } of props.grants) {
       const { wildcards } = resourcesOf(props, on)
@@ -82,6 +88,9 @@ export class ActionFunction extends Construct {
       description: props.description,
       ...(props.functionName !== undefined && { functionName: props.functionName }),
       memorySize: props.memoryMb,
+      ...(props.reservedConcurrency !== undefined && {
+        reservedConcurrentExecutions: props.reservedConcurrency,
+      }),
       timeout: props.timeout ?? Duration.seconds(20),
       environment: { DEPLOYMENT: deploymentOf(this), ...props.environment },
       // Nothing that is wired to the function may widen what it may touch.
@@ -99,6 +108,36 @@ const resourcesOf = ({ resources }: FunctionSurroundings, on: Target): Resources
   const found = resources[on]
   if (found === undefined) throw new Error(`A function is granted ${on}, which this stack does not have`)
   return found
+}
+
+const encrypted: readonly Target[] = ['table', 'stream', 'later', 'failures']
+const crypting = [
+  'kms:Decrypt',
+  'kms:DescribeKey',
+  'kms:Encrypt',
+  'kms:GenerateDataKey',
+  'kms:GenerateDataKeyWithoutPlaintext',
+  'kms:ReEncryptFrom',
+  'kms:ReEncryptTo',
+]
+
+/** How a function may use the deployment's own key: through DynamoDB and SQS alone. */
+const keyStatements = ({ kmsKeyArn, grants }: ActionFunctionProps): PolicyStatement[] => {
+  if (kmsKeyArn === undefined || !grants.some(({ on }) => encrypted.includes(on))) return []
+  return [
+    new PolicyStatement({
+      sid: 'Key',
+      actions: crypting,
+      resources: [kmsKeyArn],
+      conditions: {
+        StringEquals: {
+          'kms:ViaService': ['dynamodb', 'sqs'].map(
+            (service) => `${service}.${Aws.REGION}.${Aws.URL_SUFFIX}`,
+          ),
+        },
+      },
+    }),
+  ]
 }
 
 const statementOf = (grant: Grant, { arns }: Resources): PolicyStatement =>

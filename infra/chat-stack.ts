@@ -1,6 +1,7 @@
 import { ArnFormat, Aws, CfnOutput, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib'
 import { CfnAccount } from 'aws-cdk-lib/aws-apigateway'
 import { ManagedPolicy, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
+import { Key } from 'aws-cdk-lib/aws-kms'
 import type { Construct, IDependable } from 'constructs'
 import { agentActions } from '../shared/protocol/agent/index.ts'
 import { customerActions } from '../shared/protocol/customer/index.ts'
@@ -8,10 +9,11 @@ import type { FunctionSurroundings, Resources } from './action-function.ts'
 import { alarmTopic } from './alarms.ts'
 import { ChatTable } from './chat-table.ts'
 import { CustomerStack } from './customer-stack.ts'
-import { customerKeyGrant, socketGrants } from './grants.ts'
+import { customerKeyGrant, proxyGrant, socketGrants } from './grants.ts'
 import { Operations } from './operations.ts'
 import { SocketApi } from './socket-api.ts'
 import type { StackSettings } from './stack-settings.ts'
+import { bulkheadOf, laterAtOnce } from './throttles.ts'
 import { tokenIssuer } from './token-issuer.ts'
 import { fanOutName, LaterQueue, Workers } from './workers.ts'
 
@@ -20,26 +22,42 @@ export class ChatStack extends Stack {
   constructor(scope: Construct, settings: StackSettings) {
     super(scope, settings.name, { description: 'An agent chat over WebSockets.' })
     const removalPolicy = settings.retain ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY
-    const logs = { retention: settings.logDays, removalPolicy }
+    const encryptionKey =
+      settings.kmsKey === undefined ? undefined : Key.fromKeyArn(this, 'Key', settings.kmsKey)
+    const logs = { retention: settings.logDays, removalPolicy, ...(encryptionKey && { encryptionKey }) }
     const topic = settings.alarmEmail === undefined ? undefined : alarmTopic(this, settings.alarmEmail)
 
-    const table = new ChatTable(this, 'Chats', { retain: settings.retain, stream: settings.tableStream })
-    const later = new LaterQueue(this, 'Later')
+    const table = new ChatTable(this, 'Chats', {
+      retain: settings.retain,
+      stream: settings.tableStream,
+      kmsKeyArn: settings.kmsKey,
+    })
+    const later = new LaterQueue(this, 'Later', encryptionKey)
     const issuer = tokenIssuer(this, settings)
     const endpoint = {
       deployment: this.stackName,
       throttle: { rateLimit: settings.rate, burstLimit: settings.burst },
+      reserveConcurrency: settings.reserveConcurrency,
       logs,
       logsAllowed: settings.gatewayLogs === 'set' ? this.#allowGatewayLogs() : undefined,
       alarmTopic: topic,
     }
-    const agents = new SocketApi(this, 'AgentApi', { ...endpoint, audience: 'agent' })
-    const customers = new CustomerStack(this, 'Customers', { ...endpoint, removalPolicy })
+    const agents = new SocketApi(this, 'AgentApi', {
+      ...endpoint,
+      audience: 'agent',
+      bulkhead: bulkheadOf('agent', settings.accountConcurrency),
+    })
+    const customers = new CustomerStack(this, 'Customers', {
+      ...endpoint,
+      bulkhead: bulkheadOf('customer', settings.accountConcurrency),
+      removalPolicy,
+    })
 
     const fanOut = fanOutName(this.stackName)
     const functions: FunctionSurroundings = {
       dist: settings.dist,
       memoryMb: settings.memory,
+      ...(settings.kmsKey !== undefined && { kmsKeyArn: settings.kmsKey }),
       resources: {
         table: { arns: [table.arn] },
         stream: { arns: [table.streamArn] },
@@ -59,6 +77,9 @@ export class ChatStack extends Stack {
         looks: customers.api.connections('GET'),
         customerKey: { arns: [customers.keyArn] },
         ...(settings.fcmSecret !== undefined && { fcmSecret: { arns: [this.#arnOf(settings.fcmSecret)] } }),
+        ...(settings.proxySecret !== undefined && {
+          proxySecret: { arns: [this.#arnOf(settings.proxySecret)] },
+        }),
       },
     }
     const onTable = { TABLE_NAME: table.name }
@@ -100,8 +121,17 @@ export class ChatStack extends Stack {
       actions: customerActions,
       connect: {
         bundle: 'socket/connect-customer',
-        grants: socketGrants.connectCustomer,
-        environment: limited,
+        grants: [
+          ...socketGrants.connectCustomer,
+          ...(settings.proxySecret === undefined ? [] : [proxyGrant]),
+        ],
+        environment: {
+          ...limited,
+          ...(settings.proxySecret !== undefined && {
+            PROXY_SECRET_ID: settings.proxySecret,
+            PROXY_ADDRESS_HEADER: settings.proxyAddressHeader,
+          }),
+        },
       },
       default: { ...fallback, environment: limited },
       loginGrants: [customerKeyGrant],
@@ -117,7 +147,9 @@ export class ChatStack extends Stack {
       fanOutName: fanOut,
       later,
       streamArn: table.streamArn,
+      laterAtOnce: laterAtOnce(settings.accountConcurrency),
       logs,
+      encryptionKey,
       alarmTopic: topic,
       environment: { ...session, ...push },
       onTable,

@@ -1,5 +1,5 @@
 import { RemovalPolicy } from 'aws-cdk-lib'
-import { AttributeType, Billing, StreamViewType, TableV2 } from 'aws-cdk-lib/aws-dynamodb'
+import { AttributeType, Billing, CfnGlobalTable, StreamViewType, TableV2 } from 'aws-cdk-lib/aws-dynamodb'
 import { Construct } from 'constructs'
 import { tableDefinition } from './table-definition.ts'
 
@@ -7,6 +7,8 @@ interface ChatTableProps {
   readonly retain: boolean
   /** The stream of a table that is there already, restored from a backup: it is used, and none is made. */
   readonly stream: string | undefined
+  /** The key that encrypts a table that is made; undefined: one of DynamoDB's. */
+  readonly kmsKeyArn: string | undefined
 }
 
 /** The one table, on demand, restorable to any second of the last 35 days. */
@@ -15,7 +17,7 @@ export class ChatTable extends Construct {
   readonly arn: string
   readonly streamArn: string
 
-  constructor(scope: Construct, id: string, { retain, stream }: ChatTableProps) {
+  constructor(scope: Construct, id: string, { retain, stream, kmsKeyArn }: ChatTableProps) {
     super(scope, id)
     if (stream !== undefined) {
       this.streamArn = stream
@@ -33,6 +35,13 @@ export class ChatTable extends Construct {
       deletionProtection: retain,
       removalPolicy: retain ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
     })
+    if (kmsKeyArn !== undefined) {
+      // `TableEncryptionV2` wants to know the region, which a stack that is deployable wherever does not
+      const resource = table.node.defaultChild
+      if (!(resource instanceof CfnGlobalTable)) throw new Error('The table has no resource')
+      resource.sseSpecification = { sseEnabled: true, sseType: 'KMS' }
+      resource.addPropertyOverride('Replicas.0.SSESpecification.KMSMasterKeyId', kmsKeyArn)
+    }
     const { tableStreamArn } = table
     if (tableStreamArn === undefined) throw new Error('The table has no stream')
     this.name = table.tableName

@@ -7,10 +7,13 @@ import { agentActions } from '../shared/protocol/agent/index.ts'
 import { asyncapi, type Endpoint } from '../shared/protocol/asyncapi.ts'
 import { customerActions } from '../shared/protocol/customer/index.ts'
 import { customerPushes, pushes } from '../shared/protocol/pushes.ts'
+import { type Taken, worstMinute } from './flood-cost.ts'
 
 const root = join(import.meta.dirname, '..')
 const asyncapiFile = join(root, 'asyncapi.json')
 const readmeFile = join(root, 'README.md')
+const benchmarkFile = join(root, 'docs/benchmark.md')
+const floodsFile = join(root, 'docs/floods.md')
 
 /** The AsyncAPI document's text, of the tables as they are. */
 const asyncapiText = async (): Promise<string> => {
@@ -57,12 +60,12 @@ const pushTable = (pushed: Endpoint['pushes']): string =>
     Object.entries(pushed).map(([name, { summary, to }]) => [name, `${summary} To ${to}.`] as const),
   )
 
-/** The README's text with `section` between its marks `<!-- name -->` and `<!-- /name -->`. */
+/** A text with `section` between its marks `<!-- name -->` and `<!-- /name -->`. */
 export const between = (text: string, name: string, section: string): string => {
   const [begin, end] = [`<!-- ${name} -->`, `<!-- /${name} -->`]
   const [before, rest] = text.split(begin)
   const after = rest?.split(end)[1]
-  if (before === undefined || after === undefined) throw new Error(`README.md has no ${begin} … ${end}`)
+  if (before === undefined || after === undefined) throw new Error(`There is no ${begin} … ${end}`)
   return `${before}${begin}\n\n${section}\n\n${end}${after}`
 }
 
@@ -79,10 +82,60 @@ const readmeText = async (): Promise<string> => {
   return format(text, { parser: 'markdown', printWidth: 110 })
 }
 
+/** The cells of each row of docs/benchmark.md whose first one is made of `name`. */
+const measuredRows = (text: string, name: RegExp): { name: string; cells: string[] }[] =>
+  text.split('\n').flatMap((line) => {
+    const [, first = '', ...cells] = line.split('|').map((cell) => cell.trim())
+    const found = name.exec(first)?.[1]
+    return found === undefined ? [] : [{ name: found, cells }]
+  })
+
+const numberOf = (cell: string | undefined): number => {
+  const value = Number(cell?.replaceAll(/[$,]/g, '') || Number.NaN)
+  if (Number.isNaN(value)) throw new Error(`docs/benchmark.md has no number where there was one: ${cell}`)
+  return value
+}
+
+/** docs/floods.md with the costs of the worst minute, of what the benchmark measured. */
+const floodsText = async (): Promise<string> => {
+  const benchmark = await readFile(benchmarkFile, 'utf8')
+  const measured = Object.fromEntries(
+    measuredRows(benchmark, /^`((?:agent|customer)\/\w+)`$/).map(({ name, cells }): [string, Taken] => [
+      name,
+      { rru: numberOf(cells[6]), wru: numberOf(cells[7]), pushes: numberOf(cells[9]) },
+    ]),
+  )
+  // the unit price, and how much of it for a message in a chat of two
+  const index = measuredRows(benchmark, /^`(index)`, /)
+    .map(({ cells }) => numberOf(cells[0]) * numberOf(cells[1]))
+    .reduce((sum, dollars) => sum + dollars, 0)
+  const rows = worstMinute(1000, measured, index)
+  const total = rows.reduce((sum, { dollars }) => sum + dollars, 0)
+  const requests = rows.reduce((sum, row) => sum + row.requests, 0)
+  const lines = [
+    '| routes | requests in the minute | dollars per million | dollars |',
+    '| --- | --: | --: | --: |',
+    ...rows.map((row) =>
+      [
+        '',
+        row.routes,
+        row.requests.toLocaleString('en'),
+        row.dollarsPerMillion.toFixed(2),
+        row.dollars.toFixed(2),
+        '',
+      ].join(' | '),
+    ),
+    `| **all** | ${requests.toLocaleString('en')} | ${((total / requests) * 1e6).toFixed(2)} | **${total.toFixed(2)}** |`,
+  ]
+  const text = between(await readFile(floodsFile, 'utf8'), 'worst-minute', lines.join('\n'))
+  return format(text, { parser: 'markdown', printWidth: 110 })
+}
+
 /** What is generated: the files and what they hold when they are up to date. */
 export const generated: Readonly<Record<string, () => Promise<string>>> = {
   [asyncapiFile]: asyncapiText,
   [readmeFile]: readmeText,
+  [floodsFile]: floodsText,
 }
 
 if (import.meta.main)

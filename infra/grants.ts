@@ -12,6 +12,7 @@ export type Target =
   | 'looks'
   | 'fanOut'
   | 'fcmSecret'
+  | 'proxySecret'
   | 'customerKey'
 
 /** One statement of a policy, as data. `leadingKeys`: only items whose partition key matches one of these. */
@@ -167,4 +168,11 @@ export const customerKeyGrant: Grant = {
   sid: 'CustomerKey',
   actions: ['secretsmanager:GetSecretValue'],
   on: 'customerKey',
+}
+
+/** Beside its own: what the customers' `$connect` may do where a proxy stands before it. */
+export const proxyGrant: Grant = {
+  sid: 'ProxySecret',
+  actions: ['secretsmanager:GetSecretValue'],
+  on: 'proxySecret',
 }

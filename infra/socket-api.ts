@@ -1,7 +1,8 @@
-import { Duration, Names, Stack, Validations, type RemovalPolicy } from 'aws-cdk-lib'
+import { Duration, Names, Stack, Validations } from 'aws-cdk-lib'
 import { AccessLogFormat } from 'aws-cdk-lib/aws-apigateway'
 import {
   CfnApi,
+  CfnStage,
   LogGroupLogDestination,
   WebSocketApi,
   WebSocketRoute,
@@ -9,21 +10,26 @@ import {
 } from 'aws-cdk-lib/aws-apigatewayv2'
 import { WebSocketLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations'
 import { Stats } from 'aws-cdk-lib/aws-cloudwatch'
-import { FilterPattern, LogGroup, MetricFilter, type RetentionDays } from 'aws-cdk-lib/aws-logs'
+import { FilterPattern, LogGroup, type LogGroupProps, MetricFilter } from 'aws-cdk-lib/aws-logs'
 import type { ITopic } from 'aws-cdk-lib/aws-sns'
 import { Construct, type IDependable } from 'constructs'
 import type { ActionSpec } from '../shared/protocol/action.ts'
 import { ActionFunction, type FunctionSurroundings, type Resources } from './action-function.ts'
 import { PeopleAlarm, sumOf } from './alarms.ts'
 import { actionGrants, type Grant } from './grants.ts'
+import { type Bulkhead, type Throttle, throttleOf } from './throttles.ts'
 
 export interface SocketApiProps {
   /** The deployment that it is of, whichever nested stack it is in: it begins the names seen in the console. */
   readonly deployment: string
   /** Who connects here, in one word: it names the API, the bundles' folder and the people of the alarms. */
   readonly audience: string
-  readonly throttle: { readonly rateLimit: number; readonly burstLimit: number }
-  readonly logs: { readonly retention: RetentionDays; readonly removalPolicy: RemovalPolicy }
+  /** Of each route that is not for strangers. */
+  readonly throttle: Throttle
+  readonly bulkhead: Bulkhead
+  /** Whether the functions behind routes for strangers have that concurrency reserved, and so no more. */
+  readonly reserveConcurrency: boolean
+  readonly logs: LogGroupProps
   /** What must stand before API Gateway may write access logs. */
   readonly logsAllowed: IDependable | undefined
   readonly alarmTopic: ITopic | undefined
@@ -67,10 +73,15 @@ export class SocketApi extends Construct {
   readonly metric: WebSocketStage['metric']
   readonly #api: WebSocketApi
   readonly #audience: string
+  readonly #stage: CfnStage
+  readonly #bulkhead: Bulkhead
+  readonly #reserveConcurrency: boolean
 
   constructor(scope: Construct, id: string, props: SocketApiProps) {
     super(scope, id)
     this.#audience = props.audience
+    this.#bulkhead = props.bulkhead
+    this.#reserveConcurrency = props.reserveConcurrency
     this.logGroup = new LogGroup(this, 'Logs', props.logs)
     const accessLogs = new LogGroup(this, 'AccessLogs', props.logs)
     this.#api = new WebSocketApi(this, 'Api', {
@@ -81,12 +92,22 @@ export class SocketApi extends Construct {
       webSocketApi: this.#api,
       stageName: 'v1',
       autoDeploy: true,
-      throttle: props.throttle,
+      // of each route that has no throttle of its own
+      throttle: props.bulkhead.others === undefined ? props.throttle : throttleOf(props.bulkhead.others),
       accessLogSettings: {
         destination: new LogGroupLogDestination(accessLogs),
         format: AccessLogFormat.custom(JSON.stringify(accessLog)),
       },
     })
+    const resource = stage.node.defaultChild
+    if (!(resource instanceof CfnStage)) throw new Error('The stage has no resource')
+    this.#stage = resource
+    resource.routeSettings = Object.fromEntries(
+      Object.entries(props.bulkhead.routes).map(([route, functions]) => {
+        const { rateLimit, burstLimit } = throttleOf(functions)
+        return [route, { ThrottlingRateLimit: rateLimit, ThrottlingBurstLimit: burstLimit }]
+      }),
+    )
     if (props.logsAllowed) stage.node.addDependency(props.logsAllowed)
     this.url = stage.url
     this.callbackUrl = stage.callbackUrl
@@ -199,13 +220,22 @@ export class SocketApi extends Construct {
     functions: FunctionSurroundings,
     handler: SocketHandler & { description: string },
   ) {
-    const action = new ActionFunction(this, routeKey, { ...functions, ...handler, logGroup: this.logGroup })
+    const { routes, others } = this.#bulkhead
+    const atOnce = routes[routeKey] ?? others
+    const action = new ActionFunction(this, routeKey, {
+      ...functions,
+      ...handler,
+      logGroup: this.logGroup,
+      ...(this.#reserveConcurrency && atOnce !== undefined && { reservedConcurrency: atOnce }),
+    })
     const route = new WebSocketRoute(action, 'Route', {
       webSocketApi: this.#api,
       routeKey,
       integration: new WebSocketLambdaIntegration('Integration', action.handler),
       returnResponse: routeKey !== '$connect' && routeKey !== '$disconnect',
     })
+    // a stage that names a route which is not there yet is refused
+    if (routes[routeKey] !== undefined) this.#stage.node.addDependency(route)
     Validations.of(route).acknowledge({
       id: 'AwsSolutions-APIG4',
       reason:

@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import { RetentionDays } from 'aws-cdk-lib/aws-logs'
 import type { Node } from 'constructs'
 import * as z from 'zod'
+import { strangersAtOnce } from './throttles.ts'
 
 const daysAllowed: readonly RetentionDays[] = Object.values(RetentionDays).filter(
   (days) => typeof days === 'number',
@@ -15,10 +16,15 @@ const secret =
 
 const stream = /^arn:[\w-]+:dynamodb:[\w-]+:\d{12}:table\/[\w.-]{3,255}\/stream\/[\w:.-]+$/
 
+const kmsKeyArn = /^arn:[\w-]+:kms:[\w-]+:\d{12}:key\/[\w-]{1,128}$/
+
+// Lambda keeps so much of an account's concurrency for functions without a reservation
+const leastUnreserved = 100
+
 const perMinute = z.coerce.number().int().min(0).max(10_000)
 
 /** The settings of a deployment: `-c <name>=<value>`, or `context` in `cdk.json`. */
-const Settings = z.object({
+const Fields = z.object({
   /** The stack's name: another one is another, independent deployment in the same account. */
   name: z
     .string()
@@ -35,7 +41,11 @@ const Settings = z.object({
     .transform((days) => daysAllowed.find((allowed) => allowed === days))
     .pipe(z.enum(RetentionDays, { error: `must be one that CloudWatch knows: ${daysAllowed.join(', ')}` }))
     .default(RetentionDays.ONE_MONTH),
-  /** Requests per second and at once, of each endpoint. */
+  /** How many functions the account may run at once in its region: what strangers may take is a share of it. */
+  accountConcurrency: z.coerce.number().int().min(10).max(1_000_000).default(1000),
+  /** Whether that share is reserved as well: no more of these functions then run, whatever passes the throttles. */
+  reserveConcurrency: flag.default(false),
+  /** Requests per second and at once, of each route of agents that is not for strangers. */
   rate: z.coerce.number().positive().default(2000),
   burst: z.coerce.number().int().positive().default(1000),
   /** Per minute and customer, by action; 0: as many as it likes. */
@@ -71,15 +81,38 @@ const Settings = z.object({
   alarmEmail: z.email().optional(),
   /** Whether to let API Gateway write logs: one setting per account and region, which this stack then sets. */
   gatewayLogs: z.enum(['set', 'keep']).default('set'),
+  /** The secret that a proxy before the customers' endpoint shows; without it the gateway says where they come from. */
+  proxySecret: z.string().regex(secret, 'must be the name of a secret or its whole ARN').optional(),
+  /** The header in which that proxy tells the visitor's address. */
+  proxyAddressHeader: z
+    .string()
+    .regex(/^[A-Za-z0-9-]{1,64}$/, 'must be the name of a header')
+    .default('CloudFront-Viewer-Address'),
+  /** The key that encrypts table, queues and logs; without it they are encrypted by keys of AWS. */
+  kmsKey: z.string().regex(kmsKeyArn, 'must be the ARN of a key').optional(),
   /** Where `npm run build` puts the bundles. */
   dist: z.string().default(resolve(import.meta.dirname, '../dist')),
+})
+
+const Settings = Fields.check(({ value, issues }) => {
+  const { accountConcurrency, reserveConcurrency } = value
+  const reserved = strangersAtOnce(accountConcurrency)
+  if (!reserveConcurrency || accountConcurrency - reserved >= leastUnreserved) return
+  issues.push({
+    code: 'custom',
+    path: ['reserveConcurrency'],
+    input: reserveConcurrency,
+    message:
+      `would reserve ${reserved} of the ${accountConcurrency} functions that the account may run at once ` +
+      `(-c accountConcurrency), and Lambda keeps ${leastUnreserved} unreserved: leave it out, or ask AWS for more first`,
+  })
 })
 
 export type StackSettings = z.output<typeof Settings>
 
 /** Reads the settings from the context; throws one sentence per wrong one. */
 export const settingsFrom = (node: Node): StackSettings => {
-  const given = Object.keys(Settings.shape).map((name): [string, unknown] => [name, node.tryGetContext(name)])
+  const given = Object.keys(Fields.shape).map((name): [string, unknown] => [name, node.tryGetContext(name)])
   const parsed = Settings.safeParse(Object.fromEntries(given))
   if (!parsed.success) {
     const faults = parsed.error.issues.map((issue) => `-c ${issue.path.join('.')}: ${issue.message}`)

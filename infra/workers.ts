@@ -1,11 +1,12 @@
-import { Duration, Validations, type RemovalPolicy } from 'aws-cdk-lib'
+import { Duration, Validations } from 'aws-cdk-lib'
 import { Stats } from 'aws-cdk-lib/aws-cloudwatch'
 import { Rule, Schedule } from 'aws-cdk-lib/aws-events'
 import { LambdaFunction as Target } from 'aws-cdk-lib/aws-events-targets'
 import { EventSourceMapping, FilterCriteria, StartingPosition } from 'aws-cdk-lib/aws-lambda'
 import { SqsDestination } from 'aws-cdk-lib/aws-lambda-destinations'
 import { SqsDlq } from 'aws-cdk-lib/aws-lambda-event-sources'
-import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs'
+import type { IKey } from 'aws-cdk-lib/aws-kms'
+import { LogGroup, type LogGroupProps } from 'aws-cdk-lib/aws-logs'
 import type { ITopic } from 'aws-cdk-lib/aws-sns'
 import { Queue } from 'aws-cdk-lib/aws-sqs'
 import { Construct } from 'constructs'
@@ -26,11 +27,12 @@ export class LaterQueue extends Construct {
   readonly queue: Queue
   readonly deadLetters: Queue
 
-  constructor(scope: Construct, id: string) {
+  constructor(scope: Construct, id: string, encryptionMasterKey: IKey | undefined) {
     super(scope, id)
-    this.deadLetters = new Queue(this, 'DeadLetters', { enforceSSL: true, retentionPeriod: keptWithTexts })
+    const alike = { enforceSSL: true, ...(encryptionMasterKey && { encryptionMasterKey }) }
+    this.deadLetters = new Queue(this, 'DeadLetters', { ...alike, retentionPeriod: keptWithTexts })
     this.queue = new Queue(this, 'Queue', {
-      enforceSSL: true,
+      ...alike,
       // AWS's rule for queues that Lambda polls: six times the worker's timeout.
       visibilityTimeout: Duration.seconds(6 * laterTimeout.toSeconds()),
       retentionPeriod: Duration.days(1),
@@ -52,7 +54,11 @@ interface WorkersProps {
   readonly functions: FunctionSurroundings
   readonly later: LaterQueue
   readonly streamArn: string
-  readonly logs: { readonly retention: RetentionDays; readonly removalPolicy: RemovalPolicy }
+  /** How many batches of the delay queue are worked on at once. */
+  readonly laterAtOnce: number
+  readonly logs: LogGroupProps
+  /** Encrypts what failed; undefined: a key of SQS's does. */
+  readonly encryptionKey: IKey | undefined
   readonly alarmTopic: ITopic | undefined
   /** What workers are told: the table, the queue, the endpoints' addresses. */
   readonly environment: Readonly<Record<string, string>>
@@ -146,7 +152,12 @@ export class Workers extends Construct {
 
   /** Where events end that a worker gave up on. */
   #failures(id: string, retentionPeriod = Duration.days(14)): Queue {
-    const failures = new Queue(this, id, { enforceSSL: true, retentionPeriod })
+    const { encryptionKey } = this.#props
+    const failures = new Queue(this, id, {
+      enforceSSL: true,
+      retentionPeriod,
+      ...(encryptionKey && { encryptionMasterKey: encryptionKey }),
+    })
     Validations.of(failures).acknowledge({
       id: 'AwsSolutions-SQS3',
       reason: 'This queue is where failed events end: nothing reads it but people.',
@@ -193,6 +204,8 @@ export class Workers extends Construct {
       eventSourceArn: queue.queueArn,
       batchSize: 10,
       reportBatchItemFailures: true,
+      // what piles up waits in the queue and takes no more of the account's concurrency
+      maxConcurrency: this.#props.laterAtOnce,
     })
     this.#alarm(later, 'Failing', {
       peopleSuffer:

@@ -1,4 +1,4 @@
-import { moveSeen } from '../../shared/chat/seen.ts'
+import { markSeen } from '../../shared/chat/seen.ts'
 import { markEventAsSeen } from '../../shared/protocol/agent/mark_event_as_seen.ts'
 import { watching } from '../../shared/push/audience.ts'
 import { serve } from '../../shared/runtime/serve.ts'
@@ -6,9 +6,7 @@ import { serve } from '../../shared/runtime/serve.ts'
 export const handler = serve(markEventAsSeen, async (ctx, { event_id }) => {
   const { me, chat, event } = ctx
   const user_id = me.agent_id
-  const { timestamp, moved } = await moveSeen(ctx, Math.floor(event.at / 1000))
-  ctx.push(watching(chat, event), 'event_marked_as_seen', { chat_id: chat.id, event_id, user_id })
-  if (moved) {
-    ctx.push(watching(chat), 'last_seen_timestamp_updated', { user_id, chat_id: chat.id, timestamp })
-  }
+  const { timestamp, moved, marked } = await markSeen(ctx)
+  if (marked) ctx.push(watching(chat, event), 'event_marked_as_seen', { chat_id: chat.id, event_id, user_id })
+  if (moved) ctx.push(watching(chat), 'last_seen_timestamp_updated', { user_id, chat_id: chat.id, timestamp })
 })

@@ -5,6 +5,7 @@ import { log } from '../../shared/runtime/log.ts'
 import { sendLater } from '../../shared/runtime/later.ts'
 import { config } from '../../shared/runtime/config.ts'
 import { measured } from '../../shared/runtime/metrics.ts'
+import { clientAddress, headerOf } from '../../shared/runtime/proxy.ts'
 import { mayConnect } from '../../shared/runtime/rates.ts'
 import { LicenseItem } from '../../shared/table/accounts.ts'
 import { openTable, tableClient } from '../../shared/table/client.ts'
@@ -27,31 +28,31 @@ const mostUserAgent = 512
 // strangers may send kilobytes
 const mostLogged = 128
 
-/** A handshake's header, whatever its letter case. */
-const headerOf = ({ headers = {} }: ConnectEvent, wanted: string): string | undefined =>
-  Object.entries(headers).find(([name]) => name.toLowerCase() === wanted)?.[1]
-
 /**
  * Customers' `$connect`: keeps the connection, with what its handshake tells, for a licence that is valid and allows the
  * page's origin. It has half a minute to log in. Answers 404 for no licence, 402 for one that has expired, 403 for an origin
- * that it does not allow, 429 for too many connections from one address; the log says why.
+ * that it does not allow and for a way around the proxy where there is one, 429 for too many connections from one address;
+ * the log says why.
  */
 const connect = async (event: ConnectEvent): Promise<{ statusCode: number }> => {
-  const { connectionId: connection, identity } = event.requestContext
+  const { headers = {}, requestContext } = event
+  const { connectionId: connection, identity } = requestContext
   const { read, write } = openTable({ client, tableName: config.tableName() })
   const license_id = event.queryStringParameters?.['license_id'] ?? ''
-  const origin = headerOf(event, 'origin')
+  const origin = headerOf(headers, 'origin')
   const refuse = (statusCode: number, reason: string): { statusCode: number } => {
     const [license, from] = [license_id, origin].map((told) => told?.slice(0, mostLogged))
     log.warn('A customer’s connection was refused', { reason, license, origin: from })
     return { statusCode }
   }
+  const ip = await clientAddress(headers, identity.sourceIp)
+  if (ip === undefined) return refuse(403, 'not through the proxy')
   if (license_id === '') return refuse(404, 'no license_id')
   // no key of the table is so long
   if (utf8Bytes(license_id) > limits.idBytes) return refuse(404, 'unknown license')
   const [item, isAllowed] = await Promise.all([
     read.get(keys.license(license_id), { strong: true }),
-    mayConnect(write, identity.sourceIp),
+    mayConnect(write, ip),
   ])
   if (!isAllowed) return refuse(429, 'too many connections from one address')
   if (item === undefined) return refuse(404, 'unknown license')
@@ -60,10 +61,10 @@ const connect = async (event: ConnectEvent): Promise<{ statusCode: number }> => 
   const { origins } = license
   if (origin !== undefined && origins.length > 0 && !origins.includes(origin.toLowerCase()))
     return refuse(403, 'origin not allowed')
-  const user_agent = (identity.userAgent ?? headerOf(event, 'user-agent'))?.slice(0, mostUserAgent)
+  const user_agent = (identity.userAgent ?? headerOf(headers, 'user-agent'))?.slice(0, mostUserAgent)
   const visitor = {
     license_id,
-    ip: identity.sourceIp,
+    ip,
     ...(user_agent ? { user_agent: user_agent.toWellFormed() } : {}),
   }
   const [kept] = await Promise.all([

@@ -1,7 +1,7 @@
 import pLimit from 'p-limit'
 import { part, type WorkCtx } from '../runtime/work.ts'
 import type { LicenseItem } from '../table/accounts.ts'
-import { readSeen } from '../table/chats.ts'
+import { readMarks, seenEvent, type SeenItem } from '../table/chats.ts'
 import { type Entry, isSaid } from '../table/log.ts'
 import type { Reader } from '../table/ops.ts'
 import type { ChatView } from './place.ts'
@@ -25,15 +25,22 @@ const unanswered = ({ chat, tail }: ChatView): Entry | undefined => {
 /** Whoever came to be the chat's agents after it was said has had no longer than that. */
 const waitsSince = ({ chat }: ChatView, entry: Entry): number => Math.max(entry.at, chat.changed_at)
 
+/** Whether who has seen the chat so far has seen an entry: the mark of an event says nothing of a later one of its second. */
+const hasSeen = ({ timestamp, event }: SeenItem, chat: string, entry: Entry): boolean => {
+  const second = Math.floor(entry.at / 1000)
+  return (
+    timestamp > second || (timestamp === second && (event === undefined || event >= seenEvent(chat, entry)))
+  )
+}
+
 /** Since when (ms) the agents of a chat have left unseen what its customer said last; undefined: they have not. */
 export const unseenSince = async (read: Reader, view: ChatView): Promise<number | undefined> => {
   const entry = unanswered(view)
   if (entry === undefined) return undefined
   const { id, users } = view.chat
   const agents = users.filter(({ type, present }) => type === 'agent' && present)
-  const seen = (await readSeen(read, [{ id, users: agents }])).get(id)
-  const isSeen = agents.some((agent) => (seen?.get(agent.id) ?? 0) >= Math.floor(entry.at / 1000))
-  return isSeen ? undefined : waitsSince(view, entry)
+  const marks = await readMarks(read, id, agents)
+  return marks.some((mark) => hasSeen(mark, id, entry)) ? undefined : waitsSince(view, entry)
 }
 
 /**

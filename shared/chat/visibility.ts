@@ -39,7 +39,9 @@ const userFor = (user: User, chat: Users): CustomerChatUser[] => {
     return [{ id, type: 'customer', name, email, present, last_seen_timestamp, properties }]
   }
   const { avatar, deleted } = user
-  return [{ id, type: 'agent', name, avatar, present: isPresent(user), last_seen_timestamp, deleted }]
+  // a time that moves would tell that somebody looks on
+  const seen = user.type === 'supervisor' ? undefined : last_seen_timestamp
+  return [{ id, type: 'agent', name, avatar, present: isPresent(user), last_seen_timestamp: seen, deleted }]
 }
 
 export const usersFor = (users: readonly User[], chat: Users): CustomerChatUser[] =>

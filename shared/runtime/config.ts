@@ -44,6 +44,11 @@ export const config = {
     send_event: number('AGENT_RATE_SEND_EVENT', 0),
     other: number('AGENT_RATE_OTHER', 0),
   }),
+  /** The proxy before the endpoint: its secret, and the header with the client's address; undefined: there is none. */
+  proxy: () => {
+    const secretId = optional('PROXY_SECRET_ID')
+    return secretId === undefined ? undefined : { secretId, addressHeader: required('PROXY_ADDRESS_HEADER') }
+  },
   laterQueueUrl: () => required('LATER_QUEUE_URL'),
   /** Where `fan_out` is invoked: `https://lambda.{region}.amazonaws.com/2015-03-31/functions/{name}/invocations`. */
   fanOutUrl: () => required('FAN_OUT_URL'),

@@ -140,16 +140,46 @@ export const chatInactive = (chat: Chat): Op => ({
   Delete: { Key: keys.activeChat(chat.license_id, chat.id) },
 })
 
-/** Moves up to when a user has seen a chat (Unix seconds) forward, never back. */
-export const seenMoved = (chat: string, user: string, timestamp: number, nonce: string): Op => ({
-  Update: {
-    Key: keys.chatSeen(chat, user),
-    UpdateExpression: 'SET #user = :user, #timestamp = :timestamp, nonce = :nonce',
-    ConditionExpression: 'attribute_not_exists(pk) OR #timestamp < :timestamp',
-    ExpressionAttributeNames: { '#user': 'user', '#timestamp': 'timestamp' },
-    ExpressionAttributeValues: { ':user': user, ':timestamp': timestamp, ':nonce': nonce },
-  },
-})
+/** An event of a chat's log: its sort key, which sorts as the log does. */
+export const seenEvent = (chat: string, { n, m }: { n: number; m: number }): string =>
+  keys.event(chat, n, m).sk
+
+/**
+ * Moves up to when a user has seen a chat (Unix seconds) forward, never back; with an `event`, to it: of events of the same
+ * second, to a later one. The item keeps what it moved from, so that its writer knows what moved.
+ */
+export const seenMoved = (
+  chat: string,
+  user: string,
+  to: { timestamp: number; event?: string | undefined },
+  nonce: string,
+): Op => {
+  const { timestamp, event } = to
+  const later = 'attribute_not_exists(pk) OR #timestamp < :timestamp'
+  const sameSecond = '#timestamp = :timestamp AND (attribute_not_exists(#event) OR #event < :event)'
+  const set = [
+    '#user = :user',
+    '#timestamp = :timestamp',
+    'nonce = :nonce',
+    'timestamp_before = if_not_exists(#timestamp, :never)',
+  ]
+  return {
+    Update: {
+      Key: keys.chatSeen(chat, user),
+      // a time says nothing of one event
+      UpdateExpression: `SET ${set.join(', ')}${event === undefined ? ' REMOVE #event' : ', #event = :event'}`,
+      ConditionExpression: event === undefined ? later : `${later} OR (${sameSecond})`,
+      ExpressionAttributeNames: { '#user': 'user', '#timestamp': 'timestamp', '#event': 'event' },
+      ExpressionAttributeValues: {
+        ':user': user,
+        ':timestamp': timestamp,
+        ':nonce': nonce,
+        ':never': -1,
+        ...(event === undefined ? {} : { ':event': event }),
+      },
+    },
+  }
+}
 
 export const readChat = async (read: Reader, chat: string): Promise<Chat | undefined> => {
   const item = await read.get(keys.chat(chat), { strong: true })
@@ -240,6 +270,19 @@ export const readSeen = async (
   return seen
 }
 
+/** What users of one chat have seen of it. Strongly consistent. */
+export const readMarks = async (
+  read: Reader,
+  chat: string,
+  users: readonly Pick<ChatUser, 'id'>[],
+): Promise<SeenItem[]> => {
+  const items = await read.batchGet(
+    users.map(({ id }) => keys.chatSeen(chat, id)),
+    { strong: true },
+  )
+  return items.map((item) => SeenItem.parse(item))
+}
+
 /** What stands beside a chat under `CHAT#...`: its properties and up to when each user has seen it (Unix seconds). */
 export interface ChatRecord {
   chat: Chat
@@ -248,12 +291,18 @@ export interface ChatRecord {
 }
 
 const PropertiesItem = z.object({ properties: PropertiesOutput })
-/** `CHAT#<chat>` / `CHAT#SEEN#<user>` */
+/**
+ * `CHAT#<chat>` / `CHAT#SEEN#<user>`: up to when (Unix seconds) and, where it was an event that was marked, up to which.
+ */
 export const SeenItem = z.object({
   user: z.string(),
   timestamp: z.int(),
+  event: z.optional(z.string()),
+  /** What the time was before; -1: there was none. */
+  timestamp_before: z.optional(z.int()),
   nonce: z.optional(z.string()),
 })
+export type SeenItem = z.output<typeof SeenItem>
 
 export const readChatRecord = async (read: Reader, chat: string): Promise<ChatRecord | undefined> => {
   const items = await read.query({ pk: keys.chat(chat).pk, prefix: keys.chat(chat).sk, strong: true })

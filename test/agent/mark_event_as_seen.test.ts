@@ -39,6 +39,24 @@ const seenBy = async (chat: string, user: string) =>
 /** Puts a time into the table that no request could. */
 const setSeen = (chat: string, user: string, timestamp: number) =>
   world.table.write.write({ Put: { Item: { ...keys.chatSeen(chat, user), user, timestamp } } })
+/** The same with three messages of ann's of one second, long ago; `backdate` puts another event into it. */
+const openSecond = async () => {
+  const office = await openOffice()
+  const { ann, chat_id } = office
+  const backdate = async (n: number, m: number, ms: number) => {
+    const key = keys.event(chat_id, n, m)
+    const item = await world.table.read.get(key, { strong: true })
+    await world.table.write.write({ Put: { Item: { ...item, ...key, at: longAgo * 1000 + ms } } })
+  }
+  const send = async (text: string): Promise<string> => {
+    const { event } = await ann.ok('send_event', { chat_id, event: message(text) })
+    await backdate(1, event.order, event.order)
+    return event.id
+  }
+  const events = [await send('one'), await send('two'), await send('three')] as const
+  for (const client of [ann, office.ben]) await client.received()
+  return { ...office, events, timestamp: longAgo, backdate }
+}
 const names = async (client: Client) => (await client.received()).map(({ action }) => action)
 
 describe('mark_event_as_seen', () => {
@@ -70,24 +88,71 @@ describe('mark_event_as_seen', () => {
     expect(await seenBy(chat_id, 'ann')).toBeUndefined()
   })
 
-  test('of the same event again tells that it was marked, and no time, since none moved', async () => {
-    const { ann, ben, chat_id, first } = await openOffice()
+  test('of the same event again changes nothing and tells nothing', async () => {
+    const { ann, ben, dora, chat_id, first } = await openOffice()
+    await ben.ok('mark_event_as_seen', { chat_id, event_id: first.id })
+    for (const client of [ann, ben, dora]) await client.received()
     for (let turn = 0; turn < 3; turn += 1) {
       await ben.ok('mark_event_as_seen', { chat_id, event_id: first.id })
-      const told = ['event_marked_as_seen', ...(turn === 0 ? ['last_seen_timestamp_updated'] : [])]
-      for (const client of [ann, ben]) expect(await names(client)).toEqual(told)
+      for (const client of [ann, ben, dora]) await client.receivesNothing()
     }
     expect(await seenBy(chat_id, 'ben')).toBe(first.timestamp)
   })
 
-  test('of an older event than was seen moves nothing back', async () => {
+  test('of an older event than was seen moves nothing back and tells nothing', async () => {
     const { ann, ben, chat_id, first } = await openOffice()
     const later = first.timestamp + 5
     await setSeen(chat_id, 'ben', later)
     await ben.ok('mark_event_as_seen', { chat_id, event_id: first.id })
-    expect(await ann.next('event_marked_as_seen')).toMatchObject({ event_id: first.id })
-    await ann.receivesNothing()
+    for (const client of [ann, ben]) await client.receivesNothing()
     expect(await seenBy(chat_id, 'ben')).toBe(later)
+  })
+
+  test('of a later event of the same second tells of the event and of no time, of an earlier one nothing', async () => {
+    const { ann, ben, chat_id, events, timestamp } = await openSecond()
+    const [one, two, three] = events
+    const mark = (event_id: string) => ben.ok('mark_event_as_seen', { chat_id, event_id })
+    await mark(two)
+    expect(await names(ann)).toEqual(['event_marked_as_seen', 'last_seen_timestamp_updated'])
+    await mark(one)
+    await mark(two)
+    await ann.receivesNothing()
+    await mark(three)
+    expect(await ann.next('event_marked_as_seen')).toEqual({ chat_id, event_id: three, user_id: 'ben' })
+    for (const again of events) await mark(again)
+    await ann.receivesNothing()
+    expect(await seenBy(chat_id, 'ben')).toBe(timestamp)
+  })
+
+  test('of a later thread of the same second counts as later, whatever its order', async () => {
+    const { ann, ben, chat_id, events, backdate } = await openSecond()
+    await ben.ok('mark_event_as_seen', { chat_id, event_id: events[2] })
+    await ann.ok('close_thread', { chat_id })
+    const { event } = await ann.ok('send_event', { chat_id, event: message('anew') })
+    await backdate(2, 1, 900)
+    await ann.received()
+    await ben.ok('mark_event_as_seen', { chat_id, event_id: event.id })
+    expect(await names(ann)).toEqual(['event_marked_as_seen'])
+    await ben.ok('mark_event_as_seen', { chat_id, event_id: events[2] })
+    await ann.receivesNothing()
+  })
+
+  test('of an event of the second up to which the chat was seen by time tells of the event once', async () => {
+    const { ann, ben, chat_id, events, timestamp } = await openSecond()
+    await ben.ok('update_last_seen_timestamp', { chat_id, timestamp })
+    expect(await names(ann)).toEqual(['last_seen_timestamp_updated'])
+    for (const _ of [1, 2]) await ben.ok('mark_event_as_seen', { chat_id, event_id: events[0] })
+    expect(await names(ann)).toEqual(['event_marked_as_seen'])
+  })
+
+  test('of an event of one’s own is noted and not told: who sends has seen the chat so far', async () => {
+    const { ann, ben, dora, chat_id, first } = await openOffice()
+    await ann.ok('mark_event_as_seen', { chat_id, event_id: first.id })
+    for (const client of [ann, ben, dora]) await client.receivesNothing()
+    expect(await seenBy(chat_id, 'ann')).toBe(first.timestamp)
+    // ben’s joining is the server’s
+    await ann.ok('mark_event_as_seen', { chat_id, event_id: `${chat_id}_1_2` })
+    expect((await names(ben))[0]).toBe('event_marked_as_seen')
   })
 
   test('moves forward to the time of the event, not to now', async () => {
@@ -142,7 +207,7 @@ describe('mark_event_as_seen', () => {
       expect(await client.next('event_marked_as_seen')).toMatchObject({ user_id: 'cleo' })
   })
 
-  test('of many at once ends with the newest, and every mark is told', async () => {
+  test('of many at once ends with the newest, which is told, and no event or time is told twice', async () => {
     const { ann, ben, license, chat_id } = await openOffice()
     const again = await license.login('ben')
     await setSeen(chat_id, 'ben', longAgo)
@@ -164,7 +229,9 @@ describe('mark_event_as_seen', () => {
     const marked = pushes.flatMap((push) =>
       push.action === 'event_marked_as_seen' ? push.payload.event_id : [],
     )
-    expect(marked.toSorted()).toEqual(ids.toSorted())
+    expect(new Set(marked).size).toBe(marked.length)
+    expect(marked).toContain(ids.at(-1))
+    for (const id of marked) expect(ids).toContain(id)
     const times = pushes.flatMap((push) =>
       push.action === 'last_seen_timestamp_updated' ? push.payload.timestamp : [],
     )
@@ -214,6 +281,20 @@ describe('mark_event_as_seen whose write goes wrong', () => {
     expect(left).toEqual([])
     expect(await names(ann)).toEqual(['event_marked_as_seen', 'last_seen_timestamp_updated'])
     expect(await seenBy(chat_id, 'ben')).toBe(first.timestamp)
+  })
+
+  test('through a lost answer of a later event of the same second tells of that event alone', async () => {
+    const { ann, ben, chat_id, events } = await openSecond()
+    await ben.ok('mark_event_as_seen', { chat_id, event_id: events[0] })
+    await ann.received()
+    const left: Fault[] = [{ reset: true, afterWrite: true }]
+    world.proxy.setFault(({ operation, request }) =>
+      operation === 'UpdateItem' && JSON.stringify(request).includes(chat_id) ? left.shift() : undefined,
+    )
+    await ben.ok('mark_event_as_seen', { chat_id, event_id: events[1] })
+    expect(left).toEqual([])
+    expect(await ann.next('event_marked_as_seen')).toMatchObject({ event_id: events[1] })
+    await ann.receivesNothing()
   })
 })
 

@@ -347,6 +347,8 @@ describe(`over generated chats (FUZZ_SEED=${seed})`, () => {
         expect(user.present).toBe(present && type !== 'supervisor')
         expect(user.type).toBe(type === 'customer' ? 'customer' : 'agent')
         expect(user.name).toBe(nameOf(user.id))
+        // who supervises is not seen to see
+        expect(user.last_seen_timestamp === undefined).toBe(type === 'supervisor')
       }
       const open = entries.filter(({ event }) => event.recipients !== 'agents')
       expect(sent(thread.events)).toEqual(sent(open.map((entry) => eventOf(chatId, entry))))

@@ -336,6 +336,24 @@ describe('a chat whose customer speaks unseen', () => {
     expect(await told(carl)).toEqual(reassigned)
   })
 
+  test.each([
+    ['goes to another agent', 'earlier', 0],
+    ['stays', 'later', 1],
+  ])('%s where its agent has marked the %s of two messages of one second', async (what, _, marked) => {
+    const { license, ann, carl, chat_id, after, told } = await openOffice({}, { ben: notAccepting })
+    const ben = await license.login('ben')
+    vi.useFakeTimers({ toFake: ['Date'], now: Math.ceil(Date.now() / 1000) * 1000 })
+    const ids: string[] = []
+    for (const text of ['one', 'two'])
+      ids.push((await carl.ok('send_event', { chat_id, event: message(text) })).event.id)
+    secondsPass(1)
+    await ann.ok('mark_event_as_seen', { chat_id, event_id: ids[marked] })
+    await ben.ok('update_agent', { routing_status: 'accepting_chats' })
+    await told(carl)
+    await after(5.2)
+    expect(await told(carl)).toEqual(what === 'stays' ? [] : reassigned)
+  })
+
   test('goes to another agent, though a supervisor has seen it and whispered', async () => {
     const office = await openOffice({}, { own: { permission: 'owner', ...notAccepting }, ben: notAccepting })
     const { license, ann, carl, chat_id, after, told } = office

@@ -39,23 +39,34 @@ describe('mark_event_as_seen', () => {
     }
   })
 
-  test('never moves back: what moves nothing tells of the event alone, of any author and thread', async () => {
-    const { carl, tab, id, chat_id, forget } = await openReception(world)
+  test('never moves back: what moves nothing tells nothing, of any author and thread', async () => {
+    const { carl, tab, id, chat_id, forget, silence } = await openReception(world)
     const timestamp = Math.floor(Date.now() / 1000) + 60
     await world.table.write.write({ Put: { Item: { ...keys.chatSeen(chat_id, id), user: id, timestamp } } })
-    await tab.ok('mark_event_as_seen', { chat_id, event_id: `${chat_id}_1_1` })
-    expect(await names(carl)).toEqual(['event_marked_as_seen'])
+    await tab.ok('mark_event_as_seen', { chat_id, event_id: `${chat_id}_1_2` })
+    await silence()
     await carl.ok('close_thread', { chat_id })
     await carl.ok('send_event', { chat_id, event: { type: 'annotation', annotation_type: 'rating' } })
     await carl.ok('send_event', { chat_id, event: message('again') })
     await forget()
     // the message, its assignment, the closing, the annotation, the next thread's first
-    for (const place of ['1_1', '1_2', '1_4', '1_5', '2_1']) {
-      const event_id = `${chat_id}_${place}`
-      await carl.ok('mark_event_as_seen', { chat_id, event_id })
-      expect(await carl.received()).toMatchObject([{ action: 'event_marked_as_seen', payload: { event_id } }])
-    }
+    for (const place of ['1_1', '1_2', '1_4', '1_5', '2_1'])
+      await carl.ok('mark_event_as_seen', { chat_id, event_id: `${chat_id}_${place}` })
+    await silence()
     expect(await seenBy(chat_id, id)).toBe(timestamp)
+  })
+
+  test('of the same event again, or of its own, tells nothing', async () => {
+    const { carl, tab, chat_id, staff, forget, silence } = await openReception(world)
+    const { event } = await staff.ann.ok('send_event', { chat_id, event: message('how can I help?') })
+    await carl.ok('mark_event_as_seen', { chat_id, event_id: event.id })
+    await forget()
+    await tab.ok('mark_event_as_seen', { chat_id, event_id: event.id })
+    await silence()
+    const own = await carl.ok('send_event', { chat_id, event: message('like so') })
+    await forget()
+    await tab.ok('mark_event_as_seen', { chat_id, event_id: own.event.id })
+    await silence()
   })
 
   test('is refused with not_found for an event that there is not, and for one that is hidden', async () => {
@@ -106,5 +117,41 @@ describe('what an agent has seen', () => {
     await staff.sue.ok('update_last_seen_timestamp', { chat_id })
     for (const client of [carl, tab]) await client.receivesNothing()
     expect((await names(staff.ann)).slice(0, 2)).toEqual(both)
+  })
+
+  test('is hidden while it supervises, also where the customer met it as an agent', async () => {
+    const { license, carl, tab, token, chat_id, staff, forget } = await openReception(world)
+    const ofAnn = (users: any[]) => users.find(({ id }) => id === 'ann')
+    await staff.ann.ok('mark_event_as_seen', { chat_id, event_id: `${chat_id}_1_1` })
+    await staff.olga.ok('join_chat', { chat_id, agent_ids: ['olga'] })
+    await staff.ann.ok('remove_from_chat', { chat_id })
+    await staff.ann.ok('supervise_chat', { chat_id })
+    const { event } = await carl.ok('send_event', { chat_id, event: message('are you there?') })
+    await forget()
+    await staff.ann.ok('mark_event_as_seen', { chat_id, event_id: event.id })
+    await staff.ann.ok('update_last_seen_timestamp', { chat_id })
+    for (const client of [carl, tab]) await client.receivesNothing()
+    expect((await names(staff.gus)).slice(0, 1)).toEqual(['event_marked_as_seen'])
+
+    const shown = { id: 'ann', type: 'agent', name: 'Ann', avatar: expect.any(String), present: false }
+    const answers = [
+      (await carl.ok('get_chat_threads', { chat_id })).chat,
+      (await carl.ok('get_chats_summary')).chats_summary[0],
+      (await carl.ok('start_chat')).chat,
+      (await license.visit({ token })).answer.last_chats_summary[0],
+    ]
+    for (const { users } of answers) expect(ofAnn(users)).toEqual(shown)
+    await forget()
+    // a new thread is pushed with its users
+    await carl.ok('close_thread', { chat_id })
+    await carl.ok('send_event', { chat_id, event: message('anew') })
+    const pushes = await tab.received()
+    const begun: any = pushes.find(({ action }) => action === 'incoming_chat_thread')
+    expect(ofAnn(begun.payload.chat.users)).toEqual(shown)
+
+    // an agent again, it is shown with what it has seen
+    await staff.ann.ok('join_chat', { chat_id, agent_ids: ['ann'] })
+    const updates: any = (await tab.received()).find(({ action }) => action === 'chat_users_updated')
+    expect(ofAnn(updates.payload.updated_users.added)).toHaveProperty('last_seen_timestamp')
   })
 })

@@ -24,6 +24,8 @@ const twoEndpoints = (agentActions: ActionSpec[], customerActions: ActionSpec[])
       audience,
       deployment: 'Grown',
       throttle: { rateLimit: 1, burstLimit: 1 },
+      bulkhead: { routes: { $connect: 2 }, others: undefined },
+      reserveConcurrency: false,
       logs: { retention: RetentionDays.ONE_DAY, removalPolicy: RemovalPolicy.DESTROY },
       logsAllowed: undefined,
       alarmTopic: undefined,

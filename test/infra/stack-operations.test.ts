@@ -142,7 +142,11 @@ describe('workers', () => {
   test('later takes single messages that fail again, five times, then they are kept apart', () => {
     const { EventSourceArn, FunctionName: _, ...rest } = mapping('later')
     expect(named(EventSourceArn)).toBe('<LaterQueue.Arn>')
-    expect(rest).toEqual({ BatchSize: 10, FunctionResponseTypes: ['ReportBatchItemFailures'] })
+    expect(rest).toEqual({
+      BatchSize: 10,
+      FunctionResponseTypes: ['ReportBatchItemFailures'],
+      ScalingConfig: { MaximumConcurrency: 50 },
+    })
     const { VisibilityTimeout, RedrivePolicy } = queue('LaterQueue')
     expect(VisibilityTimeout).toBe(6 * 20)
     expect(named(RedrivePolicy.deadLetterTargetArn)).toBe('<LaterDeadLetters.Arn>')

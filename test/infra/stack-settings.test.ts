@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { settingsFrom } from '../../infra/stack-settings.ts'
-import { app, bundleNames, bundles, synthesize } from './synthesized.ts'
+import { bulkheadOf, laterAtOnce, throttleOf } from '../../infra/throttles.ts'
+import { allowed, app, bundleNames, bundles, findings, synthesize } from './synthesized.ts'
 
 const ours = synthesize()
 const issuer = {
@@ -12,8 +13,14 @@ const issuer = {
   audience: 'chat',
   jwksUrl: 'https://id.example.com/keys',
 }
+const kmsKey = 'arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab'
+const proxySecret = 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:chat/proxy-AbC123'
 const theirs = synthesize({
   ...issuer,
+  accountConcurrency: '4000',
+  reserveConcurrency: 'true',
+  proxySecret,
+  kmsKey,
   retain: 'false',
   memory: '512',
   logDays: '7',
@@ -127,11 +134,11 @@ describe('settings', () => {
         expect(Properties.MemorySize).toBe(512)
       for (const [, { Properties, DeletionPolicy }] of stack.of('AWS::Logs::LogGroup'))
         expect([Properties.RetentionInDays, DeletionPolicy]).toEqual([7, 'Delete'])
-      expect(only(stack, 'AWS::ApiGatewayV2::Stage').Properties.DefaultRouteSettings).toEqual({
-        ThrottlingRateLimit: 50,
-        ThrottlingBurstLimit: 20,
-      })
     }
+    expect(only(theirs, 'AWS::ApiGatewayV2::Stage').Properties.DefaultRouteSettings).toEqual({
+      ThrottlingRateLimit: 50,
+      ThrottlingBurstLimit: 20,
+    })
     const [[, sendEvent] = []] = theirs.customers
       .of('AWS::Lambda::Function')
       .filter(([id]) => id.startsWith('CustomerApisendevent'))
@@ -168,6 +175,14 @@ describe('settings', () => {
       /-c customerSendEventRate: .*; -c customerOtherRate: /,
     ],
     [{ customerAddressFactor: '10001' }, /-c customerAddressFactor: /],
+    [{ accountConcurrency: '9' }, /-c accountConcurrency: /],
+    [
+      { accountConcurrency: '10', reserveConcurrency: 'true' },
+      /-c reserveConcurrency: would reserve 46 of the 10 functions .* keeps 100 unreserved: leave it out, or ask AWS/,
+    ],
+    [{ proxySecret: 'a secret' }, /-c proxySecret: must be the name of a secret or its whole ARN/],
+    [{ proxyAddressHeader: 'X Client' }, /-c proxyAddressHeader: must be the name of a header/],
+    [{ kmsKey: 'alias/chat' }, /-c kmsKey: must be the ARN of a key/],
     [{ rate: '0', burst: 'x' }, /-c rate: .*; -c burst: /],
     [{ dist: '/nowhere' }, /nowhere.*missing: run "npm run build" first/],
   ])('%j is refused with a sentence that says what to mend', (context, message) => {
@@ -185,7 +200,113 @@ describe('settings', () => {
       customerOtherRate: 120,
       customerAddressFactor: 20,
       gatewayLogs: 'set',
+      accountConcurrency: 1000,
+      reserveConcurrency: false,
     })
+  })
+})
+
+describe('the account’s concurrency', () => {
+  test('decides what strangers may take of it, and how many batches of the delay queue run at once', () => {
+    const { DefaultRouteSettings, RouteSettings } = only(
+      theirs.customers,
+      'AWS::ApiGatewayV2::Stage',
+    ).Properties
+    expect(DefaultRouteSettings).toEqual({ ThrottlingBurstLimit: 22, ThrottlingRateLimit: 220 })
+    expect(RouteSettings.login).toEqual({ ThrottlingBurstLimit: 80, ThrottlingRateLimit: 800 })
+    const later = theirs
+      .of('AWS::Lambda::EventSourceMapping')
+      .flatMap(([, { Properties }]) => Properties.ScalingConfig ?? [])
+    expect(later).toEqual([{ MaximumConcurrency: 200 }])
+  })
+
+  test('of a new account, 10, still lets each route through', () => {
+    const { routes, others } = bulkheadOf('customer', 10)
+    for (const functions of [...Object.values(routes), others!])
+      expect(throttleOf(functions)).toEqual({ burstLimit: 1, rateLimit: 10 })
+    expect(laterAtOnce(10)).toBe(2)
+  })
+
+  test('is reserved for what strangers reach, exactly as much as the throttles let through, where asked for', () => {
+    const reserved = (stack: Pick<typeof ours, 'of'>) =>
+      Object.fromEntries(
+        stack
+          .of('AWS::Lambda::Function')
+          .map(([id, { Properties }]): [string, number] => [
+            id.replace(/Function[0-9A-F]{8}$/, ''),
+            Properties.ReservedConcurrentExecutions,
+          ])
+          .filter(([, functions]) => functions !== undefined),
+      )
+    expect(reserved(theirs)).toEqual({
+      AgentApiconnect: 240,
+      AgentApilogin: 320,
+      AgentApistartchat: 80,
+      AgentApidefault: 40,
+    })
+    const { CustomerApiconnect, CustomerApisendevent, CustomerApiping, ...rest } = reserved(theirs.customers)
+    expect([CustomerApiconnect, CustomerApisendevent, CustomerApiping]).toEqual([160, 240, 44])
+    expect(Object.keys(rest)).toHaveLength(theirs.customers.of('AWS::Lambda::Function').length - 3)
+  })
+})
+
+describe('a proxy before the customers’ endpoint', () => {
+  test('has a secret that their $connect alone may read, and alone is told of', () => {
+    for (const stack of [theirs, theirs.customers])
+      for (const [id, { Properties }] of stack.of('AWS::Lambda::Function')) {
+        const { PROXY_SECRET_ID, PROXY_ADDRESS_HEADER } = Properties.Environment?.Variables ?? {}
+        const grants = allowed(stack.resources, id).filter((line) => line.includes('chat/proxy'))
+        const isConnect = id.startsWith('CustomerApiconnect')
+        expect(grants, id).toEqual(isConnect ? [`secretsmanager:GetSecretValue on ${proxySecret}`] : [])
+        expect([PROXY_SECRET_ID, PROXY_ADDRESS_HEADER], id).toEqual(
+          isConnect ? [proxySecret, 'CloudFront-Viewer-Address'] : [undefined, undefined],
+        )
+      }
+  })
+})
+
+describe('a key of the deployment’s own', () => {
+  test('encrypts table, queues and logs', () => {
+    const { Properties } = only(theirs, 'AWS::DynamoDB::GlobalTable')
+    expect(Properties.SSESpecification).toEqual({ SSEEnabled: true, SSEType: 'KMS' })
+    expect(Properties.Replicas[0].SSESpecification).toEqual({ KMSMasterKeyId: kmsKey })
+    const queues = theirs.of('AWS::SQS::Queue')
+    expect(queues.map(([, queue]) => queue.Properties.KmsMasterKeyId)).toEqual(queues.map(() => kmsKey))
+    for (const stack of [theirs, theirs.customers])
+      for (const [id, group] of stack.of('AWS::Logs::LogGroup'))
+        expect(group.Properties.KmsKeyId, id).toBe(kmsKey)
+    expect(JSON.stringify([ours.resources, ours.customers.resources])).not.toMatch(/kms/i)
+  })
+
+  test('is used by functions that touch what it encrypts, through DynamoDB and SQS alone', () => {
+    const keyOf = (name: string): any => {
+      const stack = name.startsWith('Customer') ? theirs.customers : theirs
+      const [id = ''] = Object.keys(stack.resources).filter((found) =>
+        new RegExp(`^${name}Function[0-9A-F]{8}$`).test(found),
+      )
+      const lines = allowed(stack.resources, id).filter((line) => line.includes('kms:'))
+      expect(lines.length, name).toBeLessThanOrEqual(1)
+      return lines[0] === undefined ? undefined : JSON.parse(lines[0])
+    }
+    const reads = ['kms:Decrypt', 'kms:DescribeKey']
+    const writes = ['kms:Encrypt', 'kms:GenerateDataKey', 'kms:GenerateDataKeyWithoutPlaintext']
+    const all = [...reads, ...writes, 'kms:ReEncryptFrom', 'kms:ReEncryptTo']
+    for (const name of ['AgentApisendevent', 'CustomerApiconnect', 'Workerslater', 'Workersfanout'])
+      expect(keyOf(name), name).toMatchObject({ Action: all, Resource: kmsKey })
+    expect(keyOf('AgentApisendevent').Condition).toEqual({
+      StringEquals: {
+        'kms:ViaService': [
+          { 'Fn::Join': ['', ['dynamodb.', { Ref: 'AWS::Region' }, '.', { Ref: 'AWS::URLSuffix' }]] },
+          { 'Fn::Join': ['', ['sqs.', { Ref: 'AWS::Region' }, '.', { Ref: 'AWS::URLSuffix' }]] },
+        ],
+      },
+    })
+    for (const name of ['AgentApiping', 'AgentApidefault', 'CustomerApiping'])
+      expect(keyOf(name), name).toBeUndefined()
+  })
+
+  test('leaves nothing for cdk-nag to find', () => {
+    expect(findings(theirs.root)).toEqual([])
   })
 })
 

@@ -184,6 +184,68 @@ const statementsIn = (value: any): any[] => {
   return [...own, ...Object.values(value).flatMap(statementsIn)]
 }
 
+const bucket = (burst: number, rate: number) => ({
+  ThrottlingBurstLimit: burst,
+  ThrottlingRateLimit: rate,
+})
+
+describe('the bulkhead', () => {
+  const stageOf = ({ of }: Pick<typeof outer, 'of'>) => of('AWS::ApiGatewayV2::Stage')[0]![1]
+  const ofAgents = stageOf(outer).Properties.RouteSettings
+  const ofCustomers = stageOf(customers).Properties.RouteSettings
+
+  test('gives each route that strangers reach a throttle of its own', () => {
+    expect(ofAgents).toEqual({
+      $connect: bucket(30, 300),
+      login: bucket(40, 400),
+      start_chat: bucket(10, 100),
+      $default: bucket(5, 50),
+    })
+    expect(ofCustomers).toEqual({
+      $connect: bucket(20, 200),
+      login: bucket(20, 200),
+      start_chat: bucket(15, 150),
+      send_event: bucket(30, 300),
+      $default: bucket(3, 30),
+    })
+  })
+
+  test('leaves half of 1,000 functions to others where each request of strangers takes 100 ms', () => {
+    const busy = ({ ThrottlingBurstLimit, ThrottlingRateLimit }: ReturnType<typeof bucket>) =>
+      ThrottlingBurstLimit + ThrottlingRateLimit * 0.1
+    // the worse of two readings of AWS's words: the default is a bucket of each route's own
+    const routes = customers.of('AWS::ApiGatewayV2::Route').map(([, { Properties }]) => Properties.RouteKey)
+    const others = routes.filter((route) => ofCustomers[route] === undefined)
+    expect(others).toHaveLength(customerActions.length + 3 - 5)
+    const each = stageOf(customers).Properties.DefaultRouteSettings
+    const buckets = [
+      ...Object.values<any>(ofAgents),
+      ...Object.values<any>(ofCustomers),
+      ...others.map(() => each),
+    ]
+    const sum = buckets.map(busy).reduce((one, other) => one + other, 0)
+    expect(sum).toBeLessThanOrEqual(500)
+    expect(sum).toBeGreaterThan(450)
+  })
+
+  test.each([
+    ['AgentApi', outer, Object.keys(ofAgents)],
+    ['CustomerApi', customers, Object.keys(ofCustomers)],
+  ] as const)('a stage is not made before the routes that it names: %s', (_, stack, wanted) => {
+    const waits = stageOf(stack).DependsOn ?? []
+    const routes = stack
+      .of('AWS::ApiGatewayV2::Route')
+      .filter(([id]) => waits.includes(id))
+      .map(([, { Properties }]) => Properties.RouteKey)
+    expect(routes.sort()).toEqual([...wanted].sort())
+  })
+
+  test('reserves nothing unless it is asked to', () => {
+    for (const [id, { Properties }] of functions)
+      expect(Properties.ReservedConcurrentExecutions, id).toBeUndefined()
+  })
+})
+
 describe.each(endpoints)('routes of $api', ({ api, audience, actions, of }) => {
   const routes = of('AWS::ApiGatewayV2::Route')
   const keys = routes.map(([, { Properties }]) => Properties.RouteKey)
@@ -245,12 +307,8 @@ describe.each(endpoints)('routes of $api', ({ api, audience, actions, of }) => {
   test('go out at once, with a limit, and are logged without payloads', () => {
     const [[, stage] = []] = of('AWS::ApiGatewayV2::Stage')
     const { AutoDeploy, DefaultRouteSettings, AccessLogSettings, StageName } = stage!.Properties
-    expect({ AutoDeploy, StageName, ...DefaultRouteSettings }).toEqual({
-      AutoDeploy: true,
-      StageName: 'v1',
-      ThrottlingBurstLimit: 1000,
-      ThrottlingRateLimit: 2000,
-    })
+    expect({ AutoDeploy, StageName }).toEqual({ AutoDeploy: true, StageName: 'v1' })
+    expect(DefaultRouteSettings).toEqual(audience === 'agent' ? bucket(1000, 2000) : bucket(5, 60))
     const fields: string[] = Object.values(JSON.parse(AccessLogSettings.Format))
     expect(fields).toContain('$context.connectionId')
     for (const field of fields) expect(field).not.toMatch(/\$input|\$request|\$context\.authorizer/)

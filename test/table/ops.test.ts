@@ -27,6 +27,7 @@ import {
   checkDue,
   chatStarted,
   chatUnchanged,
+  seenEvent,
   seenMoved,
 } from '../../shared/table/chats.ts'
 import { banLifted, customerBanned, CustomerItem, isBanned } from '../../shared/table/customers.ts'
@@ -391,14 +392,32 @@ describe('chats, as data', () => {
     })
   })
 
-  test('what a user has seen moves forward only', () => {
-    expect(seenMoved('c0', 'ann', 17, 'n1')).toEqual({
+  test('what a user has seen moves forward only, and says what from', () => {
+    const set =
+      'SET #user = :user, #timestamp = :timestamp, nonce = :nonce, ' +
+      'timestamp_before = if_not_exists(#timestamp, :never)'
+    const later = 'attribute_not_exists(pk) OR #timestamp < :timestamp'
+    const alike = {
+      Key: { pk: 'CHAT#c0', sk: 'CHAT#SEEN#ann' },
+      ExpressionAttributeNames: { '#user': 'user', '#timestamp': 'timestamp', '#event': 'event' },
+    }
+    const values = { ':user': 'ann', ':timestamp': 17, ':nonce': 'n1', ':never': -1 }
+    expect(seenMoved('c0', 'ann', { timestamp: 17 }, 'n1')).toEqual({
       Update: {
-        Key: { pk: 'CHAT#c0', sk: 'CHAT#SEEN#ann' },
-        UpdateExpression: 'SET #user = :user, #timestamp = :timestamp, nonce = :nonce',
-        ConditionExpression: 'attribute_not_exists(pk) OR #timestamp < :timestamp',
-        ExpressionAttributeNames: { '#user': 'user', '#timestamp': 'timestamp' },
-        ExpressionAttributeValues: { ':user': 'ann', ':timestamp': 17, ':nonce': 'n1' },
+        ...alike,
+        UpdateExpression: `${set} REMOVE #event`,
+        ConditionExpression: later,
+        ExpressionAttributeValues: values,
+      },
+    })
+    const event = seenEvent('c0', { n: 2, m: 31 })
+    expect(event).toBe('LOG#00000002#00000031')
+    expect(seenMoved('c0', 'ann', { timestamp: 17, event }, 'n1')).toEqual({
+      Update: {
+        ...alike,
+        UpdateExpression: `${set}, #event = :event`,
+        ConditionExpression: `${later} OR (#timestamp = :timestamp AND (attribute_not_exists(#event) OR #event < :event))`,
+        ExpressionAttributeValues: { ...values, ':event': event },
       },
     })
   })
