@@ -4,6 +4,7 @@ import { expectCustomer } from '../../shared/account/customer-presence.ts'
 import { expectAgent } from '../../shared/account/presence.ts'
 import { keepCounts } from '../../shared/chat/kept-counts.ts'
 import { route } from '../../shared/chat/route.ts'
+import { tellWritten } from '../../shared/chat/tell-written.ts'
 import { pushAgain } from '../../shared/push/again.ts'
 import { parseJson } from '../../shared/protocol/json.ts'
 import { Job } from '../../shared/runtime/later.ts'
@@ -42,6 +43,8 @@ const carryOut = (ctx: WorkCtx, job: Job): Promise<void> => {
       return close(ctx, job)
     case 'expect_login':
       return expectLogin(ctx, job.connection)
+    case 'tell_written':
+      return tellWritten(ctx, { ...job, keys: job.keys.map(([pk, sk]) => ({ pk, sk })) })
     case 'push':
       return pushAgain(ctx, job)
     case 'catch_up':

@@ -33,8 +33,8 @@ export interface Pushing<Name extends PushName = PushName> {
 }
 
 export interface Outbox extends Pushing {
-  /** Sends what was pushed since. Never throws. */
-  flush: () => Promise<void>
+  /** Sends what was pushed since. Never throws; resolves to false where those who are to hear it could not be read. */
+  flush: () => Promise<boolean>
 }
 
 /**
@@ -131,6 +131,7 @@ export const openOutbox = (options: {
         nowMs: Date.now(),
       })
       beside.clear()
+      return read.every(({ status }) => status === 'fulfilled')
     },
   }
 }

@@ -1,6 +1,7 @@
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs'
 import * as z from 'zod/mini'
 import { CustomerDisconnectReason, DisconnectReason } from '../protocol/pushes.ts'
+import { ChatItem } from '../table/chats.ts'
 import { config } from './config.ts'
 
 /** A connection that a push is meant for. */
@@ -22,6 +23,16 @@ export const Job = z.discriminatedUnion('job', [
     job: z.literal('close'),
     connection: z.string(),
     reason: z.union([DisconnectReason, CustomerDisconnectReason]),
+  }),
+  /**
+   * Tells of what a request has written, or may have, by its keys, since it could not do so itself; `before`: the chat as it had
+   * read it.
+   */
+  z.object({
+    job: z.literal('tell_written'),
+    keys: z.array(z.tuple([z.string(), z.string()])),
+    action: z.string(),
+    before: z.optional(ChatItem),
   }),
   /** Closes a connection that has not logged in. */
   z.object({ job: z.literal('expect_login'), connection: z.string() }),

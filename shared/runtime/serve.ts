@@ -11,6 +11,7 @@ import { endpointOf, isThere } from '../push/connections.ts'
 import { invokeFanOut } from '../push/fan-out.ts'
 import { openOutbox } from '../push/outbox.ts'
 import { openTable, tableClient } from '../table/client.ts'
+import type { Chat } from '../table/chats.ts'
 import { readTail } from '../table/log.ts'
 import { type AnySession, type Connected, expiryOf, readSocket } from '../table/sockets.ts'
 import { config } from './config.ts'
@@ -37,6 +38,7 @@ import {
   type Limiting,
   writingAfter,
 } from './rates.ts'
+import { recordWrites, type WriteRecord } from './written.ts'
 
 // without a locale every issue would read "Invalid input"
 z.config(en())
@@ -86,6 +88,8 @@ const play = async <Spec extends ActionSpec>(
     return void parse(spec.request, received)
   }
 
+  let before: Chat | undefined
+  let record: WriteRecord | undefined
   const counting =
     spec.session === 'required' ? countRequest(spec, limiting, arrive(), chatNamedIn(received)) : undefined
   const found =
@@ -95,13 +99,16 @@ const play = async <Spec extends ActionSpec>(
     const me = counting === undefined ? undefined : await sessionOrEnd(spec, found, connection, later)
     const payload = parse<Spec['request']>(spec.request, received)
     const judged = me === undefined ? undefined : judge(spec, me, found, payload)
+    before = judged?.chat
     // an eventually consistent read can be too early to see the log of a chat just started
     const missed = spec.reads.includes('tail') && judged?.tail === undefined ? judged?.chat : undefined
     const tail = missed === undefined ? judged?.tail : await readTail(read, missed.id, true)
 
     const handOver = spec.needs.includes('fan_out') ? invokeFanOut : undefined
-    const write = counting === undefined ? table.write : writingAfter(counting.allowed, table.write)
-    const outbox = openOutbox({ read, write, deadline, handOver })
+    const allowed = counting === undefined ? table.write : writingAfter(counting.allowed, table.write)
+    record = recordWrites(allowed, { action: spec.name, deadline, later, before: () => before })
+    const write = record.writer
+    const outbox = openOutbox({ read, write: allowed, deadline, handOver })
     const nonce = randomBytes(6).toString('base64url')
     const all = {
       connection,
@@ -130,14 +137,16 @@ const play = async <Spec extends ActionSpec>(
       return answer
     } finally {
       // also where the story threw: what it had pushed by then is written
-      await outbox.flush()
+      if (!(await outbox.flush())) await record.tellLater(before)
     }
   } catch (error) {
+    await record?.tellLater(before)
     // who asks for too much is told so, whatever else is wrong with the request
     await counting?.allowed
     if (spec.session === 'login') await countFailedLogin(limiting, error, arrive)
     throw error
   } finally {
+    record?.end()
     await counting?.done()
   }
 }

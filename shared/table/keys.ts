@@ -205,6 +205,16 @@ export const chatPartOf = (key: Key): ChatPart | undefined => {
   return key.sk.startsWith(logPrefix) ? { item: 'log', chat: id, n: Number(n), m: Number(m) } : undefined
 }
 
+/** The user whose mark in a chat an item is, from its key alone. */
+export const seenPartOf = ({ pk, sk }: Key): { chat: string; user: string } | undefined => {
+  const [table, chat, ...rest] = pk.split('#')
+  const [first, second, user] = sk.split('#')
+  const isMark = table === 'CHAT' && first === chatPrefix && second === 'SEEN' && rest.length === 0
+  return isMark && chat !== undefined && user !== undefined
+    ? { chat: unpart(chat), user: unpart(user) }
+    : undefined
+}
+
 /** Whether an item is a customer, from its key alone. */
 export const isCustomerKey = ({ sk }: { sk?: unknown }): boolean => sk === 'CUSTOMER'
 

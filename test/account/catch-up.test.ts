@@ -39,7 +39,7 @@ const annAndLea = async () => {
         push: (_to, name, payload) => void pushed.push([name, payload]),
         readAudience: () => {},
         settleAudience: async () => {},
-        flush: async () => {},
+        flush: async () => true,
         now: () => Date.now(),
         later: async () => {},
         pause: async () => {},
