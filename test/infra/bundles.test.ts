@@ -100,7 +100,7 @@ describe('the bundles', () => {
 
   test.each([
     ['node_modules/jose/', ['agent/login', 'customer/login']],
-    ['@aws-sdk/client-secrets-manager/', ['customer/login', 'worker/notify']],
+    ['@aws-sdk/client-secrets-manager/', ['customer/login', 'socket/connect-customer', 'worker/notify']],
     ['node_modules/google-auth-library/', ['worker/notify']],
   ])('hold %s where it is used and nowhere else', (part, expected) => {
     expect(names.filter((name) => within(name, part).length > 0)).toEqual(expected)
