@@ -58,8 +58,9 @@ export const scopeChecks = async (read: Reader, license: string, scopes: ChatSco
 }
 
 /**
- * Whether a new chat's scopes name groups that exist, by one read: as a condition of its transaction, one group would make
- * all starts that name it wait for each other. Groups that the requester is in are not looked for.
+ * Whether a new chat's scopes name groups that exist, by one read: as a condition of its transaction, one
+ * group would make all starts that name it wait for each other. Groups that the requester is in are not
+ * looked for.
  */
 export const groupsExist = async (
   read: Reader,

@@ -88,7 +88,10 @@ interface OwnStartView {
 const agentChecks = (read: Reader, license: string, { agents }: ChatScopes): Promise<Guarded[]> =>
   scopeChecks(read, license, { groups: [], agents })
 
-/** Starts an agent's own chat: everything of it in one transaction, which also holds that its scopes name agents who may work. */
+/**
+ * Starts an agent's own chat: everything of it in one transaction, which also holds that its scopes name
+ * agents who may work.
+ */
 const startOwnChat = async (ctx: Starting, asked: NewChat): Promise<Started> => {
   const id = newChatId()
   const { license_id } = ctx.me
