@@ -43,7 +43,10 @@ interface ActionFunctionProps extends FunctionSurroundings {
   readonly logGroup: ILogGroup
   /** Where others must know it before it is there. */
   readonly functionName?: string
-  /** How many of it run at once, and so much of the account's concurrency is its own; absent: it shares what is left. */
+  /**
+   * How many of it run at once, and so much of the account's concurrency is its own; absent: it shares what
+   * is left.
+   */
   readonly reservedConcurrency?: number
   /** 20 s if absent: more than any deadline of the protocol, less than the gateway's 29 s. */
   readonly timeout?: Duration

@@ -53,7 +53,7 @@ export const build = async (
   return metafile
 }
 
-if (import.meta.main) {
+if (process.argv[1] === import.meta.filename) {
   const { outputs } = await build()
   for (const [file, { bytes }] of Object.entries(outputs))
     process.stdout.write(`${String(Math.round(bytes / 1000)).padStart(5)} kB  ${dirname(file)}\n`)

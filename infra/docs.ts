@@ -138,5 +138,5 @@ export const generated: Readonly<Record<string, () => Promise<string>>> = {
   [floodsFile]: floodsText,
 }
 
-if (import.meta.main)
+if (process.argv[1] === import.meta.filename)
   for (const [file, text] of Object.entries(generated)) await writeFile(file, await text())

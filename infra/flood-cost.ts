@@ -2,7 +2,8 @@ import { customerActions } from '../shared/protocol/customer/index.ts'
 import { prices, type Unit } from './prices.ts'
 import { bulkheadOf, busyMs, throttleOf } from './throttles.ts'
 
-// What strangers can make a deployment pay for in a minute: each route at its throttle, each request as the benchmark's.
+// What strangers can make a deployment pay for in a minute: each route at its throttle, each request as the
+// benchmark's.
 
 /** What a request takes beside a message in, an answer, and a function of 1 GB that is busy for `busyMs`. */
 export interface Taken {
@@ -44,7 +45,8 @@ const dollarsPerRequest = (path: string, taken: Taken, index: number): number =>
     dollarsOf('writeUnits', taken.wru) +
     dollarsOfLogPerMillion / 1e6 +
     (writesMessage ? index / 1e6 : 0) +
-    // a minute until it is closed, and the job that closes it: sent, received and deleted, by a run of `later`
+    // a minute until it is closed, and the job that closes it: sent, received and deleted, by a run of
+    // `later`
     (isConnect
       ? dollarsOf('connectionMinutes', 1) +
         dollarsOf('queueRequests', 3) +
@@ -55,8 +57,8 @@ const dollarsPerRequest = (path: string, taken: Taken, index: number): number =>
 }
 
 /**
- * The worst minute of a flood, by groups of routes: for 60 s each route lets through its rate, and once its burst.
- * `measured` by action, as `customer/login`.
+ * The worst minute of a flood, by groups of routes: for 60 s each route lets through its rate, and once its
+ * burst. `measured` by action, as `customer/login`.
  */
 export const worstMinute = (
   accountConcurrency: number,

@@ -41,9 +41,14 @@ const Fields = z.object({
     .transform((days) => daysAllowed.find((allowed) => allowed === days))
     .pipe(z.enum(RetentionDays, { error: `must be one that CloudWatch knows: ${daysAllowed.join(', ')}` }))
     .default(RetentionDays.ONE_MONTH),
-  /** How many functions the account may run at once in its region: what strangers may take is a share of it. */
+  /**
+   * How many functions the account may run at once in its region: what strangers may take is a share of it.
+   */
   accountConcurrency: z.coerce.number().int().min(10).max(1_000_000).default(1000),
-  /** Whether that share is reserved as well: no more of these functions then run, whatever passes the throttles. */
+  /**
+   * Whether that share is reserved as well: no more of these functions then run, whatever passes the
+   * throttles.
+   */
   reserveConcurrency: flag.default(false),
   /** Requests per second and at once, of each route of agents that is not for strangers. */
   rate: z.coerce.number().positive().default(2000),
@@ -81,7 +86,10 @@ const Fields = z.object({
   alarmEmail: z.email().optional(),
   /** Whether to let API Gateway write logs: one setting per account and region, which this stack then sets. */
   gatewayLogs: z.enum(['set', 'keep']).default('set'),
-  /** The secret that a proxy before the customers' endpoint shows; without it the gateway says where they come from. */
+  /**
+   * The secret that a proxy before the customers' endpoint shows; without it the gateway says where they come
+   * from.
+   */
   proxySecret: z.string().regex(secret, 'must be the name of a secret or its whole ARN').optional(),
   /** The header in which that proxy tells the visitor's address. */
   proxyAddressHeader: z

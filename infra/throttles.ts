@@ -1,7 +1,8 @@
 import { customerActions } from '../shared/protocol/customer/index.ts'
 
-// The bulkhead: all functions share the account's concurrency, so the routes that strangers reach are throttled to half
-// of it, and the delay queue's worker to a twentieth. Agents' other routes need a session, and keep the rest.
+// The bulkhead: all functions share the account's concurrency, so the routes that strangers reach are
+// throttled to half of it, and the delay queue's worker to a twentieth. Agents' other routes need a session,
+// and keep the rest.
 
 /** What a token bucket of the gateway lets through. */
 export interface Throttle {
@@ -10,9 +11,10 @@ export interface Throttle {
 }
 
 /**
- * Milliseconds that a request keeps a function busy, taken alike for all routes: docs/benchmark.md has 95 of a hundred at
- * up to 39 ms for the agents' `login` and 28 for the customers' `start_chat`, and 49 ms for `send_event` where each call to
- * the table takes 5 ms longer and each post 20. With these added, `login` takes 89 ms, `start_chat` 68, `close_thread` 72.
+ * Milliseconds that a request keeps a function busy, taken alike for all routes: docs/benchmark.md has 95 of
+ * a hundred at up to 39 ms for the agents' `login` and 28 for the customers' `start_chat`, and 49 ms for
+ * `send_event` where each call to the table takes 5 ms longer and each post 20. With these added, `login`
+ * takes 89 ms, `start_chat` 68, `close_thread` 72.
  */
 export const busyMs = 100
 
@@ -34,7 +36,10 @@ const leastOfQueue = 2
 const ofAccount = (share: number, accountConcurrency: number): number =>
   Math.floor((share * accountConcurrency) / 1000)
 
-/** What strangers reach of an endpoint: how many functions each of these routes may keep busy, and each other one. */
+/**
+ * What strangers reach of an endpoint: how many functions each of these routes may keep busy, and each other
+ * one.
+ */
 export interface Bulkhead {
   readonly routes: Readonly<Record<string, number>>
   /** Undefined: the other routes are not for strangers. */
@@ -52,8 +57,8 @@ export const bulkheadOf = (audience: 'agent' | 'customer', accountConcurrency: n
 }
 
 /**
- * The throttle that keeps at most so many functions busy. In any time t a bucket lets through its burst and t times its
- * rate, so that burst + rate × `busyMs` run at once: each is half of it.
+ * The throttle that keeps at most so many functions busy. In any time t a bucket lets through its burst and t
+ * times its rate, so that burst + rate × `busyMs` run at once: each is half of it.
  */
 export const throttleOf = (functions: number): Throttle => {
   const burstLimit = Math.floor(functions / 2)

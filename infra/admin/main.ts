@@ -61,7 +61,7 @@ Examples:
 
 const signals = ['SIGINT', 'SIGTERM'] as const
 
-if (import.meta.main) {
+if (process.argv[1] === import.meta.filename) {
   const { stdin, stdout, stderr } = process
   process.exitCode = await runAdmin(process.argv.slice(2), {
     out: (text) => void stdout.write(text),

@@ -6,7 +6,7 @@ import { customerFree } from '../table/customers.ts'
 import { keys } from '../table/keys.ts'
 import type { Tail } from '../table/log.ts'
 import type { Reader } from '../table/ops.ts'
-import { isCustomers } from '../table/sockets.ts'
+import { type AnySession, isCustomers } from '../table/sockets.ts'
 import { gaining, watchingEither } from '../push/audience.ts'
 import type { Pushing } from '../push/outbox.ts'
 import type { Job } from '../runtime/later.ts'
@@ -55,6 +55,25 @@ export const scopeChecks = async (read: Reader, license: string, scopes: ChatSco
     ...scopes.groups.map((group) => groupExists(license, group)),
     ...scopes.agents.map((agent) => agentActive(license, agent)),
   ].map((op) => ({ op, otherwise: 'not_found' as const }))
+}
+
+/**
+ * Whether a new chat's scopes name groups that exist, by one read: as a condition of its transaction, one
+ * group would make all starts that name it wait for each other. Groups that the requester is in are not
+ * looked for.
+ */
+export const groupsExist = async (
+  read: Reader,
+  me: AnySession,
+  { groups }: Pick<ChatScopes, 'groups'>,
+): Promise<boolean> => {
+  const others = isCustomers(me) ? groups : groups.filter((group) => !me.groups.includes(group))
+  if (others.length === 0) return true
+  const found = await read.batchGet(
+    others.map((group) => keys.group(me.license_id, group)),
+    { strong: true },
+  )
+  return found.length === others.length
 }
 
 /** Throws `not_found` where scopes name a group or an agent that the licence does not have, or who may not work. */

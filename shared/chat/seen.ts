@@ -12,7 +12,10 @@ interface Seeing {
   readAudience: (chat: Chat) => void
 }
 
-/** Writes the move where it is one. The item as it then is; `isOurs`: by this request, also where its first answer was lost. */
+/**
+ * Writes the move where it is one. The item as it then is; `isOurs`: by this request, also where its first
+ * answer was lost.
+ */
 const move = async (
   ctx: Seeing,
   wanted: number,
@@ -44,8 +47,9 @@ export const moveSeen = async (
 }
 
 /**
- * The same to an event and its time. `marked`: it had not been seen by a mark of it, of a later event or of a later time. Of
- * an event of one's own neither is told: who sends an event has seen the chat up to it, and it says so itself.
+ * The same to an event and its time. `marked`: it had not been seen by a mark of it, of a later event or of a
+ * later time. Of an event of one's own neither is told: who sends an event has seen the chat up to it, and it
+ * says so itself.
  */
 export const markSeen = async (
   ctx: Seeing & { event: Entry },

@@ -35,7 +35,7 @@ import { type Attempt, coherent, type Guarded, isOwnWork, transacted, untilDone 
 import { checkLimits, merged } from './properties.ts'
 import { mergeOp, routingProperties, type ToldBoth } from './routing-properties.ts'
 import { type Desk, readDesk } from './routing.ts'
-import { scopeChecks } from './scopes.ts'
+import { groupsExist, scopeChecks } from './scopes.ts'
 import { agentJoined } from './system-messages.ts'
 
 export interface NewChat {
@@ -84,10 +84,18 @@ interface OwnStartView {
   chat?: Chat | undefined
 }
 
-/** Starts an agent's own chat: everything of it in one transaction, which also holds that its scopes name what exists. */
-const startOwnChat = (ctx: Starting, asked: NewChat): Promise<Started> => {
+/** What holds for the agents that a new chat's scopes name; its groups are read before. */
+const agentChecks = (read: Reader, license: string, { agents }: ChatScopes): Promise<Guarded[]> =>
+  scopeChecks(read, license, { groups: [], agents })
+
+/**
+ * Starts an agent's own chat: everything of it in one transaction, which also holds that its scopes name
+ * agents who may work.
+ */
+const startOwnChat = async (ctx: Starting, asked: NewChat): Promise<Started> => {
   const id = newChatId()
   const { license_id } = ctx.me
+  if (!(await groupsExist(ctx.read, ctx.me, asked.scopes))) throw new ProtocolError('not_found')
   const refresh = async () => {
     const [{ me }, chat] = await Promise.all([ctx.refresh(), readChat(ctx.read, id)])
     return { me, chat }
@@ -111,7 +119,7 @@ const startOwnChat = (ctx: Starting, asked: NewChat): Promise<Started> => {
         },
         { nonce: ctx.nonce, at: ctx.now() },
       )
-      const writes = [...(await scopeChecks(ctx.read, license_id, asked.scopes)), ...opened.writes]
+      const writes = [...(await agentChecks(ctx.read, license_id, asked.scopes)), ...opened.writes]
       const placed = transacted(ctx.write, writes, ctx.nonce)
       const { chat, head, entries } = opened
       const started = { outcome: 'started' as const, before: undefined, events: entries, told: {} }
@@ -141,6 +149,8 @@ interface StartView {
   /** The active thread's properties, read anew where they are to change; absent of the first read. */
   heldOfThread?: HeldProperties | undefined
   desk: Desk | undefined
+  /** Those of the scopes that are asked for. */
+  groupsExist: boolean
 }
 
 /**
@@ -150,7 +160,8 @@ interface StartView {
 export const startChat = async (ctx: Starting, asked: NewChat): Promise<Started> => {
   const { customer } = asked
   if (customer === undefined) return startOwnChat(ctx, asked)
-  const read = (me: AnySession, strong: boolean) => readStart(ctx.read, me, customer, { strong })
+  const read = (me: AnySession, strong: boolean) =>
+    readStart(ctx.read, me, { ...asked, customer }, { strong })
   const refresh = async (): Promise<StartView> => {
     const view = await read((await ctx.refresh()).me, true)
     if (view.chat?.active !== true || asked.threadProperties === undefined) return view
@@ -232,7 +243,8 @@ const open = async (
     },
     { nonce: ctx.nonce, at: ctx.now() },
   )
-  const checks = await scopeChecks(ctx.read, license_id, asked.scopes)
+  if (!view.groupsExist) throw new ProtocolError('not_found')
+  const checks = await agentChecks(ctx.read, license_id, asked.scopes)
   const writes = [...checks, ...opened.writes]
   const placed = transacted(ctx.write, writes, ctx.nonce)
   const { chat, head, entries, told } = opened
@@ -323,18 +335,19 @@ const checked = (held: HeldProperties, asked: Properties | undefined, own: Prope
 const readStart = async (
   read: Reader,
   me: AnySession,
-  customerId: string,
+  asked: Pick<NewChat, 'scopes'> & { customer: string },
   { strong }: { strong: boolean },
 ): Promise<StartView> => {
-  const id = customerChatId(me.license_id, customerId)
-  const [customer, chat, tail, held, desk] = await Promise.all([
-    readCustomer(read, me.license_id, customerId),
+  const id = customerChatId(me.license_id, asked.customer)
+  const [customer, chat, tail, held, desk, exist] = await Promise.all([
+    readCustomer(read, me.license_id, asked.customer),
     readChat(read, id),
     readTail(read, id, true),
     readProperties(read, { chat: id }),
     isCustomers(me) ? readDesk(read, me.license_id, { strong }) : undefined,
+    groupsExist(read, me, asked.scopes),
   ])
-  return { me, customer, chat, tail, held: held ?? heldProperties(undefined), desk }
+  return { me, customer, chat, tail, held: held ?? heldProperties(undefined), desk, groupsExist: exist }
 }
 
 /** Random, of the characters that ids of threads and events are built with. */

@@ -25,7 +25,10 @@ const unanswered = ({ chat, tail }: ChatView): Entry | undefined => {
 /** Whoever came to be the chat's agents after it was said has had no longer than that. */
 const waitsSince = ({ chat }: ChatView, entry: Entry): number => Math.max(entry.at, chat.changed_at)
 
-/** Whether who has seen the chat so far has seen an entry: the mark of an event says nothing of a later one of its second. */
+/**
+ * Whether who has seen the chat so far has seen an entry: the mark of an event says nothing of a later one of
+ * its second.
+ */
 const hasSeen = ({ timestamp, event }: SeenItem, chat: string, entry: Entry): boolean => {
   const second = Math.floor(entry.at / 1000)
   return (

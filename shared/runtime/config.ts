@@ -44,7 +44,10 @@ export const config = {
     send_event: number('AGENT_RATE_SEND_EVENT', 0),
     other: number('AGENT_RATE_OTHER', 0),
   }),
-  /** The proxy before the endpoint: its secret, and the header with the client's address; undefined: there is none. */
+  /**
+   * The proxy before the endpoint: its secret, and the header with the client's address; undefined: there is
+   * none.
+   */
   proxy: () => {
     const secretId = optional('PROXY_SECRET_ID')
     return secretId === undefined ? undefined : { secretId, addressHeader: required('PROXY_ADDRESS_HEADER') }

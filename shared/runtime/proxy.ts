@@ -5,8 +5,8 @@ import { config } from './config.ts'
 import { log } from './log.ts'
 import { readSecret } from './secrets.ts'
 
-// Where CloudFront, say, stands before an endpoint, the gateway sees its address and not the client's. The proxy tells the
-// client's in a header, and a secret header proves that it is the proxy that tells.
+// Where CloudFront, say, stands before an endpoint, the gateway sees its address and not the client's. The
+// proxy tells the client's in a header, and a secret header proves that it is the proxy that tells.
 
 /** The header in which the proxy shows its secret. */
 export const secretHeader = 'x-proxy-secret'
@@ -27,8 +27,8 @@ const isSame = (one: string, other: string): boolean => {
 }
 
 /**
- * The client's address as the proxy tells it. Undefined where the handshake shows none of the secrets, or no address: it did
- * not come through the proxy.
+ * The client's address as the proxy tells it. Undefined where the handshake shows none of the secrets, or no
+ * address: it did not come through the proxy.
  */
 export const addressBehindProxy = (
   headers: Headers,
@@ -47,7 +47,10 @@ export const addressBehindProxy = (
 const keptMs = 600_000
 let known: { secrets: readonly string[]; readAt: number } | undefined
 
-/** The current text of the secret and the one before it, read at most every ten minutes; old ones where that fails. */
+/**
+ * The current text of the secret and the one before it, read at most every ten minutes; old ones where that
+ * fails.
+ */
 const secretsOf = async (id: string): Promise<readonly string[]> => {
   if (known !== undefined && Date.now() - known.readAt < keptMs) return known.secrets
   try {
@@ -63,8 +66,8 @@ const secretsOf = async (id: string): Promise<readonly string[]> => {
 }
 
 /**
- * Where a handshake comes from: what the gateway says, or the proxy where one is set. Undefined: there is one, and the
- * handshake did not come through it.
+ * Where a handshake comes from: what the gateway says, or the proxy where one is set. Undefined: there is
+ * one, and the handshake did not come through it.
  */
 export const clientAddress = async (headers: Headers, sourceIp: string): Promise<string | undefined> => {
   const proxy = config.proxy()

@@ -145,8 +145,9 @@ export const seenEvent = (chat: string, { n, m }: { n: number; m: number }): str
   keys.event(chat, n, m).sk
 
 /**
- * Moves up to when a user has seen a chat (Unix seconds) forward, never back; with an `event`, to it: of events of the same
- * second, to a later one. The item keeps what it moved from, so that its writer knows what moved.
+ * Moves up to when a user has seen a chat (Unix seconds) forward, never back; with an `event`, to it: of
+ * events of the same second, to a later one. The item keeps what it moved from, so that its writer knows what
+ * moved.
  */
 export const seenMoved = (
   chat: string,
@@ -292,7 +293,8 @@ export interface ChatRecord {
 
 const PropertiesItem = z.object({ properties: PropertiesOutput })
 /**
- * `CHAT#<chat>` / `CHAT#SEEN#<user>`: up to when (Unix seconds) and, where it was an event that was marked, up to which.
+ * `CHAT#<chat>` / `CHAT#SEEN#<user>`: up to when (Unix seconds) and, where it was an event that was marked,
+ * up to which.
  */
 export const SeenItem = z.object({
   user: z.string(),

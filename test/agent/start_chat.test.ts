@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { changeAgent, deleteAgent } from '../../infra/admin/change-agent.ts'
-import { createGroup } from '../../infra/admin/change-group.ts'
+import { createGroup, deleteGroup } from '../../infra/admin/change-group.ts'
 import { licensePk } from '../../shared/table/keys.ts'
 import type { Client } from '../support/client.ts'
 import { type License, sharedWorld, type World } from '../support/world.ts'
@@ -410,6 +410,37 @@ describe('start_chat', () => {
       }
       await ann.receivesNothing()
       expect(await written(license)).toEqual([0, 0])
+    })
+
+    test('of groups are no condition of the transaction, for which other starts would wait', async () => {
+      const license = await world.license({ ann: { groups: [1] } }, { groups: ['Sales', 'Support'] })
+      const ann = await license.login('ann')
+      const asked: { operation: string; text: string }[] = []
+      let isDeleted = false
+      world.proxy.setFault(async ({ operation, request }) => {
+        asked.push({ operation, text: JSON.stringify(request) })
+        if (operation !== 'TransactWriteItems' || isDeleted) return undefined
+        isDeleted = true
+        await deleteGroup(world.table, license.id, 2, { evenWithAgents: false })
+        return undefined
+      })
+      const ofGroups = (wanted: string) =>
+        asked.filter(({ operation, text }) => operation === wanted && text.includes('GROUP#'))
+      try {
+        // a group that is deleted meanwhile is named by the chat, and counts for nothing
+        const { chat } = await ann.ok('start_chat', { chat: { scopes: { groups: [1, 2] } } })
+        expect(chat.scopes).toEqual({ groups: [1, 2] })
+        expect(isDeleted).toBe(true)
+        expect(ofGroups('BatchGetItem')).toHaveLength(1)
+        // of the requester's own groups nothing is read
+        asked.splice(0)
+        await ann.ok('start_chat', { chat: { scopes: { groups: [1] } } })
+        expect(ofGroups('BatchGetItem')).toEqual([])
+        expect(ofGroups('TransactWriteItems')).toEqual([])
+      } finally {
+        world.proxy.setFault(undefined)
+      }
+      expect(await ann.refused('start_chat', { chat: { scopes: { groups: [1, 2] } } })).toEqual(notFound)
     })
 
     test('of up to 100 groups and 100 agents are checked as well', async () => {

@@ -30,7 +30,7 @@ export type Figures = { [Name in PartName]: Awaited<ReturnType<Parts[Name]>> }
 const isPart = (name: string): name is PartName => Object.hasOwn(parts, name)
 
 // a process of its own: it takes a part's name and its options, and tells its parent the figures
-if (import.meta.main) {
+if (process.argv[1] === import.meta.filename) {
   const [name = '', options = ''] = process.argv.slice(2)
   if (!isPart(name)) throw new Error(`There is no part ${name}`)
   const figures = await parts[name](JSON.parse(options))

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { mkdtemp, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -35,6 +36,22 @@ const contents = (name: string): string[] => {
 const within = (name: string, part: string): string[] => contents(name).filter((file) => file.includes(part))
 
 describe('the bundles', () => {
+  test('import, from our own files, exactly what package.json calls dependencies', () => {
+    const ours = Object.entries(metafile.inputs).filter(([file]) => /^(functions|shared|infra)\//.test(file))
+    const packages = ours.flatMap(([, { imports }]) =>
+      imports.flatMap(({ original = '.', external }) =>
+        external === true || original.startsWith('.')
+          ? []
+          : original
+              .split('/')
+              .slice(0, original.startsWith('@') ? 2 : 1)
+              .join('/'),
+      ),
+    )
+    const { dependencies } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
+    expect([...new Set(packages)].toSorted()).toEqual(Object.keys(dependencies).toSorted())
+  })
+
   test('are one per handler, and one per action of the tables', () => {
     expect(Object.keys(metafile.outputs)).toHaveLength(names.length)
     expect(names.filter(isAction)).toEqual(
@@ -83,7 +100,7 @@ describe('the bundles', () => {
 
   test.each([
     ['node_modules/jose/', ['agent/login', 'customer/login']],
-    ['@aws-sdk/client-secrets-manager/', ['customer/login', 'worker/notify']],
+    ['@aws-sdk/client-secrets-manager/', ['customer/login', 'socket/connect-customer', 'worker/notify']],
     ['node_modules/google-auth-library/', ['worker/notify']],
   ])('hold %s where it is used and nowhere else', (part, expected) => {
     expect(names.filter((name) => within(name, part).length > 0)).toEqual(expected)
