@@ -2,7 +2,7 @@ import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { changeAgent, deleteAgent } from '../../infra/admin/change-agent.ts'
 import type { PushPayload } from '../../shared/protocol/pushes.ts'
 import { readActiveChats, readChat } from '../../shared/table/chats.ts'
-import { atEachStep } from '../races/holding.ts'
+import { atEachStep, testAtSteps } from '../races/holding.ts'
 import { logOf } from '../races/stored.ts'
 import type { Client } from '../support/client.ts'
 import type { Fault } from '../support/engine-proxy.ts'
@@ -488,23 +488,30 @@ describe('supervise_chat at each of its steps', () => {
     expect(became).toEqual(new Set(['all', 'agents,all']))
   })
 
-  test('meets the closing of the thread: the supervisor is in, and nothing is behind the closing', async () => {
-    const license = await world.license({ ann: {}, ben: {} })
-    const ann = await license.login('ann')
-    await atEachStep(world, async () => {
-      await ann.received()
-      const chat = await startOwn(ann)
-      return {
-        held: () => ann.ok('supervise_chat', { chat_id: chat.id, agent_ids: ['ben'] }),
-        meanwhile: () => ann.ok('close_thread', { chat_id: chat.id }),
-        check: async () => {
-          expect(await storedUsers(chat.id)).toMatchObject([{ id: 'ann' }, { id: 'ben', present: true }])
-          const log = await logOf(world, chat.id)
-          expect(log.at(-1)?.event.system_message_type).toBe('manual_archived')
+  testAtSteps(
+    'meets the closing of the thread: the supervisor is in, and nothing is behind the closing',
+    async (hold) => {
+      const license = await world.license({ ann: {}, ben: {} })
+      const ann = await license.login('ann')
+      await hold(
+        world,
+        async () => {
+          await ann.received()
+          const chat = await startOwn(ann)
+          return {
+            held: () => ann.ok('supervise_chat', { chat_id: chat.id, agent_ids: ['ben'] }),
+            meanwhile: () => ann.ok('close_thread', { chat_id: chat.id }),
+            check: async () => {
+              expect(await storedUsers(chat.id)).toMatchObject([{ id: 'ann' }, { id: 'ben', present: true }])
+              const log = await logOf(world, chat.id)
+              expect(log.at(-1)?.event.system_message_type).toBe('manual_archived')
+            },
+          }
         },
-      }
-    })
-  })
+        3,
+      )
+    },
+  )
 })
 
 describe('supervise_chat whose transaction goes wrong', () => {
