@@ -190,7 +190,7 @@ describe('settings', () => {
 })
 
 describe('the app', () => {
-  test('synthesizes without AWS credentials, checks included', () => {
+  test('synthesizes without AWS credentials, checks included', { tags: ['full'] }, () => {
     const out = mkdtempSync(join(tmpdir(), 'synth-'))
     const infra = join(import.meta.dirname, '../../infra/app.ts')
     const context = JSON.stringify({ ...app().node.getAllContext(), dist: bundles(bundleNames) })
