@@ -435,28 +435,32 @@ describe('supervise_chat is refused', () => {
       })
   })
 
-  test('for more than 50 present users, supervisors among them, and each one leaving makes room', async () => {
-    const others = Array.from({ length: 50 }, (_, i) => `agent-${i}`)
-    const license = await world.license({ ann: {} })
-    await Promise.all(others.map((id) => license.addAgent(id)))
-    const ann = await license.login('ann')
-    const { id: chat_id } = await startOwn(ann)
-    await ann.ok('join_chat', { chat_id, agent_ids: others.slice(0, 20) })
-    await ann.ok('supervise_chat', { chat_id, agent_ids: others.slice(20, 40) })
-    const last = others.slice(40)
-    expect(await ann.refused('supervise_chat', { chat_id, agent_ids: last })).toMatchObject({
-      type: 'validation',
-      details: [{ path: 'payload.agent_ids', message: 'At most 50 users can be in a chat' }],
-    })
-    await ann.ok('supervise_chat', { chat_id, agent_ids: last.slice(0, 9) })
-    expect(await ann.refused('supervise_chat', { chat_id, agent_ids: last.slice(9) })).toMatchObject({
-      type: 'validation',
-    })
-    await ann.ok('remove_from_chat', { chat_id, agent_ids: ['agent-20'] })
-    await ann.ok('supervise_chat', { chat_id, agent_ids: last.slice(9) })
-    const users = (await storedUsers(chat_id)) ?? []
-    expect(users.filter(({ present }) => present)).toHaveLength(50)
-  })
+  test(
+    'for more than 50 present users, supervisors among them, and each one leaving makes room',
+    { tags: ['full'] },
+    async () => {
+      const others = Array.from({ length: 50 }, (_, i) => `agent-${i}`)
+      const license = await world.license({ ann: {} })
+      await Promise.all(others.map((id) => license.addAgent(id)))
+      const ann = await license.login('ann')
+      const { id: chat_id } = await startOwn(ann)
+      await ann.ok('join_chat', { chat_id, agent_ids: others.slice(0, 20) })
+      await ann.ok('supervise_chat', { chat_id, agent_ids: others.slice(20, 40) })
+      const last = others.slice(40)
+      expect(await ann.refused('supervise_chat', { chat_id, agent_ids: last })).toMatchObject({
+        type: 'validation',
+        details: [{ path: 'payload.agent_ids', message: 'At most 50 users can be in a chat' }],
+      })
+      await ann.ok('supervise_chat', { chat_id, agent_ids: last.slice(0, 9) })
+      expect(await ann.refused('supervise_chat', { chat_id, agent_ids: last.slice(9) })).toMatchObject({
+        type: 'validation',
+      })
+      await ann.ok('remove_from_chat', { chat_id, agent_ids: ['agent-20'] })
+      await ann.ok('supervise_chat', { chat_id, agent_ids: last.slice(9) })
+      const users = (await storedUsers(chat_id)) ?? []
+      expect(users.filter(({ present }) => present)).toHaveLength(50)
+    },
+  )
 })
 
 describe('supervise_chat at each of its steps', () => {
