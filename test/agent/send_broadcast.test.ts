@@ -205,20 +205,25 @@ describe('send_broadcast to many connected agents', () => {
   /** So many connections, each with the session of an agent of its own. */
   const connect = async (license: string, count: number) => {
     const clients: Client[] = []
-    const known = new Set(world.gateway.connections())
-    while (clients.length < count)
-      clients.push(...(await Promise.all(Array.from({ length: 50 }, () => world.open()))))
-    const ids = world.gateway.connections().filter((id) => !known.has(id))
+    const ids: string[] = []
     const later = Math.floor(Date.now() / 1000) + 3600
     const session = {
       ...{ license_id: license, permission: 'normal' as const, groups: [1] },
       ...{ token_expires_at: later, license_expires_at: later },
     }
     // logins would each tell all that came before them
-    for (const [i, connection] of ids.entries()) {
+    const logIn = async (connection: string, i: number) => {
       const socket = await readSocket(world.table.read, connection, Date.now())
       const mine = { ...session, agent_id: `agent-${i}`, name: `Agent ${i}` }
       expect(await world.table.write.transact(sessionStarted(socket!, mine, Date.now()))).toEqual([])
+    }
+    while (clients.length < count) {
+      const known = new Set(world.gateway.connections())
+      clients.push(...(await Promise.all(Array.from({ length: 50 }, () => world.open()))))
+      const opened = world.gateway.connections().filter((id) => !known.has(id))
+      // each has half a minute for it
+      await Promise.all(opened.map((id, i) => logIn(id, ids.length + i)))
+      ids.push(...opened)
     }
     return { clients, ids }
   }
