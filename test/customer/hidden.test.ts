@@ -315,7 +315,7 @@ test(`${title}, in some steps`, async () => {
   expect(witness.events('all')).not.toEqual([])
 })
 
-test(title, { tags: ['full'] }, async () => {
+test(`${title}, in many steps`, { tags: ['full'] }, async () => {
   process.stdout.write(again)
   const succeeded = new Set<string>()
   const witnesses: Witness[] = []

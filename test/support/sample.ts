@@ -6,6 +6,7 @@ export const testFirst = <Row extends [unknown, ...unknown[]]>(
   rows: readonly Row[],
   body: (...row: Row) => Promise<void>,
 ): void => {
+  /* oxlint-disable vitest/valid-title -- the caller has it */
   test.each(rows.slice(0, 1))(title, body)
   test.each(rows.slice(1))(title, { tags: ['full'] }, body)
 }
