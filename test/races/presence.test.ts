@@ -32,8 +32,8 @@ const presenceOfLea = async (watcher: Client) => {
 }
 
 describe('a login against the loss of the older socket', () => {
-  const orders = ['held', 'while the loss is held'] as const
-  describe.each(orders)('%s,', (order) => {
+  const orders = ['where the login is held', 'where the loss is held'] as const
+  describe.each(orders)('%s', (order) => {
     testAtSteps('leaves the agent online, and its status is the last that is pushed', async (hold) => {
       const { license, ann } = await openOffice()
       let older = await license.login('lea')
