@@ -4,7 +4,7 @@ import { test } from 'vitest'
 export const testFirst = <Row extends [unknown, ...unknown[]]>(
   title: string,
   rows: readonly Row[],
-  body: (...row: Row) => Promise<void>,
+  body: (...row: Row) => Promise<void> | void,
 ): void => {
   /* oxlint-disable vitest/valid-title -- the caller has it */
   test.each(rows.slice(0, 1))(title, body)
