@@ -1,7 +1,7 @@
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { changeAgent } from '../../infra/admin/change-agent.ts'
 import { isBanned } from '../../shared/table/customers.ts'
-import { atEachStep } from '../races/holding.ts'
+import { atEachStep, testAtSteps } from '../races/holding.ts'
 import { errorOf, logOf, message } from '../races/stored.ts'
 import type { Client, Response } from '../support/client.ts'
 import { addCustomer, customerItem, startCustomerChat } from '../support/customers.ts'
@@ -375,54 +375,67 @@ describe('ban_customer, at each step of it', () => {
     return { ann, again, fresh }
   }
 
-  test("an agent's event is before the closing, or in a thread that starts behind it", async () => {
-    const { ann, again, fresh } = await prepare()
-    const outcomes = new Set<string>()
-    const steps = await atEachStep(world, async () => {
-      const { customer_id, chat_id, check } = await fresh()
-      let sent: Response
-      return {
-        held: () => ban(ann, customer_id),
-        meanwhile: async () => {
-          sent = await again.call('send_event', { chat_id, event: message('hi') })
+  testAtSteps(
+    "an agent's event is before the closing, or in a thread that starts behind it",
+    async (hold) => {
+      const { ann, again, fresh } = await prepare()
+      const outcomes = new Set<string>()
+      await hold(
+        world,
+        async () => {
+          const { customer_id, chat_id, check } = await fresh()
+          let sent: Response
+          return {
+            held: () => ban(ann, customer_id),
+            meanwhile: async () => {
+              sent = await again.call('send_event', { chat_id, event: message('hi') })
+            },
+            check: async () => {
+              const { log, closing } = await check()
+              const hi = log.find(({ event }) => event.text === 'hi')
+              expect(sent === undefined || sent.success === (hi !== undefined)).toBe(true)
+              expect(hi === undefined || hi.n === 2 || hi.m < closing.m).toBe(true)
+              outcomes.add(hi === undefined ? 'none' : hi.n === 2 ? 'next thread' : 'before')
+            },
+          }
         },
-        check: async () => {
-          const { log, closing } = await check()
-          const hi = log.find(({ event }) => event.text === 'hi')
-          expect(sent === undefined || sent.success === (hi !== undefined)).toBe(true)
-          expect(hi === undefined || hi.n === 2 || hi.m < closing.m).toBe(true)
-          outcomes.add(hi === undefined ? 'none' : hi.n === 2 ? 'next thread' : 'before')
-        },
-      }
-    })
-    expect(steps).toBeGreaterThan(3)
-    expect(outcomes).toContain('before')
-  })
+        4,
+      )
+      expect(outcomes).toContain('before')
+    },
+  )
 
-  test('of a send_event, held, the thread is closed once, and the event never behind the closing', async () => {
-    const { ann, again, fresh } = await prepare()
-    const outcomes = new Set<string>()
-    await atEachStep(world, async () => {
-      const { customer_id, chat_id, check } = await fresh()
-      let sent: Response
-      return {
-        held: async () => {
-          sent = await ann.call('send_event', { chat_id, event: message('hi') })
+  testAtSteps(
+    'of a send_event the thread is closed once, and the event never behind the closing',
+    async (hold) => {
+      const { ann, again, fresh } = await prepare()
+      const outcomes = new Set<string>()
+      await hold(
+        world,
+        async () => {
+          const { customer_id, chat_id, check } = await fresh()
+          let sent: Response
+          return {
+            held: async () => {
+              sent = await ann.call('send_event', { chat_id, event: message('hi') })
+            },
+            meanwhile: () => ban(again, customer_id),
+            check: async () => {
+              // where nothing was left to hold there was no ban
+              if ((await logOf(world, chat_id)).every(({ event }) => event.type === 'message')) return
+              const { log, closing } = await check()
+              const hi = log.find(({ event }) => event.text === 'hi')
+              expect(sent.success).toBe(hi !== undefined)
+              expect(hi === undefined || hi.n === 2 || hi.m < closing.m).toBe(true)
+              outcomes.add(hi === undefined ? 'none' : hi.n === 2 ? 'next thread' : 'before')
+            },
+          }
         },
-        meanwhile: () => ban(again, customer_id),
-        check: async () => {
-          // where nothing was left to hold there was no ban
-          if ((await logOf(world, chat_id)).every(({ event }) => event.type === 'message')) return
-          const { log, closing } = await check()
-          const hi = log.find(({ event }) => event.text === 'hi')
-          expect(sent.success).toBe(hi !== undefined)
-          expect(hi === undefined || hi.n === 2 || hi.m < closing.m).toBe(true)
-          outcomes.add(hi === undefined ? 'none' : hi.n === 2 ? 'next thread' : 'before')
-        },
-      }
-    })
-    expect(outcomes).toContain('before')
-  })
+        3,
+      )
+      expect(outcomes).toContain('before')
+    },
+  )
 
   test('an annotation is in the log once, wherever it lands', { tags: ['full'] }, async () => {
     const { ann, again, fresh } = await prepare()

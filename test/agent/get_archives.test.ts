@@ -5,6 +5,7 @@ import type { Client } from '../support/client.ts'
 import { addCustomer, startCustomerChat } from '../support/customers.ts'
 import { message } from '../support/events.ts'
 import { denied } from '../support/wire-errors.ts'
+import { testFirst } from '../support/sample.ts'
 import { sharedWorld, type World } from '../support/world.ts'
 import {
   action,
@@ -124,22 +125,26 @@ describe('get_archives', () => {
     })
   })
 
-  test('shows short threads whole, by themselves and beside others, and leaves out what there is none of', async () => {
-    const { ann } = await alone(world)
-    const properties = { source: { type: 'web', campaign: 'x'.repeat(300) } }
-    const chats: object[] = []
-    for (const payload of [
-      {},
-      ...[[], [message('hello')], [message('x'.repeat(200))]].map((initial_events) => ({
-        ...{ initial_events, chat: { properties, scopes: { agents: ['ann'] } } },
-      })),
-    ])
-      chats.unshift(await ann.ok('start_chat', payload))
-    await world.settled()
-    expect(await search(ann)).toEqual({ chats, pagination: { page: 1, total: 4 } })
-    expect((await search(ann, {}, { limit: 1 })).chats).toEqual(chats.slice(0, 1))
-    expect((await search(ann, {}, { page: 4, limit: 1 })).chats).toEqual(chats.slice(3))
-  })
+  test(
+    'shows short threads whole, by themselves and beside others, and leaves out what there is none of',
+    { tags: ['full'] },
+    async () => {
+      const { ann } = await alone(world)
+      const properties = { source: { type: 'web', campaign: 'x'.repeat(300) } }
+      const chats: object[] = []
+      for (const payload of [
+        {},
+        ...[[], [message('hello')], [message('x'.repeat(200))]].map((initial_events) => ({
+          ...{ initial_events, chat: { properties, scopes: { agents: ['ann'] } } },
+        })),
+      ])
+        chats.unshift(await ann.ok('start_chat', payload))
+      await world.settled()
+      expect(await search(ann)).toEqual({ chats, pagination: { page: 1, total: 4 } })
+      expect((await search(ann, {}, { limit: 1 })).chats).toEqual(chats.slice(0, 1))
+      expect((await search(ann, {}, { page: 4, limit: 1 })).chats).toEqual(chats.slice(3))
+    },
+  )
 
   test('has one result per thread, the newest start first, whatever is said in it or behind its end', async () => {
     const { ann } = await alone(world)
@@ -265,48 +270,52 @@ describe('get_archives by words', () => {
       expect(await found(theirs.ann, filters)).toEqual(firstOf(strange))
   })
 
-  test('looks into messages alone, of whomever and to whomever they are, also once the thread is closed', async () => {
-    const license = await world.license({ ann: {}, ben: {}, zoe: { name: 'Zanzibar' } })
-    const [agent, ben] = [await license.login('ann'), await license.login('ben')]
-    const properties = { ns: { name: 'propertyword' } }
-    const id = await start(agent, { properties, thread: { properties } }, [
-      { type: 'annotation', annotation_type: 'annotationtype', text: 'annotationword' },
-      { type: 'system_message', text: 'systemword', system_message_type: 'systemtype' },
-      {
-        type: 'filled_form',
-        fields: [{ type: 'text', name: 'fieldname', label: 'fieldlabel', value: 'fieldvalue' }],
-      },
-      { type: 'custom', content: { text: 'contentword' } },
-      message('messageword', { custom_id: 'customid', properties: { ns: { x: 'eventproperty' } } }),
-    ])
-    await agent.ok('join_chat', { chat_id: id, agent_ids: ['zoe'] })
-    await ben.ok('supervise_chat', { chat_id: id })
-    await say(agent, id, 'agentsword', { recipients: 'agents' })
-    await say(ben, id, 'supervisorword')
-    await agent.ok('close_thread', { chat_id: id })
-    await agent.ok('send_event', {
-      chat_id: id,
-      event: { type: 'annotation', annotation_type: 'note', text: 'lateword' },
-    })
-    const customers = await startCustomerChat(world, license.id, 'carl', { texts: ['customerword'] })
-    await world.settled()
-    for (const query of [
-      ...[
-        'annotationtype',
-        'annotationword',
-        'systemword',
-        'systemtype',
-        'fieldname',
-        'fieldlabel',
-        'lateword',
-      ],
-      ...['fieldvalue', 'contentword', 'propertyword', 'customid', 'eventproperty', 'zanzibar', 'joined'],
-    ])
-      expect([query, await byWords(agent, query)]).toEqual([query, []])
-    for (const query of ['messageword', 'agentsword', 'supervisorword messageword'])
-      expect([query, await byWords(agent, query)]).toEqual([query, firstOf(id)])
-    expect(await byWords(agent, 'customerword')).toEqual(firstOf(customers))
-  })
+  test(
+    'looks into messages alone, of whomever and to whomever they are, also once the thread is closed',
+    { tags: ['full'] },
+    async () => {
+      const license = await world.license({ ann: {}, ben: {}, zoe: { name: 'Zanzibar' } })
+      const [agent, ben] = [await license.login('ann'), await license.login('ben')]
+      const properties = { ns: { name: 'propertyword' } }
+      const id = await start(agent, { properties, thread: { properties } }, [
+        { type: 'annotation', annotation_type: 'annotationtype', text: 'annotationword' },
+        { type: 'system_message', text: 'systemword', system_message_type: 'systemtype' },
+        {
+          type: 'filled_form',
+          fields: [{ type: 'text', name: 'fieldname', label: 'fieldlabel', value: 'fieldvalue' }],
+        },
+        { type: 'custom', content: { text: 'contentword' } },
+        message('messageword', { custom_id: 'customid', properties: { ns: { x: 'eventproperty' } } }),
+      ])
+      await agent.ok('join_chat', { chat_id: id, agent_ids: ['zoe'] })
+      await ben.ok('supervise_chat', { chat_id: id })
+      await say(agent, id, 'agentsword', { recipients: 'agents' })
+      await say(ben, id, 'supervisorword')
+      await agent.ok('close_thread', { chat_id: id })
+      await agent.ok('send_event', {
+        chat_id: id,
+        event: { type: 'annotation', annotation_type: 'note', text: 'lateword' },
+      })
+      const customers = await startCustomerChat(world, license.id, 'carl', { texts: ['customerword'] })
+      await world.settled()
+      for (const query of [
+        ...[
+          'annotationtype',
+          'annotationword',
+          'systemword',
+          'systemtype',
+          'fieldname',
+          'fieldlabel',
+          'lateword',
+        ],
+        ...['fieldvalue', 'contentword', 'propertyword', 'customid', 'eventproperty', 'zanzibar', 'joined'],
+      ])
+        expect([query, await byWords(agent, query)]).toEqual([query, []])
+      for (const query of ['messageword', 'agentsword', 'supervisorword messageword'])
+        expect([query, await byWords(agent, query)]).toEqual([query, firstOf(id)])
+      expect(await byWords(agent, 'customerword')).toEqual(firstOf(customers))
+    },
+  )
 })
 
 test('get_archives by agents finds threads that name one of them, also who has left, not who came behind their end', async () => {
@@ -444,59 +453,67 @@ describe('get_archives by properties', () => {
       expect([filters, await byProperties(ann, filters)]).toEqual([filters, ids])
   })
 
-  test("goes by each thread's as they are now, also while the index does not know of a change yet", async () => {
-    const { ann } = await alone(world)
-    const id = await start(ann, { properties: { a: { x: 1 } } })
-    const second = await goOn(ann, id, 'again')
-    const change = (thread_id: string, x: number | null) =>
-      ann.ok('update_chat_thread_properties', { chat_id: id, thread_id, properties: { a: { x } } })
-    const having = (value: number) => byProperties(ann, { 'a.x': { values: [value] } })
-    await world.settled()
-    expect(await having(1)).toEqual([])
-    await change(`${id}_1`, 1)
-    await change(second, 2)
-    await world.settled()
-    expect([await having(1), await having(2)]).toEqual([[`${id}_1`], [second]])
+  test(
+    "goes by each thread's as they are now, also while the index does not know of a change yet",
+    { tags: ['full'] },
+    async () => {
+      const { ann } = await alone(world)
+      const id = await start(ann, { properties: { a: { x: 1 } } })
+      const second = await goOn(ann, id, 'again')
+      const change = (thread_id: string, x: number | null) =>
+        ann.ok('update_chat_thread_properties', { chat_id: id, thread_id, properties: { a: { x } } })
+      const having = (value: number) => byProperties(ann, { 'a.x': { values: [value] } })
+      await world.settled()
+      expect(await having(1)).toEqual([])
+      await change(`${id}_1`, 1)
+      await change(second, 2)
+      await world.settled()
+      expect([await having(1), await having(2)]).toEqual([[`${id}_1`], [second]])
 
-    const catchUp = await holdIndex(world)
-    await change(second, 1)
-    const stale = await search(ann, { properties: { 'a.x': { values: [2] } } })
-    expect(stale).toEqual({ chats: [], pagination: { page: 1, total: 1 } })
-    await catchUp()
-    expect([await having(1), await having(2)]).toEqual([[second, `${id}_1`], []])
-    await change(`${id}_1`, null)
-    await world.settled()
-    expect(await having(1)).toEqual([second])
-    expect(await byProperties(ann, { 'a.x': { exists: false } })).toEqual([`${id}_1`])
-  })
+      const catchUp = await holdIndex(world)
+      await change(second, 1)
+      const stale = await search(ann, { properties: { 'a.x': { values: [2] } } })
+      expect(stale).toEqual({ chats: [], pagination: { page: 1, total: 1 } })
+      await catchUp()
+      expect([await having(1), await having(2)]).toEqual([[second, `${id}_1`], []])
+      await change(`${id}_1`, null)
+      await world.settled()
+      expect(await having(1)).toEqual([second])
+      expect(await byProperties(ann, { 'a.x': { exists: false } })).toEqual([`${id}_1`])
+    },
+  )
 
-  test("finds the server's own, and long texts, and takes names that nothing can have for absent", async () => {
-    const { ann, license } = await alone(world)
-    const long = 'ü'.repeat(2000)
-    const id = await start(ann, { thread: { properties: { a: { long } } } })
-    const tab = await license.visit()
-    const routed = await tab.client.ok('start_chat')
-    await world.settled()
-    expect(await byProperties(ann, { 'a.long': { values: [long] } })).toEqual(firstOf(id))
-    expect(await byProperties(ann, { 'a.long': { values: [`${long}!`] } })).toEqual([])
-    const assigned = { 'routing.unassigned': { values: [false] } }
-    expect(await byProperties(ann, assigned)).toEqual(firstOf(routed.chat.id))
-    for (const name of ['constructor.name', '__proto__.x', 'a.__proto__', 'a#b.c%23', 'a. ', 'ü.💡']) {
-      expect([name, await byProperties(ann, { [name]: { exists: true } })]).toEqual([name, []])
-      const without = await byProperties(ann, { [name]: { exclude_values: [1] } })
-      expect([name, without]).toEqual([name, firstOf(routed.chat.id, id)])
-    }
-    // longer than a key of the table, or once it is escaped, and half a surrogate pair: absent, or refused
-    for (const name of [`a.${'x'.repeat(3000)}`, `a.${'#'.repeat(900)}`, 'a.\ud800'])
-      for (const filter of [{ exists: true }, { exclude_values: [1] }]) {
-        const { success, payload } = await ann.call(action, { filters: { properties: { [name]: filter } } })
-        if (success) expect((payload as any).pagination.total).toBe('exists' in filter ? 0 : 2)
-        else expect(payload).toMatchObject({ error: { type: 'validation' } })
+  test(
+    "finds the server's own, and long texts, and takes names that nothing can have for absent",
+    { tags: ['full'] },
+    async () => {
+      const { ann, license } = await alone(world)
+      const long = 'ü'.repeat(2000)
+      const id = await start(ann, { thread: { properties: { a: { long } } } })
+      const tab = await license.visit()
+      const routed = await tab.client.ok('start_chat')
+      await world.settled()
+      expect(await byProperties(ann, { 'a.long': { values: [long] } })).toEqual(firstOf(id))
+      expect(await byProperties(ann, { 'a.long': { values: [`${long}!`] } })).toEqual([])
+      const assigned = { 'routing.unassigned': { values: [false] } }
+      expect(await byProperties(ann, assigned)).toEqual(firstOf(routed.chat.id))
+      for (const name of ['constructor.name', '__proto__.x', 'a.__proto__', 'a#b.c%23', 'a. ', 'ü.💡']) {
+        expect([name, await byProperties(ann, { [name]: { exists: true } })]).toEqual([name, []])
+        const without = await byProperties(ann, { [name]: { exclude_values: [1] } })
+        expect([name, without]).toEqual([name, firstOf(routed.chat.id, id)])
       }
-  })
+      // longer than a key of the table, or once it is escaped, and half a surrogate pair: absent, or refused
+      for (const name of [`a.${'x'.repeat(3000)}`, `a.${'#'.repeat(900)}`, 'a.\ud800'])
+        for (const filter of [{ exists: true }, { exclude_values: [1] }]) {
+          const { success, payload } = await ann.call(action, { filters: { properties: { [name]: filter } } })
+          if (success) expect((payload as any).pagination.total).toBe('exists' in filter ? 0 : 2)
+          else expect(payload).toMatchObject({ error: { type: 'validation' } })
+        }
+    },
+  )
 })
 
-test('get_archives by several filters finds what fits all of them', async () => {
+test('get_archives by several filters finds what fits all of them', { tags: ['full'] }, async () => {
   const license = await world.license({ ann: { permission: 'owner' }, ben: {} }, { groups: ['A', 'B'] })
   const ann = await license.login('ann')
   const fits = { word: 'parcel', ben: true, team: 1, score: 1 }
@@ -606,34 +623,42 @@ describe('get_archives shows', () => {
     }
   })
 
-  test.each([
-    ['chats--my:read', reaches.membership],
-    ['chats--chat_scopes:read', reaches.access],
-    ['chats--all:read', reaches.administration],
-  ])('by a token with %s what that reaches', async (scope, reach) => {
-    for (const person of holders) {
-      const client = await scene.license.login(person, {}, { scope })
-      if (scope === 'chats--all:read' && person !== 'administrator')
-        expect(await client.refused(action), person).toEqual(denied())
-      else expect([person, await found(client, many)]).toEqual([person, due(reach, person)])
-      await client.close()
-    }
-  })
+  testFirst(
+    'by a token with %s what that reaches',
+    [
+      ['chats--my:read', reaches.membership],
+      ['chats--chat_scopes:read', reaches.access],
+      ['chats--all:read', reaches.administration],
+    ],
+    async (scope, reach) => {
+      for (const person of holders) {
+        const client = await scene.license.login(person, {}, { scope })
+        if (scope === 'chats--all:read' && person !== 'administrator')
+          expect(await client.refused(action), person).toEqual(denied())
+        else expect([person, await found(client, many)]).toEqual([person, due(reach, person)])
+        await client.close()
+      }
+    },
+  )
 
-  test('by a token with chats--my:read an administrator the chats that it is in', async () => {
-    const boss = await scene.license.login('administrator', {}, { scope: 'chats--my:read' })
-    const both = { scope: 'chats--my:read chats--all:read' }
-    const anyway = await scene.license.login('administrator', {}, both)
-    const chat_id = await scene.start('hidden')
-    await scene.clients.host.ok('supervise_chat', { chat_id, agent_ids: ['administrator'] })
-    await world.settled()
-    expect(await found(boss)).toEqual(firstOf(chat_id))
-    await scene.clients.host.ok('remove_from_chat', { chat_id, agent_ids: ['administrator'] })
-    expect(await search(boss)).toMatchObject({ chats: [] })
-    await world.settled()
-    expect(await found(boss)).toEqual([])
-    expect(await found(anyway)).toHaveLength(3)
-  })
+  test(
+    'by a token with chats--my:read an administrator the chats that it is in',
+    { tags: ['full'] },
+    async () => {
+      const boss = await scene.license.login('administrator', {}, { scope: 'chats--my:read' })
+      const both = { scope: 'chats--my:read chats--all:read' }
+      const anyway = await scene.license.login('administrator', {}, both)
+      const chat_id = await scene.start('hidden')
+      await scene.clients.host.ok('supervise_chat', { chat_id, agent_ids: ['administrator'] })
+      await world.settled()
+      expect(await found(boss)).toEqual(firstOf(chat_id))
+      await scene.clients.host.ok('remove_from_chat', { chat_id, agent_ids: ['administrator'] })
+      expect(await search(boss)).toMatchObject({ chats: [] })
+      await world.settled()
+      expect(await found(boss)).toEqual([])
+      expect(await found(anyway)).toHaveLength(3)
+    },
+  )
 })
 
 describe('get_archives, where access changes,', () => {
@@ -654,60 +679,72 @@ describe('get_archives, where access changes,', () => {
     return { chat_id, ids: [second, `${chat_id}_1`], searches }
   }
 
-  test.each([
-    ['agents of its scopes', { agents: ['ben', 'ann'] }, { remove_scopes: { agents: ['ben'] } }],
-    ['groups of its scopes', { groups: [1, 2] }, { remove_scopes: { groups: [1] } }],
-    ['who is in it', { agents: ['ann'] }, { agent_ids: ['ben'] }],
-    ['having no scopes', {}, { add_scopes: { agents: ['ann'] } }],
-  ])('hides at once what one had access to by %s', async (_by, scopes, change) => {
-    const { chat_id, ids, searches } = await make(scopes)
-    const leaves = 'agent_ids' in change
-    if (leaves) await ann.ok('join_chat', { chat_id, ...change })
+  testFirst(
+    'hides at once what one had access to by %s',
+    [
+      ['agents of its scopes', { agents: ['ben', 'ann'] }, { remove_scopes: { agents: ['ben'] } }],
+      ['groups of its scopes', { groups: [1, 2] }, { remove_scopes: { groups: [1] } }],
+      ['who is in it', { agents: ['ann'] }, { agent_ids: ['ben'] }],
+      ['having no scopes', {}, { add_scopes: { agents: ['ann'] } }],
+    ],
+    async (_by, scopes, change) => {
+      const { chat_id, ids, searches } = await make(scopes)
+      const leaves = 'agent_ids' in change
+      if (leaves) await ann.ok('join_chat', { chat_id, ...change })
+      await world.settled()
+      for (const filters of searches) expect(await found(ben, filters)).toEqual(ids)
+      const catchUp = await holdIndex(world)
+      await ann.ok(leaves ? 'remove_from_chat' : 'update_chat_scopes', { chat_id, ...change })
+      await say(ann, chat_id, 'nothing for ben')
+      for (const filters of searches) {
+        // it is still in the index
+        expect(await search(ben, filters)).toEqual({ chats: [], pagination: { page: 1, total: 2 } })
+        expect(await found(ann, filters)).toEqual(ids)
+      }
+      await catchUp()
+      for (const filters of searches) expect(await found(ben, filters)).toEqual([])
+    },
+  )
+
+  testFirst(
+    'finds what one gains access to by %s, older threads too',
+    [
+      ['agents of its scopes', 'update_chat_scopes', { add_scopes: { agents: ['ben'] } }],
+      ['groups of its scopes', 'update_chat_scopes', { add_scopes: { groups: [1] } }],
+      ['being in it', 'join_chat', { agent_ids: ['ben'] }],
+      ['supervising it', 'supervise_chat', { agent_ids: ['ben'] }],
+      ['its having no scopes', 'update_chat_scopes', { remove_scopes: { agents: ['ann'] } }],
+    ] as const,
+    async (_by, change, payload) => {
+      const { chat_id, ids, searches } = await make({ agents: ['ann'] })
+      await world.settled()
+      for (const filters of searches) expect(await found(ben, filters)).toEqual([])
+      await ann.ok(change, { chat_id, ...payload })
+      await world.settled()
+      for (const filters of searches) expect(await found(ben, filters)).toEqual(ids)
+    },
+  )
+})
+
+test(
+  'get_archives shows threads of which not even one event fits without any, and says so',
+  { tags: ['full'] },
+  async () => {
+    const { ann } = await alone(world)
+    for (const _ of range(1, 10)) await saying(ann, 'x'.repeat(16 * 1024))
     await world.settled()
-    for (const filters of searches) expect(await found(ben, filters)).toEqual(ids)
-    const catchUp = await holdIndex(world)
-    await ann.ok(leaves ? 'remove_from_chat' : 'update_chat_scopes', { chat_id, ...change })
-    await say(ann, chat_id, 'nothing for ben')
-    for (const filters of searches) {
-      // it is still in the index
-      expect(await search(ben, filters)).toEqual({ chats: [], pagination: { page: 1, total: 2 } })
-      expect(await found(ann, filters)).toEqual(ids)
+    const { answer, bytes } = await answered(ann, {}, { limit: 10 })
+    expect(bytes).toBeLessThanOrEqual(frameBytes)
+    expect(answer.chats).toHaveLength(10)
+    for (const thread of threadsOf(answer)) {
+      expect(thread).toMatchObject({ active: true, order: 1, timestamp: expect.any(Number) })
+      expect(thread.has_more).toBe(thread.events.length === 0 ? true : undefined)
     }
-    await catchUp()
-    for (const filters of searches) expect(await found(ben, filters)).toEqual([])
-  })
-
-  test.each([
-    ['agents of its scopes', 'update_chat_scopes', { add_scopes: { agents: ['ben'] } }],
-    ['groups of its scopes', 'update_chat_scopes', { add_scopes: { groups: [1] } }],
-    ['being in it', 'join_chat', { agent_ids: ['ben'] }],
-    ['supervising it', 'supervise_chat', { agent_ids: ['ben'] }],
-    ['its having no scopes', 'update_chat_scopes', { remove_scopes: { agents: ['ann'] } }],
-  ] as const)('finds what one gains access to by %s, older threads too', async (_by, change, payload) => {
-    const { chat_id, ids, searches } = await make({ agents: ['ann'] })
-    await world.settled()
-    for (const filters of searches) expect(await found(ben, filters)).toEqual([])
-    await ann.ok(change, { chat_id, ...payload })
-    await world.settled()
-    for (const filters of searches) expect(await found(ben, filters)).toEqual(ids)
-  })
-})
-
-test('get_archives shows threads of which not even one event fits without any, and says so', async () => {
-  const { ann } = await alone(world)
-  for (const _ of range(1, 10)) await saying(ann, 'x'.repeat(16 * 1024))
-  await world.settled()
-  const { answer, bytes } = await answered(ann, {}, { limit: 10 })
-  expect(bytes).toBeLessThanOrEqual(frameBytes)
-  expect(answer.chats).toHaveLength(10)
-  for (const thread of threadsOf(answer)) {
-    expect(thread).toMatchObject({ active: true, order: 1, timestamp: expect.any(Number) })
-    expect(thread.has_more).toBe(thread.events.length === 0 ? true : undefined)
-  }
-  expect(threadsOf(answer).some(({ has_more }) => has_more === true)).toBe(true)
-  const { answer: few } = await answered(ann, {}, { limit: 7 })
-  for (const thread of threadsOf(few)) expect(orders(thread)).toEqual([1])
-})
+    expect(threadsOf(answer).some(({ has_more }) => has_more === true)).toBe(true)
+    const { answer: few } = await answered(ann, {}, { limit: 7 })
+    for (const thread of threadsOf(few)) expect(orders(thread)).toEqual([1])
+  },
+)
 
 test('get_archives of a license whose texts are not indexed refuses a query; its words are found again with the next message', async () => {
   const sentence = 'The messages of this licence are not indexed: leave the query out, or have them indexed'

@@ -1,4 +1,4 @@
-import { afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { changeAgent, deleteAgent } from '../../infra/admin/change-agent.ts'
 import { deleteGroup } from '../../infra/admin/change-group.ts'
 import { readAgentSockets, readSocket, sessionStarted } from '../../shared/table/sockets.ts'
@@ -201,35 +201,41 @@ describe('send_broadcast', () => {
   })
 })
 
-describe('send_broadcast to 500 connected agents, 50 of them dead', () => {
+describe('send_broadcast to many connected agents', () => {
   /** So many connections, each with the session of an agent of its own. */
   const connect = async (license: string, count: number) => {
     const clients: Client[] = []
-    const known = new Set(world.gateway.connections())
-    while (clients.length < count)
-      clients.push(...(await Promise.all(Array.from({ length: 50 }, () => world.open()))))
-    const ids = world.gateway.connections().filter((id) => !known.has(id))
+    const ids: string[] = []
     const later = Math.floor(Date.now() / 1000) + 3600
     const session = {
       ...{ license_id: license, permission: 'normal' as const, groups: [1] },
       ...{ token_expires_at: later, license_expires_at: later },
     }
     // logins would each tell all that came before them
-    for (const [i, connection] of ids.entries()) {
+    const logIn = async (connection: string, i: number) => {
       const socket = await readSocket(world.table.read, connection, Date.now())
       const mine = { ...session, agent_id: `agent-${i}`, name: `Agent ${i}` }
       expect(await world.table.write.transact(sessionStarted(socket!, mine, Date.now()))).toEqual([])
     }
+    while (clients.length < count) {
+      const known = new Set(world.gateway.connections())
+      clients.push(...(await Promise.all(Array.from({ length: 50 }, () => world.open()))))
+      const opened = world.gateway.connections().filter((id) => !known.has(id))
+      // each has half a minute for it
+      await Promise.all(opened.map((id, i) => logIn(id, ids.length + i)))
+      ids.push(...opened)
+    }
     return { clients, ids }
   }
 
-  test('reaches each of the living and forgets the dead, with no post but one where all goes well', async () => {
+  /** Of so many agents, each tenth is dead. */
+  const reachLiving = async (count: number) => {
     const license = await world.license({ ann: {} }, { groups: ['A'] })
     const ann = await license.login('ann')
-    const { clients, ids } = await connect(license.id, 500)
-    expect(ids).toHaveLength(500)
+    const { clients, ids } = await connect(license.id, count)
+    expect(ids).toHaveLength(count)
     const dead = ids.filter((_, i) => i % 10 === 3)
-    expect(dead).toHaveLength(50)
+    expect(dead).toHaveLength(count / 10)
     await aged(world, license)
     for (const id of dead) world.gateway.drop(id, { clean: false })
     const living = ids.filter((id) => !dead.includes(id))
@@ -248,10 +254,10 @@ describe('send_broadcast to 500 connected agents, 50 of them dead', () => {
     await calm(world)
     expect([...new Set(posts)].toSorted()).toEqual(living.toSorted())
     // what a busy machine does not get through within the second that the answer waits, comes after it
-    if (ms < 1000) expect(posts).toHaveLength(450)
+    if (ms < 1000) expect(posts).toHaveLength(living.length)
     const got = await Promise.all(clients.map((client) => client.received()))
-    expect(clients.filter(({ closed }) => closed !== undefined)).toHaveLength(50)
-    expect(got.filter((pushes) => pushes.length === 0)).toHaveLength(50)
+    expect(clients.filter(({ closed }) => closed !== undefined)).toHaveLength(dead.length)
+    expect(got.filter((pushes) => pushes.length === 0)).toHaveLength(dead.length)
     expect(new Set(got.flat().map(({ payload }: any) => payload.id)).size).toBe(1)
     await ann.receivesNothing()
 
@@ -261,24 +267,30 @@ describe('send_broadcast to 500 connected agents, 50 of them dead', () => {
     )
     expect(rows.map(({ connection }) => connection).toSorted()).toEqual(living.toSorted())
     expect(world.queue.pending()).toBe(0)
-  })
+  }
+  const reaches = 'reaches each of the living and forgets the dead, with no post but one where all goes well'
+  test(`${reaches}, of 50`, () => reachLiving(50))
+  test(`${reaches}, of 500`, { tags: ['full'] }, () => reachLiving(500))
 
   test('posts to connections side by side: more at once than the SDK’s own 50', async () => {
     const license = await world.license({ ann: {} })
     const ann = await license.login('ann')
     await connect(license.id, 100)
     await calm(world)
-    let posts = 0
+    const posts: string[] = []
     const enough = Promise.withResolvers<undefined>()
     world.gateway.setFaults({
-      post: () => {
-        posts += 1
-        if (posts === 80) enough.resolve(undefined)
+      post: ({ connectionId }) => {
+        posts.push(connectionId)
+        if (posts.length === 80) enough.resolve(undefined)
         return enough.promise
       },
     })
     await ann.ok('send_broadcast', { content })
-    expect(posts).toBe(101)
+    // so many are handed over to a function of their own, which the answer does not wait for
+    await vi.waitFor(() => expect(posts.length).toBeGreaterThanOrEqual(101), { timeout: 10_000 })
+    // none was held until its time was over, and tried again
+    expect(new Set(posts.slice(0, 101)).size).toBe(101)
   })
 })
 

@@ -2,7 +2,7 @@ import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { changeAgent, deleteAgent } from '../../infra/admin/change-agent.ts'
 import type { PushPayload } from '../../shared/protocol/pushes.ts'
 import { readActiveChats, readChat } from '../../shared/table/chats.ts'
-import { atEachStep } from '../races/holding.ts'
+import { atEachStep, testAtSteps } from '../races/holding.ts'
 import { logOf } from '../races/stored.ts'
 import type { Client } from '../support/client.ts'
 import type { Fault } from '../support/engine-proxy.ts'
@@ -435,28 +435,32 @@ describe('supervise_chat is refused', () => {
       })
   })
 
-  test('for more than 50 present users, supervisors among them, and each one leaving makes room', async () => {
-    const others = Array.from({ length: 50 }, (_, i) => `agent-${i}`)
-    const license = await world.license({ ann: {} })
-    await Promise.all(others.map((id) => license.addAgent(id)))
-    const ann = await license.login('ann')
-    const { id: chat_id } = await startOwn(ann)
-    await ann.ok('join_chat', { chat_id, agent_ids: others.slice(0, 20) })
-    await ann.ok('supervise_chat', { chat_id, agent_ids: others.slice(20, 40) })
-    const last = others.slice(40)
-    expect(await ann.refused('supervise_chat', { chat_id, agent_ids: last })).toMatchObject({
-      type: 'validation',
-      details: [{ path: 'payload.agent_ids', message: 'At most 50 users can be in a chat' }],
-    })
-    await ann.ok('supervise_chat', { chat_id, agent_ids: last.slice(0, 9) })
-    expect(await ann.refused('supervise_chat', { chat_id, agent_ids: last.slice(9) })).toMatchObject({
-      type: 'validation',
-    })
-    await ann.ok('remove_from_chat', { chat_id, agent_ids: ['agent-20'] })
-    await ann.ok('supervise_chat', { chat_id, agent_ids: last.slice(9) })
-    const users = (await storedUsers(chat_id)) ?? []
-    expect(users.filter(({ present }) => present)).toHaveLength(50)
-  })
+  test(
+    'for more than 50 present users, supervisors among them, and each one leaving makes room',
+    { tags: ['full'] },
+    async () => {
+      const others = Array.from({ length: 50 }, (_, i) => `agent-${i}`)
+      const license = await world.license({ ann: {} })
+      await Promise.all(others.map((id) => license.addAgent(id)))
+      const ann = await license.login('ann')
+      const { id: chat_id } = await startOwn(ann)
+      await ann.ok('join_chat', { chat_id, agent_ids: others.slice(0, 20) })
+      await ann.ok('supervise_chat', { chat_id, agent_ids: others.slice(20, 40) })
+      const last = others.slice(40)
+      expect(await ann.refused('supervise_chat', { chat_id, agent_ids: last })).toMatchObject({
+        type: 'validation',
+        details: [{ path: 'payload.agent_ids', message: 'At most 50 users can be in a chat' }],
+      })
+      await ann.ok('supervise_chat', { chat_id, agent_ids: last.slice(0, 9) })
+      expect(await ann.refused('supervise_chat', { chat_id, agent_ids: last.slice(9) })).toMatchObject({
+        type: 'validation',
+      })
+      await ann.ok('remove_from_chat', { chat_id, agent_ids: ['agent-20'] })
+      await ann.ok('supervise_chat', { chat_id, agent_ids: last.slice(9) })
+      const users = (await storedUsers(chat_id)) ?? []
+      expect(users.filter(({ present }) => present)).toHaveLength(50)
+    },
+  )
 })
 
 describe('supervise_chat at each of its steps', () => {
@@ -488,23 +492,30 @@ describe('supervise_chat at each of its steps', () => {
     expect(became).toEqual(new Set(['all', 'agents,all']))
   })
 
-  test('meets the closing of the thread: the supervisor is in, and nothing is behind the closing', async () => {
-    const license = await world.license({ ann: {}, ben: {} })
-    const ann = await license.login('ann')
-    await atEachStep(world, async () => {
-      await ann.received()
-      const chat = await startOwn(ann)
-      return {
-        held: () => ann.ok('supervise_chat', { chat_id: chat.id, agent_ids: ['ben'] }),
-        meanwhile: () => ann.ok('close_thread', { chat_id: chat.id }),
-        check: async () => {
-          expect(await storedUsers(chat.id)).toMatchObject([{ id: 'ann' }, { id: 'ben', present: true }])
-          const log = await logOf(world, chat.id)
-          expect(log.at(-1)?.event.system_message_type).toBe('manual_archived')
+  testAtSteps(
+    'meets the closing of the thread: the supervisor is in, and nothing is behind the closing',
+    async (hold) => {
+      const license = await world.license({ ann: {}, ben: {} })
+      const ann = await license.login('ann')
+      await hold(
+        world,
+        async () => {
+          await ann.received()
+          const chat = await startOwn(ann)
+          return {
+            held: () => ann.ok('supervise_chat', { chat_id: chat.id, agent_ids: ['ben'] }),
+            meanwhile: () => ann.ok('close_thread', { chat_id: chat.id }),
+            check: async () => {
+              expect(await storedUsers(chat.id)).toMatchObject([{ id: 'ann' }, { id: 'ben', present: true }])
+              const log = await logOf(world, chat.id)
+              expect(log.at(-1)?.event.system_message_type).toBe('manual_archived')
+            },
+          }
         },
-      }
-    })
-  })
+        3,
+      )
+    },
+  )
 })
 
 describe('supervise_chat whose transaction goes wrong', () => {

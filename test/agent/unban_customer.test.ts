@@ -1,7 +1,7 @@
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { Ban } from '../../shared/table/customers.ts'
 import { isBanned } from '../../shared/table/customers.ts'
-import { atEachStep } from '../races/holding.ts'
+import { testAtSteps } from '../races/holding.ts'
 import { addCustomer, customerItem, startCustomerChat } from '../support/customers.ts'
 import type { Fault } from '../support/engine-proxy.ts'
 import { sharedWorld, type World } from '../support/world.ts'
@@ -89,27 +89,31 @@ describe('unban_customer', () => {
     }
   })
 
-  test('against a ban, at each step of it, leaves what was told last', async () => {
+  testAtSteps('against a ban leaves what was told last', async (hold) => {
     const license = await world.license({ ann: {} })
     const [ann, again] = [await license.login('ann'), await license.login('ann')]
     let n = 0
     const ends = new Set<boolean>()
-    await atEachStep(world, async () => {
-      const customer_id = `cus-${(n += 1)}`
-      await addCustomer(world, license.id, customer_id, { ban: endingIn(1000) })
-      await again.received()
-      return {
-        held: () => ann.ok('unban_customer', { customer_id }),
-        meanwhile: () => again.ok('ban_customer', { customer_id, ban: { days: 9 } }),
-        check: async () => {
-          const { ban } = (await customerItem(world, license.id, customer_id))!
-          const told = (await again.received()).map(({ action }) => action)
-          expect(told.filter((action) => action === 'customer_unbanned')).toHaveLength(1)
-          if (told.length === 2) ends.add(ban !== undefined)
-          if (told.length === 2) expect(ban === undefined || ban.days === 9).toBe(true)
-        },
-      }
-    })
+    await hold(
+      world,
+      async () => {
+        const customer_id = `cus-${(n += 1)}`
+        await addCustomer(world, license.id, customer_id, { ban: endingIn(1000) })
+        await again.received()
+        return {
+          held: () => ann.ok('unban_customer', { customer_id }),
+          meanwhile: () => again.ok('ban_customer', { customer_id, ban: { days: 9 } }),
+          check: async () => {
+            const { ban } = (await customerItem(world, license.id, customer_id))!
+            const told = (await again.received()).map(({ action }) => action)
+            expect(told.filter((action) => action === 'customer_unbanned')).toHaveLength(1)
+            if (told.length === 2) ends.add(ban !== undefined)
+            if (told.length === 2) expect(ban === undefined || ban.days === 9).toBe(true)
+          },
+        }
+      },
+      3,
+    )
     expect(ends).toEqual(new Set([true, false]))
   })
 })

@@ -1,7 +1,7 @@
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { deleteAgent, findAgent } from '../../infra/admin/change-agent.ts'
 import type { PushPayload } from '../../shared/protocol/pushes.ts'
-import { atEachStep, calm } from '../races/holding.ts'
+import { atEachStep, calm, testAtSteps } from '../races/holding.ts'
 import type { Client } from '../support/client.ts'
 import type { Fault } from '../support/engine-proxy.ts'
 import { type License, sharedWorld, type World } from '../support/world.ts'
@@ -207,7 +207,7 @@ describe('update_agent at once with', () => {
     }
   })
 
-  test('another, at each of its steps: the last push says what is stored', async () => {
+  test('another, at each of its steps: the last push says what is stored', { tags: ['full'] }, async () => {
     const { license, ann, olga, ben } = await openOffice()
     const steps = await atEachStep(
       world,
@@ -229,42 +229,45 @@ describe('update_agent at once with', () => {
     expect(steps).toBeGreaterThan(2)
   })
 
-  test.each([
+  describe.each([
     ['a return with reconnect', true],
     ['a login beside another socket', false],
-  ])(
-    '%s, at each step of that login: the status set is stored, and the agent learns it',
-    async (_what, first) => {
+  ])('%s', (_what, first) => {
+    testAtSteps('stores the status set, and the agent learns it', async (hold) => {
       const license = await world.license({ lea: {}, olga: { permission: 'owner' } })
       const olga = await license.login('olga')
       let open: Client[] = [await license.login('lea')]
-      await atEachStep(world, async () => {
-        await olga.ok('update_agent', { agent_id: 'lea', ...accepting })
-        if (first) await goOffline(license, 'lea', open.splice(0))
-        else await calm(world)
-        await told(olga)
-        const client = await world.open()
-        const token = await license.token('lea')
-        open.push(client)
-        let status: string | undefined
-        return {
-          held: async () => {
-            status = (await client.ok('login', { token, reconnect: true })).my_profile.routing_status
-          },
-          meanwhile: () => olga.ok('update_agent', { agent_id: 'lea', ...notAccepting }),
-          check: async () => {
-            expect(await statusOf(license, 'lea')).toBe('not_accepting_chats')
-            // in the answer, or by a push since the session was written
-            const own = (await told(client)).filter(({ agent_id }) => agent_id === 'lea')
-            expect([status, ...own.map(({ routing_status }) => routing_status)]).toContain(
-              'not_accepting_chats',
-            )
-            expect(await told(olga)).toContainEqual({ agent_id: 'lea', ...notAccepting })
-          },
-        }
-      })
-    },
-  )
+      await hold(
+        world,
+        async () => {
+          await olga.ok('update_agent', { agent_id: 'lea', ...accepting })
+          if (first) await goOffline(license, 'lea', open.splice(0))
+          else await calm(world)
+          await told(olga)
+          const client = await world.open()
+          const token = await license.token('lea')
+          open.push(client)
+          let status: string | undefined
+          return {
+            held: async () => {
+              status = (await client.ok('login', { token, reconnect: true })).my_profile.routing_status
+            },
+            meanwhile: () => olga.ok('update_agent', { agent_id: 'lea', ...notAccepting }),
+            check: async () => {
+              expect(await statusOf(license, 'lea')).toBe('not_accepting_chats')
+              // in the answer, or by a push since the session was written
+              const own = (await told(client)).filter(({ agent_id }) => agent_id === 'lea')
+              expect([status, ...own.map(({ routing_status }) => routing_status)]).toContain(
+                'not_accepting_chats',
+              )
+              expect(await told(olga)).toContainEqual({ agent_id: 'lea', ...notAccepting })
+            },
+          }
+        },
+        4,
+      )
+    })
+  })
 })
 
 describe('update_agent whose write goes wrong', () => {

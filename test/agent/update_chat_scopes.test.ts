@@ -3,7 +3,7 @@ import { changeAgent, deleteAgent } from '../../infra/admin/change-agent.ts'
 import { createGroup, deleteGroup } from '../../infra/admin/change-group.ts'
 import type { PushPayload } from '../../shared/protocol/pushes.ts'
 import { type ChatScopes, readActiveChats, readChat } from '../../shared/table/chats.ts'
-import { atEachStep } from '../races/holding.ts'
+import { atEachStep, testAtSteps } from '../races/holding.ts'
 import { logOf } from '../races/stored.ts'
 import type { Client } from '../support/client.ts'
 import type { Fault } from '../support/engine-proxy.ts'
@@ -520,30 +520,37 @@ describe('update_chat_scopes at each of its steps', () => {
     })
   })
 
-  test('meets the closing of the thread: both are in force, and the chat is not in the list', async () => {
-    const { license, agents, chat } = await openOffice({ ben: {} })
-    const { ann, ben } = agents
-    const chat_id = chat.id
-    await atEachStep(world, async () => {
-      await ann.ok('send_event', { chat_id, event: message('open') })
-      await ann.ok('update_chat_scopes', { chat_id, remove_scopes: { agents: ['ben'] } })
-      await ben.received()
-      return {
-        held: () => ann.ok('update_chat_scopes', { chat_id, add_scopes: { agents: ['ben'] } }),
-        meanwhile: () => ann.ok('close_thread', { chat_id }),
-        check: async () => {
-          expect(await readChat(world.table.read, chat_id)).toMatchObject({
-            active: false,
-            scopes: { groups: [], agents: ['ann', 'ben'] },
-          })
-          expect(await readActiveChats(world.table.read, license.id)).toEqual([])
-          const log = await logOf(world, chat_id)
-          expect(log.at(-1)?.event.system_message_type).toBe('manual_archived')
-          await isShownBefore(ben, 'chat_scopes_updated')
+  testAtSteps(
+    'meets the closing of the thread: both are in force, and the chat is not in the list',
+    async (hold) => {
+      const { license, agents, chat } = await openOffice({ ben: {} })
+      const { ann, ben } = agents
+      const chat_id = chat.id
+      await hold(
+        world,
+        async () => {
+          await ann.ok('send_event', { chat_id, event: message('open') })
+          await ann.ok('update_chat_scopes', { chat_id, remove_scopes: { agents: ['ben'] } })
+          await ben.received()
+          return {
+            held: () => ann.ok('update_chat_scopes', { chat_id, add_scopes: { agents: ['ben'] } }),
+            meanwhile: () => ann.ok('close_thread', { chat_id }),
+            check: async () => {
+              expect(await readChat(world.table.read, chat_id)).toMatchObject({
+                active: false,
+                scopes: { groups: [], agents: ['ann', 'ben'] },
+              })
+              expect(await readActiveChats(world.table.read, license.id)).toEqual([])
+              const log = await logOf(world, chat_id)
+              expect(log.at(-1)?.event.system_message_type).toBe('manual_archived')
+              await isShownBefore(ben, 'chat_scopes_updated')
+            },
+          }
         },
-      }
-    })
-  })
+        3,
+      )
+    },
+  )
 
   test('meets another change of scopes: both are in force', { tags: ['full'] }, async () => {
     const { license, agents, chat } = await openOffice({ ben: {} }, { groups: [1, 2], agents: ['ann'] })

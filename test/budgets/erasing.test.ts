@@ -8,7 +8,7 @@ beforeAll(async () => {
 })
 afterAll(() => data.close())
 
-const chats = 20
+const chats = 12
 const messages = 10
 // each message has so many that no other one of its thread has
 const words = 5

@@ -50,7 +50,7 @@ const message = (text: string) => ({ type: 'message', text })
 test('a message of n new words costs at most n + 6 index writes, in batches; one without any costs none', async () => {
   const { chat } = await ann.ok('start_chat', { initial_events: [message('hello')] })
   const send = (text: string) => () => ann.ok('send_event', { chat_id: chat.id, event: message(text) })
-  for (const count of [1, 5, 10, 20, 100, 200]) {
+  for (const count of [1, 20, 200]) {
     const { items, calls } = await indexWritesOf(
       send(wordsOf(count, count * 1000)),
       `a message of ${count} new words`,
@@ -83,7 +83,7 @@ test('what else is written to the index', async () => {
   expect([rates.items, closes.items]).toEqual([2 + 2, 0])
 })
 
-test('of the words of one message 200 are indexed, of a thread 2,000', async () => {
+test('of the words of one message 200 are indexed, of a thread 2,000', { tags: ['full'] }, async () => {
   const { chat } = await ann.ok('start_chat', { initial_events: [message('hello')] })
   const send = (text: string) => () => ann.ok('send_event', { chat_id: chat.id, event: message(text) })
   expect((await indexWritesOf(send(wordsOf(300, 10_000)))).items).toBeLessThanOrEqual(206)

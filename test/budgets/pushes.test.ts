@@ -2,6 +2,7 @@ import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { PostFault } from '../../infra/local/gateway-settings.ts'
 import { readAgentSockets } from '../../shared/table/sockets.ts'
 import type { Client } from '../support/client.ts'
+import { testFirst } from '../support/sample.ts'
 import { type License, startWorld, type World } from '../support/world.ts'
 
 let world: World
@@ -96,8 +97,9 @@ describe('a post that is refused', () => {
     ['500', { status: 500, errorType: 'InternalServerError' }],
     ['503', { status: 503 }],
   ]
-  test.each(refusals)(
+  testFirst(
     'with %s is tried twice more by the later worker, and never beside the answer',
+    refusals,
     async (_, fault) => {
       const office = await openOffice()
       const posts = countPosts(office.benId, () => fault)

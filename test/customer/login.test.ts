@@ -430,7 +430,7 @@ describe('the connections of one customer', () => {
     await isFull()
   })
 
-  test('make room for all who come back at once after their tabs have died', async () => {
+  test('make room for all who come back at once after their tabs have died', { tags: ['full'] }, async () => {
     const tabs = await withTabs(6)
     const [carl] = tabs
     await losing(tabs)

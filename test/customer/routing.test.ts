@@ -2,6 +2,7 @@ import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { changeAgent } from '../../infra/admin/change-agent.ts'
 import { changeLicense } from '../../infra/admin/change-license.ts'
 import type { Client, CustomerClient } from '../support/client.ts'
+import { testFirst } from '../support/sample.ts'
 import { type License, sharedWorld, type Visitor, type World } from '../support/world.ts'
 import { expectLoads } from './loads.ts'
 
@@ -453,8 +454,11 @@ describe('a thread that a customer reopens', () => {
     send_event: ({ client, chat_id }) => client.ok('send_event', { chat_id, event: message('again') }),
   }
 
-  describe.each(Object.entries(reopenings))('by %s', (_, reopen) => {
-    test('stays with its agent who is logged in, even above the limit or not accepting chats', async () => {
+  const ways = Object.entries(reopenings)
+  testFirst(
+    'by %s stays with its agent who is logged in, even above the limit or not accepting chats',
+    ways,
+    async (_, reopen) => {
       const license = await openLicense({ ann: { max_chats: 1 }, ben: {} })
       const ann = await license.login('ann')
       const carl = await arrive(license, 'Carl')
@@ -469,9 +473,13 @@ describe('a thread that a customer reopens', () => {
       expect(textsOf(await chatNow(carl))).toEqual(['again'])
       expect(await told(ann)).toEqual(['incoming_chat_thread'])
       expect(await expectLoads(world, license.id)).toEqual({ ann: 2, ben: 1 })
-    })
+    },
+  )
 
-    test('goes to another while its agent is away: the event, the assignment, then who left', async () => {
+  testFirst(
+    'by %s goes to another while its agent is away: the event, the assignment, then who left',
+    ways,
+    async (_, reopen) => {
       const license = await openLicense({ ann: {}, ben: {} })
       const ann = await license.login('ann')
       const carl = await arrive(license, 'Carl')
@@ -485,9 +493,13 @@ describe('a thread that a customer reopens', () => {
       expect(textsOf(await chatNow(carl))).toEqual(['again', 'Chat assigned to ben', 'ann left the chat'])
       for (const client of [ben, carl.client])
         expect(await told(client)).toEqual(['incoming_chat_thread', 'chat_users_updated'])
-    })
+    },
+  )
 
-    test('is unassigned while its agent is away and nobody is free, until that agent is back', async () => {
+  testFirst(
+    'by %s is unassigned while its agent is away and nobody is free, until that agent is back',
+    ways,
+    async (_, reopen) => {
       const license = await openLicense({
         ann: {},
         own: { permission: 'owner', default_status: not_accepting_chats },
@@ -509,8 +521,8 @@ describe('a thread that a customer reopens', () => {
       ])
       expect(await isUnassigned(carl)).toEqual([false, false])
       expect(await expectLoads(world, license.id)).toEqual({ ann: 1 })
-    })
-  })
+    },
+  )
 })
 
 describe('in manual mode', () => {

@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises'
 import { App, type Recorder } from './app.ts'
 import type { Dice } from './dice.ts'
 import type { FollowerRecord } from './history.ts'
@@ -12,6 +13,8 @@ interface FollowerOptions {
   license: string
   as: 'agent' | 'customer'
   dice: Dice
+  /** How long it stays at least until it is cut off; up to 3.4 times that. */
+  stayMs: number
   /** What it logs in with. */
   login(): Promise<object>
 }
@@ -31,7 +34,7 @@ export class Follower {
   /** Chats whose last thread is active, as far as it knows. */
   readonly #active = new Set<string>()
   #work: Promise<void> = Promise.resolve()
-  #isOver = false
+  readonly #stopping = new AbortController()
   readonly figures = { cuts: 0, reads: 0, fromPushes: 0, fromReads: 0 }
 
   constructor(recorder: Recorder, options: FollowerOptions) {
@@ -50,20 +53,20 @@ export class Follower {
 
   /** Comes and is cut off until `stop`. */
   async run(): Promise<void> {
-    const { dice } = this.#options
-    while (!this.#isOver) {
+    const { dice, stayMs } = this.#options
+    while (!this.#stopping.signal.aborted) {
       await this.connect()
-      await pause(2500 + dice.below(6000))
-      if (this.#isOver) return
+      await pause(stayMs + dice.below(2.4 * stayMs), this.#stopping.signal)
+      if (this.#stopping.signal.aborted) return
       this.figures.cuts += 1
       this.#app?.cut()
       await this.#work
-      await pause(dice.below(1500))
+      await pause(dice.below(0.6 * stayMs), this.#stopping.signal)
     }
   }
 
   stop(): void {
-    this.#isOver = true
+    this.#stopping.abort()
   }
 
   /**
@@ -185,4 +188,6 @@ export class Follower {
   }
 }
 
-const pause = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms))
+/** Ends with its time or with the signal. */
+const pause = (ms: number, signal?: AbortSignal): Promise<void> =>
+  wait(ms, undefined, { signal }).catch(() => undefined)

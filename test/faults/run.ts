@@ -12,7 +12,7 @@ import { Follower } from './follower.ts'
 import type { Finding, History } from './history.ts'
 import { endRun } from './end.ts'
 import { Scene } from './scene.ts'
-import { type Stand, startStand } from './stand.ts'
+import { type Pace, type Stand, startStand } from './stand.ts'
 
 export interface RunOptions {
   seed: number
@@ -21,6 +21,8 @@ export interface RunOptions {
   /** How often the engine is killed, evenly over the run. */
   kills: number
   handlers: LoadHandlers
+  /** A long run's if absent. */
+  pace?: Pace
   say?: (text: string) => void
 }
 
@@ -40,9 +42,15 @@ export interface Report {
 
 const sideBySide = 8
 const clockMs = 5000
+/** Polls are rare: one is dear when there is much in the table, and what comes together is indexed together. */
+const longPace: Pace = { presenceGraceS: 3, queueRetryMs: 3000, streamPollMs: 500, stayMs: 2500 }
 
 /** The apps of a licence, and its followers. */
-const cast = (stand: Stand, base: Omit<Context, 'scene' | 'url'>, seed: number) => {
+const cast = (
+  stand: Stand,
+  base: Omit<Context, 'scene' | 'url'>,
+  { seed, stayMs }: { seed: number; stayMs: number },
+) => {
   const { stack } = stand
   return stand.licenses.map((license, index) => {
     const scene = new Scene(license, dice(seed + 10 + index))
@@ -61,7 +69,7 @@ const cast = (stand: Stand, base: Omit<Context, 'scene' | 'url'>, seed: number) 
         .map((agent, n) => {
           const login = async () => ({ token: await stand.token(agent) })
           return new Follower(base.recorder, {
-            ...{ url: stack.agentUrl, license: license.id, as: 'agent', login },
+            ...{ url: stack.agentUrl, license: license.id, as: 'agent', login, stayMs },
             dice: dice(seed + 20 + 2 * index + n),
           })
         }),
@@ -70,6 +78,7 @@ const cast = (stand: Stand, base: Omit<Context, 'scene' | 'url'>, seed: number) 
           url,
           license: license.id,
           as: 'customer',
+          stayMs,
           login: async () => ({ customer: { name: `Carl ${license.marker}` } }),
         },
         dice: dice(seed + 30 + index),
@@ -86,10 +95,11 @@ export const runFaults = async ({
   requests,
   kills,
   handlers,
+  pace: { stayMs, ...pace } = longPace,
   say = () => undefined,
 }: RunOptions): Promise<Report> => {
   const faults = openFaults(dice(seed))
-  const stand = await startStand(handlers, faults)
+  const stand = await startStand(handlers, faults, pace)
   try {
     const recorder = new Recorder()
     const limit = pLimit(sideBySide)
@@ -101,7 +111,7 @@ export const runFaults = async ({
       turn: <T>(work: () => Promise<T>) => limit(work),
       ended: (how: string) => faults.met(`socket ${how}`),
     }
-    const licenses = cast(stand, base, seed)
+    const licenses = cast(stand, base, { seed, stayMs })
     // everyone is there before anything goes wrong
     for (const { apps, tabs } of licenses) for (const actor of [...apps, ...tabs]) await actor.comeOn()
     for (const { followers } of licenses) for (const follower of followers) await follower.connect()

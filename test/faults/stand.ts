@@ -9,7 +9,7 @@ import { createGroup } from '../../infra/admin/change-group.ts'
 import { changeLicense, createLicense } from '../../infra/admin/change-license.ts'
 import { localClientConfig, startEngine } from '../../infra/local/dynamodb.ts'
 import type { LoadHandlers } from '../../infra/local/handlers.ts'
-import { startStack } from '../../infra/local/stack.ts'
+import { type StackOptions, startStack } from '../../infra/local/stack.ts'
 import { mintToken, openTokenKey } from '../../infra/local/token-key.ts'
 import type { Attributes } from '../../shared/table/ops.ts'
 import { type Call, startEngineProxy } from '../support/engine-proxy.ts'
@@ -53,10 +53,18 @@ const peopleOf = (marker: string): AgentRecord[] => {
   ]
 }
 
+/** How soon things come that are waited for. */
+export interface Pace extends Required<
+  Pick<StackOptions, 'presenceGraceS' | 'queueRetryMs' | 'streamPollMs'>
+> {
+  /** How long a follower stays at least until it is cut off. */
+  stayMs: number
+}
+
 export type Stand = Awaited<ReturnType<typeof startStand>>
 
 /** The whole stack with faults on every side: two licences with their people on an engine that can be killed. */
-export const startStand = async (handlers: LoadHandlers, faults: OpenFaults) => {
+export const startStand = async (handlers: LoadHandlers, faults: OpenFaults, pace: Omit<Pace, 'stayMs'>) => {
   // what fails here is meant to
   process.env['POWERTOOLS_LOG_LEVEL'] ??= 'SILENT'
   const dir = await mkdtemp(join(tmpdir(), 'agent-chat-faults-'))
@@ -70,10 +78,7 @@ export const startStand = async (handlers: LoadHandlers, faults: OpenFaults) => 
   const tableName = 'faults'
   const stack = await startStack({
     ...{ endpoint: proxy.endpoint, tableName, key, issuer, audience, port: 0, handlers },
-    presenceGraceS: 3,
-    queueRetryMs: 3000,
-    // a poll is dear, and what comes together is indexed together
-    streamPollMs: 500,
+    ...pace,
     around: faults.around,
     gateway: { faults: faults.gateway },
   })

@@ -95,7 +95,7 @@ describe.each(engines)('admin customer on $label', ({ endpoint }) => {
       ])
     })
 
-    it('loses none of very many', async () => {
+    it('loses none of very many', { tags: ['full'] }, async () => {
       const license = await world.license()
       const ids = Array.from({ length: 520 }, (_, n) => `c${String(n).padStart(4, '0')}`)
       // each in a chat of its own, but for one with two

@@ -237,27 +237,35 @@ const addThread = async (chat: string, n: number, count: number, bytes: number) 
   await world.table.write.batch(ops.map((op): Op => ('Put' in op ? { Put: { Item: op.Put.Item } } : op)))
 }
 
-test('what is long is streamed: reading goes on only as fast as it is taken', async () => {
-  const { license, known } = await populated()
-  await addThread(known.chat_id, 3, 600, 4000)
-  const child = spawn(process.execPath, ['infra/admin/main.ts', 'customer', 'export', license.id, known.id], {
-    cwd: join(import.meta.dirname, '../..'),
-    env: { ...process.env, AGENT_CHAT_LOCAL_DIR: data.localDir },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  const complaints = text(child.stderr)
-  const before = data.proxy.calls.length
-  // nobody reads: the pipe is full long before the end
-  await once(child.stdout, 'readable')
-  let calls = -1
-  while (data.proxy.calls.length !== calls) {
-    calls = data.proxy.calls.length
-    await data.everything()
-  }
-  const made = data.proxy.calls.slice(before).filter(({ operation }) => operation === 'Query')
-  expect(made.length).toBeLessThan(6)
-  const lines = linesOf(await text(child.stdout))
-  expect(lines.filter(({ record }) => record === 'event')).toHaveLength(606)
-  expect(lines.at(-1)).toMatchObject({ record: 'end', counts: { event: 606 } })
-  expect(await complaints).toContain('606 events.')
-})
+test(
+  'what is long is streamed: reading goes on only as fast as it is taken',
+  { tags: ['full'] },
+  async () => {
+    const { license, known } = await populated()
+    await addThread(known.chat_id, 3, 600, 4000)
+    const child = spawn(
+      process.execPath,
+      ['infra/admin/main.ts', 'customer', 'export', license.id, known.id],
+      {
+        cwd: join(import.meta.dirname, '../..'),
+        env: { ...process.env, AGENT_CHAT_LOCAL_DIR: data.localDir },
+        stdio: ['ignore', 'pipe', 'pipe'],
+      },
+    )
+    const complaints = text(child.stderr)
+    const before = data.proxy.calls.length
+    // nobody reads: the pipe is full long before the end
+    await once(child.stdout, 'readable')
+    let calls = -1
+    while (data.proxy.calls.length !== calls) {
+      calls = data.proxy.calls.length
+      await data.everything()
+    }
+    const made = data.proxy.calls.slice(before).filter(({ operation }) => operation === 'Query')
+    expect(made.length).toBeLessThan(6)
+    const lines = linesOf(await text(child.stdout))
+    expect(lines.filter(({ record }) => record === 'event')).toHaveLength(606)
+    expect(lines.at(-1)).toMatchObject({ record: 'end', counts: { event: 606 } })
+    expect(await complaints).toContain('606 events.')
+  },
+)

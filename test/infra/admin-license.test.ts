@@ -349,7 +349,7 @@ describe.each(engines)('admin license on $label', ({ endpoint }) => {
       })
     })
 
-    it('gives up, with nothing written, where others never cease', async () => {
+    it('gives up, with nothing written, where others never cease', { tags: ['full'] }, async () => {
       const license = await world.license()
       world.proxy.setFault(({ operation }) =>
         operation === 'UpdateItem' ? { errorType: 'TransactionConflictException' } : undefined,

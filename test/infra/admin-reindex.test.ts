@@ -209,7 +209,7 @@ describe('admin reindex that is cut short', () => {
   test('goes on where it was: what is done is not done again', async () => {
     const { license, ids, index } = await withIndex(24)
     let resumed = 0
-    for (const calls of [40, 120, 200, 260]) {
+    for (const calls of [120, 260]) {
       await world.forget(license, ids)
       let left = calls
       // all that is asked of the table then fails

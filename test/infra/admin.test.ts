@@ -100,7 +100,6 @@ describe('admin', () => {
   it('runs as a program', async () => {
     const program = join(import.meta.dirname, '../../infra/admin/main.ts')
     const run = promisify(execFile)
-    expect((await run(process.execPath, [program, '--help'])).stdout).toContain('Usage: npm run admin --')
     await expect(run(process.execPath, [program, 'licence'])).rejects.toMatchObject({
       code: 2,
       stdout: '',

@@ -311,7 +311,7 @@ describe('a key of the deployment’s own', () => {
 })
 
 describe('the app', () => {
-  test('synthesizes without AWS credentials, checks included', () => {
+  test('synthesizes without AWS credentials, checks included', { tags: ['full'] }, () => {
     const out = mkdtempSync(join(tmpdir(), 'synth-'))
     const infra = join(import.meta.dirname, '../../infra/app.ts')
     const context = JSON.stringify({ ...app().node.getAllContext(), dist: bundles(bundleNames) })

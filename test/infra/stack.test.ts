@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { agentActions } from '../../shared/protocol/agent/index.ts'
 import { customerActions } from '../../shared/protocol/customer/index.ts'
+import { testFirst } from '../support/sample.ts'
 import { allowed, findings, flat, list, named, synthesize } from './synthesized.ts'
 
 const { root, stack, customers, outputs, ...outer } = synthesize()
@@ -411,23 +412,27 @@ describe('functions', () => {
 
 describe('mobile notifications', () => {
   const arn = 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:chat/fcm-AbC123'
-  test.each([
+  testFirst(
+    'with the secret given as %s, notify alone may read it and is told of it',
     [
-      'a name',
-      'chat/fcm',
-      'arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:chat/fcm-??????',
+      [
+        'a name',
+        'chat/fcm',
+        'arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:chat/fcm-??????',
+      ],
+      ['an ARN', arn, arn],
     ],
-    ['an ARN', arn, arn],
-  ])('with the secret given as %s, notify alone may read it and is told of it', (_, fcmSecret, secret) => {
-    const theirs = synthesize({ fcmSecret })
-    for (const [id, { Properties }] of theirs.of('AWS::Lambda::Function')) {
-      const reads = allowed(theirs.resources, id).filter((line) => line.includes('secretsmanager'))
-      const isNotify = id.startsWith('Workersnotify')
-      expect(reads, id).toEqual(isNotify ? [`secretsmanager:GetSecretValue on ${secret}`] : [])
-      expect(Properties.Environment?.Variables.FCM_SECRET_ID, id).toBe(isNotify ? fcmSecret : undefined)
-    }
-    expect(findings(theirs.root)).toEqual(findings(root))
-  })
+    (_, fcmSecret, secret) => {
+      const theirs = synthesize({ fcmSecret })
+      for (const [id, { Properties }] of theirs.of('AWS::Lambda::Function')) {
+        const reads = allowed(theirs.resources, id).filter((line) => line.includes('secretsmanager'))
+        const isNotify = id.startsWith('Workersnotify')
+        expect(reads, id).toEqual(isNotify ? [`secretsmanager:GetSecretValue on ${secret}`] : [])
+        expect(Properties.Environment?.Variables.FCM_SECRET_ID, id).toBe(isNotify ? fcmSecret : undefined)
+      }
+      expect(findings(theirs.root)).toEqual(findings(root))
+    },
+  )
 
   test('are off without a secret: nothing may read one, is told of one or is handed messages', () => {
     const all = JSON.stringify(outer.resources)

@@ -2,10 +2,10 @@ import { existsSync } from 'node:fs'
 import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { InvalidArgumentError } from 'commander'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, inject, test } from 'vitest'
+import { handlers } from '../../infra/build.ts'
 import { parsePort } from '../../infra/local/port-option.ts'
 import { bundlesIn, openHandlers } from '../../infra/local/handlers.ts'
-import { shippedBundles } from '../support/functions.ts'
 import {
   allGone,
   childrenOf,
@@ -30,6 +30,19 @@ const freePair = async (): Promise<number> => {
   }
 }
 
+/**
+ * A folder of bundles that share one file: 47 that ship alone take seconds to import, which `start.full.test.ts` does.
+ */
+const writeSharedBundles = async (dist: string): Promise<void> => {
+  await mkdir(dist)
+  await cp(inject('functions'), join(dist, 'functions.cjs'))
+  for (const name of handlers()) {
+    await mkdir(join(dist, name), { recursive: true })
+    const text = `import { handlers } from '../../functions.cjs'\nexport const handler = handlers['${name}']\n`
+    await writeFile(join(dist, name, 'index.mjs'), text)
+  }
+}
+
 const event = { type: 'message', text: 'hello' }
 
 test(
@@ -38,7 +51,7 @@ test(
   async () => {
     const dir = await ownDir()
     const dist = join(dir, 'copy')
-    await cp(await shippedBundles(), dist, { recursive: true })
+    await writeSharedBundles(dist)
     const port = await freePair()
     const run = await startJson(dir, ['--port', String(port), '--dist', dist])
     expect(Object.keys(JSON.parse(run.output()))).toEqual([

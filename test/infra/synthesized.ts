@@ -4,7 +4,6 @@ import { dirname, join } from 'node:path'
 import { App, NestedStack, type Stack } from 'aws-cdk-lib'
 import { Template } from 'aws-cdk-lib/assertions'
 import { AwsSolutionsChecks } from 'cdk-nag'
-import { afterAll } from 'vitest'
 import { ChatStack } from '../../infra/chat-stack.ts'
 import { settingsFrom } from '../../infra/stack-settings.ts'
 import { agentActions } from '../../shared/protocol/agent/index.ts'
@@ -25,7 +24,8 @@ const directory = (): string => {
   made.push(path)
   return path
 }
-afterAll(() => made.forEach((path) => rmSync(path, { recursive: true, force: true })))
+// several files of one process share what is made
+process.once('exit', () => made.forEach((path) => rmSync(path, { recursive: true, force: true })))
 
 /** A folder of bundles that say their own name: the template needs no real build. */
 export const bundles = (names: readonly string[]): string => {
@@ -49,8 +49,7 @@ export const bundleNames: readonly string[] = [
 export const app = (context: Record<string, unknown> = {}): App =>
   new App({ outdir: directory(), context: { ...cdkJson.context, ...context } })
 
-/** The shipped stack with these settings, as templates: its own, and the nested ones of customers and of operations. */
-export const synthesize = (context: Record<string, unknown> = {}) => {
+const synthesizeAnew = (context: Record<string, unknown>) => {
   const root = app({ dist: bundles(bundleNames), ...context })
   const stack = new ChatStack(root, settingsFrom(root.node))
   const [customers, operations, ...more] = stack.node.children.filter((child) => child instanceof NestedStack)
@@ -63,6 +62,19 @@ export const synthesize = (context: Record<string, unknown> = {}) => {
     customers: { stack: customers, ...read(customers) },
     operations: { stack: operations, ...read(operations) },
   }
+}
+
+const known = new Map<string, ReturnType<typeof synthesizeAnew>>()
+
+/**
+ * The shipped stack with these settings, as templates: its own, and the nested ones of customers and of operations. It
+ * takes a second, and is made once in a process for the same settings.
+ */
+export const synthesize = (context: Record<string, unknown> = {}): ReturnType<typeof synthesizeAnew> => {
+  const settings = JSON.stringify(context)
+  const stacks = known.get(settings) ?? synthesizeAnew(context)
+  known.set(settings, stacks)
+  return stacks
 }
 
 export const read = (stack: Stack) => {

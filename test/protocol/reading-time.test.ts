@@ -306,7 +306,7 @@ describe('a frame is read in time in proportion to its length', () => {
       measure(`${what} ${place}`, spec, (length) => open + shape(length - open.length - close.length) + close)
   })
 
-  test('that asks too much of any field of any action', () => {
+  test('that asks too much of any field of any action', { tags: ['full'] }, () => {
     const places = placesOf(specs)
     for (const { what, spec, shape } of places) measure(`${what} of ${spec.name}`, spec, shape)
     // each field was looked at

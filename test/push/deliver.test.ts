@@ -80,51 +80,63 @@ describe('one connection with many pushes', () => {
     expect((await got(ann)).toSorted()).toEqual([-500, 0, 200].map((ms) => frame(`${ms}`)).toSorted())
   })
 
-  test('that hangs while the time of the work runs out gets them later: there is time to put them off', async () => {
-    const license = await world.license({ ann: {} })
-    const ann = await license.login('ann')
-    post(() => ({ hang: true }))
-    const to = connections(
-      license.id,
-      (await rows(license)).map(({ connection }) => connection),
-    )
-    const payload = { chat_id: 'c', thread_id: 'late' }
-    await work(async ({ push }) => push(to, 'thread_closed', payload), { deadlineMs: 1500 })
-    world.gateway.setFaults({})
-    await world.queue.flush()
-    expect(await got(ann)).toEqual([pushed('thread_closed', payload)])
-  })
+  test(
+    'that hangs while the time of the work runs out gets them later: there is time to put them off',
+    { tags: ['full'] },
+    async () => {
+      const license = await world.license({ ann: {} })
+      const ann = await license.login('ann')
+      post(() => ({ hang: true }))
+      const to = connections(
+        license.id,
+        (await rows(license)).map(({ connection }) => connection),
+      )
+      const payload = { chat_id: 'c', thread_id: 'late' }
+      await work(async ({ push }) => push(to, 'thread_closed', payload), { deadlineMs: 1500 })
+      world.gateway.setFaults({})
+      await world.queue.flush()
+      expect(await got(ann)).toEqual([pushed('thread_closed', payload)])
+    },
+  )
 
-  test('is slow where one push is open for a second, whatever got through before', async () => {
-    const license = await world.license({ ann: {} })
-    const ann = await license.login('ann')
-    post(({ body }) => (String(body) === frame('1') ? { hang: true } : undefined))
-    await send(license, frames(3), 1500)
-    expect(await isSlow(license)).toEqual([true])
-    expect(await got(ann)).toEqual([frame('0')])
-    world.gateway.setFaults({})
-    await world.queue.flush()
-    expect(await got(ann)).toEqual(frames(3))
-  })
+  test(
+    'is slow where one push is open for a second, whatever got through before',
+    { tags: ['full'] },
+    async () => {
+      const license = await world.license({ ann: {} })
+      const ann = await license.login('ann')
+      post(({ body }) => (String(body) === frame('1') ? { hang: true } : undefined))
+      await send(license, frames(3), 1500)
+      expect(await isSlow(license)).toEqual([true])
+      expect(await got(ann)).toEqual([frame('0')])
+      world.gateway.setFaults({})
+      await world.queue.flush()
+      expect(await got(ann)).toEqual(frames(3))
+    },
+  )
 
-  test('gets from a worker, which no client waits for, at once what takes over a second', async () => {
-    const license = await world.license({ ann: {} })
-    const ann = await license.login('ann')
-    await world.settled()
-    await world.queue.flush()
-    const [row] = await rows(license)
-    post(() => ({ delayMs: 60 }))
-    await work(async (ctx) => {
-      for (let n = 0; n < 25; n += 1)
-        ctx.push(connections(license.id, [row!.connection]), 'thread_closed', {
-          chat_id: 'c',
-          thread_id: `${n}`,
-        })
-    })
-    expect(await got(ann)).toEqual(frames(25))
-    expect(world.queue.pending()).toBe(0)
-    expect(await isSlow(license)).toEqual([false])
-  })
+  test(
+    'gets from a worker, which no client waits for, at once what takes over a second',
+    { tags: ['full'] },
+    async () => {
+      const license = await world.license({ ann: {} })
+      const ann = await license.login('ann')
+      await world.settled()
+      await world.queue.flush()
+      const [row] = await rows(license)
+      post(() => ({ delayMs: 60 }))
+      await work(async (ctx) => {
+        for (let n = 0; n < 25; n += 1)
+          ctx.push(connections(license.id, [row!.connection]), 'thread_closed', {
+            chat_id: 'c',
+            thread_id: `${n}`,
+          })
+      })
+      expect(await got(ann)).toEqual(frames(25))
+      expect(world.queue.pending()).toBe(0)
+      expect(await isSlow(license)).toEqual([false])
+    },
+  )
 })
 
 describe('what does not get through', () => {

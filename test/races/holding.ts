@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises'
-import { expect } from 'vitest'
+import { expect, test } from 'vitest'
 import type { Call } from '../support/engine-proxy.ts'
 import type { World } from '../support/world.ts'
 
@@ -114,4 +114,10 @@ export const someSteps: HoldSteps = async (world, prepare) => {
     const isHeld = await runHeld(world, prepare, { name, holds })
     if (name !== Object.keys(telling).at(-1)) expect(isHeld, name).toBe(true)
   }
+}
+
+/** Two tests of one race: a sample of its steps, and, where long tests run, all of them. */
+export const testAtSteps = (title: string, race: (hold: HoldSteps) => Promise<void>): void => {
+  test(`${title}, at some of its steps`, () => race(someSteps))
+  test(`${title}, at each of its steps`, { tags: ['full'] }, () => race(everyStep))
 }

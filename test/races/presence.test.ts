@@ -1,9 +1,9 @@
-import { beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect } from 'vitest'
 import { findAgent } from '../../infra/admin/change-agent.ts'
 import { readAgentSockets } from '../../shared/table/sockets.ts'
 import type { Client } from '../support/client.ts'
 import { type License, sharedWorld, type World } from '../support/world.ts'
-import { atEachStep, calm } from './holding.ts'
+import { calm, testAtSteps } from './holding.ts'
 
 let world: World
 // an agent without a socket is offline at once
@@ -32,41 +32,44 @@ const presenceOfLea = async (watcher: Client) => {
 }
 
 describe('a login against the loss of the older socket', () => {
-  const orders = ['at each step of the login', 'while the login runs at any step of the loss'] as const
-  test.each(orders)(
-    '%s, leaves the agent online, and its status is the last that is pushed',
-    async (order) => {
+  const orders = ['where the login is held', 'where the loss is held'] as const
+  describe.each(orders)('%s', (order) => {
+    testAtSteps('leaves the agent online, and its status is the last that is pushed', async (hold) => {
       const { license, ann } = await openOffice()
       let older = await license.login('lea')
       world.gateway.setFaults({ disconnect: () => ({ lose: true }) })
-      const steps = await atEachStep(world, async () => {
-        await calm(world)
-        const [connection] = await connectionsOf(license, 'lea')
-        await older.close()
-        await presenceOfLea(ann)
-        const token = await license.token('lea')
-        const client = await world.open()
-        const login = () => client.ok('login', { token })
-        // what follows from it runs to its end: the stream's worker, then the check of the delay queue
-        const loss = async () => {
-          await world.disconnect(connection!)
-          await world.stream.settled()
-          await world.queue.settled()
-        }
-        return {
-          ...(order === orders[0] ? { held: login, meanwhile: loss } : { held: loss, meanwhile: login }),
-          check: async () => {
-            older = client
-            await world.settled()
-            expect(await isOnline(license)).toBe(true)
-            expect(await connectionsOf(license, 'lea')).toHaveLength(1)
-            const presence = await presenceOfLea(ann)
-            expect([undefined, 'accepting_chats']).toContain(presence.at(-1))
-          },
-        }
-      }, ['alone'])
-      expect(steps).toBeGreaterThan(6)
+      await hold(
+        world,
+        async () => {
+          await calm(world)
+          const [connection] = await connectionsOf(license, 'lea')
+          await older.close()
+          await presenceOfLea(ann)
+          const token = await license.token('lea')
+          const client = await world.open()
+          const login = () => client.ok('login', { token })
+          // what follows from it runs to its end: the stream's worker, then the check of the delay queue
+          const loss = async () => {
+            await world.disconnect(connection!)
+            await world.stream.settled()
+            await world.queue.settled()
+          }
+          return {
+            ...(order === orders[0] ? { held: login, meanwhile: loss } : { held: loss, meanwhile: login }),
+            check: async () => {
+              older = client
+              await world.settled()
+              expect(await isOnline(license)).toBe(true)
+              expect(await connectionsOf(license, 'lea')).toHaveLength(1)
+              const presence = await presenceOfLea(ann)
+              expect([undefined, 'accepting_chats']).toContain(presence.at(-1))
+            },
+          }
+        },
+        7,
+        ['alone'],
+      )
       world.gateway.setFaults({})
-    },
-  )
+    })
+  })
 })
