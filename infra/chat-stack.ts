@@ -152,7 +152,7 @@ export class ChatStack extends Stack {
       encryptionKey,
       alarmTopic: topic,
       environment: { ...session, ...push },
-      onTable,
+      tableAndQueue: session,
       presenceGraceS: settings.presenceGraceS,
       fcmSecret: settings.fcmSecret,
     })

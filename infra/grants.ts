@@ -129,6 +129,13 @@ const ofStream: readonly Grant[] = [
   failures,
 ]
 
+const indexing: Grant = {
+  sid: 'Index',
+  actions: ['dynamodb:BatchWriteItem'],
+  on: 'table',
+  leadingKeys: [indexPks],
+}
+
 /** What the workers may touch. */
 export const workerGrants = {
   notify: [...worker, ...ofStream],
@@ -141,11 +148,13 @@ export const workerGrants = {
       on: 'table',
       leadingKeys: [chatPk('*')],
     },
-    { sid: 'Index', actions: ['dynamodb:BatchWriteItem'], on: 'table', leadingKeys: [indexPks] },
+    indexing,
+    later,
     ...ofStream,
   ],
   later: [
     ...worker,
+    indexing,
     {
       sid: 'Receive',
       actions: ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes'],

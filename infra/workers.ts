@@ -62,8 +62,8 @@ interface WorkersProps {
   readonly alarmTopic: ITopic | undefined
   /** What workers are told: the table, the queue, the endpoints' addresses. */
   readonly environment: Readonly<Record<string, string>>
-  /** What of it those are told that work on the table alone. */
-  readonly onTable: Readonly<Record<string, string>>
+  /** What of it those are told that work on the table, and put off work. */
+  readonly tableAndQueue: Readonly<Record<string, string>>
   readonly presenceGraceS: number
   /** The secret with the service account for mobile notifications; undefined: none are sent. */
   readonly fcmSecret: string | undefined
@@ -131,7 +131,7 @@ export class Workers extends Construct {
     const index = this.#worker('index', {
       description: 'Keeps the lists that archives and chats are searched by.',
       timeout: Duration.seconds(30),
-      environment: this.#props.onTable,
+      environment: this.#props.tableAndQueue,
       failures,
     })
     this.#onStream(index, failures, {

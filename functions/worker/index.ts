@@ -6,6 +6,7 @@ import { type BatchResult, failed } from '../../shared/runtime/batch.ts'
 import { config } from '../../shared/runtime/config.ts'
 import { measured } from '../../shared/runtime/metrics.ts'
 import { pauseBefore, withinDeadline } from '../../shared/runtime/deadline.ts'
+import { sendLater } from '../../shared/runtime/later.ts'
 import { licenseIndexesTexts } from '../../shared/table/accounts.ts'
 import { openTable, tableClient } from '../../shared/table/client.ts'
 
@@ -54,6 +55,8 @@ const indexAll = async ({ Records }: StreamEvent): Promise<BatchResult> => {
       now: () => Date.now(),
       endsAt: Date.now() + deadlineMs,
       pause: (tries: number) => pauseBefore(tries, deadline),
+      goOn: (chat: string, below: number) =>
+        sendLater({ job: 'index_access', chat, below }, 0, deadline.signal),
       indexesTexts: (license: string) => {
         const known = licenses.get(license) ?? licenseIndexesTexts(table.read, license)
         licenses.set(license, known)

@@ -2,6 +2,7 @@ import { catchUp } from '../../shared/account/catch-up.ts'
 import { disconnect, disconnectIfOver } from '../../shared/account/disconnect.ts'
 import { expectCustomer } from '../../shared/account/customer-presence.ts'
 import { expectAgent } from '../../shared/account/presence.ts'
+import { indexAccess, type Indexing } from '../../shared/chat/indexing.ts'
 import { keepCounts } from '../../shared/chat/kept-counts.ts'
 import { route } from '../../shared/chat/route.ts'
 import { tellWritten } from '../../shared/chat/tell-written.ts'
@@ -11,6 +12,7 @@ import { Job } from '../../shared/runtime/later.ts'
 import { type BatchResult, failed } from '../../shared/runtime/batch.ts'
 import { measured } from '../../shared/runtime/metrics.ts'
 import { work, type WorkCtx } from '../../shared/runtime/work.ts'
+import { licenseIndexesTexts } from '../../shared/table/accounts.ts'
 import { readSocket } from '../../shared/table/sockets.ts'
 
 interface QueueEvent {
@@ -55,10 +57,19 @@ const carryOut = (ctx: WorkCtx, job: Job): Promise<void> => {
       return expectCustomer(ctx, job.license_id, job.customer_id, job)
     case 'route':
       return route(ctx, job.license_id, job.chat)
+    case 'index_access':
+      return indexAccess(indexingOf(ctx), job.chat, job.below)
     case 'keep_counts':
       return keepCounts(ctx, { license: job.license_id, since: job.since, search: job.search })
   }
 }
+
+const indexingOf = (ctx: WorkCtx): Indexing => ({
+  ...ctx,
+  endsAt: ctx.now() + (ctx.endsAt - performance.now()),
+  indexesTexts: (license) => licenseIndexesTexts(ctx.read, license),
+  goOn: (chat, below) => ctx.later({ job: 'index_access', chat, below }, 0),
+})
 
 const endSession = async (
   ctx: WorkCtx,

@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import pLimit, { type LimitFunction } from 'p-limit'
-import { indexChat, type Indexing, type Stale } from '../../shared/chat/indexing.ts'
+import { indexAccess, indexChat, type Indexing, type Stale } from '../../shared/chat/indexing.ts'
 import { type Chat, readChat } from '../../shared/table/chats.ts'
 import type { Table } from '../../shared/table/client.ts'
 import type { Op, Writer } from '../../shared/table/ops.ts'
@@ -59,13 +59,16 @@ const mostLate = 5
 
 class TookTooLong extends Error {}
 
+/** What work is given; where it goes on apart from this run is its own affair. */
+type OneRun = Omit<Indexing, 'goOn'>
+
 /**
  * Does some work in one go, again where it failed or was throttled, unless that is to end. Where its time was too short it
  * gets twice as much; throws `TookTooLong` the `mostLate`th time.
  */
 export const steadily = async <T>(
   { within, now, writes, limitMs, deadline, pause }: Access,
-  work: (ctx: Indexing) => Promise<T>,
+  work: (ctx: OneRun) => Promise<T>,
   options: { stopped?: AbortSignal; mostLate?: number } = {},
 ): Promise<T> => {
   const { stopped } = options
@@ -120,9 +123,22 @@ export const reindexChat = async (run: Run, id: string): Promise<void> => {
   for (let { version } = chat; ; { version } = chat) {
     chat = await read()
     if (chat === undefined || chat.version === version) return
-    await steadily(run, (ctx) => indexChat(ctx, id, access))
+    await followAccess(run, id)
   }
 }
+
+/** Lets a chat and all its threads follow who may see it. */
+const followAccess = async (run: Run, id: string): Promise<void> => {
+  const left: number[] = []
+  const goOn: Indexing['goOn'] = (_chat, below) => Promise.resolve(void left.push(below))
+  await steadily(run, (ctx) => indexChat({ ...ctx, goOn }, id, access))
+  for (let below = left.pop(); below !== undefined; below = left.pop()) {
+    const from = below
+    await steadily(run, (ctx) => indexAccess({ ...ctx, goOn }, id, from))
+  }
+}
+
+const nowhere: Indexing['goOn'] = () => Promise.resolve()
 
 /** The chat, and its threads, fewer at a time where they take too long. */
 const reindexThreads = async (run: Run, { id, thread: last }: Chat): Promise<void> => {
@@ -135,7 +151,7 @@ const reindexThreads = async (run: Run, { id, thread: last }: Chat): Promise<voi
     const stale: Stale = { chat: first === 1, access: false, threads }
     try {
       const options = count === 1 ? { stopped } : { stopped, mostLate: 1 }
-      await steadily(run, (ctx) => indexChat(ctx, id, stale, { anew: true }), options)
+      await steadily(run, (ctx) => indexChat({ ...ctx, goOn: nowhere }, id, stale, { anew: true }), options)
       run.onThreads(count)
       first += count
     } catch (error) {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import pLimit from 'p-limit'
-import { readChats, type Chat, type ChatRecord } from '../table/chats.ts'
+import { utf8Bytes } from '../protocol/fields.ts'
+import { readChat, readChats, type Chat, type ChatRecord } from '../table/chats.ts'
 import { monthOf, threadId } from '../table/keys.ts'
 import { type Entry, eventsRange, type Head, lastOrderEver, parseEntry, readHead } from '../table/log.ts'
 import {
@@ -31,6 +32,8 @@ export interface Indexing {
   pause: (tries: number) => Promise<void>
   /** Whether a licence has the texts of its messages indexed. */
   indexesTexts: (license: string) => Promise<boolean>
+  /** Sees to it that `indexAccess` goes on with the threads of a chat below `below`, apart from this run. */
+  goOn: (chat: string, below: number) => Promise<void>
 }
 
 /** What of a chat may have changed. */
@@ -45,6 +48,8 @@ export interface Stale {
 
 const atOnce = 16
 const theChat = 0
+/** How many threads follow a change of who may see their chat in one run: a chat may have thousands. */
+export const accessAtOnce = 25
 
 /** `anew`: writes all that stands in the index once more, also what it should hold by its manifests. */
 export const indexChat = async (
@@ -54,7 +59,9 @@ export const indexChat = async (
   { anew = false }: { anew?: boolean } = {},
 ): Promise<void> => {
   const numbers = [...(stale.chat || stale.access ? [theChat] : []), ...stale.threads]
-  const settled = await settleAll(ctx, id, numbers, stale.access, anew)
+  const older = stale.access ? await threadsBelow(ctx.read, id) : []
+  const settled = await settleAll(ctx, id, numbers, older, anew)
+  await goOnBelow(ctx, id, older)
   if (settled === undefined || (!anew && !(await ctx.indexesTexts(settled.license)))) return
   const limit = pLimit(atOnce)
   const threads = [...stale.threads].flatMap((n): Thread[] => {
@@ -62,6 +69,27 @@ export const indexChat = async (
     return at === undefined ? [] : [{ license: settled.license, chat: id, n, at }]
   })
   await Promise.all(threads.map((thread) => limit(() => indexWords(ctx, thread, { anew }))))
+}
+
+/**
+ * Lets a chat's threads below one follow a change of who may see it: the newest of them, and the others by a run of its own
+ * each. What a run finds is what holds by then, so that of two changes the later one stands.
+ */
+export const indexAccess = async (ctx: Indexing, id: string, below: number): Promise<void> => {
+  const threads = await threadsBelow(ctx.read, id, below)
+  await settleAll(ctx, id, [], threads, false)
+  await goOnBelow(ctx, id, threads)
+}
+
+/** The newest threads of a chat, below one, the newest first. */
+const threadsBelow = async (read: Reader, id: string, below?: number): Promise<number[]> => {
+  const first = below ?? ((await readChat(read, id))?.thread ?? 0) + 1
+  return Array.from({ length: accessAtOnce }, (_, i) => first - 1 - i).filter((n) => n > 0)
+}
+
+const goOnBelow = async (ctx: Indexing, id: string, threads: readonly number[]): Promise<void> => {
+  const last = threads.at(-1) ?? 0
+  if (last > 1) await ctx.goOn(id, last)
 }
 
 interface Settled {
@@ -75,7 +103,7 @@ const settleAll = async (
   ctx: Indexing,
   id: string,
   numbers: readonly number[],
-  access: boolean,
+  others: readonly number[],
   anew: boolean,
 ): Promise<Settled | undefined> => {
   const limit = pLimit(atOnce)
@@ -83,7 +111,7 @@ const settleAll = async (
   const starts = new Map<number, number>()
   let left: readonly number[] | undefined
   for (let tries = 1; ; tries += 1) {
-    const manifests = await manifestsOf(ctx.read, id, left ?? numbers, access && left === undefined)
+    const manifests = await manifestsOf(ctx.read, id, left ?? numbers, left === undefined ? others : [])
     const [found] = await readChats(ctx.read, [id])
     if (found === undefined) return undefined
     const settled = await Promise.all(
@@ -101,18 +129,16 @@ const settleAll = async (
   }
 }
 
-/** Where access changed, also the manifests of all other threads. */
+/** Of `others` only those that are indexed: of a thread that is not, a record comes that says so. */
 const manifestsOf = async (
   read: Reader,
   chat: string,
   numbers: readonly number[],
-  andOthers: boolean,
+  others: readonly number[],
 ): Promise<Manifest[]> => {
-  const [asked, all] = await Promise.all([
-    readManifests(read, chat, numbers),
-    andOthers ? readManifests(read, chat) : [],
-  ])
-  return [...asked, ...all.filter(({ n }) => !numbers.includes(n))]
+  const further = others.filter((n) => !numbers.includes(n))
+  const manifests = await readManifests(read, chat, [...numbers, ...further])
+  return manifests.filter(({ n, version }) => version > 0 || numbers.includes(n))
 }
 
 /** Where a thread, or the chat itself, is to stand; undefined: nowhere, since there is none. */
@@ -212,7 +238,9 @@ const dropKept = async (
 // of a thread
 const mostWords = 2000
 // more are not read at a time: they are as large as requests are
-const entriesAtOnce = 100
+const entriesAtOnce = 25
+// what had no new word is read again with the next message, up to so much of it
+const rereadBytes = 4096
 
 interface Thread {
   license: string
@@ -239,8 +267,8 @@ const addWords = async (ctx: Indexing, thread: Thread): Promise<boolean> => {
     const fresh = wordsOf(entries, indexed.words)
     if (last === undefined) return true
     if (fresh.length > 0) await ctx.write.batch(postingsOfWords(thread, fresh))
-    // what has no new words is read again next time, unless it is much
-    if (fresh.length > 0 || entries.length === entriesAtOnce) {
+    const isMuch = entries.length === entriesAtOnce || textBytes(entries) > rereadBytes
+    if (fresh.length > 0 || isMuch) {
       const { done } = await ctx.write.write(wordsAdded(chat, n, indexed, fresh, last.m))
       if (!done) return false
     }
@@ -278,6 +306,9 @@ const readEntries = async (read: Reader, { chat, n }: Thread, after: number): Pr
   const range = { ...eventsRange(chat, n, after + 1, lastOrderEver), limit: entriesAtOnce, strong: true }
   return (await read.query(range)).map(parseEntry)
 }
+
+const textBytes = (entries: readonly Entry[]): number =>
+  entries.reduce((sum, { event }) => sum + utf8Bytes(event.text ?? ''), 0)
 
 /** The words of messages that are not known yet, as many as a thread may still have. */
 const wordsOf = (entries: readonly Entry[], known: ReadonlySet<string>): string[] => {

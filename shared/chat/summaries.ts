@@ -43,10 +43,7 @@ export const readBeginning = async (
   return { heads, ends, known }
 }
 
-// the newest event of each type is among so many in nearly every chat: then it needs no further read
-const entriesAtOnce = 25
-
-/** The same of chats that have just been read: a single read of each, and agents are read beside it. */
+/** The same of chats that have just been read: of each the last entry, beside which agents are read. */
 export const readBeginningOf = async (
   read: Reader,
   license: string,
@@ -58,7 +55,7 @@ export const readBeginningOf = async (
     ofEachChat(
       listed.map((one) => ({ ...one, id: one.chat.id })),
       async ({ id, chat, properties }): Promise<End> => {
-        const tail = parseTail(await read.query({ ...tailRange(id, true), limit: entriesAtOnce }))
+        const tail = parseTail(await read.query({ ...tailRange(id, true), limit: 1 }))
         // users changed since
         if (tail === undefined || tail.last.version > chat.version) return readEnd(read, id)
         return { id, record: { chat, properties, seen: new Map() }, tail }

@@ -53,6 +53,7 @@ export const putAndIndex = async (
     endsAt: Date.now() + 600_000,
     pause: () => Promise.reject(new Error('Nobody else is at it')),
     indexesTexts: () => Promise.resolve(true),
+    goOn: () => Promise.reject(new Error('No access changes')),
   }
   const limit = pLimit(8)
   await Promise.all(

@@ -1,0 +1,3 @@
+import { testManyThreads } from './many-threads.ts'
+
+testManyThreads(2000)

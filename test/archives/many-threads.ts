@@ -1,0 +1,69 @@
+import { beforeAll, describe, expect, test } from 'vitest'
+import { accessAtOnce } from '../../shared/chat/indexing.ts'
+import { message } from '../support/events.ts'
+import { startWorld, type World } from '../support/world.ts'
+import type { ChatModel } from './naive.ts'
+import { putAndIndex } from './put.ts'
+
+// what is written elsewhere meanwhile is found within this time
+const mostWaitMs = 2000
+
+/** Its threads began one after the other, a millisecond apart: no archives reach behind the license's beginning. */
+const chatOf = (threads: number): ChatModel => {
+  const at = Date.now()
+  return {
+    id: 'c0manythreads',
+    users: [{ id: 'ann', type: 'agent', present: true, met: true }],
+    scopes: { groups: [1], agents: [] },
+    properties: {},
+    active: false,
+    threads: Array.from({ length: threads }, (_, i) => ({
+      n: i + 1,
+      at: at + i,
+      userIds: new Set(['ann']),
+      properties: {},
+      events: [{ type: 'message', text: 'hello', author_id: 'ann', recipients: 'all' }],
+    })),
+  }
+}
+
+/** A chat of very many threads changes who may see it, while others are written to. */
+export const testManyThreads = (threads: number): void => {
+  describe(`a chat of ${threads} threads that changes its scopes`, () => {
+    let world: World
+    beforeAll(async () => {
+      world = await startWorld({ index: true })
+    })
+
+    test('is found by those who gain access, the newest threads first, and holds no other chat up', async () => {
+      const license = await world.license(
+        { ann: { permission: 'owner' }, ben: { groups: [2] } },
+        { groups: ['A', 'B'] },
+      )
+      await putAndIndex(world.table, license.id, [chatOf(threads)])
+      const [ann, ben] = [await license.login('ann'), await license.login('ben')]
+      const totalOf = async (filters: object) =>
+        (await ben.ok('get_archives', { filters })).pagination.total as number
+      await world.settled()
+      expect(await totalOf({})).toBe(0)
+
+      const goOn = world.queue.hold()
+      await ann.ok('update_chat_scopes', { chat_id: 'c0manythreads', add_scopes: { groups: [2] } })
+      await ann.ok('start_chat', { initial_events: [message('elsewhere')] })
+      const startedAt = performance.now()
+      while ((await totalOf({ query: 'elsewhere' })) === 0)
+        expect(performance.now() - startedAt).toBeLessThan(mostWaitMs)
+      await world.stream.settled()
+      expect(await totalOf({ query: 'hello' })).toBe(Math.min(accessAtOnce, threads))
+      const { chats } = await ben.ok('get_archives', {
+        filters: { query: 'hello' },
+        pagination: { limit: 1 },
+      })
+      expect(chats[0].chat.thread.order).toBe(threads)
+
+      goOn()
+      await world.settled()
+      expect(await totalOf({ query: 'hello' })).toBe(threads)
+    })
+  })
+}
