@@ -285,8 +285,8 @@ describe('a key of the deployment’s own', () => {
         new RegExp(`^${name}Function[0-9A-F]{8}$`).test(found),
       )
       const lines = allowed(stack.resources, id).filter((line) => line.includes('kms:'))
-      expect(lines.length, name).toBeLessThanOrEqual(1)
-      return lines[0] === undefined ? undefined : JSON.parse(lines[0])
+      expect(lines.length, name).toBe(1)
+      return JSON.parse(lines[0] ?? '')
     }
     const reads = ['kms:Decrypt', 'kms:DescribeKey']
     const writes = ['kms:Encrypt', 'kms:GenerateDataKey', 'kms:GenerateDataKeyWithoutPlaintext']
@@ -301,8 +301,6 @@ describe('a key of the deployment’s own', () => {
         ],
       },
     })
-    for (const name of ['AgentApiping', 'AgentApidefault', 'CustomerApiping'])
-      expect(keyOf(name), name).toBeUndefined()
   })
 
   test('leaves nothing for cdk-nag to find', () => {
