@@ -14,7 +14,7 @@ import {
 import type { ILogGroup } from 'aws-cdk-lib/aws-logs'
 import { Construct } from 'constructs'
 import { deploymentOf } from './deployment.ts'
-import type { Grant, Target } from './grants.ts'
+import { type Grant, leadingKeys, type Target } from './grants.ts'
 
 /** What the resources of a target are, as policies name them. */
 export interface Resources {
@@ -106,11 +106,12 @@ const statementOf = (grant: Grant, { arns }: Resources): PolicyStatement =>
     sid: grant.sid,
     actions: [...grant.actions],
     resources: [...arns],
-    ...(grant.leadingKeys && {
-      conditions: {
-        'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [...grant.leadingKeys] },
-        // ForAllValues also holds where a request names no key at all.
-        Null: { 'dynamodb:LeadingKeys': 'false' },
-      },
-    }),
+    ...(grant.items && { conditions: conditionOn(leadingKeys(grant.items)) }),
   })
+
+const conditionOn = ({ like, not }: ReturnType<typeof leadingKeys>) => ({
+  'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': like },
+  ...(not.length > 0 && { 'ForAllValues:StringNotLike': { 'dynamodb:LeadingKeys': not } }),
+  // ForAllValues also holds where a request names no key at all
+  Null: { 'dynamodb:LeadingKeys': 'false' },
+})

@@ -1,5 +1,7 @@
-import type { ActionSpec, Need } from '../shared/protocol/action.ts'
-import { chatPk, keys, licensePk, socketsPk } from '../shared/table/keys.ts'
+import type { ActionSpec, Family, Need } from '../shared/protocol/action.ts'
+import { socketWrites, workerWrites } from '../shared/runtime/writes.ts'
+import { families, takes } from '../shared/table/keys.ts'
+import type { SocketFamily } from '../shared/table/sockets.ts'
 
 /** What a function may touch; the stack knows the ARNs. */
 export type Target =
@@ -14,19 +16,23 @@ export type Target =
   | 'fcmSecret'
   | 'customerKey'
 
-/** One statement of a policy, as data. `leadingKeys`: only items whose partition key matches one of these. */
+/** One statement of a policy, as data. `items`: only those of these families. */
 export interface Grant {
   readonly sid: string
   readonly actions: readonly string[]
   readonly on: Target
-  readonly leadingKeys?: readonly string[]
+  readonly items?: readonly Family[]
 }
 
-const socketPks = keys.socket('*').pk
-const agentSocketPks = socketsPk('*')
-const customerSocketPks = 'CUSTOMER#*#SOCKETS'
-const addressPks = keys.address('*', 0).pk
-const indexPks = 'INDEX#*'
+/**
+ * The partition keys of families, as patterns of IAM. `*` goes on over `#`, so that the pattern of an account takes the keys
+ * of its licence's lists as well: where these are not named themselves, they are `not` among the keys.
+ */
+export const leadingKeys = (named: readonly Family[]): { like: string[]; not: string[] } => {
+  const like = named.map((family) => families[family])
+  const others = Object.values(families).filter((pattern) => !like.includes(pattern))
+  return { like, not: others.filter((other) => like.some((pattern) => takes(pattern, other))) }
+}
 
 const later: Grant = { sid: 'Later', actions: ['sqs:SendMessage'], on: 'later' }
 
@@ -34,25 +40,15 @@ const session: Grant = {
   sid: 'Session',
   actions: ['dynamodb:GetItem', 'dynamodb:UpdateItem'],
   on: 'table',
-  leadingKeys: [socketPks],
+  items: ['socket'],
 }
+
+const connections: readonly SocketFamily[] = ['socket', 'agentSockets', 'customerSockets']
 
 // Queries are for the table alone: there is no index, and no `Scan` anywhere.
 const needed: Record<Need, readonly Grant[]> = {
   read: [
     { sid: 'Read', actions: ['dynamodb:GetItem', 'dynamodb:BatchGetItem', 'dynamodb:Query'], on: 'table' },
-  ],
-  write: [
-    {
-      sid: 'Write',
-      actions: [
-        'dynamodb:PutItem',
-        'dynamodb:UpdateItem',
-        'dynamodb:DeleteItem',
-        'dynamodb:ConditionCheckItem',
-      ],
-      on: 'table',
-    },
   ],
   push: [
     { sid: 'Push', actions: ['execute-api:ManageConnections'], on: 'posts' },
@@ -60,30 +56,46 @@ const needed: Record<Need, readonly Grant[]> = {
       sid: 'SocketRows',
       actions: ['dynamodb:DeleteItem', 'dynamodb:UpdateItem'],
       on: 'table',
-      leadingKeys: [socketPks, agentSocketPks, customerSocketPks],
+      items: connections,
     },
   ],
   fan_out: [{ sid: 'FanOut', actions: ['lambda:InvokeFunction'], on: 'fanOut' }],
   look: [{ sid: 'Look', actions: ['execute-api:ManageConnections'], on: 'looks' }],
 }
 
-const close: Grant = { sid: 'Close', actions: ['execute-api:ManageConnections'], on: 'closings' }
-const worker: readonly Grant[] = [...needed.read, ...needed.write, ...needed.push, close, later]
+// one statement for all families: the keys of a transaction may be looked at together
+const write = (items: readonly Family[]): Grant => ({
+  sid: 'Write',
+  actions: ['dynamodb:PutItem', 'dynamodb:UpdateItem', 'dynamodb:DeleteItem', 'dynamodb:ConditionCheckItem'],
+  on: 'table',
+  items,
+})
 
-/** What an action's function may touch: its `needs`, and its session and `later` where it has a session. */
+const close: Grant = { sid: 'Close', actions: ['execute-api:ManageConnections'], on: 'closings' }
+const worker = (writes: readonly Family[]): readonly Grant[] => [
+  ...needed.read,
+  write([...writes, ...connections]),
+  ...needed.push,
+  close,
+  later,
+]
+
+/** What an action's function may touch: what it needs and writes, and its session and `later` where it has a session. */
 export const actionGrants = ({
   needs,
+  writes,
   session: has,
-}: Pick<ActionSpec, 'needs' | 'session'>): readonly Grant[] => [
+}: Pick<ActionSpec, 'needs' | 'writes' | 'session'>): readonly Grant[] => [
   ...(has === 'none' ? [] : [session, later]),
   ...needs.flatMap((need) => needed[need]),
+  ...(writes === undefined ? [] : [write(writes)]),
 ]
 
 const connect: Grant = {
   sid: 'Connect',
   actions: ['dynamodb:PutItem'],
   on: 'table',
-  leadingKeys: [socketPks],
+  items: socketWrites.connect,
 }
 
 /** What the functions behind the gateway's own routes may touch: `$disconnect` and `$default` are alike on both endpoints. */
@@ -91,8 +103,8 @@ export const socketGrants = {
   connect: [connect, later],
   connectCustomer: [
     connect,
-    { sid: 'License', actions: ['dynamodb:GetItem'], on: 'table', leadingKeys: [licensePk('*')] },
-    { sid: 'Address', actions: ['dynamodb:UpdateItem'], on: 'table', leadingKeys: [addressPks] },
+    { sid: 'License', actions: ['dynamodb:GetItem'], on: 'table', items: ['account'] },
+    { sid: 'Address', actions: ['dynamodb:UpdateItem'], on: 'table', items: ['address'] },
     later,
   ],
   disconnect: [
@@ -100,7 +112,7 @@ export const socketGrants = {
       sid: 'Disconnect',
       actions: ['dynamodb:DeleteItem'],
       on: 'table',
-      leadingKeys: [socketPks, agentSocketPks, customerSocketPks],
+      items: socketWrites.disconnect,
     },
   ],
   default: [],
@@ -124,7 +136,7 @@ const ofStream: readonly Grant[] = [
 
 /** What the workers may touch. */
 export const workerGrants = {
-  notify: [...worker, ...ofStream],
+  notify: [...worker(workerWrites.notify), ...ofStream],
   index: [
     ...needed.read,
     // what it notes beside a chat
@@ -132,20 +144,20 @@ export const workerGrants = {
       sid: 'Manifests',
       actions: ['dynamodb:PutItem'],
       on: 'table',
-      leadingKeys: [chatPk('*')],
+      items: ['chat'],
     },
-    { sid: 'Index', actions: ['dynamodb:BatchWriteItem'], on: 'table', leadingKeys: [indexPks] },
+    { sid: 'Index', actions: ['dynamodb:BatchWriteItem'], on: 'table', items: ['postings', 'marks'] },
     ...ofStream,
   ],
   later: [
-    ...worker,
+    ...worker(workerWrites.later),
     {
       sid: 'Receive',
       actions: ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes'],
       on: 'later',
     },
   ],
-  clock: worker,
+  clock: worker(workerWrites.clock),
   fan_out: [...needed.push, later, failures],
 } as const satisfies Record<string, readonly Grant[]>
 

@@ -7,6 +7,7 @@ import { config } from '../../shared/runtime/config.ts'
 import { measured } from '../../shared/runtime/metrics.ts'
 import { limitAddress } from '../../shared/runtime/rates.ts'
 import { LicenseItem } from '../../shared/table/accounts.ts'
+import type { SocketWrites } from '../../shared/runtime/writes.ts'
 import { openTable, tableClient } from '../../shared/table/client.ts'
 import { keys } from '../../shared/table/keys.ts'
 import { connected } from '../../shared/table/sockets.ts'
@@ -38,7 +39,10 @@ const headerOf = ({ headers = {} }: ConnectEvent, wanted: string): string | unde
  */
 const connect = async (event: ConnectEvent): Promise<{ statusCode: number }> => {
   const { connectionId: connection, identity } = event.requestContext
-  const { read, write } = openTable({ client, tableName: config.tableName() })
+  const { read, write } = openTable<SocketWrites['connectCustomer']>({
+    client,
+    tableName: config.tableName(),
+  })
   const license_id = event.queryStringParameters?.['license_id'] ?? ''
   const origin = headerOf(event, 'origin')
   const refuse = (statusCode: number, reason: string): { statusCode: number } => {

@@ -3,6 +3,7 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { config } from '../../shared/runtime/config.ts'
 import { measured } from '../../shared/runtime/metrics.ts'
 import { sendLater } from '../../shared/runtime/later.ts'
+import type { SocketWrites } from '../../shared/runtime/writes.ts'
 import { openTable } from '../../shared/table/client.ts'
 import { connected } from '../../shared/table/sockets.ts'
 
@@ -15,7 +16,7 @@ export const handler = measured(
   'connect',
   async (event: { requestContext: { connectionId: string } }): Promise<{ statusCode: number }> => {
     const { connectionId: connection } = event.requestContext
-    const { write } = openTable({ client, tableName: config.tableName() })
+    const { write } = openTable<SocketWrites['connect']>({ client, tableName: config.tableName() })
     const [kept] = await Promise.all([
       write.write(connected(connection, Date.now())),
       sendLater({ job: 'expect_login', connection }, loginWithinS),

@@ -10,6 +10,7 @@ import { Job } from '../../shared/runtime/later.ts'
 import { type BatchResult, failed } from '../../shared/runtime/batch.ts'
 import { measured } from '../../shared/runtime/metrics.ts'
 import { work, type WorkCtx } from '../../shared/runtime/work.ts'
+import type { WorkerWrites } from '../../shared/runtime/writes.ts'
 import { readSocket } from '../../shared/table/sockets.ts'
 
 interface QueueEvent {
@@ -22,7 +23,7 @@ const carryOutAll = async ({ Records }: QueueEvent): Promise<BatchResult> => {
     Records.map(async ({ messageId, body }) => {
       try {
         const job = Job.parse(parseJson(body))
-        await work((ctx) => carryOut(ctx, job))
+        await work<'later'>((ctx) => carryOut(ctx, job))
         return []
       } catch (error) {
         return failed(messageId, 'delay queue', error)
@@ -34,7 +35,7 @@ const carryOutAll = async ({ Records }: QueueEvent): Promise<BatchResult> => {
 
 export const handler = measured('worker', 'later', carryOutAll)
 
-const carryOut = (ctx: WorkCtx, job: Job): Promise<void> => {
+const carryOut = (ctx: WorkCtx<WorkerWrites['later']>, job: Job): Promise<void> => {
   switch (job.job) {
     case 'end_session':
       return endSession(ctx, job)

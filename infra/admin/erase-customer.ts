@@ -15,7 +15,14 @@ import {
   erasureEnded,
   readErased,
 } from '../../shared/table/erasing.ts'
-import { addressPk, customerChatId, customerSocketsPk, keys, marksPk } from '../../shared/table/keys.ts'
+import {
+  addressPk,
+  customerChatId,
+  customerSocketsPk,
+  keys,
+  marksPk,
+  type Pk,
+} from '../../shared/table/keys.ts'
 import { entryPut, readTail } from '../../shared/table/log.ts'
 import type { Attributes, Op, Reader, Writer } from '../../shared/table/ops.ts'
 import { forgetSocket, SocketItem } from '../../shared/table/sockets.ts'
@@ -90,7 +97,7 @@ export const eraseRest = async (
 
 export const deletePartition = async (
   { read, write }: { read: Reader; write: Writer },
-  pk: string,
+  pk: Pk,
 ): Promise<void> => {
   const items = await read.query({ pk, strong: true, only: 'sk' })
   await write.batch(items.map(({ sk }): Op => ({ Delete: { Key: { pk, sk: String(sk) } } })))

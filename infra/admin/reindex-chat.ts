@@ -65,7 +65,7 @@ class TookTooLong extends Error {}
  */
 export const steadily = async <T>(
   { within, now, writes, limitMs, deadline, pause }: Access,
-  work: (ctx: Indexing) => Promise<T>,
+  work: (ctx: Indexing & Table) => Promise<T>,
   options: { stopped?: AbortSignal; mostLate?: number } = {},
 ): Promise<T> => {
   const { stopped } = options

@@ -3,6 +3,7 @@ import type { Device } from '../protocol/devices.ts'
 import { ProtocolError } from '../protocol/errors.ts'
 import { agentActive } from '../table/accounts.ts'
 import {
+  type DeviceFamily,
   deviceHash,
   type DeviceItem,
   deviceKept,
@@ -17,7 +18,7 @@ type Owner = Pick<Session, 'license_id' | 'agent_id' | 'token_scopes'>
 
 interface Changing {
   read: Reader
-  write: Writer
+  write: Writer<DeviceFamily>
   nonce: string
   pause: (tries: number) => Promise<void>
 }
@@ -26,7 +27,7 @@ const isOf = ({ license_id, agent_id }: Owner, device: DeviceItem): boolean =>
   device.license_id === license_id && device.agent_id === agent_id
 
 /** The writes that make a device the owner's; none where all is so already. */
-const changesOf = (found: DeviceItem | undefined, device: DeviceItem): Op[] => {
+const changesOf = (found: DeviceItem | undefined, device: DeviceItem): Op<DeviceFamily>[] => {
   const same =
     found !== undefined &&
     isOf(device, found) &&
@@ -59,7 +60,7 @@ export const devicePresented = (
   found: DeviceItem | undefined,
   device: Device,
   { owner, nonce }: { owner: Owner; nonce: string },
-): Op[] => {
+): Op<DeviceFamily>[] => {
   const enabled = found === undefined || !isOf(owner, found) || found.enabled
   return changesOf(found, deviceOf(device, owner, { enabled, nonce }))
 }
@@ -85,7 +86,7 @@ export const setNotifications = async (
         throw new ProtocolError('authorization', { message: denied })
       const ops = changesOf(found, wanted)
       if (ops.length === 0) return { result: undefined, placed: true }
-      const active: Guarded = { op: agentActive(me.license_id, me.agent_id), otherwise: 'auth' }
+      const active: Guarded<'account'> = { op: agentActive(me.license_id, me.agent_id), otherwise: 'auth' }
       const all = [...ops.map((op) => ({ op })), active]
       return { result: undefined, placed: transacted(write, all, nonce) }
     },

@@ -6,7 +6,7 @@ import { limits } from '../protocol/limits.ts'
 import type { RoutingStatus } from '../protocol/objects.ts'
 import type { Job } from '../runtime/later.ts'
 import { AgentItem, IdentityItem, LicenseItem, loggedIn } from '../table/accounts.ts'
-import { deviceHash, type DeviceItem, readDevice } from '../table/devices.ts'
+import { type DeviceFamily, deviceHash, type DeviceItem, readDevice } from '../table/devices.ts'
 import { keys } from '../table/keys.ts'
 import type { Reader, Writer } from '../table/ops.ts'
 import {
@@ -17,6 +17,7 @@ import {
   type Session,
   sessionRefreshed,
   sessionStarted,
+  type SocketFamily,
   type SocketItem,
   userIdOf,
 } from '../table/sockets.ts'
@@ -45,7 +46,7 @@ interface Held {
 
 interface LoggingIn {
   read: Reader
-  write: Writer
+  write: Writer<SocketFamily<Session> | DeviceFamily>
   connection: string
   nonce: string
   now: () => number

@@ -23,7 +23,7 @@ import { indexedWords } from './words.ts'
 
 export interface Indexing {
   read: Reader
-  write: Writer
+  write: Writer<'chat' | 'postings' | 'marks'>
   now: () => number
   /** By when (ms) every call of this run has ended. */
   endsAt: number
@@ -270,7 +270,7 @@ const replaceWords = async (ctx: Indexing, thread: Thread): Promise<boolean> => 
   return true
 }
 
-const postingsOfWords = ({ license, chat, n, at }: Thread, words: readonly string[]): Op[] =>
+const postingsOfWords = ({ license, chat, n, at }: Thread, words: readonly string[]): Op<'postings'>[] =>
   words.map((word) => posted(license, withWord(word), { at, id: threadId(chat, n) }))
 
 /** Strongly consistent. */

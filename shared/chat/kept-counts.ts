@@ -49,7 +49,7 @@ const monthsAtOnce = 4
  * counted stays.
  */
 export const keepCounts = async (
-  { read, write, now }: { read: Reader; write: Writer; now: () => number },
+  { read, write, now }: { read: Reader; write: Writer<'marks' | 'keptCounts'>; now: () => number },
   { license, since, search }: Counted,
 ): Promise<void> => {
   const known = await readCounts(read, { license, search })

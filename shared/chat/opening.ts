@@ -79,6 +79,9 @@ export interface Opening extends Ground {
   visit?: Visit | undefined
 }
 
+/** What the start of a thread writes or checks. */
+export type OpeningFamily = 'account' | 'customer' | 'chat' | 'chats' | 'activeChats' | 'loads'
+
 /** The chat with its new thread, and the writes that make it so. */
 export interface Opened {
   chat: Chat
@@ -86,7 +89,7 @@ export interface Opened {
   entries: Entry[]
   /** What changed of a chat's properties that was there before. */
   told: { chat?: Told | undefined }
-  writes: Guarded[]
+  writes: Guarded<OpeningFamily>[]
 }
 
 export const openThread = (opening: Opening, { nonce, at: now }: { nonce: string; at: number }): Opened => {
@@ -148,7 +151,7 @@ export const openThread = (opening: Opening, { nonce, at: now }: { nonce: string
   })
   const isNew = before.version === undefined
   const was = isNew ? undefined : { users: before.users ?? [], active: before.active ?? false }
-  const writes: Guarded[] = [
+  const writes: Guarded<OpeningFamily>[] = [
     ...(customer === undefined
       ? []
       : [
@@ -180,7 +183,7 @@ const startedBy = (
   chat: Chat,
   assigned: string | undefined,
   desk: Desk | undefined,
-): Guarded[] => {
+): Guarded<'account' | 'loads'>[] => {
   // who attends the chat must still be able to: one who is suspended at the moment would be left in it
   const coming = desk === undefined ? [] : attendants(chat, desk).map(({ id }) => id)
   if (isCustomers(me)) return loadsMoved(was, chat, { assigned, coming })

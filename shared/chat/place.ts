@@ -1,8 +1,10 @@
 import { type ErrorType, ProtocolError } from '../protocol/errors.ts'
 import type { Chat } from '../table/chats.ts'
+import { customerFree } from '../table/customers.ts'
+import type { Family } from '../protocol/action.ts'
 import type { Tail } from '../table/log.ts'
 import type { Attributes, Op, Refusal, Writer } from '../table/ops.ts'
-import type { AnySession } from '../table/sockets.ts'
+import type { AnySession, CustomerSession } from '../table/sockets.ts'
 
 /** A chat and the end of its log, as last read. */
 export interface ChatView {
@@ -98,11 +100,20 @@ export const untilPlaced = <T, V extends ChatView>(
  * A write of a transaction. `otherwise`: what it means where its condition does not hold, in the words of `message`; without
  * it a race is lost.
  */
-export interface Guarded {
-  op: Op
+export interface Guarded<F extends Family = Family> {
+  op: Op<F>
   otherwise?: ErrorType | undefined
   message?: string | undefined
 }
+
+/** What a customer's change holds by: where no thread is active, a ban leaves its chat as it is. `denied`: what it is told. */
+export const whileNotBanned =
+  ({ me, now }: { me: CustomerSession; now: () => number }, denied: string) =>
+  (): Guarded<'customer'> => ({
+    op: customerFree(me.license_id, me.customer_id, now()),
+    otherwise: 'authorization',
+    message: denied,
+  })
 
 const isMine = (found: Attributes | undefined, nonce: string): boolean => found?.['nonce'] === nonce
 
@@ -111,9 +122,9 @@ const stands = (refusals: readonly Refusal[], nonce: string): boolean =>
   refusals.length === 0 || refusals.some(({ found }) => isMine(found, nonce))
 
 /** Writes all or nothing; resolves to whether it stands. Throws what a condition that does not hold means. */
-export const transacted = async (
-  write: Writer,
-  guarded: readonly Guarded[],
+export const transacted = async <F extends Family>(
+  write: Writer<F>,
+  guarded: readonly Guarded<F>[],
   nonce: string,
 ): Promise<boolean> => {
   const refusals = await write.transact(guarded.map(({ op }) => op))
@@ -126,7 +137,11 @@ export const transacted = async (
 }
 
 /** Writes one item; resolves to whether it stands. */
-export const written = async (write: Writer, op: Op, nonce: string): Promise<boolean> => {
+export const written = async <F extends Family>(
+  write: Writer<F>,
+  op: Op<F>,
+  nonce: string,
+): Promise<boolean> => {
   const outcome = await write.write(op)
   return outcome.done || isMine(outcome.found, nonce)
 }

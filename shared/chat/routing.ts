@@ -81,6 +81,9 @@ export const nextAgent = (chat: Seen, { agents, loads }: Desk): AgentItem | unde
     })[0]
 }
 
+/** What an assignment writes or checks, beside the chat. */
+export type StaffingFamily = 'account' | 'loads'
+
 /** How a chat comes to be staffed: who is in it then, what tells of it, and what must hold for it. */
 export interface Staffing {
   users: ChatUser[]
@@ -88,7 +91,7 @@ export interface Staffing {
   routing: RoutingChange
   /** Since when (ms) it waits for an agent. */
   waitingSince: number | undefined
-  guards: Guarded[]
+  guards: Guarded<StaffingFamily>[]
   /** Whose load its assignment moves. */
   assigned: string | undefined
 }

@@ -10,7 +10,7 @@ export const moveSeen = async (
   ctx: {
     me: AnySession
     chat: Chat
-    write: Writer
+    write: Writer<'chat'>
     nonce: string
     now: () => number
     readAudience: (chat: Chat) => void

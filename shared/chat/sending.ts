@@ -5,11 +5,12 @@ import type { Pushing } from '../push/outbox.ts'
 import type { Job } from '../runtime/later.ts'
 import { threadId } from '../table/keys.ts'
 import { eventOf, readHead } from '../table/log.ts'
+import type { OpeningFamily } from './opening.ts'
 import { showChat } from './show.ts'
 import { replayedAfterMs, tellStarted } from './started.ts'
 import { appendEvent, type Writing } from './threads.ts'
 
-type Sending = Writing &
+type Sending = Writing<OpeningFamily> &
   Pushing<
     | 'incoming_event'
     | 'incoming_chat_thread'

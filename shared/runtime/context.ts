@@ -1,7 +1,7 @@
 import type * as z from 'zod/mini'
 import { authorize } from '../chat/access.ts'
 import { isOwnWork } from '../chat/place.ts'
-import type { ActionSpec } from '../protocol/action.ts'
+import type { ActionSpec, Family } from '../protocol/action.ts'
 import { ProtocolError } from '../protocol/errors.ts'
 import type { Pushing } from '../push/outbox.ts'
 import { type Chat, readChat } from '../table/chats.ts'
@@ -44,15 +44,20 @@ export interface Looking {
 }
 
 /**
- * What a story may use, by its contract: `needs` gives `read`, `write` and `push`, `reads` what was fetched.
+ * What a story may use, by its contract: `needs` gives `read` and `push`, `writes` gives `write`, `reads` what was fetched.
  * What is not declared is not there, and does not compile.
  */
 export type Ctx<Spec extends ActionSpec> = Base &
   If<Has<Spec['needs'], 'read'>, { read: Reader }> &
-  If<Has<Spec['needs'], 'write'>, { write: Writer }> &
+  WritesOf<Spec> &
   If<Has<Spec['needs'], 'push'>, Pushing<Spec['pushes'][number]>> &
   If<Has<Spec['needs'], 'look'>, Looking> &
   (Spec['session'] extends 'required' ? Judged<Spec> & { refresh: () => Promise<Judged<Spec>> } : unknown)
+
+/** Its table takes what the contract names, and nothing else. */
+type WritesOf<Spec extends ActionSpec> = Spec extends { writes: readonly (infer F extends Family)[] }
+  ? { write: Writer<F> }
+  : unknown
 
 type Asking<Spec extends ActionSpec> = Spec extends { by: 'customer' }
   ? { me: CustomerSession; visitor: Visitor }

@@ -23,7 +23,7 @@ const tooMany = (nowMs: number): ProtocolError =>
  */
 export const socketOf = async (
   { name, by }: Pick<ActionSpec, 'name' | 'by'>,
-  { read, write }: Table,
+  { read, write }: Table<'socket'>,
   connection: string,
 ): Promise<SocketItem | undefined> => {
   const now = Date.now()
@@ -37,7 +37,7 @@ export const socketOf = async (
 
 /** Counts what comes from an address, where that is limited; throws `too_many_requests` for what is over its limit. */
 export const limitAddress = async (
-  write: Table['write'],
+  write: Table<'address'>['write'],
   ip: string,
   what: 'connect' | 'new_customer' | 'start_chat',
 ): Promise<void> => {

@@ -9,7 +9,7 @@ const keptForS = 300
  * this time included.
  */
 export const countAddress = async (
-  write: Writer,
+  write: Writer<'address'>,
   ip: string,
   what: string,
   nowMs: number,

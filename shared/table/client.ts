@@ -1,3 +1,4 @@
+import type { Family } from '../protocol/action.ts'
 import { InternalError } from '../protocol/errors.ts'
 import { setTimeout as wait } from 'node:timers/promises'
 import {
@@ -37,9 +38,9 @@ export const tableClient = (): DynamoDBClient =>
     }),
   })
 
-export interface Table {
+export interface Table<F extends Family = Family> {
   read: Reader
-  write: Writer
+  write: Writer<F>
 }
 
 export interface TableOptions {
@@ -49,8 +50,12 @@ export interface TableOptions {
   signal?: AbortSignal
 }
 
-/** The table for one request or one run: reads and writes as data, aborted together. */
-export const openTable = ({ client, tableName, signal }: TableOptions): Table => {
+/** The table for one request or one run: reads and writes as data, aborted together. `F`: what it takes. */
+export const openTable = <F extends Family = Family>({
+  client,
+  tableName,
+  signal,
+}: TableOptions): Table<F> => {
   const documents = DynamoDBDocumentClient.from(client, {
     // a map with a key `constructor`, which properties may have, is taken for a class instance
     marshallOptions: { removeUndefinedValues: true, convertClassInstanceToMap: true },

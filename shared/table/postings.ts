@@ -11,11 +11,11 @@ export interface Place {
   id: string
 }
 
-export const posted = (license: string, list: string, place: Place): Op => ({
+export const posted = (license: string, list: string, place: Place): Op<'postings'> => ({
   Put: { Item: { ...keys.posting(license, list, place) } },
 })
 
-export const unposted = (license: string, list: string, place: Place): Op => ({
+export const unposted = (license: string, list: string, place: Place): Op<'postings'> => ({
   Delete: { Key: keys.posting(license, list, place) },
 })
 
@@ -77,7 +77,7 @@ const keptForS = 40 * 24 * 3600
 
 /** Marks a month of a list, unless it is marked; resolves to the mark. */
 export const markMonth = async (
-  write: Writer,
+  write: Writer<'marks'>,
   license: string,
   list: string,
   month: string,
@@ -109,13 +109,14 @@ export const readMarks = async (
 
 /** Drops the marks of these months of lists, where there are any. */
 export const dropMarks = async (
-  { read, write }: { read: Reader; write: Writer },
+  { read, write }: { read: Reader; write: Writer<'marks'> },
   license: string,
   months: readonly { list: string; month: string }[],
 ): Promise<void> => {
   const marks = months.map(({ list, month }) => keys.mark(license, list, month))
   const found = marks.length === 0 ? [] : await read.batchGet(marks, { strong: true })
-  await write.batch(found.map(({ pk, sk }): Op => ({ Delete: { Key: { pk: String(pk), sk: String(sk) } } })))
+  const held = marks.filter(({ pk, sk }) => found.some((item) => item['pk'] === pk && item['sk'] === sk))
+  await write.batch(held.map((Key): Op<'marks'> => ({ Delete: { Key } })))
 }
 
 /** Keeps how many a search finds in a month; `marks` are those that it was counted under. */
@@ -124,7 +125,7 @@ export const countKept = (
   search: string,
   month: string,
   { count, marks, nowMs }: { count: number; marks: string; nowMs: number },
-): Op => ({
+): Op<'keptCounts'> => ({
   Put: {
     Item: {
       ...keys.keptCount(license, search, month),

@@ -36,7 +36,7 @@ const firstFrom = (all: readonly string[], from: string): number => {
 const memory = (lists: Lists): Memory => {
   const places = Object.entries(lists).flatMap(([list, all]) => all.map((place) => ({ list, place })))
   const byPartition = Map.groupBy(places, ({ list, place }) => postingsPk(license, list, monthOf(place.at)))
-  const partitions = new Map(
+  const partitions = new Map<string, string[]>(
     [...byPartition].map(([pk, all]) => [pk, all.map(({ place }) => postingSk(place)).toSorted()]),
   )
   const seen = { limit: 0, postings: 0, queries: 0, gets: 0 }

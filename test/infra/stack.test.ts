@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { agentActions } from '../../shared/protocol/agent/index.ts'
 import { customerActions } from '../../shared/protocol/customer/index.ts'
-import { allowed, findings, flat, list, named, synthesize } from './synthesized.ts'
+import { leadingKeys } from '../../infra/grants.ts'
+import { allowed, findings, flat, list, named, synthesize, whereOf } from './synthesized.ts'
 
 const { root, stack, customers, outputs, ...outer } = synthesize()
 /** Of both stacks: no two resources have one logical id. */
@@ -32,7 +33,9 @@ const everyAction = endpoints.flatMap(({ api, actions }) =>
 
 describe('policies', () => {
   const table = '<ChatsTable.Arn>'
-  const rows = 'SOCKET#* LICENSE#*#SOCKETS CUSTOMER#*#SOCKETS'
+  const rows = 'SOCKET#* LICENSE#*#SOCKETS CUSTOMER#*#*#SOCKETS'
+  const writing = (where: string) =>
+    `dynamodb:ConditionCheckItem dynamodb:DeleteItem dynamodb:PutItem dynamodb:UpdateItem on ${table} where ${where}`
   const onBoth = (method: string) => {
     const arns = ['AgentApi', 'CustomerApi'].map(
       (api) =>
@@ -49,9 +52,6 @@ describe('policies', () => {
   ]
   const needed = {
     read: [`dynamodb:BatchGetItem dynamodb:GetItem dynamodb:Query on ${table}`],
-    write: [
-      `dynamodb:ConditionCheckItem dynamodb:DeleteItem dynamodb:PutItem dynamodb:UpdateItem on ${table}`,
-    ],
     push: [onBoth('POST'), `dynamodb:DeleteItem dynamodb:UpdateItem on ${table} where ${rows}`],
     fan_out: [
       'lambda:InvokeFunction on arn:<AWS::Partition>:lambda:<AWS::Region>:<AWS::AccountId>:function:AgentChat-fan-out',
@@ -68,6 +68,7 @@ describe('policies', () => {
       isCustomers ? customerLogs : logs,
       ...(spec.session === 'none' ? [] : session),
       ...spec.needs.flatMap((need) => needed[need]),
+      ...(spec.writes ? [writing(whereOf(leadingKeys(spec.writes)))] : []),
       ...(isCustomers && spec.session === 'login' ? [key] : []),
     ]
     expect(allowed(resources, idOf(path))).toEqual(expected.sort())
@@ -82,22 +83,39 @@ describe('policies', () => {
   })
 
   const workerLogs = 'logs:CreateLogStream logs:PutLogEvents on <WorkersLogs.Arn>'
-  const worker = [
+  const threads = 'CHAT#* LICENSE#*#ACTIVE LICENSE#*#LOAD'
+  const worker = (keys: string) => [
     workerLogs,
     ...needed.read,
-    ...needed.write,
+    writing(`${keys} ${rows} but LICENSE#*#CHATS`),
     ...needed.push,
     onBoth('DELETE'),
     'sqs:SendMessage on <LaterQueue.Arn>',
   ]
-  const { read, write, push, fan_out: fanOut, look } = needed
+  const opening = writing(
+    'LICENSE#* CUSTOMER#*#* CHAT#* LICENSE#*#CHATS LICENSE#*#ACTIVE LICENSE#*#LOAD but LICENSE#*#SOCKETS CUSTOMER#*#*#SOCKETS',
+  )
+  const { read, push, fan_out: fanOut, look } = needed
   test.each([
     // Spelled out, whatever the action table says.
     ['AgentApi/ping', [logs]],
     ['AgentApi/get_chat_threads', [logs, ...session, ...read]],
-    ['AgentApi/login', [logs, ...session, ...read, ...write, ...push, ...fanOut]],
+    [
+      'AgentApi/login',
+      [
+        logs,
+        ...session,
+        ...read,
+        writing(
+          'LICENSE#* DEVICE#* SOCKET#* LICENSE#*#SOCKETS but LICENSE#*#CHATS LICENSE#*#ACTIVE LICENSE#*#LOAD',
+        ),
+        ...push,
+        ...fanOut,
+      ],
+    ],
+    ['AgentApi/close_thread', [logs, ...session, ...read, writing(threads), ...push, ...fanOut]],
     ['AgentApi/send_typing_indicator', [logs, ...session, ...read, ...push]],
-    ['AgentApi/send_event', [logs, ...session, ...read, ...write, ...push, ...fanOut]],
+    ['AgentApi/send_event', [logs, ...session, ...read, opening, ...push, ...fanOut]],
     [
       'AgentApi/$connect',
       [logs, `dynamodb:PutItem on ${table} where SOCKET#*`, 'sqs:SendMessage on <LaterQueue.Arn>'],
@@ -107,21 +125,44 @@ describe('policies', () => {
     ['CustomerApi/ping', [customerLogs]],
     ['CustomerApi/get_chats_summary', [customerLogs, ...session, ...read]],
     ['CustomerApi/send_sneak_peek', [customerLogs, ...session, ...read, ...push]],
-    ['CustomerApi/send_event', [customerLogs, ...session, ...read, ...write, ...push, ...fanOut]],
-    ['CustomerApi/login', [customerLogs, ...session, ...read, ...write, ...push, ...fanOut, ...look, key]],
+    ['CustomerApi/send_event', [customerLogs, ...session, ...read, opening, ...push, ...fanOut]],
+    [
+      'CustomerApi/update_customer',
+      [
+        customerLogs,
+        ...session,
+        ...read,
+        writing('CUSTOMER#*#* SOCKET#* but CUSTOMER#*#*#SOCKETS'),
+        ...push,
+        ...fanOut,
+      ],
+    ],
+    [
+      'CustomerApi/login',
+      [
+        customerLogs,
+        ...session,
+        ...read,
+        writing('CUSTOMER#*#* CUSTOMER#*#*#SOCKETS SOCKET#* ADDRESS#*'),
+        ...push,
+        ...fanOut,
+        ...look,
+        key,
+      ],
+    ],
     [
       'CustomerApi/$connect',
       [
         customerLogs,
         `dynamodb:PutItem on ${table} where SOCKET#*`,
-        `dynamodb:GetItem on ${table} where LICENSE#*`,
+        `dynamodb:GetItem on ${table} where LICENSE#* but LICENSE#*#SOCKETS LICENSE#*#CHATS LICENSE#*#ACTIVE LICENSE#*#LOAD`,
         `dynamodb:UpdateItem on ${table} where ADDRESS#*`,
         'sqs:SendMessage on <LaterQueue.Arn>',
       ],
     ],
     ['CustomerApi/$disconnect', [customerLogs, `dynamodb:DeleteItem on ${table} where ${rows}`]],
     ['CustomerApi/$default', [customerLogs]],
-    ['Workers/clock', worker],
+    ['Workers/clock', worker(`LICENSE#* ${threads}`)],
     [
       'Workers/fan_out',
       [
@@ -133,12 +174,15 @@ describe('policies', () => {
     ],
     [
       'Workers/later',
-      [...worker, 'sqs:DeleteMessage sqs:GetQueueAttributes sqs:ReceiveMessage on <LaterQueue.Arn>'],
+      [
+        ...worker(`LICENSE#* CUSTOMER#*#* ${threads} INDEX#*#MARKS#* INDEX#*#COUNTS#*`),
+        'sqs:DeleteMessage sqs:GetQueueAttributes sqs:ReceiveMessage on <LaterQueue.Arn>',
+      ],
     ],
     [
       'Workers/notify',
       [
-        ...worker,
+        ...worker(`LICENSE#* DEVICE#* ${threads}`),
         'dynamodb:DescribeStream dynamodb:GetRecords dynamodb:GetShardIterator dynamodb:ListStreams on <ChatsTable.StreamArn>',
         'sqs:SendMessage on <WorkersNotifyFailures.Arn>',
       ],
@@ -149,7 +193,7 @@ describe('policies', () => {
         workerLogs,
         ...read,
         `dynamodb:PutItem on ${table} where CHAT#*`,
-        `dynamodb:BatchWriteItem on ${table} where INDEX#*`,
+        `dynamodb:BatchWriteItem on ${table} where INDEX#*#LIST#*#* INDEX#*#MARKS#*`,
         'dynamodb:DescribeStream dynamodb:GetRecords dynamodb:GetShardIterator dynamodb:ListStreams on <ChatsTable.StreamArn>',
         'sqs:SendMessage on <WorkersIndexFailures.Arn>',
       ],

@@ -22,7 +22,8 @@ export const startChat = action({
     ),
   }),
   response: z.strictObject({ chat: CustomerChatWithThread }),
-  needs: ['read', 'write', 'push', 'fan_out'],
+  needs: ['read', 'push', 'fan_out'],
+  writes: ['account', 'customer', 'chat', 'chats', 'activeChats', 'loads', 'address'],
   pushes: [
     'incoming_chat_thread',
     'incoming_event',
