@@ -14,7 +14,7 @@ import {
 import type { ILogGroup } from 'aws-cdk-lib/aws-logs'
 import { Construct } from 'constructs'
 import { deploymentOf } from './deployment.ts'
-import { type Grant, leadingKeys, type Target } from './grants.ts'
+import { type Grant, statementOf, type Target } from './grants.ts'
 
 /** What the resources of a target are, as policies name them. */
 export interface Resources {
@@ -55,7 +55,9 @@ export class ActionFunction extends Construct {
     if (!existsSync(join(folder, 'index.mjs')))
       throw new Error(`${join(folder, 'index.mjs')} is missing: run "npm run build" first`)
 
-    const statements = props.grants.map((grant) => statementOf(grant, resourcesOf(props, grant.on)))
+    const statements = props.grants.map((grant) =>
+      PolicyStatement.fromJson(statementOf(grant, resourcesOf(props, grant.on).arns)),
+    )
     const logs = new PolicyStatement({
       sid: 'Logs',
       actions: ['logs:CreateLogStream', 'logs:PutLogEvents'],
@@ -100,18 +102,3 @@ const resourcesOf = ({ resources }: FunctionSurroundings, on: Target): Resources
   if (found === undefined) throw new Error(`A function is granted ${on}, which this stack does not have`)
   return found
 }
-
-const statementOf = (grant: Grant, { arns }: Resources): PolicyStatement =>
-  new PolicyStatement({
-    sid: grant.sid,
-    actions: [...grant.actions],
-    resources: [...arns],
-    ...(grant.items && { conditions: conditionOn(leadingKeys(grant.items)) }),
-  })
-
-const conditionOn = ({ like, not }: ReturnType<typeof leadingKeys>) => ({
-  'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': like },
-  ...(not.length > 0 && { 'ForAllValues:StringNotLike': { 'dynamodb:LeadingKeys': not } }),
-  // ForAllValues also holds where a request names no key at all
-  Null: { 'dynamodb:LeadingKeys': 'false' },
-})

@@ -1,6 +1,6 @@
 import type { ActionSpec, Family, Need } from '../shared/protocol/action.ts'
 import { socketWrites, workerWrites } from '../shared/runtime/writes.ts'
-import { families, takes } from '../shared/table/keys.ts'
+import { families } from '../shared/table/keys.ts'
 import type { SocketFamily } from '../shared/table/sockets.ts'
 
 /** What a function may touch; the stack knows the ARNs. */
@@ -33,6 +33,26 @@ export const leadingKeys = (named: readonly Family[]): { like: string[]; not: st
   const others = Object.values(families).filter((pattern) => !like.includes(pattern))
   return { like, not: others.filter((other) => like.some((pattern) => takes(pattern, other))) }
 }
+
+/** Whether IAM takes a key for one of a pattern. */
+export const takes = (pattern: string, key: string): boolean =>
+  new RegExp(`^${pattern.replaceAll('*', '.*')}$`).test(key)
+
+/** A grant on these resources as a policy's statement. */
+export const statementOf = ({ sid, actions, items }: Grant, arns: readonly string[]) => ({
+  Sid: sid,
+  Effect: 'Allow',
+  Action: actions,
+  Resource: arns,
+  ...(items && { Condition: conditionOn(leadingKeys(items)) }),
+})
+
+const conditionOn = ({ like, not }: ReturnType<typeof leadingKeys>) => ({
+  'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': like },
+  ...(not.length > 0 && { 'ForAllValues:StringNotLike': { 'dynamodb:LeadingKeys': not } }),
+  // ForAllValues also holds where a request names no key at all
+  Null: { 'dynamodb:LeadingKeys': 'false' },
+})
 
 const later: Grant = { sid: 'Later', actions: ['sqs:SendMessage'], on: 'later' }
 

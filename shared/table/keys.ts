@@ -264,13 +264,13 @@ export const chatOfEntry = (key: RawKey): string | undefined => {
   return part?.item === 'log' ? part.chat : undefined
 }
 
-/** Whether IAM takes a partition key to be one of a pattern: `*` also stands for further parts. */
-export const takes = (pattern: string, pk: string): boolean =>
-  new RegExp(`^${pattern.replaceAll('*', '.*')}$`).test(pk)
-
 /** Whether a key that was read is one of a family. */
 export const isKey = (key: RawKey): key is Key =>
-  Object.values(families).some((pattern) => takes(pattern, key.pk))
+  Object.values(families).some((pattern) => isOf(pattern, key.pk))
+
+/** Whether a partition key is one of a family's pattern. */
+export const isOf = (pattern: string, pk: string): boolean =>
+  new RegExp(`^${pattern.replaceAll('*', '[^#]*')}$`).test(pk)
 
 /** The addresses that thread and event ids are: `<chat>_<n>` and `<chat>_<n>_<m>`. */
 export const threadId = (chat: string, n: number): string => `${chat}_${n}`

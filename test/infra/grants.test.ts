@@ -5,11 +5,12 @@ import {
   leadingKeys,
   mobileGrant,
   socketGrants,
+  takes,
   workerGrants,
   type Grant,
 } from '../../infra/grants.ts'
 import type { Family } from '../../shared/protocol/action.ts'
-import { keys, takes } from '../../shared/table/keys.ts'
+import { keys } from '../../shared/table/keys.ts'
 
 const where = (items: readonly Family[]): string => {
   const { like, not } = leadingKeys(items)

@@ -15,6 +15,7 @@ import { join } from 'node:path'
 import { Client, type CustomerClient } from './client.ts'
 import { startEngineProxy } from './engine-proxy.ts'
 import { functionsIn } from './functions.ts'
+import { expectAllowed, named } from './permitted-calls.ts'
 
 export const issuer = 'https://issuer.test'
 export const audience = 'agent-chat-test'
@@ -112,7 +113,7 @@ const newTokenKey = async (): Promise<TokenKey> => {
 
 /**
  * The whole backend for one test file: all functions, behind the local gateway, on a table of its own. Ends with the
- * file.
+ * file, which fails where a function has made a call that its policy does not allow.
  */
 export const startWorld = async (
   options: Partial<
@@ -150,6 +151,7 @@ export const startWorld = async (
       index: false,
       // a poll costs more than most requests
       streamPollMs: 75,
+      around: named,
     },
     ...options,
     gateway: { onRequest: (entry) => requests.push(entry), ...options.gateway },
@@ -160,6 +162,7 @@ export const startWorld = async (
     await stack.stop()
     await proxy.stop()
     await engine.release(tableName)
+    await expectAllowed(proxy.calls)
   })
   const open = async () => {
     const client = await Client.open(stack.agentUrl)
