@@ -1,6 +1,6 @@
 import type { ActionSpec, Family, Need } from '../shared/protocol/action.ts'
 import { socketWrites, workerWrites } from '../shared/runtime/writes.ts'
-import { families } from '../shared/table/keys.ts'
+import { common, families } from '../shared/table/keys.ts'
 import type { SocketFamily } from '../shared/table/sockets.ts'
 
 /** What a function may touch; the stack knows the ARNs. */
@@ -66,10 +66,14 @@ const session: Grant = {
 const connections: readonly SocketFamily[] = ['socket', 'agentSockets', 'customerSockets']
 
 // Queries are for the table alone: there is no index, and no `Scan` anywhere.
-const needed: Record<Need, readonly Grant[]> = {
-  read: [
-    { sid: 'Read', actions: ['dynamodb:GetItem', 'dynamodb:BatchGetItem', 'dynamodb:Query'], on: 'table' },
-  ],
+const read = (items?: readonly Family[]): Grant => ({
+  sid: 'Read',
+  actions: ['dynamodb:GetItem', 'dynamodb:BatchGetItem', 'dynamodb:Query'],
+  on: 'table',
+  ...(items && { items }),
+})
+
+const needed: Record<Exclude<Need, 'read'>, readonly Grant[]> = {
   push: [
     { sid: 'Push', actions: ['execute-api:ManageConnections'], on: 'posts' },
     {
@@ -93,7 +97,7 @@ const write = (items: readonly Family[]): Grant => ({
 
 const close: Grant = { sid: 'Close', actions: ['execute-api:ManageConnections'], on: 'closings' }
 const worker = (writes: readonly Family[]): readonly Grant[] => [
-  ...needed.read,
+  read(),
   write([...writes, ...connections]),
   ...needed.push,
   close,
@@ -103,11 +107,12 @@ const worker = (writes: readonly Family[]): readonly Grant[] => [
 /** What an action's function may touch: what it needs and writes, and its session and `later` where it has a session. */
 export const actionGrants = ({
   needs,
+  alsoReads = [],
   writes,
   session: has,
-}: Pick<ActionSpec, 'needs' | 'writes' | 'session'>): readonly Grant[] => [
+}: Pick<ActionSpec, 'needs' | 'alsoReads' | 'writes' | 'session'>): readonly Grant[] => [
   ...(has === 'none' ? [] : [session, later]),
-  ...needs.flatMap((need) => needed[need]),
+  ...needs.flatMap((need) => (need === 'read' ? read([...common, ...alsoReads]) : needed[need])),
   ...(writes === undefined ? [] : [write(writes)]),
 ]
 
@@ -158,7 +163,7 @@ const ofStream: readonly Grant[] = [
 export const workerGrants = {
   notify: [...worker(workerWrites.notify), ...ofStream],
   index: [
-    ...needed.read,
+    read(),
     // what it notes beside a chat
     {
       sid: 'Manifests',

@@ -1,3 +1,4 @@
+import type { Common } from '../table/keys.ts'
 import { type Guarded, transacted, untilDone } from '../chat/place.ts'
 import type { Device } from '../protocol/devices.ts'
 import { ProtocolError } from '../protocol/errors.ts'
@@ -17,7 +18,7 @@ import type { Session } from '../table/sockets.ts'
 type Owner = Pick<Session, 'license_id' | 'agent_id' | 'token_scopes'>
 
 interface Changing {
-  read: Reader
+  read: Reader<Common | 'device'>
   write: Writer<DeviceFamily>
   nonce: string
   pause: (tries: number) => Promise<void>
@@ -95,7 +96,7 @@ export const setNotifications = async (
 
 /** A deleted agent's devices go with it: its sessions are over, so none comes after. May run twice. */
 export const dropDevices = async (
-  ctx: Pick<Changing, 'read' | 'write' | 'pause'>,
+  ctx: Pick<Changing, 'write' | 'pause'> & { read: Reader },
   license: string,
   agent: string,
 ): Promise<void> => {

@@ -7,7 +7,7 @@ import type { RoutingStatus } from '../protocol/objects.ts'
 import type { Job } from '../runtime/later.ts'
 import { AgentItem, IdentityItem, LicenseItem, loggedIn } from '../table/accounts.ts'
 import { type DeviceFamily, deviceHash, type DeviceItem, readDevice } from '../table/devices.ts'
-import { keys } from '../table/keys.ts'
+import { type Common, keys } from '../table/keys.ts'
 import type { Reader, Writer } from '../table/ops.ts'
 import {
   isClosing,
@@ -45,7 +45,7 @@ interface Held {
 }
 
 interface LoggingIn {
-  read: Reader
+  read: Reader<Common | 'identity' | 'device'>
   write: Writer<SocketFamily<Session> | DeviceFamily>
   connection: string
   nonce: string

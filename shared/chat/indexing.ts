@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import pLimit from 'p-limit'
 import { readChats, type Chat, type ChatRecord } from '../table/chats.ts'
-import { monthOf, threadId } from '../table/keys.ts'
+import { type Common, monthOf, threadId } from '../table/keys.ts'
 import { type Entry, eventsRange, type Head, lastOrderEver, parseEntry, readHead } from '../table/log.ts'
 import {
   type Manifest,
@@ -22,7 +22,7 @@ import { indexedWords } from './words.ts'
 // manifest that it then replaces: so it may run twice, late, and beside itself.
 
 export interface Indexing {
-  read: Reader
+  read: Reader<Common | 'marks'>
   write: Writer<'chat' | 'postings' | 'marks'>
   now: () => number
   /** By when (ms) every call of this run has ended. */

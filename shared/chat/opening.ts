@@ -1,3 +1,4 @@
+import type { Common } from '../table/keys.ts'
 import { ProtocolError } from '../protocol/errors.ts'
 import type { Properties, PropertiesChange } from '../protocol/properties.ts'
 import { agentActive } from '../table/accounts.ts'
@@ -33,6 +34,9 @@ import { mergeOp, type RoutingChange, routingProperties } from './routing-proper
 
 // How a thread starts: a chat's first one and every later one, by an agent or by a customer.
 
+/** What is read before the start of a thread. */
+export type OpeningReads = Common | 'loads'
+
 /** What a thread's start is decided by, beside the chat itself. */
 export interface Ground {
   /** The chat's properties as they are; undefined where nothing of them can change. */
@@ -43,7 +47,7 @@ export interface Ground {
 
 /** Reads, in one round, what the start of a thread in a chat needs: of an agent's own chats nothing. */
 export const readGround = async (
-  read: Reader,
+  read: Reader<OpeningReads>,
   { me, chat, tail }: { me: AnySession; chat: Chat; tail: Tail | undefined },
   { strong }: { strong: boolean },
 ): Promise<Ground> => {

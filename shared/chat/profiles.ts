@@ -34,7 +34,7 @@ export const readProfiles = async (
   const agents = new Map(known.agents)
   const customers = new Map(known.customers)
   for (const consistent of strong ? [true] : [false, true]) {
-    const wanted = users.flatMap(({ id, type }): Key[] => {
+    const wanted = users.flatMap(({ id, type }): Key<'account' | 'customer'>[] => {
       if (type === 'customer') return customers.has(id) ? [] : [keys.customer(license, id)]
       return agents.has(id) ? [] : [keys.agent(license, id)]
     })

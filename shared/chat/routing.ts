@@ -1,6 +1,6 @@
 import { AgentItem, agentReady, LicenseItem } from '../table/accounts.ts'
 import type { Chat, ChatUser } from '../table/chats.ts'
-import { agentPrefix, keys, licensePk } from '../table/keys.ts'
+import { type Common, agentPrefix, keys, licensePk } from '../table/keys.ts'
 import { chatAssigned, type Load, readLoads } from '../table/loads.ts'
 import type { StoredEvent } from '../table/log.ts'
 import type { Reader } from '../table/ops.ts'
@@ -18,7 +18,7 @@ export interface Desk {
 
 /** Undefined where there is no such licence. An assignment is conditional: one that lags behind may lose a race, no more. */
 export const readDesk = async (
-  read: Reader,
+  read: Reader<Common | 'loads'>,
   license: string,
   { strong }: { strong: boolean },
 ): Promise<Desk | undefined> => {

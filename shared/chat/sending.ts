@@ -5,12 +5,11 @@ import type { Pushing } from '../push/outbox.ts'
 import type { Job } from '../runtime/later.ts'
 import { threadId } from '../table/keys.ts'
 import { eventOf, readHead } from '../table/log.ts'
-import type { OpeningFamily } from './opening.ts'
 import { showChat } from './show.ts'
 import { replayedAfterMs, tellStarted } from './started.ts'
-import { appendEvent, type Writing } from './threads.ts'
+import { appendEvent, type Appending } from './threads.ts'
 
-type Sending = Writing<OpeningFamily> &
+type Sending = Appending &
   Pushing<
     | 'incoming_event'
     | 'incoming_chat_thread'

@@ -30,7 +30,7 @@ import { heldProperties, type HeldProperties, type Holder, readProperties } from
 import { type AnySession, isCustomers, userIdOf, type Visitor } from '../table/sockets.ts'
 import { hasAccess, placeOf } from './access.ts'
 import { loadsMoved } from './loads.ts'
-import { expectLicense, type OpeningFamily, openThread } from './opening.ts'
+import { expectLicense, type OpeningFamily, type OpeningReads, openThread } from './opening.ts'
 import { type Attempt, coherent, type Guarded, isOwnWork, transacted, untilDone } from './place.ts'
 import { checkLimits, merged } from './properties.ts'
 import { mergeOp, routingProperties, type ToldBoth } from './routing-properties.ts'
@@ -53,7 +53,7 @@ export interface NewChat {
 
 interface Starting {
   me: AnySession
-  read: Reader
+  read: Reader<OpeningReads>
   write: Writer<OpeningFamily>
   nonce: string
   now: () => number
@@ -321,7 +321,7 @@ const checked = (held: HeldProperties, asked: Properties | undefined, own: Prope
 
 /** All that is known of the customer's chat, in one round; the desk only where routing may be due. */
 const readStart = async (
-  read: Reader,
+  read: Reader<OpeningReads>,
   me: AnySession,
   customerId: string,
   { strong }: { strong: boolean },

@@ -17,7 +17,7 @@ import type { Op, Reader, Writer } from '../table/ops.ts'
 import { isCustomers, userIdOf } from '../table/sockets.ts'
 import { placeOf } from './access.ts'
 import { loadsMoved } from './loads.ts'
-import { openThread, type OpeningFamily, readGround } from './opening.ts'
+import { openThread, type OpeningFamily, type OpeningReads, readGround } from './opening.ts'
 import {
   type Attempt,
   type ChatView,
@@ -68,9 +68,12 @@ export interface Appended {
   told?: ToldBoth
 }
 
+/** What adding an event takes, which may start a thread. */
+export type Appending = Writing<OpeningFamily> & { read: Reader<OpeningReads> }
+
 /** Adds an event to the chat, starting a thread where none is active; annotations go to the last thread as it is. */
 export const appendEvent = (
-  ctx: Writing<OpeningFamily> & { readAudience: (chat: Chat) => void },
+  ctx: Appending & { readAudience: (chat: Chat) => void },
   event: NewEvent | NewCustomerEvent,
   denied: string,
 ): Promise<Appended> =>
@@ -130,7 +133,7 @@ export const appendEvent = (
   })
 
 const startThread = async (
-  ctx: Writing<OpeningFamily>,
+  ctx: Appending,
   view: View,
   event: StoredEvent,
   tries: number,

@@ -3,7 +3,7 @@ import type { PushName } from './pushes.ts'
 
 /**
  * What a Lambda may touch beside the items that it writes: both its IAM grants and the type of its `ctx`.
- * `read`: GetItem, BatchGetItem, Query.
+ * `read`: GetItem, BatchGetItem and Query on the families that are `common` in `table/keys.ts`.
  * `push`: posting to connections, and deleting or marking their rows. `fan_out`, beside `push`: handing posts to many
  * connections over to other functions; without it, the action's own function posts to as many as there are. `look`, beside
  * `push`: asking the gateway whether it still has a customer's connection.
@@ -65,6 +65,8 @@ export interface ActionSpec {
   /** `null`: the response has no `payload`. */
   readonly response: z.core.$ZodType | null
   readonly needs: readonly Need[]
+  /** The families that it may read beside the common ones; absent: none. */
+  readonly alsoReads?: readonly Family[]
   /**
    * All that it may write, or check in a transaction, beside what its session and its pushes take: PutItem, UpdateItem,
    * DeleteItem and ConditionCheckItem on these families alone, and the type of its `ctx.write`. Absent: nothing.

@@ -6,7 +6,7 @@ import { ProtocolError } from '../protocol/errors.ts'
 import type { Pushing } from '../push/outbox.ts'
 import { type Chat, readChat } from '../table/chats.ts'
 import { isShown } from '../chat/visibility.ts'
-import { customerChatId, eventAddressOf, isChatId, threadOf } from '../table/keys.ts'
+import { type Common, customerChatId, eventAddressOf, isChatId, threadOf } from '../table/keys.ts'
 import { type Entry, readEntry, readTail, type Tail } from '../table/log.ts'
 import type { Reader, Writer } from '../table/ops.ts'
 import { type HeldProperties, type Holder, readProperties } from '../table/properties.ts'
@@ -48,11 +48,15 @@ export interface Looking {
  * What is not declared is not there, and does not compile.
  */
 export type Ctx<Spec extends ActionSpec> = Base &
-  If<Has<Spec['needs'], 'read'>, { read: Reader }> &
+  If<Has<Spec['needs'], 'read'>, { read: Reader<Common | AlsoRead<Spec>> }> &
   WritesOf<Spec> &
   If<Has<Spec['needs'], 'push'>, Pushing<Spec['pushes'][number]>> &
   If<Has<Spec['needs'], 'look'>, Looking> &
   (Spec['session'] extends 'required' ? Judged<Spec> & { refresh: () => Promise<Judged<Spec>> } : unknown)
+
+type AlsoRead<Spec extends ActionSpec> = Spec extends { alsoReads: readonly (infer F extends Family)[] }
+  ? F
+  : never
 
 /** Its table takes what the contract names, and nothing else. */
 type WritesOf<Spec extends ActionSpec> = Spec extends { writes: readonly (infer F extends Family)[] }

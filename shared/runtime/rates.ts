@@ -1,7 +1,7 @@
 import type { ActionSpec } from '../protocol/action.ts'
 import { ProtocolError } from '../protocol/errors.ts'
-import type { Table } from '../table/client.ts'
 import { countAddress } from '../table/addresses.ts'
+import type { Reader, Writer } from '../table/ops.ts'
 import { counters, countRequest, readSocket, type SocketItem } from '../table/sockets.ts'
 import { config } from './config.ts'
 
@@ -23,7 +23,7 @@ const tooMany = (nowMs: number): ProtocolError =>
  */
 export const socketOf = async (
   { name, by }: Pick<ActionSpec, 'name' | 'by'>,
-  { read, write }: Table<'socket'>,
+  { read, write }: { read: Reader; write: Writer<'socket'> },
   connection: string,
 ): Promise<SocketItem | undefined> => {
   const now = Date.now()
@@ -37,7 +37,7 @@ export const socketOf = async (
 
 /** Counts what comes from an address, where that is limited; throws `too_many_requests` for what is over its limit. */
 export const limitAddress = async (
-  write: Table<'address'>['write'],
+  write: Writer<'address'>,
   ip: string,
   what: 'connect' | 'new_customer' | 'start_chat',
 ): Promise<void> => {

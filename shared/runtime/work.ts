@@ -11,7 +11,7 @@ import type { WorkerWrites } from './writes.ts'
 
 /** What a worker may use for one piece of work. Beside items of `F`, each may write those of connections. */
 export interface WorkCtx<F extends Family = never> extends Outbox {
-  read: Reader
+  read: Reader<Family>
   write: Writer<F | SocketFamily>
   signal: AbortSignal
   /** When its time is over, by `performance.now()`. */

@@ -156,7 +156,10 @@ export const readChat = async (read: Reader, chat: string): Promise<Chat | undef
   return item === undefined ? undefined : ChatItem.parse(item)
 }
 
-export const readActiveChats = async (read: Reader, license: string): Promise<ActiveChat[]> => {
+export const readActiveChats = async (
+  read: Reader<'activeChats'>,
+  license: string,
+): Promise<ActiveChat[]> => {
   const rows = await read.query({ pk: activePk(license), strong: true })
   return rows.map((row) => ActiveItem.parse(row))
 }
@@ -165,7 +168,7 @@ export const readActiveChats = async (read: Reader, license: string): Promise<Ac
 const ListedItem = z.object({ sk: z.string() })
 
 /** The ids of all chats of a licence, in no order. */
-export const readChatIds = async (read: Reader, license: string): Promise<string[]> => {
+export const readChatIds = async (read: Reader<'chats'>, license: string): Promise<string[]> => {
   const rows = await read.query({ pk: chatsPk(license), strong: true })
   return rows.map((row) => ListedItem.parse(row).sk)
 }
@@ -175,7 +178,7 @@ const lastIdEver = '~'
 
 /** At most `limit` of them, in the order of ids: the first ones, or those that follow `after`. Strongly consistent. */
 export const readChatIdsAfter = async (
-  read: Reader,
+  read: Reader<'chats'>,
   license: string,
   after: string | undefined,
   limit: number,

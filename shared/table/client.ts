@@ -39,7 +39,7 @@ export const tableClient = (): DynamoDBClient =>
   })
 
 export interface Table<F extends Family = Family> {
-  read: Reader
+  read: Reader<Family>
   write: Writer<F>
 }
 
@@ -64,7 +64,7 @@ export const openTable = <F extends Family = Family>({
   const waiting = signal === undefined ? {} : { signal }
   const TableName = tableName
 
-  const get: Reader['get'] = async (key, { strong = false } = {}) => {
+  const get: Reader<Family>['get'] = async (key, { strong = false } = {}) => {
     const command = new GetCommand({ TableName, Key: { pk: key.pk, sk: key.sk }, ConsistentRead: strong })
     return (await repeated(() => documents.send(command, options))).Item
   }
@@ -89,7 +89,7 @@ export const openTable = <F extends Family = Family>({
     return found
   }
 
-  const batchGet: Reader['batchGet'] = async (keys, { strong = false } = {}) => {
+  const batchGet: Reader<Family>['batchGet'] = async (keys, { strong = false } = {}) => {
     const wanted = [...new Map(keys.map(({ pk, sk }) => [`${pk}\n${sk}`, { pk, sk }])).values()]
     const chunks = Array.from({ length: Math.ceil(wanted.length / 100) }, (_, i) =>
       wanted.slice(i * 100, i * 100 + 100),

@@ -78,7 +78,7 @@ export const removeDevice = async (
   }
 }
 
-export const readDevice = async (read: Reader, hash: string): Promise<DeviceItem | undefined> => {
+export const readDevice = async (read: Reader<'device'>, hash: string): Promise<DeviceItem | undefined> => {
   const item = await read.get(keys.device(hash), { strong: true })
   return item === undefined ? undefined : DeviceItem.parse(item)
 }

@@ -28,6 +28,17 @@ export const families = {
   keptCounts: 'INDEX#*#COUNTS#*',
 } as const satisfies Record<Family, string>
 
+/** The families that every function with the need `read` may read. */
+export const common = [
+  'account',
+  'customer',
+  'chat',
+  'socket',
+  'agentSockets',
+  'customerSockets',
+] as const satisfies readonly Family[]
+export type Common = (typeof common)[number]
+
 /** A key as it was read: of whichever family. */
 export interface RawKey {
   readonly pk: string

@@ -53,7 +53,7 @@ export const chatAssigned = (license: string, agent: string, limit: number, nowM
 })
 
 export const readLoads = async (
-  read: Reader,
+  read: Reader<'loads'>,
   license: string,
   { strong }: { strong: boolean },
 ): Promise<Load[]> => (await read.query({ pk: loadsPk(license), strong })).map((item) => LoadItem.parse(item))

@@ -1,5 +1,5 @@
 import type { Family } from '../protocol/action.ts'
-import type { Key, RawKey } from './keys.ts'
+import type { Common, Key, Pk } from './keys.ts'
 
 /** An item or a part of one, as lib-dynamodb takes and gives it. */
 export type Attributes = Record<string, unknown>
@@ -20,8 +20,8 @@ export type Op<F extends Family = Family> =
   | { Delete: { Key: Key<F> } & Condition }
   | { ConditionCheck: { Key: Key<F>; ConditionExpression: string } & Condition }
 
-export interface Range {
-  pk: string
+export interface Range<F extends Family = Family> {
+  pk: Pk<F>
   /** Only sort keys that begin so. */
   prefix?: string
   /** Only sort keys from this one on, itself included; with `to`, up to that one. */
@@ -35,11 +35,12 @@ export interface Range {
   only?: 'sk'
 }
 
-export interface Reader {
-  get: (key: RawKey, options?: { strong?: boolean }) => Promise<Attributes | undefined>
-  query: (range: Range) => Promise<Attributes[]>
+/** Reads items of these families, and no others. */
+export interface Reader<F extends Family = Common> {
+  get: (key: Key<F>, options?: { strong?: boolean }) => Promise<Attributes | undefined>
+  query: (range: Range<F>) => Promise<Attributes[]>
   /** Those of the keys that exist, in any order. */
-  batchGet: (keys: readonly RawKey[], options?: { strong?: boolean }) => Promise<Attributes[]>
+  batchGet: (keys: readonly Key<F>[], options?: { strong?: boolean }) => Promise<Attributes[]>
 }
 
 /** `found`: the item that stood in the way, where one did. A put without one lost a race, or was throttled. */

@@ -32,7 +32,7 @@ export interface MonthRange {
 
 /** The sort keys of at most `limit` postings, the newest first. */
 export const readPostings = async (
-  read: Reader,
+  read: Reader<'postings'>,
   { license, list, month, from, to }: MonthRange,
   { limit, strong = false }: { limit: number; strong?: boolean },
 ): Promise<string[]> => {
@@ -49,13 +49,13 @@ export const readPostings = async (
 
 /** Which of the postings, by their sort keys, each of the lists has in a month. */
 export const readStanding = async (
-  read: Reader,
+  read: Reader<'postings'>,
   { license, lists, month }: { license: string; lists: readonly string[]; month: string },
   postings: readonly string[],
   { strong = false }: { strong?: boolean } = {},
 ): Promise<ReadonlyMap<string, ReadonlySet<string>>> => {
   const wanted = lists.flatMap((list) =>
-    postings.map((sk): Key => ({ pk: postingsPk(license, list, month), sk })),
+    postings.map((sk): Key<'postings'> => ({ pk: postingsPk(license, list, month), sk })),
   )
   const found = wanted.length === 0 ? [] : await read.batchGet(wanted, { strong })
   return new Map(
@@ -99,7 +99,7 @@ export const markMonth = async (
 
 /** The marks of a list, by month. */
 export const readMarks = async (
-  read: Reader,
+  read: Reader<'marks'>,
   license: string,
   list: string,
 ): Promise<ReadonlyMap<string, string>> => {
@@ -109,7 +109,7 @@ export const readMarks = async (
 
 /** Drops the marks of these months of lists, where there are any. */
 export const dropMarks = async (
-  { read, write }: { read: Reader; write: Writer<'marks'> },
+  { read, write }: { read: Reader<'marks'>; write: Writer<'marks'> },
   license: string,
   months: readonly { list: string; month: string }[],
 ): Promise<void> => {
@@ -138,7 +138,7 @@ export const countKept = (
 
 /** What was kept of a search, by month. */
 export const readKeptCounts = async (
-  read: Reader,
+  read: Reader<'keptCounts'>,
   license: string,
   search: string,
 ): Promise<ReadonlyMap<string, { count: number; marks: string }>> => {
@@ -148,7 +148,7 @@ export const readKeptCounts = async (
 
 /** The same of one month. */
 export const readKeptCount = async (
-  read: Reader,
+  read: Reader<'keptCounts'>,
   license: string,
   search: string,
   month: string,

@@ -25,7 +25,10 @@ const session = [
   'Session: dynamodb:GetItem dynamodb:UpdateItem on table where SOCKET#*',
   'Later: sqs:SendMessage on later',
 ]
-const read = ['Read: dynamodb:GetItem dynamodb:BatchGetItem dynamodb:Query on table']
+const readAll = ['Read: dynamodb:GetItem dynamodb:BatchGetItem dynamodb:Query on table']
+const common = 'LICENSE#* CUSTOMER#*#* CHAT#* SOCKET#* LICENSE#*#SOCKETS CUSTOMER#*#*#SOCKETS'
+const reading = (keys: string) => [`${readAll[0]} where ${keys}`]
+const read = reading(`${common} but LICENSE#*#CHATS LICENSE#*#ACTIVE LICENSE#*#LOAD`)
 const write = (keys: string) => [
   `Write: dynamodb:PutItem dynamodb:UpdateItem dynamodb:DeleteItem dynamodb:ConditionCheckItem on table where ${keys}`,
 ]
@@ -40,6 +43,15 @@ test.each([
   { needs: [], session: 'required', grants: session },
   { needs: [], session: 'login', grants: session },
   { needs: ['read'], session: 'required', grants: [...session, ...read] },
+  {
+    needs: ['read'],
+    alsoReads: ['loads', 'device'],
+    session: 'required',
+    grants: [
+      ...session,
+      ...reading(`${common} LICENSE#*#LOAD DEVICE#* but LICENSE#*#CHATS LICENSE#*#ACTIVE`),
+    ],
+  },
   { needs: [], writes: ['chat'], session: 'required', grants: [...session, ...write('CHAT#*')] },
   { needs: ['push'], session: 'required', grants: [...session, ...push] },
   { needs: ['read', 'push'], session: 'none', grants: [...read, ...push] },
@@ -59,10 +71,13 @@ test.each([
     session: 'login',
     grants: [...session, ...read, ...push, ...write('CHAT#* LICENSE#*#LOAD')],
   },
-] as const)('an action with needs $needs, writes $writes and session $session may do just that', (row) => {
-  const { grants, ...spec } = row
-  expect(spelled(actionGrants(spec))).toEqual(grants)
-})
+] as const)(
+  'an action with needs $needs $alsoReads, writes $writes and session $session may do just that',
+  (row) => {
+    const { grants, ...spec } = row
+    expect(spelled(actionGrants(spec))).toEqual(grants)
+  },
+)
 
 test.each([
   { items: ['chat'], like: ['CHAT#*'], not: [] },
@@ -131,7 +146,7 @@ test('customers’ $connect may besides look at licences, and count by address',
 const accounts = 'LICENSE#*'
 const threads = 'CHAT#* LICENSE#*#ACTIVE LICENSE#*#LOAD'
 const worker = (keys: string) => [
-  ...read,
+  ...readAll,
   ...write(`${keys} ${rows} but LICENSE#*#CHATS`),
   ...push,
   'Close: execute-api:ManageConnections on closings',
@@ -160,7 +175,7 @@ test('what posts to many may push, and put off what does not get through, and no
 
 test('the index’s worker reads, writes the index and what it notes beside chats, and nothing else', () => {
   expect(spelled(workerGrants.index)).toEqual([
-    ...read,
+    ...readAll,
     'Manifests: dynamodb:PutItem on table where CHAT#*',
     'Index: dynamodb:BatchWriteItem on table where INDEX#*#LIST#*#* INDEX#*#MARKS#*',
     ...ofStream,

@@ -3,7 +3,7 @@ import type { ActionSpec, Family } from '../../shared/protocol/action.ts'
 import { agentActions } from '../../shared/protocol/agent/index.ts'
 import { customerActions } from '../../shared/protocol/customer/index.ts'
 import { workerWrites } from '../../shared/runtime/writes.ts'
-import { families } from '../../shared/table/keys.ts'
+import { common, families } from '../../shared/table/keys.ts'
 import { isAllowed, tableArn, tableStatementsOf } from '../support/permitted-calls.ts'
 import { flat, list, named, synthesize } from './synthesized.ts'
 
@@ -11,27 +11,36 @@ const { customers, ...outer } = synthesize()
 const resources = { ...outer.resources, ...customers.resources }
 
 const writing = ['PutItem', 'UpdateItem', 'DeleteItem', 'ConditionCheckItem', 'BatchWriteItem'] as const
-type Writing = (typeof writing)[number]
-type Written = Partial<Record<Family, readonly Writing[]>>
+const reading = ['GetItem', 'BatchGetItem', 'Query'] as const
+type Way = (typeof writing)[number] | (typeof reading)[number]
+type Touched = Partial<Record<Family, readonly Way[]>>
 
 const anyWay = ['PutItem', 'UpdateItem', 'DeleteItem', 'ConditionCheckItem'] as const
-const inAnyWay = (named: readonly Family[]): Written =>
-  Object.fromEntries(named.map((family) => [family, anyWay]))
+const touched = (named: readonly Family[], ways: readonly Way[]): Touched =>
+  Object.fromEntries(named.map((family) => [family, ways]))
+/** All that some parts allow. */
+const together = (...parts: Touched[]): Touched =>
+  touchedBy((family) => parts.flatMap((part) => part[family] ?? []))
+const touchedBy = (waysOf: (family: Family) => readonly Way[]): Touched =>
+  Object.fromEntries(every.flatMap((family) => (waysOf(family).length > 0 ? [[family, waysOf(family)]] : [])))
+const every = Object.keys(families) as Family[]
 const connections = ['socket', 'agentSockets', 'customerSockets'] as const
-const pushing: Written = Object.fromEntries(
-  connections.map((family) => [family, ['UpdateItem', 'DeleteItem']]),
-)
+const pushing = touched(connections, ['UpdateItem', 'DeleteItem'])
+const disconnecting = touched(connections, ['DeleteItem'])
+const connecting = touched(['socket'], ['PutItem'])
 
-const byAction = ({ session, needs, writes = [] }: ActionSpec): Written => ({
-  ...(session === 'none' ? {} : { socket: ['UpdateItem'] }),
-  ...(needs.includes('push') ? pushing : {}),
-  ...inAnyWay(writes),
-})
-const disconnect: Written = Object.fromEntries(connections.map((family) => [family, ['DeleteItem']]))
-const connect: Written = { socket: ['PutItem'] }
+const byAction = ({ session, needs, alsoReads = [], writes = [] }: ActionSpec): Touched =>
+  together(
+    session === 'none' ? {} : touched(['socket'], ['GetItem', 'UpdateItem']),
+    needs.includes('read') ? touched([...common, ...alsoReads], reading) : {},
+    needs.includes('push') ? pushing : {},
+    touched(writes, anyWay),
+  )
+const byWorker = (writes: readonly Family[]): Touched =>
+  together(touched(every, reading), touched([...writes, ...connections], anyWay))
 
-/** Each function by its construct, with its bundle, and all that it may write. */
-const functions: [path: string, bundle: string, written: Written][] = [
+/** Each function by its construct, with its bundle, and all that it may do with items. */
+const functions: [path: string, bundle: string, ways: Touched][] = [
   ...agentActions.map((spec): (typeof functions)[number] => [
     `AgentApi/${spec.name}`,
     `agent/${spec.name}`,
@@ -42,19 +51,27 @@ const functions: [path: string, bundle: string, written: Written][] = [
     `customer/${spec.name}`,
     byAction(spec),
   ]),
-  ['AgentApi/$connect', 'socket/connect', connect],
-  ['CustomerApi/$connect', 'socket/connect-customer', { ...connect, address: ['UpdateItem'] }],
-  ['AgentApi/$disconnect', 'socket/disconnect', disconnect],
-  ['CustomerApi/$disconnect', 'socket/disconnect', disconnect],
+  ['AgentApi/$connect', 'socket/connect', connecting],
+  [
+    'CustomerApi/$connect',
+    'socket/connect-customer',
+    { ...connecting, account: ['GetItem'], address: ['UpdateItem'] },
+  ],
+  ['AgentApi/$disconnect', 'socket/disconnect', disconnecting],
+  ['CustomerApi/$disconnect', 'socket/disconnect', disconnecting],
   ['AgentApi/$default', 'socket/default', {}],
   ['CustomerApi/$default', 'socket/default', {}],
-  ['Workers/notify', 'worker/notify', inAnyWay([...workerWrites.notify, ...connections])],
-  ['Workers/later', 'worker/later', inAnyWay([...workerWrites.later, ...connections])],
-  ['Workers/clock', 'worker/clock', inAnyWay([...workerWrites.clock, ...connections])],
+  ['Workers/notify', 'worker/notify', byWorker(workerWrites.notify)],
+  ['Workers/later', 'worker/later', byWorker(workerWrites.later)],
+  ['Workers/clock', 'worker/clock', byWorker(workerWrites.clock)],
   [
     'Workers/index',
     'worker/index',
-    { chat: ['PutItem'], postings: ['BatchWriteItem'], marks: ['BatchWriteItem'] },
+    together(
+      touched(every, reading),
+      touched(['chat'], ['PutItem']),
+      touched(['postings', 'marks'], ['BatchWriteItem']),
+    ),
   ],
   ['Workers/fan_out', 'worker/fan_out', pushing],
 ]
@@ -89,51 +106,63 @@ const listed = ({ Sid, Effect, Action, Resource, Condition = {} }: any) => ({
 
 /** A key of each family. */
 const keyOf = (family: Family): string => families[family].replaceAll('*', 'x')
-const every = Object.keys(families) as Family[]
-const ask = (path: string, action: string, keys: string[]) =>
-  isAllowed(onTable(path), { action: `dynamodb:${action}`, keys })
+const answers = new Map<string, Promise<boolean>>()
+/** Whether statements allow an action on items of these keys: of functions with the same ones one is asked about. */
+const ask = (statements: object[], action: string, keys: string[]): Promise<boolean> => {
+  const question = JSON.stringify([statements, action, keys])
+  const answer = answers.get(question) ?? isAllowed(statements, { action: `dynamodb:${action}`, keys })
+  answers.set(question, answer)
+  return answer
+}
 
 test('the functions are all that are deployed', () => {
   expect(functions).toHaveLength(deployed.length)
 })
 
-describe.each(functions)('%s', (path, bundle, written) => {
+const everyWay = [...writing, ...reading]
+
+describe.each(functions)('%s', (path, bundle, ways) => {
+  const statements = onTable(path)
+
   test('is deployed with the policy that its calls in tests are asked of', () => {
-    expect(onTable(path).map(listed)).toEqual(tableStatementsOf(bundle).map(listed))
+    expect(statements.map(listed)).toEqual(tableStatementsOf(bundle).map(listed))
   })
 
-  test('may write what it declares in the ways that it does, and no item of another family', async () => {
-    const allowed: [Family, Writing][] = []
+  test('may do with items what it declares, and nothing with those of another family', async () => {
+    const allowed: string[] = []
     for (const family of every)
-      for (const action of writing)
-        if (await ask(path, action, [keyOf(family)])) allowed.push([family, action])
-    const expected = every.flatMap((family) =>
-      writing.filter((action) => written[family]?.includes(action)).map((action) => [family, action]),
+      for (const action of everyWay)
+        if (await ask(statements, action, [keyOf(family)])) allowed.push(`${action} on ${family}`)
+    expect(allowed).toEqual(
+      every.flatMap((family) =>
+        everyWay.filter((action) => ways[family]?.includes(action)).map((action) => `${action} on ${family}`),
+      ),
     )
-    expect(allowed).toEqual(expected)
   })
 
-  test('may write nothing with a key of a family that it does not declare beside those that it does', async () => {
-    for (const action of writing) {
-      const declared = every.filter((family) => written[family]?.includes(action)).map(keyOf)
-      for (const other of every.filter((family) => written[family] === undefined))
-        expect(await ask(path, action, [...declared, keyOf(other)]), `${action} on ${other}`).toBe(false)
+  test('may do nothing with an item of another family beside those that it declares', async () => {
+    for (const action of everyWay) {
+      const declared = every.filter((family) => ways[family]?.includes(action))
+      const other = every.find((family) => !declared.includes(family))
+      if (other !== undefined)
+        expect(await ask(statements, action, [...declared, other].map(keyOf)), `${action} on ${other}`).toBe(
+          false,
+        )
     }
   })
 
   test('may write nothing without a key, scan nothing and change no table', async () => {
-    for (const action of writing) expect(await ask(path, action, []), action).toBe(false)
-    for (const action of ['Scan', 'PartiQLSelect', 'PartiQLUpdate', 'DeleteTable', 'UpdateTable'])
-      expect(await ask(path, action, []), action).toBe(false)
+    for (const action of [...writing, 'Scan', 'PartiQLSelect', 'PartiQLUpdate', 'DeleteTable', 'UpdateTable'])
+      expect(await ask(statements, action, []), action).toBe(false)
   })
 
   test('has nothing of DynamoDB but the table and its stream, in a policy far below what IAM takes', () => {
-    const statements = statementsOf(path)
-    const ofDynamo = statements.filter(({ Action }) =>
+    const all = statementsOf(path)
+    const ofDynamo = all.filter(({ Action }) =>
       list<string>(Action).some((one) => one.startsWith('dynamodb:')),
     )
     for (const { Resource } of ofDynamo) expect(named(Resource)).toMatch(/^<ChatsTable\.(Arn|StreamArn)>$/)
-    const text = JSON.stringify(statements.map(({ Resource, ...rest }) => [rest, list(Resource).map(flat)]))
+    const text = JSON.stringify(all.map(({ Resource, ...rest }) => [rest, list(Resource).map(flat)]))
     // IAM takes 10,240 characters of inline policies for a role
     expect(text.length).toBeLessThan(5000)
   })

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { agentActions } from '../../shared/protocol/agent/index.ts'
 import { customerActions } from '../../shared/protocol/customer/index.ts'
 import { leadingKeys } from '../../infra/grants.ts'
+import { common as commonFamilies } from '../../shared/table/keys.ts'
 import { allowed, findings, flat, list, named, synthesize, whereOf } from './synthesized.ts'
 
 const { root, stack, customers, outputs, ...outer } = synthesize()
@@ -50,8 +51,12 @@ describe('policies', () => {
     `dynamodb:GetItem dynamodb:UpdateItem on ${table} where SOCKET#*`,
     'sqs:SendMessage on <LaterQueue.Arn>',
   ]
+  const readAll = [`dynamodb:BatchGetItem dynamodb:GetItem dynamodb:Query on ${table}`]
+  const common = 'LICENSE#* CUSTOMER#*#* CHAT#* SOCKET#* LICENSE#*#SOCKETS CUSTOMER#*#*#SOCKETS'
+  const reading = (where: string) => [`${readAll[0]} where ${where}`]
+  const read = reading(`${common} but LICENSE#*#CHATS LICENSE#*#ACTIVE LICENSE#*#LOAD`)
+  const readForStart = reading(`${common} LICENSE#*#LOAD but LICENSE#*#CHATS LICENSE#*#ACTIVE`)
   const needed = {
-    read: [`dynamodb:BatchGetItem dynamodb:GetItem dynamodb:Query on ${table}`],
     push: [onBoth('POST'), `dynamodb:DeleteItem dynamodb:UpdateItem on ${table} where ${rows}`],
     fan_out: [
       'lambda:InvokeFunction on arn:<AWS::Partition>:lambda:<AWS::Region>:<AWS::AccountId>:function:AgentChat-fan-out',
@@ -67,7 +72,11 @@ describe('policies', () => {
     const expected = [
       isCustomers ? customerLogs : logs,
       ...(spec.session === 'none' ? [] : session),
-      ...spec.needs.flatMap((need) => needed[need]),
+      ...spec.needs.flatMap((need) =>
+        need === 'read'
+          ? reading(whereOf(leadingKeys([...commonFamilies, ...(spec.alsoReads ?? [])])))
+          : needed[need],
+      ),
       ...(spec.writes ? [writing(whereOf(leadingKeys(spec.writes)))] : []),
       ...(isCustomers && spec.session === 'login' ? [key] : []),
     ]
@@ -86,7 +95,7 @@ describe('policies', () => {
   const threads = 'CHAT#* LICENSE#*#ACTIVE LICENSE#*#LOAD'
   const worker = (keys: string) => [
     workerLogs,
-    ...needed.read,
+    ...readAll,
     writing(`${keys} ${rows} but LICENSE#*#CHATS`),
     ...needed.push,
     onBoth('DELETE'),
@@ -95,7 +104,7 @@ describe('policies', () => {
   const opening = writing(
     'LICENSE#* CUSTOMER#*#* CHAT#* LICENSE#*#CHATS LICENSE#*#ACTIVE LICENSE#*#LOAD but LICENSE#*#SOCKETS CUSTOMER#*#*#SOCKETS',
   )
-  const { read, push, fan_out: fanOut, look } = needed
+  const { push, fan_out: fanOut, look } = needed
   test.each([
     // Spelled out, whatever the action table says.
     ['AgentApi/ping', [logs]],
@@ -105,7 +114,7 @@ describe('policies', () => {
       [
         logs,
         ...session,
-        ...read,
+        ...reading(`${common} IDENTITY#*#* DEVICE#* LICENSE#*#ACTIVE but LICENSE#*#CHATS LICENSE#*#LOAD`),
         writing(
           'LICENSE#* DEVICE#* SOCKET#* LICENSE#*#SOCKETS but LICENSE#*#CHATS LICENSE#*#ACTIVE LICENSE#*#LOAD',
         ),
@@ -115,7 +124,7 @@ describe('policies', () => {
     ],
     ['AgentApi/close_thread', [logs, ...session, ...read, writing(threads), ...push, ...fanOut]],
     ['AgentApi/send_typing_indicator', [logs, ...session, ...read, ...push]],
-    ['AgentApi/send_event', [logs, ...session, ...read, opening, ...push, ...fanOut]],
+    ['AgentApi/send_event', [logs, ...session, ...readForStart, opening, ...push, ...fanOut]],
     [
       'AgentApi/$connect',
       [logs, `dynamodb:PutItem on ${table} where SOCKET#*`, 'sqs:SendMessage on <LaterQueue.Arn>'],
@@ -125,7 +134,7 @@ describe('policies', () => {
     ['CustomerApi/ping', [customerLogs]],
     ['CustomerApi/get_chats_summary', [customerLogs, ...session, ...read]],
     ['CustomerApi/send_sneak_peek', [customerLogs, ...session, ...read, ...push]],
-    ['CustomerApi/send_event', [customerLogs, ...session, ...read, opening, ...push, ...fanOut]],
+    ['CustomerApi/send_event', [customerLogs, ...session, ...readForStart, opening, ...push, ...fanOut]],
     [
       'CustomerApi/update_customer',
       [
@@ -191,7 +200,7 @@ describe('policies', () => {
       'Workers/index',
       [
         workerLogs,
-        ...read,
+        ...readAll,
         `dynamodb:PutItem on ${table} where CHAT#*`,
         `dynamodb:BatchWriteItem on ${table} where INDEX#*#LIST#*#* INDEX#*#MARKS#*`,
         'dynamodb:DescribeStream dynamodb:GetRecords dynamodb:GetShardIterator dynamodb:ListStreams on <ChatsTable.StreamArn>',

@@ -7,7 +7,7 @@ import { closeThread as close } from '../../shared/chat/threads.ts'
 import { action } from '../../shared/protocol/action.ts'
 import { closeThread } from '../../shared/protocol/agent/close_thread.ts'
 import type { getChatThreads } from '../../shared/protocol/agent/get_chat_threads.ts'
-import type { login } from '../../shared/protocol/agent/login.ts'
+import { login } from '../../shared/protocol/agent/login.ts'
 import { ping } from '../../shared/protocol/agent/ping.ts'
 import { sendEvent } from '../../shared/protocol/agent/send_event.ts'
 import type { startChat } from '../../shared/protocol/agent/start_chat.ts'
@@ -25,7 +25,7 @@ import { agentActive } from '../../shared/table/accounts.ts'
 import { type Chat, chatStarted, chatUnchanged } from '../../shared/table/chats.ts'
 import type { Table } from '../../shared/table/client.ts'
 import { customerFree } from '../../shared/table/customers.ts'
-import { keys } from '../../shared/table/keys.ts'
+import { activePk, chatsPk, type Common, keys } from '../../shared/table/keys.ts'
 import type { Tail } from '../../shared/table/log.ts'
 import { posted } from '../../shared/table/postings.ts'
 import type { Op, Reader, Writer } from '../../shared/table/ops.ts'
@@ -39,7 +39,8 @@ const everyone = everyAgent('l')
 
 // ---- what a story may touch: the contract's `needs` and `writes`
 
-expectTypeOf<Ctx<typeof sendEvent>['read']>().toEqualTypeOf<Reader>()
+expectTypeOf<Ctx<typeof getChatThreads>['read']>().toEqualTypeOf<Reader>()
+expectTypeOf<Ctx<typeof sendEvent>['read']>().toEqualTypeOf<Reader<Common | 'loads'>>()
 expectTypeOf<Ctx<typeof sendEvent>>().toHaveProperty('push')
 expectTypeOf<Ctx<typeof getChatThreads>>().toHaveProperty('read')
 expectTypeOf<Ctx<typeof getChatThreads>>().not.toHaveProperty('write')
@@ -62,6 +63,19 @@ export const writing = serve(updateCustomer, async ({ write, me }, _) => {
   await write.write({ Update: { Key: keys.customerSocket(license, id, 'c'), UpdateExpression: '' } })
   // @ts-expect-error -- a key that is not made by `keys` is of no family
   await write.write({ Delete: { Key: { pk: 'CUSTOMER#l#c', sk: 'CUSTOMER' } } })
+  return answer
+})
+
+export const reading = serve(login, async ({ read }) => {
+  await read.get(keys.identity('issuer', 'subject'))
+  // @ts-expect-error -- the contract does not name addresses
+  await read.get(keys.address('1.1.1.1', 0))
+  await read.query({ pk: activePk('l') })
+  // @ts-expect-error -- nor the list of all chats
+  await read.query({ pk: chatsPk('l') })
+  await read.batchGet([keys.device('hash'), keys.agent('l', 'a')])
+  // @ts-expect-error -- nor the index
+  await read.batchGet([keys.device('hash'), keys.mark('l', 'list', '2026-01')])
   return answer
 })
 
@@ -133,6 +147,7 @@ const declared = {
   request: z.object({}),
   response: null,
   needs: ['read', 'push'],
+  alsoReads: ['loads'],
   writes: ['account', 'customer', 'chat', 'chats', 'activeChats', 'loads'],
   pushes: [
     'incoming_event',
@@ -148,6 +163,7 @@ const all = action(declared)
 const { writes: _, ...writesNothing } = declared
 const withoutWrite = action(writesNothing)
 const withoutLoads = action({ ...declared, writes: ['chat', 'activeChats'] })
+const withoutReads = action({ ...declared, alsoReads: ['device'] })
 const withoutTail = action({ ...declared, reads: ['chat'] })
 const withoutUsers = action({
   ...declared,
@@ -173,6 +189,8 @@ export const sharing = [
   serve(withoutTail, async (ctx) => void (await close(ctx, undefined))),
 
   serve(all, async (ctx) => void (await send(ctx, answer, ''))),
+  // @ts-expect-error -- it may not read loads, which a thread that starts is routed by
+  serve(withoutReads, async (ctx) => void (await send(ctx, answer, ''))),
   // @ts-expect-error -- it may not push `chat_users_updated`, which sending may
   serve(withoutUsers, async (ctx) => void (await send(ctx, answer, ''))),
 

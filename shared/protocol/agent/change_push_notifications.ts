@@ -9,6 +9,7 @@ export const changePushNotifications = action({
   request: z.object({ ...Device.shape, enabled: Flag }),
   response: null,
   needs: ['read'],
+  alsoReads: ['device'],
   writes: ['account', 'device'],
   pushes: [],
   session: 'required',

@@ -27,6 +27,7 @@ export const login = action({
     groups: z.array(Group),
   }),
   needs: ['read', 'push', 'fan_out'],
+  alsoReads: ['identity', 'device', 'activeChats'],
   writes: ['account', 'device', 'socket', 'agentSockets'],
   pushes: ['agent_updated'],
   session: 'login',

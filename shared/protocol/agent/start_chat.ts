@@ -27,6 +27,7 @@ export const startChat = action({
   }),
   response: z.strictObject({ chat: ChatWithThread }),
   needs: ['read', 'push', 'fan_out'],
+  alsoReads: ['loads'],
   writes: ['account', 'customer', 'chat', 'chats', 'activeChats', 'loads'],
   pushes: [
     'incoming_chat_thread',

@@ -11,6 +11,7 @@ export const sendEvent = action({
   request: z.object({ chat_id: Id, event: NewCustomerEvent }),
   response: z.strictObject({ thread_id: z.string(), event: CustomerEvent }),
   needs: ['read', 'push', 'fan_out'],
+  alsoReads: ['loads'],
   writes: ['account', 'customer', 'chat', 'chats', 'activeChats', 'loads'],
   pushes: [
     'incoming_event',

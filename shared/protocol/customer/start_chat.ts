@@ -23,6 +23,7 @@ export const startChat = action({
   }),
   response: z.strictObject({ chat: CustomerChatWithThread }),
   needs: ['read', 'push', 'fan_out'],
+  alsoReads: ['loads'],
   writes: ['account', 'customer', 'chat', 'chats', 'activeChats', 'loads', 'address'],
   pushes: [
     'incoming_chat_thread',
