@@ -1,6 +1,6 @@
 import type { ActionSpec, Family, Need } from '../shared/protocol/action.ts'
 import { socketWrites, workerWrites } from '../shared/runtime/writes.ts'
-import { common, families } from '../shared/table/keys.ts'
+import { common, families } from '../shared/table/families.ts'
 import type { SocketFamily } from '../shared/table/sockets.ts'
 
 /** What a function may touch; the stack knows the ARNs. */

@@ -1,4 +1,4 @@
-import { whileNotBanned } from '../../shared/chat/place.ts'
+import { whileNotBanned } from '../../shared/chat/not-banned.ts'
 import { changeProperties } from '../../shared/chat/properties.ts'
 import { updateChatThreadProperties } from '../../shared/protocol/customer/update_chat_thread_properties.ts'
 import { watching } from '../../shared/push/audience.ts'

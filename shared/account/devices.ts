@@ -1,4 +1,4 @@
-import type { Common } from '../table/keys.ts'
+import type { Common } from '../table/families.ts'
 import { type Guarded, transacted, untilDone } from '../chat/place.ts'
 import type { Device } from '../protocol/devices.ts'
 import { ProtocolError } from '../protocol/errors.ts'

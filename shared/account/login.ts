@@ -7,7 +7,8 @@ import type { RoutingStatus } from '../protocol/objects.ts'
 import type { Job } from '../runtime/later.ts'
 import { AgentItem, IdentityItem, LicenseItem, loggedIn } from '../table/accounts.ts'
 import { type DeviceFamily, deviceHash, type DeviceItem, readDevice } from '../table/devices.ts'
-import { type Common, keys } from '../table/keys.ts'
+import type { Common } from '../table/families.ts'
+import { keys } from '../table/keys.ts'
 import type { Reader, Writer } from '../table/ops.ts'
 import {
   isClosing,

@@ -1,6 +1,7 @@
 import type { PropertyFilter } from '../protocol/filters.ts'
 import { type ActiveChat, type ChatRecord, readActiveChats, readChats } from '../table/chats.ts'
-import { type Common, chatOfThread, threadId } from '../table/keys.ts'
+import type { Common } from '../table/families.ts'
+import { chatOfThread, threadId } from '../table/keys.ts'
 import type { Reader } from '../table/ops.ts'
 import type { Place } from '../table/postings.ts'
 import type { Session } from '../table/sockets.ts'

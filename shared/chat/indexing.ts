@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import pLimit from 'p-limit'
 import { readChats, type Chat, type ChatRecord } from '../table/chats.ts'
-import { type Common, monthOf, threadId } from '../table/keys.ts'
+import type { Common } from '../table/families.ts'
+import { monthOf, threadId } from '../table/keys.ts'
 import { type Entry, eventsRange, type Head, lastOrderEver, parseEntry, readHead } from '../table/log.ts'
 import {
   type Manifest,

@@ -1,4 +1,4 @@
-import type { Common } from '../table/keys.ts'
+import type { Common } from '../table/families.ts'
 import { ProtocolError } from '../protocol/errors.ts'
 import type { Properties, PropertiesChange } from '../protocol/properties.ts'
 import { agentActive } from '../table/accounts.ts'

@@ -1,10 +1,9 @@
 import { type ErrorType, ProtocolError } from '../protocol/errors.ts'
 import type { Chat } from '../table/chats.ts'
-import { customerFree } from '../table/customers.ts'
 import type { Family } from '../protocol/action.ts'
 import type { Tail } from '../table/log.ts'
 import type { Attributes, Op, Refusal, Writer } from '../table/ops.ts'
-import type { AnySession, CustomerSession } from '../table/sockets.ts'
+import type { AnySession } from '../table/sockets.ts'
 
 /** A chat and the end of its log, as last read. */
 export interface ChatView {
@@ -105,15 +104,6 @@ export interface Guarded<F extends Family = Family> {
   otherwise?: ErrorType | undefined
   message?: string | undefined
 }
-
-/** What a customer's change holds by: where no thread is active, a ban leaves its chat as it is. `denied`: what it is told. */
-export const whileNotBanned =
-  ({ me, now }: { me: CustomerSession; now: () => number }, denied: string) =>
-  (): Guarded<'customer'> => ({
-    op: customerFree(me.license_id, me.customer_id, now()),
-    otherwise: 'authorization',
-    message: denied,
-  })
 
 const isMine = (found: Attributes | undefined, nonce: string): boolean => found?.['nonce'] === nonce
 

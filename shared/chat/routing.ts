@@ -1,6 +1,7 @@
 import { AgentItem, agentReady, LicenseItem } from '../table/accounts.ts'
 import type { Chat, ChatUser } from '../table/chats.ts'
-import { type Common, agentPrefix, keys, licensePk } from '../table/keys.ts'
+import type { Common } from '../table/families.ts'
+import { agentPrefix, keys, licensePk } from '../table/keys.ts'
 import { chatAssigned, type Load, readLoads } from '../table/loads.ts'
 import type { StoredEvent } from '../table/log.ts'
 import type { Reader } from '../table/ops.ts'

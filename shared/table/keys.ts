@@ -1,49 +1,19 @@
 import { createHash } from 'node:crypto'
 import type { Family } from '../protocol/action.ts'
+import type { families } from './families.ts'
 
 // The whole key design: every pk and sk of the table is made here, and nowhere else.
-
-/**
- * The families of items, each by its partition key: `*` stands for an id. IAM policies name families by these patterns,
- * and whatever is written by the type of its key.
- */
-export const families = {
-  licenses: 'LICENSES',
-  /** A licence with its groups, its agents and their devices. */
-  account: 'LICENSE#*',
-  agentSockets: 'LICENSE#*#SOCKETS',
-  chats: 'LICENSE#*#CHATS',
-  activeChats: 'LICENSE#*#ACTIVE',
-  loads: 'LICENSE#*#LOAD',
-  identity: 'IDENTITY#*#*',
-  customer: 'CUSTOMER#*#*',
-  customerSockets: 'CUSTOMER#*#*#SOCKETS',
-  address: 'ADDRESS#*',
-  socket: 'SOCKET#*',
-  device: 'DEVICE#*',
-  /** A chat with all that stands beside it: its log, its properties, what of it is indexed. */
-  chat: 'CHAT#*',
-  postings: 'INDEX#*#LIST#*#*',
-  marks: 'INDEX#*#MARKS#*',
-  keptCounts: 'INDEX#*#COUNTS#*',
-} as const satisfies Record<Family, string>
-
-/** The families that every function with the need `read` may read. */
-export const common = [
-  'account',
-  'customer',
-  'chat',
-  'socket',
-  'agentSockets',
-  'customerSockets',
-] as const satisfies readonly Family[]
-export type Common = (typeof common)[number]
 
 /** A key as it was read: of whichever family. */
 export interface RawKey {
   readonly pk: string
   readonly sk: string
 }
+
+/** A text that a pattern stands for. */
+type Filled<Pattern extends string> = Pattern extends `${infer Before}*${infer After}`
+  ? `${Before}${string}${Filled<After>}`
+  : Pattern
 
 declare const family: unique symbol
 /** A partition key of a family; the mark is in its type alone. */
@@ -59,19 +29,17 @@ export const keyBytes = 2048
 const part = (id: string | number): string => String(id).replaceAll('%', '%25').replaceAll('#', '%23')
 const unpart = (escaped: string): string => escaped.replaceAll('%23', '#').replaceAll('%25', '%')
 
-const pkOf = <F extends Family>(of: F, ...ids: readonly string[]): Pk<F> => {
-  const [first, ...rest] = families[of].split('*')
-  const pk = rest.reduce((before, after, index) => before + part(ids[index] ?? '') + after, first)
-  // which family a text is of no type can show
+/** A partition key as its family's pattern has it. */
+const pkOf = <F extends Family>(text: Filled<(typeof families)[F]>): Pk<F> =>
+  // of which family a text is no type can show
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion, typescript/consistent-type-assertions
-  return pk as Pk<F>
-}
+  text as string as Pk<F>
 
 /** Zero-padded, so that keys sort as numbers do. */
 const numbered = (n: number): string => String(n).padStart(8, '0')
 
-export const licensesPk = pkOf('licenses')
-export const licensePk = (license: string): Pk<'account'> => pkOf('account', license)
+export const licensesPk = pkOf<'licenses'>('LICENSES')
+export const licensePk = (license: string): Pk<'account'> => pkOf(`LICENSE#${part(license)}`)
 export const agentPrefix = 'AGENT#'
 export const groupPrefix = 'GROUP#'
 export const logPrefix = 'LOG#'
@@ -91,12 +59,12 @@ export const keys = {
     sk: `${agentPrefix}${part(agent)}`,
   }),
   identity: (issuer: string, subject: string): Key<'identity'> => ({
-    pk: pkOf('identity', issuer, subject),
+    pk: pkOf(`IDENTITY#${part(issuer)}#${part(subject)}`),
     sk: 'IDENTITY',
   }),
 
   customer: (license: string, customer: string): Key<'customer'> => ({
-    pk: pkOf('customer', license, customer),
+    pk: pkOf(`CUSTOMER#${part(license)}#${part(customer)}`),
     sk: 'CUSTOMER',
   }),
   /** A live socket of a customer. */
@@ -107,7 +75,7 @@ export const keys = {
   /** What came from an address in one minute. */
   address: (ip: string, minute: number): Key<'address'> => ({ pk: addressPk(ip), sk: `MINUTE#${minute}` }),
 
-  socket: (connection: string): Key<'socket'> => ({ pk: pkOf('socket', connection), sk: 'SOCKET' }),
+  socket: (connection: string): Key<'socket'> => ({ pk: pkOf(`SOCKET#${part(connection)}`), sk: 'SOCKET' }),
   /** A live socket of an agent, in its licence's list. */
   agentSocket: (license: string, agent: string, connection: string): Key<'agentSockets'> => ({
     pk: socketsPk(license),
@@ -193,10 +161,11 @@ export const placeOfPosting = (sk: string): { at: number; id: string } => ({
 export const behind = (sk: string): string => `${sk}!`
 
 export const postingsPk = (license: string, list: string, month: string): Pk<'postings'> =>
-  pkOf('postings', license, list, month)
-export const marksPk = (license: string, list: string): Pk<'marks'> => pkOf('marks', license, list)
+  pkOf(`INDEX#${part(license)}#LIST#${part(list)}#${month}`)
+export const marksPk = (license: string, list: string): Pk<'marks'> =>
+  pkOf(`INDEX#${part(license)}#MARKS#${part(list)}`)
 export const keptCountsPk = (license: string, search: string): Pk<'keptCounts'> =>
-  pkOf('keptCounts', license, search)
+  pkOf(`INDEX#${part(license)}#COUNTS#${part(search)}`)
 export const manifestPrefix = 'INDEX#'
 /** How partition keys begin that are a licence's alone, beside its own one: its lists, its customers, its index. */
 export const licensePrefixes = (license: string): readonly string[] => [
@@ -209,15 +178,15 @@ export const wordsPrefix = (n: number): string => `WORDS#${numbered(n)}#`
 /** The number that a key of a portion of words ends with, or of a manifest. */
 export const lastNumberOf = ({ sk }: { sk?: unknown }): number => Number(String(sk).split('#').at(-1))
 
-export const socketsPk = (license: string): Pk<'agentSockets'> => pkOf('agentSockets', license)
-export const chatsPk = (license: string): Pk<'chats'> => pkOf('chats', license)
-export const loadsPk = (license: string): Pk<'loads'> => pkOf('loads', license)
+export const socketsPk = (license: string): Pk<'agentSockets'> => pkOf(`LICENSE#${part(license)}#SOCKETS`)
+export const chatsPk = (license: string): Pk<'chats'> => pkOf(`LICENSE#${part(license)}#CHATS`)
+export const loadsPk = (license: string): Pk<'loads'> => pkOf(`LICENSE#${part(license)}#LOAD`)
 export const customerSocketsPk = (license: string, customer: string): Pk<'customerSockets'> =>
-  pkOf('customerSockets', license, customer)
-export const addressPk = (ip: string): Pk<'address'> => pkOf('address', ip)
-export const activePk = (license: string): Pk<'activeChats'> => pkOf('activeChats', license)
-export const devicePk = (hash: string): Pk<'device'> => pkOf('device', hash)
-export const chatPk = (chat: string): Pk<'chat'> => pkOf('chat', chat)
+  pkOf(`CUSTOMER#${part(license)}#${part(customer)}#SOCKETS`)
+export const addressPk = (ip: string): Pk<'address'> => pkOf(`ADDRESS#${part(ip)}`)
+export const activePk = (license: string): Pk<'activeChats'> => pkOf(`LICENSE#${part(license)}#ACTIVE`)
+export const devicePk = (hash: string): Pk<'device'> => pkOf(`DEVICE#${part(hash)}`)
+export const chatPk = (chat: string): Pk<'chat'> => pkOf(`CHAT#${part(chat)}`)
 export const threadPrefix = (n: number): string => `${logPrefix}${numbered(n)}#`
 /** The sockets of one agent in its licence's list. */
 export const agentSocketsPrefix = (agent: string): string => `${part(agent)}#`
@@ -274,14 +243,6 @@ export const chatOfEntry = (key: RawKey): string | undefined => {
   const part = chatPartOf(key)
   return part?.item === 'log' ? part.chat : undefined
 }
-
-/** Whether a key that was read is one of a family. */
-export const isKey = (key: RawKey): key is Key =>
-  Object.values(families).some((pattern) => isOf(pattern, key.pk))
-
-/** Whether a partition key is one of a family's pattern. */
-export const isOf = (pattern: string, pk: string): boolean =>
-  new RegExp(`^${pattern.replaceAll('*', '[^#]*')}$`).test(pk)
 
 /** The addresses that thread and event ids are: `<chat>_<n>` and `<chat>_<n>_<m>`. */
 export const threadId = (chat: string, n: number): string => `${chat}_${n}`

@@ -1,5 +1,6 @@
 import type { Family } from '../protocol/action.ts'
-import type { Common, Key, Pk } from './keys.ts'
+import type { Common } from './families.ts'
+import type { Key, Pk } from './keys.ts'
 
 /** An item or a part of one, as lib-dynamodb takes and gives it. */
 export type Attributes = Record<string, unknown>

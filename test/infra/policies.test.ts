@@ -3,7 +3,7 @@ import type { ActionSpec, Family } from '../../shared/protocol/action.ts'
 import { agentActions } from '../../shared/protocol/agent/index.ts'
 import { customerActions } from '../../shared/protocol/customer/index.ts'
 import { workerWrites } from '../../shared/runtime/writes.ts'
-import { common, families } from '../../shared/table/keys.ts'
+import { common, families } from '../../shared/table/families.ts'
 import { isAllowed, tableArn, tableStatementsOf } from '../support/permitted-calls.ts'
 import { flat, list, named, synthesize } from './synthesized.ts'
 

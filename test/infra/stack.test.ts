@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { agentActions } from '../../shared/protocol/agent/index.ts'
 import { customerActions } from '../../shared/protocol/customer/index.ts'
 import { leadingKeys } from '../../infra/grants.ts'
-import { common as commonFamilies } from '../../shared/table/keys.ts'
+import { common as commonFamilies } from '../../shared/table/families.ts'
 import { allowed, findings, flat, list, named, synthesize, whereOf } from './synthesized.ts'
 
 const { root, stack, customers, outputs, ...outer } = synthesize()

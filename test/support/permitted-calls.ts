@@ -6,7 +6,7 @@ import { actionGrants, type Grant, socketGrants, statementOf, workerGrants } fro
 import type { Around } from '../../infra/local/handlers.ts'
 import { agentActions } from '../../shared/protocol/agent/index.ts'
 import { customerActions } from '../../shared/protocol/customer/index.ts'
-import { families, isOf } from '../../shared/table/keys.ts'
+import { families, isOf } from '../../shared/table/families.ts'
 import type { Call } from './engine-proxy.ts'
 
 // Whether IAM would allow what functions ask of the table: a local engine asks nobody.
@@ -43,7 +43,7 @@ const ofTransaction = {
  * What IAM is asked of a call of the wire. A transaction's actions are asked about with the keys of all its items, which no
  * way of looking at them is stricter than.
  */
-export const askedOf = ({ operation, request }: Pick<Call, 'operation' | 'request'>): Asked[] => {
+const askedOf = ({ operation, request }: Pick<Call, 'operation' | 'request'>): Asked[] => {
   const asked = (action: string, keys: any[]): Asked => ({
     action: `dynamodb:${action}`,
     keys: [...new Set<string>(keys.map((key) => key.S))],
