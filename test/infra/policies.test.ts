@@ -4,7 +4,9 @@ import { agentActions } from '../../shared/protocol/agent/index.ts'
 import { customerActions } from '../../shared/protocol/customer/index.ts'
 import { workerWrites } from '../../shared/runtime/writes.ts'
 import { common, families } from '../../shared/table/families.ts'
-import { isAllowed, tableArn, tableStatementsOf } from '../support/permitted-calls.ts'
+import { keys } from '../../shared/table/keys.ts'
+import type { Call } from '../support/engine-proxy.ts'
+import { expectAllowed, isAllowed, tableArn, tableStatementsOf } from '../support/permitted-calls.ts'
 import { flat, list, named, synthesize } from './synthesized.ts'
 
 const { customers, ...outer } = synthesize()
@@ -114,6 +116,26 @@ const ask = (statements: object[], action: string, keys: string[]): Promise<bool
   answers.set(question, answer)
   return answer
 }
+
+const callOf = (operation: string, request: Call['request']): Call => ({
+  ...{ lambda: 'customer/update_customer', operation, request },
+  ...{ startedAt: 0, endedAt: 0, status: 200, rru: 0, wru: 0 },
+})
+const putOf = (pk: string) => ({ Item: { pk: { S: pk } } })
+
+test('a world fails by a call that a function’s policy does not allow, be it a part of a transaction', async () => {
+  const [own, others] = [keys.customer('l', 'c').pk, keys.identity('i', 's').pk]
+  await expectAllowed([callOf('PutItem', putOf(own)), callOf('GetItem', { Key: { pk: { S: own } } })])
+  const name = 'customer/update_customer: dynamodb'
+  await expect(expectAllowed([callOf('PutItem', putOf(others))])).rejects.toThrow(
+    `IAM denies\n${name}:PutItem on identity`,
+  )
+  const parts = [{ Update: { Key: { pk: { S: own } } } }, { Put: putOf(others) }]
+  await expect(expectAllowed([callOf('TransactWriteItems', { TransactItems: parts })])).rejects.toThrow(
+    `IAM denies\n${name}:UpdateItem on customer, identity\n${name}:PutItem on customer, identity`,
+  )
+  await expect(expectAllowed([callOf('Scan', {})])).rejects.toThrow('No function may ask the table for Scan')
+})
 
 test('the functions are all that are deployed', () => {
   expect(functions).toHaveLength(deployed.length)
