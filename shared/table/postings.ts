@@ -115,7 +115,8 @@ export const dropMarks = async (
 ): Promise<void> => {
   const marks = months.map(({ list, month }) => keys.mark(license, list, month))
   const found = marks.length === 0 ? [] : await read.batchGet(marks, { strong: true })
-  const held = marks.filter(({ pk, sk }) => found.some((item) => item['pk'] === pk && item['sk'] === sk))
+  const there = new Set(found.map(({ pk, sk }) => `${String(pk)} ${String(sk)}`))
+  const held = marks.filter(({ pk, sk }) => there.has(`${pk} ${sk}`))
   await write.batch(held.map((Key): Op<'marks'> => ({ Delete: { Key } })))
 }
 
