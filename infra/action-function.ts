@@ -14,7 +14,7 @@ import {
 import type { ILogGroup } from 'aws-cdk-lib/aws-logs'
 import { Construct } from 'constructs'
 import { deploymentOf } from './deployment.ts'
-import type { Grant, Target } from './grants.ts'
+import { type Grant, statementOf, type Target } from './grants.ts'
 
 /** What the resources of a target are, as policies name them. */
 export interface Resources {
@@ -62,7 +62,9 @@ export class ActionFunction extends Construct {
     if (!existsSync(join(folder, 'index.mjs')))
       throw new Error(`${join(folder, 'index.mjs')} is missing: run "npm run build" first`)
 
-    const statements = props.grants.map((grant) => statementOf(grant, resourcesOf(props, grant.on)))
+    const statements = props.grants.map((grant) =>
+      PolicyStatement.fromJson(statementOf(grant, resourcesOf(props, grant.on).arns)),
+    )
     const logs = new PolicyStatement({
       sid: 'Logs',
       actions: ['logs:CreateLogStream', 'logs:PutLogEvents'],
@@ -142,17 +144,3 @@ const keyStatements = ({ kmsKeyArn, grants }: ActionFunctionProps): PolicyStatem
     }),
   ]
 }
-
-const statementOf = (grant: Grant, { arns }: Resources): PolicyStatement =>
-  new PolicyStatement({
-    sid: grant.sid,
-    actions: [...grant.actions],
-    resources: [...arns],
-    ...(grant.leadingKeys && {
-      conditions: {
-        'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [...grant.leadingKeys] },
-        // ForAllValues also holds where a request names no key at all.
-        Null: { 'dynamodb:LeadingKeys': 'false' },
-      },
-    }),
-  })

@@ -1,5 +1,7 @@
-import type { ActionSpec, Need } from '../shared/protocol/action.ts'
-import { chatPk, keys, licensePk, socketsPk } from '../shared/table/keys.ts'
+import type { ActionSpec, Family, Need } from '../shared/protocol/action.ts'
+import { socketWrites, workerWrites } from '../shared/runtime/writes.ts'
+import { common, families } from '../shared/table/families.ts'
+import type { SocketFamily } from '../shared/table/sockets.ts'
 
 /** What a function may touch; the stack knows the ARNs. */
 export type Target =
@@ -15,19 +17,43 @@ export type Target =
   | 'proxySecret'
   | 'customerKey'
 
-/** One statement of a policy, as data. `leadingKeys`: only items whose partition key matches one of these. */
+/** One statement of a policy, as data. `items`: only those of these families. */
 export interface Grant {
   readonly sid: string
   readonly actions: readonly string[]
   readonly on: Target
-  readonly leadingKeys?: readonly string[]
+  readonly items?: readonly Family[]
 }
 
-const socketPks = keys.socket('*').pk
-const agentSocketPks = socketsPk('*')
-const customerSocketPks = 'CUSTOMER#*#SOCKETS'
-const counterPks = ['ADDRESS#*', 'COUNT#*']
-const indexPks = 'INDEX#*'
+/**
+ * The partition keys of families, as patterns of IAM. `*` goes on over `#`, so that the pattern of an account takes the keys
+ * of its licence's lists as well: where these are not named themselves, they are `not` among the keys.
+ */
+export const leadingKeys = (named: readonly Family[]): { like: string[]; not: string[] } => {
+  const like = named.map((family) => families[family])
+  const others = Object.values(families).filter((pattern) => !like.includes(pattern))
+  return { like, not: others.filter((other) => like.some((pattern) => takes(pattern, other))) }
+}
+
+/** Whether IAM takes a key for one of a pattern. */
+export const takes = (pattern: string, key: string): boolean =>
+  new RegExp(`^${pattern.replaceAll('*', '.*')}$`).test(key)
+
+/** A grant on these resources as a policy's statement. */
+export const statementOf = ({ sid, actions, items }: Grant, arns: readonly string[]) => ({
+  Sid: sid,
+  Effect: 'Allow',
+  Action: actions,
+  Resource: arns,
+  ...(items && { Condition: conditionOn(leadingKeys(items)) }),
+})
+
+const conditionOn = ({ like, not }: ReturnType<typeof leadingKeys>) => ({
+  'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': like },
+  ...(not.length > 0 && { 'ForAllValues:StringNotLike': { 'dynamodb:LeadingKeys': not } }),
+  // ForAllValues also holds where a request names no key at all
+  Null: { 'dynamodb:LeadingKeys': 'false' },
+})
 
 const later: Grant = { sid: 'Later', actions: ['sqs:SendMessage'], on: 'later' }
 
@@ -35,62 +61,75 @@ const session: Grant = {
   sid: 'Session',
   actions: ['dynamodb:GetItem'],
   on: 'table',
-  leadingKeys: [socketPks],
+  items: ['socket'],
 }
 
 const counters: Grant = {
   sid: 'Counters',
   actions: ['dynamodb:UpdateItem'],
   on: 'table',
-  leadingKeys: counterPks,
+  items: ['address', 'count'],
 }
 
+const connections: readonly SocketFamily[] = ['socket', 'agentSockets', 'customerSockets']
+
 // Queries are for the table alone: there is no index, and no `Scan` anywhere.
-const needed: Record<Need, readonly Grant[]> = {
-  read: [
-    { sid: 'Read', actions: ['dynamodb:GetItem', 'dynamodb:BatchGetItem', 'dynamodb:Query'], on: 'table' },
-  ],
-  write: [
-    {
-      sid: 'Write',
-      actions: [
-        'dynamodb:PutItem',
-        'dynamodb:UpdateItem',
-        'dynamodb:DeleteItem',
-        'dynamodb:ConditionCheckItem',
-      ],
-      on: 'table',
-    },
-  ],
+const read = (items?: readonly Family[]): Grant => ({
+  sid: 'Read',
+  actions: ['dynamodb:GetItem', 'dynamodb:BatchGetItem', 'dynamodb:Query'],
+  on: 'table',
+  ...(items && { items }),
+})
+
+const needed: Record<Exclude<Need, 'read'>, readonly Grant[]> = {
   push: [
     { sid: 'Push', actions: ['execute-api:ManageConnections'], on: 'posts' },
     {
       sid: 'SocketRows',
       actions: ['dynamodb:DeleteItem', 'dynamodb:UpdateItem'],
       on: 'table',
-      leadingKeys: [socketPks, agentSocketPks, customerSocketPks],
+      items: connections,
     },
   ],
   fan_out: [{ sid: 'FanOut', actions: ['lambda:InvokeFunction'], on: 'fanOut' }],
   look: [{ sid: 'Look', actions: ['execute-api:ManageConnections'], on: 'looks' }],
 }
 
-const close: Grant = { sid: 'Close', actions: ['execute-api:ManageConnections'], on: 'closings' }
-const worker: readonly Grant[] = [...needed.read, ...needed.write, ...needed.push, close, later]
+// one statement for all families: the keys of a transaction may be looked at together
+const write = (items: readonly Family[]): Grant => ({
+  sid: 'Write',
+  actions: ['dynamodb:PutItem', 'dynamodb:UpdateItem', 'dynamodb:DeleteItem', 'dynamodb:ConditionCheckItem'],
+  on: 'table',
+  items,
+})
 
-/** What an action's function may touch: its `needs`, its session, the counters of rate limits, and `later`. */
-export const actionGrants = ({ needs }: Pick<ActionSpec, 'needs'>): readonly Grant[] => [
+const close: Grant = { sid: 'Close', actions: ['execute-api:ManageConnections'], on: 'closings' }
+const worker = (writes: readonly Family[]): readonly Grant[] => [
+  read(),
+  write([...writes, ...connections]),
+  ...needed.push,
+  close,
+  later,
+]
+
+/** What an action's function may touch: what it needs and writes, its session, the counters of rate limits, and `later`. */
+export const actionGrants = ({
+  needs,
+  alsoReads = [],
+  writes,
+}: Pick<ActionSpec, 'needs' | 'alsoReads' | 'writes'>): readonly Grant[] => [
   session,
   counters,
   later,
-  ...needs.flatMap((need) => needed[need]),
+  ...needs.flatMap((need) => (need === 'read' ? read([...common, ...alsoReads]) : needed[need])),
+  ...(writes === undefined ? [] : [write(writes)]),
 ]
 
 const connect: Grant = {
   sid: 'Connect',
   actions: ['dynamodb:PutItem'],
   on: 'table',
-  leadingKeys: [socketPks],
+  items: ['socket'],
 }
 
 /** What the functions behind the gateway's own routes may touch: `$disconnect` and `$default` are alike on both endpoints. */
@@ -98,7 +137,7 @@ export const socketGrants = {
   connect: [connect, counters, later],
   connectCustomer: [
     connect,
-    { sid: 'License', actions: ['dynamodb:GetItem'], on: 'table', leadingKeys: [licensePk('*')] },
+    { sid: 'License', actions: ['dynamodb:GetItem'], on: 'table', items: ['account'] },
     counters,
     later,
   ],
@@ -107,7 +146,7 @@ export const socketGrants = {
       sid: 'Disconnect',
       actions: ['dynamodb:DeleteItem'],
       on: 'table',
-      leadingKeys: [socketPks, agentSocketPks, customerSocketPks],
+      items: socketWrites.disconnect,
     },
   ],
   default: [session, counters, later],
@@ -133,27 +172,27 @@ const indexing: Grant = {
   sid: 'Index',
   actions: ['dynamodb:BatchWriteItem'],
   on: 'table',
-  leadingKeys: [indexPks],
+  items: ['postings', 'marks'],
 }
 
 /** What the workers may touch. */
 export const workerGrants = {
-  notify: [...worker, ...ofStream],
+  notify: [...worker(workerWrites.notify), ...ofStream],
   index: [
-    ...needed.read,
+    read(),
     // what it notes beside a chat
     {
       sid: 'Manifests',
       actions: ['dynamodb:PutItem'],
       on: 'table',
-      leadingKeys: [chatPk('*')],
+      items: ['chat'],
     },
     indexing,
     later,
     ...ofStream,
   ],
   later: [
-    ...worker,
+    ...worker(workerWrites.later),
     indexing,
     {
       sid: 'Receive',
@@ -161,7 +200,7 @@ export const workerGrants = {
       on: 'later',
     },
   ],
-  clock: worker,
+  clock: worker(workerWrites.clock),
   fan_out: [...needed.push, later, failures],
 } as const satisfies Record<string, readonly Grant[]>
 

@@ -4,7 +4,7 @@ import { watching } from '../../shared/push/audience.ts'
 import { serve } from '../../shared/runtime/serve.ts'
 
 export const handler = serve(updateChatProperties, async (ctx, { properties }) => {
-  const changed = await changeProperties(ctx, properties, updateChatProperties.denied)
+  const changed = await changeProperties(ctx, properties)
   if (changed === undefined) return
   const { chat, told } = changed
   ctx.push(watching(chat), 'chat_properties_updated', { chat_id: chat.id, ...told })

@@ -4,7 +4,7 @@ import { watching } from '../../shared/push/audience.ts'
 import { serve } from '../../shared/runtime/serve.ts'
 
 export const handler = serve(updateChatThreadProperties, async (ctx, { thread_id, properties }) => {
-  const changed = await changeProperties(ctx, properties, updateChatThreadProperties.denied)
+  const changed = await changeProperties(ctx, properties)
   if (changed === undefined) return
   const { chat, told } = changed
   ctx.push(watching(chat), 'chat_thread_properties_updated', { chat_id: chat.id, thread_id, ...told })

@@ -1,10 +1,11 @@
+import { whileNotBanned } from '../../shared/chat/not-banned.ts'
 import { changeProperties } from '../../shared/chat/properties.ts'
 import { updateChatProperties } from '../../shared/protocol/customer/update_chat_properties.ts'
 import { watching } from '../../shared/push/audience.ts'
 import { serve } from '../../shared/runtime/serve.ts'
 
 export const handler = serve(updateChatProperties, async (ctx, { properties }) => {
-  const changed = await changeProperties(ctx, properties, updateChatProperties.denied)
+  const changed = await changeProperties(ctx, properties, whileNotBanned(ctx, updateChatProperties.denied))
   if (changed === undefined) return
   const { chat, told } = changed
   ctx.push(watching(chat), 'chat_properties_updated', { chat_id: chat.id, ...told })

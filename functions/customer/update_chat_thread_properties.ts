@@ -1,10 +1,15 @@
+import { whileNotBanned } from '../../shared/chat/not-banned.ts'
 import { changeProperties } from '../../shared/chat/properties.ts'
 import { updateChatThreadProperties } from '../../shared/protocol/customer/update_chat_thread_properties.ts'
 import { watching } from '../../shared/push/audience.ts'
 import { serve } from '../../shared/runtime/serve.ts'
 
 export const handler = serve(updateChatThreadProperties, async (ctx, { thread_id, properties }) => {
-  const changed = await changeProperties(ctx, properties, updateChatThreadProperties.denied)
+  const changed = await changeProperties(
+    ctx,
+    properties,
+    whileNotBanned(ctx, updateChatThreadProperties.denied),
+  )
   if (changed === undefined) return
   const { chat, told } = changed
   ctx.push(watching(chat), 'chat_thread_properties_updated', { chat_id: chat.id, thread_id, ...told })

@@ -8,6 +8,7 @@ import { measured } from '../../shared/runtime/metrics.ts'
 import { clientAddress, headerOf } from '../../shared/runtime/proxy.ts'
 import { mayConnect } from '../../shared/runtime/rates.ts'
 import { LicenseItem } from '../../shared/table/accounts.ts'
+import type { SocketWrites } from '../../shared/runtime/writes.ts'
 import { openTable, tableClient } from '../../shared/table/client.ts'
 import { keys } from '../../shared/table/keys.ts'
 import { connected } from '../../shared/table/sockets.ts'
@@ -37,7 +38,10 @@ const mostLogged = 128
 const connect = async (event: ConnectEvent): Promise<{ statusCode: number }> => {
   const { headers = {}, requestContext } = event
   const { connectionId: connection, identity } = requestContext
-  const { read, write } = openTable({ client, tableName: config.tableName() })
+  const { read, write } = openTable<SocketWrites['connectCustomer']>({
+    client,
+    tableName: config.tableName(),
+  })
   const license_id = event.queryStringParameters?.['license_id'] ?? ''
   const origin = headerOf(headers, 'origin')
   const refuse = (statusCode: number, reason: string): { statusCode: number } => {

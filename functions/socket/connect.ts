@@ -5,6 +5,7 @@ import { log } from '../../shared/runtime/log.ts'
 import { measured } from '../../shared/runtime/metrics.ts'
 import { mayConnect } from '../../shared/runtime/rates.ts'
 import { sendLater } from '../../shared/runtime/later.ts'
+import type { SocketWrites } from '../../shared/runtime/writes.ts'
 import { openTable } from '../../shared/table/client.ts'
 import { connected } from '../../shared/table/sockets.ts'
 
@@ -23,7 +24,7 @@ export const handler = measured(
   }): Promise<{ statusCode: number }> => {
     const { connectionId: connection, identity } = event.requestContext
     const ip = identity.sourceIp
-    const { write } = openTable({ client, tableName: config.tableName() })
+    const { write } = openTable<SocketWrites['connect']>({ client, tableName: config.tableName() })
     if (!(await mayConnect(write, ip))) {
       log.warn('An agent’s connection was refused', { reason: 'too many connections from one address' })
       return { statusCode: 429 }

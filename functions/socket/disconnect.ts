@@ -1,6 +1,7 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { config } from '../../shared/runtime/config.ts'
 import { measured } from '../../shared/runtime/metrics.ts'
+import type { SocketWrites } from '../../shared/runtime/writes.ts'
 import { openTable } from '../../shared/table/client.ts'
 import { forgetSocket } from '../../shared/table/sockets.ts'
 
@@ -15,7 +16,7 @@ export const handler = measured(
   'disconnect',
   async (event: { requestContext: { connectionId: string } }): Promise<{ statusCode: number }> => {
     const { connectionId: connection } = event.requestContext
-    const { write } = openTable({ client, tableName: config.tableName() })
+    const { write } = openTable<SocketWrites['disconnect']>({ client, tableName: config.tableName() })
     await forgetSocket(write, connection)
     return { statusCode: 200 }
   },

@@ -8,6 +8,7 @@ import { handingOn } from '../../shared/chat/unseen.ts'
 import { InternalError } from '../../shared/protocol/errors.ts'
 import { work, type WorkCtx } from '../../shared/runtime/work.ts'
 import { measured } from '../../shared/runtime/metrics.ts'
+import type { WorkerWrites } from '../../shared/runtime/writes.ts'
 import { LicenseItem, LicenseListed } from '../../shared/table/accounts.ts'
 import { type ActiveChat, readActiveChats } from '../../shared/table/chats.ts'
 import { keys, licensesPk } from '../../shared/table/keys.ts'
@@ -23,6 +24,8 @@ import {
 const deadlineMs = 50_000
 const sideBySide = 16
 
+type Ctx = WorkCtx<WorkerWrites['clock']>
+
 interface ClockEvent {
   time?: string
 }
@@ -33,7 +36,7 @@ interface ClockEvent {
  */
 const tick = ({ time }: ClockEvent = {}): Promise<void> => {
   const aheadMs = time === undefined ? 0 : Math.max(0, Date.parse(time) - Date.now())
-  return work(run, { deadlineMs, now: () => Date.now() + aheadMs })
+  return work<'clock'>(run, { deadlineMs, now: () => Date.now() + aheadMs })
 }
 
 export const handler = measured('worker', 'clock', tick)
@@ -44,7 +47,7 @@ interface Limits {
   looking: LimitFunction
 }
 
-const run = async (ctx: WorkCtx): Promise<void> => {
+const run = async (ctx: Ctx): Promise<void> => {
   const licenses = await ctx.read.query({ pk: licensesPk })
   const limits: Limits = { ending: pLimit(sideBySide), looking: pLimit(sideBySide) }
   const sweeping = pLimit(sideBySide)
@@ -73,7 +76,7 @@ const allOf = async (runs: Promise<void>[], failure: string): Promise<void> => {
     throw new InternalError(failure, { cause: new AggregateError(failures.map(({ reason }) => reason)) })
 }
 
-const sweep = async (ctx: WorkCtx, license: string, { ending }: Limits): Promise<void> => {
+const sweep = async (ctx: Ctx, license: string, { ending }: Limits): Promise<void> => {
   const rows = await readAgentSockets(ctx.read, license)
   const due = rows.filter((row) => !isLive(row, ctx.now()))
   await allOf(
@@ -82,7 +85,7 @@ const sweep = async (ctx: WorkCtx, license: string, { ending }: Limits): Promise
   )
 }
 
-const endIfDue = async (ctx: WorkCtx, row: AgentSocketItem): Promise<void> => {
+const endIfDue = async (ctx: Ctx, row: AgentSocketItem): Promise<void> => {
   const { connection, ttl } = row
   const socket = await readSocket(ctx.read, connection, ctx.now())
   // past its TTL, or of a socket that went without taking its row along
@@ -97,7 +100,7 @@ const isToRoute = (chat: ActiveChat, { routing }: LicenseItem): boolean =>
   (routing === 'automatic' || (chat.waiting_since === undefined) === (presentAgents(chat).length === 0))
 
 /** What is due for the customers' chats of a licence. Of those that nothing is due for no more is read than the list has. */
-const lookAfterChats = async (ctx: WorkCtx, id: string, { looking }: Limits): Promise<void> => {
+const lookAfterChats = async (ctx: Ctx, id: string, { looking }: Limits): Promise<void> => {
   const chats = (await readActiveChats(ctx.read, id)).filter(isOfCustomer)
   const item = chats.length === 0 ? undefined : await ctx.read.get(keys.license(id))
   if (item === undefined) return

@@ -7,6 +7,7 @@ import { config } from '../../shared/runtime/config.ts'
 import { measured } from '../../shared/runtime/metrics.ts'
 import { pauseBefore, withinDeadline } from '../../shared/runtime/deadline.ts'
 import { sendLater } from '../../shared/runtime/later.ts'
+import type { WorkerWrites } from '../../shared/runtime/writes.ts'
 import { licenseIndexesTexts } from '../../shared/table/accounts.ts'
 import { openTable, tableClient } from '../../shared/table/client.ts'
 
@@ -48,7 +49,11 @@ const indexAll = async ({ Records }: StreamEvent): Promise<BatchResult> => {
     chats.set(change.chat, { first: known?.first ?? index, stale })
   }
   const failures = await withinDeadline(async (deadline) => {
-    const table = openTable({ client, tableName: config.tableName(), signal: deadline.signal })
+    const table = openTable<WorkerWrites['index']>({
+      client,
+      tableName: config.tableName(),
+      signal: deadline.signal,
+    })
     const licenses = new Map<string, Promise<boolean>>()
     const ctx = {
       ...table,

@@ -12,6 +12,7 @@ import { Job } from '../../shared/runtime/later.ts'
 import { type BatchResult, failed } from '../../shared/runtime/batch.ts'
 import { measured } from '../../shared/runtime/metrics.ts'
 import { work, type WorkCtx } from '../../shared/runtime/work.ts'
+import type { WorkerWrites } from '../../shared/runtime/writes.ts'
 import { licenseIndexesTexts } from '../../shared/table/accounts.ts'
 import { readSocket } from '../../shared/table/sockets.ts'
 
@@ -25,7 +26,7 @@ const carryOutAll = async ({ Records }: QueueEvent): Promise<BatchResult> => {
     Records.map(async ({ messageId, body }) => {
       try {
         const job = Job.parse(parseJson(body))
-        await work((ctx) => carryOut(ctx, job))
+        await work<'later'>((ctx) => carryOut(ctx, job))
         return []
       } catch (error) {
         return failed(messageId, 'delay queue', error)
@@ -37,7 +38,7 @@ const carryOutAll = async ({ Records }: QueueEvent): Promise<BatchResult> => {
 
 export const handler = measured('worker', 'later', carryOutAll)
 
-const carryOut = (ctx: WorkCtx, job: Job): Promise<void> => {
+const carryOut = (ctx: WorkCtx<WorkerWrites['later']>, job: Job): Promise<void> => {
   switch (job.job) {
     case 'end_session':
       return endSession(ctx, job)
@@ -64,7 +65,7 @@ const carryOut = (ctx: WorkCtx, job: Job): Promise<void> => {
   }
 }
 
-const indexingOf = (ctx: WorkCtx): Indexing => ({
+const indexingOf = (ctx: WorkCtx<WorkerWrites['later']>): Indexing => ({
   ...ctx,
   endsAt: ctx.now() + (ctx.endsAt - performance.now()),
   indexesTexts: (license) => licenseIndexesTexts(ctx.read, license),

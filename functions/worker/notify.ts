@@ -11,7 +11,7 @@ import { measured } from '../../shared/runtime/metrics.ts'
 import { work, type WorkCtx } from '../../shared/runtime/work.ts'
 import { isBanned, isErased, readCustomer } from '../../shared/table/customers.ts'
 import { readCustomerSockets } from '../../shared/table/sockets.ts'
-import { changedOf, chatOfEntry, type Key } from '../../shared/table/keys.ts'
+import { changedOf, chatOfEntry, type RawKey } from '../../shared/table/keys.ts'
 
 type Image = Parameters<typeof unmarshall>[0]
 interface StreamEvent {
@@ -48,7 +48,7 @@ export const handler = measured('worker', 'notify', followAll)
 /** Follows a change of an account or a socket; resolves to what was appended to a chat's log. */
 const follow = async ({ eventName, dynamodb = {} }: StreamRecord): Promise<Appended[]> => {
   const { pk, sk } = unmarshall(dynamodb.Keys ?? {})
-  const key: Key = { pk: String(pk), sk: String(sk) }
+  const key: RawKey = { pk: String(pk), sk: String(sk) }
   const chat = chatOfEntry(key)
   if (chat !== undefined)
     return eventName === 'INSERT' && dynamodb.NewImage !== undefined
@@ -59,7 +59,7 @@ const follow = async ({ eventName, dynamodb = {} }: StreamRecord): Promise<Appen
 }
 
 const followAccount = async (
-  key: Key,
+  key: RawKey,
   eventName: string | undefined,
   { OldImage, NewImage }: NonNullable<StreamRecord['dynamodb']>,
 ): Promise<void> => {
@@ -90,7 +90,7 @@ const followAccount = async (
       // presence writes an agent too, on every login, and leaves its version as it is; a new account has no sockets
       if (eventName === 'INSERT' || !differs('version')) return
       if (changed.item === 'license') await work((ctx) => licenseChanged(ctx, license))
-      else await work((ctx) => agentChanged(ctx, license, changed.agent))
+      else await work<'notify'>((ctx) => agentChanged(ctx, license, changed.agent))
   }
 }
 

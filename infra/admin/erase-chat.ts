@@ -1,3 +1,4 @@
+import type { Family } from '../../shared/protocol/action.ts'
 import { setTimeout as wait } from 'node:timers/promises'
 import { chatPartOf, chatPk, monthOf } from '../../shared/table/keys.ts'
 import { withWord } from '../../shared/chat/index-lists.ts'
@@ -9,7 +10,7 @@ import { dropMarks, type Place, unposted } from '../../shared/table/postings.ts'
 import { chatUnlisted } from '../../shared/table/erasing.ts'
 
 interface Erasing {
-  read: Reader
+  read: Reader<Family>
   write: Writer
   now(): number
 }

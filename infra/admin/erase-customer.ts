@@ -1,3 +1,4 @@
+import type { Family } from '../../shared/protocol/action.ts'
 import { randomBytes } from 'node:crypto'
 import { customerTokenS } from '../../shared/account/customer-tokens.ts'
 import { withUser } from '../../shared/chat/index-lists.ts'
@@ -22,6 +23,7 @@ import {
   customerSocketsPk,
   keys,
   marksPk,
+  type Pk,
 } from '../../shared/table/keys.ts'
 import { entryPut, readTail } from '../../shared/table/log.ts'
 import type { Attributes, Op, Reader, Writer } from '../../shared/table/ops.ts'
@@ -83,7 +85,7 @@ export const sealCustomer = async (
 
 /** Deletes the rest, once nothing is under way on it any more, but for its chat. May run again. */
 export const eraseRest = async (
-  { read, write }: { read: Reader; write: Writer },
+  { read, write }: { read: Reader<Family>; write: Writer },
   license: string,
   customer: string,
 ): Promise<void> => {
@@ -96,8 +98,8 @@ export const eraseRest = async (
 }
 
 export const deletePartition = async (
-  { read, write }: { read: Reader; write: Writer },
-  pk: string,
+  { read, write }: { read: Reader<Family>; write: Writer },
+  pk: Pk,
 ): Promise<void> => {
   const items = await read.query({ pk, strong: true, only: 'sk' })
   await write.batch(items.map(({ sk }): Op => ({ Delete: { Key: { pk, sk: String(sk) } } })))

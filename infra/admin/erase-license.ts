@@ -1,7 +1,8 @@
 import pLimit from 'p-limit'
 import { chatInactive, readChat } from '../../shared/table/chats.ts'
 import { chatErased, customerErased } from '../../shared/table/erasing.ts'
-import { changedOf, chatPartOf, type Key, keys } from '../../shared/table/keys.ts'
+import { isKey } from '../../shared/table/families.ts'
+import { changedOf, chatPartOf, type Key, keys, type RawKey } from '../../shared/table/keys.ts'
 import type { Attributes, Op } from '../../shared/table/ops.ts'
 import { AdminError } from './admin-error.ts'
 import { contested, uncontested } from './attempts.ts'
@@ -134,5 +135,9 @@ const erasePage = async (run: Run, items: readonly Key[], texts: boolean): Promi
   }
 }
 
-const keyOf = ({ pk, sk }: Attributes): Key => ({ pk: String(pk), sk: String(sk) })
-const isSame = (one: Key, other: Key): boolean => one.pk === other.pk && one.sk === other.sk
+const keyOf = ({ pk, sk }: Attributes): Key => {
+  const key = { pk: String(pk), sk: String(sk) }
+  if (!isKey(key)) throw new AdminError(`The table has an item of no known kind: ${key.pk}`)
+  return key
+}
+const isSame = (one: RawKey, other: RawKey): boolean => one.pk === other.pk && one.sk === other.sk

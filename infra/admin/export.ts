@@ -1,8 +1,10 @@
+import type { Family } from '../../shared/protocol/action.ts'
 import { AgentItem, GroupItem } from '../../shared/table/accounts.ts'
 import { readChatIdsAfter, readChatRecord } from '../../shared/table/chats.ts'
 import { CustomerItem, readCustomer } from '../../shared/table/customers.ts'
 import { DeviceItem } from '../../shared/table/devices.ts'
 import {
+  type Pk,
   agentPrefix,
   behind,
   chatPk,
@@ -42,7 +44,7 @@ const idsAtOnce = 1000
 const lastCharacter = '\u{10ffff}'
 
 /** The items of a partition whose sort keys begin so, a portion at a time. Strongly consistent. */
-async function* eachItem(read: Reader, pk: string, prefix: string): AsyncGenerator<Attributes> {
+async function* eachItem(read: Reader<Family>, pk: Pk, prefix: string): AsyncGenerator<Attributes> {
   const to = `${prefix}${lastCharacter}`
   for (let from = prefix; ;) {
     const items = await read.query({ pk, from, to, limit: itemsAtOnce, strong: true })
@@ -53,7 +55,7 @@ async function* eachItem(read: Reader, pk: string, prefix: string): AsyncGenerat
 }
 
 /** The chat with its threads and their events, in their order; nothing where there is no such chat. */
-async function* chatRecords(read: Reader, id: string): Records {
+async function* chatRecords(read: Reader<Family>, id: string): Records {
   const chat = await readChatRecord(read, id)
   if (chat === undefined) return
   yield chatRecord(chat)
@@ -61,7 +63,7 @@ async function* chatRecords(read: Reader, id: string): Records {
     yield isHead(item) ? threadRecord(id, parseHead(item)) : eventRecord(id, parseEntry(item))
 }
 
-async function* connectionRecords(read: Reader, rows: readonly Attributes[]): Records {
+async function* connectionRecords(read: Reader<Family>, rows: readonly Attributes[]): Records {
   const found = await read.batchGet(
     rows.map(({ connection }) => keys.socket(String(connection))),
     { strong: true },
@@ -70,7 +72,7 @@ async function* connectionRecords(read: Reader, rows: readonly Attributes[]): Re
 }
 
 /** All that is stored of a customer. A customer has one chat. */
-export async function* exportCustomer(read: Reader, license: string, id: string): Records {
+export async function* exportCustomer(read: Reader<Family>, license: string, id: string): Records {
   const customer = await readCustomer(read, license, id)
   if (customer !== undefined) yield customerRecord(customer)
   yield* connectionRecords(read, await read.query({ pk: customerSocketsPk(license, id), strong: true }))
@@ -78,7 +80,7 @@ export async function* exportCustomer(read: Reader, license: string, id: string)
 }
 
 /** All that is stored of a licence. Customers are found by reading the whole table: no list has those without a chat. */
-export async function* exportLicense(read: Reader, scan: Scan, license: LicenseRecord): Records {
+export async function* exportLicense(read: Reader<Family>, scan: Scan, license: LicenseRecord): Records {
   yield licenseRecord(license)
   const { id } = license
   const own = licensePk(id)

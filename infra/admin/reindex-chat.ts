@@ -68,7 +68,7 @@ type OneRun = Omit<Indexing, 'goOn'>
  */
 export const steadily = async <T>(
   { within, now, writes, limitMs, deadline, pause }: Access,
-  work: (ctx: OneRun) => Promise<T>,
+  work: (ctx: OneRun & Table) => Promise<T>,
   options: { stopped?: AbortSignal; mostLate?: number } = {},
 ): Promise<T> => {
   const { stopped } = options

@@ -10,7 +10,7 @@ interface Changing {
   me: CustomerSession
   visitor: Visitor
   read: Reader
-  write: Writer
+  write: Writer<'customer' | 'socket'>
   nonce: string
   now: () => number
   pause: (tries: number) => Promise<void>
@@ -53,7 +53,7 @@ export const changeDetails = async (ctx: Changing, asked: Asked, denied: string)
 
 /** The sessions of all tabs follow a customer's new name, since system messages name it by them. */
 export const renameSessions = async (
-  { read, write }: Pick<Changing, 'read' | 'write'>,
+  { read, write }: { read: Reader; write: Writer<'socket'> },
   { license_id, customer_id }: Pick<CustomerSession, 'license_id' | 'customer_id'>,
   name: string,
 ): Promise<void> => {

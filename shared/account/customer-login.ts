@@ -27,6 +27,7 @@ import {
   readSocket,
   sessionEnded,
   sessionStarted,
+  type SocketFamily,
   type SocketItem,
   userIdOf,
   type Visitor,
@@ -37,7 +38,7 @@ import { openSocket } from './login.ts'
 
 interface LoggingIn extends Looking {
   read: Reader
-  write: Writer
+  write: Writer<'customer' | SocketFamily<CustomerSession>>
   connection: string
   nonce: string
   now: () => number

@@ -43,7 +43,7 @@ export const tabGone = async (
 
 /** Takes a customer offline that has not come back, and tells the agents of its chat. May run twice, and beside a login. */
 export const expectCustomer = async (
-  ctx: Checking & { write: Writer } & Outbox,
+  ctx: Checking & { write: Writer<'customer'> } & Outbox,
   license: string,
   id: string,
   { seq, check }: { seq: number; check: string },

@@ -1,8 +1,10 @@
+import type { Common } from '../table/families.ts'
 import { type Guarded, transacted, untilDone } from '../chat/place.ts'
 import type { Device } from '../protocol/devices.ts'
 import { ProtocolError } from '../protocol/errors.ts'
 import { agentActive } from '../table/accounts.ts'
 import {
+  type DeviceFamily,
   deviceHash,
   type DeviceItem,
   deviceKept,
@@ -16,8 +18,8 @@ import type { Session } from '../table/sockets.ts'
 type Owner = Pick<Session, 'license_id' | 'agent_id' | 'token_scopes'>
 
 interface Changing {
-  read: Reader
-  write: Writer
+  read: Reader<Common | 'device'>
+  write: Writer<DeviceFamily>
   nonce: string
   pause: (tries: number) => Promise<void>
 }
@@ -26,7 +28,7 @@ const isOf = ({ license_id, agent_id }: Owner, device: DeviceItem): boolean =>
   device.license_id === license_id && device.agent_id === agent_id
 
 /** The writes that make a device the owner's; none where all is so already. */
-const changesOf = (found: DeviceItem | undefined, device: DeviceItem): Op[] => {
+const changesOf = (found: DeviceItem | undefined, device: DeviceItem): Op<DeviceFamily>[] => {
   const same =
     found !== undefined &&
     isOf(device, found) &&
@@ -59,7 +61,7 @@ export const devicePresented = (
   found: DeviceItem | undefined,
   device: Device,
   { owner, nonce }: { owner: Owner; nonce: string },
-): Op[] => {
+): Op<DeviceFamily>[] => {
   const enabled = found === undefined || !isOf(owner, found) || found.enabled
   return changesOf(found, deviceOf(device, owner, { enabled, nonce }))
 }
@@ -85,7 +87,7 @@ export const setNotifications = async (
         throw new ProtocolError('authorization', { message: denied })
       const ops = changesOf(found, wanted)
       if (ops.length === 0) return { result: undefined, placed: true }
-      const active: Guarded = { op: agentActive(me.license_id, me.agent_id), otherwise: 'auth' }
+      const active: Guarded<'account'> = { op: agentActive(me.license_id, me.agent_id), otherwise: 'auth' }
       const all = [...ops.map((op) => ({ op })), active]
       return { result: undefined, placed: transacted(write, all, nonce) }
     },
@@ -94,7 +96,7 @@ export const setNotifications = async (
 
 /** A deleted agent's devices go with it: its sessions are over, so none comes after. May run twice. */
 export const dropDevices = async (
-  ctx: Pick<Changing, 'read' | 'write' | 'pause'>,
+  ctx: Pick<Changing, 'write' | 'pause'> & { read: Reader },
   license: string,
   agent: string,
 ): Promise<void> => {

@@ -3,7 +3,7 @@ import type { Colleague, Group, MyProfile } from '../protocol/objects.ts'
 import type { RoutingStatus } from '../protocol/objects.ts'
 import { limits } from '../protocol/limits.ts'
 import { AgentItem, GroupItem } from '../table/accounts.ts'
-import { agentPrefix, groupPrefix, keys, licensePk } from '../table/keys.ts'
+import { type Pk, agentPrefix, groupPrefix, keys, licensePk } from '../table/keys.ts'
 import type { Reader } from '../table/ops.ts'
 import { fitting, jsonBytes } from '../chat/room.ts'
 
@@ -27,7 +27,7 @@ const lastIdEver = '~'
 const readAgents = async (
   read: Reader,
   license: string,
-  range: { pk: string; limit: number; strong: boolean },
+  range: { pk: Pk<'account'>; limit: number; strong: boolean },
 ): Promise<AgentItem[]> => {
   const first = await read.query({ ...range, prefix: agentPrefix })
   const agents = first.map((item) => AgentItem.parse(item))

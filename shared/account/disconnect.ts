@@ -13,13 +13,14 @@ import {
   isClosing,
   readSocket,
   sessionEnded,
+  type SocketFamily,
   SocketItem,
   type SocketRow,
 } from '../table/sockets.ts'
 
 interface Disconnecting {
   read: Reader
-  write: Writer
+  write: Writer<SocketFamily>
   signal: AbortSignal
   nonce: string
   now: () => number
@@ -114,7 +115,7 @@ export const disconnectIfOver = async (
  * worker.
  */
 export const endSessions = async <R extends SocketRow>(
-  ctx: Pick<Disconnecting, 'write' | 'later'>,
+  ctx: Pick<Disconnecting, 'later'> & { write: Writer<SocketFamily<R>> },
   rows: readonly R[],
   reason: NonNullable<R['ended']>,
 ): Promise<void> => {

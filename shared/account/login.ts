@@ -6,7 +6,8 @@ import { limits } from '../protocol/limits.ts'
 import type { RoutingStatus } from '../protocol/objects.ts'
 import type { Job } from '../runtime/later.ts'
 import { AgentItem, IdentityItem, LicenseItem, loggedIn } from '../table/accounts.ts'
-import { deviceHash, type DeviceItem, readDevice } from '../table/devices.ts'
+import { type DeviceFamily, deviceHash, type DeviceItem, readDevice } from '../table/devices.ts'
+import type { Common } from '../table/families.ts'
 import { keys } from '../table/keys.ts'
 import type { Reader, Writer } from '../table/ops.ts'
 import {
@@ -17,6 +18,7 @@ import {
   type Session,
   sessionRefreshed,
   sessionStarted,
+  type SocketFamily,
   type SocketItem,
   userIdOf,
 } from '../table/sockets.ts'
@@ -44,8 +46,8 @@ interface Held {
 }
 
 interface LoggingIn {
-  read: Reader
-  write: Writer
+  read: Reader<Common | 'identity' | 'device'>
+  write: Writer<SocketFamily<Session> | DeviceFamily>
   connection: string
   nonce: string
   now: () => number

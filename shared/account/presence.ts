@@ -51,7 +51,7 @@ export const socketGone = async (
  * beside a login: the status that is pushed last is right.
  */
 export const expectAgent = async (
-  ctx: Checking & { write: Writer } & Outbox,
+  ctx: Checking & { write: Writer<'account'> } & Outbox,
   license: string,
   id: string,
   { seq, check }: { seq: number; check: string },

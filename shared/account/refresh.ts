@@ -4,7 +4,7 @@ import { leaving, usersUpdated } from '../chat/membership.ts'
 import { ofEachChat } from '../chat/each-chat.ts'
 import { routeSoon } from '../chat/route-soon.ts'
 import { readView, showChat } from '../chat/show.ts'
-import { changeUsers } from '../chat/threads.ts'
+import { changeUsers, type ThreadFamily } from '../chat/threads.ts'
 import { limits } from '../protocol/limits.ts'
 import { connections, watchingEither } from '../push/audience.ts'
 import { pushEntries } from '../push/entries.ts'
@@ -12,6 +12,7 @@ import type { WorkCtx } from '../runtime/work.ts'
 import { AgentItem, LicenseItem } from '../table/accounts.ts'
 import { type ActiveChat, type Chat, readActiveChats, readChat } from '../table/chats.ts'
 import { keys } from '../table/keys.ts'
+import type { DeviceFamily } from '../table/devices.ts'
 import { readTail } from '../table/log.ts'
 import {
   type AccountCopy,
@@ -83,7 +84,11 @@ export const endCustomers = async (ctx: WorkCtx, license: string): Promise<void>
 }
 
 /** An agent changed: its sessions follow, or end where it was suspended or deleted. */
-export const agentChanged = async (ctx: WorkCtx, license: string, id: string): Promise<void> => {
+export const agentChanged = async (
+  ctx: WorkCtx<ThreadFamily | DeviceFamily>,
+  license: string,
+  id: string,
+): Promise<void> => {
   const item = await ctx.read.get(keys.agent(license, id), { strong: true })
   const agent = item === undefined ? undefined : AgentItem.parse(item)
   const rows = await readAgentSockets(ctx.read, license, id)
@@ -158,7 +163,7 @@ const showGained = async (
 }
 
 /** A suspended or deleted agent is no longer in any active chat. */
-const leaveActiveChats = async (ctx: WorkCtx, agent: AgentItem): Promise<void> => {
+const leaveActiveChats = async (ctx: WorkCtx<ThreadFamily>, agent: AgentItem): Promise<void> => {
   const active = await readActiveChats(ctx.read, agent.license_id)
   const isIn = ({ users }: ActiveChat | Chat) =>
     users.some(({ id, type, present }) => id === agent.id && type !== 'customer' && present)

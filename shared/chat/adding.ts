@@ -6,7 +6,7 @@ import { tellChanged, type TellingOfUsers } from './changed.ts'
 import type { Names } from './membership.ts'
 import type { View } from './place.ts'
 import { readAgents } from './profiles.ts'
-import { changeUsers, type UsersChange, type Writing } from './threads.ts'
+import { changeUsers, type UsersChange, type ThreadFamily, type Writing } from './threads.ts'
 
 type Agents = ReadonlyMap<string, AgentItem>
 
@@ -14,7 +14,7 @@ interface AgentView extends View {
   me: Session
 }
 
-type Adding = Writing<AgentView> & TellingOfUsers
+type Adding = Writing<ThreadFamily | 'account', AgentView> & TellingOfUsers
 
 /**
  * Puts agents into a chat as `decide` says, and tells: first those whom it gives access the chat, then everyone of the
@@ -23,7 +23,7 @@ type Adding = Writing<AgentView> & TellingOfUsers
 export const addAgents = async (
   ctx: Adding,
   ids: readonly string[],
-  decide: (view: View, names: Names) => UsersChange | undefined,
+  decide: (view: View, names: Names) => UsersChange<'account'> | undefined,
 ): Promise<void> => {
   const known = await othersOf(ctx, ids)
   const names = namesOf(ctx.me, ids, known)

@@ -7,14 +7,14 @@ import type { Op, Reader, Writer } from '../table/ops.ts'
 import type { Session } from '../table/sockets.ts'
 import { type Attempt, type ChatView, coherent, isOwnWork, transacted, untilDone } from './place.ts'
 import { customerBanned as bannedMessage } from './system-messages.ts'
-import { type Closing, closingOf } from './threads.ts'
+import { type Closing, type ThreadFamily, closingOf } from './threads.ts'
 
 const dayS = 24 * 3600
 
 interface Banning {
   me: Session
   read: Reader
-  write: Writer
+  write: Writer<ThreadFamily | 'customer'>
   nonce: string
   now: () => number
   refresh: () => Promise<{ me: Session }>
@@ -58,7 +58,10 @@ export const banCustomer = async (ctx: Banning, id: string, days: number): Promi
         chat?.chat.active === true ? closingOf(chat, me.agent_id, message, { nonce, at }) : undefined
       const unchanged =
         chat === undefined ? chatAbsent(customerChatId(me.license_id, id)) : chatUnchanged(chat.chat)
-      const ops: Op[] = [customerBanned(customer, ban, nonce), ...(closing?.ops ?? [unchanged])]
+      const ops: Op<ThreadFamily | 'customer'>[] = [
+        customerBanned(customer, ban, nonce),
+        ...(closing?.ops ?? [unchanged]),
+      ]
       const all = ops.map((op) => ({ op }))
       return { result: { ban, closing }, placed: transacted(ctx.write, all, nonce) }
     },

@@ -1,5 +1,6 @@
 import type { PropertyFilter } from '../protocol/filters.ts'
 import { type ActiveChat, type ChatRecord, readActiveChats, readChats } from '../table/chats.ts'
+import type { Common } from '../table/families.ts'
 import { chatOfThread, threadId } from '../table/keys.ts'
 import type { Reader } from '../table/ops.ts'
 import type { Place } from '../table/postings.ts'
@@ -20,7 +21,7 @@ export const openRecords = (read: Reader): OnceEach<Listed> =>
  * found at once, and the index need not follow which are active.
  */
 export const activeApart = async (
-  read: Reader,
+  read: Reader<Common | 'activeChats'>,
   records: OnceEach<Listed>,
   me: Session,
   { active, properties }: { active: boolean; properties: readonly PropertyFilter[] },

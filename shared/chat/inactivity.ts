@@ -10,7 +10,7 @@ import { isOfCustomer } from './routing.ts'
 import { readBoth, routingOps } from './routing-properties.ts'
 import { readView } from './show.ts'
 import { routingArchived, routingIdle } from './system-messages.ts'
-import { closingOf } from './threads.ts'
+import { closingOf, type ThreadFamily } from './threads.ts'
 import { unseenSince } from './unseen.ts'
 
 // What becomes of a customer's chat by time alone (protocol §7): the clock looks at it when something can be due.
@@ -27,7 +27,7 @@ const quietSince = async (read: Reader, { chat, tail }: ChatView): Promise<numbe
 
 /** Adds to an active thread once it has been quiet for so long, where it still is by what is read; else undefined. */
 const onceQuiet = <T>(
-  ctx: WorkCtx,
+  ctx: WorkCtx<ThreadFamily>,
   first: ChatView,
   quietMs: number,
   attempt: (view: ChatView) => Promise<Attempt<T | undefined>>,
@@ -45,7 +45,7 @@ const onceQuiet = <T>(
 
 /** Resolves to whether it closed the thread. */
 const archive = async (
-  ctx: WorkCtx,
+  ctx: WorkCtx<ThreadFamily>,
   first: ChatView,
   { archive_minutes }: Pick<LicenseItem, 'archive_minutes'>,
 ): Promise<boolean> => {
@@ -61,7 +61,7 @@ const archive = async (
 }
 
 const markIdle = async (
-  ctx: WorkCtx,
+  ctx: WorkCtx<ThreadFamily>,
   first: ChatView,
   { idle_minutes }: Pick<LicenseItem, 'idle_minutes'>,
 ): Promise<void> => {
@@ -85,7 +85,7 @@ const markIdle = async (
  * by `handOn`, given to another agent. Resolves to whether agents have come free by it. May run twice, and beside anything.
  */
 export const lookAfter = async (
-  ctx: WorkCtx,
+  ctx: WorkCtx<ThreadFamily>,
   { id }: Pick<ActiveChat, 'id'>,
   license: LicenseItem,
   handOn: (view: ChatView) => Promise<boolean>,

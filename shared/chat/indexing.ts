@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import pLimit from 'p-limit'
 import { utf8Bytes } from '../protocol/fields.ts'
 import { readChat, readChats, type Chat, type ChatRecord } from '../table/chats.ts'
+import type { Common } from '../table/families.ts'
 import { monthOf, threadId } from '../table/keys.ts'
 import { type Entry, eventsRange, type Head, lastOrderEver, parseEntry, readHead } from '../table/log.ts'
 import {
@@ -23,8 +24,8 @@ import { indexedWords } from './words.ts'
 // manifest that it then replaces: so it may run twice, late, and beside itself.
 
 export interface Indexing {
-  read: Reader
-  write: Writer
+  read: Reader<Common | 'marks'>
+  write: Writer<'chat' | 'postings' | 'marks'>
   now: () => number
   /** By when (ms) every call of this run has ended. */
   endsAt: number
@@ -298,7 +299,7 @@ const replaceWords = async (ctx: Indexing, thread: Thread): Promise<boolean> => 
   return true
 }
 
-const postingsOfWords = ({ license, chat, n, at }: Thread, words: readonly string[]): Op[] =>
+const postingsOfWords = ({ license, chat, n, at }: Thread, words: readonly string[]): Op<'postings'>[] =>
   words.map((word) => posted(license, withWord(word), { at, id: threadId(chat, n) }))
 
 /** Strongly consistent. */

@@ -27,7 +27,7 @@ const together = (
 
 /** The counts that hold, by month. */
 export const readCounts = async (
-  read: Reader,
+  read: Reader<'marks' | 'keptCounts'>,
   { license, search }: Pick<Counted, 'license' | 'search'>,
 ): Promise<ReadonlyMap<string, number>> => {
   const lists = listsOf(search)
@@ -49,7 +49,15 @@ const monthsAtOnce = 4
  * counted stays.
  */
 export const keepCounts = async (
-  { read, write, now }: { read: Reader; write: Writer; now: () => number },
+  {
+    read,
+    write,
+    now,
+  }: {
+    read: Reader<'postings' | 'marks' | 'keptCounts'>
+    write: Writer<'marks' | 'keptCounts'>
+    now: () => number
+  },
   { license, since, search }: Counted,
 ): Promise<void> => {
   const known = await readCounts(read, { license, search })

@@ -27,7 +27,7 @@ export const loadsMoved = (
     coming = [],
     otherwise,
   }: { assigned?: string | undefined; coming?: readonly string[] | undefined; otherwise?: ErrorType } = {},
-): Guarded[] => {
+): Guarded<'loads'>[] => {
   const { license_id } = after
   const [was, is] = [before === undefined ? [] : workingIn(before), workingIn(after)]
   const more = is.filter((id) => !was.includes(id) && id !== assigned)

@@ -15,7 +15,7 @@ import { unnamed, usersOf } from './views.ts'
 export type Names = ReadonlyMap<string, string>
 
 /** Makes agents agents of a chat, those who supervise it too; undefined where all of them are already. */
-export const joining = ({ chat }: ChatView, names: Names): UsersChange | undefined =>
+export const joining = ({ chat }: ChatView, names: Names): UsersChange<'account'> | undefined =>
   adding(
     chat,
     [...names].filter(([id]) => placeOf(id, chat) !== 'agent'),
@@ -23,7 +23,7 @@ export const joining = ({ chat }: ChatView, names: Names): UsersChange | undefin
   )
 
 /** Makes agents supervisors of a chat, but those who are in it already; undefined where all of them are. */
-export const supervising = ({ chat }: ChatView, names: Names): UsersChange | undefined =>
+export const supervising = ({ chat }: ChatView, names: Names): UsersChange<'account'> | undefined =>
   adding(
     chat,
     [...names].filter(([id]) => placeOf(id, chat) === undefined),
@@ -34,7 +34,7 @@ const adding = (
   chat: Chat,
   added: readonly (readonly [id: string, name: string])[],
   type: 'agent' | 'supervisor',
-): UsersChange | undefined => {
+): UsersChange<'account'> | undefined => {
   if (added.length === 0) return undefined
   const isAdded = (user: ChatUser) => user.type !== 'customer' && added.some(([id]) => id === user.id)
   const users = [

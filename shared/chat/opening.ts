@@ -1,3 +1,4 @@
+import type { Common } from '../table/families.ts'
 import { ProtocolError } from '../protocol/errors.ts'
 import type { Properties, PropertiesChange } from '../protocol/properties.ts'
 import { agentActive } from '../table/accounts.ts'
@@ -33,6 +34,9 @@ import { mergeOp, type RoutingChange, routingProperties } from './routing-proper
 
 // How a thread starts: a chat's first one and every later one, by an agent or by a customer.
 
+/** What is read before the start of a thread. */
+export type OpeningReads = Common | 'loads'
+
 /** What a thread's start is decided by, beside the chat itself. */
 export interface Ground {
   /** The chat's properties as they are; undefined where nothing of them can change. */
@@ -43,7 +47,7 @@ export interface Ground {
 
 /** Reads, in one round, what the start of a thread in a chat needs: of an agent's own chats nothing. */
 export const readGround = async (
-  read: Reader,
+  read: Reader<OpeningReads>,
   { me, chat, tail }: { me: AnySession; chat: Chat; tail: Tail | undefined },
   { strong }: { strong: boolean },
 ): Promise<Ground> => {
@@ -79,6 +83,9 @@ export interface Opening extends Ground {
   visit?: Visit | undefined
 }
 
+/** What the start of a thread writes or checks. */
+export type OpeningFamily = 'account' | 'customer' | 'chat' | 'chats' | 'activeChats' | 'loads'
+
 /** The chat with its new thread, and the writes that make it so. */
 export interface Opened {
   chat: Chat
@@ -86,7 +93,7 @@ export interface Opened {
   entries: Entry[]
   /** What changed of a chat's properties that was there before. */
   told: { chat?: Told | undefined }
-  writes: Guarded[]
+  writes: Guarded<OpeningFamily>[]
 }
 
 export const openThread = (opening: Opening, { nonce, at: now }: { nonce: string; at: number }): Opened => {
@@ -148,7 +155,7 @@ export const openThread = (opening: Opening, { nonce, at: now }: { nonce: string
   })
   const isNew = before.version === undefined
   const was = isNew ? undefined : { users: before.users ?? [], active: before.active ?? false }
-  const writes: Guarded[] = [
+  const writes: Guarded<OpeningFamily>[] = [
     ...(customer === undefined
       ? []
       : [
@@ -180,7 +187,7 @@ const startedBy = (
   chat: Chat,
   assigned: string | undefined,
   desk: Desk | undefined,
-): Guarded[] => {
+): Guarded<'account' | 'loads'>[] => {
   // who attends the chat must still be able to: one who is suspended at the moment would be left in it
   const coming = desk === undefined ? [] : attendants(chat, desk).map(({ id }) => id)
   if (isCustomers(me)) return loadsMoved(was, chat, { assigned, coming })

@@ -1,5 +1,6 @@
 import { type ErrorType, ProtocolError } from '../protocol/errors.ts'
 import type { Chat } from '../table/chats.ts'
+import type { Family } from '../protocol/action.ts'
 import type { Tail } from '../table/log.ts'
 import type { Attributes, Op, Refusal, Writer } from '../table/ops.ts'
 import type { AnySession } from '../table/sockets.ts'
@@ -98,8 +99,8 @@ export const untilPlaced = <T, V extends ChatView>(
  * A write of a transaction. `otherwise`: what it means where its condition does not hold, in the words of `message`; without
  * it a race is lost.
  */
-export interface Guarded {
-  op: Op
+export interface Guarded<F extends Family = Family> {
+  op: Op<F>
   otherwise?: ErrorType | undefined
   message?: string | undefined
 }
@@ -111,9 +112,9 @@ const stands = (refusals: readonly Refusal[], nonce: string): boolean =>
   refusals.length === 0 || refusals.some(({ found }) => isMine(found, nonce))
 
 /** Writes all or nothing; resolves to whether it stands. Throws what a condition that does not hold means. */
-export const transacted = async (
-  write: Writer,
-  guarded: readonly Guarded[],
+export const transacted = async <F extends Family>(
+  write: Writer<F>,
+  guarded: readonly Guarded<F>[],
   nonce: string,
 ): Promise<boolean> => {
   const refusals = await write.transact(guarded.map(({ op }) => op))
@@ -126,7 +127,11 @@ export const transacted = async (
 }
 
 /** Writes one item; resolves to whether it stands. */
-export const written = async (write: Writer, op: Op, nonce: string): Promise<boolean> => {
+export const written = async <F extends Family>(
+  write: Writer<F>,
+  op: Op<F>,
+  nonce: string,
+): Promise<boolean> => {
   const outcome = await write.write(op)
   return outcome.done || isMine(outcome.found, nonce)
 }

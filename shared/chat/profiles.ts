@@ -1,7 +1,7 @@
 import { AgentItem } from '../table/accounts.ts'
 import type { ChatUser } from '../table/chats.ts'
 import { CustomerItem } from '../table/customers.ts'
-import { isCustomerKey, keys } from '../table/keys.ts'
+import { isCustomerKey, type Key, keys } from '../table/keys.ts'
 import type { Reader } from '../table/ops.ts'
 
 /** Users by id: names are looked up when they are shown, never copied into chats. */
@@ -34,7 +34,7 @@ export const readProfiles = async (
   const agents = new Map(known.agents)
   const customers = new Map(known.customers)
   for (const consistent of strong ? [true] : [false, true]) {
-    const wanted = users.flatMap(({ id, type }) => {
+    const wanted = users.flatMap(({ id, type }): Key<'account' | 'customer'>[] => {
       if (type === 'customer') return customers.has(id) ? [] : [keys.customer(license, id)]
       return agents.has(id) ? [] : [keys.agent(license, id)]
     })

@@ -1,12 +1,11 @@
+import type { Family } from '../protocol/action.ts'
 import { ProtocolError } from '../protocol/errors.ts'
 import { utf8Bytes } from '../protocol/fields.ts'
 import { limits } from '../protocol/limits.ts'
 import type { Properties, PropertiesChange } from '../protocol/properties.ts'
 import type { Chat } from '../table/chats.ts'
-import { customerFree } from '../table/customers.ts'
 import type { Op, WriteOutcome, Writer } from '../table/ops.ts'
-import { type AnySession, isCustomers } from '../table/sockets.ts'
-import { untilDone } from './place.ts'
+import { type Guarded, untilDone } from './place.ts'
 import { heldProperties, type HeldProperties, type Holder, propertiesChanged } from '../table/properties.ts'
 
 const namesIn = <T>(spaces: Record<string, T>, space: string): T | undefined =>
@@ -73,14 +72,12 @@ interface State {
   properties: HeldProperties
 }
 
-interface Changing extends State {
+interface Changing<F extends Family> extends State {
   of: Holder
   nonce: string
-  write: Writer
+  write: Writer<'chat' | F>
   refresh: () => Promise<State>
   pause: (tries: number) => Promise<void>
-  me: AnySession
-  now: () => number
 }
 
 /** What of properties changed, as it is told, and the version that it made. */
@@ -97,13 +94,12 @@ export interface PropertiesChanged {
 
 /**
  * Merges a change into the properties of a chat or a thread, again on what is read anew where another request was
- * faster: changes of different names all survive. Undefined: nothing was to change. `denied`: the sentence for a customer
- * who is banned meanwhile.
+ * faster: changes of different names all survive. Undefined: nothing was to change. `guard`: what must hold with each attempt.
  */
-export const changeProperties = async (
-  ctx: Changing,
+export const changeProperties = async <Guarding extends Family = never>(
+  ctx: Changing<Guarding>,
   change: PropertiesChange,
-  denied: string | undefined,
+  guard?: () => Guarded<Guarding>,
 ): Promise<PropertiesChanged | undefined> => {
   const { nonce } = ctx
   let { chat } = ctx
@@ -126,7 +122,11 @@ export const changeProperties = async (
       const attempted: Told = { properties: together(doubtful?.properties ?? {}, differing), version }
       const result: { told: Told | undefined } = { told: attempted }
       const write = async () => {
-        const outcome = await writeFor(ctx, propertiesChanged(ctx.of, held, after, nonce), denied)
+        const outcome = await writeGuarded(
+          ctx.write,
+          propertiesChanged(ctx.of, held, after, nonce),
+          guard?.(),
+        )
         if (outcome.done) return true
         const found = heldProperties(outcome.found)
         if (found.by === nonce) return true
@@ -141,16 +141,19 @@ export const changeProperties = async (
   return told && { chat, told }
 }
 
-/** Writes for an agent; for a customer only while it is not banned. */
-const writeFor = async (
-  { me, write, now }: Pick<Changing, 'me' | 'write' | 'now'>,
-  op: Op,
-  denied: string | undefined,
+/** Writes it alone, or only where the guard holds. */
+const writeGuarded = async <Guarding extends Family>(
+  write: Writer<'chat' | Guarding>,
+  op: Op<'chat'>,
+  guard: Guarded<Guarding> | undefined,
 ): Promise<WriteOutcome> => {
-  if (!isCustomers(me)) return write.write(op)
-  const refusals = await write.transact([op, customerFree(me.license_id, me.customer_id, now())])
+  if (guard === undefined) return write.write(op)
+  const refusals = await write.transact([op, guard.op])
   if (refusals.length === 0) return { done: true, attributes: undefined }
-  if (refusals.some(({ index, reason }) => index === 1 && reason === 'condition'))
-    throw new ProtocolError('authorization', { message: denied })
+  if (
+    guard.otherwise !== undefined &&
+    refusals.some(({ index, reason }) => index === 1 && reason === 'condition')
+  )
+    throw new ProtocolError(guard.otherwise, { message: guard.message })
   return { done: false, found: refusals.find(({ index }) => index === 0)?.found }
 }

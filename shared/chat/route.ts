@@ -12,15 +12,23 @@ import {
   type Routable,
   staffed,
   type Staffing,
+  type StaffingFamily,
 } from './routing.ts'
 import { readView } from './show.ts'
 import { tellChanged } from './changed.ts'
-import { changeUsers, type UsersChange } from './threads.ts'
+import { changeUsers, type ThreadFamily, type UsersChange } from './threads.ts'
 
 // Routing after the start of a thread (protocol §7): what waits is given to whoever comes to be free.
 
+/** What routing writes or checks. */
+export type RoutingFamily = ThreadFamily | StaffingFamily
+
 /** Undefined where there is nothing to be done for the chat, or nobody to do it. */
-const dueFor = (chat: Routable & Pick<Chat, 'active'>, desk: Desk, at: number): UsersChange | undefined => {
+const dueFor = (
+  chat: Routable & Pick<Chat, 'active'>,
+  desk: Desk,
+  at: number,
+): UsersChange<StaffingFamily> | undefined => {
   if (!chat.active || customerOf(chat) === undefined) return undefined
   const waits = chat.waiting_since !== undefined
   if (!waits && attendants(chat, desk).length > 0) return undefined
@@ -29,17 +37,17 @@ const dueFor = (chat: Routable & Pick<Chat, 'active'>, desk: Desk, at: number): 
 }
 
 /** A staffing as a change of the chat's users. */
-export const changeBy = ({ waitingSince, ...staffing }: Staffing): UsersChange => ({
+export const changeBy = ({ waitingSince, ...staffing }: Staffing): UsersChange<StaffingFamily> => ({
   ...staffing,
   waitingSince: waitingSince ?? null,
 })
 
 /** Changes who attends a chat, as `decide` says of it and of the licence's agents, and tells. Resolves to whether it did. */
 export const restaff = async (
-  ctx: WorkCtx,
+  ctx: WorkCtx<RoutingFamily>,
   id: string,
   first: Desk,
-  decide: (view: ChatView, desk: Desk) => UsersChange | undefined,
+  decide: (view: ChatView, desk: Desk) => UsersChange<StaffingFamily> | undefined,
 ): Promise<boolean> => {
   let desk = first
   const view = await readView(ctx.read, id)
@@ -53,7 +61,9 @@ export const restaff = async (
     desk = agents ?? desk
     return now
   }
-  const changed = await changeUsers({ ...ctx, ...view, refresh }, (now) => decide(now, desk))
+  const changed = await changeUsers<ChatView, StaffingFamily>({ ...ctx, ...view, refresh }, (now) =>
+    decide(now, desk),
+  )
   if (changed.chat === changed.before) return false
   await tellChanged(ctx, changed)
   return true
@@ -63,7 +73,7 @@ export const restaff = async (
  * Gives a licence's waiting chats, and those that all agents have left, to the agents who are free, the one waiting longest
  * first; `chat`: also one whose agents may all be away. May run twice, and beside any other change.
  */
-export const route = async (ctx: WorkCtx, license: string, chat?: string): Promise<void> => {
+export const route = async (ctx: WorkCtx<RoutingFamily>, license: string, chat?: string): Promise<void> => {
   const waiting = (await readActiveChats(ctx.read, license))
     .filter((row) => row.id === chat || lacksAgent(row))
     .toSorted((a, b) => (a.waiting_since ?? ctx.now()) - (b.waiting_since ?? ctx.now()))

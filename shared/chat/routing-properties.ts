@@ -56,7 +56,7 @@ export const mergeOp = (
   held: HeldProperties,
   change: PropertiesChange,
   { nonce, userIds = [] }: { nonce: string; userIds?: readonly string[] },
-): { op: Op; told: Told } | undefined => {
+): { op: Op<'chat'>; told: Told } | undefined => {
   const properties = differences(held.properties, change)
   if (Object.keys(properties).length === 0) return undefined
   const op = propertiesChanged(of, held, merged(held.properties, properties), nonce, userIds)
@@ -69,7 +69,7 @@ export const routingOps = (
   held: HeldBoth | undefined,
   change: RoutingChange,
   { nonce, userIds }: { nonce: string; userIds: readonly string[] },
-): { ops: Op[]; told: ToldBoth } => {
+): { ops: Op<'chat'>[]; told: ToldBoth } => {
   const properties = routingProperties(change)
   const chat = held && mergeOp({ chat: id }, held.chat, properties, { nonce })
   const thread =

@@ -1,5 +1,6 @@
 import { AgentItem, agentReady, LicenseItem } from '../table/accounts.ts'
 import type { Chat, ChatUser } from '../table/chats.ts'
+import type { Common } from '../table/families.ts'
 import { agentPrefix, keys, licensePk } from '../table/keys.ts'
 import { chatAssigned, type Load, readLoads } from '../table/loads.ts'
 import type { StoredEvent } from '../table/log.ts'
@@ -18,7 +19,7 @@ export interface Desk {
 
 /** Undefined where there is no such licence. An assignment is conditional: one that lags behind may lose a race, no more. */
 export const readDesk = async (
-  read: Reader,
+  read: Reader<Common | 'loads'>,
   license: string,
   { strong }: { strong: boolean },
 ): Promise<Desk | undefined> => {
@@ -81,6 +82,9 @@ export const nextAgent = (chat: Seen, { agents, loads }: Desk): AgentItem | unde
     })[0]
 }
 
+/** What an assignment writes or checks, beside the chat. */
+export type StaffingFamily = 'account' | 'loads'
+
 /** How a chat comes to be staffed: who is in it then, what tells of it, and what must hold for it. */
 export interface Staffing {
   users: ChatUser[]
@@ -88,7 +92,7 @@ export interface Staffing {
   routing: RoutingChange
   /** Since when (ms) it waits for an agent. */
   waitingSince: number | undefined
-  guards: Guarded[]
+  guards: Guarded<StaffingFamily>[]
   /** Whose load its assignment moves. */
   assigned: string | undefined
 }

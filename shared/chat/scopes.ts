@@ -1,8 +1,8 @@
 import { ProtocolError } from '../protocol/errors.ts'
+import type { Family } from '../protocol/action.ts'
 import { limits } from '../protocol/limits.ts'
 import { agentActive, groupExists } from '../table/accounts.ts'
 import { activeChatChanged, type Chat, chatChanged, type ChatScopes } from '../table/chats.ts'
-import { customerFree } from '../table/customers.ts'
 import { keys } from '../table/keys.ts'
 import type { Tail } from '../table/log.ts'
 import type { Reader } from '../table/ops.ts'
@@ -46,7 +46,11 @@ const checksInTransaction = 60
  * What a transaction checks, so that scopes name what exists and may work; more than fit into one are read instead.
  * Throws `not_found` where one of these does not.
  */
-export const scopeChecks = async (read: Reader, license: string, scopes: ChatScopes): Promise<Guarded[]> => {
+export const scopeChecks = async (
+  read: Reader,
+  license: string,
+  scopes: ChatScopes,
+): Promise<Guarded<'account'>[]> => {
   if (scopes.groups.length + scopes.agents.length > checksInTransaction) {
     await expectScopes(read, license, scopes)
     return []
@@ -89,6 +93,9 @@ export const expectScopes = async (read: Reader, license: string, scopes: ChatSc
   if (working.length < wanted.length) throw new ProtocolError('not_found')
 }
 
+/** What a change of scopes writes or checks. */
+type ScopesFamily = 'account' | 'chat' | 'activeChats'
+
 interface ScopesChanged {
   before: Chat
   chat: Chat
@@ -99,13 +106,13 @@ interface ScopesChanged {
 }
 
 /** Changes a chat's scopes: adds first, then removes. `chat` is `before` where that changes nothing. */
-const changeScopes = (
-  ctx: Writing,
+const changeScopes = <Guarding extends Family>(
+  ctx: Writing<ScopesFamily | Guarding>,
   add: ChatScopes,
   remove: ChatScopes,
-  denied: string | undefined,
+  guard: (() => Guarded<Guarding>) | undefined,
 ): Promise<ScopesChanged> =>
-  untilPlaced(ctx, async ({ me, chat: before, tail }): Promise<Attempt<ScopesChanged>> => {
+  untilPlaced(ctx, async ({ chat: before, tail }): Promise<Attempt<ScopesChanged>> => {
     const { license_id, scopes: held } = before
     const scopes = without(together(held, add), remove)
     const [added, removed] = [without(scopes, held), without(held, scopes)]
@@ -126,20 +133,10 @@ const changeScopes = (
       })
     const version = before.version + 1
     const chat: Chat = { ...before, scopes, version, changed_at: ctx.now(), nonce }
-    // where no thread is active, a ban leaves the chat as it is
-    const free: Guarded[] = isCustomers(me)
-      ? [
-          {
-            op: customerFree(license_id, me.customer_id, ctx.now()),
-            otherwise: 'authorization',
-            message: denied,
-          },
-        ]
-      : []
     const placed = transacted(
       ctx.write,
       [
-        ...free,
+        ...(guard === undefined ? [] : [guard()]),
         ...checks,
         { op: chatChanged(chat) },
         ...(chat.active ? [{ op: activeChatChanged(chat) }] : []),
@@ -149,26 +146,26 @@ const changeScopes = (
     return { result: result(chat), placed }
   })
 
-type Updating = Writing &
+type Updating<Guarding extends Family> = Writing<ScopesFamily | Guarding> &
   Pushing<'incoming_chat_thread' | 'chat_scopes_updated'> & {
     later: (job: Job, delayS: number) => Promise<void>
   }
 
 /**
- * Changes a chat's scopes, and tells: first those whom it gives access the chat. A chat that waits is routed anew. `denied`:
- * the sentence for a customer who is banned meanwhile.
+ * Changes a chat's scopes, and tells: first those whom it gives access the chat. A chat that waits is routed anew. `guard`:
+ * what must hold with each attempt.
  */
-export const updateScopes = async (
-  ctx: Updating,
+export const updateScopes = async <Guarding extends Family = never>(
+  ctx: Updating<Guarding>,
   add: AskedScopes | undefined,
   remove: AskedScopes | undefined,
-  denied?: string,
+  guard?: () => Guarded<Guarding>,
 ): Promise<void> => {
   const { before, chat, added, removed, tail } = await changeScopes(
     ctx,
     filledScopes(add),
     filledScopes(remove),
-    denied,
+    guard,
   )
   if (chat === before) return
   ctx.readAudience(chat)

@@ -30,7 +30,7 @@ interface Sequence {
 
 /** `pages`: how many postings the first page has, and each later one. */
 const openList = (
-  read: Reader,
+  read: Reader<'postings'>,
   { strong = false, ...month }: Month,
   list: string,
   pages: { first: number; later: number },
@@ -123,7 +123,11 @@ const nearOf = (all: Search['all']): Search['all'] => {
 export const looksOf = ({ all }: Search): number => nearOf(all).flat().length
 
 /** A search in one month. Each call of `found` begins anew. */
-export const searchMonth = (read: Reader, month: Month, { all, seen, none }: Search): MonthSearch => {
+export const searchMonth = (
+  read: Reader<'postings'>,
+  month: Month,
+  { all, seen, none }: Search,
+): MonthSearch => {
   const later = Math.max(firstPage, Math.floor(laterPages / [...all, seen ?? [], none].flat().length))
   const open = (lists: readonly string[], first: number) =>
     together(lists.map((list) => openList(read, month, list, { first, later })))
@@ -183,7 +187,7 @@ export const searchMonth = (read: Reader, month: Month, { all, seen, none }: Sea
 
 /** Of the candidates those that one list of each condition holds, and none of `none`. */
 async function* ask(
-  read: Reader,
+  read: Reader<'postings'>,
   { license, month, strong = false }: Month,
   candidates: readonly string[],
   {

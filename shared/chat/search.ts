@@ -46,12 +46,15 @@ const longAtOnce = 64
 // of what a month finds so many are held; a page beyond them is read once more
 const mostHeld = 1000
 
+/** The families that the index is made of. */
+type SearchFamily = 'postings' | 'marks' | 'keptCounts'
+
 /**
  * Searches the index: one page of what is found, and how many there are. `onGuess` is told early what may be on the page.
  * Long lists are streamed, however long that takes: the request's deadline ends it.
  */
 export const search = async (
-  read: Reader,
+  read: Reader<SearchFamily>,
   asked: Asked,
   { apart, onGuess }: { apart?: Promise<Apart>; onGuess?: (places: Place[]) => void } = {},
 ): Promise<Found> => {

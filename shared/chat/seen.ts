@@ -6,7 +6,7 @@ import { type AnySession, userIdOf } from '../table/sockets.ts'
 interface Seeing {
   me: AnySession
   chat: Chat
-  write: Writer
+  write: Writer<'chat'>
   nonce: string
   now: () => number
   readAudience: (chat: Chat) => void

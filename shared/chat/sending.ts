@@ -7,9 +7,9 @@ import { threadId } from '../table/keys.ts'
 import { eventOf, readHead } from '../table/log.ts'
 import { showChat } from './show.ts'
 import { replayedAfterMs, tellStarted } from './started.ts'
-import { appendEvent, type ThreadStarting, type Writing } from './threads.ts'
+import { appendEvent, type Appending, type ThreadStarting } from './threads.ts'
 
-type Sending = Writing &
+type Sending = Appending &
   ThreadStarting &
   Pushing<
     | 'incoming_event'

@@ -1,12 +1,12 @@
 import { type Chat, ChatItem } from '../table/chats.ts'
-import { chatPartOf, type Key } from '../table/keys.ts'
+import { chatPartOf, type RawKey } from '../table/keys.ts'
 import type { Attributes } from '../table/ops.ts'
 import { accessLists } from './index-lists.ts'
 import type { Stale } from './indexing.ts'
 
 /** A change of an item, as the table's stream tells it. */
 export interface Change {
-  key: Key
+  key: RawKey
   before: Attributes | undefined
   after: Attributes | undefined
 }

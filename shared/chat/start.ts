@@ -30,7 +30,7 @@ import { heldProperties, type HeldProperties, type Holder, readProperties } from
 import { type AnySession, isCustomers, userIdOf, type Visitor } from '../table/sockets.ts'
 import { hasAccess, placeOf } from './access.ts'
 import { loadsMoved } from './loads.ts'
-import { expectLicense, openThread } from './opening.ts'
+import { expectLicense, type OpeningFamily, type OpeningReads, openThread } from './opening.ts'
 import { type Attempt, coherent, type Guarded, isOwnWork, transacted, untilDone } from './place.ts'
 import { checkLimits, merged } from './properties.ts'
 import { mergeOp, routingProperties, type ToldBoth } from './routing-properties.ts'
@@ -53,8 +53,8 @@ export interface NewChat {
 
 interface Starting {
   me: AnySession
-  read: Reader
-  write: Writer
+  read: Reader<OpeningReads>
+  write: Writer<OpeningFamily>
   nonce: string
   now: () => number
   refresh: () => Promise<{ me: AnySession }>
@@ -85,7 +85,7 @@ interface OwnStartView {
 }
 
 /** What holds for the agents that a new chat's scopes name; its groups are read before. */
-const agentChecks = (read: Reader, license: string, { agents }: ChatScopes): Promise<Guarded[]> =>
+const agentChecks = (read: Reader, license: string, { agents }: ChatScopes): Promise<Guarded<'account'>[]> =>
   scopeChecks(read, license, { groups: [], agents })
 
 /**
@@ -301,7 +301,7 @@ const add = async (
   const onThread =
     ofThread &&
     mergeOp(thread, ofThread, checked(ofThread, asked.threadProperties, routing), { nonce, userIds })
-  const changes: Guarded[] = [
+  const changes: Guarded<'chat' | 'activeChats' | 'loads'>[] = [
     ...(changed ? loadsMoved(before, chat, { coming: [userIdOf(me)], otherwise: 'auth' }) : []),
     ...[
       ...(changed ? [chatChanged(chat), activeChatChanged(chat)] : []),
@@ -316,7 +316,7 @@ const add = async (
   ]
   // a ban that came first closed the thread, but that alone does not keep properties from changing
   const { license_id } = before
-  const free: Guarded[] = isCustomers(me)
+  const free: Guarded<'customer'>[] = isCustomers(me)
     ? [{ op: customerFree(license_id, me.customer_id, at), otherwise: 'customer_banned' }]
     : []
   const placed = changes.length === 0 || transacted(ctx.write, [...free, ...changes], nonce)
@@ -333,7 +333,7 @@ const checked = (held: HeldProperties, asked: Properties | undefined, own: Prope
 
 /** All that is known of the customer's chat, in one round; the desk only where routing may be due. */
 const readStart = async (
-  read: Reader,
+  read: Reader<OpeningReads>,
   me: AnySession,
   asked: Pick<NewChat, 'scopes'> & { customer: string },
   { strong }: { strong: boolean },

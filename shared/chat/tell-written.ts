@@ -5,7 +5,7 @@ import type { WorkCtx } from '../runtime/work.ts'
 import { AgentItem } from '../table/accounts.ts'
 import { type Chat, readMarks, sameUsers } from '../table/chats.ts'
 import { isBanned, isErased, readCustomer } from '../table/customers.ts'
-import { changedOf, chatPartOf, eventId, type Key, keys, seenPartOf, threadId } from '../table/keys.ts'
+import { changedOf, chatPartOf, eventId, keys, type RawKey, seenPartOf, threadId } from '../table/keys.ts'
 import { type Entry, eventsRange, parseEntry, readEntry } from '../table/log.ts'
 import { readProperties } from '../table/properties.ts'
 import { tellCustomer } from './customer-updated.ts'
@@ -36,7 +36,7 @@ const chatsAtOnce = 4
 /** Tells of what stands at these keys. `action`: what wrote it; `before`: the chat as it had read it. */
 export const tellWritten = async (
   ctx: WorkCtx,
-  { keys: written, action, before }: { keys: readonly Key[]; action: string; before?: Chat | undefined },
+  { keys: written, action, before }: { keys: readonly RawKey[]; action: string; before?: Chat | undefined },
 ): Promise<void> => {
   const byChat = groupByChat(written)
   await ofEachChat(
@@ -49,7 +49,7 @@ export const tellWritten = async (
   if (!(await ctx.flush())) throw new InternalError('Those who are to be told could not be read')
 }
 
-const groupByChat = (written: readonly Key[]): Map<string, Written> => {
+const groupByChat = (written: readonly RawKey[]): Map<string, Written> => {
   const byChat = new Map<string, Written>()
   const of = (chat: string): Written => {
     const known = byChat.get(chat)
@@ -178,7 +178,7 @@ const tellSeen = async (ctx: WorkCtx, chat: Chat, users: readonly string[]): Pro
   }
 }
 
-const tellAccount = async (ctx: WorkCtx, key: Key, action: string): Promise<void> => {
+const tellAccount = async (ctx: WorkCtx, key: RawKey, action: string): Promise<void> => {
   const changed = changedOf(key)
   if (changed?.item === 'agent') {
     const { license, agent: id } = changed

@@ -1,3 +1,4 @@
+import type { Family } from '../protocol/action.ts'
 import { InternalError, ProtocolError } from '../protocol/errors.ts'
 import type { NewCustomerEvent, NewEvent, Recipients } from '../protocol/events.ts'
 import { threadId, threadOf } from '../table/keys.ts'
@@ -16,7 +17,7 @@ import type { Op, Reader, Writer } from '../table/ops.ts'
 import { isCustomers, userIdOf } from '../table/sockets.ts'
 import { placeOf } from './access.ts'
 import { loadsMoved } from './loads.ts'
-import { openThread, readGround } from './opening.ts'
+import { openThread, type OpeningFamily, type OpeningReads, readGround } from './opening.ts'
 import {
   type Attempt,
   type ChatView,
@@ -30,9 +31,9 @@ import {
 import { readBoth, type RoutingChange, routingOps, type ToldBoth } from './routing-properties.ts'
 import { manualArchived } from './system-messages.ts'
 
-export type Writing<V extends ChatView = View> = Placing<V> & {
+export type Writing<F extends Family, V extends ChatView = View> = Placing<V> & {
   read: Reader
-  write: Writer
+  write: Writer<F>
   /** Now, in ms. */
   now: () => number
 }
@@ -41,6 +42,8 @@ export type Writing<V extends ChatView = View> = Placing<V> & {
 export interface ThreadStarting {
   admitThread: () => Promise<void>
 }
+/** What any change of a thread or of its users writes. */
+export type ThreadFamily = 'chat' | 'activeChats' | 'loads'
 
 /** Who may read an event: a supervisor's is for agents only, and it may not ask for more (protocol §4). */
 const recipientsOf = ({ me, chat }: View, event: NewEvent | NewCustomerEvent, denied: string): Recipients => {
@@ -69,9 +72,12 @@ export interface Appended {
   told?: ToldBoth
 }
 
+/** What adding an event takes, which may start a thread. */
+export type Appending = Writing<OpeningFamily> & { read: Reader<OpeningReads> }
+
 /** Adds an event to the chat, starting a thread where none is active; annotations go to the last thread as it is. */
 export const appendEvent = (
-  ctx: Writing & ThreadStarting & { readAudience: (chat: Chat) => void },
+  ctx: Appending & ThreadStarting & { readAudience: (chat: Chat) => void },
   event: NewEvent | NewCustomerEvent,
   denied: string,
 ): Promise<Appended> =>
@@ -117,7 +123,10 @@ export const appendEvent = (
       }
       return { result, placed: tries === 1 ? put : put.then(read) }
     }
-    const all: Guarded[] = [{ op: chatUnchanged(chat) }, { op: entryPut(chat.id, entry) }]
+    const all: Guarded<'chat' | 'customer'>[] = [
+      { op: chatUnchanged(chat) },
+      { op: entryPut(chat.id, entry) },
+    ]
     if (isCustomers(me))
       all.push({
         op: customerFree(me.license_id, author, ctx.now()),
@@ -128,7 +137,7 @@ export const appendEvent = (
   })
 
 const startThread = async (
-  ctx: Writing & ThreadStarting,
+  ctx: Appending & ThreadStarting,
   view: View,
   event: StoredEvent,
   tries: number,
@@ -155,7 +164,7 @@ export interface Closing {
   entry: Entry
   /** Whoever closed it; undefined: the server. */
   by: string | undefined
-  ops: Op[]
+  ops: Op<ThreadFamily>[]
 }
 
 /**
@@ -192,7 +201,7 @@ export const closingOf = (
 }
 
 /** Closes the active thread. Throws `chat_inactive` where there is none, or `asked` is another. */
-export const closeThread = (ctx: Writing, asked: string | undefined): Promise<Closing> =>
+export const closeThread = (ctx: Writing<ThreadFamily>, asked: string | undefined): Promise<Closing> =>
   untilPlaced(ctx, async (view) => {
     const { me, chat } = view
     const { nonce } = ctx
@@ -209,12 +218,15 @@ export const closeThread = (ctx: Writing, asked: string | undefined): Promise<Cl
     return { result: closing, placed }
   })
 
-/** A change of who is in a chat, with the messages that tell of it where a thread is active. */
-export interface UsersChange {
+/**
+ * A change of who is in a chat, with the messages that tell of it where a thread is active. `Guarding`: the families of
+ * what its guards write or check.
+ */
+export interface UsersChange<Guarding extends Family = never> {
   users: ChatUser[]
   messages: StoredEvent[]
   /** Held by the same transaction. */
-  guards?: Guarded[]
+  guards?: Guarded<Guarding>[]
   /** Merged into `routing` of chat and active thread. */
   routing?: RoutingChange
   /** Since when (ms) the chat waits for an agent; absent: as before, `null`: it does not. */
@@ -236,9 +248,9 @@ export interface UsersChanged {
 }
 
 /** Changes a chat's users as `decide` says of each view; undefined from it: nothing is to change. */
-export const changeUsers = <V extends ChatView>(
-  ctx: Writing<V>,
-  decide: (view: V) => UsersChange | undefined,
+export const changeUsers = <V extends ChatView, Guarding extends Family = never>(
+  ctx: Writing<ThreadFamily | Guarding, V>,
+  decide: (view: V) => UsersChange<Guarding> | undefined,
 ): Promise<UsersChanged> =>
   untilPlaced(ctx, async (view): Promise<Attempt<UsersChanged>> => {
     const { chat: before, tail } = view
@@ -264,7 +276,7 @@ export const changeUsers = <V extends ChatView>(
     const held = Object.keys(routing).length > 0 ? await readBoth(ctx.read, before) : undefined
     const userIds = chat.active ? presentIds(users) : []
     const routed = routingOps(chat, held, routing, { nonce, userIds })
-    const ops = [chatChanged(chat), ...routed.ops]
+    const ops: Op<ThreadFamily>[] = [chatChanged(chat), ...routed.ops]
     const { assigned, coming } = change
     const loads = loadsMoved(before, chat, { assigned, coming, otherwise: 'not_found' })
     if (chat.active) ops.push(activeChatChanged(chat), ...entries.map((entry) => entryPut(chat.id, entry)))

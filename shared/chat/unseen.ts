@@ -5,7 +5,7 @@ import { readMarks, seenEvent, type SeenItem } from '../table/chats.ts'
 import { type Entry, isSaid } from '../table/log.ts'
 import type { Reader } from '../table/ops.ts'
 import type { ChatView } from './place.ts'
-import { changeBy, restaff } from './route.ts'
+import { changeBy, restaff, type RoutingFamily } from './route.ts'
 import { assignedTo, customerOf, type Desk, nextAgent, presentAgents, readDesk } from './routing.ts'
 
 // A chat whose agents do not look at what its customer says goes to another agent.
@@ -51,7 +51,7 @@ export const unseenSince = async (read: Reader, view: ChatView): Promise<number 
  * Resolves to whether it did: where nobody is free, a chat stays with the agents it has.
  */
 export const handingOn = (
-  ctx: WorkCtx,
+  ctx: WorkCtx<RoutingFamily>,
   { id, unseen_minutes }: Pick<LicenseItem, 'id' | 'unseen_minutes'>,
 ): ((view: ChatView) => Promise<boolean>) => {
   const oneByOne = pLimit(1)

@@ -2,13 +2,33 @@ import type * as z from 'zod/mini'
 import type { PushName } from './pushes.ts'
 
 /**
- * What a Lambda may touch: both its IAM grants and the type of its `ctx`.
- * `read`: GetItem, BatchGetItem, Query. `write`: PutItem, UpdateItem, DeleteItem, ConditionCheckItem.
+ * What a Lambda may touch beside the items that it writes: both its IAM grants and the type of its `ctx`.
+ * `read`: GetItem, BatchGetItem and Query on the families that are `common` in `table/families.ts`.
  * `push`: posting to connections, and deleting or marking their rows. `fan_out`, beside `push`: handing posts to many
  * connections over to other functions; without it, the action's own function posts to as many as there are. `look`, beside
  * `push`: asking the gateway whether it still has a customer's connection.
  */
-export type Need = 'read' | 'write' | 'push' | 'fan_out' | 'look'
+export type Need = 'read' | 'push' | 'fan_out' | 'look'
+
+/** The families of items, each with partition keys of its own: `table/families.ts` has them. */
+export type Family =
+  | 'licenses'
+  | 'account'
+  | 'agentSockets'
+  | 'chats'
+  | 'activeChats'
+  | 'loads'
+  | 'identity'
+  | 'customer'
+  | 'customerSockets'
+  | 'address'
+  | 'count'
+  | 'socket'
+  | 'device'
+  | 'chat'
+  | 'postings'
+  | 'marks'
+  | 'keptCounts'
 
 /**
  * What `serve` fetches side by side with the session: of `payload.chat_id` (without it, a customer's own) the chat and the end
@@ -46,6 +66,13 @@ export interface ActionSpec {
   /** `null`: the response has no `payload`. */
   readonly response: z.core.$ZodType | null
   readonly needs: readonly Need[]
+  /** The families that it may read beside the common ones; absent: none. */
+  readonly alsoReads?: readonly Family[]
+  /**
+   * All that it may write, or check in a transaction, beside what its session and its pushes take: PutItem, UpdateItem,
+   * DeleteItem and ConditionCheckItem on these families alone, and the type of its `ctx.write`. Absent: nothing.
+   */
+  readonly writes?: readonly Family[]
   /** All that it may push: the type of its `ctx.push`, so that shared code can push no more for it. */
   readonly pushes: readonly PushName[]
   /** `none`: nothing is known of the connection. `login`: the story itself reads what it needs of it. */

@@ -3,7 +3,14 @@ import type { Job } from '../runtime/later.ts'
 import { log } from '../runtime/log.ts'
 import { count } from '../runtime/metrics.ts'
 import type { Reader, Writer } from '../table/ops.ts'
-import { connectionRemoved, isLive, isStarting, readRows, type SocketRow } from '../table/sockets.ts'
+import {
+  connectionRemoved,
+  isLive,
+  isStarting,
+  readRows,
+  type SocketFamily,
+  type SocketRow,
+} from '../table/sockets.ts'
 import { endpointOf, post, postsAtOnce } from './connections.ts'
 import { targetOf } from './jobs.ts'
 
@@ -11,7 +18,7 @@ type PushJob = Extract<Job, { job: 'push' }>
 
 interface Trying {
   read: Reader
-  write: Writer
+  write: Writer<SocketFamily>
   signal: AbortSignal
   now: () => number
   later: (job: Job, delayS: number) => Promise<void>

@@ -8,6 +8,7 @@ import {
   isLive,
   isStarting,
   rowSlow,
+  type SocketFamily,
   type SocketRow,
 } from '../table/sockets.ts'
 import { endpointOf, post, type PostOutcome } from './connections.ts'
@@ -56,7 +57,7 @@ const postAll = async (
 }
 
 interface Delivering {
-  write: Writer
+  write: Writer<SocketFamily>
   /** The end of the work that the posts are a part of, where it comes before the posting time is over. */
   signal: AbortSignal
   /** All posts share this time. */

@@ -6,7 +6,13 @@ import { unnamed } from '../chat/views.ts'
 import { log } from '../runtime/log.ts'
 import { work, type WorkCtx } from '../runtime/work.ts'
 import { type Chat, readChat } from '../table/chats.ts'
-import { type DeviceItem, mayNotify, readAgentDevices, removeDevice } from '../table/devices.ts'
+import {
+  type DeviceFamily,
+  type DeviceItem,
+  mayNotify,
+  readAgentDevices,
+  removeDevice,
+} from '../table/devices.ts'
 import { eventId } from '../table/keys.ts'
 import { type Entry, parseEntry } from '../table/log.ts'
 import { isLive, readAgentSockets } from '../table/sockets.ts'
@@ -47,7 +53,7 @@ export const notifyMobile = async (appended: readonly Appended[]): Promise<void>
   const { ms, tries } = Date.now() < impatientUntil ? impatience : patience
   const untilMs = performance.now() + ms
   const [inTurn, sending] = [pLimit(eventsAtOnce), pLimit(sendsAtOnce)]
-  const notifyAll = async (ctx: WorkCtx): Promise<void> => {
+  const notifyAll = async (ctx: WorkCtx<DeviceFamily>): Promise<void> => {
     const limits = { signal: ctx.signal, untilMs, tries }
     const one = async (event: Appended): Promise<void> => {
       const messages = await messagesFor(ctx, event)
@@ -56,7 +62,7 @@ export const notifyMobile = async (appended: readonly Appended[]): Promise<void>
     await each(ctx, appended, (event) => inTurn(() => one(event)))
   }
   try {
-    await work(notifyAll, { deadlineMs: ms })
+    await work<'notify'>(notifyAll, { deadlineMs: ms })
   } catch (error) {
     impatientUntil = Date.now() + impatientMs
     log.warn('The time for mobile notifications ran out', { cause: error })
@@ -126,7 +132,7 @@ const mayHear = ({ agent_id, token_scopes }: DeviceItem, profiles: Profiles, cha
 }
 
 const sendOnce = async (
-  ctx: WorkCtx,
+  ctx: WorkCtx<DeviceFamily>,
   { device, event, message }: Addressed,
   limits: Sending,
 ): Promise<void> => {

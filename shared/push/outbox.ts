@@ -5,7 +5,13 @@ import type { Deadline } from '../runtime/deadline.ts'
 import { log } from '../runtime/log.ts'
 import type { Chat } from '../table/chats.ts'
 import type { Reader, Writer } from '../table/ops.ts'
-import { isCustomers, readAgentSockets, readCustomerSockets, type SocketRow } from '../table/sockets.ts'
+import {
+  isCustomers,
+  readAgentSockets,
+  readCustomerSockets,
+  type SocketFamily,
+  type SocketRow,
+} from '../table/sockets.ts'
 import type { Audience } from './audience.ts'
 import { deliver, type Push } from './deliver.ts'
 import type { HandOver } from './fan-out.ts'
@@ -56,7 +62,7 @@ interface List {
 /** Collects the pushes of one request or job until what they tell of is written. */
 export const openOutbox = (options: {
   read: Reader
-  write: Writer
+  write: Writer<SocketFamily>
   deadline: Pick<Deadline, 'signal' | 'endsAt'>
   /** How long the posts may take in all; without it a second. */
   postingMs?: number

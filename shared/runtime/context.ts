@@ -1,11 +1,12 @@
 import type * as z from 'zod/mini'
 import { authorize } from '../chat/access.ts'
 import { isOwnWork } from '../chat/place.ts'
-import type { ActionSpec } from '../protocol/action.ts'
+import type { ActionSpec, Family } from '../protocol/action.ts'
 import { ProtocolError } from '../protocol/errors.ts'
 import type { Pushing } from '../push/outbox.ts'
 import { type Chat, readChat } from '../table/chats.ts'
 import { isShown } from '../chat/visibility.ts'
+import type { Common } from '../table/families.ts'
 import { customerChatId, eventAddressOf, isChatId, threadOf } from '../table/keys.ts'
 import { type Entry, readEntry, readTail, type Tail } from '../table/log.ts'
 import type { Reader, Writer } from '../table/ops.ts'
@@ -56,12 +57,12 @@ export interface Looking {
 }
 
 /**
- * What a story may use, by its contract: `needs` gives `read`, `write` and `push`, `reads` what was fetched.
+ * What a story may use, by its contract: `needs` gives `read` and `push`, `writes` gives `write`, `reads` what was fetched.
  * What is not declared is not there, and does not compile.
  */
 export type Ctx<Spec extends ActionSpec> = Base &
-  If<Has<Spec['needs'], 'read'>, { read: Reader }> &
-  If<Has<Spec['needs'], 'write'>, { write: Writer }> &
+  If<Has<Spec['needs'], 'read'>, { read: Reader<Common | AlsoRead<Spec>> }> &
+  WritesOf<Spec> &
   If<Has<Spec['needs'], 'push'>, Pushing<Spec['pushes'][number]>> &
   If<Has<Spec['needs'], 'look'>, Looking> &
   (Spec['session'] extends 'required'
@@ -69,6 +70,15 @@ export type Ctx<Spec extends ActionSpec> = Base &
     : Spec['session'] extends 'login'
       ? Arriving
       : unknown)
+
+type AlsoRead<Spec extends ActionSpec> = Spec extends { alsoReads: readonly (infer F extends Family)[] }
+  ? F
+  : never
+
+/** Its table takes what the contract names, and nothing else. */
+type WritesOf<Spec extends ActionSpec> = Spec extends { writes: readonly (infer F extends Family)[] }
+  ? { write: Writer<F> }
+  : unknown
 
 type Asking<Spec extends ActionSpec> = Spec extends { by: 'customer' }
   ? { me: CustomerSession; visitor: Visitor }

@@ -1,4 +1,4 @@
-import type { ActionSpec } from '../protocol/action.ts'
+import type { ActionSpec, Family } from '../protocol/action.ts'
 import { type ErrorType, ProtocolError } from '../protocol/errors.ts'
 import {
   count,
@@ -7,6 +7,7 @@ import {
   countedChat,
   countedLicense,
   countedUser,
+  type CounterFamily,
   type Counts,
   refuseUntil,
 } from '../table/counters.ts'
@@ -29,7 +30,7 @@ export type Endpoint = 'agent' | 'customer'
 export interface Limiting {
   connection: string
   endpoint: Endpoint
-  write: Writer
+  write: Writer<CounterFamily>
   later: (job: Job, delayS: number) => Promise<void>
 }
 
@@ -137,7 +138,7 @@ export const limitAddress = async (
 }
 
 /** Whether an address may connect: counts it. */
-export const mayConnect = async (write: Writer, address: string): Promise<boolean> => {
+export const mayConnect = async (write: Writer<'address'>, address: string): Promise<boolean> => {
   const most = mostOfAddress('connect')
   if (most === 0) return true
   const nowMs = Date.now()
@@ -210,7 +211,10 @@ export const countRequest = (
 }
 
 /** A writer whose writes wait until their request is counted. */
-export const writingAfter = (allowed: Promise<void>, { write, batch, transact }: Writer): Writer => ({
+export const writingAfter = <F extends Family>(
+  allowed: Promise<void>,
+  { write, batch, transact }: Writer<F>,
+): Writer<F> => ({
   write: async (...given) => allowed.then(() => write(...given)),
   batch: async (...given) => allowed.then(() => batch(...given)),
   transact: async (...given) => allowed.then(() => transact(...given)),

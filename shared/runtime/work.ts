@@ -1,15 +1,18 @@
 import { randomBytes } from 'node:crypto'
+import type { Family } from '../protocol/action.ts'
 import { openOutbox, type Outbox } from '../push/outbox.ts'
 import { openTable, tableClient } from '../table/client.ts'
 import type { Reader, Writer } from '../table/ops.ts'
+import type { SocketFamily } from '../table/sockets.ts'
 import { config } from './config.ts'
 import { pauseBefore, withinDeadline } from './deadline.ts'
 import { type Job, sendLater } from './later.ts'
+import type { WorkerWrites } from './writes.ts'
 
-/** What a worker may use for one piece of work. */
-export interface WorkCtx extends Outbox {
-  read: Reader
-  write: Writer
+/** What a worker may use for one piece of work. Beside items of `F`, each may write those of connections. */
+export interface WorkCtx<F extends Family = never> extends Outbox {
+  read: Reader<Family>
+  write: Writer<F | SocketFamily>
   signal: AbortSignal
   /** When its time is over, by `performance.now()`. */
   endsAt: number
@@ -25,13 +28,13 @@ const client = tableClient()
 const postingMs = 5000
 
 /**
- * Does one piece of work within the deadline of a request, or its own, and sends its pushes once it is done. `now`: what
- * time it takes it to be.
+ * Does one piece of work of a worker within the deadline of a request, or its own, and sends its pushes once it is done.
+ * `now`: what time it takes it to be.
  */
-export const work = <T>(
-  run: (ctx: WorkCtx) => Promise<T>,
+export const work = <Worker extends keyof WorkerWrites = never>(
+  run: (ctx: WorkCtx<WorkerWrites[Worker]>) => Promise<void>,
   { deadlineMs, now = Date.now }: { deadlineMs?: number; now?: () => number } = {},
-): Promise<T> =>
+): Promise<void> =>
   withinDeadline(({ signal, endsAt }) => {
     const table = openTable({ client, tableName: config.tableName(), signal })
     const later: WorkCtx['later'] = (job, delayS) => sendLater(job, delayS, signal)
@@ -42,9 +45,9 @@ export const work = <T>(
  * Does a part of a piece of work as one of its own: what it writes is marked as its own, and its pushes go out once it is
  * done.
  */
-export const part = async <T>(
-  within: Pick<WorkCtx, 'read' | 'write' | 'signal' | 'endsAt' | 'now' | 'later'>,
-  run: (ctx: WorkCtx) => Promise<T>,
+export const part = async <F extends Family, T>(
+  within: Pick<WorkCtx<F>, 'read' | 'write' | 'signal' | 'endsAt' | 'now' | 'later'>,
+  run: (ctx: WorkCtx<F>) => Promise<T>,
 ): Promise<T> => {
   const { read, write, signal, endsAt, now, later } = within
   const deadline = { startedAt: performance.now(), endsAt, signal }

@@ -15,9 +15,9 @@ const mostKeys = 100
 export interface WriteRecord {
   writer: Writer
   /** Sees to it that what is written, or may be, is told by a job. Never rejects. */
-  tellLater(before: Chat | undefined): Promise<void>
+  tellLater: (before: Chat | undefined) => Promise<void>
   /** Called once nothing is to be told any more, or all that is to be. */
-  end(): void
+  end: () => void
 }
 
 const keyOf = (op: Op): Key | undefined => {

@@ -75,7 +75,7 @@ export type IdentityItem = z.output<typeof IdentityItem>
  * The login's write of presence: a login more, where `online` and the status are as they were read: a status set
  * meanwhile is answered by the login that tries again. `first` sets the status, for the first live socket.
  */
-export const loggedIn = (agent: AgentItem, first: RoutingStatus | undefined): Op => ({
+export const loggedIn = (agent: AgentItem, first: RoutingStatus | undefined): Op<'account'> => ({
   Update: {
     Key: keys.agent(agent.license_id, agent.id),
     UpdateExpression:
@@ -108,7 +108,7 @@ export const loggedIn = (agent: AgentItem, first: RoutingStatus | undefined): Op
  * Takes an agent offline unless it has logged in since it was read. The same check holds again for itself, since it may
  * have died before it told anybody.
  */
-export const wentOffline = (agent: AgentItem, check: string): Op => ({
+export const wentOffline = (agent: AgentItem, check: string): Op<'account'> => ({
   Update: {
     Key: keys.agent(agent.license_id, agent.id),
     UpdateExpression: 'SET #online = :false, offline_by = :check',
@@ -122,7 +122,12 @@ export const wentOffline = (agent: AgentItem, check: string): Op => ({
  * Sets the status of an agent that is not deleted, where it is another one; the same write holds again for itself,
  * since its first answer may have been lost. An agent who is offline keeps it as its last known one.
  */
-export const statusChanged = (license: string, agent: string, status: RoutingStatus, nonce: string): Op => ({
+export const statusChanged = (
+  license: string,
+  agent: string,
+  status: RoutingStatus,
+  nonce: string,
+): Op<'account'> => ({
   Update: {
     Key: keys.agent(license, agent),
     UpdateExpression: 'SET #status = :status, status_by = :nonce',
@@ -134,7 +139,7 @@ export const statusChanged = (license: string, agent: string, status: RoutingSta
 })
 
 /** The agent exists and may work. */
-export const agentActive = (license: string, agent: string): Op => ({
+export const agentActive = (license: string, agent: string): Op<'account'> => ({
   ConditionCheck: {
     Key: keys.agent(license, agent),
     ConditionExpression:
@@ -145,7 +150,7 @@ export const agentActive = (license: string, agent: string): Op => ({
 })
 
 /** The agent is as it was read, logged in and accepting chats. */
-export const agentReady = (agent: AgentItem): Op => ({
+export const agentReady = (agent: AgentItem): Op<'account'> => ({
   ConditionCheck: {
     Key: keys.agent(agent.license_id, agent.id),
     ConditionExpression: `#version = :version AND #online = :true AND ${agent.routing_status === undefined ? 'attribute_not_exists(#status)' : '#status = :status'}`,
@@ -158,6 +163,6 @@ export const agentReady = (agent: AgentItem): Op => ({
   },
 })
 
-export const groupExists = (license: string, group: number): Op => ({
+export const groupExists = (license: string, group: number): Op<'account'> => ({
   ConditionCheck: { Key: keys.group(license, group), ConditionExpression: 'attribute_exists(pk)' },
 })

@@ -57,12 +57,12 @@ const ActiveItem = z.object({
 })
 export type ActiveChat = z.output<typeof ActiveItem>
 
-export const chatStarted = (chat: Chat): Op => ({
+export const chatStarted = (chat: Chat): Op<'chat'> => ({
   Put: { Item: { ...keys.chat(chat.id), ...chat }, ConditionExpression: 'attribute_not_exists(pk)' },
 })
 
 /** Replaces the chat as it was read: conditional on its version, which the new state raises. */
-export const chatChanged = (chat: Chat): Op => ({
+export const chatChanged = (chat: Chat): Op<'chat'> => ({
   Put: {
     Item: { ...keys.chat(chat.id), ...chat },
     ConditionExpression: '#version = :read',
@@ -71,7 +71,7 @@ export const chatChanged = (chat: Chat): Op => ({
   },
 })
 
-export const chatUnchanged = (chat: Chat): Op => ({
+export const chatUnchanged = (chat: Chat): Op<'chat'> => ({
   ConditionCheck: {
     Key: keys.chat(chat.id),
     ConditionExpression: '#version = :version',
@@ -81,15 +81,15 @@ export const chatUnchanged = (chat: Chat): Op => ({
 })
 
 /** There is no such chat yet. */
-export const chatAbsent = (chat: string): Op => ({
+export const chatAbsent = (chat: string): Op<'chat'> => ({
   ConditionCheck: { Key: keys.chat(chat), ConditionExpression: 'attribute_not_exists(pk)' },
 })
 
-export const chatListed = (chat: Chat): Op => ({
+export const chatListed = (chat: Chat): Op<'chats'> => ({
   Put: { Item: { ...keys.chatListed(chat.license_id, chat.id) } },
 })
 
-export const chatActive = (chat: Chat, startedAtMs: number): Op => ({
+export const chatActive = (chat: Chat, startedAtMs: number): Op<'activeChats'> => ({
   Put: {
     Item: {
       ...keys.activeChat(chat.license_id, chat.id),
@@ -104,7 +104,7 @@ export const chatActive = (chat: Chat, startedAtMs: number): Op => ({
 })
 
 /** The copy of users in the list of active chats, where the chat is in it. */
-export const activeChatChanged = (chat: Chat): Op => {
+export const activeChatChanged = (chat: Chat): Op<'activeChats'> => {
   const waiting = chat.waiting_since
   return {
     Update: {
@@ -126,7 +126,7 @@ export const checkDue = (
   license: string,
   { id, thread }: Pick<ActiveChat, 'id' | 'thread'>,
   atMs: number,
-): Op => ({
+): Op<'activeChats'> => ({
   Update: {
     Key: keys.activeChat(license, id),
     UpdateExpression: 'SET check_at = :at',
@@ -136,7 +136,7 @@ export const checkDue = (
   },
 })
 
-export const chatInactive = (chat: Chat): Op => ({
+export const chatInactive = (chat: Chat): Op<'activeChats'> => ({
   Delete: { Key: keys.activeChat(chat.license_id, chat.id) },
 })
 
@@ -154,7 +154,7 @@ export const seenMoved = (
   user: string,
   to: { timestamp: number; event?: string | undefined },
   nonce: string,
-): Op => {
+): Op<'chat'> => {
   const { timestamp, event } = to
   const later = 'attribute_not_exists(pk) OR #timestamp < :timestamp'
   const sameSecond = '#timestamp = :timestamp AND (attribute_not_exists(#event) OR #event < :event)'
@@ -187,7 +187,10 @@ export const readChat = async (read: Reader, chat: string): Promise<Chat | undef
   return item === undefined ? undefined : ChatItem.parse(item)
 }
 
-export const readActiveChats = async (read: Reader, license: string): Promise<ActiveChat[]> => {
+export const readActiveChats = async (
+  read: Reader<'activeChats'>,
+  license: string,
+): Promise<ActiveChat[]> => {
   const rows = await read.query({ pk: activePk(license), strong: true })
   return rows.map((row) => ActiveItem.parse(row))
 }
@@ -196,7 +199,7 @@ export const readActiveChats = async (read: Reader, license: string): Promise<Ac
 const ListedItem = z.object({ sk: z.string() })
 
 /** The ids of all chats of a licence, in no order. */
-export const readChatIds = async (read: Reader, license: string): Promise<string[]> => {
+export const readChatIds = async (read: Reader<'chats'>, license: string): Promise<string[]> => {
   const rows = await read.query({ pk: chatsPk(license), strong: true })
   return rows.map((row) => ListedItem.parse(row).sk)
 }
@@ -206,7 +209,7 @@ const lastIdEver = '~'
 
 /** At most `limit` of them, in the order of ids: the first ones, or those that follow `after`. Strongly consistent. */
 export const readChatIdsAfter = async (
-  read: Reader,
+  read: Reader<'chats'>,
   license: string,
   after: string | undefined,
   limit: number,
@@ -261,7 +264,7 @@ export const readSeen = async (
   chats: readonly Pick<Chat, 'id' | 'users'>[],
 ): Promise<ReadonlyMap<string, ReadonlyMap<string, number>>> => {
   const wanted = chats.flatMap(({ id, users }) => users.map((user) => keys.chatSeen(id, user.id)))
-  const chatOf = new Map(chats.map(({ id }) => [keys.chat(id).pk, id]))
+  const chatOf = new Map<string, string>(chats.map(({ id }) => [keys.chat(id).pk, id]))
   const seen = new Map<string, Map<string, number>>()
   for (const item of await read.batchGet(wanted, { strong: true })) {
     const chat = chatOf.get(String(item['pk'])) ?? ''

@@ -1,3 +1,4 @@
+import type { Family } from '../protocol/action.ts'
 import { InternalError } from '../protocol/errors.ts'
 import { setTimeout as wait } from 'node:timers/promises'
 import {
@@ -37,9 +38,9 @@ export const tableClient = (): DynamoDBClient =>
     }),
   })
 
-export interface Table {
-  read: Reader
-  write: Writer
+export interface Table<F extends Family = Family> {
+  read: Reader<Family>
+  write: Writer<F>
 }
 
 export interface TableOptions {
@@ -49,8 +50,12 @@ export interface TableOptions {
   signal?: AbortSignal
 }
 
-/** The table for one request or one run: reads and writes as data, aborted together. */
-export const openTable = ({ client, tableName, signal }: TableOptions): Table => {
+/** The table for one request or one run: reads and writes as data, aborted together. `F`: what it takes. */
+export const openTable = <F extends Family = Family>({
+  client,
+  tableName,
+  signal,
+}: TableOptions): Table<F> => {
   const documents = DynamoDBDocumentClient.from(client, {
     // a map with a key `constructor`, which properties may have, is taken for a class instance
     marshallOptions: { removeUndefinedValues: true, convertClassInstanceToMap: true },
@@ -59,7 +64,7 @@ export const openTable = ({ client, tableName, signal }: TableOptions): Table =>
   const waiting = signal === undefined ? {} : { signal }
   const TableName = tableName
 
-  const get: Reader['get'] = async (key, { strong = false } = {}) => {
+  const get: Reader<Family>['get'] = async (key, { strong = false } = {}) => {
     const command = new GetCommand({ TableName, Key: { pk: key.pk, sk: key.sk }, ConsistentRead: strong })
     return (await repeated(() => documents.send(command, options))).Item
   }
@@ -84,7 +89,7 @@ export const openTable = ({ client, tableName, signal }: TableOptions): Table =>
     return found
   }
 
-  const batchGet: Reader['batchGet'] = async (keys, { strong = false } = {}) => {
+  const batchGet: Reader<Family>['batchGet'] = async (keys, { strong = false } = {}) => {
     const wanted = [...new Map(keys.map(({ pk, sk }) => [`${pk}\n${sk}`, { pk, sk }])).values()]
     const chunks = Array.from({ length: Math.ceil(wanted.length / 100) }, (_, i) =>
       wanted.slice(i * 100, i * 100 + 100),

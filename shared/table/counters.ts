@@ -1,26 +1,32 @@
-import { addressPk, agentCounterPk, chatCounterPk, customerChatId, keys, licenseCounterPk } from './keys.ts'
+import {
+  addressPk,
+  agentCounterPk,
+  chatCounterPk,
+  customerChatId,
+  keys,
+  licenseCounterPk,
+  type Pk,
+} from './keys.ts'
 import { type Identified, isCustomers } from './sockets.ts'
 import type { Writer } from './ops.ts'
 
 // counts of a minute are of no use after it, refusals after the next
 const keptForS = 300
 
+/** The families of counters. */
+export type CounterFamily = 'address' | 'count'
 /** Who is counted, by the partition key of the counters. */
-export type Counted = string & { readonly counted: true }
+export type Counted = Pk<CounterFamily>
 
-// the one place that makes them
-// oxlint-disable-next-line typescript/no-unsafe-type-assertion
-const counted = (pk: string) => pk as Counted
-
-export const countedAddress = (ip: string): Counted => counted(addressPk(ip))
-export const countedLicense = (license: string): Counted => counted(licenseCounterPk(license))
+export const countedAddress = (ip: string): Pk<'address'> => addressPk(ip)
+export const countedLicense = (license: string): Counted => licenseCounterPk(license)
 /** A customer is counted by its chat, which a request names before its session is read. */
-export const countedChat = (chat: string): Counted => counted(chatCounterPk(chat))
+export const countedChat = (chat: string): Counted => chatCounterPk(chat)
 /** A user over all its connections. */
 export const countedUser = (of: Identified): Counted =>
   isCustomers(of)
     ? countedChat(customerChatId(of.license_id, of.customer_id))
-    : counted(agentCounterPk(of.license_id, of.agent_id))
+    : agentCounterPk(of.license_id, of.agent_id)
 
 const minuteOf = (nowMs: number) => Math.floor(nowMs / 60_000)
 
@@ -33,9 +39,9 @@ export interface Counts {
 }
 
 /** Counts something that somebody did `by` times; resolves to how often it has been done in this minute. One write. */
-export const count = async (
-  write: Writer,
-  who: Counted,
+export const count = async <F extends CounterFamily>(
+  write: Writer<F>,
+  who: Pk<F>,
   what: string,
   nowMs: number,
   by = 1,
@@ -56,9 +62,9 @@ export const count = async (
 }
 
 /** Refuses all that somebody asks for until a time that is at most a minute away. Two writes: that time may be in the next minute. */
-export const refuseUntil = async (
-  write: Writer,
-  who: Counted,
+export const refuseUntil = async <F extends CounterFamily>(
+  write: Writer<F>,
+  who: Pk<F>,
   nowMs: number,
   untilMs: number,
 ): Promise<void> => {

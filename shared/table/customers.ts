@@ -79,7 +79,7 @@ const seconds = (ms: number): number => Math.floor(ms / 1000)
 const keptForS = 30 * 24 * 3600
 
 /** The customer is not banned just now; one that is not stored is not. */
-export const customerFree = (license: string, customer: string, nowMs: number): Op => ({
+export const customerFree = (license: string, customer: string, nowMs: number): Op<'customer'> => ({
   ConditionCheck: {
     Key: keys.customer(license, customer),
     ConditionExpression: notBanned,
@@ -99,7 +99,7 @@ export const detailsChanged = (
   who: Pick<CustomerItem, 'license_id' | 'id' | 'version' | 'threads'>,
   { name, email, properties, visit, visits }: CustomerDetails,
   { nonce, nowMs, login }: { nonce: string; nowMs: number; login: boolean },
-): Op => {
+): Op<'customer'> => {
   const set = {
     id: who.id,
     license_id: who.license_id,
@@ -150,7 +150,7 @@ export const threadStartedWith = (
   license: string,
   id: string,
   { nowMs, visit }: { nowMs: number; visit?: Visit | undefined },
-): Op => ({
+): Op<'customer'> => ({
   Update: {
     Key: keys.customer(license, id),
     UpdateExpression:
@@ -178,7 +178,10 @@ export const threadStartedWith = (
  * The customer has no open tab any more, unless it has logged in since it was read. The same check holds again for itself,
  * since it may have died before it told anybody.
  */
-export const customerWentOffline = ({ license_id, id, seq }: CustomerItem, check: string): Op => ({
+export const customerWentOffline = (
+  { license_id, id, seq }: CustomerItem,
+  check: string,
+): Op<'customer'> => ({
   Update: {
     Key: keys.customer(license_id, id),
     UpdateExpression: 'SET #online = :false, offline_by = :check',
@@ -189,7 +192,11 @@ export const customerWentOffline = ({ license_id, id, seq }: CustomerItem, check
 })
 
 /** Bans a customer, in place of any ban before; it is kept from then on. */
-export const customerBanned = ({ license_id, id }: CustomerItem, ban: Ban, nonce: string): Op => ({
+export const customerBanned = (
+  { license_id, id }: CustomerItem,
+  ban: Ban,
+  nonce: string,
+): Op<'customer'> => ({
   Update: {
     Key: keys.customer(license_id, id),
     UpdateExpression: 'SET ban = :ban, ban_nonce = :nonce REMOVE #ttl',
@@ -200,7 +207,12 @@ export const customerBanned = ({ license_id, id }: CustomerItem, ban: Ban, nonce
 })
 
 /** Lifts a ban that is not over; the same write holds again for itself, since its first answer may have been lost. */
-export const banLifted = (license: string, customer: string, nowMs: number, nonce: string): Op => ({
+export const banLifted = (
+  license: string,
+  customer: string,
+  nowMs: number,
+  nonce: string,
+): Op<'customer'> => ({
   Update: {
     Key: keys.customer(license, customer),
     UpdateExpression: 'SET ban_nonce = :nonce REMOVE ban',

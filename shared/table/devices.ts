@@ -5,6 +5,9 @@ import { Device } from '../protocol/devices.ts'
 import { agentDevicesPrefix, type Key, keys, licensePk } from './keys.ts'
 import type { Op, Reader, Writer } from './ops.ts'
 
+/** Where a device stands: under its token, and under its agent. */
+export type DeviceFamily = 'device' | 'account'
+
 /**
  * `DEVICE#<hash>` / `DEVICE`, and the same again under its agent, `LICENSE#<l>` / `DEVICE#<a>#<hash>`. The first is the
  * lock of both: every change of either is conditional on its `nonce`.
@@ -26,11 +29,15 @@ export type DeviceItem = z.output<typeof DeviceItem>
 
 export const deviceHash = (token: string): string => createHash('sha256').update(token).digest('hex')
 
-const rowOf = ({ license_id, agent_id, hash }: Pick<DeviceItem, 'license_id' | 'agent_id' | 'hash'>): Key =>
+const rowOf = ({
+  license_id,
+  agent_id,
+  hash,
+}: Pick<DeviceItem, 'license_id' | 'agent_id' | 'hash'>): Key<'account'> =>
   keys.agentDevice(license_id, agent_id, hash)
 
 /** Keeps a device in place of what was read of it; the row of a former owner goes. */
-export const deviceKept = (found: DeviceItem | undefined, device: DeviceItem): Op[] => {
+export const deviceKept = (found: DeviceItem | undefined, device: DeviceItem): Op<DeviceFamily>[] => {
   const moves =
     found !== undefined && (found.license_id !== device.license_id || found.agent_id !== device.agent_id)
   const unchanged =
@@ -45,7 +52,7 @@ export const deviceKept = (found: DeviceItem | undefined, device: DeviceItem): O
 }
 
 /** Forgets a device, where it still is this agent's. */
-const deviceRemoved = (device: DeviceItem): Op[] => [
+const deviceRemoved = (device: DeviceItem): Op<DeviceFamily>[] => [
   {
     Delete: {
       Key: keys.device(device.hash),
@@ -60,7 +67,7 @@ const removalTries = 10
 
 /** Forgets a device unless it has moved since it was read; whoever moved it has taken the row along. May run twice. */
 export const removeDevice = async (
-  { write, pause }: { write: Writer; pause: (tries: number) => Promise<void> },
+  { write, pause }: { write: Writer<DeviceFamily>; pause: (tries: number) => Promise<void> },
   device: DeviceItem,
 ): Promise<void> => {
   for (let tries = 1; ; tries += 1) {
@@ -71,7 +78,7 @@ export const removeDevice = async (
   }
 }
 
-export const readDevice = async (read: Reader, hash: string): Promise<DeviceItem | undefined> => {
+export const readDevice = async (read: Reader<'device'>, hash: string): Promise<DeviceItem | undefined> => {
   const item = await read.get(keys.device(hash), { strong: true })
   return item === undefined ? undefined : DeviceItem.parse(item)
 }
@@ -92,7 +99,7 @@ const markTries = 3
 
 /** Whether it is the caller's to notify a device of an event: of all that ask, one hears so. Its mark lasts a day. */
 export const mayNotify = async (
-  { write, now }: { write: Writer; now: () => number },
+  { write, now }: { write: Writer<'device'>; now: () => number },
   hash: string,
   event: string,
 ): Promise<boolean> => {

@@ -47,7 +47,7 @@ export const customerErased = (
     untilS,
     closing,
   }: { nowMs: number; untilS: number; closing?: { chat: Chat; entry: Entry } | undefined },
-): Op => ({
+): Op<'customer'> => ({
   Put: {
     Item: {
       ...keys.customer(license, customer),
@@ -69,7 +69,7 @@ const itemOf = (chat: string, entry: Entry) => {
 }
 
 /** Nothing of the customer is left but that it was erased. */
-export const erasureEnded = (license: string, customer: string): Op => ({
+export const erasureEnded = (license: string, customer: string): Op<'customer'> => ({
   Update: {
     Key: keys.customer(license, customer),
     UpdateExpression: 'REMOVE erasing, closing',
@@ -78,7 +78,7 @@ export const erasureEnded = (license: string, customer: string): Op => ({
 })
 
 /** Deletes a chat as it was read: nothing begins in it any more. What stands beside it stays. */
-export const chatErased = ({ id, version }: Pick<Chat, 'id' | 'version'>): Op => ({
+export const chatErased = ({ id, version }: Pick<Chat, 'id' | 'version'>): Op<'chat'> => ({
   Delete: {
     Key: keys.chat(id),
     ConditionExpression: '#version = :read',
@@ -87,6 +87,6 @@ export const chatErased = ({ id, version }: Pick<Chat, 'id' | 'version'>): Op =>
   },
 })
 
-export const chatUnlisted = (license: string, chat: string): Op => ({
+export const chatUnlisted = (license: string, chat: string): Op<'chats'> => ({
   Delete: { Key: keys.chatListed(license, chat) },
 })

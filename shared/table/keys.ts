@@ -1,11 +1,26 @@
 import { networkOf } from './networks.ts'
 import { createHash } from 'node:crypto'
+import type { Family } from '../protocol/action.ts'
+import type { families } from './families.ts'
 
 // The whole key design: every pk and sk of the table is made here, and nowhere else.
 
-export interface Key {
+/** A key as it was read: of whichever family. */
+export interface RawKey {
   readonly pk: string
   readonly sk: string
+}
+
+/** A text that a pattern stands for. */
+type Filled<Pattern extends string> = Pattern extends `${infer Before}*${infer After}`
+  ? `${Before}${string}${Filled<After>}`
+  : Pattern
+
+declare const family: unique symbol
+/** A partition key of a family; the mark is in its type alone. */
+export type Pk<F extends Family = Family> = string & { readonly [family]: F }
+export interface Key<F extends Family = Family> extends RawKey {
+  readonly pk: Pk<F>
 }
 
 /** The longest partition key, in bytes of UTF-8. */
@@ -15,11 +30,17 @@ export const keyBytes = 2048
 const part = (id: string | number): string => String(id).replaceAll('%', '%25').replaceAll('#', '%23')
 const unpart = (escaped: string): string => escaped.replaceAll('%23', '#').replaceAll('%25', '%')
 
+/** A partition key as its family's pattern has it. */
+const pkOf = <F extends Family>(text: Filled<(typeof families)[F]>): Pk<F> =>
+  // of which family a text is no type can show
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion, typescript/consistent-type-assertions
+  text as string as Pk<F>
+
 /** Zero-padded, so that keys sort as numbers do. */
 const numbered = (n: number): string => String(n).padStart(8, '0')
 
-export const licensesPk = 'LICENSES'
-export const licensePk = (license: string): string => `LICENSE#${part(license)}`
+export const licensesPk = pkOf<'licenses'>('LICENSES')
+export const licensePk = (license: string): Pk<'account'> => pkOf(`LICENSE#${part(license)}`)
 export const agentPrefix = 'AGENT#'
 export const groupPrefix = 'GROUP#'
 export const logPrefix = 'LOG#'
@@ -28,84 +49,102 @@ export const devicePrefix = 'DEVICE#'
 const chatPrefix = 'CHAT'
 
 export const keys = {
-  licenseListed: (license: string): Key => ({ pk: licensesPk, sk: part(license) }),
-  license: (license: string): Key => ({ pk: licensePk(license), sk: 'LICENSE' }),
-  group: (license: string, group: number): Key => ({ pk: licensePk(license), sk: `${groupPrefix}${group}` }),
-  agent: (license: string, agent: string): Key => ({
+  licenseListed: (license: string): Key<'licenses'> => ({ pk: licensesPk, sk: part(license) }),
+  license: (license: string): Key<'account'> => ({ pk: licensePk(license), sk: 'LICENSE' }),
+  group: (license: string, group: number): Key<'account'> => ({
+    pk: licensePk(license),
+    sk: `${groupPrefix}${group}`,
+  }),
+  agent: (license: string, agent: string): Key<'account'> => ({
     pk: licensePk(license),
     sk: `${agentPrefix}${part(agent)}`,
   }),
-  identity: (issuer: string, subject: string): Key => ({
-    pk: `IDENTITY#${part(issuer)}#${part(subject)}`,
+  identity: (issuer: string, subject: string): Key<'identity'> => ({
+    pk: pkOf(`IDENTITY#${part(issuer)}#${part(subject)}`),
     sk: 'IDENTITY',
   }),
 
-  customer: (license: string, customer: string): Key => ({
-    pk: `CUSTOMER#${part(license)}#${part(customer)}`,
+  customer: (license: string, customer: string): Key<'customer'> => ({
+    pk: pkOf(`CUSTOMER#${part(license)}#${part(customer)}`),
     sk: 'CUSTOMER',
   }),
   /** A live socket of a customer. */
-  customerSocket: (license: string, customer: string, connection: string): Key => ({
+  customerSocket: (license: string, customer: string, connection: string): Key<'customerSockets'> => ({
     pk: customerSocketsPk(license, customer),
     sk: part(connection),
   }),
   /** What somebody has done in one minute: an address, a user, a license. */
-  minute: (pk: string, minute: number): Key => ({ pk, sk: `MINUTE#${minute}` }),
+  minute: <F extends 'address' | 'count'>(pk: Pk<F>, minute: number): Key<F> => ({
+    pk,
+    sk: `MINUTE#${minute}`,
+  }),
 
-  socket: (connection: string): Key => ({ pk: `SOCKET#${part(connection)}`, sk: 'SOCKET' }),
+  socket: (connection: string): Key<'socket'> => ({ pk: pkOf(`SOCKET#${part(connection)}`), sk: 'SOCKET' }),
   /** A live socket of an agent, in its licence's list. */
-  agentSocket: (license: string, agent: string, connection: string): Key => ({
+  agentSocket: (license: string, agent: string, connection: string): Key<'agentSockets'> => ({
     pk: socketsPk(license),
     sk: `${part(agent)}#${part(connection)}`,
   }),
 
   /** A mobile device, by the hash of its token. */
-  device: (hash: string): Key => ({ pk: devicePk(hash), sk: 'DEVICE' }),
+  device: (hash: string): Key<'device'> => ({ pk: devicePk(hash), sk: 'DEVICE' }),
   /** The same under its agent. */
-  agentDevice: (license: string, agent: string, hash: string): Key => ({
+  agentDevice: (license: string, agent: string, hash: string): Key<'account'> => ({
     pk: licensePk(license),
     sk: `${agentDevicesPrefix(agent)}${part(hash)}`,
   }),
   /** That a device was notified of an event, or is about to be. */
-  notified: (hash: string, event: string): Key => ({ pk: devicePk(hash), sk: `NOTIFIED#${part(event)}` }),
+  notified: (hash: string, event: string): Key<'device'> => ({
+    pk: devicePk(hash),
+    sk: `NOTIFIED#${part(event)}`,
+  }),
 
-  chat: (chat: string): Key => ({ pk: chatPk(chat), sk: chatPrefix }),
-  chatProperties: (chat: string): Key => ({ pk: chatPk(chat), sk: 'CHAT#PROPS' }),
+  chat: (chat: string): Key<'chat'> => ({ pk: chatPk(chat), sk: chatPrefix }),
+  chatProperties: (chat: string): Key<'chat'> => ({ pk: chatPk(chat), sk: 'CHAT#PROPS' }),
   /** Up to when a user has seen the chat. */
-  chatSeen: (chat: string, user: string): Key => ({ pk: chatPk(chat), sk: `CHAT#SEEN#${part(user)}` }),
+  chatSeen: (chat: string, user: string): Key<'chat'> => ({
+    pk: chatPk(chat),
+    sk: `CHAT#SEEN#${part(user)}`,
+  }),
   /** Thread `n` itself. */
-  thread: (chat: string, n: number): Key => keys.event(chat, n, 0),
+  thread: (chat: string, n: number): Key<'chat'> => keys.event(chat, n, 0),
   /** Event `m` of thread `n`, from 1. */
-  event: (chat: string, n: number, m: number): Key => ({
+  event: (chat: string, n: number, m: number): Key<'chat'> => ({
     pk: chatPk(chat),
     sk: `${threadPrefix(n)}${numbered(m)}`,
   }),
-  chatListed: (license: string, chat: string): Key => ({ pk: chatsPk(license), sk: part(chat) }),
-  activeChat: (license: string, chat: string): Key => ({ pk: activePk(license), sk: part(chat) }),
+  chatListed: (license: string, chat: string): Key<'chats'> => ({ pk: chatsPk(license), sk: part(chat) }),
+  activeChat: (license: string, chat: string): Key<'activeChats'> => ({
+    pk: activePk(license),
+    sk: part(chat),
+  }),
   /** How many active chats an agent is in. */
-  load: (license: string, agent: string): Key => ({ pk: loadsPk(license), sk: part(agent) }),
+  load: (license: string, agent: string): Key<'loads'> => ({ pk: loadsPk(license), sk: part(agent) }),
 
   /** That what `place` is of stands in a list of the index. */
-  posting: (license: string, list: string, place: { at: number; id: string }): Key => ({
+  posting: (license: string, list: string, place: { at: number; id: string }): Key<'postings'> => ({
     pk: postingsPk(license, list, monthOf(place.at)),
     sk: postingSk(place),
   }),
   /** In which lists thread `n` of a chat stands; 0: the chat itself. Must not end as a thread's key does. */
-  manifest: (chat: string, n: number): Key => ({ pk: chatPk(chat), sk: `${manifestPrefix}${n}` }),
+  manifest: (chat: string, n: number): Key<'chat'> => ({ pk: chatPk(chat), sk: `${manifestPrefix}${n}` }),
   /** The `k`th portion of the words that thread `n` is found by; nor must this. */
-  words: (chat: string, n: number, k: number): Key => ({
+  words: (chat: string, n: number, k: number): Key<'chat'> => ({
     pk: chatPk(chat),
     sk: `${wordsPrefix(n)}${String(k).padStart(4, '0')}`,
   }),
   /** That counts were kept of a month of a list. */
-  mark: (license: string, list: string, month: string): Key => ({ pk: marksPk(license, list), sk: month }),
+  mark: (license: string, list: string, month: string): Key<'marks'> => ({
+    pk: marksPk(license, list),
+    sk: month,
+  }),
   /** How many are found in a month by a search, which is named by its hash. */
-  keptCount: (license: string, search: string, month: string): Key => ({
+  keptCount: (license: string, search: string, month: string): Key<'keptCounts'> => ({
     pk: keptCountsPk(license, search),
     sk: month,
   }),
   /** How far a rebuilding of a licence's index has come. */
-  reindexing: (license: string): Key => ({ pk: licensePk(license), sk: 'REINDEX' }),
+  reindexing: (license: string): Key<'account'> => ({ pk: licensePk(license), sk: 'REINDEX' }),
 }
 
 /** The month (UTC) of a time in ms, as `2026-11`. */
@@ -125,38 +164,38 @@ export const placeOfPosting = (sk: string): { at: number; id: string } => ({
 /** Right behind a posting, and before the next one. */
 export const behind = (sk: string): string => `${sk}!`
 
-const indexPk = (license: string): string => `INDEX#${part(license)}`
-export const postingsPk = (license: string, list: string, month: string): string =>
-  `${indexPk(license)}#LIST#${part(list)}#${month}`
-export const marksPk = (license: string, list: string): string => `${indexPk(license)}#MARKS#${part(list)}`
-export const keptCountsPk = (license: string, search: string): string =>
-  `${indexPk(license)}#COUNTS#${part(search)}`
+export const postingsPk = (license: string, list: string, month: string): Pk<'postings'> =>
+  pkOf(`INDEX#${part(license)}#LIST#${part(list)}#${month}`)
+export const marksPk = (license: string, list: string): Pk<'marks'> =>
+  pkOf(`INDEX#${part(license)}#MARKS#${part(list)}`)
+export const keptCountsPk = (license: string, search: string): Pk<'keptCounts'> =>
+  pkOf(`INDEX#${part(license)}#COUNTS#${part(search)}`)
 export const manifestPrefix = 'INDEX#'
 /** How partition keys begin that are a licence's alone, beside its own one: its lists, its customers, its index. */
 export const licensePrefixes = (license: string): readonly string[] => [
   `${licensePk(license)}#`,
   customersPrefix(license),
-  `${indexPk(license)}#`,
+  `INDEX#${part(license)}#`,
 ]
 export const customersPrefix = (license: string): string => `CUSTOMER#${part(license)}#`
 export const wordsPrefix = (n: number): string => `WORDS#${numbered(n)}#`
 /** The number that a key of a portion of words ends with, or of a manifest. */
 export const lastNumberOf = ({ sk }: { sk?: unknown }): number => Number(String(sk).split('#').at(-1))
 
-export const socketsPk = (license: string): string => `${licensePk(license)}#SOCKETS`
-export const chatsPk = (license: string): string => `${licensePk(license)}#CHATS`
-export const loadsPk = (license: string): string => `${licensePk(license)}#LOAD`
-export const customerSocketsPk = (license: string, customer: string): string =>
-  `CUSTOMER#${part(license)}#${part(customer)}#SOCKETS`
+export const socketsPk = (license: string): Pk<'agentSockets'> => pkOf(`LICENSE#${part(license)}#SOCKETS`)
+export const chatsPk = (license: string): Pk<'chats'> => pkOf(`LICENSE#${part(license)}#CHATS`)
+export const loadsPk = (license: string): Pk<'loads'> => pkOf(`LICENSE#${part(license)}#LOAD`)
+export const customerSocketsPk = (license: string, customer: string): Pk<'customerSockets'> =>
+  pkOf(`CUSTOMER#${part(license)}#${part(customer)}#SOCKETS`)
 /** A site has a `/64` of IPv6 to itself: what comes from any address of it counts as one. */
-export const addressPk = (ip: string): string => `ADDRESS#${part(networkOf(ip))}`
-export const chatCounterPk = (chat: string): string => `COUNT#CHAT#${part(chat)}`
-export const agentCounterPk = (license: string, agent: string): string =>
-  `COUNT#AGENT#${part(license)}#${part(agent)}`
-export const licenseCounterPk = (license: string): string => `COUNT#LICENSE#${part(license)}`
-export const activePk = (license: string): string => `${licensePk(license)}#ACTIVE`
-export const devicePk = (hash: string): string => `DEVICE#${part(hash)}`
-export const chatPk = (chat: string): string => `CHAT#${part(chat)}`
+export const addressPk = (ip: string): Pk<'address'> => pkOf(`ADDRESS#${part(networkOf(ip))}`)
+export const chatCounterPk = (chat: string): Pk<'count'> => pkOf(`COUNT#CHAT#${part(chat)}`)
+export const agentCounterPk = (license: string, agent: string): Pk<'count'> =>
+  pkOf(`COUNT#AGENT#${part(`${license}#${agent}`)}`)
+export const licenseCounterPk = (license: string): Pk<'count'> => pkOf(`COUNT#LICENSE#${part(license)}`)
+export const activePk = (license: string): Pk<'activeChats'> => pkOf(`LICENSE#${part(license)}#ACTIVE`)
+export const devicePk = (hash: string): Pk<'device'> => pkOf(`DEVICE#${part(hash)}`)
+export const chatPk = (chat: string): Pk<'chat'> => pkOf(`CHAT#${part(chat)}`)
 export const threadPrefix = (n: number): string => `${logPrefix}${numbered(n)}#`
 /** The sockets of one agent in its licence's list. */
 export const agentSocketsPrefix = (agent: string): string => `${part(agent)}#`
@@ -171,7 +210,7 @@ export type Changed =
   | { item: 'customer'; license: string; customer: string }
   | { item: 'customerSocket'; license: string; customer: string; connection: string }
 
-export const changedOf = ({ pk, sk }: Key): Changed | undefined => {
+export const changedOf = ({ pk, sk }: RawKey): Changed | undefined => {
   const [table, escapedLicense, list, ...rest] = pk.split('#')
   if (table === 'CUSTOMER' && escapedLicense !== undefined && list !== undefined) {
     const who = { license: unpart(escapedLicense), customer: unpart(list) }
@@ -195,7 +234,7 @@ export type ChatPart =
   /** Event `m` of thread `n`; 0: the thread itself. */
   | { item: 'log'; chat: string; n: number; m: number }
 
-export const chatPartOf = (key: Key): ChatPart | undefined => {
+export const chatPartOf = (key: RawKey): ChatPart | undefined => {
   const [table, chat, ...rest] = key.pk.split('#')
   if (table !== 'CHAT' || chat === undefined || rest.length > 0) return undefined
   const id = unpart(chat)
@@ -206,7 +245,7 @@ export const chatPartOf = (key: Key): ChatPart | undefined => {
 }
 
 /** The user whose mark in a chat an item is, from its key alone. */
-export const seenPartOf = ({ pk, sk }: Key): { chat: string; user: string } | undefined => {
+export const seenPartOf = ({ pk, sk }: RawKey): { chat: string; user: string } | undefined => {
   const [table, chat, ...rest] = pk.split('#')
   const [first, second, user] = sk.split('#')
   const isMark = table === 'CHAT' && first === chatPrefix && second === 'SEEN' && rest.length === 0
@@ -219,7 +258,7 @@ export const seenPartOf = ({ pk, sk }: Key): { chat: string; user: string } | un
 export const isCustomerKey = ({ sk }: { sk?: unknown }): boolean => sk === 'CUSTOMER'
 
 /** The chat that an entry of a log is in, from its key alone; undefined: it is none. */
-export const chatOfEntry = (key: Key): string | undefined => {
+export const chatOfEntry = (key: RawKey): string | undefined => {
   const part = chatPartOf(key)
   return part?.item === 'log' ? part.chat : undefined
 }

@@ -11,7 +11,7 @@ const LoadItem = z.object({
 export type Load = z.output<typeof LoadItem>
 
 /** An agent is in so many more active chats; in fewer by a negative number. */
-export const loadMoved = (license: string, agent: string, by: 1 | -1): Op => ({
+export const loadMoved = (license: string, agent: string, by: 1 | -1): Op<'loads'> => ({
   Update: {
     Key: keys.load(license, agent),
     UpdateExpression: 'SET #agent = :agent ADD #active :by',
@@ -21,7 +21,7 @@ export const loadMoved = (license: string, agent: string, by: 1 | -1): Op => ({
 })
 
 /** An agent takes on a chat, where it exists and may work: `off` is set while it is suspended, and once it is deleted. */
-export const loadTaken = (license: string, agent: string): Op => ({
+export const loadTaken = (license: string, agent: string): Op<'loads'> => ({
   Update: {
     Key: keys.load(license, agent),
     UpdateExpression: 'ADD #active :one',
@@ -32,7 +32,7 @@ export const loadTaken = (license: string, agent: string): Op => ({
 })
 
 /** An agent may take on chats, or no more. */
-export const loadSwitched = (license: string, agent: string, off: boolean): Op => ({
+export const loadSwitched = (license: string, agent: string, off: boolean): Op<'loads'> => ({
   Update: {
     Key: keys.load(license, agent),
     UpdateExpression: `SET #agent = :agent${off ? ', #off = :true' : ' REMOVE #off'}`,
@@ -42,7 +42,7 @@ export const loadSwitched = (license: string, agent: string, off: boolean): Op =
 })
 
 /** An agent is given a chat, where it is in fewer than `limit`. */
-export const chatAssigned = (license: string, agent: string, limit: number, nowMs: number): Op => ({
+export const chatAssigned = (license: string, agent: string, limit: number, nowMs: number): Op<'loads'> => ({
   Update: {
     Key: keys.load(license, agent),
     UpdateExpression: 'SET #agent = :agent, assigned_at = :at ADD #active :one',
@@ -53,7 +53,7 @@ export const chatAssigned = (license: string, agent: string, limit: number, nowM
 })
 
 export const readLoads = async (
-  read: Reader,
+  read: Reader<'loads'>,
   license: string,
   { strong }: { strong: boolean },
 ): Promise<Load[]> => (await read.query({ pk: loadsPk(license), strong })).map((item) => LoadItem.parse(item))

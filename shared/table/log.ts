@@ -101,7 +101,7 @@ export interface Tail {
 /** How far back a tail goes: within it an event sent again is known by its `custom_id` (protocol §5). */
 const tailLength = 25
 
-export const tailRange = (chat: string, strong: boolean): Range => ({
+export const tailRange = (chat: string, strong: boolean): Range<'chat'> => ({
   pk: chatPk(chat),
   prefix: logPrefix,
   backwards: true,
@@ -213,16 +213,16 @@ export const nextEntries = (
   return entries
 }
 
-export const headPut = (chat: string, { n, m: _, ...head }: Head): Op => ({
+export const headPut = (chat: string, { n, m: _, ...head }: Head): Op<'chat'> => ({
   Put: { Item: { ...keys.thread(chat, n), ...head }, ConditionExpression: 'attribute_not_exists(pk)' },
 })
 
-export const entryPut = (chat: string, { n, m, ...entry }: Entry): Op => ({
+export const entryPut = (chat: string, { n, m, ...entry }: Entry): Op<'chat'> => ({
   Put: { Item: { ...keys.event(chat, n, m), ...entry }, ConditionExpression: 'attribute_not_exists(pk)' },
 })
 
 /** Puts users among the thread's `user_ids`, a set; those who leave stay in it. */
-export const headUsers = (chat: string, n: number, userIds: readonly string[]): Op => ({
+export const headUsers = (chat: string, n: number, userIds: readonly string[]): Op<'chat'> => ({
   Update: {
     Key: keys.thread(chat, n),
     UpdateExpression: 'ADD user_ids :users',
@@ -235,14 +235,17 @@ export const headUsers = (chat: string, n: number, userIds: readonly string[]): 
 export const lastOrderEver = 99_999_999
 
 /** Events `from` to `to` of a thread, both included. */
-export const eventsRange = (chat: string, n: number, from: number, to: number): Range => ({
+export const eventsRange = (chat: string, n: number, from: number, to: number): Range<'chat'> => ({
   pk: chatPk(chat),
   from: keys.event(chat, n, from).sk,
   to: keys.event(chat, n, to).sk,
 })
 
 /** A thread with all its events: its head is the first item. */
-export const threadRange = (chat: string, n: number): Range => ({ pk: chatPk(chat), prefix: threadPrefix(n) })
+export const threadRange = (chat: string, n: number): Range<'chat'> => ({
+  pk: chatPk(chat),
+  prefix: threadPrefix(n),
+})
 
 /** An event as agents see it. */
 export const eventOf = (chat: string, entry: Entry): Event => {

@@ -73,7 +73,7 @@ export const manifestChanged = (
   chat: string,
   before: Pick<Manifest, 'n' | 'version'>,
   after: Omit<Manifest, 'n' | 'version'>,
-): Op => ({
+): Op<'chat'> => ({
   Put: {
     Item: {
       ...keys.manifest(chat, before.n),
@@ -135,10 +135,10 @@ const asRead = ({ words, upTo }: Omit<Portion, 'k'>) => ({
 })
 
 const portionPut = (
-  key: Key,
+  key: Key<'chat'>,
   { words, upTo }: Omit<Portion, 'k'>,
   before: Omit<Portion, 'k'> | undefined,
-): Op => ({
+): Op<'chat'> => ({
   Put: {
     Item: { ...key, words, up_to: upTo },
     ...(before === undefined ? { ConditionExpression: 'attribute_not_exists(pk)' } : asRead(before)),
@@ -152,7 +152,7 @@ export const wordsAdded = (
   { portions }: IndexedWords,
   words: readonly string[],
   upTo: number,
-): Op => {
+): Op<'chat'> => {
   const last = portions.at(-1)
   const fits = last !== undefined && bytesOf(last.words) + bytesOf(words) <= portionBytes
   return fits
@@ -170,7 +170,7 @@ export const wordsReplaced = (
   { portions: before }: IndexedWords,
   words: readonly string[],
   upTo: number,
-): Op[][] => {
+): Op<'chat'>[][] => {
   const most = Math.max(portionBytes, Math.ceil(bytesOf(words) / mostPortions))
   const portions: string[][] = words.length === 0 && before.length === 0 ? [] : [[]]
   for (const word of words) {
@@ -184,7 +184,7 @@ export const wordsReplaced = (
   })
   const deletes = before
     .filter(({ k }) => k >= portions.length)
-    .map(({ k, words, upTo }): Op => ({
+    .map(({ k, words, upTo }): Op<'chat'> => ({
       Delete: {
         Key: keys.words(chat, n, k),
         ...asRead({ words, upTo }),

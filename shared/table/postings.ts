@@ -11,11 +11,11 @@ export interface Place {
   id: string
 }
 
-export const posted = (license: string, list: string, place: Place): Op => ({
+export const posted = (license: string, list: string, place: Place): Op<'postings'> => ({
   Put: { Item: { ...keys.posting(license, list, place) } },
 })
 
-export const unposted = (license: string, list: string, place: Place): Op => ({
+export const unposted = (license: string, list: string, place: Place): Op<'postings'> => ({
   Delete: { Key: keys.posting(license, list, place) },
 })
 
@@ -32,7 +32,7 @@ export interface MonthRange {
 
 /** The sort keys of at most `limit` postings, the newest first. */
 export const readPostings = async (
-  read: Reader,
+  read: Reader<'postings'>,
   { license, list, month, from, to }: MonthRange,
   { limit, strong = false }: { limit: number; strong?: boolean },
 ): Promise<string[]> => {
@@ -49,13 +49,13 @@ export const readPostings = async (
 
 /** Which of the postings, by their sort keys, each of the lists has in a month. */
 export const readStanding = async (
-  read: Reader,
+  read: Reader<'postings'>,
   { license, lists, month }: { license: string; lists: readonly string[]; month: string },
   postings: readonly string[],
   { strong = false }: { strong?: boolean } = {},
 ): Promise<ReadonlyMap<string, ReadonlySet<string>>> => {
   const wanted = lists.flatMap((list) =>
-    postings.map((sk): Key => ({ pk: postingsPk(license, list, month), sk })),
+    postings.map((sk): Key<'postings'> => ({ pk: postingsPk(license, list, month), sk })),
   )
   const found = wanted.length === 0 ? [] : await read.batchGet(wanted, { strong })
   return new Map(
@@ -77,7 +77,7 @@ const keptForS = 40 * 24 * 3600
 
 /** Marks a month of a list, unless it is marked; resolves to the mark. */
 export const markMonth = async (
-  write: Writer,
+  write: Writer<'marks'>,
   license: string,
   list: string,
   month: string,
@@ -99,7 +99,7 @@ export const markMonth = async (
 
 /** The marks of a list, by month. */
 export const readMarks = async (
-  read: Reader,
+  read: Reader<'marks'>,
   license: string,
   list: string,
 ): Promise<ReadonlyMap<string, string>> => {
@@ -109,13 +109,15 @@ export const readMarks = async (
 
 /** Drops the marks of these months of lists, where there are any. */
 export const dropMarks = async (
-  { read, write }: { read: Reader; write: Writer },
+  { read, write }: { read: Reader<'marks'>; write: Writer<'marks'> },
   license: string,
   months: readonly { list: string; month: string }[],
 ): Promise<void> => {
   const marks = months.map(({ list, month }) => keys.mark(license, list, month))
   const found = marks.length === 0 ? [] : await read.batchGet(marks, { strong: true })
-  await write.batch(found.map(({ pk, sk }): Op => ({ Delete: { Key: { pk: String(pk), sk: String(sk) } } })))
+  const there = new Set(found.map(({ pk, sk }) => `${String(pk)} ${String(sk)}`))
+  const held = marks.filter(({ pk, sk }) => there.has(`${pk} ${sk}`))
+  await write.batch(held.map((Key): Op<'marks'> => ({ Delete: { Key } })))
 }
 
 /** Keeps how many a search finds in a month; `marks` are those that it was counted under. */
@@ -124,7 +126,7 @@ export const countKept = (
   search: string,
   month: string,
   { count, marks, nowMs }: { count: number; marks: string; nowMs: number },
-): Op => ({
+): Op<'keptCounts'> => ({
   Put: {
     Item: {
       ...keys.keptCount(license, search, month),
@@ -137,7 +139,7 @@ export const countKept = (
 
 /** What was kept of a search, by month. */
 export const readKeptCounts = async (
-  read: Reader,
+  read: Reader<'keptCounts'>,
   license: string,
   search: string,
 ): Promise<ReadonlyMap<string, { count: number; marks: string }>> => {
@@ -147,7 +149,7 @@ export const readKeptCounts = async (
 
 /** The same of one month. */
 export const readKeptCount = async (
-  read: Reader,
+  read: Reader<'keptCounts'>,
   license: string,
   search: string,
   month: string,

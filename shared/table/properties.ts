@@ -28,7 +28,7 @@ export const heldProperties = (item: Attributes | undefined): HeldProperties => 
   return { properties, version, by }
 }
 
-const keyOf = ({ chat, n }: Holder): Key =>
+const keyOf = ({ chat, n }: Holder): Key<'chat'> =>
   n === undefined ? keys.chatProperties(chat) : keys.thread(chat, n)
 
 /** Undefined only of a thread that does not exist: a chat may have none yet. */
@@ -47,7 +47,7 @@ export const propertiesChanged = (
   properties: Properties,
   nonce: string,
   userIds: readonly string[] = [],
-): Op => {
+): Op<'chat'> => {
   const unchanged =
     before.version === 0 ? 'attribute_not_exists(properties_version)' : 'properties_version = :read'
   return {

@@ -21,8 +21,10 @@ export type Reindexing = z.output<typeof ReindexingItem>
 export const readReindexing = async (read: Reader, license: string): Promise<Reindexing | undefined> =>
   z.optional(ReindexingItem).parse(await read.get(keys.reindexing(license), { strong: true }))
 
-export const reindexingMoved = (license: string, reindexing: Reindexing): Op => ({
+export const reindexingMoved = (license: string, reindexing: Reindexing): Op<'account'> => ({
   Put: { Item: { ...keys.reindexing(license), ...reindexing } },
 })
 
-export const reindexingEnded = (license: string): Op => ({ Delete: { Key: keys.reindexing(license) } })
+export const reindexingEnded = (license: string): Op<'account'> => ({
+  Delete: { Key: keys.reindexing(license) },
+})

@@ -1,3 +1,4 @@
+import type { Family } from '../protocol/action.ts'
 import * as z from 'zod/mini'
 import { CustomerDisconnectReason, DisconnectReason } from '../protocol/pushes.ts'
 import { Permission } from '../protocol/objects.ts'
@@ -117,11 +118,23 @@ export const agentsSession = (session: AnySession | undefined): Session | undefi
 /** Whose session, row or request it is. */
 export const userIdOf = (of: Identified): string => ('customer_id' in of ? of.customer_id : of.agent_id)
 
+/** Where a live socket of such a user stands, and the list that it is in. */
+export type SocketFamily<I extends Identified = Identified> = 'socket' | RowFamily<I>
+type RowFamily<I extends Identified = Identified> = I extends { customer_id: string }
+  ? 'customerSockets'
+  : 'agentSockets'
+
 /** The key of a connection's row in the list of whoever is logged in on it. */
-export const rowKey = (of: Identified, connection: string): Key =>
-  'customer_id' in of
-    ? keys.customerSocket(of.license_id, of.customer_id, connection)
-    : keys.agentSocket(of.license_id, of.agent_id, connection)
+export const rowKey = <I extends Identified>(of: I, connection: string): Key<RowFamily<I>> => {
+  const user: Identified = of
+  const key =
+    'customer_id' in user
+      ? keys.customerSocket(user.license_id, user.customer_id, connection)
+      : keys.agentSocket(user.license_id, user.agent_id, connection)
+  // the same condition twice, of the value and of its type
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion, typescript/consistent-type-assertions
+  return key as Key<RowFamily<I>>
+}
 
 /** That a session is still the same user's. */
 const sameUser = (of: Identified): { condition: string; value: string } => ({
@@ -136,7 +149,7 @@ export const connected = (
   connection: string,
   nowMs: number,
   from: Pick<SocketItem, 'ip' | 'visitor'> = {},
-): Op => ({
+): Op<'socket'> => ({
   Put: {
     Item: {
       ...keys.socket(connection),
@@ -161,7 +174,11 @@ const notClosing = '(attribute_not_exists(closing_at) OR closing_at < :stale)'
  * The two writes of a login: the session on its socket, which must still be there, not being closed and nobody else's;
  * and its row in the licence's list.
  */
-export const sessionStarted = (socket: SocketItem, session: AnySession, nowMs: number): Op[] => {
+export const sessionStarted = <S extends AnySession>(
+  socket: SocketItem,
+  session: S,
+  nowMs: number,
+): Op<SocketFamily<S>>[] => {
   const same = sameUser(session)
   return [
     {
@@ -192,7 +209,7 @@ const rowOf = (session: AnySession, { connection, ttl }: SocketItem): SocketRow 
 }
 
 /** Brings the name in a customer's session up to date, where it is still its session. */
-export const customerRenamed = (row: CustomerSocketItem, name: string): Op => ({
+export const customerRenamed = (row: CustomerSocketItem, name: string): Op<'socket'> => ({
   Update: {
     Key: keys.socket(row.connection),
     UpdateExpression: 'SET #session.#name = :name',
@@ -203,7 +220,10 @@ export const customerRenamed = (row: CustomerSocketItem, name: string): Op => ({
 })
 
 /** Brings the end of its licence in a customer's session and its row up to date; each only where it still exists. */
-export const customerExtended = (row: CustomerSocketItem, expiresAt: number): Op[] => [
+export const customerExtended = (
+  row: CustomerSocketItem,
+  expiresAt: number,
+): Op<SocketFamily<CustomerSocketItem>>[] => [
   {
     Update: {
       Key: keys.socket(row.connection),
@@ -227,7 +247,11 @@ export const customerExtended = (row: CustomerSocketItem, expiresAt: number): Op
 export type AccountCopy = Pick<Session, 'name' | 'permission' | 'groups' | 'license_expires_at'>
 
 /** Brings a session and its row up to date with its account; each only where it still exists. */
-export const sessionRefreshed = (connection: string, session: Session, account: AccountCopy): Op[] => {
+export const sessionRefreshed = (
+  connection: string,
+  session: Session,
+  account: AccountCopy,
+): Op<'socket' | 'agentSockets'>[] => {
   const { name, permission, groups, license_expires_at } = account
   const values = { ':permission': permission, ':groups': groups, ':expires': license_expires_at }
   return [
@@ -265,7 +289,7 @@ export const sessionRefreshed = (connection: string, session: Session, account: 
 export const closingClaimed = (
   connection: string,
   { session, nonce, nowMs }: { session: AnySession | undefined; nonce: string; nowMs: number },
-): Op => {
+): Op<'socket'> => {
   const judged =
     session === undefined
       ? 'attribute_not_exists(#session)'
@@ -293,7 +317,10 @@ export const closingClaimed = (
 }
 
 /** Ends a session while its socket is still open: whatever it asks from now on is refused, and nothing is pushed to it. */
-export const sessionEnded = <R extends SocketRow>(row: R, reason: NonNullable<R['ended']>): Op[] => {
+export const sessionEnded = <R extends SocketRow>(
+  row: R,
+  reason: NonNullable<R['ended']>,
+): Op<SocketFamily<R>>[] => {
   const same = sameUser(row)
   return [
     {
@@ -316,14 +343,16 @@ export const sessionEnded = <R extends SocketRow>(row: R, reason: NonNullable<R[
   ]
 }
 
-export const socketRemoved = (connection: string): Op => ({ Delete: { Key: keys.socket(connection) } })
+export const socketRemoved = (connection: string): Op<'socket'> => ({
+  Delete: { Key: keys.socket(connection) },
+})
 
-export const rowRemoved = (of: Identified, connection: string): Op => ({
+export const rowRemoved = <I extends Identified>(of: I, connection: string): Op<RowFamily<I>> => ({
   Delete: { Key: rowKey(of, connection) },
 })
 
 /** All that is kept of a user's connection. */
-export const connectionRemoved = (of: Connected): Op[] => [
+export const connectionRemoved = <C extends Connected>(of: C): Op<SocketFamily<C>>[] => [
   socketRemoved(of.connection),
   rowRemoved(of, of.connection),
 ]
@@ -333,7 +362,7 @@ export const connectionRemoved = (of: Connected): Op[] => [
  * is gone already and may have left its row behind.
  */
 export const forgetSocket = async (
-  write: Writer,
+  write: Writer<SocketFamily>,
   connection: string,
   session?: Identified,
 ): Promise<void> => {
@@ -343,14 +372,14 @@ export const forgetSocket = async (
 }
 
 // a delete without a condition is refused only while a login's transaction on the item is under way
-const deleted = async (write: Writer, op: Op): Promise<Attributes | undefined> => {
+const deleted = async <F extends Family>(write: Writer<F>, op: Op<F>): Promise<Attributes | undefined> => {
   for (;;) {
     const outcome = await write.write(op, { returns: 'old' })
     if (outcome.done) return outcome.attributes
   }
 }
 
-export const rowSlow = (row: Connected, untilMs: number): Op => ({
+export const rowSlow = (row: Connected, untilMs: number): Op<RowFamily> => ({
   Update: {
     Key: rowKey(row, row.connection),
     UpdateExpression: 'SET slow_until = :until',

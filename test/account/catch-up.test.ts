@@ -4,7 +4,7 @@ import { type Answered, catchUp } from '../../shared/account/catch-up.ts'
 import { chatActive, readChat } from '../../shared/table/chats.ts'
 import { keys } from '../../shared/table/keys.ts'
 import { entryPut, nextEntries } from '../../shared/table/log.ts'
-import type { Reader } from '../../shared/table/ops.ts'
+import type { WorkCtx } from '../../shared/runtime/work.ts'
 import { logOf } from '../races/stored.ts'
 import { message } from '../support/events.ts'
 import { sharedWorld, type World } from '../support/world.ts'
@@ -24,7 +24,7 @@ const annAndLea = async () => {
   const before = world.gateway.connections()
   await license.login('lea')
   const [connection = ''] = world.gateway.connections().filter((id) => !before.includes(id))
-  const missedBy = async (chats: Answered['chats'], read: Reader = world.table.read) => {
+  const missedBy = async (chats: Answered['chats'], read: WorkCtx['read'] = world.table.read) => {
     const pushed: [string, any][] = []
     const answered = { connection, chats, since: Date.now() - 60_000, until: Date.now() + 60_000 }
     await catchUp(
@@ -115,7 +115,7 @@ describe('what a login may have missed', () => {
       await ann.ok('join_chat', lea)
       let isRemoved = false
       const chatRead = Promise.withResolvers<void>()
-      const racing: Reader = {
+      const racing: WorkCtx['read'] = {
         ...read,
         get: async (key, options) => {
           const item = await read.get(key, options)

@@ -92,6 +92,14 @@ test('docs/frames.md says what happens, in every frame of it, for every action a
     expect(got).toMatchObject(filledIn(frame))
   }
 
+  // worlds ask the policies of functions about their calls by these names
+  const callers = new Set(world.proxy.calls.map(({ lambda }) => lambda))
+  const bundles = [
+    ...agentActions.map(({ name }) => `agent/${name}`),
+    ...customerActions.map(({ name }) => `customer/${name}`),
+  ]
+  expect(bundles.filter((name) => !callers.has(name))).toEqual(['agent/ping', 'customer/ping'])
+
   const names = (kind: Step['what'], customers: boolean) => {
     const theirs = steps.filter((step) => step.what === kind && (step.who === 'kim') === customers)
     return [...new Set<string>(theirs.map(({ frame }) => frame.action))].toSorted()

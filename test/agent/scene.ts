@@ -1,6 +1,6 @@
 import type { Seen, Viewer } from '../../shared/chat/access.ts'
 import { type ChatUser, readChat } from '../../shared/table/chats.ts'
-import { chatPk, chatsPk, eventId, keys, licensePk, threadId } from '../../shared/table/keys.ts'
+import { chatPk, chatsPk, eventId, keys, licensePk, type Key, threadId } from '../../shared/table/keys.ts'
 import type { Attributes } from '../../shared/table/ops.ts'
 import type { Client, Pushed } from '../support/client.ts'
 import { addCustomer, startCustomerChat } from '../support/customers.ts'
@@ -122,8 +122,7 @@ export const setScene = async (world: World, who: readonly Person[] = people): P
     if (chat === undefined) throw new Error(`There is no chat ${id}`)
     return chat
   }
-  const items = async (wanted: ReturnType<typeof keys.chat>[]) =>
-    (await read.batchGet(wanted, { strong: true })).toSorted(byKey)
+  const items = async (wanted: Key[]) => (await read.batchGet(wanted, { strong: true })).toSorted(byKey)
   const told: Scene['told'] = async (client) => {
     while (world.queue.pending() > 0) await timePasses()
     const pushes = [...(await client.received()), ...client.presence.splice(0)]

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { changeAgent, deleteAgent } from '../../infra/admin/change-agent.ts'
 import { createGroup, deleteGroup } from '../../infra/admin/change-group.ts'
-import { licensePk } from '../../shared/table/keys.ts'
+import { activePk, chatsPk } from '../../shared/table/keys.ts'
 import type { Client } from '../support/client.ts'
 import { type License, sharedWorld, type World } from '../support/world.ts'
 
@@ -33,9 +33,7 @@ const annAlone = async (options?: { groups?: string[] }) => {
 /** How many chats of a licence are listed, and how many of them as active. */
 const written = async ({ id }: License) => {
   const [all, active] = await Promise.all(
-    ['CHATS', 'ACTIVE'].map((list) =>
-      world.table.read.query({ pk: `${licensePk(id)}#${list}`, strong: true }),
-    ),
+    [chatsPk(id), activePk(id)].map((pk) => world.table.read.query({ pk, strong: true })),
   )
   return [all!.length, active!.length]
 }

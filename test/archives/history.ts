@@ -7,7 +7,7 @@ import { matchesPattern } from '../../infra/local/stream-records.ts'
 import { startStream } from '../../infra/local/streams.ts'
 import { indexed } from '../../infra/stream-filters.ts'
 import { chatPk, type Key } from '../../shared/table/keys.ts'
-import type { Op } from '../../shared/table/ops.ts'
+import type { Attributes, Op } from '../../shared/table/ops.ts'
 import { functionsIn } from '../support/functions.ts'
 import type { World } from '../support/world.ts'
 import { type ChatModel, indexOf, listsOfChat, listsOfThread, readModels, wordsOf } from './naive.ts'
@@ -90,7 +90,7 @@ export const replay = async (
     at = to
     await table.write.batch(
       [...latest.values()].map(({ dynamodb }): Op => {
-        const [Key, Item] = [image(dynamodb?.Keys), image(dynamodb?.NewImage)] as { pk: string; sk: string }[]
+        const [Key, Item] = [image(dynamodb?.Keys), image(dynamodb?.NewImage)] as (Key & Attributes)[]
         return Item === undefined ? { Delete: { Key: Key! } } : { Put: { Item } }
       }),
     )

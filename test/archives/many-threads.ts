@@ -1,5 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { accessAtOnce } from '../../shared/chat/indexing.ts'
+import type { Table } from '../../shared/table/client.ts'
+import { beginAt } from '../support/clock.ts'
 import { message } from '../support/events.ts'
 import { startWorld, type World } from '../support/world.ts'
 import type { ChatModel } from './naive.ts'
@@ -8,9 +10,11 @@ import { putAndIndex } from './put.ts'
 // what is written elsewhere meanwhile is found within this time
 const mostWaitMs = 2000
 
-/** Its threads began one after the other, a millisecond apart: no archives reach behind the license's beginning. */
+const licenseId = 'l-many-threads'
+const now = Date.UTC(2026, 6, 15, 12)
+
 const chatOf = (threads: number): ChatModel => {
-  const at = Date.now()
+  const at = now + 60_000
   return {
     id: 'c0manythreads',
     users: [{ id: 'ann', type: 'agent', present: true, met: true }],
@@ -30,17 +34,19 @@ const chatOf = (threads: number): ChatModel => {
 /** A chat of very many threads changes who may see it, while others are written to. */
 export const testManyThreads = (threads: number): void => {
   describe(`a chat of ${threads} threads that changes its scopes`, () => {
+    beginAt(now)
     let world: World
     beforeAll(async () => {
-      world = await startWorld({ index: true })
+      // before the index's worker looks
+      const prepare = (table: Table) => putAndIndex(table, licenseId, [chatOf(threads)])
+      world = await startWorld({ index: true, prepare })
     })
 
     test('is found by those who gain access, the newest threads first, and holds no other chat up', async () => {
       const license = await world.license(
         { ann: { permission: 'owner' }, ben: { groups: [2] } },
-        { groups: ['A', 'B'] },
+        { id: licenseId, groups: ['A', 'B'] },
       )
-      await putAndIndex(world.table, license.id, [chatOf(threads)])
       const [ann, ben] = [await license.login('ann'), await license.login('ben')]
       const totalOf = async (filters: object) =>
         (await ben.ok('get_archives', { filters })).pagination.total as number

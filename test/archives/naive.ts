@@ -248,7 +248,7 @@ export const chatModelOf = (items: readonly Attributes[]): ChatModel | undefined
 }
 
 /** All chats of a licence, as the table has them. */
-export const readModels = async (read: Reader, license: string): Promise<ChatModel[]> => {
+export const readModels = async (read: Reader<'chats' | 'chat'>, license: string): Promise<ChatModel[]> => {
   const ids = await readChatIds(read, license)
   const partitions = await Promise.all(ids.map((id) => read.query({ pk: chatPk(id), strong: true })))
   return partitions.map((items) => chatModelOf(items)!)

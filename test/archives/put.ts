@@ -1,8 +1,8 @@
 import pLimit from 'p-limit'
 import { indexChat } from '../../shared/chat/indexing.ts'
 import type { Table } from '../../shared/table/client.ts'
-import { keys } from '../../shared/table/keys.ts'
-import type { Op } from '../../shared/table/ops.ts'
+import { type Key, keys } from '../../shared/table/keys.ts'
+import type { Attributes, Op } from '../../shared/table/ops.ts'
 import { chatOps } from './generated.ts'
 import { type ChatModel, indexOf } from './naive.ts'
 
@@ -30,7 +30,7 @@ export const postingOps = (
 ): Op[] =>
   indexOf(license, chats).flatMap((posting) => {
     const [pk = '', sk = ''] = posting.split(' ')
-    return isNamed(pk) ? [{ Put: { Item: { pk, sk } } }] : []
+    return isNamed(pk) ? [{ Put: { Item: { pk, sk } as Key & Attributes } }] : []
   })
 
 /** Puts chats, with their place in the index as it must be; what the product notes of it beside them is not there. */

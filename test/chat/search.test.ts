@@ -1,3 +1,4 @@
+import type { Family } from '../../shared/protocol/action.ts'
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { search } from '../../shared/chat/search.ts'
@@ -16,7 +17,7 @@ const since = Date.UTC(2026, 1, 10)
 type Lists = Record<string, readonly Place[]>
 
 interface Memory {
-  read: Reader
+  read: Reader<Family>
   /** The largest page that was asked for, the postings that were handed out, and the calls. */
   seen: { limit: number; postings: number; queries: number; gets: number }
 }
@@ -36,11 +37,11 @@ const firstFrom = (all: readonly string[], from: string): number => {
 const memory = (lists: Lists): Memory => {
   const places = Object.entries(lists).flatMap(([list, all]) => all.map((place) => ({ list, place })))
   const byPartition = Map.groupBy(places, ({ list, place }) => postingsPk(license, list, monthOf(place.at)))
-  const partitions = new Map(
+  const partitions = new Map<string, string[]>(
     [...byPartition].map(([pk, all]) => [pk, all.map(({ place }) => postingSk(place)).toSorted()]),
   )
   const seen = { limit: 0, postings: 0, queries: 0, gets: 0 }
-  const read: Reader = {
+  const read: Reader<Family> = {
     get: async () => undefined,
     query: async ({ pk, from = '', to = '~', limit = Infinity }) => {
       seen.queries += 1
@@ -81,7 +82,7 @@ const naive = (lists: Lists, { all, seen, none }: Search, from = -Infinity, to =
 }
 
 const ask = (
-  read: Reader,
+  read: Reader<Family>,
   wanted: Search,
   part: { page?: number; limit?: number; from?: number; to?: number } = {},
 ) => search(read, { license, search: wanted, since, now, page: 1, limit: 25, ...part })
@@ -175,7 +176,7 @@ describe('a search', () => {
     const long = placesOf(50_000, Math.floor((now - since) / 50_001))
     const { read } = memory({ long })
     let left = 7
-    const aborted: Reader = {
+    const aborted: Reader<Family> = {
       ...read,
       query: async (range) => {
         left -= 1

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest'
-import { count, countedAddress, countedUser, refuseUntil } from '../../shared/table/counters.ts'
+import { count, type Counted, countedAddress, countedUser, refuseUntil } from '../../shared/table/counters.ts'
 import { keys } from '../../shared/table/keys.ts'
 import { Client, type CustomerClient } from '../support/client.ts'
 import { refusalOf } from '../support/gateway-probe.ts'
@@ -390,7 +390,7 @@ test('counts are of a minute and of what is done, and forgotten soon after; an I
   const { read, write } = world.table
   const at = Date.now() + 3_600_000
   const address = countedAddress('2001:db8::1')
-  const counted = async (who = address, what = 'connect', ms = at) =>
+  const counted = async (who: Counted = address, what = 'connect', ms = at) =>
     (await count(write, who, what, ms)).count
   expect([await counted(), await counted(), await counted()]).toEqual([1, 2, 3])
   expect(await counted(countedAddress('2001:0db8:0:0:ffff::7'))).toBe(4)

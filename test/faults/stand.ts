@@ -11,6 +11,7 @@ import { localClientConfig, startEngine } from '../../infra/local/dynamodb.ts'
 import type { LoadHandlers } from '../../infra/local/handlers.ts'
 import { type StackOptions, startStack } from '../../infra/local/stack.ts'
 import { mintToken, openTokenKey } from '../../infra/local/token-key.ts'
+import type { Key } from '../../shared/table/keys.ts'
 import type { Attributes } from '../../shared/table/ops.ts'
 import { type Call, startEngineProxy } from '../support/engine-proxy.ts'
 import { addressWord } from './check-access.ts'
@@ -162,7 +163,7 @@ export const startStand = async (handlers: LoadHandlers, faults: OpenFaults, pac
         if (String(pk).startsWith('SOCKET#') || String(pk).endsWith('#SOCKETS'))
           await stack.table.write.write({
             Update: {
-              Key: { pk: String(pk), sk: String(sk) },
+              Key: { pk, sk } as Key,
               UpdateExpression: 'REMOVE slow_until ADD #ttl :minute',
               // one that has gone since stays away
               ConditionExpression: 'attribute_exists(pk)',

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest'
+import { keys } from '../../shared/table/keys.ts'
 import { changed, groupIdUnused, groupJoined, identityDeleted } from '../../infra/admin/account-ops.ts'
 
 describe('writes of accounts, as data', () => {
   it('a change sets and removes what it names, if the version is the one that was read', () => {
-    const key = { pk: 'p', sk: 's' }
+    const key = keys.group('acme', 3)
     expect(changed(key, 7, { name: 'Ana', groups: [1] }, ['email', 'avatar'])).toEqual({
       Update: {
         Key: key,
@@ -22,7 +23,7 @@ describe('writes of accounts, as data', () => {
   })
 
   it('a change that removes nothing has no REMOVE', () => {
-    expect(changed({ pk: 'p', sk: 's' }, 1, { suspended: true })).toMatchObject({
+    expect(changed(keys.agent('acme', 'ana'), 1, { suspended: true })).toMatchObject({
       Update: { UpdateExpression: 'SET #suspended = :suspended, #version = :version' },
     })
   })

@@ -2,32 +2,42 @@ import { expect, test } from 'vitest'
 import {
   actionGrants,
   customerKeyGrant,
+  leadingKeys,
   mobileGrant,
   socketGrants,
+  takes,
   workerGrants,
   type Grant,
 } from '../../infra/grants.ts'
-import { addressPk, keys } from '../../shared/table/keys.ts'
+import type { Family } from '../../shared/protocol/action.ts'
+import { addressPk, agentCounterPk, keys } from '../../shared/table/keys.ts'
 
+const where = (items: readonly Family[]): string => {
+  const { like, not } = leadingKeys(items)
+  return ` where ${like.join(' ')}${not.length > 0 ? ` but ${not.join(' ')}` : ''}`
+}
 const spelled = (grants: readonly Grant[]) =>
   grants.map(
-    ({ sid, actions, on, leadingKeys }) =>
-      `${sid}: ${actions.join(' ')} on ${on}${leadingKeys ? ` where ${leadingKeys.join(' ')}` : ''}`,
+    ({ sid, actions, on, items }) => `${sid}: ${actions.join(' ')} on ${on}${items ? where(items) : ''}`,
   )
 
-const counters = 'Counters: dynamodb:UpdateItem on table where ADDRESS#* COUNT#*'
+const counters = 'Counters: dynamodb:UpdateItem on table where ADDRESS#* COUNT#*#*'
 const session = [
   'Session: dynamodb:GetItem on table where SOCKET#*',
   counters,
   'Later: sqs:SendMessage on later',
 ]
-const read = ['Read: dynamodb:GetItem dynamodb:BatchGetItem dynamodb:Query on table']
-const write = [
-  'Write: dynamodb:PutItem dynamodb:UpdateItem dynamodb:DeleteItem dynamodb:ConditionCheckItem on table',
+const readAll = ['Read: dynamodb:GetItem dynamodb:BatchGetItem dynamodb:Query on table']
+const common = 'LICENSE#* CUSTOMER#*#* CHAT#* SOCKET#* LICENSE#*#SOCKETS CUSTOMER#*#*#SOCKETS'
+const reading = (keys: string) => [`${readAll[0]} where ${keys}`]
+const read = reading(`${common} but LICENSE#*#CHATS LICENSE#*#ACTIVE LICENSE#*#LOAD`)
+const write = (keys: string) => [
+  `Write: dynamodb:PutItem dynamodb:UpdateItem dynamodb:DeleteItem dynamodb:ConditionCheckItem on table where ${keys}`,
 ]
+const rows = 'SOCKET#* LICENSE#*#SOCKETS CUSTOMER#*#*#SOCKETS'
 const push = [
   'Push: execute-api:ManageConnections on posts',
-  'SocketRows: dynamodb:DeleteItem dynamodb:UpdateItem on table where SOCKET#* LICENSE#*#SOCKETS CUSTOMER#*#SOCKETS',
+  `SocketRows: dynamodb:DeleteItem dynamodb:UpdateItem on table where ${rows}`,
 ]
 
 test.each([
@@ -35,7 +45,16 @@ test.each([
   { needs: [], session: 'required', grants: session },
   { needs: [], session: 'login', grants: session },
   { needs: ['read'], session: 'required', grants: [...session, ...read] },
-  { needs: ['write'], session: 'required', grants: [...session, ...write] },
+  {
+    needs: ['read'],
+    alsoReads: ['loads', 'device'],
+    session: 'required',
+    grants: [
+      ...session,
+      ...reading(`${common} LICENSE#*#LOAD DEVICE#* but LICENSE#*#CHATS LICENSE#*#ACTIVE`),
+    ],
+  },
+  { needs: [], writes: ['chat'], session: 'required', grants: [...session, ...write('CHAT#*')] },
   { needs: ['push'], session: 'required', grants: [...session, ...push] },
   { needs: ['read', 'push'], session: 'none', grants: [...session, ...read, ...push] },
   {
@@ -48,53 +67,90 @@ test.each([
     session: 'login',
     grants: [...session, 'Look: execute-api:ManageConnections on looks'],
   },
-  { needs: ['read', 'write', 'push'], session: 'login', grants: [...session, ...read, ...write, ...push] },
-] as const)('an action with needs $needs and session $session may do just that', ({ grants, ...spec }) => {
-  expect(spelled(actionGrants(spec))).toEqual(grants)
+  {
+    needs: ['read', 'push'],
+    writes: ['chat', 'loads'],
+    session: 'login',
+    grants: [...session, ...read, ...push, ...write('CHAT#* LICENSE#*#LOAD')],
+  },
+] as const)(
+  'an action with needs $needs $alsoReads, writes $writes and session $session may do just that',
+  (row) => {
+    const { grants, ...spec } = row
+    expect(spelled(actionGrants(spec))).toEqual(grants)
+  },
+)
+
+test.each([
+  { items: ['chat'], like: ['CHAT#*'], not: [] },
+  {
+    items: ['account', 'loads'],
+    like: ['LICENSE#*', 'LICENSE#*#LOAD'],
+    not: ['LICENSE#*#SOCKETS', 'LICENSE#*#CHATS', 'LICENSE#*#ACTIVE'],
+  },
+  { items: ['customer'], like: ['CUSTOMER#*#*'], not: ['CUSTOMER#*#*#SOCKETS'] },
+  { items: ['customer', 'customerSockets'], like: ['CUSTOMER#*#*', 'CUSTOMER#*#*#SOCKETS'], not: [] },
+] as const)('of $items the keys are those of no family that is not named', ({ items, ...expected }) => {
+  expect(leadingKeys(items)).toEqual(expected)
 })
+
+/** A key of each family, of ids that look like parts of keys. */
+const oneOf = (id: string): Record<Family, string> => ({
+  licenses: keys.licenseListed(id).pk,
+  account: keys.agent(id, id).pk,
+  agentSockets: keys.agentSocket(id, id, id).pk,
+  chats: keys.chatListed(id, id).pk,
+  activeChats: keys.activeChat(id, id).pk,
+  loads: keys.load(id, id).pk,
+  identity: keys.identity(id, id).pk,
+  customer: keys.customer(id, id).pk,
+  customerSockets: keys.customerSocket(id, id, id).pk,
+  address: keys.minute(addressPk(id), 0).pk,
+  count: keys.minute(agentCounterPk(id, id), 0).pk,
+  socket: keys.socket(id).pk,
+  device: keys.device(id).pk,
+  chat: keys.chat(id).pk,
+  postings: keys.posting(id, id, { at: 0, id }).pk,
+  marks: keys.mark(id, id, '2026-01').pk,
+  keptCounts: keys.keptCount(id, id, '2026-01').pk,
+})
+
+test.each(['l', 'SOCKETS', 'a#SOCKETS', '#ACTIVE', '*', 'LIST', 'x#LIST#y', '%23'])(
+  'a grant on one family takes keys of it alone, also with the id %s',
+  (id) => {
+    const all = Object.entries(oneOf(id)) as [Family, string][]
+    for (const [family] of all) {
+      const { like, not } = leadingKeys([family])
+      const taken = all.filter(
+        ([, pk]) => like.some((one) => takes(one, pk)) && !not.some((one) => takes(one, pk)),
+      )
+      expect(taken.map(([name]) => name)).toEqual([family])
+    }
+  },
+)
 
 test('the gateway’s own routes may write and delete their socket, and nothing else', () => {
   const connect = 'Connect: dynamodb:PutItem on table where SOCKET#*'
   const later = 'Later: sqs:SendMessage on later'
   expect(spelled(socketGrants.connect)).toEqual([connect, counters, later])
-  expect(spelled(socketGrants.disconnect)).toEqual([
-    'Disconnect: dynamodb:DeleteItem on table where SOCKET#* LICENSE#*#SOCKETS CUSTOMER#*#SOCKETS',
-  ])
+  expect(spelled(socketGrants.disconnect)).toEqual([`Disconnect: dynamodb:DeleteItem on table where ${rows}`])
   expect(spelled(socketGrants.default)).toEqual(session)
 })
 
 test('customers’ $connect may besides look at licences, and count by address', () => {
   expect(spelled(socketGrants.connectCustomer)).toEqual([
     'Connect: dynamodb:PutItem on table where SOCKET#*',
-    'License: dynamodb:GetItem on table where LICENSE#*',
+    'License: dynamodb:GetItem on table where LICENSE#* but LICENSE#*#SOCKETS LICENSE#*#CHATS LICENSE#*#ACTIVE LICENSE#*#LOAD',
     counters,
     'Later: sqs:SendMessage on later',
   ])
 })
 
-test('the patterns for keys take the keys that they are for', () => {
-  const patterns = [
-    ...socketGrants.connectCustomer,
-    ...socketGrants.disconnect,
-    ...workerGrants.index,
-  ].flatMap((grant) => ('leadingKeys' in grant ? (grant.leadingKeys ?? []) : []))
-  const takes = (pk: string) =>
-    patterns.filter((pattern) => new RegExp(`^${pattern.replaceAll('*', '.*')}$`).test(pk))
-  expect(takes(keys.customerSocket('l', 'c', 'x=').pk)).toEqual(['CUSTOMER#*#SOCKETS'])
-  expect(takes(keys.customer('l', 'c').pk)).toEqual([])
-  expect(takes(keys.minute(addressPk('10.0.0.1'), 7).pk)).toEqual(['ADDRESS#*'])
-  expect(takes(keys.license('l').pk)).toEqual(['LICENSE#*'])
-  expect(takes(keys.socket('x=').pk)).toEqual(['SOCKET#*', 'SOCKET#*'])
-  for (const key of [keys.chat('c'), keys.manifest('c', 1), keys.words('c', 1, 0)])
-    expect(takes(key.pk)).toEqual(['CHAT#*'])
-  for (const key of [keys.posting('l', 'T.all', { at: 0, id: 'c_1' }), keys.mark('l', 'T.all', '2026-01')])
-    expect(takes(key.pk)).toEqual(['INDEX#*'])
-  expect(takes(keys.load('l', 'a').pk)).toEqual(['LICENSE#*'])
-})
-
-const worker = [
-  ...read,
-  ...write,
+const accounts = 'LICENSE#*'
+const threads = 'CHAT#* LICENSE#*#ACTIVE LICENSE#*#LOAD'
+const worker = (keys: string) => [
+  ...readAll,
+  ...write(`${keys} ${rows} but LICENSE#*#CHATS`),
   ...push,
   'Close: execute-api:ManageConnections on closings',
   'Later: sqs:SendMessage on later',
@@ -103,13 +159,15 @@ const ofStream = [
   'Stream: dynamodb:DescribeStream dynamodb:GetRecords dynamodb:GetShardIterator dynamodb:ListStreams on stream',
   'Failures: sqs:SendMessage on failures',
 ]
-test('workers may read, write, push, close and put off, and read what feeds them', () => {
-  expect(spelled(workerGrants.clock)).toEqual(worker)
+const index = 'Index: dynamodb:BatchWriteItem on table where INDEX#*#LIST#*#* INDEX#*#MARKS#*'
+test('workers may read, write what they name and connections, push, close and put off, and read what feeds them', () => {
+  expect(spelled(workerGrants.clock)).toEqual(worker(`${accounts} ${threads}`))
   expect(spelled(workerGrants.later)).toEqual([
-    ...worker,
+    ...worker(`${accounts} CUSTOMER#*#* ${threads} INDEX#*#LIST#*#* INDEX#*#MARKS#* INDEX#*#COUNTS#*`),
+    index,
     'Receive: sqs:ReceiveMessage sqs:DeleteMessage sqs:GetQueueAttributes on later',
   ])
-  expect(spelled(workerGrants.notify)).toEqual([...worker, ...ofStream])
+  expect(spelled(workerGrants.notify)).toEqual([...worker(`${accounts} DEVICE#* ${threads}`), ...ofStream])
 })
 
 test('what posts to many may push, and put off what does not get through, and nothing else', () => {
@@ -122,9 +180,10 @@ test('what posts to many may push, and put off what does not get through, and no
 
 test('the index’s worker reads, writes the index and what it notes beside chats, and nothing else', () => {
   expect(spelled(workerGrants.index)).toEqual([
-    ...read,
+    ...readAll,
     'Manifests: dynamodb:PutItem on table where CHAT#*',
-    'Index: dynamodb:BatchWriteItem on table where INDEX#*',
+    index,
+    'Later: sqs:SendMessage on later',
     ...ofStream,
   ])
 })
@@ -139,7 +198,7 @@ test('where customers log in, the key of their tokens may be read, and nothing e
 
 test('no grant scans or has a wildcard action', () => {
   const all = [
-    ...actionGrants({ needs: ['read', 'write', 'push', 'fan_out', 'look'] }),
+    ...actionGrants({ needs: ['read', 'push', 'fan_out', 'look'], writes: ['chat'] }),
     ...Object.values(socketGrants).flat(),
     ...Object.values(workerGrants).flat(),
     mobileGrant,

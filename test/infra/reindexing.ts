@@ -5,16 +5,13 @@ import { type Access, openAccess, reindexChat } from '../../infra/admin/reindex-
 import { localClientConfig } from '../../infra/local/dynamodb.ts'
 import { type Chat, chatListed, chatStarted, readChatIds } from '../../shared/table/chats.ts'
 import { openTable, type Table } from '../../shared/table/client.ts'
-import { keys } from '../../shared/table/keys.ts'
+import { type Key, keys } from '../../shared/table/keys.ts'
 import { entryPut, type Head, headPut, newHead, nextEntries } from '../../shared/table/log.ts'
 import type { Op } from '../../shared/table/ops.ts'
 import { readReindexing } from '../../shared/table/reindexing.ts'
 import { now, openAdminWorld } from './admin-world.ts'
 
-export interface Item extends Record<string, unknown> {
-  pk: string
-  sk: string
-}
+export type Item = Key & Record<string, unknown>
 
 interface Place {
   table: Table

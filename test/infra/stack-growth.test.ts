@@ -10,7 +10,13 @@ import { app, bundles, findings, read, synthesize } from './synthesized.ts'
 
 const madeUp = (count: number): ActionSpec[] =>
   Array.from({ length: count }, (_, n) =>
-    action({ ...ping, name: `action_${n}`, needs: ['read', 'write', 'push'], session: 'required' }),
+    action({
+      ...ping,
+      name: `action_${n}`,
+      needs: ['read', 'push'],
+      writes: ['account'],
+      session: 'required',
+    }),
   )
 const sockets = ['socket/connect', 'socket/disconnect', 'socket/default']
 

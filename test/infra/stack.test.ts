@@ -4,7 +4,9 @@ import { describe, expect, test } from 'vitest'
 import { agentActions } from '../../shared/protocol/agent/index.ts'
 import { customerActions } from '../../shared/protocol/customer/index.ts'
 import { testFirst } from '../support/sample.ts'
-import { allowed, findings, flat, list, named, synthesize } from './synthesized.ts'
+import { leadingKeys } from '../../infra/grants.ts'
+import { common as commonFamilies } from '../../shared/table/families.ts'
+import { allowed, findings, flat, list, named, synthesize, whereOf } from './synthesized.ts'
 
 const { root, stack, customers, outputs, ...outer } = synthesize()
 /** Of both stacks: no two resources have one logical id. */
@@ -33,7 +35,9 @@ const everyAction = endpoints.flatMap(({ api, actions }) =>
 
 describe('policies', () => {
   const table = '<ChatsTable.Arn>'
-  const rows = 'SOCKET#* LICENSE#*#SOCKETS CUSTOMER#*#SOCKETS'
+  const rows = 'SOCKET#* LICENSE#*#SOCKETS CUSTOMER#*#*#SOCKETS'
+  const writing = (where: string) =>
+    `dynamodb:ConditionCheckItem dynamodb:DeleteItem dynamodb:PutItem dynamodb:UpdateItem on ${table} where ${where}`
   const onBoth = (method: string) => {
     const arns = ['AgentApi', 'CustomerApi'].map(
       (api) =>
@@ -44,17 +48,18 @@ describe('policies', () => {
   const logsOf = (whose: string) => `logs:CreateLogStream logs:PutLogEvents on <${whose}Logs.Arn>`
   const logs = logsOf('AgentApi')
   const customerLogs = logsOf('CustomerApi')
-  const counters = `dynamodb:UpdateItem on ${table} where ADDRESS#* COUNT#*`
+  const counters = `dynamodb:UpdateItem on ${table} where ADDRESS#* COUNT#*#*`
   const session = [
     `dynamodb:GetItem on ${table} where SOCKET#*`,
     counters,
     'sqs:SendMessage on <LaterQueue.Arn>',
   ]
+  const readAll = [`dynamodb:BatchGetItem dynamodb:GetItem dynamodb:Query on ${table}`]
+  const common = 'LICENSE#* CUSTOMER#*#* CHAT#* SOCKET#* LICENSE#*#SOCKETS CUSTOMER#*#*#SOCKETS'
+  const reading = (where: string) => [`${readAll[0]} where ${where}`]
+  const read = reading(`${common} but LICENSE#*#CHATS LICENSE#*#ACTIVE LICENSE#*#LOAD`)
+  const readForStart = reading(`${common} LICENSE#*#LOAD but LICENSE#*#CHATS LICENSE#*#ACTIVE`)
   const needed = {
-    read: [`dynamodb:BatchGetItem dynamodb:GetItem dynamodb:Query on ${table}`],
-    write: [
-      `dynamodb:ConditionCheckItem dynamodb:DeleteItem dynamodb:PutItem dynamodb:UpdateItem on ${table}`,
-    ],
     push: [onBoth('POST'), `dynamodb:DeleteItem dynamodb:UpdateItem on ${table} where ${rows}`],
     fan_out: [
       'lambda:InvokeFunction on arn:<AWS::Partition>:lambda:<AWS::Region>:<AWS::AccountId>:function:AgentChat-fan-out',
@@ -70,7 +75,12 @@ describe('policies', () => {
     const expected = [
       isCustomers ? customerLogs : logs,
       ...session,
-      ...spec.needs.flatMap((need) => needed[need]),
+      ...spec.needs.flatMap((need) =>
+        need === 'read'
+          ? reading(whereOf(leadingKeys([...commonFamilies, ...(spec.alsoReads ?? [])])))
+          : needed[need],
+      ),
+      ...(spec.writes ? [writing(whereOf(leadingKeys(spec.writes)))] : []),
       ...(isCustomers && spec.session === 'login' ? [key] : []),
     ]
     expect(allowed(resources, idOf(path))).toEqual(expected.sort())
@@ -85,22 +95,40 @@ describe('policies', () => {
   })
 
   const workerLogs = 'logs:CreateLogStream logs:PutLogEvents on <WorkersLogs.Arn>'
-  const worker = [
+  const threads = 'CHAT#* LICENSE#*#ACTIVE LICENSE#*#LOAD'
+  const worker = (keys: string) => [
     workerLogs,
-    ...needed.read,
-    ...needed.write,
+    ...readAll,
+    writing(`${keys} ${rows} but LICENSE#*#CHATS`),
     ...needed.push,
     onBoth('DELETE'),
     'sqs:SendMessage on <LaterQueue.Arn>',
   ]
-  const { read, write, push, fan_out: fanOut, look } = needed
+  const opening = writing(
+    'LICENSE#* CUSTOMER#*#* CHAT#* LICENSE#*#CHATS LICENSE#*#ACTIVE LICENSE#*#LOAD but LICENSE#*#SOCKETS CUSTOMER#*#*#SOCKETS',
+  )
+  const index = `dynamodb:BatchWriteItem on ${table} where INDEX#*#LIST#*#* INDEX#*#MARKS#*`
+  const { push, fan_out: fanOut, look } = needed
   test.each([
     // Spelled out, whatever the action table says.
     ['AgentApi/ping', [logs, ...session]],
     ['AgentApi/get_chat_threads', [logs, ...session, ...read]],
-    ['AgentApi/login', [logs, ...session, ...read, ...write, ...push, ...fanOut]],
+    [
+      'AgentApi/login',
+      [
+        logs,
+        ...session,
+        ...reading(`${common} IDENTITY#*#* DEVICE#* LICENSE#*#ACTIVE but LICENSE#*#CHATS LICENSE#*#LOAD`),
+        writing(
+          'LICENSE#* DEVICE#* SOCKET#* LICENSE#*#SOCKETS but LICENSE#*#CHATS LICENSE#*#ACTIVE LICENSE#*#LOAD',
+        ),
+        ...push,
+        ...fanOut,
+      ],
+    ],
+    ['AgentApi/close_thread', [logs, ...session, ...read, writing(threads), ...push, ...fanOut]],
     ['AgentApi/send_typing_indicator', [logs, ...session, ...read, ...push]],
-    ['AgentApi/send_event', [logs, ...session, ...read, ...write, ...push, ...fanOut]],
+    ['AgentApi/send_event', [logs, ...session, ...readForStart, opening, ...push, ...fanOut]],
     [
       'AgentApi/$connect',
       [logs, `dynamodb:PutItem on ${table} where SOCKET#*`, counters, 'sqs:SendMessage on <LaterQueue.Arn>'],
@@ -110,21 +138,44 @@ describe('policies', () => {
     ['CustomerApi/ping', [customerLogs, ...session]],
     ['CustomerApi/get_chats_summary', [customerLogs, ...session, ...read]],
     ['CustomerApi/send_sneak_peek', [customerLogs, ...session, ...read, ...push]],
-    ['CustomerApi/send_event', [customerLogs, ...session, ...read, ...write, ...push, ...fanOut]],
-    ['CustomerApi/login', [customerLogs, ...session, ...read, ...write, ...push, ...fanOut, ...look, key]],
+    ['CustomerApi/send_event', [customerLogs, ...session, ...readForStart, opening, ...push, ...fanOut]],
+    [
+      'CustomerApi/update_customer',
+      [
+        customerLogs,
+        ...session,
+        ...read,
+        writing('CUSTOMER#*#* SOCKET#* but CUSTOMER#*#*#SOCKETS'),
+        ...push,
+        ...fanOut,
+      ],
+    ],
+    [
+      'CustomerApi/login',
+      [
+        customerLogs,
+        ...session,
+        ...read,
+        writing('CUSTOMER#*#* CUSTOMER#*#*#SOCKETS SOCKET#*'),
+        ...push,
+        ...fanOut,
+        ...look,
+        key,
+      ],
+    ],
     [
       'CustomerApi/$connect',
       [
         customerLogs,
         `dynamodb:PutItem on ${table} where SOCKET#*`,
-        `dynamodb:GetItem on ${table} where LICENSE#*`,
+        `dynamodb:GetItem on ${table} where LICENSE#* but LICENSE#*#SOCKETS LICENSE#*#CHATS LICENSE#*#ACTIVE LICENSE#*#LOAD`,
         counters,
         'sqs:SendMessage on <LaterQueue.Arn>',
       ],
     ],
     ['CustomerApi/$disconnect', [customerLogs, `dynamodb:DeleteItem on ${table} where ${rows}`]],
     ['CustomerApi/$default', [customerLogs, ...session]],
-    ['Workers/clock', worker],
+    ['Workers/clock', worker(`LICENSE#* ${threads}`)],
     [
       'Workers/fan_out',
       [
@@ -136,12 +187,16 @@ describe('policies', () => {
     ],
     [
       'Workers/later',
-      [...worker, 'sqs:DeleteMessage sqs:GetQueueAttributes sqs:ReceiveMessage on <LaterQueue.Arn>'],
+      [
+        ...worker(`LICENSE#* CUSTOMER#*#* ${threads} INDEX#*#LIST#*#* INDEX#*#MARKS#* INDEX#*#COUNTS#*`),
+        index,
+        'sqs:DeleteMessage sqs:GetQueueAttributes sqs:ReceiveMessage on <LaterQueue.Arn>',
+      ],
     ],
     [
       'Workers/notify',
       [
-        ...worker,
+        ...worker(`LICENSE#* DEVICE#* ${threads}`),
         'dynamodb:DescribeStream dynamodb:GetRecords dynamodb:GetShardIterator dynamodb:ListStreams on <ChatsTable.StreamArn>',
         'sqs:SendMessage on <WorkersNotifyFailures.Arn>',
       ],
@@ -150,9 +205,10 @@ describe('policies', () => {
       'Workers/index',
       [
         workerLogs,
-        ...read,
+        ...readAll,
         `dynamodb:PutItem on ${table} where CHAT#*`,
-        `dynamodb:BatchWriteItem on ${table} where INDEX#*`,
+        index,
+        'sqs:SendMessage on <LaterQueue.Arn>',
         'dynamodb:DescribeStream dynamodb:GetRecords dynamodb:GetShardIterator dynamodb:ListStreams on <ChatsTable.StreamArn>',
         'sqs:SendMessage on <WorkersIndexFailures.Arn>',
       ],
@@ -398,7 +454,7 @@ describe('functions', () => {
     ['CustomerApi/$disconnect', table],
     ['CustomerApi/$default', limited],
     ['Workers/notify', { ...session, ...push, PRESENCE_GRACE_S: '20' }],
-    ['Workers/index', table],
+    ['Workers/index', session],
     ['Workers/later', { ...session, ...push }],
     ['Workers/clock', { ...session, ...push }],
     ['Workers/fan_out', { ...session, ...push }],

@@ -115,11 +115,22 @@ export const named = (value: any): string =>
 
 export const list = <T>(value: T | T[]): T[] => (Array.isArray(value) ? value : [value])
 
+/** Which partition keys a statement is on. */
+export const whereOf = ({ like, not }: { like: string[]; not: string[] }): string =>
+  [...like, ...(not.length > 0 ? ['but', ...not] : [])].join(' ')
+
 /** A policy statement as one line: what, on what, under which condition. */
 const statement = (given: any): string => {
-  const { 'ForAllValues:StringLike': like, Null: present, ...others } = given.Condition ?? {}
-  const where = like && ` where ${list(like['dynamodb:LeadingKeys']).join(' ')}`
-  if (like && present?.['dynamodb:LeadingKeys'] !== 'false') return `unguarded ${JSON.stringify(given)}`
+  const {
+    'ForAllValues:StringLike': like,
+    'ForAllValues:StringNotLike': unlike,
+    Null: present,
+    ...others
+  } = given.Condition ?? {}
+  const keysOf = (condition: any): string[] => (condition ? list(condition['dynamodb:LeadingKeys']) : [])
+  const where = like && ` where ${whereOf({ like: keysOf(like), not: keysOf(unlike) })}`
+  if ((like || unlike) && present?.['dynamodb:LeadingKeys'] !== 'false')
+    return `unguarded ${JSON.stringify(given)}`
   if (given.Effect !== 'Allow' || Object.keys(others).length > 0) return JSON.stringify(given)
   return `${list(given.Action).sort().join(' ')} on ${list(given.Resource).map(named).sort().join(' ')}${where ?? ''}`
 }

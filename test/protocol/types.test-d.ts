@@ -7,10 +7,11 @@ import { closeThread as close } from '../../shared/chat/threads.ts'
 import { action } from '../../shared/protocol/action.ts'
 import { closeThread } from '../../shared/protocol/agent/close_thread.ts'
 import type { getChatThreads } from '../../shared/protocol/agent/get_chat_threads.ts'
-import type { login } from '../../shared/protocol/agent/login.ts'
+import { login } from '../../shared/protocol/agent/login.ts'
 import { ping } from '../../shared/protocol/agent/ping.ts'
 import { sendEvent } from '../../shared/protocol/agent/send_event.ts'
 import type { startChat } from '../../shared/protocol/agent/start_chat.ts'
+import { updateCustomer } from '../../shared/protocol/customer/update_customer.ts'
 import { getChatsSummary } from '../../shared/protocol/customer/get_chats_summary.ts'
 import { pushed } from '../../shared/protocol/envelope.ts'
 import type { ChatSummary } from '../../shared/protocol/objects.ts'
@@ -18,10 +19,18 @@ import { everyAgent } from '../../shared/push/audience.ts'
 import type { Pushing } from '../../shared/push/outbox.ts'
 import type { Ctx } from '../../shared/runtime/context.ts'
 import { serve } from '../../shared/runtime/serve.ts'
-import type { Chat } from '../../shared/table/chats.ts'
+import { work, type WorkCtx } from '../../shared/runtime/work.ts'
+import type { SocketWrites } from '../../shared/runtime/writes.ts'
+import { agentActive } from '../../shared/table/accounts.ts'
+import { type Chat, chatStarted, chatUnchanged } from '../../shared/table/chats.ts'
+import type { Table } from '../../shared/table/client.ts'
+import { customerFree } from '../../shared/table/customers.ts'
+import type { Common } from '../../shared/table/families.ts'
+import { activePk, chatsPk, keys } from '../../shared/table/keys.ts'
 import type { Tail } from '../../shared/table/log.ts'
-import type { Reader, Writer } from '../../shared/table/ops.ts'
-import type { CustomerSession, Session } from '../../shared/table/sockets.ts'
+import { posted } from '../../shared/table/postings.ts'
+import type { Op, Reader, Writer } from '../../shared/table/ops.ts'
+import { connected, type CustomerSession, type Session } from '../../shared/table/sockets.ts'
 
 // A contract is the type of its story. `npm run typecheck` proves this file, and nothing runs it: a line that
 // must not compile differs from one above it that does in nothing but what its comment names.
@@ -29,15 +38,69 @@ import type { CustomerSession, Session } from '../../shared/table/sockets.ts'
 declare const answer: never
 const everyone = everyAgent('l')
 
-// ---- what a story may touch: the contract's `needs`
+// ---- what a story may touch: the contract's `needs` and `writes`
 
-expectTypeOf<Ctx<typeof sendEvent>['read']>().toEqualTypeOf<Reader>()
-expectTypeOf<Ctx<typeof sendEvent>['write']>().toEqualTypeOf<Writer>()
+expectTypeOf<Ctx<typeof getChatThreads>['read']>().toEqualTypeOf<Reader>()
+expectTypeOf<Ctx<typeof sendEvent>['read']>().toEqualTypeOf<Reader<Common | 'loads'>>()
 expectTypeOf<Ctx<typeof sendEvent>>().toHaveProperty('push')
 expectTypeOf<Ctx<typeof getChatThreads>>().toHaveProperty('read')
 expectTypeOf<Ctx<typeof getChatThreads>>().not.toHaveProperty('write')
 expectTypeOf<Ctx<typeof getChatThreads>>().not.toHaveProperty('push')
 expectTypeOf<Ctx<typeof ping>>().not.toHaveProperty('read')
+expectTypeOf<Ctx<typeof updateCustomer>['write']>().toEqualTypeOf<Writer<'customer' | 'socket'>>()
+
+export const writing = serve(updateCustomer, async ({ write, me }, _) => {
+  const { license_id: license, customer_id: id } = me
+  await write.write({ Delete: { Key: keys.customer(license, id) } })
+  // @ts-expect-error -- the contract does not name identities
+  await write.write({ Delete: { Key: keys.identity('issuer', id) } })
+  await write.transact([customerFree(license, id, 0), connected('c', 0)])
+  // @ts-expect-error -- nor agents, which a transaction would check
+  await write.transact([customerFree(license, id, 0), agentActive(license, 'a')])
+  await write.batch([connected('c', 0)])
+  // @ts-expect-error -- nor the index, in a batch
+  await write.batch([posted(license, 'l', { at: 0, id })])
+  // @ts-expect-error -- nor by an update of a list that its own family's pattern takes as well
+  await write.write({ Update: { Key: keys.customerSocket(license, id, 'c'), UpdateExpression: '' } })
+  // @ts-expect-error -- a key that is not made by `keys` is of no family
+  await write.write({ Delete: { Key: { pk: 'CUSTOMER#l#c', sk: 'CUSTOMER' } } })
+  return answer
+})
+
+export const reading = serve(login, async ({ read }) => {
+  await read.get(keys.identity('issuer', 'subject'))
+  // @ts-expect-error -- the contract does not name addresses
+  await read.get(keys.address('1.1.1.1', 0))
+  await read.query({ pk: activePk('l') })
+  // @ts-expect-error -- nor the list of all chats
+  await read.query({ pk: chatsPk('l') })
+  await read.batchGet([keys.device('hash'), keys.agent('l', 'a')])
+  // @ts-expect-error -- nor the index
+  await read.batchGet([keys.device('hash'), keys.mark('l', 'list', '2026-01')])
+  return answer
+})
+
+// a family is what the key says, also where it is named otherwise
+export const named: Op<'chat'> = { Delete: { Key: keys.chat('c') } }
+// @ts-expect-error -- the key of another family
+export const misnamed: Op<'chat'> = { Delete: { Key: keys.license('l') } }
+
+// ---- what workers and the gateway's own routes may write: `runtime/writes.ts`
+
+export const working = [
+  () =>
+    work<'clock'>(async (ctx) => void (await ctx.write.transact([connected('c', 0), chatUnchanged(answer)]))),
+  // @ts-expect-error -- the clock writes no customers
+  () => work<'clock'>(async (ctx) => void (await ctx.write.transact([customerFree('l', 'c', 0)]))),
+  () => work(async (ctx) => void (await ctx.write.write(connected('c', 0)))),
+  // @ts-expect-error -- without the name of a worker nothing but connections
+  () => work(async (ctx) => void (await ctx.write.write(chatStarted(answer)))),
+  // @ts-expect-error -- nor by what it is asked to run
+  () => work(async (_: WorkCtx<'chat'>) => {}),
+  ({ write }: Table<SocketWrites['connect']>) => write.write({ Delete: { Key: keys.socket('c') } }),
+  // @ts-expect-error -- `$connect` writes connections alone
+  ({ write }: Table<SocketWrites['connect']>) => write.write({ Delete: { Key: keys.address('c', 0) } }),
+]
 
 // ---- what it is given: the contract's `reads`, `session` and `by`
 
@@ -84,7 +147,9 @@ const declared = {
   summary: 'X.',
   request: z.object({}),
   response: null,
-  needs: ['read', 'write', 'push'],
+  needs: ['read', 'push'],
+  alsoReads: ['loads'],
+  writes: ['account', 'customer', 'chat', 'chats', 'activeChats', 'loads'],
   pushes: [
     'incoming_event',
     'incoming_chat_thread',
@@ -96,7 +161,10 @@ const declared = {
   reads: ['chat', 'tail'],
 } as const
 const all = action(declared)
-const withoutWrite = action({ ...declared, needs: ['read', 'push'] })
+const { writes: _, ...writesNothing } = declared
+const withoutWrite = action(writesNothing)
+const withoutLoads = action({ ...declared, writes: ['chat', 'activeChats'] })
+const withoutReads = action({ ...declared, alsoReads: ['device'] })
 const withoutTail = action({ ...declared, reads: ['chat'] })
 const withoutUsers = action({
   ...declared,
@@ -116,10 +184,14 @@ export const sharing = [
   serve(all, async (ctx) => void (await close(ctx, undefined))),
   // @ts-expect-error -- it may not write, which closing does
   serve(withoutWrite, async (ctx) => void (await close(ctx, undefined))),
+  // @ts-expect-error -- it may not write loads, which closing moves
+  serve(withoutLoads, async (ctx) => void (await close(ctx, undefined))),
   // @ts-expect-error -- it is given no tail, which closing appends to
   serve(withoutTail, async (ctx) => void (await close(ctx, undefined))),
 
   serve(all, async (ctx) => void (await send(ctx, answer, ''))),
+  // @ts-expect-error -- it may not read loads, which a thread that starts is routed by
+  serve(withoutReads, async (ctx) => void (await send(ctx, answer, ''))),
   // @ts-expect-error -- it may not push `chat_users_updated`, which sending may
   serve(withoutUsers, async (ctx) => void (await send(ctx, answer, ''))),
 
@@ -170,6 +242,8 @@ export const contracts = [
   action({ ...declared, pushes: ['customer_disconnected'] }),
   // @ts-expect-error -- a need that there is not
   action({ ...declared, needs: ['scan'] }),
+  // @ts-expect-error -- a family that the table does not have
+  action({ ...declared, writes: ['chat', 'room'] }),
   // @ts-expect-error -- what `serve` does not fetch
   action({ ...declared, reads: ['archives'] }),
 ]

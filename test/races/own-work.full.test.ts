@@ -1,5 +1,6 @@
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { changeAgent } from '../../infra/admin/change-agent.ts'
+import { keys } from '../../shared/table/keys.ts'
 import { readAgentSockets } from '../../shared/table/sockets.ts'
 import type { Fault } from '../support/engine-proxy.ts'
 import { sharedWorld, type World } from '../support/world.ts'
@@ -106,7 +107,7 @@ test('a suspended agent whose connection another worker claimed and left gets no
   const row = (await readAgentSockets(world.table.read, license.id, 'ann'))[0]!
   await world.table.write.write({
     Update: {
-      Key: { pk: `SOCKET#${row.connection}`, sk: 'SOCKET' },
+      Key: keys.socket(row.connection),
       UpdateExpression: 'SET closing_at = :now, closing_by = :other',
       ExpressionAttributeValues: { ':now': Date.now() + 60_000, ':other': 'a worker that died' },
     },
@@ -118,7 +119,7 @@ test('a suspended agent whose connection another worker claimed and left gets no
   expect(await ann.refused('start_chat')).toMatchObject({ type: 'auth' })
   await world.table.write.write({
     Update: {
-      Key: { pk: `SOCKET#${row.connection}`, sk: 'SOCKET' },
+      Key: keys.socket(row.connection),
       UpdateExpression: 'SET closing_at = :long_ago',
       ExpressionAttributeValues: { ':long_ago': 0 },
     },

@@ -40,7 +40,7 @@ test('whatever is stored by a request whose table freezes for 16 s, at any of it
     return undefined
   })
   const answers = await Promise.all(all.map(({ told }) => told.ask()))
-  await Promise.all(all.map(({ until }) => until))
+  for (const { until } of all) await until
   world.proxy.setFault(undefined)
   await calm(world)
   const lost = answers.filter(({ success }) => !success).length

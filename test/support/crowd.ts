@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { WebSocket } from 'ws'
-import { keys } from '../../shared/table/keys.ts'
+import { type Key, keys } from '../../shared/table/keys.ts'
 import type { Op } from '../../shared/table/ops.ts'
 import {
   maxAgeS as socketLifeS,
@@ -71,7 +71,7 @@ export const aged = async (world: World, { id }: License): Promise<void> =>
 
 /** The same of these connections. */
 export const agedRows = async (world: World, rows: readonly SocketRow[]): Promise<void> => {
-  const earlier = (key: { pk: string; sk: string }): Op => ({
+  const earlier = (key: Key): Op => ({
     Update: {
       Key: key,
       UpdateExpression: 'ADD #ttl :minute',

@@ -15,6 +15,7 @@ import { join } from 'node:path'
 import { Client, type CustomerClient } from './client.ts'
 import { startEngineProxy } from './engine-proxy.ts'
 import { functionsIn } from './functions.ts'
+import { expectAllowed, named } from './permitted-calls.ts'
 
 export const issuer = 'https://issuer.test'
 export const audience = 'agent-chat-test'
@@ -129,7 +130,7 @@ type WorldOptions = Partial<
 
 /**
  * The whole backend for one test file: all functions, behind the local gateway, on a table of its own. Ends with the
- * file.
+ * file, which fails where a function has made a call that its policy does not allow.
  */
 export const startWorld = async (options: WorldOptions = {}): Promise<World> => {
   const { world, end } = await makeWorld(options)
@@ -191,6 +192,7 @@ const makeWorld = async (options: WorldOptions): Promise<OwnedWorld> => {
       index: false,
       // a poll costs more than most requests
       streamPollMs: 75,
+      around: named,
     },
     ...options,
     gateway: { onRequest: (entry) => requests.push(entry), ...options.gateway },
@@ -211,6 +213,7 @@ const makeWorld = async (options: WorldOptions): Promise<OwnedWorld> => {
     // offline checks
     await stack.queue.flush()
     await stack.settled()
+    await expectAllowed(proxy.calls)
     proxy.calls.length = 0
     requests.length = 0
   }
@@ -219,6 +222,7 @@ const makeWorld = async (options: WorldOptions): Promise<OwnedWorld> => {
     await stack.stop()
     await proxy.stop()
     await engine.release(tableName)
+    await expectAllowed(proxy.calls)
   }
   const open = async () => {
     const client = await Client.open(stack.agentUrl)

@@ -30,6 +30,7 @@ export const getArchives = action({
     pagination: Pagination,
   }),
   needs: ['read'],
+  alsoReads: ['postings', 'marks', 'keptCounts'],
   pushes: [],
   session: 'required',
   reads: [],

@@ -14,6 +14,7 @@ export const getFilteredChats = action({
   }),
   response: z.strictObject({ chats_summary: z.array(ChatSummary), pagination: Pagination }),
   needs: ['read'],
+  alsoReads: ['activeChats', 'postings', 'marks', 'keptCounts'],
   pushes: [],
   session: 'required',
   reads: [],

@@ -11,7 +11,8 @@ export const joinChat = action({
     agent_ids: unique(Id, limits.membershipIds).check(atLeast(1, 'Name at least one agent')),
   }),
   response: null,
-  needs: ['read', 'write', 'push', 'fan_out'],
+  needs: ['read', 'push', 'fan_out'],
+  writes: ['account', 'chat', 'activeChats', 'loads'],
   pushes: [
     'incoming_chat_thread',
     'incoming_event',

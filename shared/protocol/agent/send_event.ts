@@ -8,7 +8,9 @@ export const sendEvent = action({
   summary: 'Adds an event to the active thread, starting one where none is active.',
   request: z.object({ chat_id: Id, event: NewEvent }),
   response: z.strictObject({ thread_id: z.string(), event: Event }),
-  needs: ['read', 'write', 'push', 'fan_out'],
+  needs: ['read', 'push', 'fan_out'],
+  alsoReads: ['loads'],
+  writes: ['account', 'customer', 'chat', 'chats', 'activeChats', 'loads'],
   pushes: [
     'incoming_event',
     'incoming_chat_thread',

@@ -8,7 +8,8 @@ export const superviseChat = action({
   summary: 'Adds supervisors, whom customers do not notice; without any named, the requester.',
   request: z.object({ chat_id: Id, agent_ids: opt(unique(Id, limits.membershipIds)) }),
   response: null,
-  needs: ['read', 'write', 'push', 'fan_out'],
+  needs: ['read', 'push', 'fan_out'],
+  writes: ['account', 'chat', 'activeChats', 'loads'],
   pushes: [
     'incoming_chat_thread',
     'incoming_event',

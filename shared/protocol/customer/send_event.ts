@@ -10,7 +10,9 @@ export const sendEvent = action({
   by: 'customer',
   request: z.object({ chat_id: Id, event: NewCustomerEvent }),
   response: z.strictObject({ thread_id: z.string(), event: CustomerEvent }),
-  needs: ['read', 'write', 'push', 'fan_out'],
+  needs: ['read', 'push', 'fan_out'],
+  alsoReads: ['loads'],
+  writes: ['account', 'customer', 'chat', 'chats', 'activeChats', 'loads'],
   pushes: [
     'incoming_event',
     'incoming_chat_thread',

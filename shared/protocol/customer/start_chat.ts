@@ -22,7 +22,9 @@ export const startChat = action({
     ),
   }),
   response: z.strictObject({ chat: CustomerChatWithThread }),
-  needs: ['read', 'write', 'push', 'fan_out'],
+  needs: ['read', 'push', 'fan_out'],
+  alsoReads: ['loads'],
+  writes: ['account', 'customer', 'chat', 'chats', 'activeChats', 'loads'],
   pushes: [
     'incoming_chat_thread',
     'incoming_event',

@@ -8,7 +8,8 @@ export const updateLastSeenTimestamp = action({
   by: 'customer',
   request: z.object({ chat_id: opt(Id), timestamp: opt(Timestamp) }),
   response: z.strictObject({ timestamp: Timestamp }),
-  needs: ['read', 'write', 'push', 'fan_out'],
+  needs: ['read', 'push', 'fan_out'],
+  writes: ['chat'],
   pushes: ['last_seen_timestamp_updated'],
   session: 'required',
   // without its id the customer's own
