@@ -107,7 +107,12 @@ const noStream: LocalStream = { settled: async () => {}, stop: async () => {} }
 const longestSettlingMs = 3000
 const fcmSecretId = 'fcm'
 const customerKeyId = 'customer-key'
-const noLimits: NonNullable<StackOptions['rates']> = { startChat: 0, sendEvent: 0, other: 0, addressFactor: 0 }
+const noLimits: NonNullable<StackOptions['rates']> = {
+  startChat: 0,
+  sendEvent: 0,
+  other: 0,
+  addressFactor: 0,
+}
 /** What differs between the endpoints. */
 interface Endpoint {
   /** The bundles' folder. */

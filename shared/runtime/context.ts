@@ -45,7 +45,7 @@ interface Base {
 }
 
 /** What a login finds out of itself: the other actions are given a session. */
-export interface Arriving {
+interface Arriving {
   /** The connection's socket, as it is now. */
   arrive: () => Promise<SocketItem | undefined>
   limiting: Limiting

@@ -25,7 +25,7 @@ import { log } from './log.ts'
 export type Kind = 'start_chat' | 'send_event' | 'other' | 'frame'
 
 /** The endpoint that somebody is connected to. */
-export type Endpoint = 'agent' | 'customer'
+type Endpoint = 'agent' | 'customer'
 
 export interface Limiting {
   connection: string
@@ -41,7 +41,7 @@ const closeAfterS = 1
 // fewer requests of a customer than these are not counted for its address: one write less for most of them
 const firstForAddress = 4
 
-export const kindOf = ({ name }: Pick<ActionSpec, 'name'>): Kind =>
+const kindOf = ({ name }: Pick<ActionSpec, 'name'>): Kind =>
   name === 'start_chat' || name === 'send_event' ? name : 'other'
 
 const mostOf = (endpoint: Endpoint, kind: Kind): number => {
@@ -103,7 +103,7 @@ export const limitUser = async (
  * Counts a customer's requests for its address as well, in steps: the fourth one in a minute, then each time that their number
  * has doubled, so that most requests cost no write for it. Over the limit, the customer is refused for the rest of the minute.
  */
-export const limitUsersAddress = async (
+const limitUsersAddress = async (
   ctx: Limiting,
   { who, kind, times, address }: { who: Counted; kind: Kind; times: number; address: string },
 ): Promise<void> => {
@@ -147,7 +147,7 @@ export const mayConnect = async (write: Writer<'address'>, address: string): Pro
 }
 
 /** Counts a thread that a customer begins for its license: each is many writes, now and in the index. */
-export const limitLicense = async (ctx: Limiting, license: string): Promise<void> => {
+const limitLicense = async (ctx: Limiting, license: string): Promise<void> => {
   const most = config.rates().licenseStarts
   if (most === 0) return
   const nowMs = Date.now()

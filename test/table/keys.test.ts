@@ -119,7 +119,10 @@ describe('the key design', () => {
     expect([...own('l1'), ...own('l%23')].some(isWithin)).toBe(false)
     expect(keys.customer('l', 'c').pk.startsWith(customersPrefix('l'))).toBe(true)
     expect(keys.agentDevice('l', 'ann', 'x').sk.startsWith(devicePrefix)).toBe(true)
-    expect([keys.device('h').pk, keys.minute(addressPk('::1'), 1).pk]).toEqual([devicePk('h'), addressPk('::1')])
+    expect([keys.device('h').pk, keys.minute(addressPk('::1'), 1).pk]).toEqual([
+      devicePk('h'),
+      addressPk('::1'),
+    ])
   })
 
   test('one query with the prefix CHAT gives a chat, its properties and what was seen, and none of its log', () => {
