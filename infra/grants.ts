@@ -26,8 +26,9 @@ export interface Grant {
 }
 
 /**
- * The partition keys of families, as patterns of IAM. `*` goes on over `#`, so that the pattern of an account takes the keys
- * of its licence's lists as well: where these are not named themselves, they are `not` among the keys.
+ * The partition keys of families, as patterns of IAM. `*` goes on over `#`, so that the pattern of an account
+ * takes the keys of its licence's lists as well: where these are not named themselves, they are `not` among
+ * the keys.
  */
 export const leadingKeys = (named: readonly Family[]): { like: string[]; not: string[] } => {
   const like = named.map((family) => families[family])
@@ -112,7 +113,10 @@ const worker = (writes: readonly Family[]): readonly Grant[] => [
   later,
 ]
 
-/** What an action's function may touch: what it needs and writes, its session, the counters of rate limits, and `later`. */
+/**
+ * What an action's function may touch: what it needs and writes, its session, the counters of rate limits,
+ * and `later`.
+ */
 export const actionGrants = ({
   needs,
   alsoReads = [],
@@ -132,7 +136,10 @@ const connect: Grant = {
   items: ['socket'],
 }
 
-/** What the functions behind the gateway's own routes may touch: `$disconnect` and `$default` are alike on both endpoints. */
+/**
+ * What the functions behind the gateway's own routes may touch: `$disconnect` and `$default` are alike on
+ * both endpoints.
+ */
 export const socketGrants = {
   connect: [connect, counters, later],
   connectCustomer: [

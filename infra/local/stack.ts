@@ -41,8 +41,8 @@ export interface StackOptions {
   /** What customers' tokens are signed with, random text of 32 characters or more; a new one if absent. */
   customerKey?: string
   /**
-   * What a customer may ask for in a minute, by action, how many times that its address, and how many threads a license's
-   * customers may begin; 0, and all if absent: no limit.
+   * What a customer may ask for in a minute, by action, how many times that its address, and how many threads
+   * a license's customers may begin; 0, and all if absent: no limit.
    */
   rates?: {
     startChat: number
@@ -98,7 +98,10 @@ export interface LocalStack {
   tick(atMs?: number): Promise<void>
   /** What either gateway does for a connection that is gone. */
   disconnect(connection: string): Promise<void>
-  /** Resolves when requests of both endpoints, stream and what follows from it are done; delayed jobs are not waited for. */
+  /**
+   * Resolves when requests of both endpoints, stream and what follows from it are done; delayed jobs are not
+   * waited for.
+   */
   settled(): Promise<void>
   stop(): Promise<void>
 }
@@ -126,8 +129,8 @@ interface Endpoint {
 const BatchResponse = z.object({ batchItemFailures: z.array(z.object({ itemIdentifier: z.string() })) })
 
 /**
- * Everything that `cdk deploy` makes, on this machine: the same bundles behind the local gateway, the table's stream
- * and the delay queue with their workers, the clock.
+ * Everything that `cdk deploy` makes, on this machine: the same bundles behind the local gateway, the table's
+ * stream and the delay queue with their workers, the clock.
  */
 export const startStack = async (options: StackOptions): Promise<LocalStack> => {
   const { endpoint, engine = endpoint, tableName, key, issuer, audience } = options

@@ -20,8 +20,8 @@ import { accessLists, chatLists, isOfAccess, threadLists, withWord } from './ind
 import { written } from './place.ts'
 import { indexedWords } from './words.ts'
 
-// Brings the index in line with chats as they are. Whatever it is told has changed, it reads everything anew, after the
-// manifest that it then replaces: so it may run twice, late, and beside itself.
+// Brings the index in line with chats as they are. Whatever it is told has changed, it reads everything anew,
+// after the manifest that it then replaces: so it may run twice, late, and beside itself.
 
 export interface Indexing {
   read: Reader<Common | 'marks'>
@@ -73,8 +73,8 @@ export const indexChat = async (
 }
 
 /**
- * Lets a chat's threads below one follow a change of who may see it: the newest of them, and the others by a run of its own
- * each. What a run finds is what holds by then, so that of two changes the later one stands.
+ * Lets a chat's threads below one follow a change of who may see it: the newest of them, and the others by a
+ * run of its own each. What a run finds is what holds by then, so that of two changes the later one stands.
  */
 export const indexAccess = async (ctx: Indexing, id: string, below: number): Promise<void> => {
   const threads = await threadsBelow(ctx.read, id, below)
@@ -178,9 +178,9 @@ const postingsOf = (standing: Standing | undefined): Map<string, Place & { list:
 }
 
 /**
- * Makes the postings of one manifest what they should be; resolves to whether it did: else somebody else is at it, or was
- * faster. `claims` are this run's own, which it need not wait for. The manifest says what is to be written before anything
- * is, so that whatever a run leaves behind is known.
+ * Makes the postings of one manifest what they should be; resolves to whether it did: else somebody else is
+ * at it, or was faster. `claims` are this run's own, which it need not wait for. The manifest says what is to
+ * be written before anything is, so that whatever a run leaves behind is known.
  */
 const settle = async (
   ctx: Indexing,

@@ -14,9 +14,9 @@ import { usersUpdated } from './membership.ts'
 import { readView, showChat } from './show.ts'
 import { scopesOf } from './views.ts'
 
-// Tells of what a request has written that could not tell of it itself: it ran out of time, or failed behind its write. From
-// the keys of what it has written, or may have, and from what these hold by now. Whoever heard of it already hears of it
-// again: receivers know repeats by ids, orders and versions.
+// Tells of what a request has written that could not tell of it itself: it ran out of time, or failed behind
+// its write. From the keys of what it has written, or may have, and from what these hold by now. Whoever
+// heard of it already hears of it again: receivers know repeats by ids, orders and versions.
 
 /** What of one chat may have been written. */
 interface Written {
@@ -89,7 +89,8 @@ const tellChat = async (
       ),
     )
   ).flat()
-  // its item is written anew, too, where its properties change: of a chat that was not read before, it is shown once more
+  // its item is written anew, too, where its properties change: of a chat that was not read before, it is
+  // shown once more
   const isStarted = written.threads.get(chat.thread)?.head === true && chat.thread !== before?.thread
   const isChanged = written.chat && before !== undefined && before.version !== chat.version
   if (isStarted || isChanged) {

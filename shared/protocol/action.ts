@@ -69,8 +69,9 @@ export interface ActionSpec {
   /** The families that it may read beside the common ones; absent: none. */
   readonly alsoReads?: readonly Family[]
   /**
-   * All that it may write, or check in a transaction, beside what its session and its pushes take: PutItem, UpdateItem,
-   * DeleteItem and ConditionCheckItem on these families alone, and the type of its `ctx.write`. Absent: nothing.
+   * All that it may write, or check in a transaction, beside what its session and its pushes take: PutItem,
+   * UpdateItem, DeleteItem and ConditionCheckItem on these families alone, and the type of its `ctx.write`.
+   * Absent: nothing.
    */
   readonly writes?: readonly Family[]
   /** All that it may push: the type of its `ctx.push`, so that shared code can push no more for it. */
@@ -80,7 +81,9 @@ export interface ActionSpec {
   readonly reads: readonly Fetch[]
   /** On a chat: `access` to it is enough, or one must be a `member` of it (protocol §4). */
   readonly may?: 'access' | 'member'
-  /** Absent: no token scope is asked for. `forSelf`: enough where the only agent concerned is the requester. */
+  /**
+   * Absent: no token scope is asked for. `forSelf`: enough where the only agent concerned is the requester.
+   */
   readonly tokenScopes?: { readonly any: readonly TokenScope[]; readonly forSelf?: readonly TokenScope[] }
   /** The sentence that `authorization` answers with; absent: the default one. */
   readonly denied?: string

@@ -16,9 +16,14 @@ const number = (name: string, fallback: number): number => {
   return value
 }
 
-/** The function's settings, read from its environment when asked for: each function is given only what it uses. */
+/**
+ * The function's settings, read from its environment when asked for: each function is given only what it
+ * uses.
+ */
 export const config = {
-  /** The stack's name, which its metrics go by; undefined where nothing is deployed: no metrics are written. */
+  /**
+   * The stack's name, which its metrics go by; undefined where nothing is deployed: no metrics are written.
+   */
   deployment: () => optional('DEPLOYMENT'),
   tableName: () => required('TABLE_NAME'),
   /** Where posts to agents' connections go: `https://{api}.execute-api.{region}.amazonaws.com/{stage}`. */
@@ -28,8 +33,8 @@ export const config = {
   /** The secret whose text signs customers' tokens. */
   customerKeySecretId: () => required('CUSTOMER_KEY_SECRET_ID'),
   /**
-   * What a customer may ask for in a minute, and an address: so many times that; how many threads the customers of a license
-   * may begin. 0: as much as they like.
+   * What a customer may ask for in a minute, and an address: so many times that; how many threads the
+   * customers of a license may begin. 0: as much as they like.
    */
   rates: () => ({
     start_chat: number('RATE_START_CHAT', 5),
@@ -53,7 +58,10 @@ export const config = {
     return secretId === undefined ? undefined : { secretId, addressHeader: required('PROXY_ADDRESS_HEADER') }
   },
   laterQueueUrl: () => required('LATER_QUEUE_URL'),
-  /** Where `fan_out` is invoked: `https://lambda.{region}.amazonaws.com/2015-03-31/functions/{name}/invocations`. */
+  /**
+   * Where `fan_out` is invoked:
+   * `https://lambda.{region}.amazonaws.com/2015-03-31/functions/{name}/invocations`.
+   */
   fanOutUrl: () => required('FAN_OUT_URL'),
   /** As Lambda sets them. */
   credentials: () => {

@@ -37,7 +37,8 @@ interface Base {
   /** Hands a job to the delay queue. */
   later: (job: Job, delayS: number) => Promise<void>
   /**
-   * Counts a thread that is begun, and so many events that come with it, for whoever begins it; throws `too_many_requests`.
+   * Counts a thread that is begun, and so many events that come with it, for whoever begins it; throws
+   * `too_many_requests`.
    */
   admitThread: (events?: number) => Promise<void>
   /** Waits a short random time before attempt `tries`; throws `too_many_requests` past the last moment. */
@@ -57,8 +58,8 @@ export interface Looking {
 }
 
 /**
- * What a story may use, by its contract: `needs` gives `read` and `push`, `writes` gives `write`, `reads` what was fetched.
- * What is not declared is not there, and does not compile.
+ * What a story may use, by its contract: `needs` gives `read` and `push`, `writes` gives `write`, `reads`
+ * what was fetched. What is not declared is not there, and does not compile.
  */
 export type Ctx<Spec extends ActionSpec> = Base &
   If<Has<Spec['needs'], 'read'>, { read: Reader<Common | AlsoRead<Spec>> }> &
@@ -210,7 +211,10 @@ export const judge = (
   return { ...rest, chat, me, visitor: socket?.visitor }
 }
 
-/** The chat asked for, of the requester's own licence, a customer's own; another's is as absent as one that never was. */
+/**
+ * The chat asked for, of the requester's own licence, a customer's own; another's is as absent as one that
+ * never was.
+ */
 const chatOf = (me: AnySession, { chat }: Found): Chat => {
   const isOwn = (id: string) => !isCustomers(me) || id === customerChatId(me.license_id, me.customer_id)
   if (chat === undefined || chat.license_id !== me.license_id || !isOwn(chat.id))

@@ -10,7 +10,10 @@ const Target = z.union([
   z.object({ license_id: z.string(), customer_id: z.string(), connection: z.string() }),
 ])
 
-/** What is done later, by the one worker of the delay queue. Each job may run twice and says enough to find out. */
+/**
+ * What is done later, by the one worker of the delay queue. Each job may run twice and says enough to find
+ * out.
+ */
 export const Job = z.discriminatedUnion('job', [
   /** Closes a connection whose session is over, unless it has been renewed since. */
   z.object({
@@ -25,8 +28,8 @@ export const Job = z.discriminatedUnion('job', [
     reason: z.union([DisconnectReason, CustomerDisconnectReason]),
   }),
   /**
-   * Tells of what a request has written, or may have, by its keys, since it could not do so itself; `before`: the chat as it had
-   * read it.
+   * Tells of what a request has written, or may have, by its keys, since it could not do so itself; `before`:
+   * the chat as it had read it.
    */
   z.object({
     job: z.literal('tell_written'),
@@ -39,8 +42,9 @@ export const Job = z.discriminatedUnion('job', [
   /** Frames that did not go through, in order, for each target. */
   z.object({ job: z.literal('push'), targets: z.array(Target), frames: z.array(z.string()), tries: z.int() }),
   /**
-   * What a login may have missed: per chat of its answer the thread, the order and the version answered, and between
-   * which times (ms) changes can have been pushed to others without this connection being in their audience.
+   * What a login may have missed: per chat of its answer the thread, the order and the version answered, and
+   * between which times (ms) changes can have been pushed to others without this connection being in their
+   * audience.
    */
   z.object({
     job: z.literal('catch_up'),
@@ -50,8 +54,8 @@ export const Job = z.discriminatedUnion('job', [
     until: z.int(),
   }),
   /**
-   * Takes an agent offline whose last socket went, unless it is back: `seq` is that of its last login then, `check`
-   * names this check.
+   * Takes an agent offline whose last socket went, unless it is back: `seq` is that of its last login then,
+   * `check` names this check.
    */
   z.object({
     job: z.literal('expect_agent'),
@@ -69,8 +73,8 @@ export const Job = z.discriminatedUnion('job', [
     check: z.string(),
   }),
   /**
-   * Gives the chats of a licence that wait for an agent to those who are free; `chat`: also this one, where nobody is
-   * there for it.
+   * Gives the chats of a licence that wait for an agent to those who are free; `chat`: also this one, where
+   * nobody is there for it.
    */
   z.object({ job: z.literal('route'), license_id: z.string(), chat: z.optional(z.string()) }),
   /** Goes on with indexing who may see a chat, in its threads below this one. */

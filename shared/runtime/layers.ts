@@ -29,7 +29,9 @@ const countFault = ({ requestContext: { connectionId: connection } }: Message): 
     await limitFrame({ connection, write, later }, () => readSocket(read, connection, Date.now()))
   })
 
-/** Frames in, frames out: the one place that reads an envelope and turns whatever was thrown into an answer. */
+/**
+ * Frames in, frames out: the one place that reads an envelope and turns whatever was thrown into an answer.
+ */
 export const envelope = (route: string | undefined): Layer => ({
   before: async ({ event }) => {
     event.frame = readFrame(event.body ?? '', route)

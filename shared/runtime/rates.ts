@@ -17,9 +17,9 @@ import { config } from './config.ts'
 import type { Job } from './later.ts'
 import { log } from './log.ts'
 
-// Limits of what strangers may ask for in a minute (protocol §2, `too_many_requests`). Requests are counted for the customer,
-// whatever its connections; what is of no customer yet for the address that it comes from; threads begun for the license as
-// well. Agents are limited where a deployment says so.
+// Limits of what strangers may ask for in a minute (protocol §2, `too_many_requests`). Requests are counted
+// for the customer, whatever its connections; what is of no customer yet for the address that it comes from;
+// threads begun for the license as well. Agents are limited where a deployment says so.
 
 /** What is counted by itself. `frame`: pings, and frames that are no request. */
 export type Kind = 'start_chat' | 'send_event' | 'other' | 'frame'
@@ -58,8 +58,8 @@ const tooMany = (nowMs: number, untilMs?: number): ProtocolError => {
 }
 
 /**
- * Judges a count. Throws `too_many_requests` over the limit, which says when to try again. Who goes five times over it is
- * closed as well, and its address cannot connect for a minute.
+ * Judges a count. Throws `too_many_requests` over the limit, which says when to try again. Who goes five
+ * times over it is closed as well, and its address cannot connect for a minute.
  */
 const judge = async (
   ctx: Limiting,
@@ -100,8 +100,9 @@ export const limitUser = async (
 }
 
 /**
- * Counts a customer's requests for its address as well, in steps: the fourth one in a minute, then each time that their number
- * has doubled, so that most requests cost no write for it. Over the limit, the customer is refused for the rest of the minute.
+ * Counts a customer's requests for its address as well, in steps: the fourth one in a minute, then each time
+ * that their number has doubled, so that most requests cost no write for it. Over the limit, the customer is
+ * refused for the rest of the minute.
  */
 const limitUsersAddress = async (
   ctx: Limiting,
@@ -118,7 +119,10 @@ const limitUsersAddress = async (
   if (all > most) await refuseUntil(ctx.write, who, nowMs, (Math.floor(nowMs / minuteMs) + 1) * minuteMs - 1)
 }
 
-/** What is counted of an address: connections, new customers, threads begun; logins that fail, and what comes before a login. */
+/**
+ * What is counted of an address: connections, new customers, threads begun; logins that fail, and what comes
+ * before a login.
+ */
 type OfAddress = 'connect' | 'new_customer' | 'start_chat' | 'failed_login' | 'not_logged_in'
 
 const mostOfAddress = (what: OfAddress): number => {
@@ -168,8 +172,9 @@ export interface Counting {
 }
 
 /**
- * Counts a request of a session for its user. A customer's request that names its chat is counted while that is read, by the
- * chat: a customer has one. Any other is counted once its session is read, beside what the action reads.
+ * Counts a request of a session for its user. A customer's request that names its chat is counted while that
+ * is read, by the chat: a customer has one. Any other is counted once its session is read, beside what the
+ * action reads.
  */
 export const countRequest = (
   spec: Pick<ActionSpec, 'name'>,
@@ -220,7 +225,9 @@ export const writingAfter = <F extends Family>(
   transact: async (...given) => allowed.then(() => transact(...given)),
 })
 
-/** Counts a thread that a request begins: for its user, and a customer's for its address and license as well. */
+/**
+ * Counts a thread that a request begins: for its user, and a customer's for its address and license as well.
+ */
 export const countThread = async (
   { name }: Pick<ActionSpec, 'name'>,
   ctx: Limiting,
@@ -256,8 +263,8 @@ export const countFailedLogin = async (
 }
 
 /**
- * Counts a frame that asks for nothing: a ping, or one that is no request. For its user; before a login, for its address: nobody
- * there has anything else to send but that login.
+ * Counts a frame that asks for nothing: a ping, or one that is no request. For its user; before a login, for
+ * its address: nobody there has anything else to send but that login.
  */
 export const limitFrame = async (
   ctx: Omit<Limiting, 'endpoint'>,

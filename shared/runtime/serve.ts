@@ -46,9 +46,9 @@ z.config(en())
 const client = tableClient()
 
 /**
- * Makes an action's Lambda of its contract and its story. Reads the frame; fetches the session and what the contract
- * names in one round; judges session, payload, chat and permission in this order (protocol §1); runs the story; sends
- * its pushes; answers, once, whatever happens.
+ * Makes an action's Lambda of its contract and its story. Reads the frame; fetches the session and what the
+ * contract names in one round; judges session, payload, chat and permission in this order (protocol §1); runs
+ * the story; sends its pushes; answers, once, whatever happens.
  */
 export const serve = <const Spec extends ActionSpec>(spec: Spec, story: Story<Spec>) =>
   measured(

@@ -1,6 +1,7 @@
 import type { Family } from '../protocol/action.ts'
 
-// What functions without a contract write, or check in a transaction: both their IAM grants and the types of their tables.
+// What functions without a contract write, or check in a transaction: both their IAM grants and the types of
+// their tables.
 
 /** Of workers; those that push may besides write connections. */
 export const workerWrites = {

@@ -7,7 +7,8 @@ import { log } from './log.ts'
 
 /** From then on a request may run out of time between a write and its pushes, in ms after it began. */
 const lateMs = 13_000
-// a write under way when a request is aborted may still be stored; long enough for its pushes on the usual way, too
+// a write under way when a request is aborted may still be stored; long enough for its pushes on the usual
+// way, too
 const tellAfterS = 10
 /** Of one request; what it writes more is told by what comes with it. */
 const mostKeys = 100
@@ -27,8 +28,9 @@ const keyOf = (op: Op): Key | undefined => {
 }
 
 /**
- * A writer that remembers what it has written, and what it may have: a request that fails behind a write, or is late with it,
- * leaves a job that tells of it. One that is in time pays nothing for it. `before`: the chat as `action` has read it.
+ * A writer that remembers what it has written, and what it may have: a request that fails behind a write, or
+ * is late with it, leaves a job that tells of it. One that is in time pays nothing for it. `before`: the chat
+ * as `action` has read it.
  */
 export const recordWrites = (
   { write, batch, transact }: Writer,

@@ -38,7 +38,10 @@ export interface Counts {
   refusedUntil: number
 }
 
-/** Counts something that somebody did `by` times; resolves to how often it has been done in this minute. One write. */
+/**
+ * Counts something that somebody did `by` times; resolves to how often it has been done in this minute. One
+ * write.
+ */
 export const count = async <F extends CounterFamily>(
   write: Writer<F>,
   who: Pk<F>,
@@ -61,7 +64,10 @@ export const count = async <F extends CounterFamily>(
   return { count: Number(times ?? 0), refusedUntil: Number(refused_until ?? 0) }
 }
 
-/** Refuses all that somebody asks for until a time that is at most a minute away. Two writes: that time may be in the next minute. */
+/**
+ * Refuses all that somebody asks for until a time that is at most a minute away. Two writes: that time may be
+ * in the next minute.
+ */
 export const refuseUntil = async <F extends CounterFamily>(
   write: Writer<F>,
   who: Pk<F>,

@@ -2,8 +2,8 @@ import type { Family } from '../protocol/action.ts'
 import type { Key, RawKey } from './keys.ts'
 
 /**
- * The families of items, each by its partition key: `*` stands for an id. IAM policies name families by these patterns,
- * keys are of their form, and whatever is written is of a family by the type of its key.
+ * The families of items, each by its partition key: `*` stands for an id. IAM policies name families by these
+ * patterns, keys are of their form, and whatever is written is of a family by the type of its key.
  */
 export const families = {
   licenses: 'LICENSES',

@@ -171,7 +171,10 @@ export const marksPk = (license: string, list: string): Pk<'marks'> =>
 export const keptCountsPk = (license: string, search: string): Pk<'keptCounts'> =>
   pkOf(`INDEX#${part(license)}#COUNTS#${part(search)}`)
 export const manifestPrefix = 'INDEX#'
-/** How partition keys begin that are a licence's alone, beside its own one: its lists, its customers, its index. */
+/**
+ * How partition keys begin that are a licence's alone, beside its own one: its lists, its customers, its
+ * index.
+ */
 export const licensePrefixes = (license: string): readonly string[] => [
   `${licensePk(license)}#`,
   customersPrefix(license),
@@ -202,7 +205,9 @@ export const agentSocketsPrefix = (agent: string): string => `${part(agent)}#`
 /** The devices of one agent of a licence. */
 export const agentDevicesPrefix = (agent: string): string => `${devicePrefix}${part(agent)}#`
 
-/** What a changed item is, from its key alone: the stream's workers read it. Undefined: of no concern to them. */
+/**
+ * What a changed item is, from its key alone: the stream's workers read it. Undefined: of no concern to them.
+ */
 export type Changed =
   | { item: 'license'; license: string }
   | { item: 'agent'; license: string; agent: string }
@@ -290,15 +295,18 @@ export const threadOf = (chat: string, id: string): number | undefined => {
   return address?.chat === chat ? address.n : undefined
 }
 
-/** The numbers of the event that `id` names in this chat, and of its thread; undefined: none of it has this id. */
+/**
+ * The numbers of the event that `id` names in this chat, and of its thread; undefined: none of it has this
+ * id.
+ */
 export const eventAddressOf = (chat: string, id: string): { n: number; m: number } | undefined => {
   const [, owner, n, m] = eventIdPattern.exec(id) ?? []
   return owner === chat ? { n: Number(n), m: Number(m) } : undefined
 }
 
 /**
- * The one chat of a customer: a function of both ids, so that its first put is the lock on "one chat". Longer than any
- * other chat's id.
+ * The one chat of a customer: a function of both ids, so that its first put is the lock on "one chat". Longer
+ * than any other chat's id.
  */
 export const customerChatId = (license: string, customer: string): string =>
   BigInt(

@@ -3,11 +3,15 @@ import type { Client, CustomerClient, Response } from '../support/client.ts'
 import { message } from '../support/events.ts'
 import type { License, World } from '../support/world.ts'
 
-// What a request writes and cannot tell of itself: each action that writes and pushes, and how to see what it wrote.
+// What a request writes and cannot tell of itself: each action that writes and pushes, and how to see what it
+// wrote.
 
 export interface Told {
   license: License
-  /** The chat, license and connection of whoever asks, by which the table's calls are known to be of this request. */
+  /**
+   * The chat, license and connection of whoever asks, by which the table's calls are known to be of this
+   * request.
+   */
   marks: readonly string[]
   ask(): Promise<Response>
   /** What of it stands in the table. */

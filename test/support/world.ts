@@ -73,7 +73,9 @@ const dayS = 24 * 3600
 /** What ends with the test file: its worlds, and its use of one that others share. */
 const ending: (() => Promise<void>)[] = []
 
-/** Ends every world that the file has started, and hands back those that it shares: `each-file.ts` calls it. */
+/**
+ * Ends every world that the file has started, and hands back those that it shares: `each-file.ts` calls it.
+ */
 export const endWorlds = async (): Promise<void> => {
   await Promise.all(ending.splice(0).map((end) => end()))
 }
@@ -86,8 +88,9 @@ export const useSettings = ({ settings }: World): void => {
 let javaEngine: Promise<Engine> | undefined
 
 /**
- * An engine for a world. The embedded one starts in 40 ms, and its polls slow down with all that it ever held: each world
- * has its own. DynamoDB Local takes seconds: the worlds of a process share one, which ends with the process.
+ * An engine for a world. The embedded one starts in 40 ms, and its polls slow down with all that it ever
+ * held: each world has its own. DynamoDB Local takes seconds: the worlds of a process share one, which ends
+ * with the process.
  */
 const engineOfWorld = async (): Promise<{ endpoint: string; release(table: string): Promise<void> }> => {
   if (process.env['DYNAMODB_ENGINE'] !== 'java') {
@@ -129,8 +132,8 @@ type WorldOptions = Partial<
 >
 
 /**
- * The whole backend for one test file: all functions, behind the local gateway, on a table of its own. Ends with the
- * file, which fails where a function has made a call that its policy does not allow.
+ * The whole backend for one test file: all functions, behind the local gateway, on a table of its own. Ends
+ * with the file, which fails where a function has made a call that its policy does not allow.
  */
 export const startWorld = async (options: WorldOptions = {}): Promise<World> => {
   const { world, end } = await makeWorld(options)
@@ -144,10 +147,10 @@ const idle = new Map<string, OwnedWorld & { calls: number }>()
 const mostCallsOfSharedWorld = 8000
 
 /**
- * A backend that the files of a worker use one after the other: it is warm, which takes a new one a second of CPU. For tests
- * that keep to licenses of their own: the table holds those of earlier files, all of whose connections are closed, and
- * nothing is under way or delayed. A file that changes
- * settings, or counts what the clock's worker does, starts its own.
+ * A backend that the files of a worker use one after the other: it is warm, which takes a new one a second of
+ * CPU. For tests that keep to licenses of their own: the table holds those of earlier files, all of whose
+ * connections are closed, and nothing is under way or delayed. A file that changes settings, or counts what
+ * the clock's worker does, starts its own.
  */
 export const sharedWorld = async (
   options: Pick<WorldOptions, 'presenceGraceS' | 'delayScale' | 'index'> = {},
