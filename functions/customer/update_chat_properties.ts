@@ -1,12 +1,16 @@
 import { whileNotBanned } from '../../shared/chat/not-banned.ts'
-import { changeProperties } from '../../shared/chat/properties.ts'
+import { changeProperties, removesAny } from '../../shared/chat/properties.ts'
 import { updateChatProperties } from '../../shared/protocol/customer/update_chat_properties.ts'
 import { watching } from '../../shared/push/audience.ts'
+import { keys } from '../../shared/table/keys.ts'
 import { serve } from '../../shared/runtime/serve.ts'
 
 export const handler = serve(updateChatProperties, async (ctx, { properties }) => {
   const changed = await changeProperties(ctx, properties, whileNotBanned(ctx, updateChatProperties.denied))
   if (changed === undefined) return
   const { chat, told } = changed
+  // a removal is told as such: what is there by then does not show it
+  const isPaced = !removesAny(told.properties) && !(await ctx.pace({ keys: [keys.chatProperties(chat.id)] }))
+  if (isPaced) return
   ctx.push(watching(chat), 'chat_properties_updated', { chat_id: chat.id, ...told })
 })

@@ -1,7 +1,8 @@
 import { whileNotBanned } from '../../shared/chat/not-banned.ts'
-import { changeProperties } from '../../shared/chat/properties.ts'
+import { changeProperties, removesAny } from '../../shared/chat/properties.ts'
 import { updateChatThreadProperties } from '../../shared/protocol/customer/update_chat_thread_properties.ts'
 import { watching } from '../../shared/push/audience.ts'
+import { keys, threadOf } from '../../shared/table/keys.ts'
 import { serve } from '../../shared/runtime/serve.ts'
 
 export const handler = serve(updateChatThreadProperties, async (ctx, { thread_id, properties }) => {
@@ -12,5 +13,10 @@ export const handler = serve(updateChatThreadProperties, async (ctx, { thread_id
   )
   if (changed === undefined) return
   const { chat, told } = changed
+  const n = threadOf(chat.id, thread_id) ?? chat.thread
+  // a removal is told as such: what is there by then does not show it
+  const isPaced =
+    !removesAny(told.properties) && !(await ctx.pace({ keys: [keys.thread(chat.id, n)], before: chat }))
+  if (isPaced) return
   ctx.push(watching(chat), 'chat_thread_properties_updated', { chat_id: chat.id, thread_id, ...told })
 })

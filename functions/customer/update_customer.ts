@@ -2,10 +2,13 @@ import { changeDetails } from '../../shared/account/customer-change.ts'
 import { myself } from '../../shared/account/customer-details.ts'
 import { tellCustomer } from '../../shared/chat/customer-updated.ts'
 import { updateCustomer } from '../../shared/protocol/customer/update_customer.ts'
+import { keys } from '../../shared/table/keys.ts'
 import { serve } from '../../shared/runtime/serve.ts'
 
 export const handler = serve(updateCustomer, async (ctx, { customer: details }) => {
   const { customer, changed } = await changeDetails(ctx, details, updateCustomer.denied)
-  if (changed) await tellCustomer(ctx, customer)
+  const { license_id, customer_id } = ctx.me
+  if (changed && (await ctx.pace({ keys: [keys.customer(license_id, customer_id)] })))
+    await tellCustomer(ctx, customer)
   return { customer: myself(customer) }
 })

@@ -1,12 +1,13 @@
 import { moveSeen } from '../../shared/chat/seen.ts'
 import { updateLastSeenTimestamp } from '../../shared/protocol/customer/update_last_seen_timestamp.ts'
 import { watching } from '../../shared/push/audience.ts'
+import { keys } from '../../shared/table/keys.ts'
 import { serve } from '../../shared/runtime/serve.ts'
 
 export const handler = serve(updateLastSeenTimestamp, async (ctx, { timestamp: asked }) => {
   const { me, chat } = ctx
   const { timestamp, moved } = await moveSeen(ctx, asked ?? Number.POSITIVE_INFINITY)
-  if (moved)
+  if (moved && (await ctx.pace({ keys: [keys.chatSeen(chat.id, me.customer_id)] })))
     ctx.push(watching(chat), 'last_seen_timestamp_updated', {
       user_id: me.customer_id,
       chat_id: chat.id,

@@ -5,6 +5,7 @@ import { expectAgent } from '../../shared/account/presence.ts'
 import { indexAccess, type Indexing } from '../../shared/chat/indexing.ts'
 import { keepCounts } from '../../shared/chat/kept-counts.ts'
 import { route } from '../../shared/chat/route.ts'
+import { tellPending } from '../../shared/chat/tell-pending.ts'
 import { tellWritten } from '../../shared/chat/tell-written.ts'
 import { pushAgain } from '../../shared/push/again.ts'
 import { parseJson } from '../../shared/protocol/json.ts'
@@ -48,6 +49,8 @@ const carryOut = (ctx: WorkCtx<WorkerWrites['later']>, job: Job): Promise<void> 
       return expectLogin(ctx, job.connection)
     case 'tell_written':
       return tellWritten(ctx, { ...job, keys: job.keys.map(([pk, sk]) => ({ pk, sk })) })
+    case 'tell_pending':
+      return tellPending(ctx, job)
     case 'push':
       return pushAgain(ctx, job)
     case 'catch_up':

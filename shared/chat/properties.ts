@@ -24,6 +24,10 @@ export const differences = (before: Properties, change: PropertiesChange): Prope
   return Object.fromEntries(spaces)
 }
 
+/** Whether a change removes a name. */
+export const removesAny = (change: PropertiesChange): boolean =>
+  Object.values(change).some((names) => Object.values(names).some(({ value }) => value === null))
+
 /** Properties with a change merged into them, by name; a namespace that is left without any goes. */
 export const merged = (before: Properties, change: PropertiesChange): Properties => {
   const spaces = [...new Set([...Object.keys(before), ...Object.keys(change)])]

@@ -79,6 +79,8 @@ export interface ActionSpec {
   /** `none`: nothing is known of the connection. `login`: the story itself reads what it needs of it. */
   readonly session: 'required' | 'login' | 'none'
   readonly reads: readonly Fetch[]
+  /** Others hear of it once a second of each customer: the first and, of more, the last. */
+  readonly paced?: true
   /** On a chat: `access` to it is enough, or one must be a `member` of it (protocol §4). */
   readonly may?: 'access' | 'member'
   /**

@@ -23,7 +23,7 @@ import {
   type Visitor,
 } from '../table/sockets.ts'
 import type { Job } from './later.ts'
-import type { Limiting } from './rates.ts'
+import type { Limiting, Paced } from './rates.ts'
 
 type Has<List extends readonly unknown[], Item> = Extract<List[number], Item> extends never ? false : true
 type If<Condition, Then> = Condition extends true ? Then : unknown
@@ -66,6 +66,7 @@ export type Ctx<Spec extends ActionSpec> = Base &
   WritesOf<Spec> &
   If<Has<Spec['needs'], 'push'>, Pushing<Spec['pushes'][number]>> &
   If<Has<Spec['needs'], 'look'>, Looking> &
+  (Spec extends { paced: true } ? { pace: (paced: Paced) => Promise<boolean> } : unknown) &
   (Spec['session'] extends 'required'
     ? Judged<Spec> & { refresh: () => Promise<Judged<Spec>> }
     : Spec['session'] extends 'login'

@@ -10,6 +10,10 @@ const Target = z.union([
   z.object({ license_id: z.string(), customer_id: z.string(), connection: z.string() }),
 ])
 
+/** What a customer shows of itself for a moment. */
+export const Momentary = z.enum(['send_typing_indicator', 'send_sneak_peek'])
+export type Momentary = z.output<typeof Momentary>
+
 /**
  * What is done later, by the one worker of the delay queue. Each job may run twice and says enough to find
  * out.
@@ -36,6 +40,13 @@ export const Job = z.discriminatedUnion('job', [
     keys: z.array(z.tuple([z.string(), z.string()])),
     action: z.string(),
     before: z.optional(ChatItem),
+  }),
+  /** Tells the last that a customer has shown of itself for a moment. */
+  z.object({
+    job: z.literal('tell_pending'),
+    action: Momentary,
+    license_id: z.string(),
+    customer_id: z.string(),
   }),
   /** Closes a connection that has not logged in. */
   z.object({ job: z.literal('expect_login'), connection: z.string() }),

@@ -9,12 +9,15 @@ import {
   countedUser,
   type CounterFamily,
   type Counts,
+  putOff,
   refuseUntil,
 } from '../table/counters.ts'
+import type { Chat } from '../table/chats.ts'
 import type { Writer } from '../table/ops.ts'
-import { addressOf, isCustomers, type SocketItem } from '../table/sockets.ts'
+import type { Key } from '../table/keys.ts'
+import { addressOf, type CustomerSession, isCustomers, type SocketItem } from '../table/sockets.ts'
 import { config } from './config.ts'
-import type { Job } from './later.ts'
+import { type Job, Momentary } from './later.ts'
 import { log } from './log.ts'
 
 // Limits of what strangers may ask for in a minute (protocol §2, `too_many_requests`). Requests are counted
@@ -94,7 +97,7 @@ export const limitUser = async (
 ): Promise<number> => {
   const most = mostOf(ctx.endpoint, kind)
   if (most === 0) return 0
-  const counts = await count(ctx.write, who, kind, Date.now(), by)
+  const counts = await count(ctx.write, who, kind, Date.now(), { by })
   await judge(ctx, counts, most, { address, by })
   return counts.count
 }
@@ -115,7 +118,7 @@ const limitUsersAddress = async (
   if (most === 0 || kind === 'start_chat' || !isStep) return
   const nowMs = Date.now()
   const by = times === firstForAddress ? times : times / 2
-  const { count: all } = await count(ctx.write, countedAddress(address), kind, nowMs, by)
+  const { count: all } = await count(ctx.write, countedAddress(address), kind, nowMs, { by })
   if (all > most) await refuseUntil(ctx.write, who, nowMs, (Math.floor(nowMs / minuteMs) + 1) * minuteMs - 1)
 }
 
@@ -165,6 +168,8 @@ export interface Counting {
   socket: Promise<SocketItem | undefined>
   /** Resolves once the request is counted; rejects where it was one too many. Nothing is written before. */
   allowed: Promise<void>
+  /** Once allowed: when its user asked for the same the last time (ms), of what is paced. */
+  previousAt: () => number
   /** `allowed` comes only after the session was read: what the action reads need not wait for it. */
   isLate: boolean
   /** Resolves once nothing of the counting is under way; never rejects. */
@@ -177,16 +182,19 @@ export interface Counting {
  * action reads.
  */
 export const countRequest = (
-  spec: Pick<ActionSpec, 'name'>,
+  spec: Pick<ActionSpec, 'name' | 'paced'>,
   ctx: Limiting,
   socket: Promise<SocketItem | undefined>,
   chat: string | undefined,
 ): Counting => {
   const kind = kindOf(spec)
   const most = mostOf(ctx.endpoint, kind)
+  const stamp = spec.paced ? spec.name : undefined
   const named = ctx.endpoint === 'customer' && chat !== undefined ? countedChat(chat) : undefined
-  const early = named === undefined || most === 0 ? undefined : count(ctx.write, named, kind, Date.now())
+  const early =
+    named === undefined || most === 0 ? undefined : count(ctx.write, named, kind, Date.now(), { stamp })
   let beside: Promise<void> | undefined
+  let previousAt = 0
   const counted = async (): Promise<void> => {
     const [found, counts] = await Promise.all([socket, early])
     if (found === undefined) return
@@ -194,11 +202,15 @@ export const countRequest = (
     if (found.session === undefined) return limitAddress(ctx, address, 'not_logged_in')
     if (most === 0) return
     const who = countedUser(found.session)
-    const own = counts !== undefined && who === named ? counts : await count(ctx.write, who, kind, Date.now())
+    const own =
+      counts !== undefined && who === named
+        ? counts
+        : await count(ctx.write, who, kind, Date.now(), { stamp })
     if (ctx.endpoint === 'customer' && address !== undefined)
       beside = limitUsersAddress(ctx, { who, kind, times: own.count, address }).catch((error: unknown) =>
         log.error('An address was not counted', { cause: error }),
       )
+    ;({ previousAt } = own)
     await judge(ctx, own, most, { address })
   }
   const allowed = counted()
@@ -207,6 +219,7 @@ export const countRequest = (
   return {
     socket,
     allowed,
+    previousAt: () => previousAt,
     isLate: ctx.endpoint === 'customer' && named === undefined,
     done: async () => {
       await allowed.catch(() => undefined)
@@ -278,4 +291,33 @@ export const limitFrame = async (
   const limiting: Limiting = { ...ctx, endpoint }
   if (socket.session === undefined) await limitAddress(limiting, address, 'not_logged_in')
   else await limitUser(limiting, countedUser(socket.session), 'frame', { address })
+}
+
+/** What a customer has done and others are to hear of: what is stored by its keys, what is not as it is. `before`: the chat as it was. */
+export type Paced = { keys: readonly Key[]; before?: Chat } | { payload: unknown }
+
+const paceMs = 1000
+
+/**
+ * Whether others hear of it now: what a customer can repeat reaches them once a second. Else the last of it is
+ * told by a job, a second later, of which there is one at a time.
+ */
+export const pace = async (
+  { name: action }: Pick<ActionSpec, 'name'>,
+  ctx: Limiting,
+  previousAt: number,
+  me: CustomerSession,
+  paced: Paced,
+): Promise<boolean> => {
+  const nowMs = Date.now()
+  if (nowMs - previousAt >= paceMs) return true
+  const payload = 'keys' in paced ? true : paced.payload
+  const isFirst = await putOff(ctx.write, countedUser(me), action, { payload, nowMs, dueMs: nowMs + paceMs })
+  const { license_id, customer_id } = me
+  const job: Job =
+    'keys' in paced
+      ? { job: 'tell_written', action, keys: paced.keys.map(({ pk, sk }) => [pk, sk]), before: paced.before }
+      : { job: 'tell_pending', action: Momentary.parse(action), license_id, customer_id }
+  if (isFirst) await ctx.later(job, paceMs / 1000)
+  return false
 }

@@ -13,7 +13,7 @@ import { openOutbox } from '../push/outbox.ts'
 import { openTable, tableClient } from '../table/client.ts'
 import type { Chat } from '../table/chats.ts'
 import { readTail } from '../table/log.ts'
-import { type AnySession, type Connected, expiryOf, readSocket } from '../table/sockets.ts'
+import { type AnySession, type Connected, expiryOf, isCustomers, readSocket } from '../table/sockets.ts'
 import { config } from './config.ts'
 import {
   chatNamedIn,
@@ -35,6 +35,8 @@ import {
   countRequest,
   countThread,
   limitFrame,
+  pace,
+  type Paced,
   type Limiting,
   writingAfter,
 } from './rates.ts'
@@ -121,6 +123,11 @@ const play = async <Spec extends ActionSpec>(
       arrive,
       limiting,
       admitThread: (events = 0) => countThread(spec, limiting, found.socket, events),
+      pace: async (paced: Paced) =>
+        counting === undefined ||
+        me === undefined ||
+        !isCustomers(me) ||
+        pace(spec, limiting, counting.previousAt(), me, paced),
       now: () => Date.now(),
       pause: (tries: number) => pauseBefore(tries, deadline),
       refresh: () => judgeAgain(read, spec, connection, payload, nonce),

@@ -8,7 +8,7 @@ import {
   type Pk,
 } from './keys.ts'
 import { type Identified, isCustomers } from './sockets.ts'
-import type { Writer } from './ops.ts'
+import type { Reader, Writer } from './ops.ts'
 
 // counts of a minute are of no use after it, refusals after the next
 const keptForS = 300
@@ -19,11 +19,11 @@ export type CounterFamily = 'address' | 'count'
 export type Counted = Pk<CounterFamily>
 
 export const countedAddress = (ip: string): Pk<'address'> => addressPk(ip)
-export const countedLicense = (license: string): Counted => licenseCounterPk(license)
+export const countedLicense = (license: string): Pk<'count'> => licenseCounterPk(license)
 /** A customer is counted by its chat, which a request names before its session is read. */
-export const countedChat = (chat: string): Counted => chatCounterPk(chat)
+export const countedChat = (chat: string): Pk<'count'> => chatCounterPk(chat)
 /** A user over all its connections. */
-export const countedUser = (of: Identified): Counted =>
+export const countedUser = (of: Identified): Pk<'count'> =>
   isCustomers(of)
     ? countedChat(customerChatId(of.license_id, of.customer_id))
     : agentCounterPk(of.license_id, of.agent_id)
@@ -36,6 +36,8 @@ export interface Counts {
   count: number
   /** Until when all that it asks for is refused (ms). */
   refusedUntil: number
+  /** When it did the same the last time (ms), of what is stamped; 0: not in this minute. */
+  previousAt: number
 }
 
 /**
@@ -47,21 +49,33 @@ export const count = async <F extends CounterFamily>(
   who: Pk<F>,
   what: string,
   nowMs: number,
-  by = 1,
+  { by = 1, stamp }: { by?: number; stamp?: string | undefined } = {},
 ): Promise<Counts> => {
   const outcome = await write.write(
     {
       Update: {
         Key: keys.minute(who, minuteOf(nowMs)),
-        UpdateExpression: 'SET #ttl = :ttl ADD #what :by',
-        ExpressionAttributeNames: { '#ttl': 'ttl', '#what': what },
-        ExpressionAttributeValues: { ':ttl': Math.floor(nowMs / 1000) + keptForS, ':by': by },
+        UpdateExpression: `SET #ttl = :ttl${stamp === undefined ? '' : ', #at = :now'} ADD #what :by`,
+        ExpressionAttributeNames: {
+          '#ttl': 'ttl',
+          '#what': what,
+          ...(stamp === undefined ? {} : { '#at': `at_${stamp}` }),
+        },
+        ExpressionAttributeValues: {
+          ':ttl': Math.floor(nowMs / 1000) + keptForS,
+          ':by': by,
+          ...(stamp === undefined ? {} : { ':now': nowMs }),
+        },
       },
     },
-    { returns: 'new' },
+    { returns: 'old' },
   )
-  const { [what]: times, refused_until } = (outcome.done ? outcome.attributes : undefined) ?? {}
-  return { count: Number(times ?? 0), refusedUntil: Number(refused_until ?? 0) }
+  const before = (outcome.done ? outcome.attributes : undefined) ?? {}
+  return {
+    count: Number(before[what] ?? 0) + by,
+    refusedUntil: Number(before['refused_until'] ?? 0),
+    previousAt: Number(before[`at_${stamp}`] ?? 0),
+  }
 }
 
 /**
@@ -85,3 +99,38 @@ export const refuseUntil = async <F extends CounterFamily>(
   const minutes = new Set([minuteOf(nowMs), minuteOf(untilMs)])
   await Promise.all([...minutes].map((minute) => write.write(refused(minute))))
 }
+
+/**
+ * Keeps the last that somebody has shown of itself by an action, to be told at `dueMs`; resolves to whether
+ * that is still to be seen to: not where it was put off before, and is not due yet.
+ */
+export const putOff = async (
+  write: Writer<'count'>,
+  who: Pk<'count'>,
+  action: string,
+  { payload, nowMs, dueMs }: { payload: unknown; nowMs: number; dueMs: number },
+): Promise<boolean> => {
+  const outcome = await write.write(
+    {
+      Update: {
+        Key: keys.pending(who, action),
+        UpdateExpression: 'SET #ttl = :ttl, due = :due, #payload = :payload',
+        ExpressionAttributeNames: { '#ttl': 'ttl', '#payload': 'payload' },
+        ExpressionAttributeValues: {
+          ':ttl': Math.floor(nowMs / 1000) + keptForS,
+          ':due': dueMs,
+          ':payload': payload,
+        },
+      },
+    },
+    { returns: 'old' },
+  )
+  return outcome.done && Number(outcome.attributes?.['due'] ?? 0) <= nowMs
+}
+
+/** What was put off last; undefined: nothing. */
+export const readPending = async (
+  read: Reader<'count'>,
+  who: Pk<'count'>,
+  action: string,
+): Promise<unknown> => (await read.get(keys.pending(who, action), { strong: true }))?.['payload']

@@ -79,6 +79,9 @@ export const keys = {
     sk: `MINUTE#${minute}`,
   }),
 
+  /** What a user has shown of itself by an action and is still to be told. */
+  pending: (pk: Pk<'count'>, action: string): Key<'count'> => ({ pk, sk: `PENDING#${action}` }),
+
   socket: (connection: string): Key<'socket'> => ({ pk: pkOf(`SOCKET#${part(connection)}`), sk: 'SOCKET' }),
   /** A live socket of an agent, in its licence's list. */
   agentSocket: (license: string, agent: string, connection: string): Key<'agentSockets'> => ({

@@ -13,6 +13,7 @@ export const markEventAsSeen = action({
   pushes: ['event_marked_as_seen', 'last_seen_timestamp_updated'],
   session: 'required',
   reads: ['chat', 'event'],
+  paced: true,
   may: 'member',
   denied: 'You cannot mark this message as seen.',
 })

@@ -13,6 +13,7 @@ export const sendSneakPeek = action({
   pushes: ['incoming_sneak_peek'],
   session: 'required',
   reads: ['chat'],
+  paced: true,
   may: 'member',
   denied: 'You cannot send the sneak peek in this chat.',
 })

@@ -12,6 +12,7 @@ export const sendTypingIndicator = action({
   pushes: ['incoming_typing_indicator'],
   session: 'required',
   reads: ['chat'],
+  paced: true,
   may: 'member',
   denied: 'You cannot send the typing indicator in this chat.',
 })

@@ -14,6 +14,7 @@ export const updateChatProperties = action({
   pushes: ['chat_properties_updated'],
   session: 'required',
   reads: ['chat', 'chatProperties'],
+  paced: true,
   may: 'member',
   denied: 'You are not allowed to set chat properties.',
 })

@@ -14,6 +14,7 @@ export const updateChatThreadProperties = action({
   pushes: ['chat_thread_properties_updated'],
   session: 'required',
   reads: ['chat', 'threadProperties'],
+  paced: true,
   may: 'member',
   denied: 'You are not allowed to set chat thread properties.',
 })

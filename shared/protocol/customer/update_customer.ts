@@ -14,5 +14,6 @@ export const updateCustomer = action({
   pushes: ['customer_updated'],
   session: 'required',
   reads: [],
+  paced: true,
   denied: 'You are not allowed to update this customer.',
 })

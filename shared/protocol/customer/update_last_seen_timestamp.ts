@@ -14,6 +14,7 @@ export const updateLastSeenTimestamp = action({
   session: 'required',
   // without its id the customer's own
   reads: ['chat'],
+  paced: true,
   may: 'member',
   denied: 'You cannot set last seen timestamp',
 })
