@@ -18,5 +18,5 @@ export const tellPending = async (
   const isIn = chat?.users.some((user) => user.id === customer_id && user.type === 'customer' && user.present)
   if (pending === undefined || chat === undefined || isIn !== true) return
   if (action === 'send_typing_indicator') tellTyping(ctx, chat, customer_id, pending === true)
-  else tellSneakPeek(ctx, chat, customer_id, String(pending))
+  else if (typeof pending === 'string') tellSneakPeek(ctx, chat, customer_id, pending)
 }

@@ -241,7 +241,7 @@ describe('with 20 sockets, in a chat of 25 entries of 1 KB', () => {
   })
 })
 
-test('get_filtered_chats on 100 results takes four round trips', async () => {
+test('get_filtered_chats on 100 results takes five round trips', async () => {
   const office = await openOffice()
   const events = [
     { type: 'system_message', text: 'begun' },
@@ -268,7 +268,8 @@ test('get_filtered_chats on 100 results takes four round trips', async () => {
   expect(answer.chats_summary).toHaveLength(100)
   expect(answer.pagination).toEqual({ page: 1, total: 110 })
   expect(answer.chats_summary[0].last_thread_summary.last_event_per_type).toHaveLength(3)
-  expect(trips).toBeLessThanOrEqual(4)
+  // the last is for the newest events of their types that are not the end of a log
+  expect(trips).toBeLessThanOrEqual(5)
 })
 
 describe('start_chat with 20 sockets', () => {
