@@ -80,7 +80,7 @@ const judge = async (
   const { connection, endpoint, write } = ctx
   const untilMs = nowMs + minuteMs
   const reason = endpoint === 'customer' ? 'too_many_connections' : 'agent_disconnected_by_server'
-  log.warn('A connection is closed that asked for five times its limit', { address, limit: most })
+  log.warn('A connection is closed that asked for five times its limit', { limit: most })
   await Promise.all([
     ctx.later({ job: 'close', connection, reason }, closeAfterS),
     address === undefined ? undefined : refuseUntil(write, countedAddress(address), nowMs, untilMs),
