@@ -12,11 +12,6 @@ beforeAll(async () => {
   world = await sharedWorld()
 })
 
-const denied = {
-  type: 'authorization',
-  code: 403,
-  message: 'You do not have permission to perform this action.',
-}
 const nobody = { added: [], removed_ids: [] }
 const agentsOnly = (agents: object) => ({ customers: nobody, agents, supervisors: nobody })
 const online = { routing_status: 'accepting_chats' }
@@ -303,29 +298,6 @@ describe('join_chat without an active thread', () => {
 })
 
 describe('join_chat is refused', () => {
-  test('with its own sentence without access to the chat', async () => {
-    const license = await world.license({ ann: {}, ben: {} })
-    const [ann, ben] = [await license.login('ann'), await license.login('ben')]
-    const chat = await startOwn(ann)
-    for (const agent_ids of [['ben'], ['ann'], ['nosuch']])
-      expect(await ben.refused('join_chat', { chat_id: chat.id, agent_ids })).toEqual(denied)
-    await ann.receivesNothing()
-  })
-
-  test('with not_found for a chat that is not there, or not of this licence', async () => {
-    const license = await world.license({ ann: {} })
-    const other = await world.license({ ann: {} })
-    const ann = await license.login('ann')
-    const { chat } = await (await other.login('ann')).ok('start_chat')
-    const ids = [chat.id, chat.thread.id, 'nosuch', '../x', 'LICENSE#x', chat.id.toUpperCase(), `${chat.id} `]
-    for (const chat_id of ids)
-      expect(await ann.refused('join_chat', { chat_id, agent_ids: ['ann'] })).toEqual({
-        type: 'not_found',
-        code: 404,
-        message: 'Not found',
-      })
-  })
-
   test('with not_found for agents that are unknown, suspended, deleted or of another licence', async () => {
     const license = await world.license({ ann: {}, ben: {}, sam: {}, del: {} })
     await world.license({ zoe: {} })
@@ -340,25 +312,6 @@ describe('join_chat is refused', () => {
         })
     await ann.receivesNothing()
     expect((await shown(ann, chat.id)).users).toMatchObject([{ id: 'ann' }])
-  })
-
-  test.each([
-    ['no list', undefined],
-    ['an empty list', []],
-    ['a string', 'ben'],
-    ['numbers', [5]],
-    ['an empty id', ['']],
-    ['an id of 129 bytes', ['x'.repeat(129)]],
-    ['an id of 129 bytes of UTF-8', [`${'ä'.repeat(64)}x`]],
-    ['half a surrogate pair', ['\ud800']],
-    ['21 ids', Array.from({ length: 21 }, (_, i) => `agent-${i}`)],
-  ])('with validation for %s', async (_what, agent_ids) => {
-    const license = await world.license({ ann: {} })
-    const ann = await license.login('ann')
-    const { details, ...error } = await ann.refused('join_chat', { chat_id: 'nosuch', agent_ids })
-    expect(error).toEqual({ type: 'validation', code: 400, message: 'Wrong format of request' })
-    expect(details).toHaveLength(1)
-    expect(details?.[0]?.path).toMatch(/^payload\.agent_ids/)
   })
 
   test('for more than 20 at once and 50 in the chat, and each one leaving makes room', async () => {

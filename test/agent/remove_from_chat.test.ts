@@ -9,11 +9,6 @@ beforeAll(async () => {
   world = await sharedWorld()
 })
 
-const denied = {
-  type: 'authorization',
-  code: 403,
-  message: 'You do not have permission to perform this action.',
-}
 const nobody = { added: [], removed_ids: [] }
 const message = (text: string) => ({ type: 'message', text })
 
@@ -288,40 +283,6 @@ describe('remove_from_chat without an active thread', () => {
 })
 
 describe('remove_from_chat is refused', () => {
-  test('with its own sentence without access to the chat', async () => {
-    const { clients, chat } = await scene()
-    for (const named of [{}, { agent_ids: ['ben'] }, { agent_ids: ['cleo'] }, { customer_ids: ['x'] }])
-      expect(await clients.cleo.refused('remove_from_chat', { chat_id: chat.id, ...named })).toEqual(denied)
-    await clients.ann.receivesNothing()
-  })
-
-  test('with not_found for a chat that is not there, or not of this licence', async () => {
-    const { chat } = await scene()
-    const other = await world.license({ ann: { permission: 'owner' } })
-    const ann = await other.login('ann')
-    for (const chat_id of [chat.id, 'nosuch', chat.thread.id])
-      expect(await ann.refused('remove_from_chat', { chat_id, agent_ids: ['ben'] })).toEqual({
-        ...{ type: 'not_found', code: 404, message: 'Not found' },
-      })
-  })
-
-  test.each([
-    ['21 agents', { agent_ids: Array.from({ length: 21 }, (_, i) => `a${i}`) }],
-    ['21 customers', { customer_ids: Array.from({ length: 21 }, (_, i) => `c${i}`) }],
-    ['a string', { agent_ids: 'ben' }],
-    ['an empty id', { customer_ids: [''] }],
-    ['no chat', { chat_id: undefined }],
-    ['a chat id of 129 bytes', { chat_id: 'x'.repeat(129) }],
-  ])('with validation for %s', async (_what, payload) => {
-    const license = await world.license({ ann: {} })
-    const ann = await license.login('ann')
-    const error = await ann.refused('remove_from_chat', { chat_id: 'nosuch', ...payload })
-    expect(error).toMatchObject({
-      type: 'validation',
-      details: [{ path: expect.stringMatching(/^payload\./) }],
-    })
-  })
-
   test('with nothing for 20 agents and 20 customers', async () => {
     const { clients, chat } = await scene()
     await clients.ann.ok('remove_from_chat', {

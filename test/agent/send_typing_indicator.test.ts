@@ -11,13 +11,6 @@ beforeAll(async () => {
 })
 afterEach(() => world.proxy.setDelay(0))
 
-const denied = {
-  type: 'authorization',
-  code: 403,
-  message: 'You cannot send the typing indicator in this chat.',
-}
-const notFound = { type: 'not_found', code: 404, message: 'Not found' }
-
 /** A chat open to all with ann and ben in it as agents and sue as supervisor; cleo and an owner only see it. */
 const openOffice = async () => {
   const license = await world.license({ ann: {}, ben: {}, sue: {}, cleo: {}, dora: { permission: 'owner' } })
@@ -161,56 +154,5 @@ describe('send_typing_indicator', () => {
     await ann.ok('send_typing_indicator', { chat_id, is_typing: true })
     await sue.next('incoming_typing_indicator')
     expect(await readAgentSockets(world.table.read, license.id, 'ben')).toEqual([])
-  })
-})
-
-describe('send_typing_indicator is refused', () => {
-  test('before a login', async () => {
-    const client = await world.open()
-    expect(await client.refused('send_typing_indicator', { chat_id: 'nosuch', is_typing: true })).toEqual({
-      type: 'auth',
-      code: 401,
-      message: 'Not logged in',
-    })
-  })
-
-  test('with its own sentence to who is not in the chat, sees it or not, or has left it', async () => {
-    const { ann, ben, cleo, dora, all, chat_id } = await openOffice()
-    const typing = { chat_id, is_typing: true }
-    for (const client of [cleo, dora])
-      expect(await client.refused('send_typing_indicator', typing)).toEqual(denied)
-    await ann.ok('update_chat_scopes', { chat_id, add_scopes: { agents: ['ann'] } })
-    expect(await cleo.refused('send_typing_indicator', typing)).toEqual(denied)
-    await ben.ok('remove_from_chat', { chat_id })
-    for (const client of all) await client.received()
-    expect(await ben.refused('send_typing_indicator', typing)).toEqual(denied)
-    for (const client of all) await client.receivesNothing()
-  })
-
-  test('with not_found for a chat that is not there, or not of this licence', async () => {
-    const { ann } = await openOffice()
-    const other = await openOffice()
-    for (const chat_id of [other.chat_id, `${other.chat_id}_1`, 'nosuch', '../x'])
-      expect(await ann.refused('send_typing_indicator', { chat_id, is_typing: true })).toEqual(notFound)
-    for (const client of other.all) await client.receivesNothing()
-  })
-
-  test.each([
-    ['no chat', { is_typing: true }, 'payload.chat_id'],
-    ['no flag', { chat_id: 'x' }, 'payload.is_typing'],
-    ['null for a flag', { chat_id: 'x', is_typing: null }, 'payload.is_typing'],
-    ['a number', { chat_id: 'x', is_typing: 1 }, 'payload.is_typing'],
-    ['another word', { chat_id: 'x', is_typing: 'yes' }, 'payload.is_typing'],
-    ['other recipients', { chat_id: 'x', is_typing: true, recipients: 'customers' }, 'payload.recipients'],
-    ['a list of recipients', { chat_id: 'x', is_typing: true, recipients: ['all'] }, 'payload.recipients'],
-  ])('with validation for %s', async (_what, payload, path) => {
-    const license = await world.license({ ann: {} })
-    const ann = await license.login('ann')
-    expect(await ann.refused('send_typing_indicator', payload)).toEqual({
-      type: 'validation',
-      code: 400,
-      message: 'Wrong format of request',
-      details: [{ path, message: expect.stringMatching(/./) }],
-    })
   })
 })

@@ -14,11 +14,6 @@ beforeAll(async () => {
 })
 afterEach(() => world.proxy.setFault(undefined))
 
-const denied = {
-  type: 'authorization',
-  code: 403,
-  message: 'You do not have permission to add a supervisor to this chat.',
-}
 const notFound = { type: 'not_found', code: 404, message: 'Not found' }
 const nobody = { added: [], removed_ids: [] }
 const online = { routing_status: 'accepting_chats' }
@@ -347,34 +342,6 @@ describe('supervise_chat without an active thread', () => {
 })
 
 describe('supervise_chat is refused', () => {
-  test('before a login', async () => {
-    const client = await world.open()
-    expect(await client.refused('supervise_chat', { chat_id: 'nosuch' })).toEqual({
-      type: 'auth',
-      code: 401,
-      message: 'Not logged in',
-    })
-  })
-
-  test('with its own sentence without access to the chat, whoever it names', async () => {
-    const license = await world.license({ ann: {}, ben: {} })
-    const [ann, ben] = [await license.login('ann'), await license.login('ben')]
-    const chat = await startOwn(ann)
-    for (const agent_ids of [undefined, ['ben'], ['ann'], ['nosuch']])
-      expect(await ben.refused('supervise_chat', { chat_id: chat.id, agent_ids })).toEqual(denied)
-    for (const client of [ann, ben]) await client.receivesNothing()
-  })
-
-  test('with not_found for a chat that is not there, or not of this licence', async () => {
-    const license = await world.license({ ann: { permission: 'owner' } })
-    const other = await world.license({ ann: {} })
-    const ann = await license.login('ann')
-    const { chat } = await (await other.login('ann')).ok('start_chat')
-    for (const chat_id of [chat.id, chat.thread.id, 'nosuch', 'LICENSE#x', chat.id.toUpperCase()])
-      expect(await ann.refused('supervise_chat', { chat_id })).toEqual(notFound)
-    expect(await storedUsers(chat.id)).toHaveLength(1)
-  })
-
   test('with not_found for agents that are unknown, suspended, deleted or of another licence', async () => {
     const license = await world.license({ ann: {}, ben: {}, sam: {}, del: {} })
     await world.license({ zoe: {} })
@@ -405,34 +372,6 @@ describe('supervise_chat is refused', () => {
     expect(suspended).toBe(true)
     expect(await storedUsers(chat.id)).toHaveLength(1)
     await ann.receivesNothing()
-  })
-
-  test.each([
-    ['a string', 'ben', 'payload.agent_ids'],
-    ['numbers', [5], 'payload.agent_ids.0'],
-    ['an empty id', [''], 'payload.agent_ids.0'],
-    ['an id of 129 bytes', ['x'.repeat(129)], 'payload.agent_ids.0'],
-    ['half a surrogate pair', ['\ud800'], 'payload.agent_ids.0'],
-    ['21 ids', Array.from({ length: 21 }, (_, i) => `agent-${i}`), 'payload.agent_ids'],
-  ])('with validation for %s', async (_what, agent_ids, path) => {
-    const license = await world.license({ ann: {} })
-    const ann = await license.login('ann')
-    expect(await ann.refused('supervise_chat', { chat_id: 'nosuch', agent_ids })).toEqual({
-      type: 'validation',
-      code: 400,
-      message: 'Wrong format of request',
-      details: [{ path, message: expect.stringMatching(/./) }],
-    })
-  })
-
-  test('with validation without a chat', async () => {
-    const license = await world.license({ ann: {} })
-    const ann = await license.login('ann')
-    for (const payload of [undefined, {}, { chat_id: null }, { chat_id: 5 }, { chat_id: '' }])
-      expect(await ann.refused('supervise_chat', payload)).toMatchObject({
-        type: 'validation',
-        details: [{ path: 'payload.chat_id' }],
-      })
   })
 
   test(

@@ -158,29 +158,4 @@ describe('unban_customer is refused', () => {
     // and none is made
     expect(await customerItem(world, license.id, 'nosuch')).toBeUndefined()
   })
-
-  test.each([
-    ['no customer_id', {}, expect.any(String)],
-    ['null', { customer_id: null }, expect.any(String)],
-    ['an empty one', { customer_id: '' }, 'Must not be empty'],
-    ['one of 129 bytes', { customer_id: 'x'.repeat(129) }, 'Too long: at most 128 bytes of UTF-8'],
-    ['a number', { customer_id: 5 }, expect.any(String)],
-  ])('with validation for %s', async (_what, payload, sentence) => {
-    const license = await world.license({ ann: {} })
-    const ann = await license.login('ann')
-    expect(await ann.refused('unban_customer', payload)).toEqual({
-      type: 'validation',
-      code: 400,
-      message: 'Wrong format of request',
-      details: [{ path: 'payload.customer_id', message: sentence }],
-    })
-  })
-
-  test('before login', async () => {
-    const client = await world.open()
-    expect(await client.refused('unban_customer', { customer_id: 'cus' })).toMatchObject({
-      type: 'auth',
-      message: 'Not logged in',
-    })
-  })
 })

@@ -11,8 +11,6 @@ beforeAll(async () => {
 })
 afterEach(() => world.proxy.setFault(undefined))
 
-const denied = { type: 'authorization', code: 403, message: 'Authorization error' }
-const notFound = { type: 'not_found', code: 404, message: 'Not found' }
 const longAgo = 1_600_000_000
 const nowS = () => Math.floor(Date.now() / 1000)
 
@@ -223,54 +221,5 @@ describe('update_last_seen_timestamp whose write goes wrong', () => {
     })
     expect(spoilt).toBe(3)
     expect(await timesTold(ann)).toEqual([longAgo + 9])
-  })
-})
-
-describe('update_last_seen_timestamp is refused', () => {
-  test('before a login', async () => {
-    const client = await world.open()
-    expect(await client.refused('update_last_seen_timestamp', { chat_id: 'nosuch' })).toEqual({
-      type: 'auth',
-      code: 401,
-      message: 'Not logged in',
-    })
-  })
-
-  test('with not_found for a chat that is not there, or not of this licence', async () => {
-    const { dora } = await openOffice()
-    const other = await openOffice()
-    for (const chat_id of [other.chat_id, 'nosuch', `${other.chat_id}_1`])
-      expect(await dora.refused('update_last_seen_timestamp', { chat_id })).toEqual(notFound)
-    await other.ann.receivesNothing()
-  })
-
-  test('to who has no access, is not in the chat, or has left it', async () => {
-    const { ann, ben, cleo, dora, chat_id } = await openOffice()
-    for (const client of [cleo, dora])
-      expect(await client.refused('update_last_seen_timestamp', { chat_id })).toEqual(denied)
-    await ben.ok('remove_from_chat', { chat_id })
-    await ann.received()
-    expect(await ben.refused('update_last_seen_timestamp', { chat_id })).toEqual(denied)
-    await ann.receivesNothing()
-    for (const user of ['ben', 'cleo', 'dora']) expect(await seenBy(chat_id, user)).toBeUndefined()
-  })
-
-  test.each([
-    ['no chat', {}, 'payload.chat_id'],
-    ['a chat that is a number', { chat_id: 5 }, 'payload.chat_id'],
-    ['a text', { chat_id: 'x', timestamp: '1600000000' }, 'payload.timestamp'],
-    ['a fraction', { chat_id: 'x', timestamp: 1.5 }, 'payload.timestamp'],
-    ['a negative time', { chat_id: 'x', timestamp: -1 }, 'payload.timestamp'],
-    ['a time beyond 2^53', { chat_id: 'x', timestamp: 2 ** 53 }, 'payload.timestamp'],
-    ['a flag', { chat_id: 'x', timestamp: true }, 'payload.timestamp'],
-  ])('with validation for %s', async (_what, payload, path) => {
-    const license = await world.license({ ann: {} })
-    const ann = await license.login('ann')
-    expect(await ann.refused('update_last_seen_timestamp', payload)).toEqual({
-      type: 'validation',
-      code: 400,
-      message: 'Wrong format of request',
-      details: [{ path, message: expect.stringMatching(/./) }],
-    })
   })
 })
