@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { activeChatChanged, chatChanged, type ChatUser, readChat } from '../../shared/table/chats.ts'
 import type { PushPayload } from '../../shared/protocol/pushes.ts'
+import { calm } from '../races/holding.ts'
 import type { Client } from '../support/client.ts'
 import { type AgentDraft, type License, sharedWorld, type World } from '../support/world.ts'
 
@@ -17,17 +18,32 @@ interface Scene {
   clients: Record<'ann' | 'ben' | 'cleo', Client>
   chat: PushPayload<'incoming_chat_thread'>['chat']
 }
-/** A chat of ann and ben that, by its scopes, ann alone could see; cleo is logged in. */
-const scene = async (
+const openOffice = async (
   drafts: Partial<Record<string, AgentDraft>> = {},
-  scopes: object = { agents: ['ann'] },
-): Promise<Scene> => {
+): Promise<Pick<Scene, 'license' | 'clients'>> => {
   const license = await world.license({ ann: { name: 'Ann' }, ben: { name: 'Ben' }, cleo: {}, ...drafts })
   const clients = {
     ann: await license.login('ann'),
     ben: await license.login('ben'),
     cleo: await license.login('cleo'),
   }
+  // a login is told later what it may have missed: of the chats of tests there is nothing
+  await calm(world)
+  return { license, clients }
+}
+let office: Awaited<ReturnType<typeof openOffice>>
+beforeAll(async () => {
+  office = await openOffice()
+})
+/**
+ * A chat of ann and ben that, by its scopes, ann alone could see; cleo is logged in. Without drafts of others in a licence
+ * that tests share.
+ */
+const scene = async (
+  drafts?: Partial<Record<string, AgentDraft>>,
+  scopes: object = { agents: ['ann'] },
+): Promise<Scene> => {
+  const { license, clients } = drafts === undefined ? office : await openOffice(drafts)
   const { chat } = await clients.ann.ok('start_chat', { chat: { scopes } })
   await clients.ann.ok('join_chat', { chat_id: chat.id, agent_ids: ['ben'] })
   for (const client of Object.values(clients)) await client.received()

@@ -47,19 +47,30 @@ const supervise = async (chatId: string, agent: string) => {
   await world.table.write.write(chatChanged({ ...chat!, users, version: chat!.version + 1 }))
 }
 
-/** A licence with ann, who has started a chat, and ben, who has access to it. */
-const annAndBen = async (payload?: object) => {
+const twoAgents = async () => {
   const license = await world.license({ ann: {}, ben: {} })
-  const [ann, ben] = [await license.login('ann'), await license.login('ben')]
-  const chat = await startChat(ann, payload, ben)
-  return { license, ann, ben, chat }
+  return { license, ann: await license.login('ann'), ben: await license.login('ben') }
 }
-
-const annAlone = async (payload?: object) => {
+const oneAgent = async () => {
   const license = await world.license({ ann: {} })
-  const ann = await license.login('ann')
-  return { license, ann, chat: await startChat(ann, payload) }
+  return { license, ann: await license.login('ann') }
 }
+let two: Awaited<ReturnType<typeof twoAgents>>
+let one: Awaited<ReturnType<typeof oneAgent>>
+beforeAll(async () => {
+  two = await twoAgents()
+  one = await oneAgent()
+})
+
+/** A chat that ann has started, and ben, who has access to it, in a licence that tests share. */
+const annAndBen = async (payload?: object, { license, ann, ben } = two) => ({
+  ...{ license, ann, ben },
+  chat: await startChat(ann, payload, ben),
+})
+const annAlone = async (payload?: object, { license, ann } = one) => ({
+  ...{ license, ann },
+  chat: await startChat(ann, payload),
+})
 
 describe('send_event', () => {
   test('adds a message to the active thread, and every agent with access gets it', async () => {
@@ -542,7 +553,8 @@ describe('send_event', () => {
       await ann.ok('join_chat', { chat_id: chat.id, agent_ids: ['ben'] })
       await send(ben, chat, message('hello', { custom_id: 'mine' }))
       await ann.ok('remove_from_chat', { chat_id: chat.id, agent_ids: ['ben'] })
-      expect(await sendRefused(ben, chat, message('again'))).toEqual(denied)
+      for (const event of [message('again'), { type: 'annotation', annotation_type: 'note' }])
+        expect(await sendRefused(ben, chat, event)).toEqual(denied)
       // not even what it sent before
       expect(await sendRefused(ben, chat, message('hello', { custom_id: 'mine' }))).toEqual(denied)
       await ann.ok('close_thread', { chat_id: chat.id })
@@ -801,9 +813,7 @@ describe('send_event', () => {
     })
 
     test('does not tell agents without access', async () => {
-      const license = await world.license({ ann: {}, ben: {} })
-      const [ann, ben] = [await license.login('ann'), await license.login('ben')]
-      const chat = await startChat(ann, { chat: { scopes: { agents: ['ann'] } } })
+      const { ann, ben, chat } = await annAndBen({ chat: { scopes: { agents: ['ann'] } } })
       await ann.ok('close_thread', { chat_id: chat.id })
       await ann.received()
       await send(ann, chat, message('again'))
@@ -812,7 +822,7 @@ describe('send_event', () => {
     })
 
     test('brings the chat back among the active ones of a login', async () => {
-      const { license, ann, chat } = await annAlone()
+      const { license, ann, chat } = await annAlone({}, await oneAgent())
       await ann.ok('close_thread', { chat_id: chat.id })
       const summaries = async () => {
         const client = await world.open()

@@ -2,7 +2,7 @@ import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { changeAgent, deleteAgent } from '../../infra/admin/change-agent.ts'
 import type { PushPayload } from '../../shared/protocol/pushes.ts'
 import { readActiveChats, readChat } from '../../shared/table/chats.ts'
-import { atEachStep, testAtSteps } from '../races/holding.ts'
+import { atEachStep, calm, testAtSteps } from '../races/holding.ts'
 import { logOf } from '../races/stored.ts'
 import type { Client } from '../support/client.ts'
 import type { Fault } from '../support/engine-proxy.ts'
@@ -32,6 +32,25 @@ const shown = async (client: Client, chat_id: string) =>
   (await client.ok('get_chat_threads', { chat_id })).chat
 const storedUsers = async (chat_id: string) => (await readChat(world.table.read, chat_id))?.users
 const names = async (client: Client) => (await client.received()).map(({ action }) => action)
+
+/** Tests share a licence: ann, Ben and Cleo are logged in, dora is not. */
+const openOffice = async () => {
+  const license = await world.license({ ann: {}, ben: { name: 'Ben' }, cleo: { name: 'Cleo' }, dora: {} })
+  const [ann, ben] = [await license.login('ann'), await license.login('ben')]
+  const cleo = await license.login('cleo')
+  // a login is told later what it may have missed: of the chats of tests there is nothing
+  await calm(world)
+  return { license, ann, ben, cleo }
+}
+let office: Awaited<ReturnType<typeof openOffice>>
+beforeAll(async () => {
+  office = await openOffice()
+})
+/** The shared licence, with all pushes forgotten. */
+const sameOffice = async () => {
+  for (const client of [office.ann, office.ben, office.cleo]) await client.received()
+  return office
+}
 
 describe('supervise_chat', () => {
   test('adds a supervisor: agents are told so, and whoever gains access is shown the chat first', async () => {
@@ -115,8 +134,7 @@ describe('supervise_chat', () => {
   })
 
   test('adds several at once: a message for each, in the order asked, and one push of users', async () => {
-    const license = await world.license({ ann: {}, ben: { name: 'Ben' }, cleo: { name: 'Cleo' } })
-    const ann = await license.login('ann')
+    const { ann } = await sameOffice()
     const chat = await startOwn(ann)
     await ann.ok('supervise_chat', { chat_id: chat.id, agent_ids: ['cleo', 'ben', 'cleo'] })
     for (const [i, text] of ['Cleo joined the chat', 'Ben joined the chat'].entries())
@@ -127,8 +145,7 @@ describe('supervise_chat', () => {
   })
 
   test('leaves an agent of the chat an agent, and adds the others alone', async () => {
-    const license = await world.license({ ann: {}, ben: {}, cleo: { name: 'Cleo' } })
-    const ann = await license.login('ann')
+    const { ann } = await sameOffice()
     const chat = await startOwn(ann)
     await ann.ok('join_chat', { chat_id: chat.id, agent_ids: ['ben'] })
     await ann.received()
@@ -146,8 +163,7 @@ describe('supervise_chat', () => {
   })
 
   test('of those who are in the chat already, as agents or supervisors, changes nothing and pushes nothing', async () => {
-    const license = await world.license({ ann: {}, ben: {} })
-    const [ann, ben] = [await license.login('ann'), await license.login('ben')]
+    const { ann, ben } = await sameOffice()
     const chat = await startOwn(ann)
     await ann.ok('supervise_chat', { chat_id: chat.id, agent_ids: ['ben'] })
     for (const client of [ann, ben]) await client.received()
@@ -160,8 +176,7 @@ describe('supervise_chat', () => {
   })
 
   test('is undone by join_chat: the supervisor becomes an agent', async () => {
-    const license = await world.license({ ann: {}, ben: { name: 'Ben' } })
-    const [ann, ben] = [await license.login('ann'), await license.login('ben')]
+    const { ann, ben } = await sameOffice()
     const chat = await startOwn(ann)
     await ann.ok('supervise_chat', { chat_id: chat.id, agent_ids: ['ben'] })
     expect(await storedUsers(chat.id)).toMatchObject([{ id: 'ann' }, { id: 'ben', type: 'supervisor' }])
@@ -214,26 +229,24 @@ describe('supervise_chat', () => {
   })
 
   test('of an agent twice at once adds it once', async () => {
-    const license = await world.license({ ann: {}, ben: {}, cleo: {}, dora: {} })
-    const ann = await license.login('ann')
+    const { ann } = await sameOffice()
     const chat = await startOwn(ann)
     const asked = [['ben'], ['ben'], ['cleo'], ['ben', 'cleo'], ['dora']]
     await Promise.all(asked.map((agent_ids) => ann.ok('supervise_chat', { chat_id: chat.id, agent_ids })))
     const users = (await storedUsers(chat.id)) ?? []
     expect(users.map(({ id }) => id).toSorted()).toEqual(['ann', 'ben', 'cleo', 'dora'])
     const texts = (await logOf(world, chat.id)).map(({ event }) => event.text)
-    expect(texts.toSorted()).toEqual(['ben joined the chat', 'cleo joined the chat', 'dora joined the chat'])
+    expect(texts.toSorted()).toEqual(['Ben joined the chat', 'Cleo joined the chat', 'dora joined the chat'])
   })
 })
 
 describe('a supervisor', () => {
   const supervised = async () => {
-    const license = await world.license({ ann: {}, ben: { name: 'Ben' } })
-    const [ann, ben] = [await license.login('ann'), await license.login('ben')]
+    const { ann, ben } = await sameOffice()
     const chat = await startOwn(ann)
     await ann.ok('supervise_chat', { chat_id: chat.id, agent_ids: ['ben'] })
     for (const client of [ann, ben]) await client.received()
-    return { license, ann, ben, chat }
+    return { ann, ben, chat }
   }
 
   test('speaks to agents only: by default, and an explicit all is refused', async () => {
@@ -309,9 +322,7 @@ describe('a supervisor', () => {
 
 describe('supervise_chat without an active thread', () => {
   test('changes the users and tells of it, and appends nothing', async () => {
-    const license = await world.license({ ann: {}, ben: { name: 'Ben' }, cleo: {} })
-    const [ann, ben] = [await license.login('ann'), await license.login('ben')]
-    const cleo = await license.login('cleo')
+    const { ann, ben, cleo } = await sameOffice()
     const chat = await startOwn(ann)
     await ann.ok('close_thread', { chat_id: chat.id })
     await ann.received()
@@ -472,8 +483,7 @@ describe('supervise_chat whose transaction goes wrong', () => {
     ['an answer that is lost, and repeats that only hear of a transaction under way', [unsure, underWay]],
   ])('through %s adds the supervisor once and tells once', async (_, faults) => {
     for (const closed of [false, true]) {
-      const license = await world.license({ ann: {}, ben: {} })
-      const [ann, ben] = [await license.login('ann'), await license.login('ben')]
+      const { ann, ben } = await sameOffice()
       const chat = await startOwn(ann)
       if (closed) await ann.ok('close_thread', { chat_id: chat.id })
       await ann.received()

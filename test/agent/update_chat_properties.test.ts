@@ -1,5 +1,6 @@
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { PushPayload } from '../../shared/protocol/pushes.ts'
+import { calm } from '../races/holding.ts'
 import { errorOf } from '../races/stored.ts'
 import type { Client, Response } from '../support/client.ts'
 import type { Fault } from '../support/engine-proxy.ts'
@@ -23,11 +24,22 @@ const startChat = async (starter: Client, chat: object = {}, ...others: Client[]
   for (const client of [starter, ...others]) await client.received()
   return answer.chat
 }
-const annAndBen = async (chat?: object) => {
+const openOffice = async () => {
   const license = await world.license({ ann: {}, ben: {} })
   const [ann, ben] = [await license.login('ann'), await license.login('ben')]
+  // a login is told later what it may have missed: of the chats of tests there is nothing
+  await calm(world)
+  return { license, ann, ben }
+}
+let office: Awaited<ReturnType<typeof openOffice>>
+beforeAll(async () => {
+  office = await openOffice()
+})
+/** A chat of `ann`'s, whose pushes are forgotten, and another agent who sees it. */
+const annAndBen = async (chat?: object) => {
+  const { ann, ben } = office
   const started = await startChat(ann, chat, ben)
-  return { license, ann, ben, chat: started, chat_id: started.id as string }
+  return { ...office, chat: started, chat_id: started.id as string }
 }
 const held = async (client: Client, chat_id: string) =>
   (await client.ok('get_chat_threads', { chat_id })).chat.properties

@@ -1,6 +1,7 @@
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { PushPayload } from '../../shared/protocol/pushes.ts'
 import { keys } from '../../shared/table/keys.ts'
+import { calm } from '../races/holding.ts'
 import { errorOf } from '../races/stored.ts'
 import type { Client, Response } from '../support/client.ts'
 import type { Fault } from '../support/engine-proxy.ts'
@@ -20,14 +21,24 @@ const push = 'chat_thread_properties_updated'
 const notFound = { type: 'not_found', code: 404, message: 'Not found' }
 const message = (text: string) => ({ type: 'message', text })
 
-/** A chat of `ann`'s with an active thread, whose pushes are forgotten, and another agent who sees it. */
-const annAndBen = async (chat: object = {}) => {
+const openOffice = async () => {
   const license = await world.license({ ann: {}, ben: {} })
   const [ann, ben] = [await license.login('ann'), await license.login('ben')]
+  // a login is told later what it may have missed: of the chats of tests there is nothing
+  await calm(world)
+  return { license, ann, ben }
+}
+let office: Awaited<ReturnType<typeof openOffice>>
+beforeAll(async () => {
+  office = await openOffice()
+})
+/** A chat of `ann`'s with an active thread, whose pushes are forgotten, and another agent who sees it. */
+const annAndBen = async (chat: object = {}) => {
+  const { ann, ben } = office
   const started = (await ann.ok('start_chat', { chat })).chat
   for (const client of [ann, ben]) await client.received()
   const [chat_id, thread_id] = [started.id as string, started.thread.id as string]
-  return { license, ann, ben, started, chat_id, thread_id }
+  return { ...office, started, chat_id, thread_id }
 }
 /** The properties of a thread, and beside them the chat's. */
 const held = async (client: Client, thread_id: string) => {
