@@ -26,7 +26,7 @@ beforeAll(async () => {
   office = await openOffice()
   shared = await openChat()
 })
-/** A chat open to all with ann and ben in it as agents and sue as supervisor; cleo and an owner only see it. */
+/** A chat open to all with the agents ann and ben and the supervisor sue; cleo and an owner only see it. */
 const openChat = async (where = office) => {
   const { ann, all } = where
   const { chat } = await ann.ok('start_chat')

@@ -50,7 +50,7 @@ beforeAll(async () => {
   // a login is told later what it may have missed: of the chats of tests there is nothing
   await calm(world)
 })
-/** A chat that ann started under these scopes, in a license that tests share; ben and cleo are in no group. */
+/** A chat of ann's under these scopes, in a licence that tests share; ben and cleo are in no group. */
 const openChat = async (scopes: object = { agents: ['ann'] }): Promise<typeof staff> => {
   const { license, agents } = staff
   const initial_events = [message('hello')]

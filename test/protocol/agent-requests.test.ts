@@ -144,6 +144,7 @@ const initialEvents: Part = {
       '1.system_message_type',
       'This type is reserved for the server: use another, or none',
     ],
+    [[message, { type: 'system_message' }], '1.text'],
     [several(21, () => message), '', 'At most 20 initial events'],
   ],
 }
