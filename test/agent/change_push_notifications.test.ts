@@ -10,6 +10,15 @@ beforeAll(async () => {
   world = await sharedWorld()
 })
 beforeEach(() => world.proxy.setFault(undefined))
+const openOffice = async () => {
+  const license = await world.license({ ann: {}, ben: {} })
+  return { license, ann: await license.login('ann'), ben: await license.login('ben') }
+}
+/** A licence of the tests that do not ask which devices an agent has. */
+let office: Awaited<ReturnType<typeof openOffice>>
+beforeAll(async () => {
+  office = await openOffice()
+})
 
 let made = 0
 const newToken = () => `firebase:token/${(made += 1)}:${crypto.randomUUID()}`
@@ -61,8 +70,7 @@ describe('change_push_notifications', () => {
   })
 
   test('off, of a device that nobody has, keeps it disabled for the requester', async () => {
-    const license = await world.license({ ann: {} })
-    const ann = await license.login('ann')
+    const { license, ann } = office
     const token = newToken()
     await ann.ok(action, change(token, 'false'))
     expect(await ownerOf(token)).toEqual({ license: license.id, agent: 'ann', enabled: false })
@@ -77,8 +85,7 @@ describe('change_push_notifications', () => {
   })
 
   test('keeps the token out of every key', async () => {
-    const license = await world.license({ ann: {} })
-    const ann = await license.login('ann')
+    const { license, ann } = office
     const token = newToken()
     await ann.ok(action, change(token, true))
     const hash = deviceHash(token)
@@ -90,8 +97,7 @@ describe('change_push_notifications', () => {
   })
 
   test('writes nothing where all is so already', async () => {
-    const license = await world.license({ ann: {} })
-    const ann = await license.login('ann')
+    const { ann } = office
     const token = newToken()
     await ann.ok(action, change(token, true))
     await world.settled()
@@ -100,8 +106,7 @@ describe('change_push_notifications', () => {
   })
 
   test('takes three round trips, for a new device and for one that moves', async () => {
-    const license = await world.license({ ann: {}, ben: {} })
-    const [ann, ben] = [await license.login('ann'), await license.login('ben')]
+    const { ann, ben } = office
     const token = newToken()
     await world.queue.flush()
     await world.settled()
@@ -114,8 +119,7 @@ describe('change_push_notifications', () => {
   })
 
   test('pushes nothing to anybody', async () => {
-    const license = await world.license({ ann: {}, ben: {} })
-    const [ann, ben] = [await license.login('ann'), await license.login('ben')]
+    const { ann, ben } = office
     await ann.ok(action, change(newToken(), true))
     await ann.receivesNothing()
     await ben.receivesNothing()
@@ -132,8 +136,7 @@ describe('change_push_notifications', () => {
 
 describe('what is refused', () => {
   test('a token of 1,024 bytes is not', async () => {
-    const license = await world.license({ ann: {} })
-    const ann = await license.login('ann')
+    const { ann } = office
     const token = `${newToken()}:`.padEnd(1024, 'x')
     await ann.ok(action, change(token, true))
     expect(await ownerOf(token)).toMatchObject({ agent: 'ann' })

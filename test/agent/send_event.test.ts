@@ -718,10 +718,14 @@ describe('send_event', () => {
     })
 
     test('is known within the last 25 entries', async () => {
-      const { ann, chat } = await annAlone()
-      const first = await send(ann, chat, message('hello', { custom_id: 'c1' }))
-      for (let order = 2; order <= 25; order++) await send(ann, chat, message(`${order}`))
-      expect(await send(ann, chat, message('hello', { custom_id: 'c1' }))).toEqual(first)
+      const others = Array.from({ length: 19 }, (_, i) => message(`${i + 2}`))
+      const initial_events = [message('hello', { custom_id: 'c1' }), ...others]
+      const { ann, chat } = await annAlone({ initial_events })
+      for (let order = 21; order <= 25; order++) await send(ann, chat, message(`${order}`))
+      expect(await send(ann, chat, message('hello', { custom_id: 'c1' }))).toEqual({
+        thread_id: chat.thread.id,
+        event: chat.thread.events[0],
+      })
       await send(ann, chat, message('26'))
       expect((await send(ann, chat, message('hello', { custom_id: 'c1' }))).event.order).toBe(27)
     })

@@ -51,9 +51,11 @@ beforeAll(async () => {
   await calm(world)
 })
 /** A chat of ann's under these scopes, in a licence that tests share; ben and cleo are in no group. */
-const openChat = async (scopes: object = { agents: ['ann'] }): Promise<typeof staff> => {
+const openChat = async (
+  scopes: object = { agents: ['ann'] },
+  initial_events = [message('hello')],
+): Promise<typeof staff> => {
   const { license, agents } = staff
-  const initial_events = [message('hello')]
   const { chat } = await agents.ann.ok('start_chat', { chat: { scopes }, initial_events })
   for (const client of Object.values(agents)) await client.received()
   return { license, agents, chat }
@@ -343,9 +345,10 @@ describe('update_chat_scopes', () => {
   })
 
   test('shows whoever gains access the newest events of a long thread', async () => {
-    const { agents, chat } = await openChat()
+    const initial_events = numbers(20).map((i) => message(`${i}`))
+    const { agents, chat } = await openChat({ agents: ['ann'] }, initial_events)
     const { ann, ben } = agents
-    for (const i of numbers(30)) await ann.ok('send_event', { chat_id: chat.id, event: message(`${i}`) })
+    for (const i of numbers(11, 21)) await ann.ok('send_event', { chat_id: chat.id, event: message(`${i}`) })
     await ann.ok('update_chat_scopes', { chat_id: chat.id, add_scopes: { agents: ['ben'] } })
     const { thread } = (await ben.next('incoming_chat_thread')).chat
     expect(thread.events.map(({ order }) => order)).toEqual(numbers(25, 7))
