@@ -225,7 +225,7 @@ describe('get_filtered_chats', () => {
 })
 
 describe('get_filtered_chats by properties', () => {
-  const rated = async () => {
+  const rate = async () => {
     const { ann } = await alone()
     const [one, text, yes, two, none] = (await startInOrder(ann, [
       { properties: { rating: { score: 1, 'a.b': 'dots' } } },
@@ -236,9 +236,13 @@ describe('get_filtered_chats by properties', () => {
     ])) as [string, string, string, string, string]
     return { ann, one, text, yes, two, none }
   }
+  let rated: Awaited<ReturnType<typeof rate>>
+  beforeAll(async () => {
+    rated = await rate()
+  })
 
   test('takes filters nested and dotted', async () => {
-    const { ann, one, yes } = await rated()
+    const { ann, one, yes } = rated
     for (const filters of [
       { rating: { score: { values: [1] } } },
       { 'rating.score': { values: [1] } },
@@ -255,7 +259,7 @@ describe('get_filtered_chats by properties', () => {
   })
 
   test('exists: true or false', async () => {
-    const { ann, one, text, yes, two, none } = await rated()
+    const { ann, one, text, yes, two, none } = rated
     expect(await byProperties(ann, { 'rating.score': { exists: true } })).toEqual([two, yes, text, one])
     expect(await byProperties(ann, { 'rating.score': { exists: false } })).toEqual([none])
     expect(await byProperties(ann, { 'rating.comment': { exists: false } })).toEqual([none, two, text, one])
@@ -263,7 +267,7 @@ describe('get_filtered_chats by properties', () => {
   })
 
   test('values compare type and value, and one of them is enough', async () => {
-    const { ann, one, text, yes, two } = await rated()
+    const { ann, one, text, yes, two } = rated
     expect(await byProperties(ann, { 'rating.score': { values: [1] } })).toEqual([one])
     expect(await byProperties(ann, { 'rating.score': { values: ['1'] } })).toEqual([text])
     expect(await byProperties(ann, { 'rating.score': { values: [true] } })).toEqual([yes])
@@ -275,7 +279,7 @@ describe('get_filtered_chats by properties', () => {
   })
 
   test('exclude_values match also where the property is absent', async () => {
-    const { ann, one, text, yes, two, none } = await rated()
+    const { ann, one, text, yes, two, none } = rated
     expect(await byProperties(ann, { 'rating.score': { exclude_values: [1] } })).toEqual([
       ...[none, two, yes, text],
     ])
@@ -286,7 +290,7 @@ describe('get_filtered_chats by properties', () => {
   })
 
   test('of several properties all must fit, and so must include_active', async () => {
-    const { ann, two } = await rated()
+    const { ann, two } = rated
     const properties = { 'rating.score': { values: [1, 2] }, 'other.score': { values: [1] } }
     expect(await byProperties(ann, properties)).toEqual([two])
     expect(await byProperties(ann, { ...properties, 'rating.comment': { exists: true } })).toEqual([])
