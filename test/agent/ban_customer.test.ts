@@ -1,7 +1,7 @@
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { changeAgent } from '../../infra/admin/change-agent.ts'
 import { isBanned } from '../../shared/table/customers.ts'
-import { atEachStep, testAtSteps } from '../races/holding.ts'
+import { atEachStep, calm, testAtSteps } from '../races/holding.ts'
 import { errorOf, logOf, message } from '../races/stored.ts'
 import type { Client, Response } from '../support/client.ts'
 import { addCustomer, customerItem, startCustomerChat } from '../support/customers.ts'
@@ -25,6 +25,27 @@ const names = async (client: Client) => (await client.received()).map(({ action 
 /** The chat as its last thread shows it. */
 const shown = async (client: Client, chat_id: string) =>
   (await client.ok('get_chat_threads', { chat_id })).chat
+
+/** A licence that tests share, in which each has customers of its own. */
+const openOffice = async () => {
+  const license = await world.license({ ann: {}, ben: {} })
+  const [ann, ben] = [await license.login('ann'), await license.login('ben')]
+  // a login is told later what it may have missed: of the chats of tests there is nothing
+  await calm(world)
+  return { license, ann, ben }
+}
+let office: Awaited<ReturnType<typeof openOffice>>
+beforeAll(async () => {
+  office = await openOffice()
+})
+let customers = 0
+/** The shared licence, its pushes forgotten, and a new customer. */
+const withCustomer = async () => {
+  const customer_id = `cus-${(customers += 1)}`
+  await addCustomer(world, office.license.id, customer_id)
+  for (const client of [office.ann, office.ben]) await client.received()
+  return { ...office, customer_id }
+}
 
 describe('ban_customer', () => {
   test('closes the chat and tells so: its last event, its closing, then the ban, which is kept with its end', async () => {
@@ -93,11 +114,9 @@ describe('ban_customer', () => {
     ['a supervisor that once was', { type: 'supervisor', present: true, met: true }, 'all'],
     ['an agent that has left it', { type: 'agent', present: false, met: true }, 'all'],
   ] as const)('by %s has recipients as customers know it', async (_what, user, recipients) => {
-    const license = await world.license({ ann: {} })
-    const ann = await license.login('ann')
-    await addCustomer(world, license.id, 'cus')
-    await startCustomerChat(world, license.id, 'cus', { users: [{ id: 'ann', ...user }] })
-    await ban(ann, 'cus')
+    const { license, ann, customer_id } = await withCustomer()
+    await startCustomerChat(world, license.id, customer_id, { users: [{ id: 'ann', ...user }] })
+    await ban(ann, customer_id)
     expect(await ann.next('incoming_event')).toMatchObject({ event: { recipients } })
   })
 
@@ -126,15 +145,13 @@ describe('ban_customer', () => {
   })
 
   test('of a customer without a chat, or without an active thread, tells of the ban only', async () => {
-    const license = await world.license({ ann: {} })
-    const ann = await license.login('ann')
-    await addCustomer(world, license.id, 'none')
-    await addCustomer(world, license.id, 'idle')
-    const chat_id = await startCustomerChat(world, license.id, 'idle', { users: [agent('ann')] })
+    const { license, ann, customer_id: none } = await withCustomer()
+    const { customer_id: idle } = await withCustomer()
+    const chat_id = await startCustomerChat(world, license.id, idle, { users: [agent('ann')] })
     await ann.ok('close_thread', { chat_id })
     await ann.received()
     const before = await logOf(world, chat_id)
-    for (const customer_id of ['none', 'idle']) {
+    for (const customer_id of [none, idle]) {
       await ban(ann, customer_id)
       expect(await ann.next('customer_banned')).toEqual({ customer_id, ban: { days: 5 } })
       await ann.receivesNothing()
@@ -144,16 +161,14 @@ describe('ban_customer', () => {
   })
 
   test('again replaces the ban, by a shorter one too, and closes nothing twice', async () => {
-    const license = await world.license({ ann: {}, ben: {} })
-    const [ann, ben] = [await license.login('ann'), await license.login('ben')]
-    await addCustomer(world, license.id, 'cus')
-    const chat_id = await startCustomerChat(world, license.id, 'cus')
-    await ban(ann, 'cus', 100)
+    const { license, ann, ben, customer_id } = await withCustomer()
+    const chat_id = await startCustomerChat(world, license.id, customer_id)
+    await ban(ann, customer_id, 100)
     await ann.received()
-    await ban(ben, 'cus', 2)
-    expect(await ann.next('customer_banned')).toEqual({ customer_id: 'cus', ban: { days: 2 } })
+    await ban(ben, customer_id, 2)
+    expect(await ann.next('customer_banned')).toEqual({ customer_id, ban: { days: 2 } })
     await ann.receivesNothing()
-    const { ban: stored } = (await customerItem(world, license.id, 'cus'))!
+    const { ban: stored } = (await customerItem(world, license.id, customer_id))!
     expect(stored).toMatchObject({ days: 2, by: 'ben' })
     expect(Math.abs(stored!.until - (nowS() + 2 * dayS))).toBeLessThanOrEqual(60)
     expect(await logOf(world, chat_id)).toHaveLength(2)

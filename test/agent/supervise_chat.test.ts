@@ -112,24 +112,23 @@ describe('supervise_chat', () => {
     await ben.receivesNothing()
   })
 
-  test.each([
-    ['no list', undefined],
-    ['null', null],
-    ['an empty list', []],
-  ])('with %s adds the requester, who is not shown anew what it could see', async (_what, agent_ids) => {
+  test('without a list, with null or an empty one adds the requester, who is not shown anew what it could see', async () => {
     const license = await world.license({ ann: {}, dora: { permission: 'administrator', name: 'Dora' } })
     const [ann, dora] = [await license.login('ann'), await license.login('dora')]
-    const chat = await startOwn(ann)
-    await dora.next('incoming_chat_thread')
-    await dora.ok('supervise_chat', { chat_id: chat.id, agent_ids })
-    for (const client of [ann, dora]) {
-      expect(await client.next('incoming_event')).toMatchObject({
-        event: { text: 'Dora joined the chat', recipients: 'agents' },
-      })
-      expect(await client.next('chat_users_updated')).toMatchObject({
-        updated_users: { agents: nobody, supervisors: { added: [{ id: 'dora', type: 'supervisor' }] } },
-      })
-      await client.receivesNothing()
+    await calm(world)
+    for (const agent_ids of [undefined, null, []]) {
+      const chat = await startOwn(ann)
+      await dora.next('incoming_chat_thread')
+      await dora.ok('supervise_chat', { chat_id: chat.id, agent_ids })
+      for (const client of [ann, dora]) {
+        expect(await client.next('incoming_event')).toMatchObject({
+          event: { text: 'Dora joined the chat', recipients: 'agents' },
+        })
+        expect(await client.next('chat_users_updated')).toMatchObject({
+          updated_users: { agents: nobody, supervisors: { added: [{ id: 'dora', type: 'supervisor' }] } },
+        })
+        await client.receivesNothing()
+      }
     }
   })
 
