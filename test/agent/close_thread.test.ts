@@ -12,12 +12,6 @@ beforeAll(async () => {
 const denied = { type: 'authorization', code: 403, message: 'You are not allowed to close this chat.' }
 const notFound = { type: 'not_found', code: 404, message: 'Not found' }
 const inactive = { type: 'chat_inactive', code: 409, message: 'Chat is inactive' }
-const invalid = (...paths: string[]) => ({
-  type: 'validation',
-  code: 400,
-  message: 'Wrong format of request',
-  details: paths.map((path) => ({ path, message: expect.any(String) })),
-})
 
 const startChat = async (starter: Client, payload?: object, ...others: Client[]) => {
   const { chat } = await starter.ok('start_chat', payload)
@@ -29,11 +23,19 @@ const say = (client: Client, { id }: { id: string }, text: string) =>
 const lastThread = async (client: Client, chat: { id: string }) =>
   (await client.ok('get_chat_threads', { chat_id: chat.id })).chat.threads[0]
 
-const annAndBen = async (payload?: object) => {
+const twoAgents = async () => {
   const license = await world.license({ ann: { name: 'Ann Doe' }, ben: {} })
-  const [ann, ben] = [await license.login('ann'), await license.login('ben')]
-  return { license, ann, ben, chat: await startChat(ann, payload, ben) }
+  return { license, ann: await license.login('ann'), ben: await license.login('ben') }
 }
+let two: Awaited<ReturnType<typeof twoAgents>>
+beforeAll(async () => {
+  two = await twoAgents()
+})
+/** A chat that ann has started, and ben, who has access to it, in a licence that tests share. */
+const annAndBen = async (payload?: object, { license, ann, ben } = two) => ({
+  ...{ license, ann, ben },
+  chat: await startChat(ann, payload, ben),
+})
 
 describe('close_thread', () => {
   test('closes the active thread by its last entry, and every agent with access is told of both', async () => {
@@ -227,18 +229,6 @@ describe('close_thread', () => {
       await ben.receivesNothing()
     })
 
-    test('a chat that is not there, or is of another licence, is not found', async () => {
-      const { ann, chat } = await annAndBen()
-      const stranger = await (await world.license({ ann: { permission: 'owner' } })).login('ann')
-      for (const id of [chat.id, 'nothing', 'a#b', chat.thread.id, 'LOG', `${chat.id} `])
-        expect(await stranger.refused('close_thread', { chat_id: id }), id).toEqual(notFound)
-      expect(await stranger.refused('close_thread', { chat_id: chat.id, thread_id: chat.thread.id })).toEqual(
-        notFound,
-      )
-      expect((await lastThread(ann, chat)).active).toBe(true)
-      await ann.receivesNothing()
-    })
-
     test('a restricted token needs chats.meta write, its own chats or those it sees', async () => {
       const { license, ann, chat } = await annAndBen()
       const login = (agent: string, scope: string) => license.login(agent, {}, { scope })
@@ -280,24 +270,5 @@ describe('close_thread', () => {
         'thread_closed',
       ])
     for (const client of [outsider, stranger, blind]) await client.receivesNothing()
-  })
-
-  test('what does not fit the schema is named by its path', async () => {
-    const { ann, chat } = await annAndBen()
-    const cases: [unknown, ...string[]][] = [
-      [undefined, 'payload.chat_id'],
-      [null, 'payload.chat_id'],
-      [{ chat_id: null }, 'payload.chat_id'],
-      [{ chat_id: 1 }, 'payload.chat_id'],
-      [{ chat_id: '' }, 'payload.chat_id'],
-      [{ chat_id: 'a'.repeat(129) }, 'payload.chat_id'],
-      [{ chat_id: chat.id, thread_id: 1 }, 'payload.thread_id'],
-      [{ chat_id: chat.id, thread_id: '' }, 'payload.thread_id'],
-      [{ chat_id: chat.id, thread_id: 'é'.repeat(65) }, 'payload.thread_id'],
-      [[chat.id], 'payload'],
-    ]
-    for (const [payload, ...paths] of cases)
-      expect(await ann.refused('close_thread', payload), JSON.stringify(payload)).toEqual(invalid(...paths))
-    expect((await lastThread(ann, chat)).active).toBe(true)
   })
 })

@@ -12,7 +12,6 @@ afterEach(() => world.proxy.setFault(undefined))
 
 const action = 'get_filtered_chats'
 const message = (text: string) => ({ type: 'message', text })
-const oneType = 'Name one filter type for a property: exists, values or exclude_values'
 
 const start = async (client: Client, chat: object = {}, initial_events: object[] = []): Promise<string> =>
   (await client.ok('start_chat', { chat, initial_events })).chat.id
@@ -226,7 +225,7 @@ describe('get_filtered_chats', () => {
 })
 
 describe('get_filtered_chats by properties', () => {
-  const rated = async () => {
+  const rate = async () => {
     const { ann } = await alone()
     const [one, text, yes, two, none] = (await startInOrder(ann, [
       { properties: { rating: { score: 1, 'a.b': 'dots' } } },
@@ -237,9 +236,13 @@ describe('get_filtered_chats by properties', () => {
     ])) as [string, string, string, string, string]
     return { ann, one, text, yes, two, none }
   }
+  let rated: Awaited<ReturnType<typeof rate>>
+  beforeAll(async () => {
+    rated = await rate()
+  })
 
   test('takes filters nested and dotted', async () => {
-    const { ann, one, yes } = await rated()
+    const { ann, one, yes } = rated
     for (const filters of [
       { rating: { score: { values: [1] } } },
       { 'rating.score': { values: [1] } },
@@ -256,7 +259,7 @@ describe('get_filtered_chats by properties', () => {
   })
 
   test('exists: true or false', async () => {
-    const { ann, one, text, yes, two, none } = await rated()
+    const { ann, one, text, yes, two, none } = rated
     expect(await byProperties(ann, { 'rating.score': { exists: true } })).toEqual([two, yes, text, one])
     expect(await byProperties(ann, { 'rating.score': { exists: false } })).toEqual([none])
     expect(await byProperties(ann, { 'rating.comment': { exists: false } })).toEqual([none, two, text, one])
@@ -264,7 +267,7 @@ describe('get_filtered_chats by properties', () => {
   })
 
   test('values compare type and value, and one of them is enough', async () => {
-    const { ann, one, text, yes, two } = await rated()
+    const { ann, one, text, yes, two } = rated
     expect(await byProperties(ann, { 'rating.score': { values: [1] } })).toEqual([one])
     expect(await byProperties(ann, { 'rating.score': { values: ['1'] } })).toEqual([text])
     expect(await byProperties(ann, { 'rating.score': { values: [true] } })).toEqual([yes])
@@ -276,7 +279,7 @@ describe('get_filtered_chats by properties', () => {
   })
 
   test('exclude_values match also where the property is absent', async () => {
-    const { ann, one, text, yes, two, none } = await rated()
+    const { ann, one, text, yes, two, none } = rated
     expect(await byProperties(ann, { 'rating.score': { exclude_values: [1] } })).toEqual([
       ...[none, two, yes, text],
     ])
@@ -287,7 +290,7 @@ describe('get_filtered_chats by properties', () => {
   })
 
   test('of several properties all must fit, and so must include_active', async () => {
-    const { ann, two } = await rated()
+    const { ann, two } = rated
     const properties = { 'rating.score': { values: [1, 2] }, 'other.score': { values: [1] } }
     expect(await byProperties(ann, properties)).toEqual([two])
     expect(await byProperties(ann, { ...properties, 'rating.comment': { exists: true } })).toEqual([])
@@ -410,101 +413,5 @@ describe('get_filtered_chats of large chats', () => {
     expect((await ann.ok('get_chat_threads', { chat_id: last.id })).chat.threads[0].events).toHaveLength(2)
     const page = await ann.ok(action, { pagination: { page: 9, limit: 1 } })
     expect(page.chats_summary[0]).not.toHaveProperty('has_more')
-  })
-})
-
-describe('get_filtered_chats is refused', () => {
-  const wrong: [string, object, string, unknown][] = [
-    ...[{}, { exists: null }, { values: [1], exclude_values: [2] }, { exists: true, values: [] }].map(
-      (filter): [string, object, string, unknown] => [
-        `the filter ${JSON.stringify(filter)}`,
-        { filters: { properties: { 'a.x': filter } } },
-        'filters.properties.a.x',
-        oneType,
-      ],
-    ),
-    [
-      'one property twice, nested and dotted',
-      { filters: { properties: { 'a.x': { exists: true }, a: { x: { exists: true } } } } },
-      'filters.properties.a.x',
-      oneType,
-    ],
-    [
-      '101 values',
-      { filters: { properties: { 'a.x': { values: Array.from({ length: 101 }, (_, i) => i) } } } },
-      'filters.properties.a.x.values',
-      'At most 100 values',
-    ],
-    [
-      '101 excluded values',
-      { filters: { properties: { a: { x: { exclude_values: Array(101).fill('v') } } } } },
-      'filters.properties.a.x.exclude_values',
-      'At most 100 values',
-    ],
-    [
-      'a value that no property has',
-      { filters: { properties: { 'a.x': { values: [1, 0.5] } } } },
-      'filters.properties.a.x.values.1',
-      'A property is a string of at most 4096 bytes, a boolean or an integer within 2^53',
-    ],
-    [
-      'exists that is no flag',
-      { filters: { properties: { 'a.x': { exists: 1 } } } },
-      'filters.properties.a.x.exists',
-      'Must be true or false',
-    ],
-    [
-      'a namespace alone',
-      { filters: { properties: { a: 1 } } },
-      'filters.properties.a',
-      'A property is named as {"namespace": {"name": …}} or as "namespace.name"',
-    ],
-    ['properties that are a list', { filters: { properties: [] } }, 'filters.properties', expect.any(String)],
-    [
-      'include_active that is no flag',
-      { filters: { include_active: 'yes' } },
-      'filters.include_active',
-      'Must be true or false',
-    ],
-    ['filters that are a list', { filters: [] }, 'filters', expect.any(String)],
-    ...[0, -1, 1.5, '1', 2 ** 53].map((page): [string, object, string, unknown] => [
-      `page ${JSON.stringify(page)}`,
-      { pagination: { page } },
-      'pagination.page',
-      expect.any(String),
-    ]),
-    ...[0, 101, 2.5, '25'].map((limit): [string, object, string, unknown] => [
-      `limit ${JSON.stringify(limit)}`,
-      { pagination: { limit } },
-      'pagination.limit',
-      expect.any(String),
-    ]),
-  ]
-  let ann: Client
-  beforeAll(async () => {
-    ;({ ann } = await alone())
-  })
-  test.each(wrong)('with validation for %s', async (_what, payload, path, sentence) => {
-    expect(await ann.refused(action, payload)).toEqual({
-      type: 'validation',
-      code: 400,
-      message: 'Wrong format of request',
-      details: [{ path: `payload.${path}`, message: sentence }],
-    })
-  })
-
-  test('for the namespace __proto__', async () => {
-    ann.send(
-      `{"action":"${action}","payload":{"filters":{"properties":{"__proto__":{"x":{"exists":true}}}}}}`,
-    )
-    expect(((await ann.response()).payload as any).error).toMatchObject({
-      type: 'validation',
-      details: [{ path: 'payload.filters.properties.__proto__' }],
-    })
-  })
-
-  test('before login', async () => {
-    const client = await world.open()
-    expect(await client.refused(action)).toMatchObject({ type: 'auth', message: 'Not logged in' })
   })
 })

@@ -2,6 +2,7 @@ import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { PushPayload } from '../../shared/protocol/pushes.ts'
 import { readChatRecord } from '../../shared/table/chats.ts'
 import { keys } from '../../shared/table/keys.ts'
+import { calm } from '../races/holding.ts'
 import type { Client } from '../support/client.ts'
 import type { Fault } from '../support/engine-proxy.ts'
 import { sharedWorld, type World } from '../support/world.ts'
@@ -12,18 +13,27 @@ beforeAll(async () => {
 })
 afterEach(() => world.proxy.setFault(undefined))
 
-const denied = { type: 'authorization', code: 403, message: 'You cannot mark this message as seen.' }
 const notFound = { type: 'not_found', code: 404, message: 'Not found' }
 const message = (text: string) => ({ type: 'message', text })
 const longAgo = 1_600_000_000
 
 type Shown = PushPayload<'incoming_chat_thread'>['chat']
 
-/** Ann's own chat with ben in it and one message; an owner looks on, cleo may not. */
 const openOffice = async () => {
   const license = await world.license({ ann: {}, ben: {}, cleo: {}, dora: { permission: 'owner' } })
   const [ann, ben] = [await license.login('ann'), await license.login('ben')]
   const [cleo, dora] = [await license.login('cleo'), await license.login('dora')]
+  // a login is told later what it may have missed: of the chats of tests there is nothing
+  await calm(world)
+  return { license, ann, ben, cleo, dora }
+}
+let office: Awaited<ReturnType<typeof openOffice>>
+beforeAll(async () => {
+  office = await openOffice()
+})
+/** Ann's own chat with ben in it and one message; an owner looks on, cleo may not. */
+const openChat = async (where = office) => {
+  const { ann, ben, cleo, dora } = where
   const initial_events = [message('hello')]
   const { chat }: { chat: Shown } = await ann.ok('start_chat', {
     chat: { scopes: { agents: ['ann'] } },
@@ -32,7 +42,7 @@ const openOffice = async () => {
   await ann.ok('join_chat', { chat_id: chat.id, agent_ids: ['ben'] })
   for (const client of [ann, ben, cleo, dora]) await client.received()
   const first = chat.thread.events[0]!
-  return { license, ann, ben, cleo, dora, chat_id: chat.id, first }
+  return { ...where, chat_id: chat.id, first }
 }
 const seenBy = async (chat: string, user: string) =>
   (await readChatRecord(world.table.read, chat))?.seen.get(user)
@@ -41,8 +51,8 @@ const setSeen = (chat: string, user: string, timestamp: number) =>
   world.table.write.write({ Put: { Item: { ...keys.chatSeen(chat, user), user, timestamp } } })
 /** The same with three messages of ann's of one second, long ago; `backdate` puts another event into it. */
 const openSecond = async () => {
-  const office = await openOffice()
-  const { ann, chat_id } = office
+  const opened = await openChat()
+  const { ann, ben, chat_id } = opened
   const backdate = async (n: number, m: number, ms: number) => {
     const key = keys.event(chat_id, n, m)
     const item = await world.table.read.get(key, { strong: true })
@@ -54,14 +64,14 @@ const openSecond = async () => {
     return event.id
   }
   const events = [await send('one'), await send('two'), await send('three')] as const
-  for (const client of [ann, office.ben]) await client.received()
-  return { ...office, events, timestamp: longAgo, backdate }
+  for (const client of [ann, ben]) await client.received()
+  return { ...opened, events, timestamp: longAgo, backdate }
 }
 const names = async (client: Client) => (await client.received()).map(({ action }) => action)
 
 describe('mark_event_as_seen', () => {
   test('tells everyone with access which event was seen, then up to when', async () => {
-    const { ann, ben, cleo, dora, chat_id, first } = await openOffice()
+    const { ann, ben, cleo, dora, chat_id, first } = await openChat()
     const answer = await ben.call('mark_event_as_seen', { chat_id, event_id: first.id })
     expect(answer).toEqual({
       request_id: answer.request_id,
@@ -89,7 +99,7 @@ describe('mark_event_as_seen', () => {
   })
 
   test('of the same event again changes nothing and tells nothing', async () => {
-    const { ann, ben, dora, chat_id, first } = await openOffice()
+    const { ann, ben, dora, chat_id, first } = await openChat()
     await ben.ok('mark_event_as_seen', { chat_id, event_id: first.id })
     for (const client of [ann, ben, dora]) await client.received()
     for (let turn = 0; turn < 3; turn += 1) {
@@ -100,7 +110,7 @@ describe('mark_event_as_seen', () => {
   })
 
   test('of an older event than was seen moves nothing back and tells nothing', async () => {
-    const { ann, ben, chat_id, first } = await openOffice()
+    const { ann, ben, chat_id, first } = await openChat()
     const later = first.timestamp + 5
     await setSeen(chat_id, 'ben', later)
     await ben.ok('mark_event_as_seen', { chat_id, event_id: first.id })
@@ -146,7 +156,7 @@ describe('mark_event_as_seen', () => {
   })
 
   test('of an event of one’s own is noted and not told: who sends has seen the chat so far', async () => {
-    const { ann, ben, dora, chat_id, first } = await openOffice()
+    const { ann, ben, dora, chat_id, first } = await openChat()
     await ann.ok('mark_event_as_seen', { chat_id, event_id: first.id })
     for (const client of [ann, ben, dora]) await client.receivesNothing()
     expect(await seenBy(chat_id, 'ann')).toBe(first.timestamp)
@@ -156,7 +166,7 @@ describe('mark_event_as_seen', () => {
   })
 
   test('moves forward to the time of the event, not to now', async () => {
-    const { ann, ben, chat_id, first } = await openOffice()
+    const { ann, ben, chat_id, first } = await openChat()
     await setSeen(chat_id, 'ben', longAgo)
     const key = keys.event(chat_id, 1, 1)
     const at = (longAgo + 60) * 1000 + 999
@@ -168,7 +178,7 @@ describe('mark_event_as_seen', () => {
   })
 
   test('of an event whose clock ran ahead moves to now, never beyond', async () => {
-    const { ann, ben, chat_id, first } = await openOffice()
+    const { ann, ben, chat_id, first } = await openChat()
     const key = keys.event(chat_id, 1, 1)
     const item = await world.table.read.get(key, { strong: true })
     await world.table.write.write({ Put: { Item: { ...item, ...key, at: Date.now() + 3_600_000 } } })
@@ -181,7 +191,7 @@ describe('mark_event_as_seen', () => {
   })
 
   test('takes events of every type, of earlier threads, and behind a closing', async () => {
-    const { ann, ben, chat_id } = await openOffice()
+    const { ann, ben, chat_id } = await openChat()
     await ann.ok('close_thread', { chat_id })
     const annotation = { type: 'annotation', annotation_type: 'rating' }
     await ann.ok('send_event', { chat_id, event: annotation })
@@ -199,7 +209,7 @@ describe('mark_event_as_seen', () => {
   })
 
   test('is for supervisors too', async () => {
-    const { ann, cleo, chat_id, first } = await openOffice()
+    const { ann, cleo, chat_id, first } = await openChat()
     await ann.ok('supervise_chat', { chat_id, agent_ids: ['cleo'] })
     for (const client of [ann, cleo]) await client.received()
     await cleo.ok('mark_event_as_seen', { chat_id, event_id: first.id })
@@ -208,7 +218,7 @@ describe('mark_event_as_seen', () => {
   })
 
   test('of many at once ends with the newest, which is told, and no event or time is told twice', async () => {
-    const { ann, ben, license, chat_id } = await openOffice()
+    const { ann, ben, license, chat_id } = await openChat()
     const again = await license.login('ben')
     await setSeen(chat_id, 'ben', longAgo)
     const ids: string[] = []
@@ -242,7 +252,7 @@ describe('mark_event_as_seen', () => {
 
 describe('up to when a user has seen a chat', () => {
   test('is shown wherever its users are', async () => {
-    const { license, ann, ben, chat_id, first } = await openOffice()
+    const { license, ann, ben, chat_id, first } = await openChat(await openOffice())
     await ben.ok('mark_event_as_seen', { chat_id, event_id: first.id })
     const seen = { id: 'ben', last_seen_timestamp: first.timestamp }
     const inUsers = (users: { id: string }[]) => {
@@ -272,7 +282,7 @@ describe('mark_event_as_seen whose write goes wrong', () => {
     ['an answer that is lost after the write was done', { reset: true, afterWrite: true }],
     ['a conflict with a transaction', { errorType: 'TransactionConflictException' }],
   ])('through %s moves the time once and tells so once', async (_, fault) => {
-    const { ann, ben, chat_id, first } = await openOffice()
+    const { ann, ben, chat_id, first } = await openChat()
     const left = [fault]
     world.proxy.setFault(({ operation, request }) =>
       operation === 'UpdateItem' && JSON.stringify(request).includes(chat_id) ? left.shift() : undefined,
@@ -299,15 +309,8 @@ describe('mark_event_as_seen whose write goes wrong', () => {
 })
 
 describe('mark_event_as_seen is refused', () => {
-  test('before a login', async () => {
-    const client = await world.open()
-    expect(await client.refused('mark_event_as_seen', { chat_id: 'nosuch', event_id: 'nosuch_1_1' })).toEqual(
-      { type: 'auth', code: 401, message: 'Not logged in' },
-    )
-  })
-
   test('with not_found for an event that is not in this chat', async () => {
-    const { ann, ben, chat_id } = await openOffice()
+    const { ann, ben, chat_id } = await openChat()
     const { chat: other } = await ben.ok('start_chat', { initial_events: [message('elsewhere')] })
     for (const client of [ann, ben]) await client.received()
     const ids = [
@@ -318,50 +321,5 @@ describe('mark_event_as_seen is refused', () => {
       expect(await ben.refused('mark_event_as_seen', { chat_id, event_id })).toEqual(notFound)
     await ann.receivesNothing()
     expect(await seenBy(chat_id, 'ben')).toBeUndefined()
-  })
-
-  test('with not_found for a chat that is not there, or not of this licence', async () => {
-    const { ann } = await openOffice()
-    const other = await openOffice()
-    const { chat_id, first } = other
-    for (const id of [chat_id, 'nosuch', `${chat_id}_1`, '../x'])
-      expect(await ann.refused('mark_event_as_seen', { chat_id: id, event_id: first.id })).toEqual(notFound)
-    await other.ann.receivesNothing()
-  })
-
-  test('with its own sentence without access, whether there is such an event or not', async () => {
-    const { ann, cleo, chat_id, first } = await openOffice()
-    for (const event_id of [first.id, `${chat_id}_1_99`, 'nosuch'])
-      expect(await cleo.refused('mark_event_as_seen', { chat_id, event_id })).toEqual(denied)
-    await ann.receivesNothing()
-    expect(await seenBy(chat_id, 'cleo')).toBeUndefined()
-  })
-
-  test('with its own sentence to who sees the chat and is not in it, or has left it', async () => {
-    const { ann, ben, dora, chat_id, first } = await openOffice()
-    expect(await dora.refused('mark_event_as_seen', { chat_id, event_id: first.id })).toEqual(denied)
-    await ben.ok('remove_from_chat', { chat_id })
-    expect(await ben.refused('mark_event_as_seen', { chat_id, event_id: first.id })).toEqual(denied)
-    expect(await names(ann)).toEqual(['incoming_event', 'chat_users_updated'])
-  })
-
-  test.each([
-    ['no event', { chat_id: 'x' }, 'payload.event_id'],
-    ['null for an event', { chat_id: 'x', event_id: null }, 'payload.event_id'],
-    ['a number', { chat_id: 'x', event_id: 1 }, 'payload.event_id'],
-    ['an empty id', { chat_id: 'x', event_id: '' }, 'payload.event_id'],
-    ['an id of 129 bytes', { chat_id: 'x', event_id: 'x'.repeat(129) }, 'payload.event_id'],
-    ['half a surrogate pair', { chat_id: 'x', event_id: '\udfff' }, 'payload.event_id'],
-    ['no chat', { event_id: 'x_1_1' }, 'payload.chat_id'],
-    ['a chat that is a list', { chat_id: ['x'], event_id: 'x_1_1' }, 'payload.chat_id'],
-  ])('with validation for %s', async (_what, payload, path) => {
-    const license = await world.license({ ann: {} })
-    const ann = await license.login('ann')
-    expect(await ann.refused('mark_event_as_seen', payload)).toEqual({
-      type: 'validation',
-      code: 400,
-      message: 'Wrong format of request',
-      details: [{ path, message: expect.stringMatching(/./) }],
-    })
   })
 })

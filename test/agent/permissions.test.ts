@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { changeAgent, deleteAgent } from '../../infra/admin/change-agent.ts'
 import { deleteGroup } from '../../infra/admin/change-group.ts'
 import { agentActions } from '../../shared/protocol/agent/index.ts'
+import { chatPk } from '../../shared/table/keys.ts'
 import { invalidToken, licenseExpired, notFound, notLoggedIn } from '../support/wire-errors.ts'
 import { sharedWorld, type World } from '../support/world.ts'
 import { storedOfChat, tryTogether, whoMay } from './attempts.ts'
@@ -105,6 +106,7 @@ describe('protocol §4', () => {
             await scene.clients.owner.refused(row.action, { ...row.payload(place), chat_id }),
             `${row.name} of ${chat_id}`,
           ).toEqual(notFound)
+      expect(await world.table.read.query({ pk: chatPk('nosuch'), strong: true })).toEqual([])
     })
   })
 

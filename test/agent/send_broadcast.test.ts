@@ -34,6 +34,15 @@ const openOffice = async () => {
   const [cleo, dora] = [await license.login('cleo'), await license.login('dora')]
   return { license, ann, ben, cleo, dora, all: { ann, ben, cleo, dora } }
 }
+let office: Awaited<ReturnType<typeof openOffice>>
+beforeAll(async () => {
+  office = await openOffice()
+})
+/** The same for the tests that leave it as it is: its pushes are forgotten. */
+const sameOffice = async () => {
+  for (const client of Object.values(office.all)) await client.received()
+  return office
+}
 /** Fails unless just these agents get the next broadcast, and once. */
 const isFor = async (all: Record<string, Client>, ids: readonly string[]) => {
   const got = await Promise.all(
@@ -49,7 +58,7 @@ const rawContent = (client: Client): string | undefined =>
 
 describe('send_broadcast', () => {
   test('reaches every agent of the licence, each connection once, with one id', async () => {
-    const { license, ann, all } = await openOffice()
+    const { license, ann, all } = await sameOffice()
     const stranger = await (await world.license({ zoe: {} })).login('zoe')
     const unknown = await world.open()
     const second = await license.login('ann')
@@ -82,7 +91,7 @@ describe('send_broadcast', () => {
     ['null lists', { scopes: { agents: null, groups: null } }],
     ['unknown scopes', { scopes: { teams: [1] } }],
   ])('with %s goes to all', async (_what, payload) => {
-    const { ann, all } = await openOffice()
+    const { ann, all } = await sameOffice()
     await ann.ok('send_broadcast', { ...payload, content })
     await isFor(all, ['ann', 'ben', 'cleo', 'dora'])
   })
@@ -95,7 +104,7 @@ describe('send_broadcast', () => {
     [{ groups: [1], agents: ['ben', 'dora', 'ben'] }, ['ben', 'dora']],
     [{ groups: [3] }, []],
   ])('with scopes %j goes to those named alone, owners not excepted', async (scopes, who) => {
-    const { ann, all } = await openOffice()
+    const { ann, all } = await sameOffice()
     await ann.ok('send_broadcast', { scopes, content })
     await isFor(all, who)
   })
@@ -119,7 +128,7 @@ describe('send_broadcast', () => {
     ['names of the protocol', '{"action":"login","type":"push","content":{"content":1},"$":"#"}'],
     ['any script', '{"text":"Grüße 👋🏽 \\u0000 こんにちは \\u2028 \\"quoted\\""}'],
   ])('gives content back as it came: %s', async (_what, text) => {
-    const { ann, ben } = await openOffice()
+    const { ann, ben } = await sameOffice()
     ann.send(`{"request_id":"r","action":"send_broadcast","payload":{"content":${text}}}`)
     expect(await ann.response()).toMatchObject({ request_id: 'r', success: true })
     await ben.next('incoming_broadcast')
@@ -130,7 +139,7 @@ describe('send_broadcast', () => {
   })
 
   test('takes content of 64 levels, and not of 65', async () => {
-    const { ann, ben } = await openOffice()
+    const { ann, ben } = await sameOffice()
     const nested = (levels: number) => {
       let value: unknown = 1
       for (let level = 0; level < levels; level += 1) value = level % 2 === 0 ? { a: value } : [value]
@@ -146,7 +155,7 @@ describe('send_broadcast', () => {
   })
 
   test('takes content of 16 KiB of UTF-8, and not a byte more', async () => {
-    const { ann, ben } = await openOffice()
+    const { ann, ben } = await sameOffice()
     const most = 16 * 1024
     const most16 = { t: 'ä'.repeat((most - 8) / 2) }
     expect(Buffer.byteLength(JSON.stringify(most16))).toBe(most)
@@ -158,7 +167,7 @@ describe('send_broadcast', () => {
   })
 
   test('is not stored: the table is read only, in two rounds, and later logins do not get it', async () => {
-    const { license, ann, all } = await openOffice()
+    const { license, ann, all } = await sameOffice()
     await calm(world)
     await world.settled()
     // so that calls made side by side do overlap
@@ -295,15 +304,6 @@ describe('send_broadcast to many connected agents', () => {
 })
 
 describe('send_broadcast is refused', () => {
-  test('before a login', async () => {
-    const client = await world.open()
-    expect(await client.refused('send_broadcast', { content })).toEqual({
-      type: 'auth',
-      code: 401,
-      message: 'Not logged in',
-    })
-  })
-
   test('with not_found for agents and groups that are not there, and then reaches nobody', async () => {
     const { license, ann, all } = await openOffice()
     await license.addAgent('del')
@@ -330,36 +330,5 @@ describe('send_broadcast is refused', () => {
     await ann.ok('send_broadcast', { scopes: { agents: ids }, content })
     const others = [...ids.slice(0, 99), 'nosuch']
     expect(await ann.refused('send_broadcast', { scopes: { agents: others }, content })).toEqual(notFound)
-  })
-
-  test.each([
-    ['no content', {}, 'payload.content'],
-    ['null', { content: null }, 'payload.content'],
-    ['a text', { content: 'hello' }, 'payload.content'],
-    ['a number', { content: 5 }, 'payload.content'],
-    ['a list', { content: [{}] }, 'payload.content'],
-    ['scopes that are a list', { content, scopes: ['ben'] }, 'payload.scopes'],
-    ['a group that is a name', { content, scopes: { groups: ['A'] } }, 'payload.scopes.groups.0'],
-    ['an agent that is a number', { content, scopes: { agents: [1] } }, 'payload.scopes.agents.0'],
-    [
-      '101 agents',
-      { content, scopes: { agents: Array.from({ length: 101 }, (_, i) => `${i}`) } },
-      'payload.scopes.agents',
-    ],
-    [
-      '101 groups',
-      { content, scopes: { groups: Array.from({ length: 101 }, (_, i) => i) } },
-      'payload.scopes.groups',
-    ],
-  ])('with validation for %s', async (_what, payload, path) => {
-    const license = await world.license({ ann: {} })
-    const ann = await license.login('ann')
-    expect(await ann.refused('send_broadcast', payload)).toEqual({
-      type: 'validation',
-      code: 400,
-      message: 'Wrong format of request',
-      details: [{ path, message: expect.stringMatching(/./) }],
-    })
-    await ann.receivesNothing()
   })
 })

@@ -13,7 +13,6 @@ afterEach(() => {
 })
 
 const denied = { type: 'authorization', code: 403, message: 'You cannot send event in this chat.' }
-const notFound = { type: 'not_found', code: 404, message: 'Not found' }
 const invalid = (...paths: string[]) => ({
   type: 'validation',
   code: 400,
@@ -48,19 +47,30 @@ const supervise = async (chatId: string, agent: string) => {
   await world.table.write.write(chatChanged({ ...chat!, users, version: chat!.version + 1 }))
 }
 
-/** A licence with ann, who has started a chat, and ben, who has access to it. */
-const annAndBen = async (payload?: object) => {
+const twoAgents = async () => {
   const license = await world.license({ ann: {}, ben: {} })
-  const [ann, ben] = [await license.login('ann'), await license.login('ben')]
-  const chat = await startChat(ann, payload, ben)
-  return { license, ann, ben, chat }
+  return { license, ann: await license.login('ann'), ben: await license.login('ben') }
 }
-
-const annAlone = async (payload?: object) => {
+const oneAgent = async () => {
   const license = await world.license({ ann: {} })
-  const ann = await license.login('ann')
-  return { license, ann, chat: await startChat(ann, payload) }
+  return { license, ann: await license.login('ann') }
 }
+let two: Awaited<ReturnType<typeof twoAgents>>
+let one: Awaited<ReturnType<typeof oneAgent>>
+beforeAll(async () => {
+  two = await twoAgents()
+  one = await oneAgent()
+})
+
+/** A chat that ann has started, and ben, who has access to it, in a licence that tests share. */
+const annAndBen = async (payload?: object, { license, ann, ben } = two) => ({
+  ...{ license, ann, ben },
+  chat: await startChat(ann, payload, ben),
+})
+const annAlone = async (payload?: object, { license, ann } = one) => ({
+  ...{ license, ann },
+  chat: await startChat(ann, payload),
+})
 
 describe('send_event', () => {
   test('adds a message to the active thread, and every agent with access gets it', async () => {
@@ -438,21 +448,6 @@ describe('send_event', () => {
       }
     })
 
-    test('half a surrogate pair is refused wherever text is kept', async () => {
-      const { ann, chat } = await annAlone()
-      const half = 'a\ud83d'
-      const cases: [object, string][] = [
-        [message(half), 'text'],
-        [message('\ude00a'), 'text'],
-        [message('a', { custom_id: half }), 'custom_id'],
-        [message('a', { properties: { ns: { name: half } } }), 'properties.ns.name'],
-        [{ type: 'annotation', annotation_type: half }, 'annotation_type'],
-        [{ type: 'filled_form', fields: [{ type: 'text', name: half, label: 'l' }] }, 'fields.0.name'],
-      ]
-      for (const [event, path] of cases)
-        expect(await sendRefused(ann, chat, event)).toEqual(invalid(`payload.event.${path}`))
-    })
-
     test('any other text is kept as it is', async () => {
       const { ann, chat } = await annAlone()
       for (const text of [
@@ -479,39 +474,6 @@ describe('send_event', () => {
         invalid('payload.event.custom_id'),
       )
       expect(await sendRefused(ann, { id: `${id}a` }, message('a'))).toEqual(invalid('payload.chat_id'))
-    })
-
-    test('whatever else does not fit the schema is named by its path', async () => {
-      const { ann, ben, chat } = await annAndBen()
-      const event = message('hello')
-      const cases: [unknown, ...string[]][] = [
-        [{}, 'payload.chat_id', 'payload.event'],
-        [undefined, 'payload.chat_id', 'payload.event'],
-        [null, 'payload.chat_id', 'payload.event'],
-        ['text', 'payload'],
-        [[], 'payload'],
-        [{ chat_id: chat.id }, 'payload.event'],
-        [{ chat_id: chat.id, event: null }, 'payload.event'],
-        [{ chat_id: chat.id, event: 'hello' }, 'payload.event'],
-        [{ chat_id: chat.id, event: [event] }, 'payload.event'],
-        [{ chat_id: 12, event }, 'payload.chat_id'],
-        [{ chat_id: null, event }, 'payload.chat_id'],
-        [{ chat_id: '', event }, 'payload.chat_id'],
-        [{ chat_id: chat.id, event: { ...event, text: 12 } }, 'payload.event.text'],
-        [{ chat_id: chat.id, event: { type: 'message' } }, 'payload.event.text'],
-        [{ chat_id: chat.id, event: { ...event, text: null } }, 'payload.event.text'],
-        [{ chat_id: chat.id, event: { ...event, recipients: 'customers' } }, 'payload.event.recipients'],
-        [{ chat_id: chat.id, event: { ...event, custom_id: 12 } }, 'payload.event.custom_id'],
-        [{ chat_id: chat.id, event: { ...event, properties: [] } }, 'payload.event.properties'],
-        [
-          { chat_id: chat.id, event: { type: 'annotation', annotation_type: 1 } },
-          'payload.event.annotation_type',
-        ],
-      ]
-      for (const [payload, ...paths] of cases)
-        expect(await ann.refused('send_event', payload), JSON.stringify(payload)).toEqual(invalid(...paths))
-      await ben.receivesNothing()
-      expect((await lastThread(ann, chat)).events).toEqual([])
     })
 
     test('properties of an event keep to their limits', async () => {
@@ -559,35 +521,6 @@ describe('send_event', () => {
       }
     })
 
-    test('a number that nothing can hold is none, wherever it stands but in content', async () => {
-      const { ann, chat } = await annAlone()
-      const request = (payload: string) => `{"action":"send_event","payload":${payload}}`
-      const withEvent = (event: string) => request(`{"chat_id":"${chat.id}","event":${event}}`)
-      const cases: [string, ...string[]][] = [
-        [request('12345678901234567890'), 'payload'],
-        [withEvent('1e400'), 'payload.event'],
-        [withEvent('{"type":"message","text":1e400}'), 'payload.event.text'],
-        [withEvent('{"type":"message","text":"a","custom_id":1e400}'), 'payload.event.custom_id'],
-        [withEvent('{"type":"message","text":"a","properties":1e400}'), 'payload.event.properties'],
-        [withEvent('{"type":"message","text":"a","properties":{"ns":1e400}}'), 'payload.event.properties.ns'],
-        [
-          withEvent('{"type":"message","text":"a","properties":{"ns":{"n":9007199254740993}}}'),
-          'payload.event.properties.ns.n',
-        ],
-        [
-          withEvent('{"type":"message","text":"a","properties":{"ns":{"n":{"value":1e400}}}}'),
-          'payload.event.properties.ns.n',
-        ],
-        [withEvent('{"type":"filled_form","fields":[1e400]}'), 'payload.event.fields.0'],
-      ]
-      for (const [frame, ...paths] of cases) {
-        ann.send(frame)
-        expect((await ann.response()).payload, frame).toEqual({ error: invalid(...paths) })
-      }
-      ann.send(withEvent('{"type":"message","text":"a","unknown":1e400,"__proto__":1e400}'))
-      expect(await ann.response()).toMatchObject({ success: true, payload: { event: { order: 1 } } })
-    })
-
     test('names that objects inherit are names like any other', async () => {
       const { ann, ben, chat } = await annAndBen()
       const properties = {
@@ -608,26 +541,6 @@ describe('send_event', () => {
   })
 
   describe('who may', () => {
-    test('a chat that is not there, or is of another licence, is not found', async () => {
-      const { ann, ben, chat } = await annAndBen()
-      const stranger = await (await world.license({ ann: { permission: 'owner' } })).login('ann')
-      const own = await startChat(stranger)
-      for (const id of [
-        chat.id,
-        chat.thread.id,
-        `${own.id}x`,
-        'nothing',
-        'a#b',
-        `${own.id}#`,
-        'CHAT',
-        own.id.toUpperCase(),
-      ])
-        expect(await sendRefused(stranger, { id }, message('hello')), id).toEqual(notFound)
-      await ann.receivesNothing()
-      await ben.receivesNothing()
-      expect((await lastThread(ann, chat)).events).toEqual([])
-    })
-
     test('what is wrong with the payload is told before whether the chat is there', async () => {
       const { ann } = await annAlone()
       expect(await sendRefused(ann, { id: 'nothing' }, { type: 'message' })).toEqual(
@@ -635,36 +548,13 @@ describe('send_event', () => {
       )
     })
 
-    test('an agent must be in the chat: access is not enough, nor is being the owner', async () => {
-      const license = await world.license({ ann: {}, ben: {}, olga: { permission: 'owner' } })
-      const [ann, ben, olga] = [
-        await license.login('ann'),
-        await license.login('ben'),
-        await license.login('olga'),
-      ]
-      const chat = await startChat(ann, undefined, ben, olga)
-      for (const client of [ben, olga]) {
-        expect(await sendRefused(client, chat, message('hello'))).toEqual(denied)
-        expect(await sendRefused(client, chat, { type: 'annotation', annotation_type: 'a' })).toEqual(denied)
-      }
-      await ann.receivesNothing()
-      expect((await lastThread(olga, chat)).events).toEqual([])
-    })
-
-    test('an agent without access is refused with the same sentence', async () => {
-      const license = await world.license({ ann: {}, ben: {} })
-      const [ann, ben] = [await license.login('ann'), await license.login('ben')]
-      const chat = await startChat(ann, { chat: { scopes: { agents: ['ann'] } } })
-      expect(await sendRefused(ben, chat, message('hello'))).toEqual(denied)
-      await ben.receivesNothing()
-    })
-
     test('an agent that was removed can send no more, to active and closed threads', async () => {
       const { ann, ben, chat } = await annAndBen()
       await ann.ok('join_chat', { chat_id: chat.id, agent_ids: ['ben'] })
       await send(ben, chat, message('hello', { custom_id: 'mine' }))
       await ann.ok('remove_from_chat', { chat_id: chat.id, agent_ids: ['ben'] })
-      expect(await sendRefused(ben, chat, message('again'))).toEqual(denied)
+      for (const event of [message('again'), { type: 'annotation', annotation_type: 'note' }])
+        expect(await sendRefused(ben, chat, event)).toEqual(denied)
       // not even what it sent before
       expect(await sendRefused(ben, chat, message('hello', { custom_id: 'mine' }))).toEqual(denied)
       await ann.ok('close_thread', { chat_id: chat.id })
@@ -828,10 +718,14 @@ describe('send_event', () => {
     })
 
     test('is known within the last 25 entries', async () => {
-      const { ann, chat } = await annAlone()
-      const first = await send(ann, chat, message('hello', { custom_id: 'c1' }))
-      for (let order = 2; order <= 25; order++) await send(ann, chat, message(`${order}`))
-      expect(await send(ann, chat, message('hello', { custom_id: 'c1' }))).toEqual(first)
+      const others = Array.from({ length: 19 }, (_, i) => message(`${i + 2}`))
+      const initial_events = [message('hello', { custom_id: 'c1' }), ...others]
+      const { ann, chat } = await annAlone({ initial_events })
+      for (let order = 21; order <= 25; order++) await send(ann, chat, message(`${order}`))
+      expect(await send(ann, chat, message('hello', { custom_id: 'c1' }))).toEqual({
+        thread_id: chat.thread.id,
+        event: chat.thread.events[0],
+      })
       await send(ann, chat, message('26'))
       expect((await send(ann, chat, message('hello', { custom_id: 'c1' }))).event.order).toBe(27)
     })
@@ -923,9 +817,7 @@ describe('send_event', () => {
     })
 
     test('does not tell agents without access', async () => {
-      const license = await world.license({ ann: {}, ben: {} })
-      const [ann, ben] = [await license.login('ann'), await license.login('ben')]
-      const chat = await startChat(ann, { chat: { scopes: { agents: ['ann'] } } })
+      const { ann, ben, chat } = await annAndBen({ chat: { scopes: { agents: ['ann'] } } })
       await ann.ok('close_thread', { chat_id: chat.id })
       await ann.received()
       await send(ann, chat, message('again'))
@@ -934,7 +826,7 @@ describe('send_event', () => {
     })
 
     test('brings the chat back among the active ones of a login', async () => {
-      const { license, ann, chat } = await annAlone()
+      const { license, ann, chat } = await annAlone({}, await oneAgent())
       await ann.ok('close_thread', { chat_id: chat.id })
       const summaries = async () => {
         const client = await world.open()

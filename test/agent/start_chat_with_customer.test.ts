@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { readActiveChats, readChat } from '../../shared/table/chats.ts'
 import { readCustomer } from '../../shared/table/customers.ts'
 import { customerChatId } from '../../shared/table/keys.ts'
-import { denied, invalid, message, names, notFound, openReception, next } from '../customer/reception.ts'
+import { denied, message, names, notFound, openReception, next } from '../customer/reception.ts'
 import { logOf } from '../races/stored.ts'
 import { sharedWorld, type World } from '../support/world.ts'
 
@@ -243,19 +243,6 @@ describe('start_chat with a customer is refused', () => {
       expect(await ann.refused('start_chat', withCustomer(id, { scopes }))).toEqual(notFound)
     for (const client of [ann, carl]) await client.receivesNothing()
     expect(await readChat(world.table.read, chat_id)).toBeUndefined()
-  })
-
-  test.each([
-    ['two customers', ['a', 'b'].map((id) => ({ id, type: 'customer' })), 'payload.chat.users'],
-    ['an agent', [{ id: 'a', type: 'agent' }], 'payload.chat.users.0.type'],
-    ['a user without an id', [{ type: 'customer' }], 'payload.chat.users.0.id'],
-    ['a user without a type', [{ id: 'a' }], 'payload.chat.users.0.type'],
-    ['an id of 129 bytes', [{ id: 'x'.repeat(129), type: 'customer' }], 'payload.chat.users.0.id'],
-    ['a name alone', ['a'], 'payload.chat.users.0'],
-    ['users that are no list', { id: 'a', type: 'customer' }, 'payload.chat.users'],
-  ])('with validation for %s', async (_what, users, path) => {
-    const ann = await (await world.license({ ann: {} })).login('ann')
-    expect(await ann.refused('start_chat', { chat: { users } })).toEqual(invalid(path))
   })
 
   test('with customer_banned until the ban is lifted, and so is an event that would start its thread', async () => {

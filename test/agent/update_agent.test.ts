@@ -45,6 +45,16 @@ const openOffice = async () => {
   for (const client of all) await told(client)
   return { license, ann, second, ben, olga, ada, all }
 }
+let office: Awaited<ReturnType<typeof openOffice>>
+beforeAll(async () => {
+  office = await openOffice()
+})
+/** A licence that tests share in which nobody goes offline: ann and ben accept chats, all pushes are forgotten. */
+const sameOffice = async () => {
+  for (const client of [office.ann, office.ben]) await client.ok('update_agent', accepting)
+  for (const client of office.all) await told(client)
+  return office
+}
 const statusOf = async (license: License, agent: string) =>
   (await findAgent(world.table, license.id, agent))?.routing_status
 const login = async (license: License, agent: string, payload: object = {}) => {
@@ -61,7 +71,7 @@ const goOffline = async (license: License, agent: string, clients: Client[]) => 
 
 describe('update_agent', () => {
   test('changes the requester’s own status and tells every agent of the licence', async () => {
-    const { license, ann, all } = await openOffice()
+    const { license, ann, all } = await sameOffice()
     const stranger = await (await world.license({ zoe: {} })).login('zoe')
     await told(stranger)
     const answer = await ann.call('update_agent', notAccepting)
@@ -79,7 +89,7 @@ describe('update_agent', () => {
   })
 
   test('takes the requester’s own id, and null for it', async () => {
-    const { ben, all } = await openOffice()
+    const { ben, all } = await sameOffice()
     for (const [agent_id, change] of [
       ['ben', notAccepting],
       [null, accepting],
@@ -90,7 +100,7 @@ describe('update_agent', () => {
   })
 
   test('changes another’s status for owners and administrators', async () => {
-    const { license, olga, ada, all } = await openOffice()
+    const { license, olga, ada, all } = await sameOffice()
     for (const [client, change] of [
       [olga, notAccepting],
       [ada, accepting],
@@ -102,7 +112,7 @@ describe('update_agent', () => {
   })
 
   test('to the status that is in force changes nothing and pushes nothing', async () => {
-    const { license, ann, olga, all } = await openOffice()
+    const { license, ann, olga, all } = await sameOffice()
     const before = await findAgent(world.table, license.id, 'ann')
     await ann.ok('update_agent', accepting)
     await olga.ok('update_agent', { agent_id: 'ann', ...accepting })
@@ -114,7 +124,7 @@ describe('update_agent', () => {
   })
 
   test('ignores what it does not know', async () => {
-    const { license, ann } = await openOffice()
+    const { license, ann } = await sameOffice()
     const before = await findAgent(world.table, license.id, 'ann')
     await ann.ok('update_agent', { ...notAccepting, name: 'Eve', permission: 'owner', groups: [1] })
     expect(await findAgent(world.table, license.id, 'ann')).toEqual({ ...before, ...notAccepting })
@@ -190,7 +200,7 @@ describe('the status of an agent who is offline', () => {
 
 describe('update_agent at once with', () => {
   test('others: the last push says what is stored', async () => {
-    const { license, ann, second, olga, ada, all } = await openOffice()
+    const { license, ann, second, olga, ada, all } = await sameOffice()
     world.gateway.setJitter(() => Math.random() * 20)
     for (let round = 0; round < 5; round += 1) {
       await Promise.all(
@@ -279,7 +289,7 @@ describe('update_agent whose write goes wrong', () => {
     ['a conflict with a transaction', { errorType: 'TransactionConflictException' }],
     ['a throttled table', { errorType: 'ProvisionedThroughputExceededException' }],
   ])('through %s changes the status and tells so once', async (_, fault) => {
-    const { license, ann, all } = await openOffice()
+    const { license, ann, all } = await sameOffice()
     const left = [fault]
     world.proxy.setFault(({ operation, request }) =>
       operation === 'UpdateItem' && JSON.stringify(request).includes(license.id) ? left.shift() : undefined,
@@ -292,17 +302,8 @@ describe('update_agent whose write goes wrong', () => {
 })
 
 describe('update_agent is refused', () => {
-  test('before a login', async () => {
-    const client = await world.open()
-    expect(await client.refused('update_agent', accepting)).toEqual({
-      type: 'auth',
-      code: 401,
-      message: 'Not logged in',
-    })
-  })
-
   test('with its own sentence for another agent, by a normal one', async () => {
-    const { license, ann, all } = await openOffice()
+    const { license, ann, all } = await sameOffice()
     for (const agent_id of ['ben', 'olga', 'Ann', 'ann '])
       expect(await ann.refused('update_agent', { agent_id, ...notAccepting })).toEqual(denied)
     for (const client of all) expect(await told(client)).toEqual([])
@@ -325,47 +326,5 @@ describe('update_agent is refused', () => {
     for (const client of all) expect(await told(client)).toEqual([])
     expect(await items()).toEqual(before)
     expect(await findAgent(world.table, license.id, 'nosuch')).toBeUndefined()
-  })
-
-  test.each([
-    ['no payload', undefined],
-    ['an empty one', {}],
-    ['an agent alone', { agent_id: 'ann' }],
-    ['null', { routing_status: null }],
-    ['other fields only', { name: 'Eve', status: 'accepting_chats' }],
-  ])('with validation for %s, which changes nothing: it says what to name', async (_what, payload) => {
-    const license = await world.license({ ann: {} })
-    const ann = await license.login('ann')
-    expect(await ann.refused('update_agent', payload)).toEqual({
-      type: 'validation',
-      code: 400,
-      message: 'Wrong format of request',
-      details: [
-        {
-          path: 'payload.routing_status',
-          message: 'Name at least one change: accepting_chats or not_accepting_chats',
-        },
-      ],
-    })
-  })
-
-  test.each([
-    ['offline', { routing_status: 'offline' }, 'payload.routing_status'],
-    ['another word', { routing_status: 'accepting chats' }, 'payload.routing_status'],
-    ['an empty status', { routing_status: '' }, 'payload.routing_status'],
-    ['a flag', { routing_status: true }, 'payload.routing_status'],
-    ['a list', { routing_status: ['accepting_chats'] }, 'payload.routing_status'],
-    ['an agent that is a number', { agent_id: 5, ...accepting }, 'payload.agent_id'],
-    ['an empty id', { agent_id: '', ...accepting }, 'payload.agent_id'],
-    ['an id of 129 bytes', { agent_id: 'x'.repeat(129), ...accepting }, 'payload.agent_id'],
-  ])('with validation for %s', async (_what, payload, path) => {
-    const license = await world.license({ ann: {} })
-    const ann = await license.login('ann')
-    expect(await ann.refused('update_agent', payload)).toEqual({
-      type: 'validation',
-      code: 400,
-      message: 'Wrong format of request',
-      details: [{ path, message: expect.stringMatching(/./) }],
-    })
   })
 })

@@ -87,7 +87,7 @@ const secondsPass = (seconds: number) =>
   vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + seconds * 1000 })
 
 describe('a chat in which nothing is said', () => {
-  test('is idle after 10 minutes, once, and says so in its properties', async () => {
+  test('is idle after 10 minutes, once, as its properties say, and archived after 30, by nobody', async () => {
     const office = await openOffice()
     const { ann, carl, chat_id, thread_id, after, told } = office
     await after(9.9)
@@ -112,15 +112,7 @@ describe('a chat in which nothing is said', () => {
     expect([properties, threads[0].properties]).toEqual([{ routing }, { routing }])
     for (const minutes of [10.3, 11, 15, 20, 21, 29.9]) await after(minutes)
     for (const client of [ann, carl]) expect(await told(client)).toEqual([])
-  })
 
-  test('is archived after 30 minutes, by nobody', async () => {
-    const office = await openOffice()
-    const { ann, carl, chat_id, thread_id, after, told } = office
-    await after(10.2)
-    for (const client of [ann, carl]) await told(client)
-    await after(29.9)
-    for (const client of [ann, carl]) expect(await told(client)).toEqual([])
     await after(30.1)
     for (const client of [ann, carl] as Client[]) {
       const { event } = await client.next('incoming_event')

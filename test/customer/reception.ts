@@ -5,7 +5,7 @@ import { message } from '../support/events.ts'
 import type { License, World } from '../support/world.ts'
 
 export { message } from '../support/events.ts'
-export { denied, invalid, notFound } from '../support/wire-errors.ts'
+export { denied, notFound } from '../support/wire-errors.ts'
 
 // A customer's chat with everyone in its place, for what customers ask for in it.
 

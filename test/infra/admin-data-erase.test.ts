@@ -99,7 +99,7 @@ describe('admin customer erase', () => {
 
   test('nobody becomes the customer again by its token, but a new one may come', async () => {
     const license = await staffed()
-    const known = await knownCustomer(world, license)
+    const known = await knownCustomer(world, license, { brief: true })
     const { id, token } = known
     expect(await erase(license, id)).toMatchObject({ code: 0 })
     const back = await license.arrive()
@@ -135,7 +135,7 @@ describe('admin customer erase', () => {
 
   test('may be given again, leaves others alone, and knows whom there is not', async () => {
     const license = await staffed()
-    const other = await knownCustomer(world, license)
+    const other = await knownCustomer(world, license, { brief: true })
     const before = await data.traces(other.id, other.chat_id)
     const { client, id } = await license.visit({ customer: { name: 'Zed' } })
     await client.ok('start_chat', { chat: { thread: { events: [message('only mine')] } } })

@@ -164,20 +164,23 @@ describe('admin reindex', () => {
 })
 
 describe('admin reindex shows how far it is', () => {
+  let license: string
+  beforeAll(async () => {
+    license = (await world.licenseOf(8)).license
+  })
+
   test('in a line now and then, and a summary at its end', async () => {
-    const { license } = await world.licenseOf(20)
     const { code, out, err } = await world.reindex(license, hasty())
     expect(code).toBe(0)
-    expect(out).toMatch(/^Reindexed license .+: 20 chats, 20 threads, in .+\.\n$/)
+    expect(out).toMatch(/^Reindexed license .+: 8 chats, 8 threads, in .+\.\n$/)
     const lines = err.trimEnd().split('\n')
     expect(lines.length).toBeGreaterThan(1)
     for (const line of lines)
-      expect(line).toMatch(/^\d+ of 20 chats, \d+ threads?, \d+(\.\d)? chats\/s(, .+ (s|min) left)?$/)
+      expect(line).toMatch(/^\d+ of 8 chats, \d+ threads?, \d+(\.\d)? chats\/s(, .+ (s|min) left)?$/)
     expect(Number(lines.at(-1)!.split(' ')[0])).toBeGreaterThan(Number(lines[0]!.split(' ')[0]))
   })
 
   test('on a terminal in one line that fits it and is gone in the end', async () => {
-    const { license } = await world.licenseOf(20)
     const { err } = await world.reindex(license, { ...hasty(), width: () => 40 })
     expect(err).not.toContain('\n')
     const [nothing, ...shown] = err.split('\r')
@@ -185,19 +188,18 @@ describe('admin reindex shows how far it is', () => {
     expect(shown.length).toBeGreaterThan(1)
     for (const line of shown) {
       expect(line.endsWith('\u{1b}[K')).toBe(true)
-      expect(line.slice(0, -3)).toMatch(/^\d+ of 20 chats.{0,28}$/)
+      expect(line.slice(0, -3)).toMatch(/^\d+ of 8 chats.{0,28}$/)
     }
   })
 
   test('as JSON where it is told to, with nothing else beside it', async () => {
-    const { license } = await world.licenseOf(2)
     const { code, out, err } = await world.reindex(license, {}, '--json')
     expect([code, err]).toEqual([0, ''])
     expect(JSON.parse(out)).toEqual({
       license_id: license,
       end: 'done',
-      chats: { total: 2, done: 2, failed: [] },
-      threads: 2,
+      chats: { total: 8, done: 8, failed: [] },
+      threads: 8,
       began_at: now / 1000,
       resumed: false,
       seconds: 0,
@@ -206,7 +208,7 @@ describe('admin reindex shows how far it is', () => {
 })
 
 describe('admin reindex that is cut short', () => {
-  test('goes on where it was: what is done is not done again', async () => {
+  test('goes on where it was: what is done is not done again', { tags: ['full'] }, async () => {
     const { license, ids, index } = await withIndex(24)
     let resumed = 0
     for (const calls of [120, 260]) {
@@ -279,37 +281,41 @@ describe('admin reindex that is cut short', () => {
     expect(await world.indexOf(license)).toEqual(index)
   })
 
-  test('lists chats that fail, with the others done, and then tries these alone again', async () => {
-    const { license, ids, index } = await forgotten(12)
-    const broken = [ids[3]!, ids[9]!]
-    const tries = new Map<string, number>()
-    world.proxy.setFault(({ operation, request }) => {
-      const id = broken.find((chat) => (request as any).Item?.pk?.S === keys.chat(chat).pk)
-      if (operation !== 'PutItem' || id === undefined) return undefined
-      tries.set(id, (tries.get(id) ?? 0) + 1)
-      return { errorType: 'ValidationException' }
-    })
-    const failed = await world.reindex(license, {}, '--json')
-    expect(failed.code).toBe(1)
-    const failures = broken.map((id) => ({ id, error: 'ValidationException: Injected' }))
-    const answer = JSON.parse(failed.out)
-    expect(answer).toMatchObject({ end: 'done', chats: { total: 12, done: 10 }, resumed: false })
-    expect(answer.chats.failed.toSorted((a: any, b: any) => (a.id < b.id ? -1 : 1))).toEqual(failures)
-    expect(failed.err).toContain('error: It has ended. 10 of 12 chats are done; these failed:\n  ')
-    expect(failed.err).toContain(`  ${broken[0]}  ValidationException: Injected\n`)
-    expect([...tries.values()].every((count) => count >= 3)).toBe(true)
-    const others = (posting: string) => !broken.some((id) => posting.includes(id))
-    expect((await world.indexOf(license)).filter(others)).toEqual(index.filter(others))
+  test(
+    'lists chats that fail, with the others done, and then tries these alone again',
+    { tags: ['full'] },
+    async () => {
+      const { license, ids, index } = await forgotten(12)
+      const broken = [ids[3]!, ids[9]!]
+      const tries = new Map<string, number>()
+      world.proxy.setFault(({ operation, request }) => {
+        const id = broken.find((chat) => (request as any).Item?.pk?.S === keys.chat(chat).pk)
+        if (operation !== 'PutItem' || id === undefined) return undefined
+        tries.set(id, (tries.get(id) ?? 0) + 1)
+        return { errorType: 'ValidationException' }
+      })
+      const failed = await world.reindex(license, {}, '--json')
+      expect(failed.code).toBe(1)
+      const failures = broken.map((id) => ({ id, error: 'ValidationException: Injected' }))
+      const answer = JSON.parse(failed.out)
+      expect(answer).toMatchObject({ end: 'done', chats: { total: 12, done: 10 }, resumed: false })
+      expect(answer.chats.failed.toSorted((a: any, b: any) => (a.id < b.id ? -1 : 1))).toEqual(failures)
+      expect(failed.err).toContain('error: It has ended. 10 of 12 chats are done; these failed:\n  ')
+      expect(failed.err).toContain(`  ${broken[0]}  ValidationException: Injected\n`)
+      expect([...tries.values()].every((count) => count >= 3)).toBe(true)
+      const others = (posting: string) => !broken.some((id) => posting.includes(id))
+      expect((await world.indexOf(license)).filter(others)).toEqual(index.filter(others))
 
-    world.proxy.setFault(undefined)
-    const { result, calls } = await world.proxy.record(() => world.reindex(license))
-    expect(result.out).toContain(': 12 chats, 2 of them now, ')
-    expect(chatsIn(calls)).toEqual(broken)
-    expect(await world.indexOf(license)).toEqual(index)
-    expect(await world.progressOf(license)).toBeUndefined()
-  })
+      world.proxy.setFault(undefined)
+      const { result, calls } = await world.proxy.record(() => world.reindex(license))
+      expect(result.out).toContain(': 12 chats, 2 of them now, ')
+      expect(chatsIn(calls)).toEqual(broken)
+      expect(await world.indexOf(license)).toEqual(index)
+      expect(await world.progressOf(license)).toBeUndefined()
+    },
+  )
 
-  test('gives up where chat after chat fails, and goes on behind them', async () => {
+  test('gives up where chat after chat fails, and goes on behind them', { tags: ['full'] }, async () => {
     const { license, ids, index } = await forgotten(36)
     let isOut = false
     world.proxy.setFault(({ operation, request }) => {
@@ -331,30 +337,34 @@ describe('admin reindex that is cut short', () => {
     expect(await world.indexOf(license)).toEqual(index)
   })
 
-  test('begins anew with --restart, and where texts were turned on or off since', async () => {
-    const { license, ids, index } = await withIndex(6)
-    const began_at = Date.parse('2026-11-01T10:00:00Z')
-    const half = (more: Partial<Reindexing> = {}) =>
-      world.table.write.write(
-        reindexingMoved(license, { began_at, texts: true, after: ids[3]!, chats: 4, failed: [], ...more }),
+  test(
+    'begins anew with --restart, and where texts were turned on or off since',
+    { tags: ['full'] },
+    async () => {
+      const { license, ids, index } = await withIndex(6)
+      const began_at = Date.parse('2026-11-01T10:00:00Z')
+      const half = (more: Partial<Reindexing> = {}) =>
+        world.table.write.write(
+          reindexingMoved(license, { began_at, texts: true, after: ids[3]!, chats: 4, failed: [], ...more }),
+        )
+      await half()
+      const some = await world.proxy.record(() => world.reindex(license))
+      expect(chatsIn(some.calls)).toEqual(ids.slice(4))
+      await half()
+      const all = await world.proxy.record(() => world.reindex(license, {}, '--restart'))
+      expect(chatsIn(all.calls)).toEqual(ids)
+      expect(all.result.err).toBe('')
+      await half({ texts: false })
+      const changed = await world.proxy.record(() => world.reindex(license))
+      expect(chatsIn(changed.calls)).toEqual(ids)
+      expect(changed.result.err).toContain(
+        'Indexing texts was turned on after the run of 2026-11-01T10:00:00Z: ',
       )
-    await half()
-    const some = await world.proxy.record(() => world.reindex(license))
-    expect(chatsIn(some.calls)).toEqual(ids.slice(4))
-    await half()
-    const all = await world.proxy.record(() => world.reindex(license, {}, '--restart'))
-    expect(chatsIn(all.calls)).toEqual(ids)
-    expect(all.result.err).toBe('')
-    await half({ texts: false })
-    const changed = await world.proxy.record(() => world.reindex(license))
-    expect(chatsIn(changed.calls)).toEqual(ids)
-    expect(changed.result.err).toContain(
-      'Indexing texts was turned on after the run of 2026-11-01T10:00:00Z: ',
-    )
-    expect(await world.indexOf(license)).toEqual(index)
-  })
+      expect(await world.indexOf(license)).toEqual(index)
+    },
+  )
 
-  test('says to be run again where texts are turned off while it runs', async () => {
+  test('says to be run again where texts are turned off while it runs', { tags: ['full'] }, async () => {
     const { license, ids } = await world.licenseOf(6)
     let isOff = false
     world.proxy.setFault(async ({ request }) => {

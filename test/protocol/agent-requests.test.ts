@@ -27,7 +27,13 @@ const empty = 'Must not be empty'
 
 const text = (bytes: number): Part => ({
   fits: ['x', 'x'.repeat(bytes)],
-  wrong: [[5], [['x']], ['x'.repeat(bytes + 1), '', tooLong(bytes)], ['a\ud800', '', half]],
+  wrong: [
+    [5],
+    [['x']],
+    ['x'.repeat(bytes + 1), '', tooLong(bytes)],
+    ['a\ud800', '', half],
+    ['\udfff', '', half],
+  ],
 })
 const id: Part = {
   fits: ['x', 'é'.repeat(64), '#', '__proto__'],
@@ -68,7 +74,11 @@ const flag: Part = {
   fits: [true, false, 'true', 'false'],
   wrong: ['yes', 'True', '', 1, [true]].map((value) => [value, '', 'Must be true or false']),
 }
-const oneOf = (...values: string[]): Part => ({ fits: values, wrong: [[''], ['x'], [true], [[values[0]]]] })
+/** One of these words, and none of `others`. */
+const oneOf = (values: string[], ...others: string[]): Part => ({
+  fits: values,
+  wrong: [[''], ['x'], [true], [[values[0]]], ...others.map((other): Wrong => [other])],
+})
 const whole = (from: number, to: number, sentence?: string): Part => ({
   fits: [from, to],
   wrong: [[from - 1, '', sentence], [to + 1, '', sentence], [1.5], ['1'], [true], [[1]]],
@@ -134,6 +144,7 @@ const initialEvents: Part = {
       '1.system_message_type',
       'This type is reserved for the server: use another, or none',
     ],
+    [[message, { type: 'system_message' }], '1.text'],
     [several(21, () => message), '', 'At most 20 initial events'],
   ],
 }
@@ -186,7 +197,7 @@ const day: Part = {
   ],
 }
 const firebaseToken: Part = { ...text(1024), wrong: [...text(1024).wrong, ['', '', empty]] }
-const platform = oneOf('ios', 'android')
+const platform = oneOf(['ios', 'android'], 'web')
 const customerUser = { id: 'x', type: 'customer' }
 const customers: Part = {
   fits: [[customerUser], []],
@@ -254,12 +265,19 @@ const requests: Record<string, Record<string, Part>> = {
   },
   mark_event_as_seen: { ...chatId, event_id: needed(id) },
   update_last_seen_timestamp: { ...chatId, timestamp: whole(0, Number.MAX_SAFE_INTEGER) },
-  send_typing_indicator: { ...chatId, is_typing: needed(flag), recipients: oneOf('all', 'agents') },
+  send_typing_indicator: {
+    ...chatId,
+    is_typing: needed(flag),
+    recipients: oneOf(['all', 'agents'], 'customers'),
+  },
   send_broadcast: { content: needed(content), scopes },
   update_chat_scopes: { ...chatId, add_scopes: scopes, remove_scopes: scopes },
   update_chat_properties: { ...chatId, properties: needed(change) },
   update_chat_thread_properties: { ...chatId, thread_id: needed(id), properties: needed(change) },
-  update_agent: { agent_id: id, routing_status: needed(oneOf('accepting_chats', 'not_accepting_chats')) },
+  update_agent: {
+    agent_id: id,
+    routing_status: needed(oneOf(['accepting_chats', 'not_accepting_chats'], 'offline', 'accepting chats')),
+  },
   change_push_notifications: {
     firebase_token: needed(firebaseToken),
     platform: needed(platform),
