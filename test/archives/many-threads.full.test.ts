@@ -1,3 +1,3 @@
 import { testManyThreads } from './many-threads.ts'
 
-testManyThreads(2000)
+testManyThreads(500)

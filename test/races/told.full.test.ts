@@ -4,8 +4,8 @@ import { calm } from './holding.ts'
 import { expectTold, type Told, toldActions } from './told.ts'
 
 const frozenMs = 16_000
-// no request makes more before it is done
-const mostSteps = 14
+// behind these every request has told what it wrote
+const mostSteps = 8
 
 let world: World
 beforeAll(async () => {

@@ -15,6 +15,8 @@ test.each(toldActions)(
   '%s that cannot read any more behind its write is told of by a job',
   async (_name, prepare) => {
     const told = await prepare(world)
+    await calm(world)
+    await told.zoe.received()
     let isWritten = false
     world.proxy.setFault(({ operation, request }) => {
       const isOwn = told.marks.some((mark) => JSON.stringify(request).includes(mark))

@@ -118,8 +118,6 @@ const onChats: Action[] = [
 const prepared = async (world: World, [action, push, payload, isStored]: Action): Promise<Told> => {
   const scene = await openScene(world)
   const { license, ann, zoe, connection, chat_id } = scene
-  await world.settled()
-  await zoe.received()
   return {
     license,
     zoe,
@@ -163,8 +161,6 @@ const ofCustomer =
     const client: CustomerClient = visitor.client
     const { chat } = await client.ok('start_chat')
     if (action === 'start_chat') await client.ok('close_thread', { chat_id: chat.id })
-    await world.settled()
-    await zoe.received()
     return {
       license,
       zoe,
@@ -183,8 +179,6 @@ const banned = async (world: World): Promise<Told> => {
   const connection = world.gateway.connections().find((id) => !before.includes(id)) ?? ''
   const { client, id } = await license.visit({ customer: { name: 'Carl' } })
   const { chat } = await client.ok('start_chat')
-  await world.settled()
-  await zoe.received()
   return {
     license,
     zoe,
