@@ -52,48 +52,56 @@ const oneByOne = async (calls: ReturnType<typeof hold>, count: number) => {
 }
 
 describe('a run of the clock', () => {
-  test('ends no more than 16 connections side by side, however many of one licence are due', async () => {
-    const license = await world.license({ ann: {}, ben: {} })
-    const clients = []
-    for (let i = 0; i < 20; i += 1)
-      clients.push(await license.login(i % 2 === 0 ? 'ann' : 'ben', {}, { expiresInS: 60 }))
-    await allIsQuiet()
-    secondsPass(61)
-    const seen = new Set<string>()
-    // the first read of each connection
-    const reads = hold((operation, request) => {
-      const [, connection] = /SOCKET#([^"#]+)"/.exec(request) ?? []
-      if (operation !== 'GetItem' || connection === undefined || seen.has(connection)) return false
-      seen.add(connection)
-      return true
-    })
-    const run = world.tick()
-    await oneByOne(reads, clients.length)
-    await run
-    expect(reads.most()).toBe(sideBySide)
-    for (const client of clients) {
-      expect(await client.next('agent_disconnected')).toEqual({ reason: 'access_token_expired' })
-      await client.closing()
-    }
-    expect(await readAgentSockets(world.table.read, license.id)).toEqual([])
-  })
+  test(
+    'ends no more than 16 connections side by side, however many of one licence are due',
+    { tags: ['full'] },
+    async () => {
+      const license = await world.license({ ann: {}, ben: {} })
+      const clients = []
+      for (let i = 0; i < 20; i += 1)
+        clients.push(await license.login(i % 2 === 0 ? 'ann' : 'ben', {}, { expiresInS: 60 }))
+      await allIsQuiet()
+      secondsPass(61)
+      const seen = new Set<string>()
+      // the first read of each connection
+      const reads = hold((operation, request) => {
+        const [, connection] = /SOCKET#([^"#]+)"/.exec(request) ?? []
+        if (operation !== 'GetItem' || connection === undefined || seen.has(connection)) return false
+        seen.add(connection)
+        return true
+      })
+      const run = world.tick()
+      await oneByOne(reads, clients.length)
+      await run
+      expect(reads.most()).toBe(sideBySide)
+      for (const client of clients) {
+        expect(await client.next('agent_disconnected')).toEqual({ reason: 'access_token_expired' })
+        await client.closing()
+      }
+      expect(await readAgentSockets(world.table.read, license.id)).toEqual([])
+    },
+  )
 
-  test('reads no more than 16 licences side by side, and ends what is due in any', async () => {
-    const licenses = await Promise.all(Array.from({ length: 18 }, () => world.license({ ann: {} })))
-    const clients = await Promise.all(licenses.map((one) => one.login('ann', {}, { expiresInS: 60 })))
-    await allIsQuiet()
-    secondsPass(61)
-    const unread = new Set(licenses.map(({ id }) => `LICENSE#${id}#SOCKETS`))
-    const reads = hold((operation, request) => {
-      const list = operation === 'Query' && [...unread].find((pk) => request.includes(`"${pk}"`))
-      return list !== false && list !== undefined && unread.delete(list)
-    })
-    const run = world.tick()
-    await oneByOne(reads, licenses.length)
-    await run
-    expect(reads.most()).toBe(sideBySide)
-    for (const client of clients) await client.closing()
-  })
+  test(
+    'reads no more than 16 licences side by side, and ends what is due in any',
+    { tags: ['full'] },
+    async () => {
+      const licenses = await Promise.all(Array.from({ length: 18 }, () => world.license({ ann: {} })))
+      const clients = await Promise.all(licenses.map((one) => one.login('ann', {}, { expiresInS: 60 })))
+      await allIsQuiet()
+      secondsPass(61)
+      const unread = new Set(licenses.map(({ id }) => `LICENSE#${id}#SOCKETS`))
+      const reads = hold((operation, request) => {
+        const list = operation === 'Query' && [...unread].find((pk) => request.includes(`"${pk}"`))
+        return list !== false && list !== undefined && unread.delete(list)
+      })
+      const run = world.tick()
+      await oneByOne(reads, licenses.length)
+      await run
+      expect(reads.most()).toBe(sideBySide)
+      for (const client of clients) await client.closing()
+    },
+  )
 
   test('goes on where one connection cannot be ended, and fails in the end', async () => {
     const license = await world.license({ ann: {}, ben: {} })

@@ -53,7 +53,7 @@ describe('the first socket of an agent', () => {
     expect(await heardOf(stranger, 'ann')).toEqual([])
   })
 
-  test('of two at once is one', async () => {
+  test('of two at once is one', { tags: ['full'] }, async () => {
     const license = await world.license({ ann: {}, ben: {} })
     const ben = await license.login('ben')
     await Promise.all(Array.from({ length: 4 }, () => license.login('ann')))
@@ -134,17 +134,21 @@ describe('the loss of the last socket', () => {
     expect(await isOnline(license, 'ann')).toBe(true)
   })
 
-  test('is not told of an agent that was back and left again, until its time is over', async () => {
-    const license = await world.license({ ann: {}, ben: {} })
-    const [ann, ben] = [await license.login('ann'), await license.login('ben')]
-    await leave(ann)
-    const jobsOfFirst = world.queue.pending()
-    expect(jobsOfFirst).toBeGreaterThan(0)
-    await leave(await license.login('ann'))
-    await heardOf(ben, 'ann')
-    await timePasses()
-    expect(await heardOf(ben, 'ann')).toEqual(['offline'])
-  })
+  test(
+    'is not told of an agent that was back and left again, until its time is over',
+    { tags: ['full'] },
+    async () => {
+      const license = await world.license({ ann: {}, ben: {} })
+      const [ann, ben] = [await license.login('ann'), await license.login('ben')]
+      await leave(ann)
+      const jobsOfFirst = world.queue.pending()
+      expect(jobsOfFirst).toBeGreaterThan(0)
+      await leave(await license.login('ann'))
+      await heardOf(ben, 'ann')
+      await timePasses()
+      expect(await heardOf(ben, 'ann')).toEqual(['offline'])
+    },
+  )
 
   test('and the next coming are both told', async () => {
     const license = await world.license({ ann: {}, ben: {} })
@@ -188,7 +192,7 @@ describe('the loss of the last socket', () => {
     expect(await isOnline(license, 'ann')).toBe(true)
   })
 
-  test('of a suspended and of a deleted agent is told as well', async () => {
+  test('of a suspended and of a deleted agent is told as well', { tags: ['full'] }, async () => {
     const license = await world.license({ ann: {}, ben: {}, cleo: {} })
     const ben = await license.login('ben')
     const [ann, cleo] = [await license.login('ann'), await license.login('cleo')]

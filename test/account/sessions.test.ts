@@ -84,21 +84,25 @@ describe('a session whose token has run out', () => {
     for (const client of [second, ben]) await client.ok('start_chat')
   })
 
-  test('goes on where the same agent logs in again on its socket in time, with a newer token', async () => {
-    const { license, ann, ben, chat } = await scene()
-    const old = await license.token('ann', { expiresInS: 60 })
-    secondsPass(121)
-    expect(await ann.refused('start_chat')).toEqual(invalidToken)
-    for (const token of [old, await license.token('ben')])
-      expect(await ann.refused('login', { token })).toMatchObject({ type: 'auth' })
-    await ann.ok('login', { token: await license.token('ann') })
-    await jobsAreDue()
-    await world.tick()
-    await ann.receivesNothing()
-    await ben.ok('send_event', { chat_id: chat.id, event: message('welcome back') })
-    expect(await ann.next('incoming_event')).toMatchObject({ event: { text: 'welcome back' } })
-    await ann.ok('get_chat_threads', { chat_id: chat.id })
-  })
+  test(
+    'goes on where the same agent logs in again on its socket in time, with a newer token',
+    { tags: ['full'] },
+    async () => {
+      const { license, ann, ben, chat } = await scene()
+      const old = await license.token('ann', { expiresInS: 60 })
+      secondsPass(121)
+      expect(await ann.refused('start_chat')).toEqual(invalidToken)
+      for (const token of [old, await license.token('ben')])
+        expect(await ann.refused('login', { token })).toMatchObject({ type: 'auth' })
+      await ann.ok('login', { token: await license.token('ann') })
+      await jobsAreDue()
+      await world.tick()
+      await ann.receivesNothing()
+      await ben.ok('send_event', { chat_id: chat.id, event: message('welcome back') })
+      expect(await ann.next('incoming_event')).toMatchObject({ event: { text: 'welcome back' } })
+      await ann.ok('get_chat_threads', { chat_id: chat.id })
+    },
+  )
 })
 
 describe('a session whose license has run out', () => {
@@ -126,15 +130,19 @@ describe('a session whose license has run out', () => {
     expect(await ben.refused('start_chat')).toEqual(licenseExpired)
   })
 
-  test('is told and closed within a minute where it is idle, and no other license’s is', async () => {
-    const { ann, ben, stranger } = await scene()
-    secondsPass(61)
-    await world.tick()
-    for (const client of [ann, ben]) await isEnded(client, 'license_expired')
-    await stranger.ok('start_chat')
-  })
+  test(
+    'is told and closed within a minute where it is idle, and no other license’s is',
+    { tags: ['full'] },
+    async () => {
+      const { ann, ben, stranger } = await scene()
+      secondsPass(61)
+      await world.tick()
+      for (const client of [ann, ben]) await isEnded(client, 'license_expired')
+      await stranger.ok('start_chat')
+    },
+  )
 
-  test('goes on once the license is renewed', async () => {
+  test('goes on once the license is renewed', { tags: ['full'] }, async () => {
     const { license, ann, ben, chat } = await scene()
     secondsPass(61)
     expect(await ann.refused('start_chat')).toEqual(licenseExpired)
@@ -252,7 +260,7 @@ describe('a suspended agent', () => {
     await ben?.closing()
   })
 
-  test('who is not connected is out of its chats as well', async () => {
+  test('who is not connected is out of its chats as well', { tags: ['full'] }, async () => {
     const { ann, chat, suspend } = await scene(0)
     await suspend()
     await world.settled()

@@ -254,21 +254,25 @@ describe('get_archives by words', () => {
       ])
   })
 
-  test('finds words of different messages of one thread, not of different threads, nor of another license', async () => {
-    const [ours, theirs] = [await alone(world), await alone(world, { permission: 'owner' })]
-    const id = await saying(ours.ann, 'where is my parcel')
-    await say(ours.ann, id, 'it was sent on Monday')
-    const second = await goOn(ours.ann, id, 'the parcel has come on Tuesday')
-    const other = await saying(ours.ann, 'the parcel')
-    const strange = await saying(theirs.ann, 'the parcel was sent on Monday')
-    await world.settled()
-    expect(await byWords(ours.ann, 'parcel monday')).toEqual([`${id}_1`])
-    expect(await byWords(ours.ann, 'tuesday parcel')).toEqual([second])
-    expect(await byWords(ours.ann, 'monday tuesday')).toEqual([])
-    expect(await byWords(ours.ann, 'parcel')).toEqual([`${other}_1`, second, `${id}_1`])
-    for (const filters of [{}, { query: 'parcel' }, { agent_ids: ['ann'] }])
-      expect(await found(theirs.ann, filters)).toEqual(firstOf(strange))
-  })
+  test(
+    'finds words of different messages of one thread, not of different threads, nor of another license',
+    { tags: ['full'] },
+    async () => {
+      const [ours, theirs] = [await alone(world), await alone(world, { permission: 'owner' })]
+      const id = await saying(ours.ann, 'where is my parcel')
+      await say(ours.ann, id, 'it was sent on Monday')
+      const second = await goOn(ours.ann, id, 'the parcel has come on Tuesday')
+      const other = await saying(ours.ann, 'the parcel')
+      const strange = await saying(theirs.ann, 'the parcel was sent on Monday')
+      await world.settled()
+      expect(await byWords(ours.ann, 'parcel monday')).toEqual([`${id}_1`])
+      expect(await byWords(ours.ann, 'tuesday parcel')).toEqual([second])
+      expect(await byWords(ours.ann, 'monday tuesday')).toEqual([])
+      expect(await byWords(ours.ann, 'parcel')).toEqual([`${other}_1`, second, `${id}_1`])
+      for (const filters of [{}, { query: 'parcel' }, { agent_ids: ['ann'] }])
+        expect(await found(theirs.ann, filters)).toEqual(firstOf(strange))
+    },
+  )
 
   test(
     'looks into messages alone, of whomever and to whomever they are, also once the thread is closed',
@@ -353,32 +357,36 @@ test('get_archives by agents finds threads that name one of them, also who has l
   expect(await found(ann, { agent_ids: ['dan'] })).toEqual([second, `${id}_1`])
 })
 
-test('get_archives by teams goes by the scopes of now, which name one of the groups, of older threads too', async () => {
-  const license = await world.license({ ann: { permission: 'owner' } }, { groups: ['A', 'B', 'C'] })
-  const ann = await license.login('ann')
-  const [a, b, both] = (await startInOrder(ann, [
-    { scopes: { groups: [1] } },
-    { scopes: { groups: [2] } },
-    { scopes: { groups: [1, 2] } },
-    {},
-  ])) as [string, string, string]
-  const second = await goOn(ann, a, 'again')
-  const byTeams = (...team_ids: unknown[]) => found(ann, { team_ids })
-  await world.settled()
-  expect(await byTeams(1)).toEqual([second, ...firstOf(both, a)])
-  expect(await byTeams('1')).toEqual([second, ...firstOf(both, a)])
-  expect(await byTeams('2', 3, 2)).toEqual(firstOf(both, b))
-  expect(await byTeams(3, 0, -1, '77')).toEqual([])
-  await ann.ok('update_chat_scopes', {
-    ...{ chat_id: a, add_scopes: { groups: [3] }, remove_scopes: { groups: [1] } },
-  })
-  await world.settled()
-  expect(await byTeams(1)).toEqual(firstOf(both))
-  expect(await byTeams(3)).toEqual([second, `${a}_1`])
-  await ann.ok('update_chat_scopes', { chat_id: a, remove_scopes: { groups: [3] } })
-  await world.settled()
-  expect(await byTeams(3)).toEqual([])
-})
+test(
+  'get_archives by teams goes by the scopes of now, which name one of the groups, of older threads too',
+  { tags: ['full'] },
+  async () => {
+    const license = await world.license({ ann: { permission: 'owner' } }, { groups: ['A', 'B', 'C'] })
+    const ann = await license.login('ann')
+    const [a, b, both] = (await startInOrder(ann, [
+      { scopes: { groups: [1] } },
+      { scopes: { groups: [2] } },
+      { scopes: { groups: [1, 2] } },
+      {},
+    ])) as [string, string, string]
+    const second = await goOn(ann, a, 'again')
+    const byTeams = (...team_ids: unknown[]) => found(ann, { team_ids })
+    await world.settled()
+    expect(await byTeams(1)).toEqual([second, ...firstOf(both, a)])
+    expect(await byTeams('1')).toEqual([second, ...firstOf(both, a)])
+    expect(await byTeams('2', 3, 2)).toEqual(firstOf(both, b))
+    expect(await byTeams(3, 0, -1, '77')).toEqual([])
+    await ann.ok('update_chat_scopes', {
+      ...{ chat_id: a, add_scopes: { groups: [3] }, remove_scopes: { groups: [1] } },
+    })
+    await world.settled()
+    expect(await byTeams(1)).toEqual(firstOf(both))
+    expect(await byTeams(3)).toEqual([second, `${a}_1`])
+    await ann.ok('update_chat_scopes', { chat_id: a, remove_scopes: { groups: [3] } })
+    await world.settled()
+    expect(await byTeams(3)).toEqual([])
+  },
+)
 
 test('get_archives by dates compares the day of the start, both ends included', async () => {
   const { ann } = await alone(world)
@@ -745,25 +753,29 @@ test(
   },
 )
 
-test('get_archives of a license whose texts are not indexed refuses a query; its words are found again with the next message', async () => {
-  const sentence = 'The messages of this licence are not indexed: leave the query out, or have them indexed'
-  const { license, ann } = await alone(world)
-  const id = await saying(ann, 'monday')
-  await world.settled()
-  await changeLicense(world.table, license.id, { index_texts: false })
-  await say(ann, id, 'tuesday')
-  await world.settled()
-  for (const query of ['monday', 'nothing'])
-    expect(await ann.refused(action, { filters: { query, agent_ids: ['ann'] } })).toEqual(unfit(sentence))
-  for (const filters of [{}, { query: ' ' }, { agent_ids: ['ann'] }, { date_from: '2016-01-01' }])
-    expect([filters, await found(ann, filters)]).toEqual([filters, firstOf(id)])
+test(
+  'get_archives of a license whose texts are not indexed refuses a query; its words are found again with the next message',
+  { tags: ['full'] },
+  async () => {
+    const sentence = 'The messages of this licence are not indexed: leave the query out, or have them indexed'
+    const { license, ann } = await alone(world)
+    const id = await saying(ann, 'monday')
+    await world.settled()
+    await changeLicense(world.table, license.id, { index_texts: false })
+    await say(ann, id, 'tuesday')
+    await world.settled()
+    for (const query of ['monday', 'nothing'])
+      expect(await ann.refused(action, { filters: { query, agent_ids: ['ann'] } })).toEqual(unfit(sentence))
+    for (const filters of [{}, { query: ' ' }, { agent_ids: ['ann'] }, { date_from: '2016-01-01' }])
+      expect([filters, await found(ann, filters)]).toEqual([filters, firstOf(id)])
 
-  await changeLicense(world.table, license.id, { index_texts: true })
-  await world.settled()
-  expect(await byWords(ann, 'monday')).toEqual(firstOf(id))
-  // what was said meanwhile was not indexed
-  expect(await byWords(ann, 'tuesday')).toEqual([])
-  await say(ann, id, 'wednesday')
-  await world.settled()
-  expect(await byWords(ann, 'monday tuesday wednesday')).toEqual(firstOf(id))
-})
+    await changeLicense(world.table, license.id, { index_texts: true })
+    await world.settled()
+    expect(await byWords(ann, 'monday')).toEqual(firstOf(id))
+    // what was said meanwhile was not indexed
+    expect(await byWords(ann, 'tuesday')).toEqual([])
+    await say(ann, id, 'wednesday')
+    await world.settled()
+    expect(await byWords(ann, 'monday tuesday wednesday')).toEqual(firstOf(id))
+  },
+)

@@ -512,63 +512,71 @@ describe('get_chat_threads', () => {
       },
     )
 
-    test('threads that do not fit by themselves come bare, to be read alone', async () => {
-      const { ann, chat } = await annAlone()
-      const stored = await readChat(world.table.read, chat.id)
-      const version = stored!.version + 1
-      const userIds = range(1, 50).map((n) => `${n}`.padStart(64, 'a'))
-      const heads = range(2, 90).map((n) =>
-        newHead({
-          n,
-          nonce: 'n',
-          version,
-          at: 1_700_000_000_000,
-          userIds,
-          properties: { a: { b: { value: n } } },
-        }),
-      )
-      await world.table.write.transact([
-        chatChanged({ ...stored!, version, thread: 90 }),
-        ...heads.map((head) => headPut(chat.id, head)),
-      ])
-      await say(ann, chat, 'hello')
-      await ann.received()
-      const { threads } = await get(ann, chat, { thread_ids: range(1, 90).map((n) => `${chat.id}_${n}`) })
-      expect(lastFrame(ann)).toBeLessThanOrEqual(frameBytes)
-      expect(threads[0]).toMatchObject({ order: 1, user_ids: ['ann'], events: [] })
-      for (const n of range(2, 90))
-        expect(threads[n - 1]).toEqual({
-          ...{ id: `${chat.id}_${n}`, order: n, timestamp: 1_700_000_000, active: n === 90 },
-          ...{ user_ids: [], events: [], has_more: true },
-        })
-      const [alone] = (await get(ann, chat, { thread_ids: [`${chat.id}_90`] })).threads
-      expect(alone).toMatchObject({ properties: { a: { b: { value: 90 } } }, events: [{ text: 'hello' }] })
-      expect(alone.user_ids.toSorted()).toEqual(userIds.toSorted())
-    })
+    test(
+      'threads that do not fit by themselves come bare, to be read alone',
+      { tags: ['full'] },
+      async () => {
+        const { ann, chat } = await annAlone()
+        const stored = await readChat(world.table.read, chat.id)
+        const version = stored!.version + 1
+        const userIds = range(1, 50).map((n) => `${n}`.padStart(64, 'a'))
+        const heads = range(2, 90).map((n) =>
+          newHead({
+            n,
+            nonce: 'n',
+            version,
+            at: 1_700_000_000_000,
+            userIds,
+            properties: { a: { b: { value: n } } },
+          }),
+        )
+        await world.table.write.transact([
+          chatChanged({ ...stored!, version, thread: 90 }),
+          ...heads.map((head) => headPut(chat.id, head)),
+        ])
+        await say(ann, chat, 'hello')
+        await ann.received()
+        const { threads } = await get(ann, chat, { thread_ids: range(1, 90).map((n) => `${chat.id}_${n}`) })
+        expect(lastFrame(ann)).toBeLessThanOrEqual(frameBytes)
+        expect(threads[0]).toMatchObject({ order: 1, user_ids: ['ann'], events: [] })
+        for (const n of range(2, 90))
+          expect(threads[n - 1]).toEqual({
+            ...{ id: `${chat.id}_${n}`, order: n, timestamp: 1_700_000_000, active: n === 90 },
+            ...{ user_ids: [], events: [], has_more: true },
+          })
+        const [alone] = (await get(ann, chat, { thread_ids: [`${chat.id}_90`] })).threads
+        expect(alone).toMatchObject({ properties: { a: { b: { value: 90 } } }, events: [{ text: 'hello' }] })
+        expect(alone.user_ids.toSorted()).toEqual(userIds.toSorted())
+      },
+    )
 
-    test('leaves room for an event beside the longest lists of users and threads', async () => {
-      const { ann, chat } = await annAlone()
-      const stored = await readChat(world.table.read, chat.id)
-      const version = stored!.version + 1
-      const left = range(1, 500).map((n) => ({
-        ...{ id: `${n}`.padStart(64, 'a'), type: 'agent' as const, present: false },
-      }))
-      const head = newHead({ n: 20_000_000, nonce: 'n', version, at: Date.now(), userIds: ['ann'] })
-      await world.table.write.transact([
-        chatChanged({ ...stored!, users: [...stored!.users, ...left], version, thread: head.n }),
-        headPut(chat.id, head),
-      ])
-      const events = [(await say(ann, chat, '"'.repeat(15_000))).event, (await say(ann, chat, 'x')).event]
-      await ann.received()
-      const thread_ids = [`${chat.id}_${head.n}`]
-      const shown = await get(ann, chat, { thread_ids, before_order: 2 })
-      expect(lastFrame(ann)).toBeLessThanOrEqual(frameBytes)
-      expect(shown.threads[0].events).toEqual([events[0]])
-      expect(shown.users[0]).toMatchObject({ id: 'ann', present: true })
-      const listed = shown.threads_summary.map(({ order }: any) => order)
-      expect(listed).toEqual(range(head.n - listed.length + 1, head.n))
-      expect(listed.length).toBeGreaterThan(100)
-    })
+    test(
+      'leaves room for an event beside the longest lists of users and threads',
+      { tags: ['full'] },
+      async () => {
+        const { ann, chat } = await annAlone()
+        const stored = await readChat(world.table.read, chat.id)
+        const version = stored!.version + 1
+        const left = range(1, 500).map((n) => ({
+          ...{ id: `${n}`.padStart(64, 'a'), type: 'agent' as const, present: false },
+        }))
+        const head = newHead({ n: 20_000_000, nonce: 'n', version, at: Date.now(), userIds: ['ann'] })
+        await world.table.write.transact([
+          chatChanged({ ...stored!, users: [...stored!.users, ...left], version, thread: head.n }),
+          headPut(chat.id, head),
+        ])
+        const events = [(await say(ann, chat, '"'.repeat(15_000))).event, (await say(ann, chat, 'x')).event]
+        await ann.received()
+        const thread_ids = [`${chat.id}_${head.n}`]
+        const shown = await get(ann, chat, { thread_ids, before_order: 2 })
+        expect(lastFrame(ann)).toBeLessThanOrEqual(frameBytes)
+        expect(shown.threads[0].events).toEqual([events[0]])
+        expect(shown.users[0]).toMatchObject({ id: 'ann', present: true })
+        const listed = shown.threads_summary.map(({ order }: any) => order)
+        expect(listed).toEqual(range(head.n - listed.length + 1, head.n))
+        expect(listed.length).toBeGreaterThan(100)
+      },
+    )
 
     test(
       'holds for the largest envelope, and for characters of several bytes',
@@ -601,7 +609,7 @@ describe('get_chat_threads', () => {
       expect(await refused(ben, chat)).toEqual(denied)
     })
 
-    test('a restricted token needs a read scope that reaches the chat', async () => {
+    test('a restricted token needs a read scope that reaches the chat', { tags: ['full'] }, async () => {
       const license = await world.license({ ann: {}, ben: {}, olga: { permission: 'owner' } })
       const { chat } = await (await license.login('ann')).ok('start_chat')
       const login = (agent: string, scope: string) => license.login(agent, {}, { scope })

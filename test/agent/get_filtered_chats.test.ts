@@ -119,27 +119,31 @@ describe('get_filtered_chats', () => {
     expect(await found(ben)).toEqual([bens, own, named, other, group, open])
   })
 
-  test('hides at once what was taken away, and shows at once what was given', async () => {
-    const license = await world.license({ ann: {}, ben: {} })
-    const [ann, ben] = [await license.login('ann'), await license.login('ben')]
-    const chat_id = await start(ann, { scopes: { agents: ['ann'] } })
-    const scopes = { agents: ['ben'] }
-    for (const [given, change, payload] of [
-      [true, 'update_chat_scopes', { add_scopes: scopes }],
-      [false, 'update_chat_scopes', { remove_scopes: scopes }],
-      [true, 'join_chat', { agent_ids: ['ben'] }],
-      [false, 'remove_from_chat', { agent_ids: ['ben'] }],
-      [true, 'supervise_chat', { agent_ids: ['ben'] }],
-      [false, 'remove_from_chat', { agent_ids: ['ben'] }],
-    ] as const) {
-      await ann.ok(change, { chat_id, ...payload })
-      expect(await ben.ok(action)).toMatchObject(
-        given
-          ? { chats_summary: [{ id: chat_id }], pagination: { total: 1 } }
-          : { chats_summary: [], pagination: { total: 0 } },
-      )
-    }
-  })
+  test(
+    'hides at once what was taken away, and shows at once what was given',
+    { tags: ['full'] },
+    async () => {
+      const license = await world.license({ ann: {}, ben: {} })
+      const [ann, ben] = [await license.login('ann'), await license.login('ben')]
+      const chat_id = await start(ann, { scopes: { agents: ['ann'] } })
+      const scopes = { agents: ['ben'] }
+      for (const [given, change, payload] of [
+        [true, 'update_chat_scopes', { add_scopes: scopes }],
+        [false, 'update_chat_scopes', { remove_scopes: scopes }],
+        [true, 'join_chat', { agent_ids: ['ben'] }],
+        [false, 'remove_from_chat', { agent_ids: ['ben'] }],
+        [true, 'supervise_chat', { agent_ids: ['ben'] }],
+        [false, 'remove_from_chat', { agent_ids: ['ben'] }],
+      ] as const) {
+        await ann.ok(change, { chat_id, ...payload })
+        expect(await ben.ok(action)).toMatchObject(
+          given
+            ? { chats_summary: [{ id: chat_id }], pagination: { total: 1 } }
+            : { chats_summary: [], pagination: { total: 0 } },
+        )
+      }
+    },
+  )
 
   test('hides a chat whose access is taken away while the request reads it', { tags: ['full'] }, async () => {
     const license = await world.license({ ann: {}, ben: {} })
@@ -209,7 +213,7 @@ describe('get_filtered_chats', () => {
     expect(await found(ann, undefined, { limit: 1 })).toEqual([second])
   })
 
-  test('puts those that started at one moment in the order of their ids', async () => {
+  test('puts those that started at one moment in the order of their ids', { tags: ['full'] }, async () => {
     const { license, ann } = await alone()
     const ids = await Promise.all(
       Array.from({ length: 12 }, (_, i) => startCustomerChat(world, license.id, `cus-${i}`)),
@@ -386,32 +390,36 @@ describe('get_filtered_chats in pages', () => {
 })
 
 describe('get_filtered_chats of large chats', () => {
-  test('shows full ones in order while they fit into 120 KiB, and the rest bare', async () => {
-    const { ann } = await alone()
-    const large = [message('x'.repeat(16_000)), { type: 'custom', content: { text: 'y'.repeat(8000) } }]
-    const ids: string[] = []
-    for (let i = 0; i < 8; i += 1) ids.push(await start(ann, { properties: { a: { i } } }, large))
-    ids.push(await start(ann))
-    await ann.received()
-    const answer = await ann.call(action)
-    const text = ann.frames.at(-1)!
-    expect(Buffer.byteLength(text)).toBeLessThanOrEqual(120 * 1024)
-    const { chats_summary, pagination } = answer.payload as any
-    expect(pagination).toEqual({ page: 1, total: 9 })
-    expect(idsOf({ chats_summary })).toEqual(ids.toReversed())
-    const isBare = chats_summary.map((chat: any) => chat.has_more === true)
-    // 24 KB each: the newest one, which is small, and four more
-    expect(isBare).toEqual([...Array(5).fill(false), ...Array(4).fill(true)])
-    expect(chats_summary[1].last_thread_summary.last_event_per_type).toHaveLength(2)
-    const last = chats_summary.at(-1)
-    expect(last).toEqual({
-      id: ids[0],
-      last_thread_summary: { id: `${ids[0]}_1`, order: 1, timestamp: expect.any(Number), active: true },
-      has_more: true,
-    })
-    // what is bare is to be read by itself, and is whole on a page of its own
-    expect((await ann.ok('get_chat_threads', { chat_id: last.id })).chat.threads[0].events).toHaveLength(2)
-    const page = await ann.ok(action, { pagination: { page: 9, limit: 1 } })
-    expect(page.chats_summary[0]).not.toHaveProperty('has_more')
-  })
+  test(
+    'shows full ones in order while they fit into 120 KiB, and the rest bare',
+    { tags: ['full'] },
+    async () => {
+      const { ann } = await alone()
+      const large = [message('x'.repeat(16_000)), { type: 'custom', content: { text: 'y'.repeat(8000) } }]
+      const ids: string[] = []
+      for (let i = 0; i < 8; i += 1) ids.push(await start(ann, { properties: { a: { i } } }, large))
+      ids.push(await start(ann))
+      await ann.received()
+      const answer = await ann.call(action)
+      const text = ann.frames.at(-1)!
+      expect(Buffer.byteLength(text)).toBeLessThanOrEqual(120 * 1024)
+      const { chats_summary, pagination } = answer.payload as any
+      expect(pagination).toEqual({ page: 1, total: 9 })
+      expect(idsOf({ chats_summary })).toEqual(ids.toReversed())
+      const isBare = chats_summary.map((chat: any) => chat.has_more === true)
+      // 24 KB each: the newest one, which is small, and four more
+      expect(isBare).toEqual([...Array(5).fill(false), ...Array(4).fill(true)])
+      expect(chats_summary[1].last_thread_summary.last_event_per_type).toHaveLength(2)
+      const last = chats_summary.at(-1)
+      expect(last).toEqual({
+        id: ids[0],
+        last_thread_summary: { id: `${ids[0]}_1`, order: 1, timestamp: expect.any(Number), active: true },
+        has_more: true,
+      })
+      // what is bare is to be read by itself, and is whole on a page of its own
+      expect((await ann.ok('get_chat_threads', { chat_id: last.id })).chat.threads[0].events).toHaveLength(2)
+      const page = await ann.ok(action, { pagination: { page: 9, limit: 1 } })
+      expect(page.chats_summary[0]).not.toHaveProperty('has_more')
+    },
+  )
 })

@@ -75,19 +75,23 @@ const chatsOf = async (license: License, agent = 'ann'): Promise<any[]> => {
 }
 const idsOf = (chats: { id: string }[]) => chats.map(({ id }) => id)
 
-test('the key set of the identity provider, out of reach, is no fault of the token; once back it is fetched once', async () => {
-  const license = await world.license({ ann: {} })
-  const client = await world.open()
-  const token = await license.token('ann')
-  expect(await client.refused('login', { token })).toEqual({
-    ...{ type: 'internal', code: 500, message: 'Internal server error' },
-  })
-  keySet.down = false
-  keySet.requests = 0
-  await client.ok('login', { token })
-  await license.login('ann')
-  expect(keySet.requests).toBe(1)
-})
+test(
+  'the key set of the identity provider, out of reach, is no fault of the token; once back it is fetched once',
+  { tags: ['full'] },
+  async () => {
+    const license = await world.license({ ann: {} })
+    const client = await world.open()
+    const token = await license.token('ann')
+    expect(await client.refused('login', { token })).toEqual({
+      ...{ type: 'internal', code: 500, message: 'Internal server error' },
+    })
+    keySet.down = false
+    keySet.requests = 0
+    await client.ok('login', { token })
+    await license.login('ann')
+    expect(keySet.requests).toBe(1)
+  },
+)
 
 describe('the token of a login', () => {
   let license: License
@@ -263,15 +267,23 @@ describe('push_notifications of a login', () => {
     expect(await deviceAt(token)).toBeUndefined()
   })
 
-  test('of several agents at once leave the device with one, whose socket names it as all do', async () => {
-    const token = newToken()
-    const before = (await readAgentSockets(world.table.read, license.id)).map(({ connection }) => connection)
-    await Promise.all(['ann', 'ben', 'cleo', 'dan'].map((name) => license.login(name, presenting(token))))
-    expect(await holdersOf(token)).toEqual([`${license.id}/${(await deviceAt(token))?.agent}`])
-    const rows = await readAgentSockets(world.table.read, license.id)
-    const devices = rows.filter(({ connection }) => !before.includes(connection)).map(({ device }) => device)
-    expect(devices).toEqual(Array.from({ length: 4 }, () => deviceHash(token)))
-  })
+  test(
+    'of several agents at once leave the device with one, whose socket names it as all do',
+    { tags: ['full'] },
+    async () => {
+      const token = newToken()
+      const before = (await readAgentSockets(world.table.read, license.id)).map(
+        ({ connection }) => connection,
+      )
+      await Promise.all(['ann', 'ben', 'cleo', 'dan'].map((name) => license.login(name, presenting(token))))
+      expect(await holdersOf(token)).toEqual([`${license.id}/${(await deviceAt(token))?.agent}`])
+      const rows = await readAgentSockets(world.table.read, license.id)
+      const devices = rows
+        .filter(({ connection }) => !before.includes(connection))
+        .map(({ device }) => device)
+      expect(devices).toEqual(Array.from({ length: 4 }, () => deviceHash(token)))
+    },
+  )
 })
 
 describe('the answer to a login', () => {
@@ -325,36 +337,40 @@ describe('the answer to a login', () => {
     })
   })
 
-  test('stays below 120 KiB: the newest chats in full while they fit, the rest bare', async () => {
-    const license = await world.license({ ann: {} })
-    const ann = await license.login('ann')
-    const started: string[] = []
-    const initial_events = [
-      message('ä'.repeat(7000)),
-      { type: 'annotation', annotation_type: 'note', text: 'b'.repeat(14_000) },
-    ]
-    for (let i = 0; i < 7; i += 1) started.push((await ann.ok('start_chat', { initial_events })).chat.id)
+  test(
+    'stays below 120 KiB: the newest chats in full while they fit, the rest bare',
+    { tags: ['full'] },
+    async () => {
+      const license = await world.license({ ann: {} })
+      const ann = await license.login('ann')
+      const started: string[] = []
+      const initial_events = [
+        message('ä'.repeat(7000)),
+        { type: 'annotation', annotation_type: 'note', text: 'b'.repeat(14_000) },
+      ]
+      for (let i = 0; i < 7; i += 1) started.push((await ann.ok('start_chat', { initial_events })).chat.id)
 
-    const client = await world.open()
-    const { chats_summary } = await loginOn(client, license, 'ann')
-    const bytes = Buffer.byteLength(client.frames.at(-1) ?? '')
-    expect(bytes).toBeLessThanOrEqual(limits.frameBytes)
-    expect(bytes).toBeGreaterThan(limits.frameBytes - 32 * 1024)
-    expect(idsOf(chats_summary)).toEqual(started.toReversed())
-    const full = chats_summary.findIndex((chat: { has_more?: true }) => chat.has_more)
-    expect(full).toBeGreaterThanOrEqual(3)
-    for (const chat of chats_summary.slice(0, full))
-      expect(chat.last_thread_summary.last_event_per_type).toHaveLength(2)
-    for (const chat of chats_summary.slice(full))
-      expect(chat).toEqual({
-        id: chat.id,
-        last_thread_summary: {
-          ...{ id: `${chat.id}_1`, order: 1, active: true },
-          timestamp: expect.any(Number),
-        },
-        has_more: true,
-      })
-  })
+      const client = await world.open()
+      const { chats_summary } = await loginOn(client, license, 'ann')
+      const bytes = Buffer.byteLength(client.frames.at(-1) ?? '')
+      expect(bytes).toBeLessThanOrEqual(limits.frameBytes)
+      expect(bytes).toBeGreaterThan(limits.frameBytes - 32 * 1024)
+      expect(idsOf(chats_summary)).toEqual(started.toReversed())
+      const full = chats_summary.findIndex((chat: { has_more?: true }) => chat.has_more)
+      expect(full).toBeGreaterThanOrEqual(3)
+      for (const chat of chats_summary.slice(0, full))
+        expect(chat.last_thread_summary.last_event_per_type).toHaveLength(2)
+      for (const chat of chats_summary.slice(full))
+        expect(chat).toEqual({
+          id: chat.id,
+          last_thread_summary: {
+            ...{ id: `${chat.id}_1`, order: 1, active: true },
+            timestamp: expect.any(Number),
+          },
+          has_more: true,
+        })
+    },
+  )
 })
 
 describe('the chats of a login', () => {

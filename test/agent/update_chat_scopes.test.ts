@@ -302,7 +302,7 @@ describe('update_chat_scopes', () => {
     for (const client of [ann, ben, cleo]) await client.next('incoming_event')
   })
 
-  test('is followed by what a newcomer is shown at login', async () => {
+  test('is followed by what a newcomer is shown at login', { tags: ['full'] }, async () => {
     const { license, agents, chat } = await openOffice({ ben: {}, cleo: { groups: [1] } })
     const change = (scopes: object) => agents.ann.ok('update_chat_scopes', { chat_id: chat.id, ...scopes })
     expect(await atLogin(license, 'ben')).toEqual([])
@@ -357,53 +357,61 @@ describe('update_chat_scopes', () => {
 })
 
 describe('update_chat_scopes of what is not there', () => {
-  test('is not_found, whether it is to be added or taken away, and changes nothing', async () => {
-    const { license, agents, chat } = await openOffice({ ben: {}, sam: {}, del: {} })
-    await world.license({ zoe: {} }, { groups: ['A', 'B', 'C', 'D'] })
-    await deleteGroup(world.table, license.id, 3, { evenWithAgents: false })
-    await deleteAgent(world.table, license.id, 'del')
-    await changeAgent(world.table, license.id, 'sam', { suspended: true })
-    const { ann } = agents
-    const missing = [
-      ...[3, 4, 0, -1, '4'].map((group) => ({ groups: [1, group] })),
-      ...['del', 'sam', 'zoe', 'nosuch', '#', 'ann#', license.id].map((agent) => ({
-        agents: ['ben', agent],
-      })),
-    ]
-    for (const scopes of missing)
-      for (const change of [
-        { add_scopes: scopes },
-        { remove_scopes: scopes },
-        { add_scopes: scopes, remove_scopes: scopes },
-      ])
-        expect(await ann.refused('update_chat_scopes', { chat_id: chat.id, ...change })).toEqual(notFound)
-    await ann.receivesNothing()
-    expect(await scopesOf(chat.id)).toEqual({ groups: [], agents: ['ann'] })
-  })
+  test(
+    'is not_found, whether it is to be added or taken away, and changes nothing',
+    { tags: ['full'] },
+    async () => {
+      const { license, agents, chat } = await openOffice({ ben: {}, sam: {}, del: {} })
+      await world.license({ zoe: {} }, { groups: ['A', 'B', 'C', 'D'] })
+      await deleteGroup(world.table, license.id, 3, { evenWithAgents: false })
+      await deleteAgent(world.table, license.id, 'del')
+      await changeAgent(world.table, license.id, 'sam', { suspended: true })
+      const { ann } = agents
+      const missing = [
+        ...[3, 4, 0, -1, '4'].map((group) => ({ groups: [1, group] })),
+        ...['del', 'sam', 'zoe', 'nosuch', '#', 'ann#', license.id].map((agent) => ({
+          agents: ['ben', agent],
+        })),
+      ]
+      for (const scopes of missing)
+        for (const change of [
+          { add_scopes: scopes },
+          { remove_scopes: scopes },
+          { add_scopes: scopes, remove_scopes: scopes },
+        ])
+          expect(await ann.refused('update_chat_scopes', { chat_id: chat.id, ...change })).toEqual(notFound)
+      await ann.receivesNothing()
+      expect(await scopesOf(chat.id)).toEqual({ groups: [], agents: ['ann'] })
+    },
+  )
 
-  test('takes away what has been deleted since it was added, and keeps what stays', async () => {
-    const { license, agents, chat } = await openOffice(
-      { del: {} },
-      { groups: [1, 3], agents: ['del', 'ann'] },
-    )
-    await deleteGroup(world.table, license.id, 3, { evenWithAgents: false })
-    await deleteAgent(world.table, license.id, 'del')
-    const { ann } = agents
-    // what stands there already is not asked for again
-    await ann.ok('update_chat_scopes', { chat_id: chat.id, add_scopes: { groups: [3, 2] } })
-    await ann.ok('update_chat_scopes', {
-      chat_id: chat.id,
-      remove_scopes: { groups: [3], agents: ['del'] },
-    })
-    expect(await ann.next('chat_scopes_updated')).toMatchObject({ scopes_added: { groups: [2] } })
-    expect(await ann.next('chat_scopes_updated')).toMatchObject({
-      scopes_removed: { groups: [3], agents: ['del'] },
-    })
-    expect(await scopesOf(chat.id)).toEqual({ groups: [1, 2], agents: ['ann'] })
-    // gone from the chat, it cannot come back
-    for (const add_scopes of [{ groups: [3] }, { agents: ['del'] }])
-      expect(await ann.refused('update_chat_scopes', { chat_id: chat.id, add_scopes })).toEqual(notFound)
-  })
+  test(
+    'takes away what has been deleted since it was added, and keeps what stays',
+    { tags: ['full'] },
+    async () => {
+      const { license, agents, chat } = await openOffice(
+        { del: {} },
+        { groups: [1, 3], agents: ['del', 'ann'] },
+      )
+      await deleteGroup(world.table, license.id, 3, { evenWithAgents: false })
+      await deleteAgent(world.table, license.id, 'del')
+      const { ann } = agents
+      // what stands there already is not asked for again
+      await ann.ok('update_chat_scopes', { chat_id: chat.id, add_scopes: { groups: [3, 2] } })
+      await ann.ok('update_chat_scopes', {
+        chat_id: chat.id,
+        remove_scopes: { groups: [3], agents: ['del'] },
+      })
+      expect(await ann.next('chat_scopes_updated')).toMatchObject({ scopes_added: { groups: [2] } })
+      expect(await ann.next('chat_scopes_updated')).toMatchObject({
+        scopes_removed: { groups: [3], agents: ['del'] },
+      })
+      expect(await scopesOf(chat.id)).toEqual({ groups: [1, 2], agents: ['ann'] })
+      // gone from the chat, it cannot come back
+      for (const add_scopes of [{ groups: [3] }, { agents: ['del'] }])
+        expect(await ann.refused('update_chat_scopes', { chat_id: chat.id, add_scopes })).toEqual(notFound)
+    },
+  )
 
   test('is not_found where a group goes at the last moment', async () => {
     const { license, agents, chat } = await openOffice({})
@@ -442,24 +450,28 @@ describe('update_chat_scopes with many', () => {
     return { ann, ben, chat_id: chat.id as string }
   }
 
-  test('takes 100 groups and agents at once, and refuses one that is not there among them', async () => {
-    const { ann, ben, chat_id } = await chatOfMany({})
-    const add = (groups: number[], agents: string[]) => ({ chat_id, add_scopes: { groups, agents } })
-    const unknown = [add([...numbers(99), 102], ids), add(numbers(100), [...ids, 'nosuch'])]
-    for (const change of unknown) expect(await ann.refused('update_chat_scopes', change)).toEqual(notFound)
-    expect(await scopesOf(chat_id)).toEqual({ groups: [], agents: [] })
+  test(
+    'takes 100 groups and agents at once, and refuses one that is not there among them',
+    { tags: ['full'] },
+    async () => {
+      const { ann, ben, chat_id } = await chatOfMany({})
+      const add = (groups: number[], agents: string[]) => ({ chat_id, add_scopes: { groups, agents } })
+      const unknown = [add([...numbers(99), 102], ids), add(numbers(100), [...ids, 'nosuch'])]
+      for (const change of unknown) expect(await ann.refused('update_chat_scopes', change)).toEqual(notFound)
+      expect(await scopesOf(chat_id)).toEqual({ groups: [], agents: [] })
 
-    await ann.ok('update_chat_scopes', add(numbers(100), ids))
-    expect(await scopesOf(chat_id)).toEqual({ groups: numbers(100), agents: ids })
-    for (const client of [ann, ben])
-      expect(await client.next('chat_scopes_updated')).toEqual({
-        chat_id,
-        scopes_added: { groups: numbers(100), agents: ids },
-        scopes_removed: {},
-      })
-    await ann.ok('update_chat_scopes', { chat_id, remove_scopes: { groups: numbers(100), agents: ids } })
-    expect(await scopesOf(chat_id)).toEqual({ groups: [], agents: [] })
-  })
+      await ann.ok('update_chat_scopes', add(numbers(100), ids))
+      expect(await scopesOf(chat_id)).toEqual({ groups: numbers(100), agents: ids })
+      for (const client of [ann, ben])
+        expect(await client.next('chat_scopes_updated')).toEqual({
+          chat_id,
+          scopes_added: { groups: numbers(100), agents: ids },
+          scopes_removed: {},
+        })
+      await ann.ok('update_chat_scopes', { chat_id, remove_scopes: { groups: numbers(100), agents: ids } })
+      expect(await scopesOf(chat_id)).toEqual({ groups: [], agents: [] })
+    },
+  )
 
   test.each([70, 71])('checks each of %i, of which the last is not there', async (count) => {
     const { ann, chat_id } = await chatOfMany({ agents: ['ann'] })

@@ -36,32 +36,36 @@ const comesBack = async ({ license, token }: Pick<Reception, 'license' | 'token'
 }
 
 describe('a ban', () => {
-  test('is felt on each of ten tabs: the end of the thread, then why each is closed', async () => {
-    const reception = await openReception(world)
-    const { license, carl, tab, id, token, chat_id, thread_id, watching, staff } = reception
-    const tabs = [carl, tab]
-    while (tabs.length < 10) tabs.push((await license.visit({ token })).client)
-    await ban(staff.ann, id, 3)
-    const event = {
-      ...{ id: `${thread_id}_4`, order: 4, type: 'system_message', system_message_type: 'customer_banned' },
-      text: 'Chat archived because customer was banned by Ann for 3 days',
-      ...{ recipients: 'all', timestamp: expect.any(Number) },
-    }
-    for (const client of [...tabs, ...watching]) {
-      expect(await next(client, 'incoming_event')).toEqual({ chat_id, thread_id, event })
-      expect(await next(client, 'thread_closed')).toEqual({ chat_id, thread_id, user_id: 'ann' })
-    }
-    for (const client of [...watching, staff.out]) {
-      expect(await client.next('customer_banned')).toEqual({ customer_id: id, ban: { days: 3 } })
-      await client.receivesNothing()
-    }
-    // the answer to who banned comes before the tabs are closed
-    for (const client of tabs) await client.receivesNothing()
-    await areClosed(...tabs)
-    await world.settled()
-    expect(await readCustomerSockets(world.table.read, license.id, id)).toEqual([])
-    expect(await readChat(world.table.read, chat_id)).toMatchObject({ active: false })
-  })
+  test(
+    'is felt on each of ten tabs: the end of the thread, then why each is closed',
+    { tags: ['full'] },
+    async () => {
+      const reception = await openReception(world)
+      const { license, carl, tab, id, token, chat_id, thread_id, watching, staff } = reception
+      const tabs = [carl, tab]
+      while (tabs.length < 10) tabs.push((await license.visit({ token })).client)
+      await ban(staff.ann, id, 3)
+      const event = {
+        ...{ id: `${thread_id}_4`, order: 4, type: 'system_message', system_message_type: 'customer_banned' },
+        text: 'Chat archived because customer was banned by Ann for 3 days',
+        ...{ recipients: 'all', timestamp: expect.any(Number) },
+      }
+      for (const client of [...tabs, ...watching]) {
+        expect(await next(client, 'incoming_event')).toEqual({ chat_id, thread_id, event })
+        expect(await next(client, 'thread_closed')).toEqual({ chat_id, thread_id, user_id: 'ann' })
+      }
+      for (const client of [...watching, staff.out]) {
+        expect(await client.next('customer_banned')).toEqual({ customer_id: id, ban: { days: 3 } })
+        await client.receivesNothing()
+      }
+      // the answer to who banned comes before the tabs are closed
+      for (const client of tabs) await client.receivesNothing()
+      await areClosed(...tabs)
+      await world.settled()
+      expect(await readCustomerSockets(world.table.read, license.id, id)).toEqual([])
+      expect(await readChat(world.table.read, chat_id)).toMatchObject({ active: false })
+    },
+  )
 
   test.each(['sue', 'out'] as const)(
     'by %s, whom the customer never met, is told without saying who',
@@ -92,17 +96,21 @@ describe('a ban', () => {
     expect(await logOf(world, chat_id)).toEqual(before)
   })
 
-  test('is felt by one who was removed from its chat, though it hears nothing of the chat', async () => {
-    const { carl, tab, id, chat_id, staff, forget } = await openReception(world)
-    await staff.ann.ok('remove_from_chat', { chat_id, customer_ids: [id] })
-    await forget()
-    await ban(staff.ann, id)
-    for (const client of [carl, tab]) await client.receivesNothing()
-    await areClosed(carl, tab)
-    expect(await readChat(world.table.read, chat_id)).toMatchObject({ active: false })
-  })
+  test(
+    'is felt by one who was removed from its chat, though it hears nothing of the chat',
+    { tags: ['full'] },
+    async () => {
+      const { carl, tab, id, chat_id, staff, forget } = await openReception(world)
+      await staff.ann.ok('remove_from_chat', { chat_id, customer_ids: [id] })
+      await forget()
+      await ban(staff.ann, id)
+      for (const client of [carl, tab]) await client.receivesNothing()
+      await areClosed(carl, tab)
+      expect(await readChat(world.table.read, chat_id)).toMatchObject({ active: false })
+    },
+  )
 
-  test('is felt by no other customer', async () => {
+  test('is felt by no other customer', { tags: ['full'] }, async () => {
     const { license, id, staff } = await openReception(world)
     const { client: other } = await license.visit({ customer: { name: 'Other' } })
     const { chat } = await other.ok('start_chat')

@@ -131,7 +131,7 @@ describe('a chat in which nothing is said', () => {
     expect(await expectLoads(world, office.license.id)).toEqual({})
   })
 
-  test('is archived also where its customer was taken out of it', async () => {
+  test('is archived also where its customer was taken out of it', { tags: ['full'] }, async () => {
     const office = await openOffice()
     const { ann, carl, chat_id, id, after, told } = office
     await ann.ok('remove_from_chat', { chat_id, customer_ids: [id] })
@@ -149,7 +149,7 @@ describe('a chat in which nothing is said', () => {
     expect((await chatNow(office)).properties.routing).toEqual({ unassigned: { value: false } })
   })
 
-  test('is idle and archived after the minutes of its licence', async () => {
+  test('is idle and archived after the minutes of its licence', { tags: ['full'] }, async () => {
     const { carl, after, told } = await openOffice({ idle_minutes: 2, archive_minutes: 4, unseen_minutes: 3 })
     await after(1.9)
     expect(await told(carl)).toEqual([])
@@ -199,7 +199,7 @@ describe('a chat in which nothing is said', () => {
     expect(threads[0].events).toHaveLength(1)
   })
 
-  test('is idle and archived once by two runs at the same time', async () => {
+  test('is idle and archived once by two runs at the same time', { tags: ['full'] }, async () => {
     const office = await openOffice()
     const { after, carl, told } = office
     await Promise.all([after(10.2), after(10.2)])
@@ -241,27 +241,31 @@ describe('a chat that is idle', () => {
     expect(await told(carl)).toEqual([archived, 'thread_closed'])
   })
 
-  test('is so in spite of annotations and system messages, which prolong nothing', async () => {
-    const office = await openOffice({}, { own: { permission: 'owner', ...notAccepting } })
-    const { license, ann, carl, chat_id, after, told } = office
-    await after(10.2)
-    await told(carl)
-    await carl.ok('send_event', {
-      chat_id,
-      event: { type: 'annotation', annotation_type: 'rating', text: 'good' },
-    })
-    const own = await license.login('own')
-    await own.ok('join_chat', { chat_id, agent_ids: ['own'] })
-    await ann.ok('update_chat_properties', { chat_id, properties: { crm: { id: 7 } } })
-    expect(await told(carl)).toEqual([
-      ...['good', 'own joined the chat', 'chat_users_updated', 'chat_properties_updated'],
-    ])
-    expect((await chatNow(office)).properties.routing.idle).toEqual({ value: true })
-    for (const minutes of [11, 20.5, 21, 29.9]) await after(minutes)
-    expect(await told(carl)).toEqual([])
-    await after(30.1)
-    expect(await told(carl)).toEqual([archived, 'thread_closed'])
-  })
+  test(
+    'is so in spite of annotations and system messages, which prolong nothing',
+    { tags: ['full'] },
+    async () => {
+      const office = await openOffice({}, { own: { permission: 'owner', ...notAccepting } })
+      const { license, ann, carl, chat_id, after, told } = office
+      await after(10.2)
+      await told(carl)
+      await carl.ok('send_event', {
+        chat_id,
+        event: { type: 'annotation', annotation_type: 'rating', text: 'good' },
+      })
+      const own = await license.login('own')
+      await own.ok('join_chat', { chat_id, agent_ids: ['own'] })
+      await ann.ok('update_chat_properties', { chat_id, properties: { crm: { id: 7 } } })
+      expect(await told(carl)).toEqual([
+        ...['good', 'own joined the chat', 'chat_users_updated', 'chat_properties_updated'],
+      ])
+      expect((await chatNow(office)).properties.routing.idle).toEqual({ value: true })
+      for (const minutes of [11, 20.5, 21, 29.9]) await after(minutes)
+      expect(await told(carl)).toEqual([])
+      await after(30.1)
+      expect(await told(carl)).toEqual([archived, 'thread_closed'])
+    },
+  )
 
   test('is so no more with its next thread', async () => {
     const office = await openOffice()
@@ -351,31 +355,42 @@ describe('a chat whose customer speaks unseen', () => {
     expect(await told(carl)).toEqual(what === 'stays' ? [] : reassigned)
   })
 
-  test('goes to another agent, though a supervisor has seen it and whispered', async () => {
-    const office = await openOffice({}, { own: { permission: 'owner', ...notAccepting }, ben: notAccepting })
-    const { license, ann, carl, chat_id, after, told } = office
-    const [own, ben] = [await license.login('own'), await license.login('ben')]
-    await own.ok('supervise_chat', { chat_id, agent_ids: ['own'] })
-    await own.ok('send_event', { chat_id, event: message('Ann?') })
-    await own.ok('update_last_seen_timestamp', { chat_id })
-    await ben.ok('update_agent', { routing_status: 'accepting_chats' })
-    await told(carl)
-    await ann.received()
-    await after(5.2)
-    expect(await told(carl)).toEqual(reassigned)
-  })
+  test(
+    'goes to another agent, though a supervisor has seen it and whispered',
+    { tags: ['full'] },
+    async () => {
+      const office = await openOffice(
+        {},
+        { own: { permission: 'owner', ...notAccepting }, ben: notAccepting },
+      )
+      const { license, ann, carl, chat_id, after, told } = office
+      const [own, ben] = [await license.login('own'), await license.login('ben')]
+      await own.ok('supervise_chat', { chat_id, agent_ids: ['own'] })
+      await own.ok('send_event', { chat_id, event: message('Ann?') })
+      await own.ok('update_last_seen_timestamp', { chat_id })
+      await ben.ok('update_agent', { routing_status: 'accepting_chats' })
+      await told(carl)
+      await ann.received()
+      await after(5.2)
+      expect(await told(carl)).toEqual(reassigned)
+    },
+  )
 
-  test('stays with its agent while nobody is free, and goes to whoever is a minute later', async () => {
-    const office = await openOffice({}, { ben: notAccepting })
-    const { license, carl, after, told } = office
-    const ben = await license.login('ben')
-    for (const minutes of [5.1, 6.1]) await after(minutes)
-    expect(await told(carl)).toEqual([])
-    expect(await agentsNow(office)).toEqual(['ann'])
-    await ben.ok('update_agent', { routing_status: 'accepting_chats' })
-    await after(7.1)
-    expect(await told(carl)).toEqual(reassigned)
-  })
+  test(
+    'stays with its agent while nobody is free, and goes to whoever is a minute later',
+    { tags: ['full'] },
+    async () => {
+      const office = await openOffice({}, { ben: notAccepting })
+      const { license, carl, after, told } = office
+      const ben = await license.login('ben')
+      for (const minutes of [5.1, 6.1]) await after(minutes)
+      expect(await told(carl)).toEqual([])
+      expect(await agentsNow(office)).toEqual(['ann'])
+      await ben.ok('update_agent', { routing_status: 'accepting_chats' })
+      await after(7.1)
+      expect(await told(carl)).toEqual(reassigned)
+    },
+  )
 
   test('stays with its agent in manual mode', async () => {
     const office = await openOffice({}, { ben: {} })
@@ -443,7 +458,7 @@ describe('what both sides have missed', () => {
     })
   })
 
-  test('customers of a licence that has run out are disconnected', async () => {
+  test('customers of a licence that has run out are disconnected', { tags: ['full'] }, async () => {
     const office = await openOffice()
     const { license, ann, carl } = office
     const soon = Math.floor(Date.now() / 1000) + 20

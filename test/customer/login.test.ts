@@ -115,18 +115,22 @@ describe('the answer to a login', () => {
       expect(text).not.toContain(hidden)
   })
 
-  test('has of each type the newest event that is no agents’ own, however far back', async () => {
-    const carl = await license.visit()
-    const { chat } = await carl.client.ok('start_chat')
-    const { event: shown } = await say(carl.client, chat.id, message('shown'))
-    for (let i = 0; i < 26; i += 1) await say(ann, chat.id, { ...message(`${i}`), recipients: 'agents' })
-    await say(ann, chat.id, { type: 'annotation', annotation_type: 'x', recipients: 'agents' })
-    const { answer } = await again(carl)
-    const [{ last_event_per_type, last_threads_summary }] = answer.last_chats_summary
-    expect(Object.keys(last_event_per_type.events).toSorted()).toEqual(['message', 'system_message'])
-    expect(last_event_per_type.events.message).toEqual(shown)
-    expect(last_threads_summary).toMatchObject([{ events_count: 2 }])
-  })
+  test(
+    'has of each type the newest event that is no agents’ own, however far back',
+    { tags: ['full'] },
+    async () => {
+      const carl = await license.visit()
+      const { chat } = await carl.client.ok('start_chat')
+      const { event: shown } = await say(carl.client, chat.id, message('shown'))
+      for (let i = 0; i < 26; i += 1) await say(ann, chat.id, { ...message(`${i}`), recipients: 'agents' })
+      await say(ann, chat.id, { type: 'annotation', annotation_type: 'x', recipients: 'agents' })
+      const { answer } = await again(carl)
+      const [{ last_event_per_type, last_threads_summary }] = answer.last_chats_summary
+      expect(Object.keys(last_event_per_type.events).toSorted()).toEqual(['message', 'system_message'])
+      expect(last_event_per_type.events.message).toEqual(shown)
+      expect(last_threads_summary).toMatchObject([{ events_count: 2 }])
+    },
+  )
 
   test('of a thread without an event to see has no last_event_per_type', async () => {
     const carl = await license.visit()
@@ -140,24 +144,33 @@ describe('the answer to a login', () => {
     expect(summary.last_threads_summary[0]).toEqual({ id: `${chat.id}_2`, order: 2, events_count: 0 })
   })
 
-  test('stays below 120 KiB: the newest events while they fit, and has_more', async () => {
-    const carl = await license.visit()
-    const { chat } = await carl.client.ok('start_chat')
-    const long = 'ä'.repeat(8000)
-    await say(carl.client, chat.id, { type: 'annotation', annotation_type: 'note', text: long })
-    await say(carl.client, chat.id, { type: 'custom', content: { long } })
-    const fields = [1, 2].map((n) => ({ type: 'text', name: `${n}`, label: 'l', value: 'x'.repeat(14_000) }))
-    await say(carl.client, chat.id, { type: 'filled_form', fields })
-    await say(carl.client, chat.id, message(long))
-    const { client, answer } = await again(carl)
-    expect(Buffer.byteLength(client.frames[0] ?? '')).toBeLessThanOrEqual(120 * 1024)
-    const [summary] = answer.last_chats_summary
-    expect(Object.keys(summary.last_event_per_type.events)).toHaveLength(5)
-    expect(summary).not.toHaveProperty('has_more')
-  })
+  test(
+    'stays below 120 KiB: the newest events while they fit, and has_more',
+    { tags: ['full'] },
+    async () => {
+      const carl = await license.visit()
+      const { chat } = await carl.client.ok('start_chat')
+      const long = 'ä'.repeat(8000)
+      await say(carl.client, chat.id, { type: 'annotation', annotation_type: 'note', text: long })
+      await say(carl.client, chat.id, { type: 'custom', content: { long } })
+      const fields = [1, 2].map((n) => ({
+        type: 'text',
+        name: `${n}`,
+        label: 'l',
+        value: 'x'.repeat(14_000),
+      }))
+      await say(carl.client, chat.id, { type: 'filled_form', fields })
+      await say(carl.client, chat.id, message(long))
+      const { client, answer } = await again(carl)
+      expect(Buffer.byteLength(client.frames[0] ?? '')).toBeLessThanOrEqual(120 * 1024)
+      const [summary] = answer.last_chats_summary
+      expect(Object.keys(summary.last_event_per_type.events)).toHaveLength(5)
+      expect(summary).not.toHaveProperty('has_more')
+    },
+  )
 })
 
-test('last_threads_limit is 10 unless told; the newest come first', async () => {
+test('last_threads_limit is 10 unless told; the newest come first', { tags: ['full'] }, async () => {
   const carl = await license.visit()
   const chat_id = customerChatId(license.id, carl.id)
   for (let n = 1; n <= 12; n += 1) {
@@ -443,7 +456,7 @@ describe('the connections of one customer', () => {
     await Promise.all(back.map((tab) => tab.ok('ping')))
   })
 
-  test('are ten at the most, also where many log in at once', async () => {
+  test('are ten at the most, also where many log in at once', { tags: ['full'] }, async () => {
     const carl = await license.visit()
     const tabs = await Promise.all(Array.from({ length: 14 }, () => license.arrive()))
     const answers = await Promise.all(tabs.map((tab) => tab.call('login', { token: carl.token })))

@@ -119,7 +119,7 @@ describe('online', () => {
     await ann.receivesNothing()
   })
 
-  test('ends with the connections of a ban', async () => {
+  test('ends with the connections of a ban', { tags: ['full'] }, async () => {
     const { carl } = await chatting()
     await ann.ok('ban_customer', { customer_id: carl.id, ban: { days: 1 } })
     await carl.client.closing()
@@ -127,7 +127,7 @@ describe('online', () => {
     expect(await itemOf(carl)).toMatchObject({ online: false })
   })
 
-  test('is right after many tabs came and went at once', async () => {
+  test('is right after many tabs came and went at once', { tags: ['full'] }, async () => {
     const { carl, shown } = await chatting()
     const tabs = await Promise.all(Array.from({ length: 6 }, () => again(carl)))
     await leave(carl, ...tabs.slice(1))
@@ -140,38 +140,42 @@ describe('online', () => {
 })
 
 describe('the visits of a customer', () => {
-  test('are counted: one lasts from the first tab until none was left for 20 s', async () => {
-    const { carl, shown } = await chatting({
-      customer: page('https://shop.example/a', { referrer: 'https://search.example/' }),
-    })
-    const first = (await shown()).monitoring
-    expect(first).toMatchObject({
-      stats: { visits_count: 1, threads_count: 1 },
-      referrer: 'https://search.example/',
-    })
-    const second = await again(carl, { customer: page('https://shop.example/b') })
-    expect((await shown()).monitoring).toMatchObject({
-      stats: { visits_count: 1 },
-      current_visit: {
-        started_timestamp: first.current_visit.started_timestamp,
-        last_pages: [{ url: 'https://shop.example/a' }, { url: 'https://shop.example/b' }],
-      },
-      referrer: 'https://search.example/',
-    })
+  test(
+    'are counted: one lasts from the first tab until none was left for 20 s',
+    { tags: ['full'] },
+    async () => {
+      const { carl, shown } = await chatting({
+        customer: page('https://shop.example/a', { referrer: 'https://search.example/' }),
+      })
+      const first = (await shown()).monitoring
+      expect(first).toMatchObject({
+        stats: { visits_count: 1, threads_count: 1 },
+        referrer: 'https://search.example/',
+      })
+      const second = await again(carl, { customer: page('https://shop.example/b') })
+      expect((await shown()).monitoring).toMatchObject({
+        stats: { visits_count: 1 },
+        current_visit: {
+          started_timestamp: first.current_visit.started_timestamp,
+          last_pages: [{ url: 'https://shop.example/a' }, { url: 'https://shop.example/b' }],
+        },
+        referrer: 'https://search.example/',
+      })
 
-    await leave(carl, second)
-    await timePasses()
-    const before = nowS()
-    await again(carl, { customer: page('https://shop.example/c') })
-    const { monitoring } = await shown()
-    expect(monitoring).toMatchObject({
-      stats: { visits_count: 2 },
-      current_visit: { last_pages: [{ url: 'https://shop.example/c' }] },
-    })
-    expect(monitoring.current_visit.started_timestamp).toBeGreaterThanOrEqual(before)
-    // it was where the visit before came from
-    expect(monitoring).not.toHaveProperty('referrer')
-  })
+      await leave(carl, second)
+      await timePasses()
+      const before = nowS()
+      await again(carl, { customer: page('https://shop.example/c') })
+      const { monitoring } = await shown()
+      expect(monitoring).toMatchObject({
+        stats: { visits_count: 2 },
+        current_visit: { last_pages: [{ url: 'https://shop.example/c' }] },
+      })
+      expect(monitoring.current_visit.started_timestamp).toBeGreaterThanOrEqual(before)
+      // it was where the visit before came from
+      expect(monitoring).not.toHaveProperty('referrer')
+    },
+  )
 
   test('of who told nothing before it chats begin with the chat', async () => {
     const { shown, carl } = await chatting({}, { 'user-agent': 'Phone/1' })

@@ -128,18 +128,22 @@ describe('a customer may ask in a minute', () => {
     expect(await said(client, chat_id)).toHaveLength(rates.sendEvent)
   })
 
-  test('so many at once where the request names no chat, and writes nothing of the others', async () => {
-    const { client } = await chatting()
-    const answers = await Promise.all(
-      Array.from({ length: 14 }, (_, i) =>
-        client.call('update_customer', { customer: { properties: { [`p${i}`]: 'x' } } }),
-      ),
-    )
-    expect(answers.filter(({ success }) => success)).toHaveLength(rates.other)
-    nextMinute()
-    const { customer } = await client.ok('update_customer', { customer: { name: 'Carl' } })
-    expect(Object.keys(customer.properties)).toHaveLength(rates.other)
-  })
+  test(
+    'so many at once where the request names no chat, and writes nothing of the others',
+    { tags: ['full'] },
+    async () => {
+      const { client } = await chatting()
+      const answers = await Promise.all(
+        Array.from({ length: 14 }, (_, i) =>
+          client.call('update_customer', { customer: { properties: { [`p${i}`]: 'x' } } }),
+        ),
+      )
+      expect(answers.filter(({ success }) => success)).toHaveLength(rates.other)
+      nextMinute()
+      const { customer } = await client.ok('update_customer', { customer: { name: 'Carl' } })
+      expect(Object.keys(customer.properties)).toHaveLength(rates.other)
+    },
+  )
 
   test('to begin threads, whichever action begins them', async () => {
     const { client, chat_id } = await chatting()
@@ -204,7 +208,7 @@ describe('an address may in a minute', () => {
     await world.open()
   })
 
-  test('be so many new customers; those who are known come all the same', async () => {
+  test('be so many new customers; those who are known come all the same', { tags: ['full'] }, async () => {
     const license = await world.license({})
     const known = await license.visit()
     const tabs: CustomerClient[] = []
@@ -241,29 +245,33 @@ describe('an address may in a minute', () => {
     await last?.ok('start_chat')
   })
 
-  test('send so much through all its customers: who goes on is refused for the rest of the minute', async () => {
-    const license = await world.license({})
-    const visitors = await Promise.all(
-      Array.from({ length: 6 }, async () => {
-        const { client } = await license.visit()
-        nextMinute()
-        const { chat } = await client.ok('start_chat')
-        return { client, send: { chat_id: chat.id, event: message('x') } }
-      }),
-    )
-    nextMinute()
-    let done = 0
-    for (const { client, send } of visitors)
-      for (let i = 0; i < rates.sendEvent; i += 1)
-        if ((await client.call('send_event', send)).success) done += 1
-    // counted by fours, of each customer
-    expect(done).toBeGreaterThanOrEqual(ofAddress.sendEvent)
-    expect(done).toBeLessThan(visitors.length * rates.sendEvent)
-    const [{ client, send }] = visitors.slice(-1) as [(typeof visitors)[number]]
-    expect(await client.refused('send_event', send)).toMatchObject({ type: 'too_many_requests' })
-    nextMinute()
-    await client.ok('send_event', send)
-  })
+  test(
+    'send so much through all its customers: who goes on is refused for the rest of the minute',
+    { tags: ['full'] },
+    async () => {
+      const license = await world.license({})
+      const visitors = await Promise.all(
+        Array.from({ length: 6 }, async () => {
+          const { client } = await license.visit()
+          nextMinute()
+          const { chat } = await client.ok('start_chat')
+          return { client, send: { chat_id: chat.id, event: message('x') } }
+        }),
+      )
+      nextMinute()
+      let done = 0
+      for (const { client, send } of visitors)
+        for (let i = 0; i < rates.sendEvent; i += 1)
+          if ((await client.call('send_event', send)).success) done += 1
+      // counted by fours, of each customer
+      expect(done).toBeGreaterThanOrEqual(ofAddress.sendEvent)
+      expect(done).toBeLessThan(visitors.length * rates.sendEvent)
+      const [{ client, send }] = visitors.slice(-1) as [(typeof visitors)[number]]
+      expect(await client.refused('send_event', send)).toMatchObject({ type: 'too_many_requests' })
+      nextMinute()
+      await client.ok('send_event', send)
+    },
+  )
 
   test.each(['customer', 'agent'] as const)('fail to log in so often, as %s', async (as) => {
     const license = await world.license({ ann: {} })
@@ -331,7 +339,7 @@ describe('who goes five times over a limit', () => {
     await (await arriveFrom(license, '127.0.0.9')).close()
   })
 
-  test('before it has logged in, is closed as well, on either endpoint', async () => {
+  test('before it has logged in, is closed as well, on either endpoint', { tags: ['full'] }, async () => {
     const license = await world.license({})
     for (const [index, url] of [addressOf(license), world.agentUrl].entries()) {
       const from = `127.0.0.${20 + index}`

@@ -261,38 +261,47 @@ describe('a chat that waits', () => {
     expect((await told(ann))[0]).toBe('incoming_chat_thread')
   })
 
-  test('goes to whoever begins to accept chats, by its own hand or another’s', async () => {
-    const license = await openLicense({ ann: {}, own: { permission: 'owner' } })
-    const [ann, own] = [await license.login('ann'), await license.login('own')]
-    for (const client of [ann, own]) await client.ok('update_agent', { routing_status: not_accepting_chats })
-    const carl = await arrive(license, 'Carl')
-    expect(await agentsNow(carl)).toEqual([])
-    await ann.ok('update_agent', { routing_status: 'accepting_chats' })
-    expect(await agentsNow(carl)).toEqual(['ann'])
-    await ann.ok('update_agent', { routing_status: not_accepting_chats })
-    const dora = await arrive(license, 'Dora')
-    expect(await agentsNow(dora)).toEqual([])
-    await own.ok('update_agent', { agent_id: 'ann', routing_status: 'accepting_chats' })
-    expect(await agentsNow(dora)).toEqual(['ann'])
-  })
+  test(
+    'goes to whoever begins to accept chats, by its own hand or another’s',
+    { tags: ['full'] },
+    async () => {
+      const license = await openLicense({ ann: {}, own: { permission: 'owner' } })
+      const [ann, own] = [await license.login('ann'), await license.login('own')]
+      for (const client of [ann, own])
+        await client.ok('update_agent', { routing_status: not_accepting_chats })
+      const carl = await arrive(license, 'Carl')
+      expect(await agentsNow(carl)).toEqual([])
+      await ann.ok('update_agent', { routing_status: 'accepting_chats' })
+      expect(await agentsNow(carl)).toEqual(['ann'])
+      await ann.ok('update_agent', { routing_status: not_accepting_chats })
+      const dora = await arrive(license, 'Dora')
+      expect(await agentsNow(dora)).toEqual([])
+      await own.ok('update_agent', { agent_id: 'ann', routing_status: 'accepting_chats' })
+      expect(await agentsNow(dora)).toEqual(['ann'])
+    },
+  )
 
-  test('goes to one who is taken out of another chat, which then waits itself', async () => {
-    const license = await openLicense({ ann: { max_chats: 1 } })
-    const ann = await license.login('ann')
-    const carl = await arrive(license, 'Carl')
-    const dora = await arrive(license, 'Dora')
-    await ann.ok('remove_from_chat', { chat_id: carl.chat_id, agent_ids: ['ann'] })
-    // it has waited longer
-    expect([await agentsNow(carl), await agentsNow(dora)]).toEqual([[], ['ann']])
-    expect([await isUnassigned(carl), await isUnassigned(dora)]).toEqual([
-      [true, true],
-      [false, false],
-    ])
-    await dora.client.ok('close_thread', { chat_id: dora.chat_id })
-    expect(await agentsNow(carl)).toEqual(['ann'])
-  })
+  test(
+    'goes to one who is taken out of another chat, which then waits itself',
+    { tags: ['full'] },
+    async () => {
+      const license = await openLicense({ ann: { max_chats: 1 } })
+      const ann = await license.login('ann')
+      const carl = await arrive(license, 'Carl')
+      const dora = await arrive(license, 'Dora')
+      await ann.ok('remove_from_chat', { chat_id: carl.chat_id, agent_ids: ['ann'] })
+      // it has waited longer
+      expect([await agentsNow(carl), await agentsNow(dora)]).toEqual([[], ['ann']])
+      expect([await isUnassigned(carl), await isUnassigned(dora)]).toEqual([
+        [true, true],
+        [false, false],
+      ])
+      await dora.client.ok('close_thread', { chat_id: dora.chat_id })
+      expect(await agentsNow(carl)).toEqual(['ann'])
+    },
+  )
 
-  test('goes to one whose limit is raised', async () => {
+  test('goes to one whose limit is raised', { tags: ['full'] }, async () => {
     const license = await openLicense({ ann: { max_chats: 1 } })
     await license.login('ann')
     await arrive(license, 'Carl')
@@ -302,7 +311,7 @@ describe('a chat that waits', () => {
     expect(await agentsNow(dora)).toEqual(['ann'])
   })
 
-  test('goes to one who can see it by its new scopes', async () => {
+  test('goes to one who can see it by its new scopes', { tags: ['full'] }, async () => {
     const license = await openLicense(
       { ann: { groups: [2] }, own: { permission: 'owner', default_status: not_accepting_chats } },
       { groups: ['one', 'two'] },
@@ -338,19 +347,23 @@ describe('a chat that waits', () => {
     expect(await expectLoads(world, license.id)).toEqual({ ann: 1 })
   })
 
-  test('waits on where somebody only supervises it, which makes nobody’s load higher', async () => {
-    const license = await openLicense({
-      ann: { max_chats: 1 },
-      own: { permission: 'owner', default_status: not_accepting_chats },
-    })
-    const own = await license.login('own')
-    const carl = await arrive(license, 'Carl')
-    await own.ok('supervise_chat', { chat_id: carl.chat_id, agent_ids: ['own'] })
-    expect(await isUnassigned(carl)).toEqual([true, true])
-    expect(await expectLoads(world, license.id)).toEqual({})
-    await license.login('ann')
-    expect(await agentsNow(carl)).toEqual(['ann'])
-  })
+  test(
+    'waits on where somebody only supervises it, which makes nobody’s load higher',
+    { tags: ['full'] },
+    async () => {
+      const license = await openLicense({
+        ann: { max_chats: 1 },
+        own: { permission: 'owner', default_status: not_accepting_chats },
+      })
+      const own = await license.login('own')
+      const carl = await arrive(license, 'Carl')
+      await own.ok('supervise_chat', { chat_id: carl.chat_id, agent_ids: ['own'] })
+      expect(await isUnassigned(carl)).toEqual([true, true])
+      expect(await expectLoads(world, license.id)).toEqual({})
+      await license.login('ann')
+      expect(await agentsNow(carl)).toEqual(['ann'])
+    },
+  )
 
   test('is given to one who supervises it, as its agent', async () => {
     const license = await openLicense({ ann: { name: 'Ann', default_status: not_accepting_chats } })
@@ -364,7 +377,7 @@ describe('a chat that waits', () => {
     expect(await expectLoads(world, license.id)).toEqual({ ann: 1 })
   })
 
-  test('waits no more once it is closed; its next thread is routed anew', async () => {
+  test('waits no more once it is closed; its next thread is routed anew', { tags: ['full'] }, async () => {
     const license = await openLicense({ ann: {} })
     const carl = await arrive(license, 'Carl')
     await carl.client.ok('close_thread', { chat_id: carl.chat_id })
@@ -377,7 +390,7 @@ describe('a chat that waits', () => {
     expect(await isUnassigned(carl)).toEqual([false, false])
   })
 
-  test('is not given to anyone while its customer is not in it', async () => {
+  test('is not given to anyone while its customer is not in it', { tags: ['full'] }, async () => {
     const license = await openLicense({
       ann: {},
       own: { permission: 'owner', default_status: not_accepting_chats },

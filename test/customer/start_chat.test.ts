@@ -202,7 +202,7 @@ describe('start_chat where a thread is active', () => {
     expect((await readChat(world.table.read, chat_id))?.scopes).toEqual({ groups: [1], agents: [] })
   })
 
-  test('with nothing new answers the chat as it is and tells nobody', async () => {
+  test('with nothing new answers the chat as it is and tells nobody', { tags: ['full'] }, async () => {
     const { carl, chat_id, thread_id, forget, silence } = await openReception(world)
     await carl.ok('update_chat_properties', { chat_id, properties: { a: { one: 1 } } })
     const before = await logOf(world, chat_id)
@@ -215,19 +215,23 @@ describe('start_chat where a thread is active', () => {
     expect(await logOf(world, chat_id)).toEqual(before)
   })
 
-  test('adds each event once, whoever of its tabs sends it again under its custom_id', async () => {
-    const { carl, tab, chat_id, staff, forget, silence } = await openReception(world)
-    const events = [message('one', { custom_id: 'c-1' }), message('two', { custom_id: 'c-2' })]
-    await carl.ok('start_chat', { chat: { events } })
-    await forget()
-    for (const client of [carl, tab]) await client.ok('start_chat', { chat: { events } })
-    await silence()
-    const all = [...events, message('three', { custom_id: 'c-3' })]
-    const { chat } = await tab.ok('start_chat', { chat: { events: all } })
-    expect(chat.thread.events.slice(-3).map(({ text }: any) => text)).toEqual(['one', 'two', 'three'])
-    expect(await names(staff.gus)).toEqual(['incoming_event'])
-    expect((await logOf(world, chat_id)).map(({ m }) => m)).toEqual([1, 2, 3, 4, 5, 6])
-  })
+  test(
+    'adds each event once, whoever of its tabs sends it again under its custom_id',
+    { tags: ['full'] },
+    async () => {
+      const { carl, tab, chat_id, staff, forget, silence } = await openReception(world)
+      const events = [message('one', { custom_id: 'c-1' }), message('two', { custom_id: 'c-2' })]
+      await carl.ok('start_chat', { chat: { events } })
+      await forget()
+      for (const client of [carl, tab]) await client.ok('start_chat', { chat: { events } })
+      await silence()
+      const all = [...events, message('three', { custom_id: 'c-3' })]
+      const { chat } = await tab.ok('start_chat', { chat: { events: all } })
+      expect(chat.thread.events.slice(-3).map(({ text }: any) => text)).toEqual(['one', 'two', 'three'])
+      expect(await names(staff.gus)).toEqual(['incoming_event'])
+      expect((await logOf(world, chat_id)).map(({ m }) => m)).toEqual([1, 2, 3, 4, 5, 6])
+    },
+  )
 
   test('is refused with validation where properties would be too large after merging, and adds nothing', async () => {
     const { carl, chat_id, forget, silence } = await openReception(world)
@@ -243,7 +247,7 @@ describe('start_chat where a thread is active', () => {
 })
 
 describe('start_chat where no thread is active', () => {
-  test('starts the next one, with the users and properties of the chat', async () => {
+  test('starts the next one, with the users and properties of the chat', { tags: ['full'] }, async () => {
     const { carl, tab, id, chat_id, watching, staff, forget, silence } = await openReception(world)
     await carl.ok('update_chat_properties', { chat_id, properties: { a: { one: 1 } } })
     await staff.ann.ok('close_thread', { chat_id })
@@ -274,21 +278,25 @@ describe('start_chat where no thread is active', () => {
     await silence()
   })
 
-  test('replaces scopes where it names some, and leaves them where it names none', async () => {
-    const { carl, chat_id, staff, forget } = await openReception(world)
-    await staff.ann.ok('close_thread', { chat_id })
-    await forget()
-    expect((await carl.ok('start_chat', { chat: { scopes: { groups: [] } } })).chat.scopes).toEqual({
-      groups: [1],
-    })
-    await staff.ann.ok('close_thread', { chat_id })
-    await forget()
-    expect((await carl.ok('start_chat', { chat: { scopes: { groups: [2] } } })).chat.scopes).toEqual({
-      groups: [2],
-    })
-    expect(await names(staff.out)).toContain('incoming_chat_thread')
-    await staff.gus.receivesNothing()
-  })
+  test(
+    'replaces scopes where it names some, and leaves them where it names none',
+    { tags: ['full'] },
+    async () => {
+      const { carl, chat_id, staff, forget } = await openReception(world)
+      await staff.ann.ok('close_thread', { chat_id })
+      await forget()
+      expect((await carl.ok('start_chat', { chat: { scopes: { groups: [] } } })).chat.scopes).toEqual({
+        groups: [1],
+      })
+      await staff.ann.ok('close_thread', { chat_id })
+      await forget()
+      expect((await carl.ok('start_chat', { chat: { scopes: { groups: [2] } } })).chat.scopes).toEqual({
+        groups: [2],
+      })
+      expect(await names(staff.out)).toContain('incoming_chat_thread')
+      await staff.gus.receivesNothing()
+    },
+  )
 
   test('shows nothing of who supervises', async () => {
     const { carl, id, chat_id, staff, forget } = await openReception(world)

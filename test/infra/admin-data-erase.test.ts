@@ -97,41 +97,49 @@ describe('admin customer erase', () => {
     await isGone(license, known)
   })
 
-  test('nobody becomes the customer again by its token, but a new one may come', async () => {
-    const license = await staffed()
-    const known = await knownCustomer(world, license, { brief: true })
-    const { id, token } = known
-    expect(await erase(license, id)).toMatchObject({ code: 0 })
-    const back = await license.arrive()
-    expect(await back.refused('login', { token })).toMatchObject({ type: 'auth' })
-    expect(await back.refused('login', { token, customer: { name: known.clue } })).toMatchObject({
-      type: 'auth',
-    })
-    expect((await back.ok('login', {})).customer_id).not.toBe(id)
-    await calm(world)
-    await isGone(license, known)
-    const [left] = await data.traces(id)
-    // as long as any token of it
-    const tokensEndS = (left!['erased_at'] as number) / 1000 + customerTokenS
-    expect(left!['ttl']).toBeGreaterThan(tokensEndS)
-    expect(left!['ttl']).toBeLessThan(tokensEndS + 2 * 86_400)
-    const shown = await data.admin(['customer', 'show', license.id, id])
-    expect(shown.out).toMatch(/^Customer .+\n {2}erased {2}2\d{3}-.+Z\n$/)
-  })
-
-  test('goes for one that has told something of itself and never chatted, and one that has only a tab', async () => {
-    const license = await staffed()
-    const told = await license.visit({ customer: { name: 'Zoe' } })
-    const silent = await license.visit({})
-    for (const { id, client } of [told, silent]) {
-      expect(await erase(license, id)).toMatchObject({
-        code: 0,
-        out: expect.stringContaining(': 0 threads, 0 events.'),
+  test(
+    'nobody becomes the customer again by its token, but a new one may come',
+    { tags: ['full'] },
+    async () => {
+      const license = await staffed()
+      const known = await knownCustomer(world, license, { brief: true })
+      const { id, token } = known
+      expect(await erase(license, id)).toMatchObject({ code: 0 })
+      const back = await license.arrive()
+      expect(await back.refused('login', { token })).toMatchObject({ type: 'auth' })
+      expect(await back.refused('login', { token, customer: { name: known.clue } })).toMatchObject({
+        type: 'auth',
       })
-      expect(await client.closing()).toEqual(expect.any(Number))
-      await isGone(license, { id })
-    }
-  })
+      expect((await back.ok('login', {})).customer_id).not.toBe(id)
+      await calm(world)
+      await isGone(license, known)
+      const [left] = await data.traces(id)
+      // as long as any token of it
+      const tokensEndS = (left!['erased_at'] as number) / 1000 + customerTokenS
+      expect(left!['ttl']).toBeGreaterThan(tokensEndS)
+      expect(left!['ttl']).toBeLessThan(tokensEndS + 2 * 86_400)
+      const shown = await data.admin(['customer', 'show', license.id, id])
+      expect(shown.out).toMatch(/^Customer .+\n {2}erased {2}2\d{3}-.+Z\n$/)
+    },
+  )
+
+  test(
+    'goes for one that has told something of itself and never chatted, and one that has only a tab',
+    { tags: ['full'] },
+    async () => {
+      const license = await staffed()
+      const told = await license.visit({ customer: { name: 'Zoe' } })
+      const silent = await license.visit({})
+      for (const { id, client } of [told, silent]) {
+        expect(await erase(license, id)).toMatchObject({
+          code: 0,
+          out: expect.stringContaining(': 0 threads, 0 events.'),
+        })
+        expect(await client.closing()).toEqual(expect.any(Number))
+        await isGone(license, { id })
+      }
+    },
+  )
 
   test('may be given again, leaves others alone, and knows whom there is not', async () => {
     const license = await staffed()

@@ -237,34 +237,42 @@ describe('who is in the chat', () => {
     expect(attempts(own)).toEqual([])
   })
 
-  test('no more is not notified, and who never was neither, whatever it may see', async () => {
-    const scene = await openScene({ olga: { permission: 'owner' } })
-    const olga = await withPhone(scene.license, 'olga')
-    await say(scene)
-    await scene.ann.ok('remove_from_chat', { chat_id: scene.chat_id, agent_ids: ['ben'] })
-    await say(scene)
-    expect(heard(scene.phone)).toHaveLength(1)
-    expect(attempts(olga)).toEqual([])
-  })
+  test(
+    'no more is not notified, and who never was neither, whatever it may see',
+    { tags: ['full'] },
+    async () => {
+      const scene = await openScene({ olga: { permission: 'owner' } })
+      const olga = await withPhone(scene.license, 'olga')
+      await say(scene)
+      await scene.ann.ok('remove_from_chat', { chat_id: scene.chat_id, agent_ids: ['ben'] })
+      await say(scene)
+      expect(heard(scene.phone)).toHaveLength(1)
+      expect(attempts(olga)).toEqual([])
+    },
+  )
 
-  test('of another licence under the same id is not', async () => {
+  test('of another licence under the same id is not', { tags: ['full'] }, async () => {
     const [scene, other] = [await openScene(), await openScene()]
     const event = await say(scene)
     expect(heard(scene.phone)).toEqual([event])
     expect(attempts(other.phone)).toEqual([])
   })
 
-  test('and suspended is not, until it is suspended no more and in the chat again', async () => {
-    const scene = await openScene()
-    const { license, chat_id } = scene
-    await changeAgent(world.table, license.id, 'ben', { suspended: true })
-    await say(scene)
-    expect(attempts(scene.phone)).toEqual([])
-    await changeAgent(world.table, license.id, 'ben', { suspended: false })
-    await scene.ann.ok('join_chat', { chat_id, agent_ids: ['ben'] })
-    const event = await say(scene)
-    expect(heard(scene.phone)).toEqual([event])
-  })
+  test(
+    'and suspended is not, until it is suspended no more and in the chat again',
+    { tags: ['full'] },
+    async () => {
+      const scene = await openScene()
+      const { license, chat_id } = scene
+      await changeAgent(world.table, license.id, 'ben', { suspended: true })
+      await say(scene)
+      expect(attempts(scene.phone)).toEqual([])
+      await changeAgent(world.table, license.id, 'ben', { suspended: false })
+      await scene.ann.ok('join_chat', { chat_id, agent_ids: ['ben'] })
+      const event = await say(scene)
+      expect(heard(scene.phone)).toEqual([event])
+    },
+  )
 
   test.each(['suspended', 'deleted'])('and %s is not, also while the chat still has it', async (flag) => {
     const scene = await openScene()
@@ -325,19 +333,23 @@ describe('a phone', () => {
     expect(heard(scene.phone)).toEqual([event])
   })
 
-  test('that is turned off is not notified, also after a login, and is once it is on again', async () => {
-    const scene = await openScene()
-    const { phone, license } = scene
-    const ben = await license.login('ben')
-    const change = { firebase_token: phone, platform: 'android' }
-    await ben.ok('change_push_notifications', { ...change, enabled: false })
-    await (await license.login('ben', presenting(phone))).close()
-    await say(scene)
-    expect(attempts(phone)).toEqual([])
-    await ben.ok('change_push_notifications', { ...change, enabled: true })
-    const event = await say(scene)
-    expect(heard(phone)).toEqual([event])
-  })
+  test(
+    'that is turned off is not notified, also after a login, and is once it is on again',
+    { tags: ['full'] },
+    async () => {
+      const scene = await openScene()
+      const { phone, license } = scene
+      const ben = await license.login('ben')
+      const change = { firebase_token: phone, platform: 'android' }
+      await ben.ok('change_push_notifications', { ...change, enabled: false })
+      await (await license.login('ben', presenting(phone))).close()
+      await say(scene)
+      expect(attempts(phone)).toEqual([])
+      await ben.ok('change_push_notifications', { ...change, enabled: true })
+      const event = await say(scene)
+      expect(heard(phone)).toEqual([event])
+    },
+  )
 
   test('that has moved is notified for its new agent only', async () => {
     const scene = await openScene({ cleo: {} })
@@ -441,7 +453,7 @@ describe('a token that FCM does not know any more', () => {
 })
 
 describe('a message that FCM refuses', () => {
-  test('is dropped, and the device kept, whatever is wrong with it', async () => {
+  test('is dropped, and the device kept, whatever is wrong with it', { tags: ['full'] }, async () => {
     const scene = await openScene()
     const refused = await withPhones(scene.license, {
       'another field of it is wrong': answers.badValue,
@@ -560,7 +572,7 @@ describe('an FCM that is busy or failing', () => {
 })
 
 describe('access tokens', () => {
-  test('are got once for many messages', async () => {
+  test('are got once for many messages', { tags: ['full'] }, async () => {
     const scene = await openScene()
     await say(scene)
     const before = fcm.exchanges()
@@ -569,16 +581,20 @@ describe('access tokens', () => {
     expect(fcm.exchanges()).toBe(before)
   })
 
-  test('that FCM does not take are renewed, once for all messages under way', async () => {
-    const scene = await openScene()
-    const phones = [scene.phone]
-    for (let count = 0; count < 4; count += 1) phones.push(await withPhone(scene.license, 'ben'))
-    fcm.revoke()
-    const before = fcm.exchanges()
-    const event = await say(scene)
-    expect(phones.map(heard)).toEqual(phones.map(() => [event]))
-    expect(fcm.exchanges()).toBe(before + 1)
-  })
+  test(
+    'that FCM does not take are renewed, once for all messages under way',
+    { tags: ['full'] },
+    async () => {
+      const scene = await openScene()
+      const phones = [scene.phone]
+      for (let count = 0; count < 4; count += 1) phones.push(await withPhone(scene.license, 'ben'))
+      fcm.revoke()
+      const before = fcm.exchanges()
+      const event = await say(scene)
+      expect(phones.map(heard)).toEqual(phones.map(() => [event]))
+      expect(fcm.exchanges()).toBe(before + 1)
+    },
+  )
 
   test('that it does not take then either are given up, and the device kept', async () => {
     const scene = await openScene()
@@ -590,7 +606,7 @@ describe('access tokens', () => {
     expect(await isKept(scene.phone)).toBe(true)
   })
 
-  test('are asked for again where Google is failing', async () => {
+  test('are asked for again where Google is failing', { tags: ['full'] }, async () => {
     const scene = await openScene()
     fcm.revoke()
     fcm.exchange(503)

@@ -102,7 +102,7 @@ test.each([
   ])
 })
 
-test('a connection that is asked for and not answered for counts as there', async () => {
+test('a connection that is asked for and not answered for counts as there', { tags: ['full'] }, async () => {
   answers = ['cut', 'cut', 410]
   expect(await isThere('customer', 'AAAAAAAAAAAAAAA=', never)).toBe(false)
   answers = ['cut', 'cut', 'cut']

@@ -81,7 +81,7 @@ describe('the key design', () => {
       [
         ...['licenseListed', 'license', 'group', 'agent', 'identity', 'socket', 'agentSocket', 'chat'],
         ...['chatProperties', 'chatSeen', 'thread', 'event', 'chatListed', 'activeChat', 'customer'],
-        ...['device', 'agentDevice', 'notified', 'customerSocket', 'minute', 'load'],
+        ...['device', 'agentDevice', 'notified', 'customerSocket', 'minute', 'pending', 'load'],
         ...['posting', 'manifest', 'words', 'mark', 'keptCount', 'reindexing'],
       ].toSorted(),
     )
