@@ -15,8 +15,7 @@ export default defineConfig({
     globalSetup: ['test/support/global-setup.ts'],
     setupFiles: ['test/support/each-file.ts'],
     pool: 'forks',
-    // more than cores: they wait for engines
-    maxWorkers: 3,
+    maxWorkers: 2,
     // fewer collections of what lives briefly: a tenth of the time
     execArgv: ['--max-semi-space-size=32'],
     tags: [{ name: 'full', description: 'Takes long: left out of npm test', timeout: longMs }],
