@@ -44,5 +44,7 @@ export const isKey = (key: RawKey): key is Key =>
   Object.values(families).some((pattern) => isOf(pattern, key.pk))
 
 /** Whether a partition key is one of a family's pattern. */
-export const isOf = (pattern: string, pk: string): boolean =>
-  new RegExp(`^${pattern.replaceAll('*', '[^#]*')}$`).test(pk)
+export const isOf = (pattern: string, pk: string): boolean => {
+  const [wanted, parts] = [pattern.split('#'), pk.split('#')]
+  return wanted.length === parts.length && wanted.every((one, i) => one === '*' || one === parts[i])
+}
