@@ -17,5 +17,8 @@ export const networkOf = (ip: string): string => {
   const zeros =
     tail === undefined ? [] : Array<string>(Math.max(8 - before.length - after.length, 0)).fill('0')
   const groups = [...before, ...zeros, ...after].slice(0, groupsOfNetwork)
-  return `${groups.map((group) => group.replace(/^0+(?=.)/, '')).join(':')}::/64`
+  const numbers = groups.map((group) => Number.parseInt(group, 16))
+  // what is no address after all
+  if (numbers.some(Number.isNaN)) return ip
+  return `${numbers.map((number) => number.toString(16)).join(':')}::/64`
 }
