@@ -16,8 +16,6 @@ export default defineConfig({
     setupFiles: ['test/support/each-file.ts'],
     pool: 'forks',
     maxWorkers: 2,
-    // fewer collections of what lives briefly: a tenth of the time
-    execArgv: ['--max-semi-space-size=32'],
     tags: [{ name: 'full', description: 'Takes long: left out of npm test', timeout: longMs }],
     // waits in tests end with what they wait for; these only end what hangs
     testTimeout: 30_000,
