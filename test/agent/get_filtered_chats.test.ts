@@ -177,6 +177,8 @@ describe('get_filtered_chats', () => {
     const { ann } = await alone()
     const [closed, active] = await startInOrder(ann, [{}, {}])
     await ann.ok('close_thread', { chat_id: closed })
+    // only the index knows of it from now on
+    await world.settled()
     const never = await start(ann)
     for (const include_active of [true, 'true', null, undefined])
       expect(await found(ann, { include_active })).toEqual([never, active, closed])
@@ -201,6 +203,7 @@ describe('get_filtered_chats', () => {
       event: { type: 'annotation', annotation_type: 'note' },
     })
     await ann.ok('update_chat_properties', { chat_id: first, properties: { a: { x: 1 } } })
+    await world.settled()
     expect(await found(ann)).toEqual([third, second, first])
     await ann.ok('send_event', { chat_id: second, event: message('again') })
     expect(await ann.ok(action)).toMatchObject({

@@ -4,11 +4,11 @@ import { keys } from '../../shared/table/keys.ts'
 import { readCustomerSockets, readSocket } from '../../shared/table/sockets.ts'
 import { refusalOf } from '../support/gateway-probe.ts'
 import { invalidToken } from '../support/wire-errors.ts'
-import { type License, sharedWorld, type World } from '../support/world.ts'
+import { type License, startWorld, type World } from '../support/world.ts'
 
 let world: World
 beforeAll(async () => {
-  world = await sharedWorld()
+  world = await startWorld()
 })
 afterEach(() => {
   vi.restoreAllMocks()
