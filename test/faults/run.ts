@@ -21,8 +21,6 @@ export interface RunOptions {
   /** How often the engine is killed, evenly over the run. */
   kills: number
   handlers: LoadHandlers
-  /** A long run's if absent. */
-  pace?: Pace
   say?: (text: string) => void
 }
 
@@ -43,7 +41,7 @@ export interface Report {
 const sideBySide = 8
 const clockMs = 5000
 /** Polls are rare: one is dear when there is much in the table, and what comes together is indexed together. */
-const longPace: Pace = { presenceGraceS: 3, queueRetryMs: 3000, streamPollMs: 500, stayMs: 2500 }
+const pace: Pace = { presenceGraceS: 3, queueRetryMs: 3000, streamPollMs: 500, stayMs: 2500 }
 
 /** The apps of a licence, and its followers. */
 const cast = (
@@ -95,11 +93,11 @@ export const runFaults = async ({
   requests,
   kills,
   handlers,
-  pace: { stayMs, ...pace } = longPace,
   say = () => undefined,
 }: RunOptions): Promise<Report> => {
   const faults = openFaults(dice(seed))
-  const stand = await startStand(handlers, faults, pace)
+  const { stayMs, ...paces } = pace
+  const stand = await startStand(handlers, faults, paces)
   try {
     const recorder = new Recorder()
     const limit = pLimit(sideBySide)
