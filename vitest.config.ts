@@ -5,7 +5,7 @@ const long = 'test/**/*.full.test.ts'
 const ownProcess = [
   'test/customer/{connect,tokens}.test.ts',
   'test/infra/{logs,metrics}.test.ts',
-  'test/push/{after-the-answer,deliver,signed}.test.ts',
+  'test/push/{after-the-answer,deliver,mobile,signed}.test.ts',
 ]
 const longOwnProcess = ['test/floods/audience.full.test.ts']
 const longMs = 120_000
