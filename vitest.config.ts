@@ -1,7 +1,10 @@
 import { defineConfig } from 'vitest/config'
 
 const long = 'test/**/*.full.test.ts'
-/** These import parts of the functions that read their settings once, or read what a process prints: each has one to itself. */
+/**
+ * These import parts of the functions that read their settings once, or read what a process prints: each has one to
+ * itself.
+ */
 const ownProcess = [
   'test/customer/{connect,tokens}.test.ts',
   'test/infra/{logs,metrics}.test.ts',
