@@ -5,7 +5,7 @@ import { type Audience, connections, customerConnection } from '../push/audience
 import type { WorkCtx } from '../runtime/work.ts'
 import { type Chat, readActiveChats, readChat } from '../table/chats.ts'
 import { customerChatId, threadId } from '../table/keys.ts'
-import { type Entry, eventOf, eventsRange, parseEntry } from '../table/log.ts'
+import { eventOf, readEntriesFrom } from '../table/log.ts'
 import { type AnySession, isCustomers, readSocket } from '../table/sockets.ts'
 
 /** What a login answered: per chat the thread, the order and the version; and when it ran, in ms. */
@@ -16,7 +16,6 @@ export interface Answered {
   until: number
 }
 
-const lastOrderEver = 99_999_999
 // each with the end of its log
 const chatsAtOnce = 16
 
@@ -38,7 +37,9 @@ export const catchUp = async (ctx: WorkCtx, answered: Answered): Promise<void> =
   await ofEachChat(
     known,
     async ({ id, n, m, version }) => {
-      const missed = (await entriesAfter(ctx, id, n, m)).filter(({ at }) => then(at))
+      const missed = (await readEntriesFrom(ctx.read, id, { n, m: m + 1 }, mostMissed)).filter(({ at }) =>
+        then(at),
+      )
       // read after them: whoever may read the chat then may read what came before
       const chat = await readChat(ctx.read, id)
       if (chat === undefined || !maySee(session, chat)) return
@@ -82,8 +83,3 @@ const show = async (ctx: WorkCtx, session: AnySession, id: string, connection: s
 
 // who missed more sees a gap in the orders and reads on by itself
 const mostMissed = 100
-
-const entriesAfter = async ({ read }: WorkCtx, chat: string, n: number, m: number): Promise<Entry[]> => {
-  const range = eventsRange(chat, n, m + 1, lastOrderEver)
-  return (await read.query({ ...range, limit: mostMissed, strong: true })).map(parseEntry)
-}

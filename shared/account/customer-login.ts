@@ -58,7 +58,10 @@ export interface CustomerLoggedIn {
 
 type VisitorsSocket = SocketItem & { visitor: Visitor }
 
-/** Counts a login of this customer, a new one where it is not known, before anything is written; may refuse it. */
+/**
+ * Counts a login of this customer, a new one where it is not known, before anything is written; may refuse
+ * it.
+ */
 type Admit = (
   visitor: Visitor,
   known: Pick<CustomerSession, 'license_id' | 'customer_id'> | undefined,
@@ -70,8 +73,9 @@ interface Held {
 }
 
 /**
- * Logs a customer in on this connection: whom its token names, or a new one. Its session and what it tells of itself are
- * written together, and only while it is not banned. `arrived`: the connection's socket as it was read just now.
+ * Logs a customer in on this connection: whom its token names, or a new one. Its session and what it tells of
+ * itself are written together, and only while it is not banned. `arrived`: the connection's socket as it was
+ * read just now.
  */
 export const startCustomerSession = async (
   ctx: LoggingIn,
@@ -122,7 +126,10 @@ export const startCustomerSession = async (
   })
 }
 
-/** What of a login is written of the customer itself: of one that has told nothing yet, only that it is not banned. */
+/**
+ * What of a login is written of the customer itself: of one that has told nothing yet, only that it is not
+ * banned.
+ */
 const storing = (
   { now, nonce }: LoggingIn,
   who: {
@@ -190,8 +197,8 @@ const readHeld = async (
 }
 
 /**
- * Forgets those connections that are gone: of a browser that died, or a network that went, not each `$disconnect` comes.
- * Resolves to whether the customer may have another one then.
+ * Forgets those connections that are gone: of a browser that died, or a network that went, not each
+ * `$disconnect` comes. Resolves to whether the customer may have another one then.
  */
 const makeRoom = async (ctx: LoggingIn, rows: readonly CustomerSocketItem[]): Promise<boolean> => {
   const there = await Promise.all(rows.map(async (row) => isStarting(row, ctx.now()) || ctx.isThere(row)))
@@ -212,8 +219,8 @@ const othersIn = (live: readonly CustomerSocketItem[], { connection }: LoggingIn
   live.filter((row) => row.connection !== connection)
 
 /**
- * Looks once more how many connections the customer has, now that this one counts: of several that logged in at once, those
- * who find too many give way. Throws `too_many_connections`.
+ * Looks once more how many connections the customer has, now that this one counts: of several that logged in
+ * at once, those who find too many give way. Throws `too_many_connections`.
  */
 export const expectRoom = async (ctx: LoggingIn, session: CustomerSession): Promise<void> => {
   const live = await readLive(ctx, session)

@@ -4,7 +4,7 @@ import { utf8Bytes } from '../protocol/fields.ts'
 import { readChat, readChats, type Chat, type ChatRecord } from '../table/chats.ts'
 import type { Common } from '../table/families.ts'
 import { monthOf, threadId } from '../table/keys.ts'
-import { type Entry, eventsRange, type Head, lastOrderEver, parseEntry, readHead } from '../table/log.ts'
+import { type Entry, type Head, readEntriesFrom, readHead } from '../table/log.ts'
 import {
   type Manifest,
   manifestChanged,
@@ -302,11 +302,9 @@ const replaceWords = async (ctx: Indexing, thread: Thread): Promise<boolean> => 
 const postingsOfWords = ({ license, chat, n, at }: Thread, words: readonly string[]): Op<'postings'>[] =>
   words.map((word) => posted(license, withWord(word), { at, id: threadId(chat, n) }))
 
-/** Strongly consistent. */
-const readEntries = async (read: Reader, { chat, n }: Thread, after: number): Promise<Entry[]> => {
-  const range = { ...eventsRange(chat, n, after + 1, lastOrderEver), limit: entriesAtOnce, strong: true }
-  return (await read.query(range)).map(parseEntry)
-}
+/** The next entries of a thread, behind one. */
+const readEntries = (read: Reader, { chat, n }: Thread, after: number): Promise<Entry[]> =>
+  readEntriesFrom(read, chat, { n, m: after + 1 }, entriesAtOnce)
 
 const textBytes = (entries: readonly Entry[]): number =>
   entries.reduce((sum, { event }) => sum + utf8Bytes(event.text ?? ''), 0)

@@ -2,7 +2,10 @@ import { customerFree } from '../table/customers.ts'
 import type { CustomerSession } from '../table/sockets.ts'
 import type { Guarded } from './place.ts'
 
-/** What a customer's change holds by: where no thread is active, a ban leaves its chat as it is. `denied`: what it is told. */
+/**
+ * What a customer's change holds by: where no thread is active, a ban leaves its chat as it is. `denied`:
+ * what it is told.
+ */
 export const whileNotBanned =
   ({ me, now }: { me: CustomerSession; now: () => number }, denied: string) =>
   (): Guarded<'customer'> => ({

@@ -47,7 +47,10 @@ const refused = (message: string, path: readonly string[] = []) =>
     details: [{ path: ['payload', 'properties', ...path].join('.'), message }],
   })
 
-/** Throws `validation` where merged properties are too many, or too large (protocol §8), the server's own left out. */
+/**
+ * Throws `validation` where merged properties are too many, or too large (protocol §8), the server's own left
+ * out.
+ */
 export const checkLimits = ({ routing: _, ...properties }: Properties): void => {
   const spaces = Object.entries(properties)
   if (spaces.length > limits.propertyNamespaces)
@@ -97,8 +100,9 @@ export interface PropertiesChanged {
 }
 
 /**
- * Merges a change into the properties of a chat or a thread, again on what is read anew where another request was
- * faster: changes of different names all survive. Undefined: nothing was to change. `guard`: what must hold with each attempt.
+ * Merges a change into the properties of a chat or a thread, again on what is read anew where another request
+ * was faster: changes of different names all survive. Undefined: nothing was to change. `guard`: what must
+ * hold with each attempt.
  */
 export const changeProperties = async <Guarding extends Family = never>(
   ctx: Changing<Guarding>,

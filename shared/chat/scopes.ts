@@ -43,8 +43,8 @@ const isEmpty = ({ groups, agents }: ChatScopes): boolean => groups.length + age
 const checksInTransaction = 60
 
 /**
- * What a transaction checks, so that scopes name what exists and may work; more than fit into one are read instead.
- * Throws `not_found` where one of these does not.
+ * What a transaction checks, so that scopes name what exists and may work; more than fit into one are read
+ * instead. Throws `not_found` where one of these does not.
  */
 export const scopeChecks = async (
   read: Reader,
@@ -80,7 +80,10 @@ export const groupsExist = async (
   return found.length === others.length
 }
 
-/** Throws `not_found` where scopes name a group or an agent that the licence does not have, or who may not work. */
+/**
+ * Throws `not_found` where scopes name a group or an agent that the licence does not have, or who may not
+ * work.
+ */
 export const expectScopes = async (read: Reader, license: string, scopes: ChatScopes): Promise<void> => {
   if (isEmpty(scopes)) return
   const wanted = [
@@ -152,8 +155,8 @@ type Updating<Guarding extends Family> = Writing<ScopesFamily | Guarding> &
   }
 
 /**
- * Changes a chat's scopes, and tells: first those whom it gives access the chat. A chat that waits is routed anew. `guard`:
- * what must hold with each attempt.
+ * Changes a chat's scopes, and tells: first those whom it gives access the chat. A chat that waits is routed
+ * anew. `guard`: what must hold with each attempt.
  */
 export const updateScopes = async <Guarding extends Family = never>(
   ctx: Updating<Guarding>,

@@ -6,7 +6,7 @@ import { AgentItem } from '../table/accounts.ts'
 import { type Chat, readMarks, sameUsers } from '../table/chats.ts'
 import { isBanned, isErased, readCustomer } from '../table/customers.ts'
 import { changedOf, chatPartOf, eventId, keys, type RawKey, seenPartOf, threadId } from '../table/keys.ts'
-import { type Entry, eventsRange, parseEntry, readEntry } from '../table/log.ts'
+import { readEntriesFrom, readEntry } from '../table/log.ts'
 import { readProperties } from '../table/properties.ts'
 import { tellCustomer } from './customer-updated.ts'
 import { ofEachChat } from './each-chat.ts'
@@ -14,9 +14,9 @@ import { usersUpdated } from './membership.ts'
 import { readView, showChat } from './show.ts'
 import { scopesOf } from './views.ts'
 
-// Tells of what a request has written that could not tell of it itself: it ran out of time, or failed behind
-// its write. From the keys of what it has written, or may have, and from what these hold by now. Whoever
-// heard of it already hears of it again: receivers know repeats by ids, orders and versions.
+// A request that ran out of time, or failed behind its write, cannot tell of what it has written. Its keys
+// say what it has written, or may have, and what stands there by now is told. Receivers may hear of it twice:
+// they know repeats by ids, orders and versions.
 
 /** What of one chat may have been written. */
 interface Written {
@@ -28,7 +28,6 @@ interface Written {
   seen: Set<string>
 }
 
-const lastOrderEver = 99_999_999
 // a request adds no more; who missed more of others' sees a gap in the orders
 const mostEntries = 100
 const chatsAtOnce = 4
@@ -67,7 +66,7 @@ const groupByChat = (written: readonly RawKey[]): Map<string, Written> => {
     if (part?.item !== 'log') continue
     const { threads } = of(part.chat)
     const { head, from } = threads.get(part.n) ?? { head: false, from: undefined }
-    const first = part.m === 0 ? from : Math.min(part.m, from ?? lastOrderEver)
+    const first = part.m === 0 ? from : Math.min(part.m, from ?? part.m)
     threads.set(part.n, { head: head || part.m === 0, from: first })
   }
   return byChat
@@ -85,7 +84,7 @@ const tellChat = async (
   const entries = (
     await Promise.all(
       [...written.threads].map(async ([n, { from }]) =>
-        from === undefined ? [] : entriesFrom(ctx, id, n, from),
+        from === undefined ? [] : readEntriesFrom(ctx.read, id, { n, m: from }, mostEntries),
       ),
     )
   ).flat()
@@ -200,9 +199,4 @@ const tellAccount = async (ctx: WorkCtx, key: RawKey, action: string): Promise<v
       ctx.push(everyAgent(license), 'customer_unbanned', { customer_id: id })
     await tellCustomer(ctx, customer)
   }
-}
-
-const entriesFrom = async ({ read }: WorkCtx, chat: string, n: number, from: number): Promise<Entry[]> => {
-  const range = eventsRange(chat, n, from, lastOrderEver)
-  return (await read.query({ ...range, limit: mostEntries, strong: true })).map(parseEntry)
 }

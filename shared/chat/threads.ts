@@ -75,7 +75,10 @@ export interface Appended {
 /** What adding an event takes, which may start a thread. */
 export type Appending = Writing<OpeningFamily> & { read: Reader<OpeningReads> }
 
-/** Adds an event to the chat, starting a thread where none is active; annotations go to the last thread as it is. */
+/**
+ * Adds an event to the chat, starting a thread where none is active; annotations go to the last thread as it
+ * is.
+ */
 export const appendEvent = (
   ctx: Appending & ThreadStarting & { readAudience: (chat: Chat) => void },
   event: NewEvent | NewCustomerEvent,
@@ -114,7 +117,8 @@ export const appendEvent = (
       return { result: { ...result, told }, placed: transacted(ctx.write, all, nonce) }
     }
     if (chat.active) {
-      // beside the put, and who logs in at this very moment is told by `later`; after it where many write at once
+      // beside the put, and who logs in at this very moment is told by `later`; after it where many write at
+      // once
       if (tries === 1) ctx.readAudience(chat)
       const put = written(ctx.write, entryPut(chat.id, entry), nonce)
       const read = (placed: boolean) => {
@@ -168,8 +172,8 @@ export interface Closing {
 }
 
 /**
- * What closes the active thread, by its last entry: an event under way cannot land behind it. `message` is told whether
- * customers do not know the agent who closes it.
+ * What closes the active thread, by its last entry: an event under way cannot land behind it. `message` is
+ * told whether customers do not know the agent who closes it.
  */
 export const closingOf = (
   { chat, tail }: ChatView,
@@ -219,8 +223,8 @@ export const closeThread = (ctx: Writing<ThreadFamily>, asked: string | undefine
   })
 
 /**
- * A change of who is in a chat, with the messages that tell of it where a thread is active. `Guarding`: the families of
- * what its guards write or check.
+ * A change of who is in a chat, with the messages that tell of it where a thread is active. `Guarding`: the
+ * families of what its guards write or check.
  */
 export interface UsersChange<Guarding extends Family = never> {
   users: ChatUser[]

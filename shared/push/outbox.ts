@@ -28,24 +28,29 @@ type NamedPush<Name extends PushName> = { [One in Name]: [name: One, payload: Pu
 
 export interface Pushing<Name extends PushName = PushName> {
   /**
-   * Tells everyone of the audience once the work is done: of several pushes each connection gets its own in this
-   * order. Who that is is read after the work too, so that whoever came meanwhile is told.
+   * Tells everyone of the audience once the work is done: of several pushes each connection gets its own in
+   * this order. Who that is is read after the work too, so that whoever came meanwhile is told.
    */
   push: (to: Audience, ...push: NamedPush<Name>) => void
-  /** Begins to read who is told now: after a write, side by side with other reads; or beside the write itself. */
+  /**
+   * Begins to read who is told now: after a write, side by side with other reads; or beside the write itself.
+   */
   readAudience: (of: Listeners) => void
   /** The same, and waits for it: those whose sessions end next are still told. */
   settleAudience: (of: Listeners) => Promise<void>
 }
 
 export interface Outbox extends Pushing {
-  /** Sends what was pushed since. Never throws; resolves to false where those who are to hear it could not be read. */
+  /**
+   * Sends what was pushed since. Never throws; resolves to false where those who are to hear it could not be
+   * read.
+   */
   flush: () => Promise<boolean>
 }
 
 /**
- * How long an audience read beside a write is good for: a login within this time that saw neither the write nor its
- * push is told by `later`, a longer write is told to an audience read after it.
+ * How long an audience read beside a write is good for: a login within this time that saw neither the write
+ * nor its push is told by `later`, a longer write is told to an audience read after it.
  */
 export const audienceFreshMs = 1000
 

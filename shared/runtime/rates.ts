@@ -88,18 +88,17 @@ const judge = async (
   throw tooMany(nowMs, untilMs)
 }
 
-/** Counts what a user asks for, over all its connections; resolves to how often it has in this minute. */
+/** Counts what a user asks for, over all its connections. */
 export const limitUser = async (
   ctx: Limiting,
   who: Counted,
   kind: Kind,
   { address, by = 1 }: { address?: string | undefined; by?: number } = {},
-): Promise<number> => {
+): Promise<void> => {
   const most = mostOf(ctx.endpoint, kind)
-  if (most === 0) return 0
+  if (most === 0) return
   const counts = await count(ctx.write, who, kind, Date.now(), { by })
   await judge(ctx, counts, most, { address, by })
-  return counts.count
 }
 
 /**
@@ -293,14 +292,17 @@ export const limitFrame = async (
   else await limitUser(limiting, countedUser(socket.session), 'frame', { address })
 }
 
-/** What a customer has done and others are to hear of: what is stored by its keys, what is not as it is. `before`: the chat as it was. */
+/**
+ * What a customer has done and others are to hear of: what is stored by its keys, what is not as it is.
+ * `before`: the chat as it was.
+ */
 export type Paced = { keys: readonly Key[]; before?: Chat } | { payload: unknown }
 
 const paceMs = 1000
 
 /**
- * Whether others hear of it now: what a customer can repeat reaches them once a second. Else the last of it is
- * told by a job, a second later, of which there is one at a time.
+ * Whether others hear of it now: what a customer can repeat reaches them once a second. Else the last of it
+ * is told by a job, a second later, of which there is one at a time.
  */
 export const pace = async (
   { name: action }: Pick<ActionSpec, 'name'>,

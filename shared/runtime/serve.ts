@@ -144,10 +144,10 @@ const play = async <Spec extends ActionSpec>(
       return answer
     } finally {
       // also where the story threw: what it had pushed by then is written
-      if (!(await outbox.flush())) await record.tellLater(before)
+      if (!(await outbox.flush())) await record.tellLater()
     }
   } catch (error) {
-    await record?.tellLater(before)
+    await record?.tellLater()
     // who asks for too much is told so, whatever else is wrong with the request
     await counting?.allowed
     if (spec.session === 'login') await countFailedLogin(limiting, error, arrive)

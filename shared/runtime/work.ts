@@ -24,7 +24,10 @@ export interface WorkCtx<F extends Family = never> extends Outbox {
 
 const client = tableClient()
 
-/** No client waits for a worker: one connection's frames may take longer, one after the other, than on an action's path. */
+/**
+ * No client waits for a worker: one connection's frames may take longer, one after the other, than on an
+ * action's path.
+ */
 const postingMs = 5000
 
 /**
@@ -42,8 +45,8 @@ export const work = <Worker extends keyof WorkerWrites = never>(
   }, deadlineMs)
 
 /**
- * Does a part of a piece of work as one of its own: what it writes is marked as its own, and its pushes go out once it is
- * done.
+ * Does a part of a piece of work as one of its own: what it writes is marked as its own, and its pushes go
+ * out once it is done.
  */
 export const part = async <F extends Family, T>(
   within: Pick<WorkCtx<F>, 'read' | 'write' | 'signal' | 'endsAt' | 'now' | 'later'>,

@@ -16,7 +16,7 @@ const mostKeys = 100
 export interface WriteRecord {
   writer: Writer
   /** Sees to it that what is written, or may be, is told by a job. Never rejects. */
-  tellLater: (before: Chat | undefined) => Promise<void>
+  tellLater: () => Promise<void>
   /** Called once nothing is to be told any more, or all that is to be. */
   end: () => void
 }
@@ -45,7 +45,7 @@ export const recordWrites = (
   let told: Promise<void> | undefined
   let toldKeys = 0
 
-  const tellLater = async (before: Chat | undefined): Promise<void> => {
+  const tellLater = async (): Promise<void> => {
     const all = [...written.values()].slice(0, mostKeys)
     if (all.length === 0 || all.length === toldKeys) return told
     toldKeys = all.length
@@ -53,7 +53,7 @@ export const recordWrites = (
       job: 'tell_written',
       action: ctx.action,
       keys: all.map(({ pk, sk }) => [pk, sk]),
-      before,
+      before: ctx.before(),
     }
     told = ctx
       .later(job, tellAfterS)
@@ -61,7 +61,7 @@ export const recordWrites = (
     await told
   }
   const isLate = () => performance.now() - ctx.deadline.startedAt >= lateMs
-  const timer = setTimeout(() => void tellLater(ctx.before()), lateMs)
+  const timer = setTimeout(() => void tellLater(), lateMs)
 
   const recorded = async <T>(
     ops: readonly Op[],
@@ -72,7 +72,7 @@ export const recordWrites = (
     const fresh = own.filter(([name]) => !written.has(name))
     for (const [name, key] of own) written.set(name, key)
     // after that there may be no time to say so
-    if (isLate()) await tellLater(ctx.before())
+    if (isLate()) await tellLater()
     const outcome = await run()
     if (isRefused(outcome)) for (const [name] of fresh) written.delete(name)
     return outcome

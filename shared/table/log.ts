@@ -12,10 +12,12 @@ import { PropertiesOutput, type Properties } from '../protocol/properties.ts'
 import { chatPk, eventId, keys, logPrefix, threadPrefix } from './keys.ts'
 import type { Attributes, Op, Range, Reader } from './ops.ts'
 
-// A chat is a log: `LOG#<n>#0` is thread n, `LOG#<n>#<m>` its event m. The next key, put on condition that it does
-// not exist, is the lock: orders have no gaps and no repeats, whoever writes.
+// A chat is a log: `LOG#<n>#0` is thread n, `LOG#<n>#<m>` its event m. The next key, put on condition that it
+// does not exist, is the lock: orders have no gaps and no repeats, whoever writes.
 
-/** An event as it is stored: what its key does not say. `content` is JSON text, `recipients` absent means all. */
+/**
+ * An event as it is stored: what its key does not say. `content` is JSON text, `recipients` absent means all.
+ */
 const StoredEvent = z.object({
   type: z.enum(eventTypes),
   custom_id: z.optional(z.string()),
@@ -89,7 +91,9 @@ export const parseHead = (item: Attributes): Head => {
   return { ...head, n: addressOf(sk).n, m: 0 }
 }
 
-/** The end of a chat's log: the last thread's newest entries, newest first, and what the last of them says. */
+/**
+ * The end of a chat's log: the last thread's newest entries, newest first, and what the last of them says.
+ */
 export interface Tail {
   n: number
   /** The order of the last event; 0 in a thread without any. */
@@ -126,6 +130,17 @@ export const readTail = async (read: Reader, chat: string, strong: boolean): Pro
 export const readHead = async (read: Reader, chat: string, n: number): Promise<Head | undefined> => {
   const item = await read.get(keys.thread(chat, n), { strong: true })
   return item === undefined ? undefined : parseHead(item)
+}
+
+/** The entries of a thread from one on, ascending, at most `limit`. Strongly consistent. */
+export const readEntriesFrom = async (
+  read: Reader,
+  chat: string,
+  { n, m }: { n: number; m: number },
+  limit: number,
+): Promise<Entry[]> => {
+  const range = eventsRange(chat, n, m, lastOrderEver)
+  return (await read.query({ ...range, limit, strong: true })).map(parseEntry)
 }
 
 export const readEntry = async (
