@@ -60,7 +60,7 @@ const carryOut = (ctx: WorkCtx<WorkerWrites['later']>, job: Job): Promise<void> 
     case 'expect_customer':
       return expectCustomer(ctx, job.license_id, job.customer_id, job)
     case 'route':
-      return route(ctx, job.license_id, job.chat)
+      return route(ctx, job.license_id, job)
     case 'index_access':
       return indexAccess(indexingOf(ctx), job.chat, job.below)
     case 'keep_counts':

@@ -73,7 +73,7 @@ const followAccount = async (
   }
   switch (changed.item) {
     case 'agentSocket':
-      if (gone) await work((ctx) => socketGone(ctx, license, changed.agent, config.presenceGraceS()))
+      if (gone) await work<'notify'>((ctx) => socketGone(ctx, license, changed.agent, config.presenceGraceS()))
       return
     case 'customerSocket':
       if (gone) await work((ctx) => tabGone(ctx, license, changed.customer, config.presenceGraceS()))

@@ -3,7 +3,7 @@ import type { RoutingStatus } from '../protocol/objects.ts'
 import { everyAgent } from '../push/audience.ts'
 import type { Outbox } from '../push/outbox.ts'
 import type { Job } from '../runtime/later.ts'
-import { AgentItem, wentOffline } from '../table/accounts.ts'
+import { AgentItem, wentAway, wentOffline } from '../table/accounts.ts'
 import { keys } from '../table/keys.ts'
 import type { Reader, Writer } from '../table/ops.ts'
 import { isLive, readAgentSockets } from '../table/sockets.ts'
@@ -31,15 +31,19 @@ const withoutSocket = async (
   return rows.some((row) => isLive(row, now())) ? undefined : agent
 }
 
-/** A socket went: where it was the agent's last, one check follows once it may no longer come back unnoticed. */
+/**
+ * A socket went: where it was the agent's last, no chat is given to it from now on, and one check follows once it may no
+ * longer come back unnoticed.
+ */
 export const socketGone = async (
-  ctx: Checking & { later: (job: Job, delayS: number) => Promise<void> },
+  ctx: Checking & { write: Writer<'account'>; later: (job: Job, delayS: number) => Promise<void> },
   license: string,
   agent: string,
   graceS: number,
 ): Promise<void> => {
   const left = await withoutSocket(ctx, license, agent)
   if (left === undefined) return
+  if (!left.away) await ctx.write.write(wentAway(left))
   await ctx.later(
     { job: 'expect_agent', license_id: license, agent_id: agent, seq: left.seq, check: randomUUID() },
     graceS,
@@ -47,11 +51,11 @@ export const socketGone = async (
 }
 
 /**
- * Takes an agent offline that has not logged in since its last socket went, and tells its licence. May run twice, and
- * beside a login: the status that is pushed last is right.
+ * Takes an agent offline that has not logged in since its last socket went, and tells its licence; whoever waits for its
+ * answer is routed anew. May run twice, and beside a login: the status that is pushed last is right.
  */
 export const expectAgent = async (
-  ctx: Checking & { write: Writer<'account'> } & Outbox,
+  ctx: Checking & { write: Writer<'account'>; later: (job: Job, delayS: number) => Promise<void> } & Outbox,
   license: string,
   id: string,
   { seq, check }: { seq: number; check: string },
@@ -67,4 +71,5 @@ export const expectAgent = async (
   // a login since that write may have been told of first
   const now = AgentItem.parse(await ctx.read.get(keys.agent(license, id), { strong: true }))
   if (now.online) tell(now.routing_status ?? now.default_status)
+  await ctx.later({ job: 'route', license_id: license, agent: id }, 0)
 }

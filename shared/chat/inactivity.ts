@@ -11,7 +11,7 @@ import { readBoth, routingOps } from './routing-properties.ts'
 import { readView } from './show.ts'
 import { routingArchived, routingIdle } from './system-messages.ts'
 import { closingOf, type ThreadFamily } from './threads.ts'
-import { unseenSince } from './unseen.ts'
+import { findUnseen, type Unseen } from './unseen.ts'
 
 // What becomes of a customer's chat by time alone (protocol §7): the clock looks at it when something can be due.
 
@@ -82,13 +82,13 @@ const markIdle = async (
 
 /**
  * Does what is due for a customer's active chat, and notes when something may be next: it is archived, or marked idle and,
- * by `handOn`, given to another agent. Resolves to whether agents have come free by it. May run twice, and beside anything.
+ * by `handOn`, handed on. Resolves to whether agents have come free by it. May run twice, and beside anything.
  */
 export const lookAfter = async (
   ctx: WorkCtx<ThreadFamily>,
   { id }: Pick<ActiveChat, 'id'>,
   license: LicenseItem,
-  handOn: (view: ChatView) => Promise<boolean>,
+  handOn: (view: ChatView, unseen: Unseen) => Promise<boolean>,
 ): Promise<boolean> => {
   const view = await readView(ctx.read, id)
   if (view === undefined || !view.chat.active || !isOfCustomer(view.chat)) return false
@@ -103,15 +103,15 @@ export const lookAfter = async (
 
   const isIdleDue = view.tail.last.idle !== true && now >= quiet + idleMs
   if (isIdleDue) await part(ctx, (own) => markIdle(own, view, license))
-  const unseen = license.routing === 'automatic' ? await unseenSince(ctx.read, view) : undefined
-  const isHandedOn = unseen !== undefined && now >= unseen + unseenMs && (await handOn(view))
+  const unseen = license.routing === 'automatic' ? await findUnseen(ctx.read, view) : undefined
+  const isHandedOn = unseen !== undefined && now >= unseen.since + unseenMs && (await handOn(view, unseen))
 
-  // whatever is said from now on may be unseen, or the last for long; where nobody was free, the next run looks again
+  // whatever is said from now on may be unseen, or the last for long; where a race was lost, the next run looks again
   const isIdle = isIdleDue || view.tail.last.idle === true
   const next = Math.min(
     quiet + archiveMs,
     isIdle ? now + idleMs : quiet + idleMs,
-    unseen === undefined || isHandedOn ? now + unseenMs : unseen + unseenMs,
+    unseen === undefined || isHandedOn ? now + unseenMs : unseen.since + unseenMs,
   )
   await ctx.write.write(checkDue(license.id, view.chat, next))
   return isHandedOn

@@ -5,8 +5,13 @@ import type { Guarded } from './place.ts'
 
 type Working = Pick<Chat, 'license_id' | 'users' | 'active'>
 
-const workingIn = ({ users, active }: Pick<Working, 'users' | 'active'>): string[] =>
-  active ? users.filter(({ type, present }) => present && type === 'agent').map(({ id }) => id) : []
+/** Whose load a chat is: its agents', while it is active and a customer is in it. */
+const workingIn = ({ users, active }: Pick<Working, 'users' | 'active'>): string[] => {
+  const agents = active ? users.filter(({ type, present }) => present && type === 'agent') : []
+  const isCustomers = users.some(({ type, present }) => present && type === 'customer')
+  // those of earlier releases, which do not know since when, counted without a customer too
+  return agents.filter(({ since }) => isCustomers || since === undefined).map(({ id }) => id)
+}
 
 /** Whether an agent's load rises with a change of a chat. */
 export const takesOn = (

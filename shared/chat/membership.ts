@@ -4,7 +4,8 @@ import { limits } from '../protocol/limits.ts'
 import type { User } from '../protocol/objects.ts'
 import type { PushPayload } from '../protocol/pushes.ts'
 import { agentActive } from '../table/accounts.ts'
-import type { Chat, ChatRecord, ChatUser } from '../table/chats.ts'
+import { type Chat, type ChatRecord, type ChatUser, departed, withoutOverdue } from '../table/chats.ts'
+import { customerOf } from './routing.ts'
 import { agentJoined, agentLeft, customerLeft } from './system-messages.ts'
 import type { UsersChange } from './threads.ts'
 import { placeOf } from './access.ts'
@@ -14,13 +15,25 @@ import { unnamed, usersOf } from './views.ts'
 
 export type Names = ReadonlyMap<string, string>
 
-/** Makes agents agents of a chat, those who supervise it too; undefined where all of them are already. */
-export const joining = ({ chat }: ChatView, names: Names): UsersChange<'account'> | undefined =>
-  adding(
+/**
+ * Makes agents agents of a chat, those who supervise it too. Undefined where all of them are already, and the chat
+ * does not wait: whoever joins one that does is there for its customer.
+ */
+export const joining = ({ chat }: ChatView, names: Names): UsersChange<'account'> | undefined => {
+  const waits = chat.waiting_since !== undefined
+  const isIn = (id: string) => placeOf(id, chat) === 'agent'
+  const change = adding(
     chat,
-    [...names].filter(([id]) => placeOf(id, chat) !== 'agent'),
+    [...names].filter(([id]) => !isIn(id)),
     'agent',
   )
+  if (!waits || names.size === 0) return change
+  const users = withoutOverdue(change?.users ?? chat.users).map(({ since, ...user }) =>
+    since === undefined || names.has(user.id) ? user : { ...user, since },
+  )
+  const rest = change ?? { messages: [] }
+  return { ...rest, users, routing: { unassigned: false }, waitingSince: null }
+}
 
 /** Makes agents supervisors of a chat, but those who are in it already; undefined where all of them are. */
 export const supervising = ({ chat }: ChatView, names: Names): UsersChange<'account'> | undefined =>
@@ -53,8 +66,8 @@ const adding = (
   return {
     users,
     messages: added.map(([, name]) => agentJoined(name, type === 'supervisor')),
-    // whoever works in an active chat is held by its load; others by what is known of them
-    ...(type === 'agent' && chat.active
+    // whose load the chat is is held by it; others by what is known of them
+    ...(type === 'agent' && chat.active && customerOf(chat) !== undefined
       ? { coming: added.map(([id]) => id) }
       : {
           guards: added.map(([id]) => ({
@@ -62,10 +75,6 @@ const adding = (
             otherwise: 'not_found' as const,
           })),
         }),
-    // whoever joins a chat that waits is there for its customer
-    ...(type === 'agent' && chat.waiting_since !== undefined
-      ? { routing: { unassigned: false }, waitingSince: null }
-      : {}),
   }
 }
 
@@ -80,8 +89,12 @@ export const leaving = (
     ({ id, type, present }) => present && (type === 'customer' ? who.customers : who.agents).includes(id),
   )
   if (left.length === 0) return undefined
+  const isMe = ({ id, type }: ChatUser) => type === 'agent' && id === me?.agent_id
   return {
-    users: chat.users.map((user) => (left.includes(user) ? { ...user, present: false } : user)),
+    users: chat.users.map((user) => {
+      if (!left.includes(user)) return user
+      return isMe(user) ? { ...departed(user), left: chat.thread } : departed(user)
+    }),
     messages: left.map(({ id, type }) =>
       type === 'customer'
         ? customerLeft(customers.get(id)?.name ?? unnamed)

@@ -11,6 +11,7 @@ import {
   chatStarted,
   type ChatUser,
   sameUsers,
+  withArrivals,
 } from '../table/chats.ts'
 import { threadStartedWith, type Visit } from '../table/customers.ts'
 import {
@@ -29,7 +30,7 @@ import { type AnySession, isCustomers } from '../table/sockets.ts'
 import { loadsMoved, takesOn } from './loads.ts'
 import type { Guarded } from './place.ts'
 import { checkLimits, merged, type Told } from './properties.ts'
-import { asBefore, attendants, customerOf, type Desk, readDesk, staffed } from './routing.ts'
+import { asBefore, customerOf, type Desk, loggedIn, readDesk, staffedAtStart } from './routing.ts'
 import { mergeOp, type RoutingChange, routingProperties } from './routing-properties.ts'
 
 // How a thread starts: a chat's first one and every later one, by an agent or by a customer.
@@ -101,23 +102,24 @@ export const openThread = (opening: Opening, { nonce, at: now }: { nonce: string
   const { id, license_id, waiting_since: waited } = before
   const at = Math.max(now, tail?.last.at ?? 0)
   const customer = customerOf({ users: [...users] })
+  const n = (before.thread ?? 0) + 1
   const asked = {
     license_id,
     users: [...users],
     scopes,
+    thread: n,
     ...(waited === undefined ? {} : { waiting_since: waited }),
   }
   const staffing =
     customer === undefined || desk === undefined
       ? { ...asBefore(asked), waitingSince: undefined }
-      : staffed(asked, desk, at)
-  const n = (before.thread ?? 0) + 1
+      : staffedAtStart(asked, desk, at)
   const version = (before.version ?? 0) + 1
   const since = staffing.waitingSince
   const chat: Chat = {
     id,
     license_id,
-    users: staffing.users,
+    users: withArrivals(staffing.users, at),
     scopes,
     version,
     thread: n,
@@ -152,6 +154,7 @@ export const openThread = (opening: Opening, { nonce, at: now }: { nonce: string
     nonce,
     version,
     at,
+    byCustomer: isCustomers(me),
   })
   const isNew = before.version === undefined
   const was = isNew ? undefined : { users: before.users ?? [], active: before.active ?? false }
@@ -189,7 +192,7 @@ const startedBy = (
   desk: Desk | undefined,
 ): Guarded<'account' | 'loads'>[] => {
   // who attends the chat must still be able to: one who is suspended at the moment would be left in it
-  const coming = desk === undefined ? [] : attendants(chat, desk).map(({ id }) => id)
+  const coming = desk === undefined ? [] : loggedIn(chat, desk).map(({ id }) => id)
   if (isCustomers(me)) return loadsMoved(was, chat, { assigned, coming })
   const { license_id, agent_id } = me
   const held = takesOn(agent_id, was, chat)

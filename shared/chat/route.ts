@@ -1,16 +1,15 @@
 import { InternalError } from '../protocol/errors.ts'
 import type { WorkCtx } from '../runtime/work.ts'
-import { type Chat, readActiveChats } from '../table/chats.ts'
+import { type ActiveChat, readActiveChats } from '../table/chats.ts'
 import { ofEachChat } from './each-chat.ts'
 import type { ChatView } from './place.ts'
 import {
-  attendants,
   customerOf,
   type Desk,
   lacksAgent,
+  presentAgents,
   readDesk,
-  type Routable,
-  staffed,
+  staffedAgain,
   type Staffing,
   type StaffingFamily,
 } from './routing.ts'
@@ -22,19 +21,6 @@ import { changeUsers, type ThreadFamily, type UsersChange } from './threads.ts'
 
 /** What routing writes or checks. */
 export type RoutingFamily = ThreadFamily | StaffingFamily
-
-/** Undefined where there is nothing to be done for the chat, or nobody to do it. */
-const dueFor = (
-  chat: Routable & Pick<Chat, 'active'>,
-  desk: Desk,
-  at: number,
-): UsersChange<StaffingFamily> | undefined => {
-  if (!chat.active || customerOf(chat) === undefined) return undefined
-  const waits = chat.waiting_since !== undefined
-  if (!waits && attendants(chat, desk).length > 0) return undefined
-  const staffing = staffed(chat, desk, at)
-  return waits && staffing.routing.unassigned === true ? undefined : changeBy(staffing)
-}
 
 /** A staffing as a change of the chat's users. */
 export const changeBy = ({ waitingSince, ...staffing }: Staffing): UsersChange<StaffingFamily> => ({
@@ -71,23 +57,36 @@ export const restaff = async (
 
 /**
  * Gives a licence's waiting chats, and those that all agents have left, to the agents who are free, the one waiting longest
- * first; `chat`: also one whose agents may all be away. May run twice, and beside any other change.
+ * first. `chat`: also one whose agents may all be away; `agent`: also those of an agent who has gone. May run twice, and
+ * beside any other change.
  */
-export const route = async (ctx: WorkCtx<RoutingFamily>, license: string, chat?: string): Promise<void> => {
-  const waiting = (await readActiveChats(ctx.read, license))
-    .filter((row) => row.id === chat || lacksAgent(row))
+export const route = async (
+  ctx: WorkCtx<RoutingFamily>,
+  license: string,
+  { chat, agent }: { chat?: string | undefined; agent?: string | undefined } = {},
+): Promise<void> => {
+  const isConcerned = (row: ActiveChat): boolean =>
+    row.id === chat ||
+    lacksAgent(row) ||
+    (agent !== undefined && customerOf(row) !== undefined && presentAgents(row).includes(agent))
+  const concerned = (await readActiveChats(ctx.read, license))
+    .filter(isConcerned)
     .toSorted((a, b) => (a.waiting_since ?? ctx.now()) - (b.waiting_since ?? ctx.now()))
-  if (waiting.length === 0) return
+  if (concerned.length === 0) return
   // read after the chats: whoever came after one began to wait is seen
   const found = await readDesk(ctx.read, license, { strong: true })
   if (found === undefined) return
   let desk = found
   await ofEachChat(
-    waiting,
+    concerned,
     async (row) => {
       // most of those who wait still have to: that needs no look at the chat itself
-      if (dueFor({ ...row, license_id: license, active: true }, desk, ctx.now()) === undefined) return
-      const done = await restaff(ctx, row.id, desk, ({ chat: now }, agents) => dueFor(now, agents, ctx.now()))
+      const asRow = { ...row, license_id: license, active: true }
+      if (row.id !== chat && staffedAgain(asRow, desk, ctx.now()) === undefined) return
+      const done = await restaff(ctx, row.id, desk, ({ chat: now, tail }, agents) => {
+        const staffing = staffedAgain(now, agents, ctx.now(), tail.last)
+        return staffing && changeBy(staffing)
+      })
       // what each has to do is another now
       if (done) desk = (await readDesk(ctx.read, license, { strong: true })) ?? desk
     },

@@ -1,11 +1,11 @@
 import { AgentItem, agentReady, LicenseItem } from '../table/accounts.ts'
-import type { Chat, ChatUser } from '../table/chats.ts'
+import { type Chat, type ChatUser, departed, withoutOverdue } from '../table/chats.ts'
 import type { Common } from '../table/families.ts'
 import { agentPrefix, keys, licensePk } from '../table/keys.ts'
 import { chatAssigned, type Load, readLoads } from '../table/loads.ts'
-import type { StoredEvent } from '../table/log.ts'
+import { awaitsAnswer, type State, type StoredEvent } from '../table/log.ts'
 import type { Reader } from '../table/ops.ts'
-import { hasAccess, type Seen } from './access.ts'
+import { hasAccess } from './access.ts'
 import type { Guarded } from './place.ts'
 import type { RoutingChange } from './routing-properties.ts'
 import { agentLeft, routingAssigned, routingUnassigned } from './system-messages.ts'
@@ -52,27 +52,36 @@ export const lacksAgent = (chat: Pick<Chat, 'users' | 'waiting_since'>): boolean
   customerOf(chat) !== undefined && (chat.waiting_since !== undefined || presentAgents(chat).length === 0)
 
 /** The agents of a chat who are logged in. One who was suspended just now is about to leave it. */
-export const attendants = (chat: Pick<Chat, 'users'>, { agents }: Desk): AgentItem[] => {
+export const loggedIn = (chat: Pick<Chat, 'users'>, { agents }: Desk): AgentItem[] => {
   const ids = presentAgents(chat)
   return agents.filter(({ id, online, suspended }) => online && !suspended && ids.includes(id))
 }
 
-/** Whether an agent is there for new chats. */
-const isReady = ({ online, suspended, routing_status, default_status }: AgentItem): boolean =>
-  online && !suspended && (routing_status ?? default_status) === 'accepting_chats'
+/** Whether an agent is there for new chats: connected now, not merely within the time of grace, and accepting them. */
+const isReady = ({ online, away, suspended, routing_status, default_status }: AgentItem): boolean =>
+  online && !away && !suspended && (routing_status ?? default_status) === 'accepting_chats'
+
+/** What routing asks of a chat. */
+export type Routable = Pick<Chat, 'license_id' | 'users' | 'scopes' | 'waiting_since' | 'thread'>
+
+/** Whether an agent may be given a chat: it is not in it, and has not left this thread by itself. */
+const mayBeGiven = (id: string, { users, thread }: Pick<Routable, 'users' | 'thread'>): boolean =>
+  !users.some((user) => user.id === id && user.type === 'agent' && (user.present || user.left === thread))
 
 /**
  * Who is to get a chat: of the agents who are ready for one, can see it and are below their limit the one with the fewest
  * active chats, on a tie the one who was given one longest ago.
  */
-export const nextAgent = (chat: Seen, { agents, loads }: Desk): AgentItem | undefined => {
+export const nextAgent = (
+  chat: Pick<Routable, 'users' | 'scopes' | 'thread'>,
+  { agents, loads }: Desk,
+): AgentItem | undefined => {
   const loadOf = ({ id }: AgentItem): Load => loads.get(id) ?? { agent: id, active: 0, assigned_at: 0 }
-  const inIt = presentAgents({ users: [...chat.users] })
   return agents
     .filter(
       (agent) =>
         isReady(agent) &&
-        !inIt.includes(agent.id) &&
+        mayBeGiven(agent.id, chat) &&
         loadOf(agent).active < agent.max_chats &&
         hasAccess({ agent_id: agent.id, permission: agent.permission, groups: agent.groups }, chat),
     )
@@ -97,28 +106,33 @@ export interface Staffing {
   assigned: string | undefined
 }
 
-/** What routing asks of a chat. */
-export type Routable = Pick<Chat, 'license_id' | 'users' | 'scopes' | 'waiting_since'>
-
-/** The chat given to an agent; those who were its agents leave. */
-export const assignedTo = (agent: AgentItem, chat: Routable, desk: Desk, at: number): Staffing => {
+/** The chat given to an agent; those who were its agents leave. `because`: why they lose it. */
+export const assignedTo = (
+  agent: AgentItem,
+  chat: Routable,
+  desk: Desk,
+  at: number,
+  because?: string,
+): Staffing => {
   const leaving = presentAgents(chat)
-  const nameOf = (id: string) => desk.agents.find((one) => one.id === id)?.name ?? id
   const others = chat.users.filter(({ id, type }) => type === 'customer' || id !== agent.id)
   return {
     users: [
-      ...others.map((user) =>
-        user.type === 'agent' && leaving.includes(user.id) ? { ...user, present: false } : user,
-      ),
+      ...others.map((user) => (user.type === 'agent' && leaving.includes(user.id) ? departed(user) : user)),
       { id: agent.id, type: 'agent', present: true, met: true },
     ],
-    messages: [routingAssigned(agent.name), ...leaving.map((id) => agentLeft(nameOf(id), false))],
+    messages: [
+      routingAssigned(agent.name, because),
+      ...leaving.map((id) => agentLeft(nameIn(desk, id), false)),
+    ],
     routing: { unassigned: false },
     waitingSince: undefined,
     guards: [{ op: agentReady(agent) }, { op: chatAssigned(chat.license_id, agent.id, agent.max_chats, at) }],
     assigned: agent.id,
   }
 }
+
+const nameIn = ({ agents }: Desk, id: string): string => agents.find((one) => one.id === id)?.name ?? id
 
 /** A chat whose agents stay as they are. */
 export const asBefore = (chat: Routable): Staffing => ({
@@ -130,25 +144,89 @@ export const asBefore = (chat: Routable): Staffing => ({
   assigned: undefined,
 })
 
-/** A customer's chat as it is staffed where its thread starts, or by whoever comes to be free (protocol §7). */
-export const staffed = (chat: Routable, desk: Desk, at: number): Staffing => {
-  const [attendant] = attendants(chat, desk)
-  if (attendant !== undefined) {
-    if (chat.waiting_since === undefined) return asBefore(chat)
-    // its own agent is back
-    return {
-      ...asBefore(chat),
-      messages: [routingAssigned(attendant.name)],
-      routing: { unassigned: false },
-      waitingSince: undefined,
-    }
-  }
-  const agent = desk.license.routing === 'manual' ? undefined : nextAgent(chat, desk)
-  if (agent !== undefined) return assignedTo(agent, chat, desk, at)
+/** A chat whose own agents are there for its customer: where it waited, it was for the first of them. */
+const keptBy = ([first]: readonly [AgentItem, ...AgentItem[]], chat: Routable, at: number): Staffing => {
+  if (chat.waiting_since === undefined) return asBefore(chat)
   return {
     ...asBefore(chat),
-    messages: [routingUnassigned()],
-    routing: { unassigned: true },
-    waitingSince: at,
+    users: withoutOverdue(chat.users).map((user) =>
+      user.id === first.id && user.type === 'agent' ? { ...user, since: at } : user,
+    ),
+    messages: [routingAssigned(first.name)],
+    routing: { unassigned: false },
+    waitingSince: undefined,
+  }
+}
+
+/** A chat that waits from `since` on (ms), in the agents' place who are in it. `because`: what they have failed to do. */
+const waiting = (chat: Routable, since: number, because?: string): Staffing => ({
+  ...asBefore(chat),
+  messages: [routingUnassigned(because)],
+  routing: { unassigned: true },
+  waitingSince: since,
+})
+
+const freeAgent = (chat: Routable, desk: Desk): AgentItem | undefined =>
+  desk.license.routing === 'manual' ? undefined : nextAgent(chat, desk)
+
+/** Given to whoever is free; else the chat waits. */
+const given = (chat: Routable, desk: Desk, at: number): Staffing => {
+  const agent = freeAgent(chat, desk)
+  return agent === undefined ? waiting(chat, at) : assignedTo(agent, chat, desk, at)
+}
+
+const isSome = <T>(list: readonly T[]): list is readonly [T, ...T[]] => list.length > 0
+
+/** A customer's chat as it is staffed where its thread starts (protocol §7): its own agents are there while they accept. */
+export const staffedAtStart = (chat: Routable, desk: Desk, at: number): Staffing => {
+  const own = loggedIn(chat, desk).filter(isReady)
+  return isSome(own) ? keptBy(own, chat, at) : given(chat, desk, at)
+}
+
+/**
+ * The same in an active thread; undefined: there is nothing to be done, or nobody to do it. A chat that waits goes to an
+ * agent of its own who has answered, or is back and accepts chats, else to whoever is free. `last`: what its log ends with;
+ * without it a chat that may have to be staffed is staffed.
+ */
+export const staffedAgain = (
+  chat: Routable & Pick<Chat, 'active'>,
+  desk: Desk,
+  at: number,
+  last?: Pick<State, 'asked' | 'newest' | 'shown'>,
+): Staffing | undefined => {
+  if (!chat.active || customerOf(chat) === undefined) return undefined
+  const own = loggedIn(chat, desk)
+  if (chat.waiting_since === undefined) {
+    const isAttended = own.length > 0 || (presentAgents(chat).length > 0 && last && !awaitsAnswer(last))
+    return isAttended ? undefined : given(chat, desk, at)
+  }
+  const isAnswered = last !== undefined && !awaitsAnswer(last)
+  const isOverdue = ({ id }: AgentItem) => chat.users.some((user) => user.id === id && user.overdue === true)
+  const isBack = (agent: AgentItem) =>
+    desk.license.routing === 'automatic' && isReady(agent) && !isOverdue(agent)
+  const there = own.filter((agent) => isAnswered || isBack(agent))
+  if (isSome(there)) return keptBy(there, chat, at)
+  const agent = freeAgent(chat, desk)
+  return agent && assignedTo(agent, chat, desk, at)
+}
+
+/**
+ * A chat whose agents have not looked after its customer for so many minutes, since `sinceMs`: it goes to whoever is free,
+ * else it waits for the next who is, or for one of them to answer.
+ */
+export const handedOn = (
+  chat: Routable,
+  desk: Desk,
+  at: number,
+  { sinceMs, minutes }: { sinceMs: number; minutes: number },
+): Staffing => {
+  const agents = chat.users.filter(({ type, present }) => type === 'agent' && present)
+  const [first] = agents.toSorted((a, b) => (a.since ?? 0) - (b.since ?? 0))
+  const because = `${nameIn(desk, first?.id ?? '')} hasn't replied in ${minutes} minutes`
+  const agent = freeAgent(chat, desk)
+  if (agent !== undefined) return assignedTo(agent, chat, desk, at, because)
+  return {
+    ...waiting(chat, sinceMs, because),
+    users: chat.users.map((user) => (agents.includes(user) ? { ...user, overdue: true } : user)),
   }
 }

@@ -5,6 +5,7 @@ import type { Pushing } from '../push/outbox.ts'
 import type { Job } from '../runtime/later.ts'
 import { threadId } from '../table/keys.ts'
 import { eventOf, readHead } from '../table/log.ts'
+import { routeSaid } from './route-soon.ts'
 import { showChat } from './show.ts'
 import { replayedAfterMs, tellStarted } from './started.ts'
 import { appendEvent, type Appending, type ThreadStarting } from './threads.ts'
@@ -33,6 +34,7 @@ export const sendEvent = async (
   if (outcome === 'appended') {
     incoming()
     pushTold(ctx, chat, told)
+    await routeSaid(ctx, chat, [entry])
   }
   if (outcome === 'started')
     await tellStarted(ctx, { outcome, before, chat, head, entries: events, events, told })

@@ -11,6 +11,7 @@ import {
   type ChatUser,
   readChat,
   sameUsers,
+  withArrivals,
 } from '../table/chats.ts'
 import { customerFree, type CustomerItem, isBanned, isErased, readCustomer } from '../table/customers.ts'
 import { customerChatId } from '../table/keys.ts'
@@ -268,7 +269,7 @@ const add = async (
   const { me, chat: before, tail, held } = view
   const { nonce } = ctx
   const at = ctx.now()
-  const users = withMembers(before.users, membersOf(me, asked.customer))
+  const users = withArrivals(withMembers(before.users, membersOf(me, asked.customer)), at)
   const changed = !sameUsers(users, before.users)
   const joins = !isCustomers(me) && placeOf(me.agent_id, before) !== 'agent'
   const { waiting_since: waited, ...rest } = before
@@ -287,7 +288,8 @@ const add = async (
     asked.events.filter((event) => sent(event) === undefined),
   )
   const joined = !isCustomers(me) && joins ? [agentJoined(me.name, false)] : []
-  const entries = nextEntries(tail, [...joined, ...fresh], { nonce, version: chat.version, at })
+  const by = { nonce, version: chat.version, at, byCustomer: isCustomers(me) }
+  const entries = nextEntries(tail, [...joined, ...fresh], by)
 
   const routing = routingProperties({
     ...(joins && waited !== undefined ? { unassigned: false } : {}),

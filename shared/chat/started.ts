@@ -6,7 +6,7 @@ import type { Job } from '../runtime/later.ts'
 import { sameUsers } from '../table/chats.ts'
 import type { Reader } from '../table/ops.ts'
 import { usersUpdated } from './membership.ts'
-import { routeSoon } from './route-soon.ts'
+import { routeSaid, routeSoon } from './route-soon.ts'
 import { customerOf } from './routing.ts'
 import { showChat } from './show.ts'
 import type { Started } from './start.ts'
@@ -48,5 +48,6 @@ export const tellStarted = async (
   const isBack = before !== undefined && customerOf(before) === undefined && customerOf(chat) !== undefined
   if (chat.waiting_since !== undefined) await routeSoon(ctx, chat.license_id)
   else if (outcome === 'appended' && isBack) await routeSoon(ctx, chat.license_id, chat.id)
+  if (outcome === 'appended') await routeSaid(ctx, chat, entries)
   return shown
 }

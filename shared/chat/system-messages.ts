@@ -28,10 +28,13 @@ export const customerBanned = (by: string, days: number, forAgents: boolean): St
     forAgents,
   )
 
-export const routingAssigned = (name: string): StoredEvent =>
-  systemMessage('routing.assigned', `Chat assigned to ${name}`)
+const reason = (because: string | undefined): string => (because === undefined ? '' : ` because ${because}`)
 
-export const routingUnassigned = (): StoredEvent => systemMessage('routing.unassigned', 'Chat is unassigned')
+export const routingAssigned = (name: string, because?: string): StoredEvent =>
+  systemMessage('routing.assigned', `Chat assigned to ${name}${reason(because)}`)
+
+export const routingUnassigned = (because?: string): StoredEvent =>
+  systemMessage('routing.unassigned', `Chat is unassigned${reason(because)}`)
 
 export const routingIdle = (minutes: number): StoredEvent =>
   systemMessage('routing.idle', `Chat is idle due to ${minutes} minutes of inactivity`)

@@ -9,6 +9,7 @@ import {
   chatInactive,
   chatUnchanged,
   type ChatUser,
+  withArrivals,
 } from '../table/chats.ts'
 import { customerFree } from '../table/customers.ts'
 import { type Entry, entryPut, type Head, isSaid, nextEntries, nextEntry, storedEvent } from '../table/log.ts'
@@ -108,7 +109,8 @@ export const appendEvent = (
       }
 
     if (!chat.active && event.type !== 'annotation') return startThread(ctx, view, stored, tries)
-    const entry = nextEntry(tail, stored, { nonce, version: chat.version, at: ctx.now() })
+    const by = { nonce, version: chat.version, at: ctx.now(), byCustomer: isCustomers(me) }
+    const entry = nextEntry(tail, stored, by)
     const result: Appended = { outcome: 'appended', before: chat, chat, entry, events: [entry] }
     if (chat.active && tail.last.idle === true && isSaid(stored)) {
       const held = await readBoth(ctx.read, chat)
@@ -262,8 +264,9 @@ export const changeUsers = <V extends ChatView, Guarding extends Family = never>
     const nothing = { before, chat: before, entries: [], tail, told: {} }
     if (change === undefined) return { result: nothing, placed: true }
     const { nonce } = ctx
-    const { users, guards = [], routing = {}, waitingSince } = change
+    const { guards = [], routing = {}, waitingSince } = change
     const at = ctx.now()
+    const users = withArrivals(change.users, at)
     const { waiting_since: waited, ...rest } = before
     const since = waitingSince === undefined ? waited : (waitingSince ?? undefined)
     const chat: Chat = {

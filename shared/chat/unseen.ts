@@ -1,29 +1,33 @@
 import pLimit from 'p-limit'
 import { part, type WorkCtx } from '../runtime/work.ts'
-import type { LicenseItem } from '../table/accounts.ts'
-import { readMarks, seenEvent, type SeenItem } from '../table/chats.ts'
-import { type Entry, isSaid } from '../table/log.ts'
+import { AgentItem, type LicenseItem } from '../table/accounts.ts'
+import { type ChatUser, readMarks, seenEvent, type SeenItem } from '../table/chats.ts'
+import { keys } from '../table/keys.ts'
+import { type Entry, isSaid, lastSaidInPublic, readEntry } from '../table/log.ts'
 import type { Reader } from '../table/ops.ts'
 import type { ChatView } from './place.ts'
 import { changeBy, restaff, type RoutingFamily } from './route.ts'
-import { assignedTo, customerOf, type Desk, nextAgent, presentAgents, readDesk } from './routing.ts'
+import { customerOf, type Desk, handedOn, presentAgents, readDesk } from './routing.ts'
 
-// A chat whose agents do not look at what its customer says goes to another agent.
+// A chat whose agents do not look at what its customer says is handed on (protocol §7).
 
-/** The newest thing its customer said, where none of the agents has said anything since. Of a chat that waits none. */
-const unanswered = ({ chat, tail }: ChatView): Entry | undefined => {
-  const [customer, agents] = [customerOf(chat)?.id, presentAgents(chat)]
-  if (customer === undefined || agents.length === 0 || chat.waiting_since !== undefined) return undefined
-  const newestFirst = tail.entries
-  const index = newestFirst.findIndex(({ event }) => event.author_id === customer && isSaid(event))
-  const answered = newestFirst
-    .slice(0, Math.max(index, 0))
-    .some(({ event }) => event.author_id !== undefined && agents.includes(event.author_id))
-  return answered ? undefined : newestFirst[index]
+/** What the agents of a chat have left unseen: the order of the oldest such thing, and since when (ms) they have. */
+export interface Unseen {
+  order: number
+  since: number
 }
 
-/** Whoever came to be the chat's agents after it was said has had no longer than that. */
-const waitsSince = ({ chat }: ChatView, entry: Entry): number => Math.max(entry.at, chat.changed_at)
+const isAgentIn = ({ type, present }: ChatUser): boolean => type === 'agent' && present
+
+/** The order of the oldest thing that the customer said and nobody has answered; 0: there is none. */
+const oldestUnanswered = ({ tail }: ChatView, customer: string, agents: readonly string[]): number => {
+  if (tail.last.asked !== undefined) return tail.last.asked
+  // the thread goes on from an earlier release: by what its end shows
+  const said = tail.entries.filter(({ event }) => isSaid(event) && event.recipients !== 'agents')
+  const answer = said.findIndex(({ event }) => agents.includes(event.author_id ?? ''))
+  const since = answer === -1 ? said : said.slice(0, answer)
+  return since.findLast(({ event }) => event.author_id === customer)?.m ?? 0
+}
 
 /**
  * Whether who has seen the chat so far has seen an entry: the mark of an event says nothing of a later one of
@@ -36,39 +40,92 @@ const hasSeen = ({ timestamp, event }: SeenItem, chat: string, entry: Entry): bo
   )
 }
 
-/** Since when (ms) the agents of a chat have left unseen what its customer said last; undefined: they have not. */
-export const unseenSince = async (read: Reader, view: ChatView): Promise<number | undefined> => {
-  const entry = unanswered(view)
-  if (entry === undefined) return undefined
-  const { id, users } = view.chat
-  const agents = users.filter(({ type, present }) => type === 'agent' && present)
-  const marks = await readMarks(read, id, agents)
-  return marks.some((mark) => hasSeen(mark, id, entry)) ? undefined : waitsSince(view, entry)
+/** The least number of `from` to `to` of which something holds that then holds of all greater ones; undefined: of none. */
+const leastOf = async (
+  from: number,
+  to: number,
+  holds: (number: number) => Promise<boolean>,
+): Promise<number | undefined> => {
+  let [low, high] = [from, to + 1]
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2)
+    if (await holds(middle)) high = middle
+    else low = middle + 1
+  }
+  return low > to ? undefined : low
+}
+
+/** The marks of a chat's agents who are logged in: what one has seen who is gone does not help the customer. */
+const readLivingMarks = async (read: Reader, { chat }: ChatView): Promise<SeenItem[]> => {
+  const agents = chat.users.filter(isAgentIn)
+  const [marks, items] = await Promise.all([
+    readMarks(read, chat.id, agents),
+    read.batchGet(
+      agents.map(({ id }) => keys.agent(chat.license_id, id)),
+      { strong: true },
+    ),
+  ])
+  const online = items.map((item) => AgentItem.parse(item)).filter((agent) => agent.online)
+  return marks.filter(({ user }) => online.some(({ id }) => id === user))
 }
 
 /**
- * Gives unseen chats of a licence to other agents, one after the other, each by what the last has made of the agents' loads.
- * Resolves to whether it did: where nobody is free, a chat stays with the agents it has.
+ * What the agents of an active chat leave unseen; undefined: nothing, or it waits for an agent. Whoever came to have the
+ * chat after it was said has had no longer than that. Reads entries of the log one by one, twice as many at most as its
+ * length has binary digits, and none where its end says it all.
+ */
+export const findUnseen = async (read: Reader, view: ChatView): Promise<Unseen | undefined> => {
+  const { chat, tail } = view
+  const [customer, agents] = [customerOf(chat)?.id, presentAgents(chat)]
+  if (customer === undefined || agents.length === 0 || chat.waiting_since !== undefined) return undefined
+  const oldest = oldestUnanswered(view, customer, agents)
+  if (oldest === 0) return undefined
+  const entryAt = async (m: number): Promise<Entry | undefined> =>
+    tail.entries.find((one) => one.m === m) ?? (await readEntry(read, chat.id, { n: tail.n, m }))
+
+  const marks = await readLivingMarks(read, view)
+  const newest = lastSaidInPublic(tail.last)
+  const unseen = await leastOf(oldest, newest, async (m) => {
+    const entry = await entryAt(m)
+    return entry !== undefined && !marks.some((mark) => hasSeen(mark, chat.id, entry))
+  })
+  if (unseen === undefined) return undefined
+  // the first of these that is said: nobody but the customer has said anything in public since the oldest
+  const order = await leastOf(unseen, newest, async (m) => {
+    const entry = await entryAt(m)
+    return entry !== undefined && lastSaidInPublic(entry) >= unseen
+  })
+  const entry = order === undefined ? undefined : await entryAt(order)
+  if (entry === undefined) return undefined
+  const since = chat.users.filter(isAgentIn).map((user) => user.since ?? chat.changed_at)
+  return { order: entry.m, since: Math.max(entry.at, Math.min(...since)) }
+}
+
+/**
+ * Hands on chats of a licence, one after the other, each by what the last has made of the agents' loads. Resolves to
+ * whether it did.
  */
 export const handingOn = (
   ctx: WorkCtx<RoutingFamily>,
   { id, unseen_minutes }: Pick<LicenseItem, 'id' | 'unseen_minutes'>,
-): ((view: ChatView) => Promise<boolean>) => {
+): ((view: ChatView, unseen: Unseen) => Promise<boolean>) => {
   const oneByOne = pLimit(1)
   let known: Desk | undefined
-  const handOn = async (view: ChatView): Promise<boolean> => {
+  const handOn = async (view: ChatView, { order, since }: Unseen): Promise<boolean> => {
     const first = (known ??= await readDesk(ctx.read, id, { strong: true }))
-    if (first === undefined || nextAgent(view.chat, first) === undefined) return false
+    if (first === undefined) return false
     known = undefined
+    const had = presentAgents(view.chat).join()
     return part(ctx, (own) =>
-      restaff(own, view.chat.id, first, (now, desk) => {
-        const entry = now.chat.active ? unanswered(now) : undefined
-        if (entry === undefined || own.now() < waitsSince(now, entry) + unseen_minutes * 60_000)
-          return undefined
-        const agent = nextAgent(now.chat, desk)
-        return agent && changeBy(assignedTo(agent, now.chat, desk, own.now()))
+      restaff(own, view.chat.id, first, ({ chat, tail }, desk) => {
+        const { asked = order } = tail.last
+        const isStill = chat.active && chat.waiting_since === undefined && tail.n === view.tail.n
+        // answered since, or others have it by now
+        if (!isStill || asked === 0 || asked > order || presentAgents(chat).join() !== had) return undefined
+        if (customerOf(chat) === undefined) return undefined
+        return changeBy(handedOn(chat, desk, own.now(), { sinceMs: since, minutes: unseen_minutes }))
       }),
     )
   }
-  return (view) => oneByOne(() => handOn(view))
+  return (view, unseen) => oneByOne(() => handOn(view, unseen))
 }

@@ -7,6 +7,7 @@ import type { Chat } from '../table/chats.ts'
 import type { Reader, Writer } from '../table/ops.ts'
 import {
   isCustomers,
+  isLive,
   readAgentSockets,
   readCustomerSockets,
   type SocketFamily,
@@ -38,6 +39,8 @@ export interface Pushing<Name extends PushName = PushName> {
   readAudience: (of: Listeners) => void
   /** The same, and waits for it: those whose sessions end next are still told. */
   settleAudience: (of: Listeners) => Promise<void>
+  /** Whether one of these agents has a live connection, by the audience that is read; where it is not, yes. */
+  hasConnected: (of: Listeners, agents: readonly string[]) => Promise<boolean>
 }
 
 export interface Outbox extends Pushing {
@@ -116,6 +119,12 @@ export const openOutbox = (options: {
       })
     },
     readAudience,
+    hasConnected: async ({ license_id: license }, agents) => {
+      const rows = await rowsOf({ license }).catch(() => undefined)
+      const isOne = (row: SocketRow): boolean =>
+        !isCustomers(row) && agents.includes(row.agent_id) && isLive(row, Date.now())
+      return rows === undefined || rows.some(isOne)
+    },
     settleAudience: async (of) => {
       readAudience(of)
       await Promise.allSettled([...beside.values()].map(({ rows }) => rows))

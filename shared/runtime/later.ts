@@ -85,9 +85,14 @@ export const Job = z.discriminatedUnion('job', [
   }),
   /**
    * Gives the chats of a licence that wait for an agent to those who are free; `chat`: also this one, where
-   * nobody is there for it.
+   * nobody is there for it; `agent`: also those of this agent, who has gone offline.
    */
-  z.object({ job: z.literal('route'), license_id: z.string(), chat: z.optional(z.string()) }),
+  z.object({
+    job: z.literal('route'),
+    license_id: z.string(),
+    chat: z.optional(z.string()),
+    agent: z.optional(z.string()),
+  }),
   /** Goes on with indexing who may see a chat, in its threads below this one. */
   z.object({ job: z.literal('index_access'), chat: z.string(), below: z.int() }),
   /** Counts what a search finds in each month that is over, since a time in ms, and keeps it. */

@@ -135,6 +135,7 @@ const play = async <Spec extends ActionSpec>(
       isThere: (of: Connected) => isThere(endpointOf(of), of.connection, signal),
       readAudience: outbox.readAudience,
       settleAudience: outbox.settleAudience,
+      hasConnected: outbox.hasConnected,
     }
     try {
       // what the contract does not declare is left out of the type; that the rest is there, no type can show

@@ -60,6 +60,8 @@ export const AgentItem = z.object({
   identities: z._default(z.array(z.object({ issuer: z.string(), subject: z.string() })), []),
   version: z.int(),
   online: z._default(z.boolean(), false),
+  /** Its last connection has gone; it is online still, for the time of grace. */
+  away: z._default(z.boolean(), false),
   /** The check that took it offline. */
   offline_by: z.optional(z.string()),
   seq: z._default(z.int(), 0),
@@ -80,7 +82,8 @@ export const loggedIn = (agent: AgentItem, first: RoutingStatus | undefined): Op
     Key: keys.agent(agent.license_id, agent.id),
     UpdateExpression:
       'SET #online = :true, #seq = if_not_exists(#seq, :zero) + :one' +
-      (first === undefined ? '' : ', #status = :status'),
+      (first === undefined ? '' : ', #status = :status') +
+      ' REMOVE #away',
     // an item that never was online has no such attribute
     ConditionExpression:
       '#version = :version AND ' +
@@ -91,6 +94,7 @@ export const loggedIn = (agent: AgentItem, first: RoutingStatus | undefined): Op
       '#seq': 'seq',
       '#version': 'version',
       '#status': 'routing_status',
+      '#away': 'away',
     },
     ExpressionAttributeValues: {
       ':true': true,
@@ -101,6 +105,17 @@ export const loggedIn = (agent: AgentItem, first: RoutingStatus | undefined): Op
       ...(first === undefined ? {} : { ':status': first }),
       ...(agent.routing_status === undefined ? {} : { ':known': agent.routing_status }),
     },
+  },
+})
+
+/** The last connection of an agent has gone, unless it has logged in since it was read. */
+export const wentAway = ({ license_id, id, seq }: AgentItem): Op<'account'> => ({
+  Update: {
+    Key: keys.agent(license_id, id),
+    UpdateExpression: 'SET #away = :true',
+    ConditionExpression: '#seq = :seq AND #online = :true',
+    ExpressionAttributeNames: { '#away': 'away', '#seq': 'seq', '#online': 'online' },
+    ExpressionAttributeValues: { ':true': true, ':seq': seq },
   },
 })
 
@@ -149,12 +164,17 @@ export const agentActive = (license: string, agent: string): Op<'account'> => ({
   },
 })
 
-/** The agent is as it was read, logged in and accepting chats. */
+/** The agent is as it was read, connected and accepting chats. */
 export const agentReady = (agent: AgentItem): Op<'account'> => ({
   ConditionCheck: {
     Key: keys.agent(agent.license_id, agent.id),
-    ConditionExpression: `#version = :version AND #online = :true AND ${agent.routing_status === undefined ? 'attribute_not_exists(#status)' : '#status = :status'}`,
-    ExpressionAttributeNames: { '#version': 'version', '#online': 'online', '#status': 'routing_status' },
+    ConditionExpression: `#version = :version AND #online = :true AND attribute_not_exists(#away) AND ${agent.routing_status === undefined ? 'attribute_not_exists(#status)' : '#status = :status'}`,
+    ExpressionAttributeNames: {
+      '#version': 'version',
+      '#online': 'online',
+      '#away': 'away',
+      '#status': 'routing_status',
+    },
     ExpressionAttributeValues: {
       ':version': agent.version,
       ':true': true,

@@ -2,7 +2,7 @@ import * as z from 'zod/mini'
 import { keys, loadsPk } from './keys.ts'
 import type { Op, Reader } from './ops.ts'
 
-/** `LICENSE#<l>#LOAD` / `<agent>`: in how many active chats an agent is, and when it was last given one (ms). */
+/** `LICENSE#<l>#LOAD` / `<agent>`: how many active chats with a customer an agent has, and when it was last given one (ms). */
 const LoadItem = z.object({
   agent: z.string(),
   active: z._default(z.int(), 0),

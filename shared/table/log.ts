@@ -48,6 +48,11 @@ const state = {
   shown: z.optional(Newest),
   /** How many events customers see. */
   visible: z.int(),
+  /**
+   * The order of the oldest thing that a customer said and no agent has answered since, in public; 0: there is
+   * none. Entries of earlier releases do not say.
+   */
+  asked: z.optional(z.int()),
   closed: z.optional(z.literal(true)),
   /** Nothing has been said for so long that the chat counts as idle; the next thing said ends it. */
   idle: z.optional(z.literal(true)),
@@ -62,7 +67,7 @@ const HeadItem = z.object({
   properties: z.optional(PropertiesOutput),
 })
 
-type State = Omit<z.output<typeof EntryItem>, 'sk' | 'event'>
+export type State = Omit<z.output<typeof EntryItem>, 'sk' | 'event'>
 /** Event `m` of thread `n`. */
 export type Entry = State & { n: number; m: number; event: StoredEvent }
 /** Thread `n` itself. */
@@ -170,6 +175,7 @@ export const newHead = (options: {
   at: options.at,
   newest: {},
   visible: 0,
+  asked: 0,
   user_ids: new Set(options.userIds),
   properties: options.properties,
 })
@@ -178,9 +184,30 @@ const said = ['message', 'filled_form', 'custom'] as const
 /** Whether an event is something that somebody says: annotations and system messages prolong no thread. */
 export const isSaid = ({ type }: Pick<StoredEvent, 'type'>): boolean => said.some((one) => one === type)
 
+const newestSaid = (newest: Newest): number => Math.max(0, ...said.map((type) => newest[type] ?? 0))
+
 /** The order of the last thing said in a thread; 0 where nothing was. */
-export const lastSaid = ({ newest }: Pick<State, 'newest'>): number =>
-  Math.max(0, ...said.map((type) => newest[type] ?? 0))
+export const lastSaid = ({ newest }: Pick<State, 'newest'>): number => newestSaid(newest)
+
+/** The same of what customers see. */
+export const lastSaidInPublic = ({ newest, shown }: Pick<State, 'newest' | 'shown'>): number =>
+  newestSaid(shown ?? newest)
+
+/** Whether nobody has answered a thread's customer: it has said something since, or nobody has said anything. */
+export const awaitsAnswer = (last: Pick<State, 'asked' | 'newest' | 'shown'>): boolean =>
+  last.asked === undefined || last.asked > 0 || lastSaidInPublic(last) === 0
+
+/** What a customer says asks, whatever any agent says in public answers all of it. */
+const askedAfter = (
+  last: Pick<State, 'asked'>,
+  event: StoredEvent,
+  m: number,
+  byCustomer: boolean,
+): number | undefined => {
+  if (!isSaid(event) || !isPublic(event)) return last.asked
+  if (!byCustomer) return 0
+  return last.asked === undefined || last.asked === 0 ? m : last.asked
+}
 
 const idleAfter = (last: Pick<State, 'idle'>, event: StoredEvent): boolean =>
   event.system_message_type === 'routing.idle' || (last.idle === true && !isSaid(event))
@@ -189,7 +216,15 @@ const idleAfter = (last: Pick<State, 'idle'>, event: StoredEvent): boolean =>
 export const nextEntry = (
   before: { n: number; m: number; last: Omit<State, 'nonce'> },
   event: StoredEvent,
-  by: { nonce: string; version: number; at: number; closes?: boolean; closedBy?: string | undefined },
+  by: {
+    nonce: string
+    version: number
+    at: number
+    /** Whose event it is. */
+    byCustomer?: boolean
+    closes?: boolean
+    closedBy?: string | undefined
+  },
 ): Entry => {
   const { n, last } = before
   const m = before.m + 1
@@ -198,6 +233,7 @@ export const nextEntry = (
   const shown = isPublic(event) ? { ...shownBefore, [event.type]: m } : shownBefore
   const same = isPublic(event) && last.shown === undefined
   const closedBy = by.closedBy ?? last.closed_by
+  const asked = askedAfter(last, event, m, by.byCustomer === true)
   return {
     n,
     m,
@@ -207,6 +243,7 @@ export const nextEntry = (
     newest,
     ...(same ? {} : { shown }),
     visible: last.visible + (isPublic(event) ? 1 : 0),
+    ...(asked === undefined ? {} : { asked }),
     ...(last.closed === true || by.closes === true ? { closed: true } : {}),
     ...(closedBy === undefined ? {} : { closed_by: closedBy }),
     ...(idleAfter(last, event) ? { idle: true } : {}),
@@ -218,7 +255,7 @@ export const nextEntry = (
 export const nextEntries = (
   before: { n: number; m: number; last: Omit<State, 'nonce'> },
   events: readonly StoredEvent[],
-  by: { nonce: string; version: number; at: number },
+  by: { nonce: string; version: number; at: number; byCustomer?: boolean },
 ): Entry[] => {
   const entries: Entry[] = []
   for (const event of events) {

@@ -38,6 +38,7 @@ const annAndLea = async () => {
         },
         push: (_to, name, payload) => void pushed.push([name, payload]),
         readAudience: () => {},
+        hasConnected: async () => true,
         settleAudience: async () => {},
         flush: async () => true,
         now: () => Date.now(),

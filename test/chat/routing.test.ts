@@ -1,12 +1,14 @@
 import { describe, expect, test } from 'vitest'
 import {
   assignedTo,
-  attendants,
   customerOf,
   type Desk,
+  handedOn,
   lacksAgent,
+  loggedIn,
   nextAgent,
-  staffed,
+  staffedAgain,
+  staffedAtStart,
 } from '../../shared/chat/routing.ts'
 import { AgentItem, agentReady, LicenseItem } from '../../shared/table/accounts.ts'
 import type { ChatScopes, ChatUser } from '../../shared/table/chats.ts'
@@ -39,6 +41,8 @@ const chat = (users: ChatUser[] = [], scopes: Partial<ChatScopes> = {}, waiting_
   license_id: 'l',
   users: [carl, ...users],
   scopes: { groups: [], agents: [], ...scopes },
+  thread: 3,
+  active: true,
   ...(waiting_since === undefined ? {} : { waiting_since }),
 })
 const next = (at: Desk, of = chat()) => nextAgent(of, at)?.id
@@ -70,6 +74,7 @@ describe('the agent who gets a chat', () => {
 
   test.each<[string, Partial<AgentItem>]>([
     ['is logged in', { online: false }],
+    ['is connected', { away: true }],
     ['accepts chats', { routing_status: 'not_accepting_chats' }],
     [
       'accepts chats by default where it has said nothing',
@@ -97,6 +102,13 @@ describe('the agent who gets a chat', () => {
   test('is not an agent of the chat already', () => {
     expect(next(desk([ann, ben], { ben: [5, 9] }), chat([user('ann')]))).toBe('ben')
     expect(next(desk([ann]), chat([user('ann', 'agent', false)]))).toBe('ann')
+  })
+
+  test('has not left this thread by itself', () => {
+    const whoLeft = (left: number) => chat([{ ...user('ann', 'agent', false), left }])
+    expect(next(desk([ann, ben], { ben: [5, 9] }), whoLeft(3))).toBe('ben')
+    expect(next(desk([ann]), whoLeft(3))).toBeUndefined()
+    expect(next(desk([ann]), whoLeft(2))).toBe('ann')
   })
 })
 
@@ -145,11 +157,11 @@ describe('a chat that is given to an agent', () => {
   })
 })
 
-describe('how a thread is staffed', () => {
+describe('how a thread is staffed where it starts', () => {
   const [ann, ben] = [agent('ann'), agent('ben')]
   const away = agent('ann', { online: false })
   const outcome = (of: ReturnType<typeof chat>, at: Desk) => {
-    const { messages, routing, waitingSince, assigned } = staffed(of, at, 77)
+    const { messages, routing, waitingSince, assigned } = staffedAtStart(of, at, 77)
     const types = messages.map(({ system_message_type }) => system_message_type)
     return { types, routing, waitingSince, assigned }
   }
@@ -161,23 +173,27 @@ describe('how a thread is staffed', () => {
     assigned: undefined,
   }
 
-  test('by its own agent who is logged in, whatever its status and its load', () => {
-    for (const draft of [{}, { routing_status: 'not_accepting_chats' as const }, { max_chats: 0 }]) {
+  test('by its own agent who accepts chats, whatever its load', () => {
+    for (const draft of [{}, { max_chats: 0 }]) {
       const own = chat([user('ann')])
       expect(outcome(own, desk([agent('ann', draft), ben], { ann: [9, 9] }))).toEqual(nothing)
-      expect(staffed(own, desk([agent('ann', draft)]), 77).users).toEqual(own.users)
+      expect(staffedAtStart(own, desk([agent('ann', draft)]), 77).users).toEqual(own.users)
     }
   })
 
-  test('by another where its own is away, suspended, gone, or only supervises', () => {
+  test('by another where its own is away, accepts none, is suspended, gone, or only supervises', () => {
     const assigned = { routing: { unassigned: false }, waitingSince: undefined, assigned: 'ben' }
     const types = ['routing.assigned', 'agent_left']
     expect(outcome(chat([user('ann')]), desk([away, ben]))).toEqual({ ...assigned, types })
-    const suspended = agent('ann', { suspended: true })
-    expect(outcome(chat([user('ann')]), desk([suspended, ben]))).toEqual({ ...assigned, types })
+    const others: Partial<AgentItem>[] = [
+      { suspended: true },
+      { away: true },
+      { routing_status: 'not_accepting_chats' },
+    ]
+    for (const draft of others)
+      expect(outcome(chat([user('ann')]), desk([agent('ann', draft), ben]))).toEqual({ ...assigned, types })
     expect(outcome(chat([user('ann')]), desk([ben]))).toEqual({ ...assigned, types })
-    const others = [user('ann', 'agent', false), user('ann', 'supervisor')]
-    for (const other of others)
+    for (const other of [user('ann', 'agent', false), user('ann', 'supervisor')])
       expect(outcome(chat([other]), desk([ann, ben], { ann: [1, 0] }))).toEqual({
         ...assigned,
         types: ['routing.assigned'],
@@ -187,7 +203,7 @@ describe('how a thread is staffed', () => {
   test('by nobody where nobody is free: who is away stays in the chat', () => {
     const own = chat([user('ann')])
     expect(outcome(own, desk([away]))).toEqual(unassigned)
-    expect(staffed(own, desk([away]), 77).users).toEqual(own.users)
+    expect(staffedAtStart(own, desk([away]), 77).users).toEqual(own.users)
   })
 
   test('by its own agent who is back, where it has waited', () => {
@@ -205,6 +221,86 @@ describe('how a thread is staffed', () => {
   })
 })
 
+describe('how an active thread is staffed again', () => {
+  const [ann, ben] = [agent('ann'), agent('ben')]
+  const busy = agent('ann', { routing_status: 'not_accepting_chats' })
+  const asking = { newest: { message: 3 }, asked: 3 }
+  const answered = { newest: { message: 4 }, asked: 0 }
+  const overdue = { ...user('ann'), overdue: true as const }
+  /** Who has it then; 'waits', 'as before'. */
+  const outcome = (of: ReturnType<typeof chat>, at: Desk, last = asking): string => {
+    const staffing = staffedAgain(of, at, 77, last)
+    if (staffing === undefined) return 'as before'
+    return staffing.waitingSince === undefined
+      ? loggedIn(staffing, at)
+          .map(({ id }) => id)
+          .join()
+      : 'waits'
+  }
+
+  test('by its own agent who is logged in, accepting chats or not', () => {
+    expect(outcome(chat([user('ann')]), desk([busy, ben]))).toBe('as before')
+  })
+
+  test('by another where its own have gone offline, only while its customer waits for an answer', () => {
+    const at = desk([agent('ann', { online: false }), ben])
+    expect(outcome(chat([user('ann')]), at)).toBe('ben')
+    expect(outcome(chat([user('ann')]), at, answered)).toBe('as before')
+    expect(outcome(chat([user('ann')]), desk([agent('ann', { online: false })]))).toBe('waits')
+    expect(staffedAgain({ ...chat([user('ann')]), active: false }, at, 77, asking)).toBeUndefined()
+  })
+
+  test('where it waits, by one of its own who is back and accepts chats, or has answered', () => {
+    expect(outcome(chat([user('ann')], {}, 5), desk([ann, ben]))).toBe('ann')
+    expect(outcome(chat([user('ann')], {}, 5), desk([busy, ben]))).toBe('ben')
+    expect(outcome(chat([user('ann')], {}, 5), desk([busy]))).toBe('as before')
+    expect(outcome(chat([user('ann')], {}, 5), desk([busy, ben]), answered)).toBe('ann')
+  })
+
+  test('where it waits since its agent has not replied, by another, or by that agent once it answers', () => {
+    expect(outcome(chat([overdue], {}, 5), desk([ann]))).toBe('as before')
+    expect(outcome(chat([overdue], {}, 5), desk([ann, ben]))).toBe('ben')
+    expect(outcome(chat([overdue], {}, 5), desk([ann, ben]), answered)).toBe('ann')
+    const { users } = staffedAgain(chat([overdue], {}, 5), desk([ann]), 77, answered) ?? {}
+    expect(users).toEqual([carl, { ...user('ann'), since: 77 }])
+  })
+
+  test('in manual mode, by nobody but who has answered', () => {
+    expect(outcome(chat([user('ann')], {}, 5), desk([ann, ben], {}, 'manual'))).toBe('as before')
+    expect(outcome(chat([user('ann')], {}, 5), desk([ann, ben], {}, 'manual'), answered)).toBe('ann')
+  })
+})
+
+describe('a chat whose agents do not reply', () => {
+  const [ann, ben] = [agent('ann'), agent('ben')]
+  const had = chat([
+    { ...user('cyd'), since: 20 },
+    { ...user('ann'), since: 10 },
+  ])
+  const because = "because Name of ann hasn't replied in 5 minutes"
+  const textsOf = (at: Desk) => {
+    const staffing = handedOn(had, at, 77, { sinceMs: 30, minutes: 5 })
+    return { ...staffing, texts: staffing.messages.map(({ text }) => text) }
+  }
+
+  test('goes to whoever is free, and says who had it longest', () => {
+    const { texts, assigned, waitingSince } = textsOf(desk([ann, ben, agent('cyd')]))
+    expect([assigned, waitingSince]).toEqual(['ben', undefined])
+    expect(texts).toEqual([
+      `Chat assigned to Name of ben ${because}`,
+      'Name of cyd left the chat',
+      'Name of ann left the chat',
+    ])
+  })
+
+  test('waits where nobody else is free, since its customer does', () => {
+    const { texts, users, routing, waitingSince } = textsOf(desk([ann, agent('cyd')]))
+    expect(texts).toEqual([`Chat is unassigned ${because}`])
+    expect([routing, waitingSince]).toEqual([{ unassigned: true }, 30])
+    expect(users.filter(({ overdue }) => overdue).map(({ id }) => id)).toEqual(['cyd', 'ann'])
+  })
+})
+
 describe('who is there for a chat', () => {
   test('its customer, unless it was removed', () => {
     expect(customerOf(chat())).toEqual(carl)
@@ -215,7 +311,7 @@ describe('who is there for a chat', () => {
   test('its agents who are logged in, not its supervisors', () => {
     const users = [user('ann'), user('ben'), user('cyd', 'supervisor'), user('dan', 'agent', false)]
     const at = desk([agent('ann'), agent('ben', { online: false }), agent('cyd'), agent('dan')])
-    expect(attendants({ users }, at).map(({ id }) => id)).toEqual(['ann'])
+    expect(loggedIn({ users }, at).map(({ id }) => id)).toEqual(['ann'])
   })
 
   test('nobody, of a customer’s chat that waits or that its last agent has left', () => {

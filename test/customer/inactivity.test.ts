@@ -46,11 +46,20 @@ interface Office {
 }
 type Settings = NonNullable<Parameters<World['license']>[1]>['settings']
 
-/** Carl has said one thing, and Ann been given his chat. */
+/** Carl has said one thing, and Ann been given his chat, and looked at it. */
 const openOffice = async (
   settings: Settings = {},
   others: Parameters<World['license']>[0] = {},
 ): Promise<Office> => {
+  const office = await openUnseen(settings, others)
+  const { ann, carl, chat_id, told } = office
+  await ann.ok('update_last_seen_timestamp', { chat_id })
+  for (const client of [ann, carl]) await told(client)
+  return office
+}
+
+/** The same, but that Ann has not looked. */
+const openUnseen: typeof openOffice = async (settings = {}, others = {}) => {
   const license = await world.license({ ann: {}, ...others }, { settings })
   licenses.push(license)
   const ann = await license.login('ann')
@@ -220,7 +229,7 @@ describe('a chat that is idle', () => {
       carl.ok('start_chat', { chat: { thread: { events: [message('still here')] } } }),
   }
   testFirst('is so no more with %s, and says so', Object.entries(sayings), async (_, say) => {
-    const office = await openOffice()
+    const office = await openOffice({ unseen_minutes: 60 })
     const { ann, carl, after, told } = office
     await after(10.2)
     for (const client of [ann, carl]) await told(client)
@@ -281,10 +290,15 @@ describe('a chat that is idle', () => {
 })
 
 describe('a chat whose customer speaks unseen', () => {
-  const reassigned = ['Chat assigned to ben', 'ann left the chat', 'chat_users_updated']
+  const because = (name: string, minutes = 5) => ` because ${name} hasn't replied in ${minutes} minutes`
+  const reassignedAfter = (minutes: number) => [
+    `Chat assigned to ben${because('ann', minutes)}`,
+    ...['ann left the chat', 'chat_users_updated'],
+  ]
+  const reassigned = reassignedAfter(5)
 
   test('goes to another agent after 5 minutes, and on after 5 more', async () => {
-    const office = await openOffice()
+    const office = await openUnseen()
     const { license, ann, carl, after, told } = office
     await license.addAgent('ben')
     await license.login('ben')
@@ -299,18 +313,19 @@ describe('a chat whose customer speaks unseen', () => {
     expect(await told(carl)).toEqual([])
     await after(10.3)
     expect(await told(carl)).toEqual([
-      ...[idle(10), ...propertiesUpdated, 'Chat assigned to ann', 'ben left the chat', 'chat_users_updated'],
+      ...[idle(10), ...propertiesUpdated],
+      ...[`Chat assigned to ann${because('ben')}`, 'ben left the chat', 'chat_users_updated'],
     ])
   })
 
   test('goes to another after the minutes of its licence', async () => {
-    const { license, carl, after, told } = await openOffice({ unseen_minutes: 2 })
+    const { license, carl, after, told } = await openUnseen({ unseen_minutes: 2 })
     await license.addAgent('ben')
     await license.login('ben')
     await after(1.9)
     expect(await told(carl)).toEqual([])
     await after(2.1)
-    expect(await told(carl)).toEqual(reassigned)
+    expect(await told(carl)).toEqual(reassignedAfter(2))
   })
 
   const looks: Record<string, (office: Office) => Promise<unknown>> = {
@@ -320,7 +335,7 @@ describe('a chat whose customer speaks unseen', () => {
     'has answered': ({ ann, chat_id }) => ann.ok('send_event', { chat_id, event: message('yes?') }),
   }
   testFirst('stays with an agent who %s, until the next message', Object.entries(looks), async (_, look) => {
-    const office = await openOffice()
+    const office = await openUnseen()
     const { license, carl, chat_id, after, told } = office
     await license.addAgent('ben')
     await license.login('ben')
@@ -341,7 +356,7 @@ describe('a chat whose customer speaks unseen', () => {
     ['goes to another agent', 'earlier', 0],
     ['stays', 'later', 1],
   ])('%s where its agent has marked the %s of two messages of one second', async (what, _, marked) => {
-    const { license, ann, carl, chat_id, after, told } = await openOffice({}, { ben: notAccepting })
+    const { license, ann, carl, chat_id, after, told } = await openUnseen({}, { ben: notAccepting })
     const ben = await license.login('ben')
     vi.useFakeTimers({ toFake: ['Date'], now: Math.ceil(Date.now() / 1000) * 1000 })
     const ids: string[] = []
@@ -359,7 +374,7 @@ describe('a chat whose customer speaks unseen', () => {
     'goes to another agent, though a supervisor has seen it and whispered',
     { tags: ['full'] },
     async () => {
-      const office = await openOffice(
+      const office = await openUnseen(
         {},
         { own: { permission: 'owner', ...notAccepting }, ben: notAccepting },
       )
@@ -376,24 +391,56 @@ describe('a chat whose customer speaks unseen', () => {
     },
   )
 
-  test(
-    'stays with its agent while nobody is free, and goes to whoever is a minute later',
-    { tags: ['full'] },
-    async () => {
-      const office = await openOffice({}, { ben: notAccepting })
-      const { license, carl, after, told } = office
-      const ben = await license.login('ben')
-      for (const minutes of [5.1, 6.1]) await after(minutes)
-      expect(await told(carl)).toEqual([])
-      expect(await agentsNow(office)).toEqual(['ann'])
-      await ben.ok('update_agent', { routing_status: 'accepting_chats' })
-      await after(7.1)
-      expect(await told(carl)).toEqual(reassigned)
-    },
-  )
+  test('waits where nobody else is free, and goes to whoever is next', async () => {
+    const office = await openUnseen({}, { ben: notAccepting })
+    const { license, carl, after, told } = office
+    const ben = await license.login('ben')
+    await after(5.1)
+    expect(await told(carl)).toEqual([`Chat is unassigned${because('ann')}`, ...propertiesUpdated])
+    await after(6.1)
+    expect(await told(carl)).toEqual([])
+    expect(await agentsNow(office)).toEqual(['ann'])
+    await ben.ok('update_agent', { routing_status: 'accepting_chats' })
+    expect(await told(carl)).toEqual([
+      ...['Chat assigned to ben', 'ann left the chat', ...propertiesUpdated, 'chat_users_updated'],
+    ])
+    expect(await expectLoads(world, license.id)).toEqual({ ben: 1 })
+  })
+
+  const resumes: Record<string, (office: Office) => Promise<unknown>> = {
+    answers: ({ ann, chat_id }) => ann.ok('send_event', { chat_id, event: message('sorry!') }),
+    'joins it once more': ({ ann, chat_id }) => ann.ok('join_chat', { chat_id, agent_ids: ['ann'] }),
+  }
+  testFirst('waits no more once its agent %s', Object.entries(resumes), async (_, resume) => {
+    const office = await openUnseen({}, { ben: notAccepting })
+    const { license, carl, after, told } = office
+    const ben = await license.login('ben')
+    await after(5.1)
+    await told(carl)
+    await resume(office)
+    await world.settled()
+    expect((await chatNow(office)).properties.routing.unassigned).toEqual({ value: false })
+    await ben.ok('update_agent', { routing_status: 'accepting_chats' })
+    await world.settled()
+    expect(await agentsNow(office)).toEqual(['ann'])
+  })
+
+  test('is handed on in time, however often its customer asks', async () => {
+    const office = await openUnseen({ unseen_minutes: 1 })
+    const { license, carl, chat_id, after, told } = office
+    await license.addAgent('ben')
+    await license.login('ben')
+    for (const minutes of [0.4, 0.8]) {
+      await after(minutes)
+      await carl.ok('send_event', { chat_id, event: message('hello?') })
+    }
+    await told(carl)
+    await after(1.05)
+    expect(await told(carl)).toEqual(reassignedAfter(1))
+  })
 
   test('stays with its agent in manual mode', async () => {
-    const office = await openOffice({}, { ben: {} })
+    const office = await openUnseen({}, { ben: {} })
     const { license, ann, carl, after, told } = office
     await ann.received()
     await changeLicense(world.table, license.id, { routing: 'manual' })
@@ -475,7 +522,7 @@ describe('what both sides have missed', () => {
 
 describe('a run of the clock', () => {
   test('reads of the chats that nothing is due for no more than their list', async () => {
-    const { chat_id, after } = await openOffice()
+    const { chat_id, after } = await openUnseen()
     // what the logins put off reads it too
     await world.queue.flush()
     await world.settled()

@@ -1,14 +1,16 @@
 import { expect } from 'vitest'
-import { readActiveChats } from '../../shared/table/chats.ts'
+import { type ActiveChat, readActiveChats } from '../../shared/table/chats.ts'
 import { readLoads } from '../../shared/table/loads.ts'
 import type { World } from '../support/world.ts'
 
-/** In how many active chats each agent is, counted anew; agents who are in none are left out. */
+/** How many active chats with a customer each agent has, counted anew; agents who have none are left out. */
 const counted = async ({ table }: World, license: string): Promise<Record<string, number>> => {
   const active = await readActiveChats(table.read, license)
-  const working = active.flatMap(({ users }) =>
-    users.filter(({ type, present }) => type === 'agent' && present),
-  )
+  const isCustomers = ({ users }: ActiveChat) =>
+    users.some(({ type, present }) => type === 'customer' && present)
+  const working = active
+    .filter(isCustomers)
+    .flatMap(({ users }) => users.filter(({ type, present }) => type === 'agent' && present))
   const loads: Record<string, number> = {}
   for (const { id } of working) loads[id] = (loads[id] ?? 0) + 1
   return loads

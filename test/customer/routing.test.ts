@@ -468,24 +468,38 @@ describe('a thread that a customer reopens', () => {
   }
 
   const ways = Object.entries(reopenings)
+  testFirst('by %s stays with its agent who accepts chats, even above the limit', ways, async (_, reopen) => {
+    const license = await openLicense({ ann: { max_chats: 1 }, ben: {} })
+    const ann = await license.login('ann')
+    const carl = await arrive(license, 'Carl')
+    await close(carl)
+    const dora = await arrive(license, 'Dora')
+    expect(agentsOf(dora.chat)).toEqual(['ann'])
+    await license.login('ben')
+    await told(ann)
+    await reopen(carl)
+    expect(await agentsNow(carl)).toEqual(['ann'])
+    expect(textsOf(await chatNow(carl))).toEqual(['again'])
+    expect(await told(ann)).toEqual(['incoming_chat_thread'])
+    expect(await expectLoads(world, license.id)).toEqual({ ann: 2 })
+  })
+
   testFirst(
-    'by %s stays with its agent who is logged in, even above the limit or not accepting chats',
+    'by %s goes to another where its agent accepts none, and waits where nobody does',
     ways,
     async (_, reopen) => {
-      const license = await openLicense({ ann: { max_chats: 1 }, ben: {} })
+      const license = await openLicense({ ann: {}, ben: {} })
       const ann = await license.login('ann')
       const carl = await arrive(license, 'Carl')
-      await license.login('ben')
+      const ben = await license.login('ben')
+      for (const client of [ann, ben])
+        await client.ok('update_agent', { routing_status: not_accepting_chats })
       await close(carl)
-      expect(agentsOf((await arrive(license, 'Dora')).chat)).toEqual(['ben'])
-      await ann.ok('start_chat')
-      await ann.ok('update_agent', { routing_status: not_accepting_chats })
-      await told(ann)
       await reopen(carl)
+      expect(await isUnassigned(carl)).toEqual([true, true])
       expect(await agentsNow(carl)).toEqual(['ann'])
-      expect(textsOf(await chatNow(carl))).toEqual(['again'])
-      expect(await told(ann)).toEqual(['incoming_chat_thread'])
-      expect(await expectLoads(world, license.id)).toEqual({ ann: 2, ben: 1 })
+      await ben.ok('update_agent', { routing_status: 'accepting_chats' })
+      expect(await agentsNow(carl)).toEqual(['ben'])
     },
   )
 
@@ -536,6 +550,101 @@ describe('a thread that a customer reopens', () => {
       expect(await expectLoads(world, license.id)).toEqual({ ann: 1 })
     },
   )
+})
+
+describe('an agent who leaves a chat', () => {
+  test('does not get that thread again, but the next one', async () => {
+    const license = await openLicense({ ann: {} })
+    const ann = await license.login('ann')
+    const carl = await arrive(license, 'Carl')
+    await ann.ok('remove_from_chat', { chat_id: carl.chat_id })
+    await world.tick()
+    expect(await agentsNow(carl)).toEqual([])
+    expect(await isUnassigned(carl)).toEqual([true, true])
+    await carl.client.ok('close_thread', { chat_id: carl.chat_id })
+    await carl.client.ok('send_event', { chat_id: carl.chat_id, event: message('again') })
+    expect(await agentsNow(carl)).toEqual(['ann'])
+  })
+
+  test('has it again by joining, or where another took it out', async () => {
+    const license = await openLicense({
+      ann: {},
+      own: { permission: 'owner', default_status: not_accepting_chats },
+    })
+    const [ann, own] = [await license.login('ann'), await license.login('own')]
+    const carl = await arrive(license, 'Carl')
+    await own.ok('remove_from_chat', { chat_id: carl.chat_id, agent_ids: ['ann'] })
+    expect(await agentsNow(carl)).toEqual(['ann'])
+    await ann.ok('remove_from_chat', { chat_id: carl.chat_id })
+    expect(await agentsNow(carl)).toEqual([])
+    await ann.ok('join_chat', { chat_id: carl.chat_id, agent_ids: ['ann'] })
+    expect(await isUnassigned(carl)).toEqual([false, false])
+  })
+})
+
+describe('a chat whose agent is gone', () => {
+  const gone = async (license: License, ann: Client): Promise<Client> => {
+    const witness = await license.login('own')
+    await leaves(ann, 'ann', witness)
+    return witness
+  }
+  const own = { permission: 'owner', default_status: not_accepting_chats } as const
+
+  test('goes to another while its customer waits for an answer, or waits', async () => {
+    const license = await openLicense({ ann: {}, ben: {}, own })
+    const ann = await license.login('ann')
+    const carl = await arrive(license, 'Carl')
+    await license.login('ben')
+    await gone(license, ann)
+    expect(await agentsNow(carl)).toEqual(['ben'])
+    expect(textsOf(await chatNow(carl)).slice(-2)).toEqual(['Chat assigned to ben', 'ann left the chat'])
+
+    const alone = await openLicense({ ann: {}, own })
+    const [other, dora] = [await alone.login('ann'), await arrive(alone, 'Dora')]
+    await gone(alone, other)
+    expect(await isUnassigned(dora)).toEqual([true, true])
+    await alone.login('ann')
+    expect(await isUnassigned(dora)).toEqual([false, false])
+  })
+
+  test('stays where it is once its customer has an answer, until that customer asks again', async () => {
+    const license = await openLicense({ ann: {}, ben: {}, own })
+    const ann = await license.login('ann')
+    const carl = await arrive(license, 'Carl')
+    await license.login('ben')
+    await ann.ok('send_event', { chat_id: carl.chat_id, event: message('here you are') })
+    await gone(license, ann)
+    expect(await agentsNow(carl)).toEqual(['ann'])
+    await carl.client.ok('send_event', { chat_id: carl.chat_id, event: message('and this?') })
+    expect(await agentsNow(carl)).toEqual(['ben'])
+  })
+
+  test('stays with one who only stopped accepting chats', async () => {
+    const license = await openLicense({ ann: {}, ben: {} })
+    const ann = await license.login('ann')
+    const carl = await arrive(license, 'Carl')
+    await license.login('ben')
+    await ann.ok('update_agent', { routing_status: not_accepting_chats })
+    await carl.client.ok('send_event', { chat_id: carl.chat_id, event: message('hello?') })
+    expect(await agentsNow(carl)).toEqual(['ann'])
+  })
+})
+
+describe('chats among agents', () => {
+  test('count for nobody, until a customer is in them', async () => {
+    const license = await openLicense({ ann: { max_chats: 1 } })
+    const ann = await license.login('ann')
+    for (let i = 0; i < 3; i += 1) await ann.ok('start_chat')
+    expect(await expectLoads(world, license.id)).toEqual({})
+    const carl = await arrive(license, 'Carl')
+    expect(agentsOf(carl.chat)).toEqual(['ann'])
+    await ann.ok('remove_from_chat', { chat_id: carl.chat_id, customer_ids: [carl.id] })
+    expect(await expectLoads(world, license.id)).toEqual({})
+    const dora = await arrive(license, 'Dora')
+    expect(agentsOf(dora.chat)).toEqual(['ann'])
+    await carl.client.ok('start_chat')
+    expect(await expectLoads(world, license.id)).toEqual({ ann: 2 })
+  })
 })
 
 describe('in manual mode', () => {
