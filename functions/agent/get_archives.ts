@@ -1,6 +1,8 @@
 import { type Filters, openResults, queryWords, showResults, stillFound } from '../../shared/chat/archives.ts'
 import { countSoon } from '../../shared/chat/count-soon.ts'
+import { namedBy } from '../../shared/chat/names.ts'
 import { envelopeBytes, jsonBytes } from '../../shared/chat/room.ts'
+import { filledScopes } from '../../shared/chat/scopes.ts'
 import { search } from '../../shared/chat/search.ts'
 import { searchFor } from '../../shared/chat/search-plan.ts'
 import { getArchives } from '../../shared/protocol/agent/get_archives.ts'
@@ -16,7 +18,8 @@ const dayMs = 24 * 3_600_000
 
 export const handler = serve(getArchives, async (ctx, { filters: given, pagination }) => {
   const { me, read } = ctx
-  const filters: Filters = given ?? {}
+  const { groups } = await namedBy(ctx, filledScopes({ groups: given?.team_ids }))
+  const filters: Filters = { ...given, team_ids: groups }
   const { page = 1, limit = limits.pageDefault } = pagination ?? {}
   const words = queryWords(filters.query)
   const asked = {

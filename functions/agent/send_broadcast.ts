@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { byNames } from '../../shared/chat/names.ts'
 import { expectScopes, filledScopes } from '../../shared/chat/scopes.ts'
 import { sendBroadcast } from '../../shared/protocol/agent/send_broadcast.ts'
 import { contentOf } from '../../shared/protocol/events.ts'
@@ -7,9 +8,11 @@ import { serve } from '../../shared/runtime/serve.ts'
 
 export const handler = serve(sendBroadcast, async (ctx, { scopes, content }) => {
   const { license_id, agent_id } = ctx.me
-  const to = filledScopes(scopes)
   ctx.readAudience({ license_id })
-  await expectScopes(ctx.read, license_id, to)
+  const to = await byNames(ctx, [filledScopes(scopes)], async (named = filledScopes()) => {
+    await expectScopes(ctx.read, license_id, named)
+    return named
+  })
   ctx.push(addressed(license_id, to), 'incoming_broadcast', {
     id: randomUUID(),
     author_id: agent_id,

@@ -1,3 +1,4 @@
+import { byNames } from '../../shared/chat/names.ts'
 import { filledScopes } from '../../shared/chat/scopes.ts'
 import { startChat as start } from '../../shared/chat/start.ts'
 import { tellStarted } from '../../shared/chat/started.ts'
@@ -9,19 +10,20 @@ const firstFilled = <T>(isEmpty: (value: T) => boolean, ...places: (T | undefine
   places.find((value) => value !== undefined && !isEmpty(value))
 
 export const handler = serve(startChat, async (ctx, { initial_events, chat: asked }) => {
-  const started = await start(ctx, {
-    events: firstFilled(({ length }) => length === 0, initial_events, asked?.thread?.events) ?? [],
-    scopes: filledScopes(
-      firstFilled(
-        ({ groups = [], agents = [] }) => groups.length + agents.length === 0,
-        asked?.scopes,
-        asked?.thread?.scopes,
-      ),
-    ),
-    properties: asked?.properties,
-    threadProperties: asked?.thread?.properties,
-    customer: asked?.users?.[0]?.id,
-    denied: startChat.denied,
-  })
+  const asScopes = firstFilled(
+    ({ groups = [], agents = [] }) => groups.length + agents.length === 0,
+    asked?.scopes,
+    asked?.thread?.scopes,
+  )
+  const started = await byNames(ctx, [filledScopes(asScopes)], (scopes = filledScopes()) =>
+    start(ctx, {
+      events: firstFilled(({ length }) => length === 0, initial_events, asked?.thread?.events) ?? [],
+      scopes,
+      properties: asked?.properties,
+      threadProperties: asked?.thread?.properties,
+      customer: asked?.users?.[0]?.id,
+      denied: startChat.denied,
+    }),
+  )
   return { chat: await tellStarted(ctx, started) }
 })

@@ -1,3 +1,4 @@
+import { byNames } from '../../shared/chat/names.ts'
 import { filledScopes } from '../../shared/chat/scopes.ts'
 import { startChat as start } from '../../shared/chat/start.ts'
 import { tellStarted } from '../../shared/chat/started.ts'
@@ -9,13 +10,16 @@ export const handler = serve(startChat, async (ctx, { chat: asked }) => {
   const { events = [] } = asked?.thread ?? {}
   // either place may be filled: an empty one must not hide the other
   const initial = events.length > 0 ? events : (asked?.events ?? [])
-  const started = await start(ctx, {
-    events: initial,
-    scopes: filledScopes(asked?.scopes),
-    properties: asked?.properties,
-    threadProperties: asked?.thread?.properties,
-    customer: ctx.me.customer_id,
-    allowed: ctx.admitThread(initial.length),
-  })
+  const allowed = ctx.admitThread(initial.length)
+  const started = await byNames(ctx, [filledScopes(asked?.scopes)], (scopes = filledScopes()) =>
+    start(ctx, {
+      events: initial,
+      scopes,
+      properties: asked?.properties,
+      threadProperties: asked?.thread?.properties,
+      customer: ctx.me.customer_id,
+      allowed,
+    }),
+  )
   return { chat: chatFor(await tellStarted(ctx, started), started.chat) }
 })

@@ -2,6 +2,7 @@ import pLimit, { type LimitFunction } from 'p-limit'
 import { disconnectIfOver } from '../../shared/account/disconnect.ts'
 import { endCustomers } from '../../shared/account/refresh.ts'
 import { lookAfter } from '../../shared/chat/inactivity.ts'
+import { namesDeletedGroup } from '../../shared/chat/names.ts'
 import { routeSoon } from '../../shared/chat/route-soon.ts'
 import { isOfCustomer, lacksAgent, presentAgents } from '../../shared/chat/routing.ts'
 import { handingOn } from '../../shared/chat/unseen.ts'
@@ -106,6 +107,8 @@ const lookAfterChats = async (ctx: Ctx, id: string, { looking }: Limits): Promis
   if (item === undefined) return
   const license = LicenseItem.parse(item)
   if (license.expires_at * 1000 <= ctx.now()) await endCustomers(ctx, id)
+  if (chats.some(({ scopes }) => namesDeletedGroup(scopes, license)))
+    await ctx.later({ job: 'rescope', license_id: id }, 0)
   if (chats.some((chat) => isToRoute(chat, license))) await routeSoon(ctx, id)
 
   const due = chats.filter(({ check_at: at }) => at === undefined || at <= ctx.now())

@@ -4,6 +4,7 @@ import { expectCustomer } from '../../shared/account/customer-presence.ts'
 import { expectAgent } from '../../shared/account/presence.ts'
 import { indexAccess, type Indexing } from '../../shared/chat/indexing.ts'
 import { keepCounts } from '../../shared/chat/kept-counts.ts'
+import { rescope } from '../../shared/chat/rescope.ts'
 import { route } from '../../shared/chat/route.ts'
 import { tellPending } from '../../shared/chat/tell-pending.ts'
 import { tellWritten } from '../../shared/chat/tell-written.ts'
@@ -61,6 +62,8 @@ const carryOut = (ctx: WorkCtx<WorkerWrites['later']>, job: Job): Promise<void> 
       return expectCustomer(ctx, job.license_id, job.customer_id, job)
     case 'route':
       return route(ctx, job.license_id, job)
+    case 'rescope':
+      return rescope(ctx, job.license_id, job.after)
     case 'index_access':
       return indexAccess(indexingOf(ctx), job.chat, job.below)
     case 'keep_counts':

@@ -73,7 +73,8 @@ const followAccount = async (
   }
   switch (changed.item) {
     case 'agentSocket':
-      if (gone) await work<'notify'>((ctx) => socketGone(ctx, license, changed.agent, config.presenceGraceS()))
+      if (gone)
+        await work<'notify'>((ctx) => socketGone(ctx, license, changed.agent, config.presenceGraceS()))
       return
     case 'customerSocket':
       if (gone) await work((ctx) => tabGone(ctx, license, changed.customer, config.presenceGraceS()))
@@ -89,7 +90,8 @@ const followAccount = async (
     case 'agent':
       // presence writes an agent too, on every login, and leaves its version as it is; a new account has no sockets
       if (eventName === 'INSERT' || !differs('version')) return
-      if (changed.item === 'license') await work((ctx) => licenseChanged(ctx, license))
+      if (changed.item === 'license')
+        await work((ctx) => licenseChanged(ctx, license, { isGroupGone: differs('deleted_groups') }))
       else await work<'notify'>((ctx) => agentChanged(ctx, license, changed.agent))
   }
 }

@@ -1,7 +1,9 @@
 import type { Command } from 'commander'
 import * as z from 'zod/mini'
+import { placeOf } from '../../shared/chat/access.ts'
 import type { AgentItem } from '../../shared/table/accounts.ts'
 import { AgentId, LicenseId } from './account-fields.ts'
+import { activeChats, countActiveChats } from './active-chats.ts'
 import { addAgentCreate } from './agent-create.ts'
 import { isDeleted, noAgent } from './agent-errors.ts'
 import { addAgentSet } from './agent-set.ts'
@@ -144,10 +146,19 @@ function addAgentDelete(agent: Command, io: Io): void {
     io,
     z.object({ license: LicenseId, agent: AgentId }),
     async (input, { table }) => {
-      const { outcome } = await deleteAgent(table, input.license, input.agent)
-      if (outcome === 'no_agent') throw noAgent(input.license, input.agent)
-      const who = `${input.agent} of license ${input.license}`
-      say(io, outcome === 'deleted' ? `Deleted agent ${who}.` : `Agent ${who} is deleted already.`)
+      const { license, agent: id } = input
+      // before it is deleted: it leaves them at once
+      const chats = await countActiveChats(
+        table,
+        license,
+        ({ users, scopes }) => placeOf(id, { users }) !== undefined || scopes.agents.includes(id),
+      )
+      const { outcome } = await deleteAgent(table, license, id)
+      if (outcome === 'no_agent') throw noAgent(license, id)
+      const who = `${id} of license ${license}`
+      if (outcome !== 'deleted') return say(io, `Agent ${who} is deleted already.`)
+      const then = chats > 0 ? ': it leaves them, and their customers go to whoever is free' : ''
+      say(io, `Deleted agent ${who}. ${activeChats(chats, 'has it or names', 'have it or name')} it${then}.`)
     },
   )
 }

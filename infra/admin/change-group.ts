@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import { type AgentItem, GroupItem } from '../../shared/table/accounts.ts'
+import { type AgentItem, groupExists, GroupItem } from '../../shared/table/accounts.ts'
 import type { Table } from '../../shared/table/client.ts'
 import { groupPrefix, keys, licensePk } from '../../shared/table/keys.ts'
 import { added, changed, groupDeleted, groupIdUnused } from './account-ops.ts'
@@ -83,17 +83,18 @@ type GroupDeletion =
   /** `left`: the agents that were in it. */
   | { outcome: 'deleted'; group: GroupRecord; left: string[] }
   | { outcome: 'has_agents'; agents: AgentItem[] }
-  | { outcome: 'no_group' }
+  | { outcome: 'no_group' | 'no_successor' }
 
 /**
- * Deletes a group that has no agents; `evenWithAgents` takes them out of it. The group goes in one transaction with
+ * Deletes a group that has no agents; `evenWithAgents` takes them out of it; `into` is the group that chats go to, and
+ * that it is read as. The group goes in one transaction with
  * its last 90 agents, so that no agent is ever in a group that is not there; those beyond leave it one by one before.
  */
 export async function deleteGroup(
   table: Table,
   license: string,
   id: number,
-  { evenWithAgents }: { evenWithAgents: boolean },
+  { evenWithAgents, into }: { evenWithAgents: boolean; into?: number | undefined },
 ): Promise<GroupDeletion> {
   const left = new Set<string>()
   return uncontested<GroupDeletion>(async () => {
@@ -107,15 +108,28 @@ export async function deleteGroup(
       if ((await writeTogether(table, [withoutGroup(agent, id)])) === contested) return contested
       left.add(agent.id)
     }
-    const steps: Step<never>[] = [
+    const successors = into === undefined ? found.successors : { ...found.successors, [id]: into }
+    const steps: Step<GroupDeletion>[] = [
+      ...(into === undefined
+        ? []
+        : [
+            {
+              op: groupExists(license, into),
+              refused: (): GroupDeletion => ({ outcome: 'no_successor' }),
+            },
+          ]),
       { op: groupDeleted(license, id, group.version), refused: () => contested },
       {
-        op: changed(keys.license(license), found.version, { deleted_groups: [...found.deleted_groups, id] }),
+        op: changed(keys.license(license), found.version, {
+          deleted_groups: [...found.deleted_groups, id],
+          successors,
+        }),
         refused: () => contested,
       },
       ...agents.slice(0, agentsPerDelete).map((agent) => withoutGroup(agent, id)),
     ]
-    if ((await writeTogether(table, steps)) === contested) return contested
+    const refused = await writeTogether<GroupDeletion>(table, steps)
+    if (refused !== undefined) return refused
     for (const agent of agents) left.add(agent.id)
     return { outcome: 'deleted', group, left: [...left].toSorted() }
   })

@@ -5,9 +5,7 @@ import { keys, licensesPk } from '../../shared/table/keys.ts'
 import { added, changed } from './account-ops.ts'
 import { contested, uncontested, writeTogether } from './attempts.ts'
 
-/** `deleted_groups`: ids that are never given again, since the scopes of old chats may name them. */
 const LicenseRecord = z.extend(LicenseItem, {
-  deleted_groups: z._default(z.array(z.int()), []),
   /** Since when (ms) all of it is being erased. */
   erasing_at: z.optional(z.int()),
 })

@@ -3,6 +3,7 @@ import * as z from 'zod/mini'
 import { GroupId, LicenseId, Name } from './account-fields.ts'
 import { AdminError } from './admin-error.ts'
 import { listAgents } from './change-agent.ts'
+import { activeChats, countActiveChats } from './active-chats.ts'
 import { changeGroup, createGroup, deleteGroup, listGroups } from './change-group.ts'
 import { findLicense } from './change-license.ts'
 import { runs } from './command.ts'
@@ -102,20 +103,40 @@ Examples:
       .argument('<license>')
       .argument('<group>')
       .option('--force', 'take the agents in it out of it')
+      .option(
+        '--into <group>',
+        'the group that takes its place: its chats go to it, and whoever names it means that one',
+      )
       .addHelpText(
         'after',
         `
 Examples:
   npm run admin -- group delete acme 7
-  npm run admin -- group delete acme 7 --force`,
+  npm run admin -- group delete acme 7 --force
+  npm run admin -- group delete acme 7 --into 5`,
       ),
     io,
-    z.object({ license: LicenseId, group: GroupId, force: z.optional(z.boolean()) }),
+    z.object({
+      license: LicenseId,
+      group: GroupId,
+      force: z.optional(z.boolean()),
+      into: z.optional(GroupId),
+    }),
     async (input, { table }) => {
-      const deletion = await deleteGroup(table, input.license, input.group, {
+      const { license, into } = input
+      if (into === input.group)
+        throw new AdminError(`Group ${into} cannot take its own place. Choose another --into.`)
+      // before it is deleted: chats follow at once
+      const chats = await countActiveChats(table, license, ({ scopes }) =>
+        scopes.groups.includes(input.group),
+      )
+      const deletion = await deleteGroup(table, license, input.group, {
         evenWithAgents: input.force === true,
+        into,
       })
       switch (deletion.outcome) {
+        case 'no_successor':
+          throw noGroup(license, into ?? input.group)
         case 'no_group':
           throw noGroup(input.license, input.group)
         case 'has_agents':
@@ -126,7 +147,12 @@ Examples:
         case 'deleted': {
           const { group, left } = deletion
           const who = left.length > 0 ? ` ${someOf(left)} left it.` : ''
-          return say(io, `Deleted group ${group.id} of license ${input.license}: ${group.name}.${who}`)
+          const then =
+            into === undefined
+              ? 'those that name nobody else are open to every agent'
+              : `they go to group ${into}`
+          const concerned = `${activeChats(chats, 'names', 'name')} it${chats > 0 ? `: ${then}` : ''}.`
+          return say(io, `Deleted group ${group.id} of license ${license}: ${group.name}.${who} ${concerned}`)
         }
       }
     },

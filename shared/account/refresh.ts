@@ -38,9 +38,14 @@ const readLicense = async ({ read }: WorkCtx, id: string): Promise<LicenseItem |
 }
 
 /** A licence changed: every session of it gets its new end. One that is over is closed by now. */
-export const licenseChanged = async (ctx: WorkCtx, id: string): Promise<void> => {
+export const licenseChanged = async (
+  ctx: WorkCtx,
+  id: string,
+  { isGroupGone }: { isGroupGone: boolean },
+): Promise<void> => {
   const [license, rows] = [await readLicense(ctx, id), await readAgentSockets(ctx.read, id)]
   if (license === undefined) return
+  if (isGroupGone) await ctx.later({ job: 'rescope', license_id: id }, 0)
   const over = license.expires_at * 1000 <= ctx.now()
   await Promise.all(
     rows.map(async (row) => {
@@ -100,6 +105,7 @@ export const agentChanged = async (
     await Promise.all(rows.map((row) => disconnectIfOver(ctx, row.connection, row)))
     if (agent === undefined || agent.deleted) await dropDevices(ctx, license, id)
     if (agent !== undefined) await leaveActiveChats(ctx, agent)
+    if (agent?.deleted === true) await ctx.later({ job: 'rescope', license_id: license }, 0)
     return
   }
   const { name, permission, groups } = agent

@@ -28,6 +28,7 @@ import type { Reader } from '../table/ops.ts'
 import { heldProperties, type HeldProperties, readProperties } from '../table/properties.ts'
 import { type AnySession, isCustomers } from '../table/sockets.ts'
 import { loadsMoved, takesOn } from './loads.ts'
+import { livingScopes } from './names.ts'
 import type { Guarded } from './place.ts'
 import { checkLimits, merged, type Told } from './properties.ts'
 import { asBefore, customerOf, type Desk, loggedIn, readDesk, staffedAtStart } from './routing.ts'
@@ -98,7 +99,8 @@ export interface Opened {
 }
 
 export const openThread = (opening: Opening, { nonce, at: now }: { nonce: string; at: number }): Opened => {
-  const { me, before, tail, users, scopes, desk, held } = opening
+  const { me, before, tail, users, desk, held } = opening
+  const scopes = desk === undefined ? opening.scopes : livingScopes(opening.scopes, desk)
   const { id, license_id, waiting_since: waited } = before
   const at = Math.max(now, tail?.last.at ?? 0)
   const customer = customerOf({ users: [...users] })

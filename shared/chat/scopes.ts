@@ -10,7 +10,8 @@ import { type AnySession, isCustomers } from '../table/sockets.ts'
 import { gaining, watchingEither } from '../push/audience.ts'
 import type { Pushing } from '../push/outbox.ts'
 import type { Job } from '../runtime/later.ts'
-import { type Attempt, type Guarded, transacted, untilPlaced } from './place.ts'
+import { byNames } from './names.ts'
+import { type Attempt, type ChatView, type Guarded, transacted, untilPlaced } from './place.ts'
 import { routeSoon } from './route-soon.ts'
 import { showChat } from './show.ts'
 import type { Writing } from './threads.ts'
@@ -27,7 +28,7 @@ export const filledScopes = ({ groups = [], agents = [] }: AskedScopes = {}): Ch
   agents,
 })
 
-const without = (some: ChatScopes, others: ChatScopes): ChatScopes => ({
+export const without = (some: ChatScopes, others: ChatScopes): ChatScopes => ({
   groups: some.groups.filter((group) => !others.groups.includes(group)),
   agents: some.agents.filter((agent) => !others.agents.includes(agent)),
 })
@@ -97,7 +98,7 @@ export const expectScopes = async (read: Reader, license: string, scopes: ChatSc
 }
 
 /** What a change of scopes writes or checks. */
-type ScopesFamily = 'account' | 'chat' | 'activeChats'
+export type ScopesFamily = 'account' | 'chat' | 'activeChats'
 
 interface ScopesChanged {
   before: Chat
@@ -109,11 +110,11 @@ interface ScopesChanged {
 }
 
 /** Changes a chat's scopes: adds first, then removes. `chat` is `before` where that changes nothing. */
-const changeScopes = <Guarding extends Family>(
-  ctx: Writing<ScopesFamily | Guarding>,
+export const changeScopes = <V extends ChatView, Guarding extends Family = never>(
+  ctx: Writing<ScopesFamily | Guarding, V>,
   add: ChatScopes,
   remove: ChatScopes,
-  guard: (() => Guarded<Guarding>) | undefined,
+  guard?: () => Guarded<Guarding>,
 ): Promise<ScopesChanged> =>
   untilPlaced(ctx, async ({ chat: before, tail }): Promise<Attempt<ScopesChanged>> => {
     const { license_id, scopes: held } = before
@@ -149,28 +150,16 @@ const changeScopes = <Guarding extends Family>(
     return { result: result(chat), placed }
   })
 
-type Updating<Guarding extends Family> = Writing<ScopesFamily | Guarding> &
-  Pushing<'incoming_chat_thread' | 'chat_scopes_updated'> & {
-    later: (job: Job, delayS: number) => Promise<void>
-  }
+type Telling = Pushing<'incoming_chat_thread' | 'chat_scopes_updated'> & {
+  read: Reader
+  later: (job: Job, delayS: number) => Promise<void>
+}
 
-/**
- * Changes a chat's scopes, and tells: first those whom it gives access the chat. A chat that waits is routed
- * anew. `guard`: what must hold with each attempt.
- */
-export const updateScopes = async <Guarding extends Family = never>(
-  ctx: Updating<Guarding>,
-  add: AskedScopes | undefined,
-  remove: AskedScopes | undefined,
-  guard?: () => Guarded<Guarding>,
+/** Tells of a change of scopes: first those whom it gives access the chat. A chat that waits is routed anew. */
+export const tellScopes = async (
+  ctx: Telling,
+  { before, chat, added, removed, tail }: ScopesChanged,
 ): Promise<void> => {
-  const { before, chat, added, removed, tail } = await changeScopes(
-    ctx,
-    filledScopes(add),
-    filledScopes(remove),
-    guard,
-  )
-  if (chat === before) return
   ctx.readAudience(chat)
   const { shown } = await showChat(ctx.read, { chat, events: tail.entries.toReversed() })
   ctx.push(gaining(before, chat), 'incoming_chat_thread', { chat: shown })
@@ -180,4 +169,17 @@ export const updateScopes = async <Guarding extends Family = never>(
     scopes_removed: scopesOf(removed) ?? {},
   })
   if (chat.active && chat.waiting_since !== undefined) await routeSoon(ctx, chat.license_id)
+}
+
+/** Changes a chat's scopes, and tells. `guard`: what must hold with each attempt. */
+export const updateScopes = async <Guarding extends Family = never>(
+  ctx: Writing<ScopesFamily | Guarding> & Telling,
+  add: AskedScopes | undefined,
+  remove: AskedScopes | undefined,
+  guard?: () => Guarded<Guarding>,
+): Promise<void> => {
+  const changed = await byNames(ctx, [filledScopes(add), filledScopes(remove)], (added, removed) =>
+    changeScopes(ctx, added ?? filledScopes(), removed ?? filledScopes(), guard),
+  )
+  if (changed.chat !== changed.before) await tellScopes(ctx, changed)
 }

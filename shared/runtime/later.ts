@@ -93,6 +93,8 @@ export const Job = z.discriminatedUnion('job', [
     chat: z.optional(z.string()),
     agent: z.optional(z.string()),
   }),
+  /** Takes names that do not exist any more out of the scopes of a licence's chats, of those `after` this one. */
+  z.object({ job: z.literal('rescope'), license_id: z.string(), after: z.optional(z.string()) }),
   /** Goes on with indexing who may see a chat, in its threads below this one. */
   z.object({ job: z.literal('index_access'), chat: z.string(), below: z.int() }),
   /** Counts what a search finds in each month that is over, since a time in ms, and keeps it. */

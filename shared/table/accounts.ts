@@ -19,6 +19,9 @@ export const LicenseItem = z.object({
   archive_minutes: z._default(z.int(), 30),
   /** Whether archives are searched by the words of messages; turned off, that costs nothing. */
   index_texts: z._default(z.boolean(), true),
+  /** Groups that were deleted, whose ids are never given again; and, by such an id, which group took its place. */
+  deleted_groups: z._default(z.array(z.int()), []),
+  successors: z._default(z.record(z.string(), z.int()), {}),
   /** Unix seconds; absent of the oldest. No thread of it began in a month before. */
   created_at: z.optional(z.int()),
   version: z.int(),

@@ -37,9 +37,12 @@ export const withArrivals = (users: readonly ChatUser[], atMs: number): ChatUser
     user.type === 'agent' && user.present && user.since === undefined ? { ...user, since: atMs } : user,
   )
 
+const shownUsers = (users: readonly ChatUser[]): string =>
+  JSON.stringify(users.map(({ id, type, present, met }) => [id, type, present, met]))
+
 /** Whether nobody came, left, or is here as something else. */
 export const sameUsers = (some: readonly ChatUser[], others: readonly ChatUser[]): boolean =>
-  JSON.stringify(some) === JSON.stringify(others)
+  shownUsers(some) === shownUsers(others)
 
 export const ChatScopes = z.object({ groups: z.array(z.int()), agents: z.array(z.string()) })
 export type ChatScopes = z.output<typeof ChatScopes>

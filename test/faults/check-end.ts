@@ -49,24 +49,29 @@ export const activeListIsRight: Check = checking(
   },
 )
 
-export const loadsAreRight: Check = checking('loads are the numbers of active chats', (history, on) => {
-  for (const { items } of [history.quiet, history.over]) {
-    const counted = new Map<string, number>()
-    for (const chat of chatsOf(items).values())
-      for (const agent of chat.active ? presentOf('agent', chat) : [])
-        counted.set(`${chat.license_id} ${agent}`, (counted.get(`${chat.license_id} ${agent}`) ?? 0) + 1)
-    for (const { license, sk, row } of rowsUnder(items, 'LOAD')) {
-      on.count()
-      const key = `${license} ${sk}`
-      const load = Number(row['active'] ?? 0)
-      if (load !== (counted.get(key) ?? 0))
-        on.say(`the load of ${key} is ${load}, not ${counted.get(key) ?? 0}`)
-      counted.delete(key)
+export const loadsAreRight: Check = checking(
+  'loads are the numbers of active chats with a customer',
+  (history, on) => {
+    for (const { items } of [history.quiet, history.over]) {
+      const counted = new Map<string, number>()
+      for (const chat of chatsOf(items).values())
+        for (const agent of chat.active && presentOf('customer', chat).length > 0
+          ? presentOf('agent', chat)
+          : [])
+          counted.set(`${chat.license_id} ${agent}`, (counted.get(`${chat.license_id} ${agent}`) ?? 0) + 1)
+      for (const { license, sk, row } of rowsUnder(items, 'LOAD')) {
+        on.count()
+        const key = `${license} ${sk}`
+        const load = Number(row['active'] ?? 0)
+        if (load !== (counted.get(key) ?? 0))
+          on.say(`the load of ${key} is ${load}, not ${counted.get(key) ?? 0}`)
+        counted.delete(key)
+      }
+      for (const [key, count] of counted)
+        if (count > 0) on.say(`${key} is in ${count} active chats and has no load`)
     }
-    for (const [key, count] of counted)
-      if (count > 0) on.say(`${key} is in ${count} active chats and has no load`)
-  }
-})
+  },
+)
 
 /** The people of a table's items with whether they count as online. */
 const peopleOf = (items: readonly Attributes[]) =>

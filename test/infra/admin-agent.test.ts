@@ -597,7 +597,7 @@ describe.each(engines)('admin agent on $label', ({ endpoint }) => {
       await created(license, 'ana', '--group', '1', ...options)
       expect(await agent('delete', license, 'ana')).toEqual({
         code: 0,
-        out: `Deleted agent ana of license ${license}.\n`,
+        out: `Deleted agent ana of license ${license}. No active chat has it or names it.\n`,
         err: '',
       })
       const item = await world.table.read.get(keys.agent(license, 'ana'))

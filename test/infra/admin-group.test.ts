@@ -162,7 +162,7 @@ describe.each(engines)('admin group on $label', ({ endpoint }) => {
     it('deletes an empty one', async () => {
       const license = await withAgents()
       expect((await group('delete', license, '1')).out).toBe(
-        `Deleted group 1 of license ${license}: Sales.\n`,
+        `Deleted group 1 of license ${license}: Sales. No active chat names it.\n`,
       )
       expect(await world.json('group', 'list', license)).toEqual([])
       expect(await group('delete', license, '1')).toMatchObject({ code: 1 })
@@ -191,10 +191,39 @@ describe.each(engines)('admin group on $label', ({ endpoint }) => {
       await group('create', license, '--name', 'Support')
       await world.json('agent', 'set', license, 'ana', '--group', '1', '2')
       expect((await group('delete', license, '1', '--force')).out).toBe(
-        `Deleted group 1 of license ${license}: Sales. ana, ben left it.\n`,
+        `Deleted group 1 of license ${license}: Sales. ana, ben left it. No active chat names it.\n`,
       )
       expect(await groupsOf(license, 'ana')).toEqual([2])
       expect(await groupsOf(license, 'ben')).toEqual([])
+    })
+
+    it('with --into names the group that takes its place, which must be another', async () => {
+      const license = await withAgents()
+      await group('create', license, '--name', 'Support')
+      expect(await group('delete', license, '1', '--into', '7')).toEqual({
+        code: 1,
+        out: '',
+        err: `error: License ${license} has no group 7. See group list ${license}, or make it with group create.\n`,
+      })
+      expect((await group('delete', license, '1', '--into', '1')).err).toBe(
+        'error: Group 1 cannot take its own place. Choose another --into.\n',
+      )
+      const chat = { id: 'c', users: [], thread: 1, started_at: 1 }
+      for (const [id, groups] of [
+        ['c', [1]],
+        ['d', [2]],
+      ] as const)
+        await world.table.write.write({
+          Put: {
+            Item: { ...keys.activeChat(license, id), ...chat, id, scopes: { groups, agents: [] } },
+          },
+        })
+      expect((await group('delete', license, '1', '--into', '2')).out).toBe(
+        `Deleted group 1 of license ${license}: Sales. 1 active chat names it: they go to group 2.\n`,
+      )
+      expect(await world.table.read.get(keys.license(license))).toMatchObject({
+        ...{ deleted_groups: [1], successors: { 1: 2 } },
+      })
     })
 
     it('with --force takes out more agents than a transaction holds', async () => {
@@ -205,7 +234,7 @@ describe.each(engines)('admin group on $label', ({ endpoint }) => {
         await world.table.write.write({ Put: { Item: { ...keys.agent(license, id), ...item } } })
       }
       const { out } = await group('delete', license, '1', '--force')
-      expect(out).toMatch(/agent-000, .*, agent-019 and 85 more left it\.\n$/)
+      expect(out).toMatch(/agent-000, .*, agent-019 and 85 more left it\. No active chat names it\.\n$/)
       const agents: { groups: number[]; version: number }[] = await world.json('agent', 'list', license)
       expect(agents).toHaveLength(105)
       expect(agents.every(({ groups, version }) => groups.length === 0 && version === 2)).toBe(true)
