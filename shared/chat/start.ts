@@ -85,9 +85,11 @@ interface OwnStartView {
   chat?: Chat | undefined
 }
 
-/** What holds for the agents that a new chat's scopes name; its groups are read before. */
-const agentChecks = (read: Reader, license: string, { agents }: ChatScopes): Promise<Guarded<'account'>[]> =>
-  scopeChecks(read, license, { groups: [], agents })
+/** What holds for the agents that a new chat's scopes name, beside who starts it; its groups are read before. */
+const agentChecks = (read: Reader, me: AnySession, { agents }: ChatScopes): Promise<Guarded<'account'>[]> => {
+  const others = isCustomers(me) ? agents : agents.filter((id) => id !== me.agent_id)
+  return scopeChecks(read, me.license_id, { groups: [], agents: others })
+}
 
 /**
  * Starts an agent's own chat: everything of it in one transaction, which also holds that its scopes name
@@ -120,7 +122,7 @@ const startOwnChat = async (ctx: Starting, asked: NewChat): Promise<Started> => 
         },
         { nonce: ctx.nonce, at: ctx.now() },
       )
-      const writes = [...(await agentChecks(ctx.read, license_id, asked.scopes)), ...opened.writes]
+      const writes = [...(await agentChecks(ctx.read, me, asked.scopes)), ...opened.writes]
       const placed = transacted(ctx.write, writes, ctx.nonce)
       const { chat, head, entries } = opened
       const started = { outcome: 'started' as const, before: undefined, events: entries, told: {} }
@@ -245,7 +247,7 @@ const open = async (
     { nonce: ctx.nonce, at: ctx.now() },
   )
   if (!view.groupsExist) throw new ProtocolError('not_found')
-  const checks = await agentChecks(ctx.read, license_id, asked.scopes)
+  const checks = await agentChecks(ctx.read, me, asked.scopes)
   const writes = [...checks, ...opened.writes]
   const placed = transacted(ctx.write, writes, ctx.nonce)
   const { chat, head, entries, told } = opened

@@ -37,6 +37,7 @@ describe('nextEntry', () => {
     expect(first).toEqual({
       ...{ n: 4, m: 1, nonce: 'n2', version: 3, at: 2000, visible: 1 },
       newest: { message: 1 },
+      asked: 0,
       event: message(),
     })
     expect(nextEntry(after(first), message(), by)).toMatchObject({
@@ -45,6 +46,30 @@ describe('nextEntry', () => {
       newest: { message: 2 },
       visible: 2,
     })
+  })
+
+  test('says what the customer asked first that nobody has answered', () => {
+    const note: StoredEvent = { ...message(), recipients: 'agents' }
+    const says: [event: StoredEvent, byCustomer: boolean, asked: number][] = [
+      [message(), true, 1],
+      [message(), true, 1],
+      [note, false, 1],
+      [hush, false, 1],
+      [hush, true, 1],
+      [message(), false, 0],
+      [hush, true, 0],
+      [message(), true, 8],
+    ]
+    let last: { n: number; m: number; last: Omit<Entry, 'nonce'> } | typeof start = start
+    for (const [event, byCustomer, asked] of says) {
+      const entry = nextEntry(last, event, { ...by, byCustomer })
+      expect([entry.m, entry.asked]).toEqual([entry.m, asked])
+      last = after(entry)
+    }
+    // what an earlier release has begun says nothing, until somebody speaks
+    const { asked: _, ...old } = head
+    expect(nextEntry({ n: 4, m: 0, last: old }, hush, by).asked).toBeUndefined()
+    expect(nextEntry({ n: 4, m: 0, last: old }, message(), { ...by, byCustomer: true }).asked).toBe(1)
   })
 
   test('is never of a time before its predecessor', () => {

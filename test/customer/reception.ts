@@ -44,7 +44,7 @@ const openOffice = async (world: World): Promise<Office> => {
     {
       ann: {
         ...{ name: 'Ann', groups: [1], email: 'ann@example.com', avatar: 'https://example.com/ann.png' },
-        // every customer comes to her
+        // every customer comes to her, and nobody else takes chats
         max_chats: 1000,
       },
       gus: { name: 'Gus', groups: [1], default_status },
@@ -73,12 +73,9 @@ export const openReception = async (world: World): Promise<Reception> => {
   const { ann, gus, olga, sue } = staff
   const visitor = await license.visit({ customer: { name: 'Carl', email: 'carl@example.com' } })
   const { client: carl, id, token } = visitor
-  // nobody takes chats but for this moment: whoever is put into this one later, a test has put there
-  await ann.ok('update_agent', { routing_status: 'accepting_chats' })
   const { chat } = await carl.ok('start_chat', {
     chat: { scopes: { groups: [1] }, thread: { events: [message('hello')] } },
   })
-  await ann.ok('update_agent', { routing_status: default_status })
   await olga.ok('supervise_chat', { chat_id: chat.id, agent_ids: ['sue'] })
   const { client: tab } = await license.visit({ token })
   const all = [carl, tab, ...Object.values(staff)]

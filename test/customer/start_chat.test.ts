@@ -5,7 +5,7 @@ import { customerChatId } from '../../shared/table/keys.ts'
 import { logOf } from '../races/stored.ts'
 import { type License, sharedWorld, type World } from '../support/world.ts'
 import { message } from '../support/events.ts'
-import { invalid, licenseExpired, notFound } from '../support/wire-errors.ts'
+import { invalid, licenseExpired } from '../support/wire-errors.ts'
 import { names, next, openReception } from './reception.ts'
 
 let world: World
@@ -360,16 +360,6 @@ describe('start_chat of a customer who was removed', () => {
 })
 
 describe('start_chat is refused', () => {
-  test('with not_found for a group that there is not, and starts nothing', async () => {
-    const { license, carl, olga, chat_id } = await visit()
-    await world.license({}, { groups: ['A', 'B', 'C'] })
-    for (const groups of [[3], [1, 99], [0], [-1]])
-      expect(await carl.refused('start_chat', { chat: { scopes: { groups } } })).toEqual(notFound)
-    for (const client of [carl, olga]) await client.receivesNothing()
-    expect(await readChat(world.table.read, chat_id)).toBeUndefined()
-    expect(await activeIn(license)).not.toContain(chat_id)
-  })
-
   test('with license_expired once the licence ran out', async () => {
     const license = await world.license({}, { expiresAt: Math.floor(Date.now() / 1000) + 50 })
     const { client } = await license.visit({ customer: { name: 'Carl' } })
