@@ -4,7 +4,7 @@ import { limits } from '../protocol/limits.ts'
 import type { User } from '../protocol/objects.ts'
 import type { PushPayload } from '../protocol/pushes.ts'
 import { agentActive } from '../table/accounts.ts'
-import { type Chat, type ChatRecord, type ChatUser, departed, withoutOverdue } from '../table/chats.ts'
+import { type Chat, type ChatRecord, type ChatUser, departed, newlyHad } from '../table/chats.ts'
 import { customerOf } from './routing.ts'
 import { agentJoined, agentLeft, customerLeft } from './system-messages.ts'
 import type { UsersChange } from './threads.ts'
@@ -28,9 +28,7 @@ export const joining = ({ chat }: ChatView, names: Names): UsersChange<'account'
     'agent',
   )
   if (!waits || names.size === 0) return change
-  const users = withoutOverdue(change?.users ?? chat.users).map(({ since, ...user }) =>
-    since === undefined || names.has(user.id) ? user : { ...user, since },
-  )
+  const users = newlyHad(change?.users ?? chat.users)
   const rest = change ?? { messages: [] }
   return { ...rest, users, routing: { unassigned: false }, waitingSince: null }
 }

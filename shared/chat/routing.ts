@@ -1,5 +1,5 @@
 import { AgentItem, agentReady, LicenseItem } from '../table/accounts.ts'
-import { type Chat, type ChatUser, departed, withoutOverdue } from '../table/chats.ts'
+import { type Chat, type ChatUser, departed, newlyHad } from '../table/chats.ts'
 import type { Common } from '../table/families.ts'
 import { agentPrefix, keys, licensePk } from '../table/keys.ts'
 import { chatAssigned, type Load, readLoads } from '../table/loads.ts'
@@ -144,14 +144,12 @@ export const asBefore = (chat: Routable): Staffing => ({
   assigned: undefined,
 })
 
-/** A chat whose own agents are there for its customer: where it waited, it was for the first of them. */
-const keptBy = ([first]: readonly [AgentItem, ...AgentItem[]], chat: Routable, at: number): Staffing => {
+/** A chat whose own agents are there for its customer: where it waited, all of them have it from now on. */
+const keptBy = ([first]: readonly [AgentItem, ...AgentItem[]], chat: Routable): Staffing => {
   if (chat.waiting_since === undefined) return asBefore(chat)
   return {
     ...asBefore(chat),
-    users: withoutOverdue(chat.users).map((user) =>
-      user.id === first.id && user.type === 'agent' ? { ...user, since: at } : user,
-    ),
+    users: newlyHad(chat.users),
     messages: [routingAssigned(first.name)],
     routing: { unassigned: false },
     waitingSince: undefined,
@@ -180,7 +178,7 @@ const isSome = <T>(list: readonly T[]): list is readonly [T, ...T[]] => list.len
 /** A customer's chat as it is staffed where its thread starts (protocol §7): its own agents are there while they accept. */
 export const staffedAtStart = (chat: Routable, desk: Desk, at: number): Staffing => {
   const own = loggedIn(chat, desk).filter(isReady)
-  return isSome(own) ? keptBy(own, chat, at) : given(chat, desk, at)
+  return isSome(own) ? keptBy(own, chat) : given(chat, desk, at)
 }
 
 /**
@@ -205,7 +203,7 @@ export const staffedAgain = (
   const isBack = (agent: AgentItem) =>
     desk.license.routing === 'automatic' && isReady(agent) && !isOverdue(agent)
   const there = own.filter((agent) => isAnswered || isBack(agent))
-  if (isSome(there)) return keptBy(there, chat, at)
+  if (isSome(there)) return keptBy(there, chat)
   const agent = freeAgent(chat, desk)
   return agent && assignedTo(agent, chat, desk, at)
 }

@@ -27,9 +27,9 @@ export const departed = ({ since: _, overdue: __, ...user }: ChatUser): ChatUser
   present: false,
 })
 
-/** Users of whom none is waited for in vain any more. */
-export const withoutOverdue = (users: readonly ChatUser[]): ChatUser[] =>
-  users.map(({ overdue: _, ...user }) => user)
+/** Users of whom each has the chat anew, and none is overdue: the change that they come with says since when. */
+export const newlyHad = (users: readonly ChatUser[]): ChatUser[] =>
+  users.map(({ overdue: _, since: __, ...user }) => user)
 
 /** Users as they are after a change of a chat: whoever is an agent of it has it since `atMs`, or since before. */
 export const withArrivals = (users: readonly ChatUser[], atMs: number): ChatUser[] =>

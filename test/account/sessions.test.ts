@@ -390,13 +390,15 @@ describe('a change of an agent reaches its live sessions', () => {
     })
   })
 
-  test('a group that is deleted: what it opened is hidden', async () => {
+  test('a group that is deleted: what named it alone is open to all', async () => {
     for (const ben of bens) await ben.received()
-    await change({ groups: [1] })
-    for (const ben of bens) await gains(ben, chats.sales)
     await deleteGroup(world.table, license.id, 1, { evenWithAgents: true })
     await world.settled()
+    for (const ben of bens) {
+      expect(await ben.next('incoming_chat_thread')).toMatchObject({ chat: { id: chats.sales } })
+      expect(await ben.next('chat_scopes_updated')).toMatchObject({ scopes_removed: { groups: [1] } })
+    }
     await send(chats.sales)
-    for (const ben of bens) await ben.receivesNothing()
+    for (const ben of bens) await ben.eventually('incoming_event')
   })
 })
