@@ -10,5 +10,5 @@ afterAll(() => void vi.useRealTimers())
 
 test('no customer waits longer than the rules say while somebody is free', async () => {
   expect.hasAssertions()
-  await walkDesks(world, { seed: 7, desks: 8, rounds: 24 })
+  await walkDesks(world, { seed: 7, desks: 5, rounds: 18 })
 })
