@@ -19,7 +19,7 @@ const isLiving = (scopes: ChatScopes, names: Names): boolean =>
   JSON.stringify(livingScopes(scopes, names)) === JSON.stringify(scopes)
 
 /** Gives one chat the scopes that count; whoever sees an active one by it is told. May run twice. */
-export const rescopeChat = (ctx: WorkCtx<ScopesFamily>, id: string, names: Names): Promise<void> =>
+const rescopeChat = (ctx: WorkCtx<ScopesFamily>, id: string, names: Names): Promise<void> =>
   part(ctx, async (own) => {
     const view = await readView(own.read, id)
     if (view === undefined || isLiving(view.chat.scopes, names)) return

@@ -59,7 +59,10 @@ const openOffice = async (
 }
 
 /** The same, but that Ann has not looked. */
-const openUnseen: typeof openOffice = async (settings = {}, others = {}) => {
+const openUnseen = async (
+  settings: Settings = {},
+  others: Parameters<World['license']>[0] = {},
+): Promise<Office> => {
   const license = await world.license({ ann: {}, ...others }, { settings })
   licenses.push(license)
   const ann = await license.login('ann')

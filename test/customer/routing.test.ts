@@ -285,11 +285,15 @@ describe('a chat that waits', () => {
     'goes to one who is taken out of another chat, which then waits itself',
     { tags: ['full'] },
     async () => {
-      const license = await openLicense({ ann: { max_chats: 1 } })
-      const ann = await license.login('ann')
+      const license = await openLicense({
+        ann: { max_chats: 1 },
+        own: { permission: 'owner', default_status: not_accepting_chats },
+      })
+      await license.login('ann')
+      const own = await license.login('own')
       const carl = await arrive(license, 'Carl')
       const dora = await arrive(license, 'Dora')
-      await ann.ok('remove_from_chat', { chat_id: carl.chat_id, agent_ids: ['ann'] })
+      await own.ok('remove_from_chat', { chat_id: carl.chat_id, agent_ids: ['ann'] })
       // it has waited longer
       expect([await agentsNow(carl), await agentsNow(dora)]).toEqual([[], ['ann']])
       expect([await isUnassigned(carl), await isUnassigned(dora)]).toEqual([
