@@ -12,7 +12,7 @@ import type {
 } from '../protocol/objects.ts'
 import { threadId } from '../table/keys.ts'
 import type { ChatRecord, ChatScopes, ChatUser } from '../table/chats.ts'
-import { type CustomerItem, isBanned } from '../table/customers.ts'
+import { type CustomerItem, isBanned, pageViewsOf } from '../table/customers.ts'
 import { type Entry, eventOf, type Head, type Tail } from '../table/log.ts'
 import { fitting, jsonBytes } from './room.ts'
 
@@ -42,14 +42,23 @@ export const customerUser = (
   monitoring: customer === undefined ? undefined : monitoringOf(customer),
 })
 
-const monitoringOf = ({ visit, visits, threads }: CustomerItem): Monitoring => ({
-  current_visit: visit && { started_timestamp: visit.started_timestamp, last_pages: visit.pages },
-  stats: { visits_count: visits, threads_count: threads },
-  referrer: visit?.referrer,
-  ip: visit?.ip,
-  user_agent: visit?.user_agent,
-  timezone: visit?.timezone,
-})
+/** Undefined where no visit is known. */
+const monitoringOf = (customer: CustomerItem): Monitoring | undefined => {
+  const { visit, visits, threads, last_visit } = customer
+  if (visit?.ip === undefined) return undefined
+  const { started_timestamp, pages, referrer, ip, user_agent, timezone } = visit
+  return {
+    current_visit: {
+      start: started_timestamp,
+      pages: pages.map(({ url, title, opened_timestamp }) => ({ start: opened_timestamp, url, title })),
+    },
+    stats: { visits, threads, page_views: pageViewsOf(customer), last_visit },
+    referrer,
+    ip,
+    user_agent,
+    geolocation: timezone === undefined ? undefined : { timezone },
+  }
+}
 
 const userOf = (user: ChatUser, { agents, customers }: Profiles, seen: SeenBy): User => {
   const { id, type, present } = user

@@ -85,7 +85,7 @@ describe('get_archives', () => {
                 {
                   ...{ id: 'carl', type: 'customer', name: 'Carl', present: true, banned: false },
                   ...{ online: false, properties: { plan: 'gold' } },
-                  monitoring: { stats: { visits_count: expect.any(Number), threads_count: 1 } },
+                  monitoring: { stats: { visits: expect.any(Number), threads: 1 } },
                 },
                 {
                   ...{ id: 'ann', type: 'agent', name: 'Ann', email: 'ann@example.com', present: true },

@@ -102,7 +102,7 @@ describe('start_chat', () => {
         users: [
           {
             ...{ id, type: 'customer', name: 'Customer', present: true, banned: false, online: true },
-            monitoring: { ip: '127.0.0.1', stats: { visits_count: 1, threads_count: 1 } },
+            monitoring: { ip: '127.0.0.1', stats: { visits: 1, threads: 1, page_views: 0 } },
           },
         ],
       })

@@ -61,13 +61,11 @@ describe('update_customer', () => {
           ...{ present: true, banned: false, online: true },
           monitoring: {
             current_visit: {
-              started_timestamp: expect.any(Number),
-              last_pages: [
-                { url: 'https://shop.example/', title: 'Shop', opened_timestamp: expect.any(Number) },
-              ],
+              start: expect.any(Number),
+              pages: [{ url: 'https://shop.example/', title: 'Shop', start: expect.any(Number) }],
             },
-            stats: { visits_count: 1, threads_count: 1 },
-            ...{ ip: '127.0.0.1', timezone: 'Europe/Oslo' },
+            stats: { visits: 1, threads: 1, page_views: 1 },
+            ...{ ip: '127.0.0.1', geolocation: { timezone: 'Europe/Oslo' } },
           },
         },
       })
