@@ -19,7 +19,7 @@ const catchUpS = 2
 export const handler = serve(login, async (ctx, { token, customer: details, last_threads_limit }) => {
   const since = ctx.now() - audienceFreshMs - config.clockSkewMs()
   const arrived = await ctx.arrive()
-  const { session, customer, changed, renamed } = await startCustomerSession(ctx, arrived, {
+  const { session, customer, changed, shown, renamed } = await startCustomerSession(ctx, arrived, {
     token,
     details,
     admit: async ({ ip }, known) => {
@@ -36,7 +36,12 @@ export const handler = serve(login, async (ctx, { token, customer: details, last
     // of other tabs
     renamed ? renameSessions(ctx, session, session.name) : undefined,
   ])
-  if (customer !== undefined && changed && own !== undefined) await tellCustomer(ctx, customer, own.chat)
+  if (customer !== undefined && changed)
+    await tellCustomer(ctx, customer, {
+      known: { chat: own?.chat },
+      // the answer is for this one
+      tabs: shown ? { but: ctx.connection } : undefined,
+    })
   const catchUp: Job = {
     job: 'catch_up',
     connection: ctx.connection,

@@ -100,17 +100,20 @@ const withPage = (pages: Visit['pages'], page: Page | undefined, nowS: number): 
   return all
 }
 
-const comparable = ({ name, email, properties, visit, visits }: CustomerDetails): string =>
-  JSON.stringify([
-    name,
-    email,
-    Object.entries(properties).toSorted(([a], [b]) => (a < b ? -1 : 1)),
-    visit,
-    visits,
-  ])
+// the table keeps no order of properties
+const comparable = ({ name, email, properties }: CustomerDetails) => [
+  name,
+  email,
+  Object.entries(properties).toSorted(([a], [b]) => (a < b ? -1 : 1)),
+]
+
+/** Whether a customer is shown the same of itself. */
+export const isSameToItself = (one: CustomerDetails, other: CustomerDetails): boolean =>
+  JSON.stringify(comparable(one)) === JSON.stringify(comparable(other))
 
 export const areSameDetails = (one: CustomerDetails, other: CustomerDetails): boolean =>
-  comparable(one) === comparable(other)
+  isSameToItself(one, other) &&
+  JSON.stringify([one.visit, one.visits]) === JSON.stringify([other.visit, other.visits])
 
 /** A customer as it is shown to itself. */
 export const myself = ({

@@ -197,6 +197,6 @@ const tellAccount = async (ctx: WorkCtx, key: RawKey, action: string): Promise<v
       ctx.push(everyAgent(license), 'customer_banned', { customer_id: id, ban: { days: ban.days } })
     if (!isInForce && action === 'unban_customer')
       ctx.push(everyAgent(license), 'customer_unbanned', { customer_id: id })
-    await tellCustomer(ctx, customer)
+    await tellCustomer(ctx, customer, { tabs: {} })
   }
 }

@@ -202,11 +202,11 @@ describe('pushes to customers', () => {
     const { customer_disconnected, ...shared } = customerPushes
     expect(Object.keys(shared).toSorted()).toEqual([
       ...['chat_properties_updated', 'chat_scopes_updated', 'chat_thread_properties_updated'],
-      ...['chat_users_updated', 'event_marked_as_seen', 'incoming_chat_thread', 'incoming_event'],
-      ...['incoming_typing_indicator', 'last_seen_timestamp_updated', 'thread_closed'],
+      ...['chat_users_updated', 'customer_updated', 'event_marked_as_seen', 'incoming_chat_thread'],
+      ...['incoming_event', 'incoming_typing_indicator', 'last_seen_timestamp_updated', 'thread_closed'],
     ])
     for (const [name, { to }] of Object.entries(pushes))
-      expect(to.includes("the chat's customers"), name).toBe(name in shared)
+      expect(/the chat's customers|the customer's own/.test(to), name).toBe(name in shared)
     for (const reason of ['customer_banned', 'license_expired', 'too_many_connections'])
       expect(accepts(customer_disconnected.payload, { reason })).toBe(true)
     expect(accepts(customer_disconnected.payload, { reason: 'access_token_expired' })).toBe(false)
