@@ -22,6 +22,9 @@ export type Filters = Partial<NonNullable<z.output<(typeof getArchives)['request
 const refused = (message: string): ProtocolError =>
   new ProtocolError('validation', { details: [{ path: 'payload.filters.query', message }] })
 
+const noWord =
+  'Has no word to look for: of 2 to 40 letters or digits, or a single digit, ideograph or Hangul syllable'
+
 /**
  * The words that a query looks for; of a blank one none. Words that are not indexed are passed over beside others. Throws
  * `validation` for more than it may have, and for none that can be found.
@@ -32,7 +35,7 @@ export const queryWords = (query = ''): string[] => {
   if (words.length > limits.queryWords)
     throw refused(`Has ${words.length} words: at most ${limits.queryWords} can be looked for`)
   const indexed = [...new Set(words.filter(isIndexed))]
-  if (indexed.length === 0) throw refused('Has no word of 2 to 40 letters or digits to look for')
+  if (indexed.length === 0) throw refused(noWord)
   return indexed
 }
 
