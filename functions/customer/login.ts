@@ -38,7 +38,7 @@ export const handler = serve(login, async (ctx, { token, customer: details, last
   ])
   if (customer !== undefined && changed)
     await tellCustomer(ctx, customer, {
-      known: { chat: own?.chat },
+      known: { chat: own?.chat, last: own?.last },
       // the answer is for this one
       tabs: shown ? { but: ctx.connection } : undefined,
     })

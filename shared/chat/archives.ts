@@ -13,7 +13,7 @@ import { onceEach, type OnceEach } from './once-each.ts'
 import { type Profiles, readProfiles } from './profiles.ts'
 import { jsonBytes, shares } from './room.ts'
 import { readEvents } from './threads-page.ts'
-import { scopesOf, threadOf, usersOf } from './views.ts'
+import { scopesOf, seenUpTo, threadOf, usersOf } from './views.ts'
 import { isIndexed, wordsIn } from './words.ts'
 
 /** What archives are searched by. */
@@ -104,7 +104,7 @@ const readResults = async (
     addresses.flatMap(({ id, chat }, index): [string, Result][] => {
       const [record, head, log] = [byChat.get(chat), heads.get(id), logs[index]]
       if (record === undefined || head === undefined || log === undefined) return []
-      const shown = { seen: seen.get(chat) ?? new Map<string, number>(), after: after.get(chat) }
+      const shown = { seen: seenUpTo(seen.get(chat), log.events.at(-1) ?? head), after: after.get(chat) }
       return [[id, { ...record, ...log, ...shown, head, profiles }]]
     }),
   )

@@ -67,7 +67,6 @@ describe('get_archives', () => {
     )
     await ann.ok('supervise_chat', { chat_id: id, agent_ids: ['ben'] })
     await say(ann, id, 'bye', { custom_id: 'm4' })
-    await ann.ok('update_last_seen_timestamp', { chat_id: id, timestamp: 1_700_000_000 })
     await world.settled()
     const answer = await ann.call(action)
     const event = { timestamp: expect.any(Number), recipients: 'all', author_id: 'ann' }
@@ -88,7 +87,7 @@ describe('get_archives', () => {
                 },
                 {
                   ...{ id: 'ann', type: 'agent', name: 'Ann', email: 'ann@example.com', present: true },
-                  ...{ routing_status: 'accepting_chats', last_seen_timestamp: 1_700_000_000 },
+                  ...{ routing_status: 'accepting_chats', last_seen_timestamp: expect.any(Number) },
                 },
                 {
                   ...{ id: 'ben', type: 'supervisor', name: 'Ben', present: true },

@@ -433,7 +433,10 @@ describe('the chats of a login', () => {
     expect(first).toEqual({
       id: chat.id,
       users: [
-        { id: 'ann', type: 'agent', name: 'Ann', present: true, routing_status: 'accepting_chats' },
+        {
+          ...{ id: 'ann', type: 'agent', name: 'Ann', present: true, routing_status: 'accepting_chats' },
+          last_seen_timestamp: last.timestamp,
+        },
         { id: 'ben', type: 'agent', name: 'ben', present: false },
       ],
       last_thread_summary: {

@@ -86,7 +86,10 @@ describe('the answer to a login', () => {
           id: chat.id,
           order: 1,
           users: [
-            { id: carl.id, type: 'customer', name: 'Carl', email: 'carl@example.com', present: true },
+            {
+              ...{ id: carl.id, type: 'customer', name: 'Carl', email: 'carl@example.com', present: true },
+              last_seen_timestamp: expect.any(Number),
+            },
             {
               ...{ id: 'ann', type: 'agent', name: 'Ann', avatar: 'https://example.com/ann.png' },
               ...{ present: true, last_seen_timestamp: last.timestamp },

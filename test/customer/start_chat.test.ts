@@ -71,7 +71,9 @@ describe('start_chat', () => {
     expect(answer).toEqual({
       chat: {
         id: chat_id,
-        users: [{ id, type: 'customer', name: 'Customer', present: true }],
+        users: [
+          { id, type: 'customer', name: 'Customer', present: true, last_seen_timestamp: expect.any(Number) },
+        ],
         properties: { source: { page: { value: '/prices' }, returning: { value: false } }, ...unassigned },
         scopes: { groups: [1] },
         thread: {
