@@ -91,7 +91,8 @@ export const pushes = {
     payload: LastSeenTimestampUpdated,
   },
   incoming_typing_indicator: {
-    summary: 'Somebody in the chat is typing, or has stopped.',
+    summary:
+      'Somebody in the chat is typing, or has stopped; it holds for 10 s unless repeated or taken back.',
     to: `agents and supervisors in the chat but the author, and ${inChat} unless it is for agents only`,
     payload: z.strictObject({
       chat_id: z.string(),
@@ -208,7 +209,8 @@ export const customerPushes = {
     payload: LastSeenTimestampUpdated,
   },
   incoming_typing_indicator: {
-    summary: 'Somebody in the chat is typing, or has stopped.',
+    summary:
+      'Somebody in the chat is typing, or has stopped; it holds for 10 s unless repeated or taken back.',
     to: `${inChat}, but the author, unless it is for agents only`,
     payload: z.strictObject({
       chat_id: z.string(),

@@ -83,7 +83,7 @@ test('a customer is written out with all that is stored of it, as people read it
     id: chat_id,
     users: expect.arrayContaining([
       { id, type: 'customer', present: true, seen_up_to: iso },
-      { id: 'ann', type: 'agent', present: true },
+      { id: 'ann', type: 'agent', present: true, seen_up_to: iso },
     ]),
     scopes: { groups: [], agents: [] },
     properties: { order: { note: clue }, routing: expect.any(Object) },
