@@ -175,9 +175,11 @@ const tellSeen = async (ctx: WorkCtx, { chat, tail }: ChatView, users: readonly 
         event_id: eventId(chat.id, entry.n, entry.m),
         user_id: user,
       })
-    const sent = authorsOf(tail.last).get(user) ?? timestamp
+    const sent = authorsOf(tail.last).get(user) ?? 0
     ctx.push(watching(chat), 'last_seen_timestamp_updated', {
-      ...{ user_id: user, chat_id: chat.id, timestamp: Math.max(timestamp, sent) },
+      user_id: user,
+      chat_id: chat.id,
+      timestamp: Math.max(timestamp, sent),
     })
   }
 }

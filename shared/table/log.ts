@@ -174,7 +174,7 @@ export const authorsOf = ({ authors = {}, at, event }: Pick<End, 'authors' | 'at
 // a chat of two has one before each entry's own; each is some 45 bytes of every entry
 const mostAuthors = 4
 
-/** Those of the authors so far who come after an entry's own, the latest first; absent: nobody. */
+/** The last few authors so far but an entry's own, the latest first; absent: nobody. */
 const authorsBefore = (
   last: Pick<End, 'authors' | 'at' | 'event'>,
   own: string | undefined,
