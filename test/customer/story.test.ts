@@ -36,7 +36,7 @@ test('a customer arrives, is served, returns, is banned, and comes back', async 
   const chat_id: string = chat.id
   const thread_id: string = chat.thread.id
   expect(chat.users).toEqual([
-    { id: carlId, type: 'customer', name: 'Carl', present: true },
+    { id: carlId, type: 'customer', name: 'Carl', present: true, last_seen_timestamp: expect.any(Number) },
     { id: 'ann', type: 'agent', name: 'Ann', present: true },
   ])
   expect(chat.thread.events).toMatchObject([
