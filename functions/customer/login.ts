@@ -9,22 +9,30 @@ import { audienceFreshMs } from '../../shared/push/outbox.ts'
 import { config } from '../../shared/runtime/config.ts'
 import { log } from '../../shared/runtime/log.ts'
 import type { Job } from '../../shared/runtime/later.ts'
-import { limitAddress, limitUser } from '../../shared/runtime/rates.ts'
+import { limitAddress, limitUser, pace } from '../../shared/runtime/rates.ts'
 import { serve } from '../../shared/runtime/serve.ts'
 import { countedUser } from '../../shared/table/counters.ts'
+import { keys } from '../../shared/table/keys.ts'
 
 // pushes that went out beside their writes may have missed this login
 const catchUpS = 2
+// details that a login brings keep the pace of those that it changes
+const tells = { name: 'update_customer' }
 
 export const handler = serve(login, async (ctx, { token, customer: details, last_threads_limit }) => {
   const since = ctx.now() - audienceFreshMs - config.clockSkewMs()
   const arrived = await ctx.arrive()
-  const { session, customer, changed, renamed } = await startCustomerSession(ctx, arrived, {
+  let previousAt = 0
+  const { session, customer, changed, shown, renamed } = await startCustomerSession(ctx, arrived, {
     token,
     details,
     admit: async ({ ip }, known) => {
       if (known === undefined) await limitAddress(ctx.limiting, ip, 'new_customer')
-      else await limitUser(ctx.limiting, countedUser(known), 'other', { address: ip })
+      else
+        previousAt = await limitUser(ctx.limiting, countedUser(known), 'other', {
+          address: ip,
+          stamp: tells.name,
+        })
     },
   })
 
@@ -36,7 +44,13 @@ export const handler = serve(login, async (ctx, { token, customer: details, last
     // of other tabs
     renamed ? renameSessions(ctx, session, session.name) : undefined,
   ])
-  if (customer !== undefined && changed && own !== undefined) await tellCustomer(ctx, customer, own.chat)
+  const written = { keys: [keys.customer(session.license_id, session.customer_id)] }
+  if (customer !== undefined && changed && (await pace(tells, ctx.limiting, previousAt, session, written)))
+    await tellCustomer(ctx, customer, {
+      known: { chat: own?.chat, last: own?.last },
+      // the answer is for this one
+      tabs: shown ? { but: ctx.connection } : undefined,
+    })
   const catchUp: Job = {
     job: 'catch_up',
     connection: ctx.connection,

@@ -6,9 +6,9 @@ import { keys } from '../../shared/table/keys.ts'
 import { serve } from '../../shared/runtime/serve.ts'
 
 export const handler = serve(updateCustomer, async (ctx, { customer: details }) => {
-  const { customer, changed } = await changeDetails(ctx, details, updateCustomer.denied)
+  const { customer, changed, shown } = await changeDetails(ctx, details, updateCustomer.denied)
   const { license_id, customer_id } = ctx.me
   if (changed && (await ctx.pace({ keys: [keys.customer(license_id, customer_id)] })))
-    await tellCustomer(ctx, customer)
+    await tellCustomer(ctx, customer, { tabs: shown ? {} : undefined })
   return { customer: myself(customer) }
 })

@@ -1,5 +1,5 @@
 import { InternalError } from '../../shared/protocol/errors.ts'
-import { utf8Bytes } from '../../shared/protocol/fields.ts'
+import { cutText, utf8Bytes } from '../../shared/protocol/fields.ts'
 import { limits } from '../../shared/protocol/limits.ts'
 import { log } from '../../shared/runtime/log.ts'
 import { sendLater } from '../../shared/runtime/later.ts'
@@ -24,7 +24,7 @@ interface ConnectEvent {
 
 const client = tableClient()
 const loginWithinS = 30
-// of one of today's browsers they have some hundred characters
+// in bytes: of one of today's browsers they have some hundred
 const mostUserAgent = 512
 // strangers may send kilobytes
 const mostLogged = 128
@@ -65,11 +65,11 @@ const connect = async (event: ConnectEvent): Promise<{ statusCode: number }> => 
   const { origins } = license
   if (origin !== undefined && origins.length > 0 && !origins.includes(origin.toLowerCase()))
     return refuse(403, 'origin not allowed')
-  const user_agent = (identity.userAgent ?? headerOf(headers, 'user-agent'))?.slice(0, mostUserAgent)
+  const user_agent = cutText(identity.userAgent ?? headerOf(headers, 'user-agent') ?? '', mostUserAgent)
   const visitor = {
     license_id,
     ip,
-    ...(user_agent ? { user_agent: user_agent.toWellFormed() } : {}),
+    ...(user_agent ? { user_agent } : {}),
   }
   const [kept] = await Promise.all([
     write.write(connected(connection, Date.now(), { visitor })),

@@ -41,7 +41,7 @@ export const Scope = filled(4096)
 
 const maxOrigins = 100
 const originSentence = 'An origin is http or https, a host and perhaps a port: https://www.example.com:8443'
-/** As browsers send it: in lower case, without the port that its scheme has anyway. */
+/** As browsers and hybrid apps send it: in lower case, without the port that its scheme has anyway. */
 const Origin = z.pipe(
   filled(limits.urlBytes).check(z.refine((text) => originOf(text) !== undefined, originSentence)),
   z.transform((text) => originOf(text) ?? ''),
@@ -52,9 +52,13 @@ export const Origins = z.pipe(
 )
 
 // a star would be taken for a name
-const bare = /^https?:\/\/[^/?#@*\s\\]+\/?$/iu
-const originOf = (text: string): string | undefined =>
-  bare.test(text) && URL.canParse(text) ? new URL(text).origin : undefined
+const bare = /^(?:https?|capacitor|ionic):\/\/[^/?#@*\s\\]+\/?$/iu
+const originOf = (text: string): string | undefined => {
+  if (!bare.test(text) || !URL.canParse(text)) return undefined
+  const { origin, protocol, host } = new URL(text)
+  // of the schemes of hybrid apps URL knows no origin
+  return origin === 'null' ? `${protocol}//${host.toLowerCase()}` : origin
+}
 
 const routingModes = ['automatic', 'manual'] as const satisfies readonly LicenseItem['routing'][]
 export const RoutingMode = z.enum(routingModes, `Routing is ${routingModes.join(' or ')}`)

@@ -1,7 +1,7 @@
 import type { Properties } from '../../shared/protocol/properties.ts'
 import type { AgentItem, GroupItem, LicenseItem } from '../../shared/table/accounts.ts'
 import type { ChatRecord } from '../../shared/table/chats.ts'
-import type { CustomerItem } from '../../shared/table/customers.ts'
+import { type CustomerItem, pageViewsOf } from '../../shared/table/customers.ts'
 import type { DeviceItem } from '../../shared/table/devices.ts'
 import { threadId } from '../../shared/table/keys.ts'
 import { type Entry, eventOf, type Head } from '../../shared/table/log.ts'
@@ -84,7 +84,7 @@ export const deviceRecord = ({
 })
 
 export const customerRecord = (customer: CustomerItem): ExportRecord => {
-  const { id, name, email, properties, visits, threads, online, visit, ban } = customer
+  const { id, name, email, properties, visits, threads, online, visit, last_visit, ban } = customer
   if (customer.erased_at !== undefined)
     return { record: 'customer', id, erased_at: isoMs(customer.erased_at) }
   return {
@@ -94,9 +94,13 @@ export const customerRecord = (customer: CustomerItem): ExportRecord => {
     email,
     properties,
     online,
-    visits_count: visits,
-    threads_count: threads,
-    last_visit: visit && {
+    stats: {
+      visits,
+      threads,
+      page_views: pageViewsOf(customer),
+      last_visit: last_visit === undefined ? undefined : isoTime(last_visit),
+    },
+    current_visit: visit && {
       started_at: isoTime(visit.started_timestamp),
       pages: visit.pages.map(({ url, title, opened_timestamp }) => ({
         url,

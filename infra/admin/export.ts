@@ -1,4 +1,5 @@
 import type { Family } from '../../shared/protocol/action.ts'
+import { seenUpTo } from '../../shared/chat/views.ts'
 import { AgentItem, GroupItem } from '../../shared/table/accounts.ts'
 import { readChatIdsAfter, readChatRecord } from '../../shared/table/chats.ts'
 import { CustomerItem, readCustomer } from '../../shared/table/customers.ts'
@@ -18,7 +19,7 @@ import {
   logPrefix,
   socketsPk,
 } from '../../shared/table/keys.ts'
-import { isHead, parseEntry, parseHead } from '../../shared/table/log.ts'
+import { isHead, parseEntry, parseHead, readLast } from '../../shared/table/log.ts'
 import type { Attributes, Reader } from '../../shared/table/ops.ts'
 import { SocketItem } from '../../shared/table/sockets.ts'
 import type { LicenseRecord } from './change-license.ts'
@@ -56,9 +57,9 @@ async function* eachItem(read: Reader<Family>, pk: Pk, prefix: string): AsyncGen
 
 /** The chat with its threads and their events, in their order; nothing where there is no such chat. */
 async function* chatRecords(read: Reader<Family>, id: string): Records {
-  const chat = await readChatRecord(read, id)
+  const [chat, last] = await Promise.all([readChatRecord(read, id), readLast(read, id, true)])
   if (chat === undefined) return
-  yield chatRecord(chat)
+  yield chatRecord({ ...chat, seen: seenUpTo(chat.seen, last) })
   for await (const item of eachItem(read, chatPk(id), logPrefix))
     yield isHead(item) ? threadRecord(id, parseHead(item)) : eventRecord(id, parseEntry(item))
 }

@@ -4,7 +4,7 @@ import { ProtocolError } from '../protocol/errors.ts'
 import { CustomerItem, detailsChanged, isBanned, readCustomer } from '../table/customers.ts'
 import type { Reader, Writer } from '../table/ops.ts'
 import { customerRenamed, type CustomerSession, readCustomerSockets, type Visitor } from '../table/sockets.ts'
-import { areSameDetails, mergedDetails } from './customer-details.ts'
+import { areSameDetails, isSameToItself, mergedDetails } from './customer-details.ts'
 
 interface Changing {
   me: CustomerSession
@@ -19,6 +19,8 @@ interface Changing {
 interface Changed {
   customer: CustomerItem
   changed: boolean
+  /** Whether it is another for itself too. */
+  shown: boolean
 }
 
 /**
@@ -36,14 +38,15 @@ export const changeDetails = async (ctx: Changing, asked: Asked, denied: string)
         throw new ProtocolError('authorization', { message: denied })
       const details = mergedDetails(before, asked, { visitor, nowMs, opens: before === undefined })
       if (before !== undefined && areSameDetails(details, before))
-        return { result: { customer: before, changed: false }, placed: true }
+        return { result: { customer: before, changed: false, shown: false }, placed: true }
       const { version = 0, threads = 0 } = before ?? {}
       const who = { license_id: me.license_id, id: me.customer_id, version, threads }
       // one that is stored just now has this tab open
       const op = detailsChanged(who, details, { nonce, nowMs, login: before === undefined })
       const placed = written(ctx.write, op, nonce)
       const kept = { online: true, ...before, ...who, ...details, version: version + 1 }
-      return { result: { customer: CustomerItem.parse(kept), changed: true }, placed }
+      const shown = before === undefined || !isSameToItself(details, before)
+      return { result: { customer: CustomerItem.parse(kept), changed: true, shown }, placed }
     },
   })
   const { name } = result.customer

@@ -3,14 +3,12 @@ import type { Myself } from '../protocol/customer-objects.ts'
 import { ProtocolError } from '../protocol/errors.ts'
 import { utf8Bytes } from '../protocol/fields.ts'
 import { unnamed } from '../chat/views.ts'
-import type { CustomerDetails, CustomerItem, Visit } from '../table/customers.ts'
+import { type CustomerDetails, type CustomerItem, pageViewsOf, type Visit } from '../table/customers.ts'
 import type { Visitor } from '../table/sockets.ts'
 
 const mostPages = 20
 // so that a customer stays a small item, whatever its pages are called
 const mostPagesBytes = 8192
-// of a page's title, in characters: what a line shows
-const mostTitle = 256
 
 const nothing: CustomerDetails = { properties: {}, visits: 0 }
 
@@ -30,10 +28,14 @@ export const mergedDetails = (
   const { name, email, properties, visit, visits } = before ?? nothing
   const nowS = Math.floor(nowMs / 1000)
   const isNew = opens || visit === undefined
+  const from = isNew ? { started_timestamp: nowS, pages: [] } : visit
+  const lastVisit = isNew ? visit?.started_timestamp : before?.last_visit
   const details: CustomerDetails = {
     properties: mergedProperties(properties, asked?.properties),
     visits: visits + (isNew ? 1 : 0),
-    visit: visited(isNew ? { started_timestamp: nowS, pages: [] } : visit, asked?.monitoring, visitor, nowS),
+    visit: visited(from, asked?.monitoring, visitor, nowS),
+    page_views: pageViewsOf(before ?? nothing) + (opensPage(from, asked?.monitoring) ? 1 : 0),
+    ...(lastVisit === undefined ? {} : { last_visit: lastVisit }),
   }
   const [newName, newEmail] = [asked?.name ?? name, asked?.email ?? email]
   if (newName !== undefined) details.name = newName
@@ -79,6 +81,10 @@ const visited = (
 
 type Page = NonNullable<NonNullable<Asked['monitoring']>['page']>
 
+/** Whether a page is opened that is not open already: another one than the last. */
+const opensPage = ({ pages }: Pick<Visit, 'pages'>, asked: Asked['monitoring']): boolean =>
+  asked?.page?.url !== undefined && asked.page.url !== pages.at(-1)?.url
+
 const withPage = (pages: Visit['pages'], page: Page | undefined, nowS: number): Visit['pages'] => {
   if (page?.url === undefined) return pages
   const { url, title } = page
@@ -86,7 +92,7 @@ const withPage = (pages: Visit['pages'], page: Page | undefined, nowS: number): 
   const isSame = last?.url === url
   const opened = {
     url,
-    ...(title === undefined ? {} : { title: title.slice(0, mostTitle).toWellFormed() }),
+    ...(title === undefined ? {} : { title }),
     opened_timestamp: isSame ? last.opened_timestamp : nowS,
   }
   const all = [...(isSame ? pages.slice(0, -1) : pages), opened].slice(-mostPages)
@@ -94,17 +100,20 @@ const withPage = (pages: Visit['pages'], page: Page | undefined, nowS: number): 
   return all
 }
 
-const comparable = ({ name, email, properties, visit, visits }: CustomerDetails): string =>
-  JSON.stringify([
-    name,
-    email,
-    Object.entries(properties).toSorted(([a], [b]) => (a < b ? -1 : 1)),
-    visit,
-    visits,
-  ])
+// the table keeps no order of properties
+const comparable = ({ name, email, properties }: CustomerDetails) => [
+  name,
+  email,
+  Object.entries(properties).toSorted(([a], [b]) => (a < b ? -1 : 1)),
+]
+
+/** Whether a customer is shown the same of itself. */
+export const isSameToItself = (one: CustomerDetails, other: CustomerDetails): boolean =>
+  JSON.stringify(comparable(one)) === JSON.stringify(comparable(other))
 
 export const areSameDetails = (one: CustomerDetails, other: CustomerDetails): boolean =>
-  comparable(one) === comparable(other)
+  isSameToItself(one, other) &&
+  JSON.stringify([one.visit, one.visits]) === JSON.stringify([other.visit, other.visits])
 
 /** A customer as it is shown to itself. */
 export const myself = ({

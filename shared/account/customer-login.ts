@@ -32,7 +32,7 @@ import {
   userIdOf,
   type Visitor,
 } from '../table/sockets.ts'
-import { areSameDetails, mergedDetails, saysSomething } from './customer-details.ts'
+import { areSameDetails, isSameToItself, mergedDetails, saysSomething } from './customer-details.ts'
 import { customerTokenS, verifyCustomerToken } from './customer-tokens.ts'
 import { openSocket } from './login.ts'
 
@@ -52,6 +52,8 @@ export interface CustomerLoggedIn {
   customer: CustomerItem | undefined
   /** Whether agents would be shown anything else of it than before. */
   changed: boolean
+  /** Whether its other tabs would be shown anything else of it than before. */
+  shown: boolean
   /** It has another name than before, which its other tabs' sessions do not know. */
   renamed: boolean
 }
@@ -117,9 +119,13 @@ export const startCustomerSession = async (
       const all = [...sessionStarted(now, session, nowMs), ...ops].map((op) => ({ op }))
       const changed = stored !== undefined && (customer?.online !== true || !areSameDetails(stored, customer))
       // who came without a token has no other tab
-      const renamed = known !== undefined && stored?.name !== customer?.name
+      const shown =
+        known !== undefined &&
+        stored !== undefined &&
+        (customer === undefined || !isSameToItself(stored, customer))
+      const renamed = shown && stored.name !== customer?.name
       return {
-        result: { session, customer: stored, changed, renamed },
+        result: { session, customer: stored, changed, shown, renamed },
         placed: transacted(ctx.write, all, ctx.nonce),
       }
     },

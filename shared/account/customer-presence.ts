@@ -54,5 +54,5 @@ export const expectCustomer = async (
   if (!outcome.done) return
   // as it is by now: a login since that write may have been told of first
   const now = await readCustomer(ctx.read, license, id)
-  if (now !== undefined) await tellCustomer(ctx, now)
+  if (now !== undefined) await tellCustomer(ctx, now, {})
 }

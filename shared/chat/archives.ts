@@ -13,7 +13,7 @@ import { onceEach, type OnceEach } from './once-each.ts'
 import { type Profiles, readProfiles } from './profiles.ts'
 import { jsonBytes, shares } from './room.ts'
 import { readEvents } from './threads-page.ts'
-import { scopesOf, threadOf, usersOf } from './views.ts'
+import { scopesOf, seenUpTo, threadOf, usersOf } from './views.ts'
 import { isIndexed, wordsIn } from './words.ts'
 
 /** What archives are searched by. */
@@ -21,6 +21,9 @@ export type Filters = Partial<NonNullable<z.output<(typeof getArchives)['request
 
 const refused = (message: string): ProtocolError =>
   new ProtocolError('validation', { details: [{ path: 'payload.filters.query', message }] })
+
+const noWord =
+  'Has no word to look for: of 2 to 40 letters or digits, or a single digit, ideograph or Hangul syllable'
 
 /**
  * The words that a query looks for; of a blank one none. Words that are not indexed are passed over beside others. Throws
@@ -32,7 +35,7 @@ export const queryWords = (query = ''): string[] => {
   if (words.length > limits.queryWords)
     throw refused(`Has ${words.length} words: at most ${limits.queryWords} can be looked for`)
   const indexed = [...new Set(words.filter(isIndexed))]
-  if (indexed.length === 0) throw refused('Has no word of 2 to 40 letters or digits to look for')
+  if (indexed.length === 0) throw refused(noWord)
   return indexed
 }
 
@@ -101,7 +104,7 @@ const readResults = async (
     addresses.flatMap(({ id, chat }, index): [string, Result][] => {
       const [record, head, log] = [byChat.get(chat), heads.get(id), logs[index]]
       if (record === undefined || head === undefined || log === undefined) return []
-      const shown = { seen: seen.get(chat) ?? new Map<string, number>(), after: after.get(chat) }
+      const shown = { seen: seenUpTo(seen.get(chat), log.events.at(-1) ?? head), after: after.get(chat) }
       return [[id, { ...record, ...log, ...shown, head, profiles }]]
     }),
   )

@@ -8,7 +8,7 @@ import type { CustomerSession } from '../table/sockets.ts'
 import { readProfiles } from './profiles.ts'
 import { envelopeBytes, jsonBytes } from './room.ts'
 import { eventFor, scopesFor, usersFor } from './visibility.ts'
-import { scopesOf, usersOf } from './views.ts'
+import { scopesOf, seenUpTo, usersOf } from './views.ts'
 
 /** A customer's chat in short, with where its log and users stood when it was read. */
 interface OwnSummary {
@@ -16,6 +16,7 @@ interface OwnSummary {
   chat: Chat
   thread: number
   order: number
+  last: Tail['last']
 }
 
 /** The one chat of a customer with its newest `threads`; undefined where it has none yet. Two rounds of reads. */
@@ -38,7 +39,7 @@ export const summarizeOwn = async (
   const base = {
     id,
     order: tail.n,
-    users: usersFor(usersOf(chat.users, profiles, seen), chat),
+    users: usersFor(usersOf(chat.users, profiles, seenUpTo(seen, tail.last)), chat),
     properties,
     scopes: scopesFor(scopesOf(chat.scopes)),
     last_threads_summary: counts,
@@ -50,6 +51,7 @@ export const summarizeOwn = async (
     chat,
     thread: tail.n,
     order: tail.m,
+    last: tail.last,
   }
 }
 

@@ -151,6 +151,7 @@ export const openThread = (opening: Opening, { nonce, at: now }: { nonce: string
     at,
     userIds: chat.users.filter(({ present }) => present).map((user) => user.id),
     properties: Object.keys(threadProperties).length > 0 ? threadProperties : undefined,
+    last: tail?.last,
   })
   const entries = nextEntries({ n, m: 0, last: head }, [...opening.events, ...staffing.messages], {
     nonce,

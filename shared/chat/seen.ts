@@ -1,11 +1,12 @@
 import { type Chat, seenEvent, SeenItem, seenMoved } from '../table/chats.ts'
-import type { Entry } from '../table/log.ts'
-import type { Writer } from '../table/ops.ts'
+import { authorsOf, type Entry, readLast } from '../table/log.ts'
+import type { Reader, Writer } from '../table/ops.ts'
 import { type AnySession, userIdOf } from '../table/sockets.ts'
 
 interface Seeing {
   me: AnySession
   chat: Chat
+  read: Reader
   write: Writer<'chat'>
   nonce: string
   now: () => number
@@ -24,14 +25,16 @@ const move = async (
   const { me, chat, nonce } = ctx
   const to = { timestamp: Math.min(wanted, Math.floor(ctx.now() / 1000)), event }
   ctx.readAudience(chat)
-  const outcome = await ctx.write.write(seenMoved(chat.id, userIdOf(me), to, nonce), { returns: 'new' })
+  const [outcome, last] = await Promise.all([
+    ctx.write.write(seenMoved(chat.id, userIdOf(me), to, nonce), { returns: 'new' }),
+    readLast(ctx.read, chat.id, false),
+  ])
   const item = SeenItem.parse(outcome.done ? outcome.attributes : outcome.found)
   const isOurs = item.nonce === nonce
-  return {
-    timestamp: item.timestamp,
-    isOurs,
-    moved: isOurs && item.timestamp > (item.timestamp_before ?? item.timestamp),
-  }
+  // the chat has been seen up to what was sent, without a mark of it
+  const sent = (last && authorsOf(last).get(userIdOf(me))) ?? -1
+  const hasMoved = item.timestamp > (item.timestamp_before ?? item.timestamp) && item.timestamp >= sent
+  return { timestamp: Math.max(item.timestamp, sent), isOurs, moved: isOurs && hasMoved }
 }
 
 /**

@@ -5,7 +5,7 @@ import { type Chat, type ChatRecord, readChat, readChatRecord } from '../table/c
 import { type Entry, type Head, readHead, readTail } from '../table/log.ts'
 import type { Reader } from '../table/ops.ts'
 import { type ChatView, coherent } from './place.ts'
-import { chatWithThread } from './views.ts'
+import { chatWithThread, seenUpTo } from './views.ts'
 
 const mostTries = 20
 
@@ -39,7 +39,7 @@ export const showChat = async (
     head ?? readHead(read, chat.id, chat.thread),
   ])
   if (found === undefined) throw new InternalError('A chat without its last thread')
-  const seen = record?.seen ?? new Map<string, number>()
+  const seen = seenUpTo(record?.seen, events.at(-1) ?? found)
   const shown = chatWithThread({
     record: { properties: record?.properties, seen, chat },
     profiles,

@@ -6,11 +6,12 @@ import { AgentItem } from '../table/accounts.ts'
 import { type Chat, readMarks, sameUsers } from '../table/chats.ts'
 import { isBanned, isErased, readCustomer } from '../table/customers.ts'
 import { changedOf, chatPartOf, eventId, keys, type RawKey, seenPartOf, threadId } from '../table/keys.ts'
-import { readEntriesFrom, readEntry } from '../table/log.ts'
+import { authorsOf, readEntriesFrom, readEntry } from '../table/log.ts'
 import { readProperties } from '../table/properties.ts'
 import { tellCustomer } from './customer-updated.ts'
 import { ofEachChat } from './each-chat.ts'
 import { usersUpdated } from './membership.ts'
+import type { ChatView } from './place.ts'
 import { readView, showChat } from './show.ts'
 import { scopesOf } from './views.ts'
 
@@ -115,7 +116,7 @@ const tellChat = async (
       user_id: closing.closed_by,
     })
   await tellProperties(ctx, chat, written)
-  await tellSeen(ctx, chat, [...written.seen])
+  await tellSeen(ctx, view, [...written.seen])
 }
 
 const tellScopes = (ctx: WorkCtx, before: Chat, chat: Chat): void => {
@@ -158,7 +159,7 @@ const tellProperties = async (ctx: WorkCtx, chat: Chat, written: Written): Promi
   }
 }
 
-const tellSeen = async (ctx: WorkCtx, chat: Chat, users: readonly string[]): Promise<void> => {
+const tellSeen = async (ctx: WorkCtx, { chat, tail }: ChatView, users: readonly string[]): Promise<void> => {
   if (users.length === 0) return
   const marks = await readMarks(
     ctx.read,
@@ -174,7 +175,12 @@ const tellSeen = async (ctx: WorkCtx, chat: Chat, users: readonly string[]): Pro
         event_id: eventId(chat.id, entry.n, entry.m),
         user_id: user,
       })
-    ctx.push(watching(chat), 'last_seen_timestamp_updated', { user_id: user, chat_id: chat.id, timestamp })
+    const sent = authorsOf(tail.last).get(user) ?? 0
+    ctx.push(watching(chat), 'last_seen_timestamp_updated', {
+      user_id: user,
+      chat_id: chat.id,
+      timestamp: Math.max(timestamp, sent),
+    })
   }
 }
 
@@ -197,6 +203,6 @@ const tellAccount = async (ctx: WorkCtx, key: RawKey, action: string): Promise<v
       ctx.push(everyAgent(license), 'customer_banned', { customer_id: id, ban: { days: ban.days } })
     if (!isInForce && action === 'unban_customer')
       ctx.push(everyAgent(license), 'customer_unbanned', { customer_id: id })
-    await tellCustomer(ctx, customer)
+    await tellCustomer(ctx, customer, { tabs: {} })
   }
 }

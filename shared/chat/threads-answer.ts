@@ -5,12 +5,12 @@ import { ProtocolError } from '../protocol/errors.ts'
 import { limits } from '../protocol/limits.ts'
 import { type Chat, readChatRecord } from '../table/chats.ts'
 import { threadId, threadOf } from '../table/keys.ts'
-import type { Entry } from '../table/log.ts'
+import { type Entry, readLast } from '../table/log.ts'
 import type { Reader } from '../table/ops.ts'
 import { readProfiles } from './profiles.ts'
 import { envelopeBytes, fitting, jsonBytes } from './room.ts'
 import { readThread } from './threads-page.ts'
-import { scopesOf, usersOf } from './views.ts'
+import { scopesOf, seenUpTo, usersOf } from './views.ts'
 
 type Asked = z.output<(typeof getChatThreads)['request']>
 type Answer = z.output<(typeof getChatThreads)['response']>
@@ -44,15 +44,17 @@ export const answerThreads = async (
   const atOnce = pLimit(threadsAtOnce)
   const page = { before: before_order, after: after_order, limit, isShown }
   const roomEach = limits.frameBytes / Math.max(1, numbers.length)
-  const [record, profiles, threads] = await Promise.all([
+  const [record, profiles, threads, end] = await Promise.all([
     readChatRecord(read, chat.id),
     readProfiles(read, chat.license_id, chat.users),
     Promise.all(numbers.map((n) => atOnce(() => readThread(read, chat, n, page, roomEach)))),
+    numbers.includes(chat.thread) ? undefined : readLast(read, chat.id, true),
   ])
+  const last = end ?? threads[numbers.indexOf(chat.thread)]?.last
 
   const base = {
     id: chat.id,
-    users: usersOf(chat.users, profiles, record?.seen),
+    users: usersOf(chat.users, profiles, seenUpTo(record?.seen, last)),
     properties: record?.properties,
     scopes: scopesOf(chat.scopes),
   }

@@ -26,6 +26,7 @@ export interface Page {
 
 /** A thread as read: shown once it is known how much room it has. */
 export interface ReadThread {
+  last: Entry | Head
   show: (room: number) => Thread
 }
 
@@ -57,6 +58,7 @@ export const readThread = async (
   const active = n === chat.thread && last.closed !== true
   const forwards = page.after !== undefined
   return {
+    last,
     show: (share) =>
       threadOf({
         chat: chat.id,

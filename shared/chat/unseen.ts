@@ -3,7 +3,7 @@ import { part, type WorkCtx } from '../runtime/work.ts'
 import { AgentItem, type LicenseItem } from '../table/accounts.ts'
 import { type ChatUser, readMarks, seenEvent, type SeenItem } from '../table/chats.ts'
 import { keys } from '../table/keys.ts'
-import { type Entry, isSaid, lastSaidInPublic, readEntry } from '../table/log.ts'
+import { authorsOf, type Entry, isSaid, lastSaidInPublic, readEntry } from '../table/log.ts'
 import type { Reader } from '../table/ops.ts'
 import type { ChatView } from './place.ts'
 import { changeBy, restaff, type RoutingFamily } from './route.ts'
@@ -29,11 +29,14 @@ const oldestUnanswered = ({ tail }: ChatView, customer: string, agents: readonly
   return since.findLast(({ event }) => event.author_id === customer)?.m ?? 0
 }
 
+/** Up to when (Unix seconds) somebody has seen a chat, and up to which event. */
+type Mark = Pick<SeenItem, 'timestamp' | 'event'>
+
 /**
  * Whether who has seen the chat so far has seen an entry: the mark of an event says nothing of a later one of
  * its second.
  */
-const hasSeen = ({ timestamp, event }: SeenItem, chat: string, entry: Entry): boolean => {
+const hasSeen = ({ timestamp, event }: Mark, chat: string, entry: Entry): boolean => {
   const second = Math.floor(entry.at / 1000)
   return (
     timestamp > second || (timestamp === second && (event === undefined || event >= seenEvent(chat, entry)))
@@ -55,8 +58,17 @@ const leastOf = async (
   return low > to ? undefined : low
 }
 
-/** The marks of a chat's agents who are logged in: what one has seen who is gone does not help the customer. */
-const readLivingMarks = async (read: Reader, { chat }: ChatView): Promise<SeenItem[]> => {
+/** Who sends an event has seen the chat up to it. Of one further back than the tail only the second is known. */
+const markBySending = ({ chat, tail }: ChatView, agent: string): Mark[] => {
+  const last = tail.entries.find(({ event }) => event.author_id === agent)
+  if (last !== undefined) return [{ timestamp: Math.floor(last.at / 1000), event: seenEvent(chat.id, last) }]
+  const timestamp = authorsOf(tail.last).get(agent)
+  return timestamp === undefined ? [] : [{ timestamp, event: '' }]
+}
+
+/** What the agents of a chat who are logged in have seen: that of one who is gone does not help the customer. */
+const readLivingMarks = async (read: Reader, view: ChatView): Promise<Mark[]> => {
+  const { chat } = view
   const agents = chat.users.filter(isAgentIn)
   const [marks, items] = await Promise.all([
     readMarks(read, chat.id, agents),
@@ -66,7 +78,7 @@ const readLivingMarks = async (read: Reader, { chat }: ChatView): Promise<SeenIt
     ),
   ])
   const online = items.map((item) => AgentItem.parse(item)).filter((agent) => agent.online)
-  return marks.filter(({ user }) => online.some(({ id }) => id === user))
+  return online.flatMap(({ id }) => [...marks.filter(({ user }) => user === id), ...markBySending(view, id)])
 }
 
 /**

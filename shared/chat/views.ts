@@ -12,13 +12,27 @@ import type {
 } from '../protocol/objects.ts'
 import { threadId } from '../table/keys.ts'
 import type { ChatRecord, ChatScopes, ChatUser } from '../table/chats.ts'
-import { type CustomerItem, isBanned } from '../table/customers.ts'
-import { type Entry, eventOf, type Head, type Tail } from '../table/log.ts'
+import { type CustomerItem, isBanned, pageViewsOf } from '../table/customers.ts'
+import { authorsOf, type Entry, eventOf, type Head, type Tail } from '../table/log.ts'
 import { fitting, jsonBytes } from './room.ts'
 
 // What agents are shown of chats: items of the table in, objects of the wire out.
 
 type SeenBy = ReadonlyMap<string, number>
+
+/**
+ * Up to when users have seen a chat: by their marks, and by what they sent, as the end of its log tells of its last few
+ * authors (protocol §5: who sends an event has seen the chat up to it).
+ */
+export const seenUpTo = (
+  marks: SeenBy = new Map(),
+  last: Parameters<typeof authorsOf>[0] | undefined,
+): SeenBy => {
+  const seen = new Map(marks)
+  for (const [id, timestamp] of last === undefined ? [] : authorsOf(last))
+    seen.set(id, Math.max(timestamp, seen.get(id) ?? 0))
+  return seen
+}
 
 /** As a customer is called who has told no name. */
 export const unnamed = 'Customer'
@@ -42,14 +56,23 @@ export const customerUser = (
   monitoring: customer === undefined ? undefined : monitoringOf(customer),
 })
 
-const monitoringOf = ({ visit, visits, threads }: CustomerItem): Monitoring => ({
-  current_visit: visit && { started_timestamp: visit.started_timestamp, last_pages: visit.pages },
-  stats: { visits_count: visits, threads_count: threads },
-  referrer: visit?.referrer,
-  ip: visit?.ip,
-  user_agent: visit?.user_agent,
-  timezone: visit?.timezone,
-})
+/** Undefined where no visit is known. */
+const monitoringOf = (customer: CustomerItem): Monitoring | undefined => {
+  const { visit, visits, threads, last_visit } = customer
+  if (visit?.ip === undefined) return undefined
+  const { started_timestamp, pages, referrer, ip, user_agent, timezone } = visit
+  return {
+    current_visit: {
+      start: started_timestamp,
+      pages: pages.map(({ url, title, opened_timestamp }) => ({ start: opened_timestamp, url, title })),
+    },
+    stats: { visits, threads, page_views: pageViewsOf(customer), last_visit },
+    referrer,
+    ip,
+    user_agent,
+    geolocation: timezone === undefined ? undefined : { timezone },
+  }
+}
 
 const userOf = (user: ChatUser, { agents, customers }: Profiles, seen: SeenBy): User => {
   const { id, type, present } = user
@@ -159,7 +182,7 @@ export const chatSummary = (options: {
   const events: Event[] = newest.toSorted((a, b) => a.m - b.m).map((entry) => eventOf(chat.id, entry))
   return {
     id: chat.id,
-    users: usersOf(chat.users, profiles, seen),
+    users: usersOf(chat.users, profiles, seenUpTo(seen, tail.last)),
     last_thread_summary: {
       id: threadId(chat.id, head.n),
       timestamp: Math.floor(head.at / 1000),

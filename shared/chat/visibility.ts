@@ -118,6 +118,10 @@ const showing: Showing = {
       ? undefined
       : { chat_id, scopes_added: added ?? {}, scopes_removed: removed ?? {} }
   },
+  customer_updated: ({ chat_id, customer: { id, type, name, email, properties } }) => ({
+    chat_id,
+    customer: { id, type, name, email, properties },
+  }),
   chat_properties_updated: (payload) => payload,
   chat_thread_properties_updated: (payload) => payload,
 }

@@ -61,8 +61,8 @@ function* eachWord(text: string): Generator<string> {
 /** The words of a text, folded, in order, with repeats: also those too short or too long for the index. */
 export const wordsIn = (text: string): string[] => [...eachWord(text)]
 
-/** Whether a folded word is indexed: of 2 to 40 characters, or a single ideograph. */
-export const isIndexed = (word: string): boolean => /^(?:.{2,40}|\p{Script=Han})$/su.test(word)
+/** Whether a folded word is indexed: of 2 to 40 characters, or a single digit, ideograph or Hangul syllable. */
+export const isIndexed = (word: string): boolean => /^(?:.{2,40}|[\p{Nd}\p{Script=Han}가-힣])$/su.test(word)
 
 /** The distinct indexed words of a message in the order in which they first occur, at most `mostWordsOfEvent`. */
 export const indexedWords = (text: string): string[] => {

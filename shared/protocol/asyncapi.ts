@@ -342,7 +342,7 @@ export const asyncapi = (version: string, endpoints: readonly Endpoint[]): Json 
     version,
     description: [
       `Every text frame is one JSON object of at most ${limits.requestBytes / 1024} KiB; answers and pushes stay below ${limits.frameBytes / 1024} KiB.`,
-      'Every request is answered exactly once; answers and pushes may come in any order. Unknown fields of a request are ignored, `null` on an optional one is absence. `maxLength` counts bytes of UTF-8.',
+      'Every request is answered exactly once; answers and pushes may come in any order. Requests of one connection that are under way together have no order either: await each answer before the next request about the same chat. Unknown fields of a request are ignored, `null` on an optional one is absence. `maxLength` counts bytes of UTF-8.',
       `Within ${deadlines.abortMs / 1000} s comes an answer: \`too_many_requests\` says that nothing was stored, \`request_timeout\` that this is unknown.`,
     ].join(' '),
     license: { name: 'MIT' },

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import { filled, opt, text, utf8Bytes, WebUrl } from './fields.ts'
+import { cut, filled, lenient, opt, text, utf8Bytes, WebUrl } from './fields.ts'
 import { limits } from './limits.ts'
 import { withoutProto } from './properties.ts'
 
@@ -30,19 +30,26 @@ const PropertiesChange = withoutProto(
   'No property has this name',
 )
 
-// a browser says of a page that no link led to that its referrer is empty
-const Referrer = z.pipe(
-  z.transform((referrer: unknown) => (referrer === '' ? null : referrer)),
-  z.nullable(WebUrl),
-)
+const Page = z.object({
+  url: lenient(WebUrl),
+  title: lenient(cut(limits.titleBytes)),
+  referrer: lenient(WebUrl),
+})
 
-const Page = z.object({ url: opt(WebUrl), title: opt(text(limits.textBytes)), referrer: opt(Referrer) })
+/** What a browser says of itself and nobody has typed: nothing of it refuses a request (protocol §8). */
+const Monitoring = z.object({ page: lenient(Page), timezone: lenient(cut(limits.nameBytes)) })
+
+// a form that was left empty
+const Typed = z.pipe(
+  text(limits.nameBytes),
+  z.transform((value) => value || undefined),
+)
 
 /** A customer's details as `login` and `update_customer` take them: what is absent stays as it is. */
 export const CustomerDetails = z.object({
-  name: opt(filled(limits.nameBytes)),
-  email: opt(filled(limits.nameBytes)),
+  name: opt(Typed),
+  email: opt(Typed),
   properties: opt(PropertiesChange),
-  monitoring: opt(z.object({ page: opt(Page), timezone: opt(filled(limits.nameBytes)) })),
+  monitoring: lenient(Monitoring),
 })
 export type CustomerDetails = z.output<typeof CustomerDetails>

@@ -31,6 +31,33 @@ export const text = (maxBytes: number) =>
     isWellFormed(),
   )
 
+const encoder = new TextEncoder()
+
+/** As much of a text as `maxBytes` bytes of UTF-8 take, without half a character. */
+export const cutText = (value: string, maxBytes: number): string => {
+  const whole = value.replace(/\p{Surrogate}/gu, '')
+  return whole.slice(0, encoder.encodeInto(whole, new Uint8Array(maxBytes)).read)
+}
+
+/** Text that nobody typed: what is too long is cut, and what is left empty is absent. */
+export const cut = (maxBytes: number) =>
+  z
+    .pipe(
+      z.string(),
+      z.transform((value) => cutText(value, maxBytes) || undefined),
+    )
+    .register(z.globalRegistry, { description: `Cut after ${maxBytes} bytes.` })
+
+/** A field of which nothing is refused: what does not fit its schema is absent (protocol §8). */
+export const lenient = <S extends z.core.$ZodType>(schema: S) =>
+  opt(
+    // z.catch would add 8 KB to a bundle
+    z.pipe(
+      z.transform((value: unknown) => (z.safeParse(schema, value).success ? value : null)),
+      z.nullable(schema),
+    ),
+  )
+
 export const filled = (maxBytes: number) => text(maxBytes).check(atLeast(1, 'Must not be empty'))
 
 export const Id = filled(limits.idBytes)
@@ -73,8 +100,15 @@ export const Scopes = z.object({ groups: Groups, agents: opt(unique(Id, limits.i
 /** Scopes as customers name them: they know of no agents. */
 export const GroupScopes = z.object({ groups: Groups })
 
-const urlError = 'Must be the whole address of a page: http or https'
-export const WebUrl = text(limits.urlBytes).check(
-  z.regex(/^https?:\/\//i, { error: urlError, abort: true }),
-  z.refine((url) => URL.canParse(url), urlError),
-)
+/** The address of a web page, cut where it is too long, as those of adverts are. */
+export const WebUrl = z
+  .pipe(
+    cut(limits.urlBytes),
+    z.string().check(
+      z.regex(/^https?:\/\//i),
+      z.refine((url) => URL.canParse(url)),
+    ),
+  )
+  .register(z.globalRegistry, {
+    description: `Of a web page, http or https; cut after ${limits.urlBytes} bytes, and any other is left out.`,
+  })

@@ -13,6 +13,8 @@ export const limits = {
   firebaseTokenBytes: 1024,
   nameBytes: 256,
   urlBytes: 2048,
+  /** Of a page's title: what a line shows. */
+  titleBytes: 512,
   propertyNamespaces: 20,
   propertyNames: 100,
   propertyTextBytes: 4 * 1024,

@@ -30,21 +30,26 @@ const agentUser = {
   deleted: z.optional(z.literal(true)),
 }
 
-/** Where a customer is and comes from, as its browser says it and its connections show. */
+/** Where a customer is and comes from, as its browser says it and its connections show. Times in Unix seconds. */
 export const Monitoring = z.strictObject({
-  current_visit: z.optional(
-    z.strictObject({
-      started_timestamp: Timestamp,
-      last_pages: z.array(
-        z.strictObject({ url: z.string(), title: z.optional(z.string()), opened_timestamp: Timestamp }),
-      ),
-    }),
-  ),
-  stats: z.strictObject({ visits_count: z.int(), threads_count: z.int() }),
+  current_visit: z.strictObject({
+    start: Timestamp,
+    pages: z.array(z.strictObject({ start: Timestamp, url: z.string(), title: z.optional(z.string()) })),
+  }),
+  stats: z.strictObject({
+    visits: z.int(),
+    threads: z.int(),
+    page_views: z.int(),
+    last_visit: z.optional(
+      z.int().check(z.nonnegative()).register(z.globalRegistry, {
+        description: 'When the visit before the current one began; absent in the first.',
+      }),
+    ),
+  }),
   referrer: z.optional(z.string()),
-  ip: z.optional(z.string()),
+  ip: z.string(),
   user_agent: z.optional(z.string()),
-  timezone: z.optional(z.string()),
+  geolocation: z.optional(z.strictObject({ timezone: z.string() })),
 })
 export type Monitoring = z.output<typeof Monitoring>
 

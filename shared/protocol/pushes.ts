@@ -5,6 +5,7 @@ import {
   CustomerEvent,
   CustomerRecipients,
   CustomerScopes,
+  Myself,
 } from './customer-objects.ts'
 import { Event, Recipients } from './events.ts'
 import { Timestamp } from './fields.ts'
@@ -90,7 +91,8 @@ export const pushes = {
     payload: LastSeenTimestampUpdated,
   },
   incoming_typing_indicator: {
-    summary: 'Somebody in the chat is typing, or has stopped.',
+    summary:
+      'Somebody in the chat is typing, or has stopped; it holds for 10 s unless repeated or taken back.',
     to: `agents and supervisors in the chat but the author, and ${inChat} unless it is for agents only`,
     payload: z.strictObject({
       chat_id: z.string(),
@@ -136,7 +138,7 @@ export const pushes = {
   },
   customer_updated: {
     summary: 'A customer changed its details, opened a page, came or went.',
-    to: "agents with access, if the customer's chat is active",
+    to: "agents with access, if the customer's chat is active, and the customer's own connections where its name, e-mail or properties changed",
     payload: z.strictObject({ chat_id: z.string(), customer: CustomerUser }),
   },
   customer_banned: {
@@ -207,7 +209,8 @@ export const customerPushes = {
     payload: LastSeenTimestampUpdated,
   },
   incoming_typing_indicator: {
-    summary: 'Somebody in the chat is typing, or has stopped.',
+    summary:
+      'Somebody in the chat is typing, or has stopped; it holds for 10 s unless repeated or taken back.',
     to: `${inChat}, but the author, unless it is for agents only`,
     payload: z.strictObject({
       chat_id: z.string(),
@@ -232,6 +235,11 @@ export const customerPushes = {
     summary: 'Properties of a thread changed: these alone; `version` grows.',
     to: inChat,
     payload: ChatThreadPropertiesUpdated,
+  },
+  customer_updated: {
+    summary: "The customer's name, e-mail or properties changed; its chat may not have begun yet.",
+    to: "the customer's own connections, but not the one whose login changed them",
+    payload: z.strictObject({ chat_id: z.string(), customer: Myself }),
   },
   customer_disconnected: {
     summary: 'The server closes this connection.',

@@ -1,13 +1,15 @@
 import { mayRead, placeOf, type Seen } from '../chat/access.ts'
 import { isShown, type Sight } from '../chat/visibility.ts'
 import type { Chat, ChatScopes } from '../table/chats.ts'
+import type { CustomerItem } from '../table/customers.ts'
 import type { Entry } from '../table/log.ts'
 import type { AgentSocketItem, CustomerSocketItem } from '../table/sockets.ts'
 
 /** Who gets a push: those of a licence's live agent sockets that it includes, decided when it is sent. */
 export interface Audience {
   license: string
-  includes: (row: AgentSocketItem) => boolean
+  /** Absent: no agent. */
+  includes?: (row: AgentSocketItem) => boolean
   /** The chat's customers, who get what of it is theirs to see. */
   customers?: CustomerAudience
 }
@@ -63,9 +65,9 @@ export const gaining = (before: SeenChat, after: SeenChat): Audience => {
 }
 
 /** Those who are in the chat, as agents or supervisors. */
-export const staffOf = (chat: SeenChat): Audience => ({
+export const staffOf = (chat: SeenChat) => ({
   license: chat.license_id,
-  includes: (row) => placeOf(row.agent_id, chat) !== undefined && mayRead(row, chat),
+  includes: (row: AgentSocketItem) => placeOf(row.agent_id, chat) !== undefined && mayRead(row, chat),
 })
 
 /** Those who are in the chat, its customers too, but the author. */
@@ -78,10 +80,26 @@ export const othersIn = (chat: SeenChat, author: string): Audience => {
   }
 }
 
-/** Agents alone, of those with access to the chat. */
-export const agentsWatching = (chat: SeenChat): Audience => ({
-  license: chat.license_id,
-  includes: (row) => mayRead(row, chat),
+/**
+ * Those to whom a customer's details are of use: agents with access to its chat, where that is active, and connections of
+ * its own: all `tabs` but one.
+ */
+export const aboutCustomer = (
+  { license_id, id }: Pick<CustomerItem, 'license_id' | 'id'>,
+  activeChat: SeenChat | undefined,
+  tabs: { but?: string } | undefined,
+): Audience => ({
+  license: license_id,
+  ...(activeChat === undefined ? {} : { includes: (row) => mayRead(row, activeChat) }),
+  ...(tabs === undefined
+    ? {}
+    : {
+        customers: {
+          ids: [id],
+          includes: ({ connection }) => connection !== tabs.but,
+          sight: { chat: { users: [] } },
+        },
+      }),
 })
 
 /** The agents named, and those of the groups named; without any, every agent of the licence. */
@@ -109,6 +127,5 @@ export const customerConnection = (
   chat: Pick<Chat, 'users'>,
 ): Audience => ({
   license: license_id,
-  includes: () => false,
   customers: { ids: [customer_id], includes: ({ connection }) => connection === id, sight: { chat } },
 })

@@ -102,11 +102,12 @@ export const openOutbox = (options: {
 
   return {
     push: ({ license, includes, customers }, name, payload) => {
-      pushes.push({
-        lists: [{ license }],
-        to: (row) => !isCustomers(row) && row.license_id === license && includes(row),
-        frame: pushed(name, payload),
-      })
+      if (includes !== undefined)
+        pushes.push({
+          lists: [{ license }],
+          to: (row) => !isCustomers(row) && row.license_id === license && includes(row),
+          frame: pushed(name, payload),
+        })
       if (customers === undefined || customers.ids.length === 0) return
       const { ids, includes: includesTab, sight } = customers
       const shown = pushFor(name, payload, sight)

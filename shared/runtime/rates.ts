@@ -88,17 +88,21 @@ const judge = async (
   throw tooMany(nowMs, untilMs)
 }
 
-/** Counts what a user asks for, over all its connections. */
+/**
+ * Counts what a user asks for, over all its connections. Resolves to when (ms) it was counted before under the same
+ * `stamp`; 0: not in this minute.
+ */
 export const limitUser = async (
   ctx: Limiting,
   who: Counted,
   kind: Kind,
-  { address, by = 1 }: { address?: string | undefined; by?: number } = {},
-): Promise<void> => {
+  { address, by = 1, stamp }: { address?: string | undefined; by?: number; stamp?: string } = {},
+): Promise<number> => {
   const most = mostOf(ctx.endpoint, kind)
-  if (most === 0) return
-  const counts = await count(ctx.write, who, kind, Date.now(), { by })
+  if (most === 0) return 0
+  const counts = await count(ctx.write, who, kind, Date.now(), { by, stamp })
   await judge(ctx, counts, most, { address, by })
+  return counts.previousAt
 }
 
 /**

@@ -29,9 +29,17 @@ const details = {
   properties: z._default(z.record(z.string(), z.string()), {}),
   visit: z.optional(Visit),
   visits: z._default(z.int(), 0),
+  /** How many pages it has opened; absent: they were not counted yet. */
+  page_views: z.optional(z.int()),
+  /** When the visit before `visit` began. */
+  last_visit: z.optional(z.int()),
 }
 const Details = z.object(details)
 export type CustomerDetails = z.output<typeof Details>
+
+/** How many pages a customer has opened, or how many of them are known where they were not counted yet. */
+export const pageViewsOf = ({ page_views, visit }: Pick<CustomerDetails, 'page_views' | 'visit'>): number =>
+  page_views ?? visit?.pages.length ?? 0
 
 /**
  * `CUSTOMER#<l>#<c>` / `CUSTOMER`: one that has chatted, or told something of itself; without a chat it expires. `seq` is
@@ -97,7 +105,7 @@ const unchangedSince = (version: number): string =>
  */
 export const detailsChanged = (
   who: Pick<CustomerItem, 'license_id' | 'id' | 'version' | 'threads'>,
-  { name, email, properties, visit, visits }: CustomerDetails,
+  { name, email, properties, visit, visits, page_views, last_visit }: CustomerDetails,
   { nonce, nowMs, login }: { nonce: string; nowMs: number; login: boolean },
 ): Op<'customer'> => {
   const set = {
@@ -110,6 +118,8 @@ export const detailsChanged = (
     ...(name === undefined ? {} : { name }),
     ...(email === undefined ? {} : { email }),
     ...(visit === undefined ? {} : { visit }),
+    ...(page_views === undefined ? {} : { page_views }),
+    ...(last_visit === undefined ? {} : { last_visit }),
     ...(login ? { online: true } : {}),
     ...(who.threads > 0 ? {} : { ttl: seconds(nowMs) + keptForS }),
   }

@@ -58,6 +58,8 @@ const state = {
   idle: z.optional(z.literal(true)),
   /** Who closed it, where that was a person. */
   closed_by: z.optional(z.string()),
+  /** When (Unix seconds) the last few authors before this entry's own last sent something. */
+  authors: z.optional(z.record(z.string(), z.int())),
 }
 const EntryItem = z.object({ sk: z.string(), ...state, event: StoredEvent })
 const HeadItem = z.object({
@@ -68,6 +70,8 @@ const HeadItem = z.object({
 })
 
 export type State = Omit<z.output<typeof EntryItem>, 'sk' | 'event'>
+/** What the last entry of a log says, or the head of a thread without any. */
+type End = State & { event?: Pick<StoredEvent, 'author_id'> }
 /** Event `m` of thread `n`. */
 export type Entry = State & { n: number; m: number; event: StoredEvent }
 /** Thread `n` itself. */
@@ -103,7 +107,7 @@ export interface Tail {
   n: number
   /** The order of the last event; 0 in a thread without any. */
   m: number
-  last: State
+  last: End
   entries: readonly Entry[]
 }
 
@@ -137,6 +141,10 @@ export const readHead = async (read: Reader, chat: string, n: number): Promise<H
   return item === undefined ? undefined : parseHead(item)
 }
 
+/** The last entry of a chat's log. */
+export const readLast = async (read: Reader, chat: string, strong: boolean): Promise<End | undefined> =>
+  parseTail(await read.query({ ...tailRange(chat, strong), limit: 1 }))?.last
+
 /** The entries of a thread from one on, ascending, at most `limit`. Strongly consistent. */
 export const readEntriesFrom = async (
   read: Reader,
@@ -153,8 +161,31 @@ export const readEntry = async (
   chat: string,
   { n, m }: { n: number; m: number },
 ): Promise<Entry | undefined> => {
-  const item = await read.get(keys.event(chat, n, m), { strong: true })
-  return item === undefined ? undefined : parseEntry(item)
+  // entries never change: one that an eventually consistent read has is right
+  for (const strong of [false, true]) {
+    const item = await read.get(keys.event(chat, n, m), { strong })
+    if (item !== undefined) return parseEntry(item)
+  }
+  return undefined
+}
+
+/** When (Unix seconds) the last few authors of a log last sent something: by then they have seen the chat. */
+export const authorsOf = ({ authors = {}, at, event }: Pick<End, 'authors' | 'at' | 'event'>) =>
+  new Map([
+    ...Object.entries(authors),
+    ...(event?.author_id === undefined ? [] : [[event.author_id, Math.floor(at / 1000)] as const]),
+  ])
+
+// a chat of two has one before each entry's own; each is some 45 bytes of every entry
+const mostAuthors = 4
+
+/** The last few authors so far but an entry's own, the latest first; absent: nobody. */
+const authorsBefore = (
+  last: Pick<End, 'authors' | 'at' | 'event'>,
+  own: string | undefined,
+): Pick<State, 'authors'> => {
+  const others = [...authorsOf(last)].filter(([id]) => id !== own).toSorted(([, a], [, b]) => b - a)
+  return others.length === 0 ? {} : { authors: Object.fromEntries(others.slice(0, mostAuthors)) }
 }
 
 const isPublic = (event: StoredEvent): boolean => event.recipients !== 'agents'
@@ -167,6 +198,8 @@ export const newHead = (options: {
   at: number
   userIds: string[]
   properties?: Properties | undefined
+  /** The end of the log before it. */
+  last?: End | undefined
 }): Head => ({
   n: options.n,
   m: 0,
@@ -176,6 +209,7 @@ export const newHead = (options: {
   newest: {},
   visible: 0,
   asked: 0,
+  ...(options.last === undefined ? {} : authorsBefore(options.last, undefined)),
   user_ids: new Set(options.userIds),
   properties: options.properties,
 })
@@ -214,7 +248,7 @@ const idleAfter = (last: Pick<State, 'idle'>, event: StoredEvent): boolean =>
 
 /** The entry that follows `before`. `at` is when it is written, moved up where a clock ran ahead. */
 export const nextEntry = (
-  before: { n: number; m: number; last: Omit<State, 'nonce'> },
+  before: { n: number; m: number; last: Omit<End, 'nonce'> },
   event: StoredEvent,
   by: {
     nonce: string
@@ -247,13 +281,14 @@ export const nextEntry = (
     ...(last.closed === true || by.closes === true ? { closed: true } : {}),
     ...(closedBy === undefined ? {} : { closed_by: closedBy }),
     ...(idleAfter(last, event) ? { idle: true } : {}),
+    ...authorsBefore(last, event.author_id),
     event,
   }
 }
 
 /** The entries that follow one another from `before` on. */
 export const nextEntries = (
-  before: { n: number; m: number; last: Omit<State, 'nonce'> },
+  before: { n: number; m: number; last: Omit<End, 'nonce'> },
   events: readonly StoredEvent[],
   by: { nonce: string; version: number; at: number; byCustomer?: boolean },
 ): Entry[] => {

@@ -79,7 +79,7 @@ describe('get_chat_threads', () => {
       users: [
         {
           ...{ id: 'ann', type: 'agent', name: 'ann', email: 'ann@example.com', present: true },
-          routing_status: 'accepting_chats',
+          ...{ routing_status: 'accepting_chats', last_seen_timestamp: expect.any(Number) },
         },
       ],
       threads: [

@@ -56,7 +56,10 @@ describe('get_filtered_chats', () => {
           {
             id,
             users: [
-              { id: 'ann', type: 'agent', name: 'Ann', present: true, routing_status: 'accepting_chats' },
+              {
+                ...{ id: 'ann', type: 'agent', name: 'Ann', present: true },
+                ...{ routing_status: 'accepting_chats', last_seen_timestamp: expect.any(Number) },
+              },
             ],
             last_thread_summary: {
               ...{ id: `${id}_1`, timestamp: expect.any(Number), active: true, user_ids: ['ann'], order: 1 },

@@ -180,6 +180,12 @@ test('the application is kept with the session, and neither the token nor the de
   for (const secret of [token, 'JDa8813Ka92mmKda00dsdkAKDA0']) expect(stored).not.toContain(secret)
   await loginOn(client, license, 'ann', { application: { name: 'SmartClient', version: null } })
   expect((await sessionOf(connection))?.application).toEqual({ name: 'SmartClient' })
+  // what it says too much of is cut at a whole character, what is nothing of the kind is left out
+  const application = { name: `${'x'.repeat(254)}\u{1F600}`, version: 5 }
+  await loginOn(client, license, 'ann', { application })
+  expect((await sessionOf(connection))?.application).toEqual({ name: 'x'.repeat(254) })
+  await loginOn(client, license, 'ann', { application: 'SmartClient' })
+  expect(await sessionOf(connection)).not.toHaveProperty('application')
 })
 
 describe('push_notifications of a login', () => {
@@ -427,7 +433,10 @@ describe('the chats of a login', () => {
     expect(first).toEqual({
       id: chat.id,
       users: [
-        { id: 'ann', type: 'agent', name: 'Ann', present: true, routing_status: 'accepting_chats' },
+        {
+          ...{ id: 'ann', type: 'agent', name: 'Ann', present: true, routing_status: 'accepting_chats' },
+          last_seen_timestamp: last.timestamp,
+        },
         { id: 'ben', type: 'agent', name: 'ben', present: false },
       ],
       last_thread_summary: {

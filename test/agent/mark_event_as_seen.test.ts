@@ -255,9 +255,11 @@ describe('up to when a user has seen a chat', () => {
     const { license, ann, ben, chat_id, first } = await openChat(await openOffice())
     await ben.ok('mark_event_as_seen', { chat_id, event_id: first.id })
     const seen = { id: 'ben', last_seen_timestamp: first.timestamp }
+    // who has sent something has seen the chat up to it
+    let sent = first.timestamp
     const inUsers = (users: { id: string }[]) => {
       expect(users.find(({ id }) => id === 'ben')).toMatchObject(seen)
-      expect(users.find(({ id }) => id === 'ann')).not.toHaveProperty('last_seen_timestamp')
+      expect(users.find(({ id }) => id === 'ann')).toMatchObject({ last_seen_timestamp: sent })
     }
     inUsers((await ann.ok('get_chat_threads', { chat_id })).chat.users)
 
@@ -271,8 +273,46 @@ describe('up to when a user has seen a chat', () => {
 
     await ann.ok('close_thread', { chat_id })
     await ann.received()
-    await ann.ok('send_event', { chat_id, event: message('again') })
+    sent = (await ann.ok('send_event', { chat_id, event: message('again') })).event.timestamp
     inUsers((await ann.next('incoming_chat_thread')).chat.users)
+  })
+
+  test('is up to what it has sent last, also in an earlier thread and before what others said', async () => {
+    const { license, ann, ben, chat_id, first } = await openChat(await openOffice())
+    const users = async () =>
+      (await ann.ok('get_chat_threads', { chat_id, thread_ids: [first.id.slice(0, -2)] })).chat.users
+    const shown = async (id: string) =>
+      (await users()).find((user: any) => user.id === id).last_seen_timestamp
+    expect(await shown('ben')).toBeUndefined()
+    const { event } = await ben.ok('send_event', {
+      chat_id,
+      event: { ...message('mine'), recipients: 'agents' },
+    })
+    expect(await shown('ben')).toBe(event.timestamp)
+    for (let i = 0; i < 30; i += 1) await ann.ok('send_event', { chat_id, event: message(`more ${i}`) })
+    await ann.ok('close_thread', { chat_id })
+    const last = (await ann.ok('send_event', { chat_id, event: message('anew') })).event
+    expect([await shown('ben'), await shown('ann')]).toEqual([event.timestamp, last.timestamp])
+    const { chats_summary } = await (await world.open()).ok('login', { token: await license.token('ann') })
+    expect(chats_summary[0].users.find(({ id }: any) => id === 'ben')).toMatchObject({
+      last_seen_timestamp: event.timestamp,
+    })
+    // no mark was written
+    expect(await seenBy(chat_id, 'ben')).toBeUndefined()
+  })
+
+  test('does not move back by a mark of what was there before something was sent', async () => {
+    const { ann, ben, chat_id, events, timestamp } = await openSecond()
+    const { event } = await ben.ok('send_event', { chat_id, event: message('an answer') })
+    for (const client of [ann, ben]) await client.received()
+    await ben.ok('mark_event_as_seen', { chat_id, event_id: events[0] })
+    expect(await names(ann)).toEqual(['event_marked_as_seen'])
+    expect(await ben.ok('update_last_seen_timestamp', { chat_id, timestamp: timestamp + 5 })).toEqual({
+      timestamp: event.timestamp,
+    })
+    await ann.receivesNothing()
+    const { users } = (await ann.ok('get_chat_threads', { chat_id })).chat
+    expect(users.find(({ id }: any) => id === 'ben')).toMatchObject({ last_seen_timestamp: event.timestamp })
   })
 })
 

@@ -73,7 +73,7 @@ describe('start_chat with a customer', () => {
       expect(shown.thread.events).toHaveLength(1)
       expect(shown.users).toEqual([
         { id, type: 'customer', name: 'Carl', present: true },
-        { id: 'ann', type: 'agent', name: 'Ann', present: true },
+        { id: 'ann', type: 'agent', name: 'Ann', present: true, last_seen_timestamp: expect.any(Number) },
       ])
       await client.receivesNothing()
     }
@@ -113,8 +113,16 @@ describe('start_chat with a customer', () => {
     )
     for (const client of [carl, tab]) {
       expect((await client.next('incoming_chat_thread')).chat).toMatchObject({ thread: { order: 2 } })
+      const gus = {
+        id: 'gus',
+        type: 'agent',
+        name: 'Gus',
+        present: true,
+        last_seen_timestamp: expect.any(Number),
+      }
       expect((await client.next('chat_users_updated')).updated_users).toEqual({
-        ...{ added: [{ id: 'gus', type: 'agent', name: 'Gus', present: true }], removed_ids: [] },
+        added: [gus],
+        removed_ids: [],
       })
     }
     expect(await names(staff.ann)).toEqual(['incoming_chat_thread', 'chat_users_updated'])

@@ -89,7 +89,7 @@ const openOffice = async (): Promise<Office> => {
 }
 
 /** Makes the item of a message one of just under 1 KB. */
-const longText = 'x'.repeat(780)
+const longText = 'x'.repeat(720)
 
 interface Talk {
   visitor: Visitor

@@ -64,6 +64,18 @@ test('a message of n new words costs at most n + 6 index writes, in batches; one
   }
 })
 
+test('single digits and syllables are written once a thread, and count as any words do', async () => {
+  const { chat } = await ann.ok('start_chat', { initial_events: [message('hello')] })
+  const send = (text: string) => () => ann.ok('send_event', { chat_id: chat.id, event: message(text) })
+  const digits = '0 1 2 3 4 5 6 7 8 9 '.repeat(50)
+  const { items } = await indexWritesOf(send(digits), 'a message of the ten digits')
+  expect(items).toBeGreaterThanOrEqual(10)
+  expect(items).toBeLessThanOrEqual(10 + 6)
+  expect(await indexWritesOf(send('7 + 1, 3 + 9'))).toEqual({ items: 0, calls: 0 })
+  const syllables = Array.from({ length: 300 }, (_, i) => String.fromCodePoint(0xac00 + i)).join(' ')
+  expect((await indexWritesOf(send(syllables))).items).toBeLessThanOrEqual(206)
+})
+
 test('what else is written to the index', async () => {
   const start = (chat: object) => () => ann.ok('start_chat', { chat, initial_events: [message('hello')] })
   await indexWritesOf(start({}), 'a new chat of one agent, with its first message of one word')

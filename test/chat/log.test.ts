@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { NewInitialEvent } from '../../shared/protocol/events.ts'
 import { keys } from '../../shared/table/keys.ts'
 import {
+  authorsOf,
   type Entry,
   entryPut,
   eventOf,
@@ -75,6 +76,35 @@ describe('nextEntry', () => {
   test('is never of a time before its predecessor', () => {
     expect(nextEntry(start, message(), { ...by, at: 999 }).at).toBe(1000)
     expect(nextEntry(start, message(), { ...by, at: 1001 }).at).toBe(1001)
+  })
+
+  test('names the last few authors before its own, the latest first, with when they last sent something', () => {
+    const ofTime = (author_id: string | undefined, s: number) => (last: Parameters<typeof nextEntry>[0]) =>
+      after(nextEntry(last, message('x', { author_id }), { ...by, at: 1000 * s + 999 }))
+    const said = (...all: [author: string | undefined, s: number][]) =>
+      all.reduce(
+        (last, [author, s]) => ofTime(author, s)(last),
+        start as ReturnType<typeof after> | typeof start,
+      )
+    const authorsAfter = (...all: [author: string | undefined, s: number][]) => said(...all).last.authors
+    expect(authorsAfter(['ann', 1], ['ann', 2])).toBeUndefined()
+    expect(authorsAfter(['ann', 1], ['carl', 2], ['ann', 3])).toEqual({ carl: 2 })
+    expect(authorsAfter(['ann', 1], ['carl', 2], [undefined, 3])).toEqual({ ann: 1, carl: 2 })
+    expect(
+      Object.keys(authorsAfter(['a', 1], ['b', 2], ['c', 3], ['d', 4], ['e', 5], ['f', 6], ['b', 7])!),
+    ).toEqual(['f', 'e', 'd', 'c'])
+    const { last } = said(['ann', 1], ['carl', 2])
+    expect([...authorsOf(last)]).toEqual([
+      ['ann', 1],
+      ['carl', 2],
+    ])
+    // the next thread begins with them
+    const next = newHead({ n: 5, nonce: 'n3', version: 4, at: 3000, userIds: ['ann'], last })
+    expect([...authorsOf(next)]).toEqual([
+      ['carl', 2],
+      ['ann', 1],
+    ])
+    expect(parseHead(itemOf(headPut(chat, next)))).toEqual(next)
   })
 
   test('names the newest event of each type, for customers only what they may see', () => {

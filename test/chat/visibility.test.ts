@@ -18,7 +18,7 @@ import { CustomerChatWithThread } from '../../shared/protocol/customer-objects.t
 import type { ChatWithThread } from '../../shared/protocol/objects.ts'
 import { customerPushes, type PushName, pushes, type PushPayload } from '../../shared/protocol/pushes.ts'
 import {
-  agentsWatching,
+  aboutCustomer,
   type Audience,
   everyAgent,
   gaining,
@@ -283,7 +283,7 @@ const pushesOf = ({ agents: items, before, chat, entries, shown }: World): Told[
       payload: { ...at, properties: note, version: 2 },
     },
     {
-      ...{ name: 'customer_updated', to: agentsWatching(chat) },
+      ...{ name: 'customer_updated', to: aboutCustomer({ license_id: 'l', id: me }, chat, {}) },
       payload: { chat_id, customer: customerUser({ id: me, present: true }, customer) },
     },
     ...strangers.flatMap((customer_id): Told[] => [

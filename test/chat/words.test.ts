@@ -248,7 +248,7 @@ describe('a message is found by each of its words', () => {
 })
 
 describe('indexed words', () => {
-  test('are of 2 to 40 characters, or one ideograph', () => {
+  test('are of 2 to 40 characters, or one digit, ideograph or Hangul syllable', () => {
     for (const word of [
       'ab',
       '12',
@@ -258,15 +258,21 @@ describe('indexed words', () => {
       '\u{20BB7}',
       '〇',
       'が\u3042',
+      ...['1', '٣', '집', '가', '힣'],
     ])
       expect(isIndexed(word)).toBe(true)
-    for (const word of ['', 'a', '1', 'x'.repeat(41), 'か', '집', '\u{10400}', 'ก'])
+    for (const word of ['', 'a', 'x'.repeat(41), 'か', 'ㅋ', '\u1100', '½', '+', '\u{10400}', 'ก'])
       expect(isIndexed(word)).toBe(false)
   })
 
   test('are distinct, the first ones of a text', () => {
     expect(indexedWords('I saw the cat, THE Cát saw me')).toEqual(['saw', 'the', 'cat', 'me'])
     expect(indexedWords('a 退 👍')).toEqual(['退'])
+    expect(indexedWords('C++ in room 5, #７ at 5:30 for 12.50 ± ① ☎')).toEqual([
+      ...['in', 'room', '5', '7', 'at', '30', 'for', '12.50', '1'],
+    ])
+    expect(indexedWords('我要茶，不要绿茶')).toEqual(['我要', '茶', '不要', '绿茶'])
+    expect(indexedWords('우리 집 집에')).toEqual(['우리', '집', '집에'])
     const many = Array.from({ length: 5000 }, (_, n) => `w${n}`)
     expect(indexedWords(many.join(' '))).toEqual(many.slice(0, mostWordsOfEvent))
     expect(indexedWords(many.slice(0, mostWordsOfEvent).join(' '))).toHaveLength(mostWordsOfEvent)

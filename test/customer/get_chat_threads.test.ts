@@ -51,8 +51,14 @@ describe('get_chat_threads', () => {
     expect(await get(client, id)).toEqual({
       id,
       users: [
-        { id: carl.id, type: 'customer', name: 'Carl', present: true },
-        { id: 'ann', type: 'agent', name: 'Ann', present: true },
+        {
+          id: carl.id,
+          type: 'customer',
+          name: 'Carl',
+          present: true,
+          last_seen_timestamp: expect.any(Number),
+        },
+        { id: 'ann', type: 'agent', name: 'Ann', present: true, last_seen_timestamp: event.timestamp },
       ],
       threads: [
         {

@@ -86,7 +86,10 @@ describe('the answer to a login', () => {
           id: chat.id,
           order: 1,
           users: [
-            { id: carl.id, type: 'customer', name: 'Carl', email: 'carl@example.com', present: true },
+            {
+              ...{ id: carl.id, type: 'customer', name: 'Carl', email: 'carl@example.com', present: true },
+              last_seen_timestamp: expect.any(Number),
+            },
             {
               ...{ id: 'ann', type: 'agent', name: 'Ann', avatar: 'https://example.com/ann.png' },
               ...{ present: true, last_seen_timestamp: last.timestamp },
@@ -218,19 +221,58 @@ describe('what a customer tells of itself', () => {
       ...{ id: carl.id, type: 'customer', ...details, present: true, banned: false, online: true },
       monitoring: {
         current_visit: {
-          started_timestamp: expect.any(Number),
-          last_pages: [
+          start: expect.any(Number),
+          pages: [
             {
               ...{ url: 'https://shop.example/cart', title: 'Page https://shop.example/cart' },
-              opened_timestamp: expect.any(Number),
+              start: expect.any(Number),
             },
           ],
         },
-        stats: { visits_count: 1, threads_count: 1 },
-        ...{ referrer: 'https://search.example/?q=shoes', ip: '127.0.0.1', timezone: 'Europe/Warsaw' },
+        stats: { visits: 1, threads: 1, page_views: 1 },
+        ...{ referrer: 'https://search.example/?q=shoes', ip: '127.0.0.1' },
+        geolocation: { timezone: 'Europe/Warsaw' },
       },
     })
-    expect(shown.monitoring.current_visit.started_timestamp).toBeGreaterThanOrEqual(before)
+    expect(shown.monitoring.current_visit.start).toBeGreaterThanOrEqual(before)
+  })
+
+  test('refuses nothing that a browser says by itself: it is cut or left out', async () => {
+    const advert = `https://shop.example/?gclid=${'x'.repeat(3000)}`
+    const carl = await license.visit({
+      customer: {
+        ...{ name: '', email: '' },
+        monitoring: {
+          page: {
+            url: advert,
+            title: `Sale ${'x'.repeat(506)}\u{1F600}`,
+            referrer: 'android-app://com.example/',
+          },
+          timezone: 5,
+        },
+      },
+    })
+    const { chat } = await carl.client.ok('start_chat')
+    const { client } = await again(carl, { customer: { monitoring: [] } })
+    for (const [url, title] of [
+      ['file:///android_asset/index.html', 'Local'],
+      ['capacitor://localhost/', 'App'],
+      ['https://shop.example/cart', 'Cart \ud83d'],
+    ])
+      await client.ok('update_customer', { customer: { email: '', monitoring: { page: { url, title } } } })
+    expect(await seenIn(chat.id)).toEqual({
+      ...{ id: carl.id, type: 'customer', name: 'Customer', present: true, banned: false, online: true },
+      monitoring: {
+        current_visit: {
+          start: expect.any(Number),
+          pages: [
+            { url: advert.slice(0, 2048), title: `Sale ${'x'.repeat(506)}`, start: expect.any(Number) },
+            { url: 'https://shop.example/cart', title: 'Cart ', start: expect.any(Number) },
+          ],
+        },
+        ...{ stats: { visits: 1, threads: 1, page_views: 2 }, ip: '127.0.0.1' },
+      },
+    })
   })
 
   test('is merged into what was known: what is absent or null stays, a property of null goes', async () => {

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest'
-import type { Client } from '../support/client.ts'
+import type { Client, CustomerClient } from '../support/client.ts'
 import { message } from '../support/events.ts'
 import { ownMinutes } from '../support/minutes.ts'
 import { startWorld, type World } from '../support/world.ts'
@@ -15,7 +15,7 @@ const { nextMinute, secondsOn } = ownMinutes()
 const chatting = async () => {
   const license = await world.license({ ann: {} })
   const ann = await license.login('ann')
-  const { client } = await license.visit({ customer: { name: 'Carl' } })
+  const { client, token } = await license.visit({ customer: { name: 'Carl' } })
   const { chat } = await client.ok('start_chat')
   const said: string[] = []
   for (const text of ['one', 'two', 'three']) {
@@ -27,12 +27,20 @@ const chatting = async () => {
   await world.settled()
   await world.queue.flush()
   await ann.received()
-  return { ann, client, chat_id: chat.id as string, thread_id: chat.thread.id as string, said }
+  return {
+    license,
+    token,
+    ann,
+    client,
+    chat_id: chat.id as string,
+    thread_id: chat.thread.id as string,
+    said,
+  }
 }
 type Chatting = Awaited<ReturnType<typeof chatting>>
 
-const told = async (ann: Client, name: string) =>
-  (await ann.received()).filter(({ action }) => action === name).map(({ payload }) => payload as any)
+const told = async (of: Client | CustomerClient, name: string) =>
+  (await of.received()).filter(({ action }) => action === name).map(({ payload }) => payload as any)
 
 /** Each action that a customer can repeat: four requests, and what of each others hear. */
 const repeated: [
@@ -115,4 +123,33 @@ test('a second later it is told at once, and a removed property always is', asyn
     ({ properties }) => properties.cart.items.value,
   )
   expect(items).toEqual([1, 2, null])
+})
+
+test('other tabs hear of details as agents do: of the first, and a second later of the last', async () => {
+  const { license, token, client } = await chatting()
+  const { client: tab } = await license.visit({ token })
+  await world.settled()
+  await world.queue.flush()
+  nextMinute()
+  await tab.received()
+  const heard = async () => (await told(tab, 'customer_updated')).map(({ customer }) => customer.name)
+  const resume = world.queue.hold()
+  for (const n of [0, 1, 2]) await client.ok('update_customer', { customer: { name: `Carl ${n}` } })
+  expect(await heard()).toEqual(['Carl 0'])
+  resume()
+  await world.queue.flush()
+  expect(await heard()).toEqual(['Carl 2'])
+})
+
+test('details that logins bring keep the same pace', async () => {
+  const { ann, token, client } = await chatting()
+  const login = (name: string) => client.ok('login', { token, customer: { name } })
+  const heard = async () => (await told(ann, 'customer_updated')).map(({ customer }) => customer.name)
+  const resume = world.queue.hold()
+  for (const n of [0, 1, 2]) await login(`Carl ${n}`)
+  await client.ok('update_customer', { customer: { name: 'Carl 3' } })
+  expect(await heard()).toEqual(['Carl 0'])
+  resume()
+  await world.queue.flush()
+  expect(await heard()).toEqual(['Carl 3'])
 })

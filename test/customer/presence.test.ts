@@ -81,7 +81,7 @@ describe('online', () => {
     const soon = await again(carl)
     await timePasses()
     await ann.receivesNothing()
-    expect(await shown()).toMatchObject({ online: true, monitoring: { stats: { visits_count: 1 } } })
+    expect(await shown()).toMatchObject({ online: true, monitoring: { stats: { visits: 1 } } })
 
     await leave(soon)
     await timePasses()
@@ -148,16 +148,17 @@ describe('the visits of a customer', () => {
         customer: page('https://shop.example/a', { referrer: 'https://search.example/' }),
       })
       const first = (await shown()).monitoring
+      expect(first.stats).not.toHaveProperty('last_visit')
       expect(first).toMatchObject({
-        stats: { visits_count: 1, threads_count: 1 },
+        stats: { visits: 1, threads: 1, page_views: 1 },
         referrer: 'https://search.example/',
       })
       const second = await again(carl, { customer: page('https://shop.example/b') })
       expect((await shown()).monitoring).toMatchObject({
-        stats: { visits_count: 1 },
+        stats: { visits: 1, page_views: 2 },
         current_visit: {
-          started_timestamp: first.current_visit.started_timestamp,
-          last_pages: [{ url: 'https://shop.example/a' }, { url: 'https://shop.example/b' }],
+          start: first.current_visit.start,
+          pages: [{ url: 'https://shop.example/a' }, { url: 'https://shop.example/b' }],
         },
         referrer: 'https://search.example/',
       })
@@ -168,10 +169,10 @@ describe('the visits of a customer', () => {
       await again(carl, { customer: page('https://shop.example/c') })
       const { monitoring } = await shown()
       expect(monitoring).toMatchObject({
-        stats: { visits_count: 2 },
-        current_visit: { last_pages: [{ url: 'https://shop.example/c' }] },
+        stats: { visits: 2, page_views: 3, last_visit: first.current_visit.start },
+        current_visit: { pages: [{ url: 'https://shop.example/c' }] },
       })
-      expect(monitoring.current_visit.started_timestamp).toBeGreaterThanOrEqual(before)
+      expect(monitoring.current_visit.start).toBeGreaterThanOrEqual(before)
       // it was where the visit before came from
       expect(monitoring).not.toHaveProperty('referrer')
     },
@@ -180,8 +181,8 @@ describe('the visits of a customer', () => {
   test('of who told nothing before it chats begin with the chat', async () => {
     const { shown, carl } = await chatting({}, { 'user-agent': 'Phone/1' })
     expect((await shown()).monitoring).toEqual({
-      current_visit: { started_timestamp: expect.any(Number), last_pages: [] },
-      stats: { visits_count: 1, threads_count: 1 },
+      current_visit: { start: expect.any(Number), pages: [] },
+      stats: { visits: 1, threads: 1, page_views: 0 },
       ...{ ip: '127.0.0.1', user_agent: 'Phone/1' },
     })
     expect(await itemOf(carl)).toMatchObject({ online: true })
@@ -199,13 +200,13 @@ test('the pages of a visit are pushed to the agents one by one, and are nothing 
   await open(carl, 'https://shop.example/2')
   expect(await ann.next('customer_updated')).toMatchObject({ chat_id: chat.id })
   const { customer } = await ann.next('customer_updated')
-  const pages = customer.monitoring?.current_visit?.last_pages
+  const pages = customer.monitoring?.current_visit?.pages
   expect(pages).toMatchObject([
     { url: 'https://shop.example/secret' },
     { url: 'https://shop.example/1', title: 'One' },
     { url: 'https://shop.example/2' },
   ])
-  expect(pages?.[1]?.opened_timestamp).toBeGreaterThanOrEqual(before)
+  expect(pages?.[1]?.start).toBeGreaterThanOrEqual(before)
   await ann.receivesNothing()
 
   const { chat: own } = await carl.client.ok('get_chat_threads', { chat_id: chat.id })
@@ -223,7 +224,7 @@ test('the threads of a customer are counted, whoever starts them', async () => {
     await carl.client.ok('close_thread', { chat_id: chat.id })
     await start()
   }
-  expect((await shown()).monitoring.stats).toEqual({ visits_count: 1, threads_count: 4 })
+  expect((await shown()).monitoring.stats).toEqual({ visits: 1, threads: 4, page_views: 0 })
   // to an active thread it only adds
   await carl.client.ok('start_chat')
   expect(await itemOf(carl)).toMatchObject({ threads: 4 })

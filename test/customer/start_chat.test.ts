@@ -71,7 +71,9 @@ describe('start_chat', () => {
     expect(answer).toEqual({
       chat: {
         id: chat_id,
-        users: [{ id, type: 'customer', name: 'Customer', present: true }],
+        users: [
+          { id, type: 'customer', name: 'Customer', present: true, last_seen_timestamp: expect.any(Number) },
+        ],
         properties: { source: { page: { value: '/prices' }, returning: { value: false } }, ...unassigned },
         scopes: { groups: [1] },
         thread: {
@@ -102,7 +104,7 @@ describe('start_chat', () => {
         users: [
           {
             ...{ id, type: 'customer', name: 'Customer', present: true, banned: false, online: true },
-            monitoring: { ip: '127.0.0.1', stats: { visits_count: 1, threads_count: 1 } },
+            monitoring: { ip: '127.0.0.1', stats: { visits: 1, threads: 1, page_views: 0 } },
           },
         ],
       })

@@ -36,7 +36,7 @@ test('a customer arrives, is served, returns, is banned, and comes back', async 
   const chat_id: string = chat.id
   const thread_id: string = chat.thread.id
   expect(chat.users).toEqual([
-    { id: carlId, type: 'customer', name: 'Carl', present: true },
+    { id: carlId, type: 'customer', name: 'Carl', present: true, last_seen_timestamp: expect.any(Number) },
     { id: 'ann', type: 'agent', name: 'Ann', present: true },
   ])
   expect(chat.thread.events).toMatchObject([
@@ -51,9 +51,9 @@ test('a customer arrives, is served, returns, is banned, and comes back', async 
       {
         ...{ id: carlId, type: 'customer', name: 'Carl', online: true, banned: false },
         monitoring: {
-          current_visit: { last_pages: [{ url: page.url, title: page.title }] },
-          stats: { visits_count: 1, threads_count: 1 },
-          ...{ referrer: page.referrer, user_agent: 'Browser/7', timezone: 'Europe/Warsaw' },
+          current_visit: { pages: [{ url: page.url, title: page.title }] },
+          stats: { visits: 1, threads: 1, page_views: 1 },
+          ...{ referrer: page.referrer, user_agent: 'Browser/7', geolocation: { timezone: 'Europe/Warsaw' } },
         },
       },
       { id: 'ann', type: 'agent', email: 'ann@company.example', routing_status: 'accepting_chats' },

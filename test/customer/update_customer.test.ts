@@ -61,18 +61,17 @@ describe('update_customer', () => {
           ...{ present: true, banned: false, online: true },
           monitoring: {
             current_visit: {
-              started_timestamp: expect.any(Number),
-              last_pages: [
-                { url: 'https://shop.example/', title: 'Shop', opened_timestamp: expect.any(Number) },
-              ],
+              start: expect.any(Number),
+              pages: [{ url: 'https://shop.example/', title: 'Shop', start: expect.any(Number) }],
             },
-            stats: { visits_count: 1, threads_count: 1 },
-            ...{ ip: '127.0.0.1', timezone: 'Europe/Oslo' },
+            stats: { visits: 1, threads: 1, page_views: 1 },
+            ...{ ip: '127.0.0.1', geolocation: { timezone: 'Europe/Oslo' } },
           },
         },
       })
       await client.receivesNothing()
     }
+    expect(await carl.client.next('customer_updated')).toEqual({ chat_id: chat.id, customer })
     await carl.client.receivesNothing()
     expect(await itemOf(carl)).toMatchObject({ name: 'Carl', email: 'carl@example.com' })
   })
@@ -96,6 +95,36 @@ describe('update_customer', () => {
     // whoever looks sees it all the same
     const { users } = (await ann.ok('get_chat_threads', { chat_id: chat.id })).chat
     expect(users).toContainEqual(expect.objectContaining({ id: carl.id, name: 'Carl' }))
+  })
+
+  test('tells every tab of the customer, and no other customer, also where it has no active chat', async () => {
+    const [carl, dora] = [await license.visit(), await license.visit()]
+    const second = await license.visit({ token: carl.token })
+    const tabs = [carl, second]
+    const told = async (by: Visitor, details: object) => {
+      const { customer } = await update(by, details)
+      for (const { client } of tabs) {
+        expect(await client.next('customer_updated')).toEqual({ chat_id: expect.any(String), customer })
+        await client.receivesNothing()
+      }
+      await dora.client.receivesNothing()
+    }
+    await told(carl, { name: 'Carl', monitoring: { page: { url: 'https://shop.example/' } } })
+    await told(second, { properties: { a: '1' } })
+    // where it is is shown to agents alone
+    await update(carl, { monitoring: { page: { url: 'https://shop.example/2' } } })
+    for (const { client } of tabs) await client.receivesNothing()
+
+    // a login tells the tabs that were there
+    const later = await license.visit({ token: carl.token, customer: { name: 'Carlo' } })
+    await later.client.receivesNothing()
+    for (const { client } of tabs)
+      expect(await client.next('customer_updated')).toMatchObject({
+        customer: { id: carl.id, name: 'Carlo', properties: { a: '1' } },
+      })
+    await license.visit({ token: carl.token, customer: { name: 'Carlo' } })
+    for (const { client } of [later, ...tabs]) await client.receivesNothing()
+    await ann.receivesNothing()
   })
 
   test('that changes nothing writes and pushes nothing', async () => {

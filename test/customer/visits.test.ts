@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest'
 import * as z from 'zod/mini'
 import { mergedDetails } from '../../shared/account/customer-details.ts'
 import { CustomerDetails as Asked } from '../../shared/protocol/customer-fields.ts'
-import type { CustomerDetails } from '../../shared/table/customers.ts'
+import { customerUser } from '../../shared/chat/views.ts'
+import { type CustomerDetails, CustomerItem } from '../../shared/table/customers.ts'
 
 interface Page {
   url: string
@@ -11,17 +12,18 @@ interface Page {
 }
 const from = { license_id: 'l', ip: '192.0.2.1' }
 const startMs = 1_700_000_000_000
-/** A customer's visit after it has opened these pages, one a second. */
-const visitOf = (...pages: Page[]) => {
-  let details: CustomerDetails | undefined
+/** What is known of a customer after it has opened these pages, one a second. */
+const openingFrom = (known: CustomerDetails | undefined, ...pages: Page[]) => {
+  let details = known
   for (const [i, page] of pages.entries())
     details = mergedDetails(details, z.parse(Asked, { monitoring: { page } }), {
       visitor: from,
       nowMs: startMs + 1000 * i,
-      opens: i === 0,
+      opens: details === undefined,
     })
-  return details?.visit
+  return details
 }
+const visitOf = (...pages: Page[]) => openingFrom(undefined, ...pages)?.visit
 const pagesOf = (...pages: Page[]) => visitOf(...pages)?.pages ?? []
 const urls = (...pages: Page[]) => pagesOf(...pages).map(({ url }) => url)
 const shop = (n: number, bytes = 0) => `https://shop.example/${n}`.padEnd(bytes, 'x')
@@ -41,11 +43,11 @@ describe('the pages of a visit', () => {
     expect(urls(...many(23, (n) => ({ url: shop(n) })))).toEqual(many(20, (n) => shop(n + 3)))
   })
 
-  test('are fewer where they are long: of a title 256 characters are kept', () => {
+  test('are fewer where they are long: of a title 512 bytes are kept', () => {
     const titled = many(6, (n) => ({ url: shop(n, 1900), title: 'T'.repeat(1000) }))
     const kept = pagesOf(...titled)
     expect(kept.map(({ url }) => url)).toEqual([4, 5, 6].map((n) => shop(n, 1900)))
-    expect(kept[2]?.title).toBe('T'.repeat(256))
+    expect(kept[2]?.title).toBe('T'.repeat(512))
   })
 
   test('count one that is opened again and again once, until another follows; its title may change', () => {
@@ -70,4 +72,33 @@ test('a visit comes from the first page that linked to it', () => {
   expect(visitOf({ url: shop(1) })).not.toHaveProperty('referrer')
   const pages = [{ url: shop(1) }, { url: shop(2), referrer: search }, { url: shop(3), referrer: other }]
   expect(visitOf(...pages)?.referrer).toBe(search)
+})
+
+describe('page views', () => {
+  test('are counted beyond the pages that are kept, of each once until another follows', () => {
+    const opened = many(25, (n) => ({ url: shop(n) })).flatMap((page) => [page, page])
+    expect(openingFrom(undefined, ...opened)).toMatchObject({ page_views: 25 })
+  })
+
+  test('of a customer who was stored before they were counted begin with the pages known of it', () => {
+    const pages = many(2, (n) => ({ url: shop(n), opened_timestamp: n }))
+    const known = CustomerItem.parse({
+      ...{
+        id: 'c',
+        license_id: 'l',
+        visits: 3,
+        threads: 1,
+        visit: { started_timestamp: 5, pages, ip: '::1' },
+      },
+    })
+    expect(customerUser({ id: 'c', present: true }, known).monitoring).toEqual({
+      current_visit: { start: 5, pages: [1, 2].map((n) => ({ start: n, url: shop(n) })) },
+      ...{ stats: { visits: 3, threads: 1, page_views: 2 }, ip: '::1' },
+    })
+    const opened = openingFrom(known, { url: shop(2) }, { url: shop(3) })
+    expect(opened).toMatchObject({ page_views: 3, visits: 3 })
+    expect(opened).not.toHaveProperty('last_visit')
+    const next = mergedDetails(known, undefined, { visitor: from, nowMs: startMs, opens: true })
+    expect(next).toMatchObject({ visits: 4, page_views: 2, last_visit: 5 })
+  })
 })

@@ -68,9 +68,8 @@ test('a customer is written out with all that is stored of it, as people read it
     email: `${clue}@example.com`,
     properties: { shoe: clue },
     online: expect.any(Boolean),
-    visits_count: 1,
-    threads_count: 2,
-    last_visit: {
+    stats: { visits: 1, threads: 2, page_views: 1 },
+    current_visit: {
       started_at: iso,
       pages: [{ url: `https://shop.example.com/${clue}`, title: `Shop ${clue}`, opened_at: iso }],
       ip: '127.0.0.1',
@@ -84,7 +83,7 @@ test('a customer is written out with all that is stored of it, as people read it
     id: chat_id,
     users: expect.arrayContaining([
       { id, type: 'customer', present: true, seen_up_to: iso },
-      { id: 'ann', type: 'agent', present: true },
+      { id: 'ann', type: 'agent', present: true, seen_up_to: iso },
     ]),
     scopes: { groups: [], agents: [] },
     properties: { order: { note: clue }, routing: expect.any(Object) },

@@ -231,6 +231,8 @@ describe.each(engines)('admin license on $label', ({ endpoint }) => {
           'http://shop.example.com:8080',
           'http://bücher.example:80',
           'https://[::1]:8443',
+          'capacitor://localhost',
+          'Ionic://LOCALHOST/',
         ),
       ).toMatchObject({
         origins: [
@@ -238,6 +240,8 @@ describe.each(engines)('admin license on $label', ({ endpoint }) => {
           'http://shop.example.com:8080',
           'http://xn--bcher-kva.example',
           'https://[::1]:8443',
+          'capacitor://localhost',
+          'ionic://localhost',
         ],
       })
       expect(await set('https://other.example')).toMatchObject({ origins: ['https://other.example'] })

@@ -88,6 +88,21 @@ describe('admin reindex', () => {
     expect(await world.progressOf(license)).toBeUndefined()
   })
 
+  test('adds words that were none to the version that indexed a thread', async () => {
+    const license = await world.license()
+    const id = await world.chat(license, `${license}x`, { texts: () => ['room 5 집'] })
+    await world.reindex(license)
+    const whole = await world.wordsOf(license)
+    expect(whole).toHaveLength(3)
+    // as a version left it that knew neither digits nor syllables
+    const [books] = (await world.booksOf(id)).filter(({ sk }) => sk.startsWith('WORDS#'))
+    await world.table.write.batch([{ Put: { Item: { ...books!, words: ['room'] } } }])
+    await world.remove((await world.postings(license)).filter(({ pk }) => /word:(?!room)/.test(pk)))
+    expect(await world.wordsOf(license)).toHaveLength(1)
+    expect(await world.reindex(license)).toMatchObject({ code: 0, err: '' })
+    expect(await world.wordsOf(license)).toEqual(whole)
+  })
+
   test('leaves an index as it is that is right, and one of another licence alone', async () => {
     const [{ license, index }, other] = [await withIndex(2), await forgotten(1)]
     const { calls } = await world.proxy.record(() => world.reindex(license))

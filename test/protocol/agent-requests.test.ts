@@ -211,6 +211,7 @@ const customers: Part = {
     [[customerUser, customerUser], '', 'At most one customer'],
   ],
 }
+const said = ['x', '', 'x'.repeat(257), 5, ['x'], 'a\ud800']
 const anObject: Part = { fits: [{}], wrong: [[[]], ['x'], [5]] }
 
 const chatId = { chat_id: needed(id) }
@@ -219,9 +220,10 @@ const events = { initial_events: initialEvents, 'chat.thread.events': initialEve
 const requests: Record<string, Record<string, Part>> = {
   login: {
     reconnect: flag,
-    application: anObject,
-    'application.name': text(256),
-    'application.version': text(256),
+    // what an app says of itself refuses nothing
+    application: { fits: [{}, [], 'x', 5], wrong: [] },
+    'application.name': { fits: said, wrong: [] },
+    'application.version': { fits: said, wrong: [] },
     push_notifications: { ...anObject, fits: [{ firebase_token: 'x', platform: 'ios' }] },
     'push_notifications.firebase_token': needed(firebaseToken),
     'push_notifications.platform': needed(platform),

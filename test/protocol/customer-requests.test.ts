@@ -81,9 +81,8 @@ const wrongEvents = (field: string): Wrong[] => [
 const page = 'customer.monitoring.page'
 const wrongDetails: Wrong[] = [
   ['customer', ['Carl', 5, []]],
-  ...['customer.name', 'customer.email', 'customer.monitoring.timezone'].flatMap((field): Wrong[] => [
+  ...['customer.name', 'customer.email'].flatMap((field): Wrong[] => [
     [field, [5, {}, half]],
-    [field, [''], 'Must not be empty'],
     [field, ['x'.repeat(257), `x${'é'.repeat(128)}`], long(256)],
   ]),
   ['customer.properties', ['x', 1, ['x']]],
@@ -93,28 +92,6 @@ const wrongDetails: Wrong[] = [
   ['customer.properties.', ['x']],
   [`customer.properties.x${'é'.repeat(128)}`, ['x']],
   ['customer.properties', [JSON.parse('{"__proto__":"x"}')], undefined, 'customer.properties.__proto__'],
-  ['customer.monitoring', ['https://a.example', 5]],
-  [page, ['https://a.example']],
-  [`${page}.title`, [5]],
-  [`${page}.title`, [`x${'é'.repeat(8192)}`], long(16_384)],
-  [`${page}.url`, ['']],
-  ...[`${page}.url`, `${page}.referrer`].flatMap((field): Wrong[] => [
-    [field, [1, {}, ['https://a.example']]],
-    [field, [urlOf(2049)], long(2048)],
-    [
-      field,
-      [
-        'javascript:alert(1)',
-        'data:text/html,x',
-        'ftp://a.example',
-        '/cart',
-        'a.example',
-        'https://',
-        ' https://a',
-      ],
-      'Must be the whole address of a page: http or https',
-    ],
-  ]),
 ]
 
 const wrong: Record<string, Wrong[]> = {
@@ -183,20 +160,54 @@ const wrong: Record<string, Wrong[]> = {
 type Taken = [field: string, value: unknown, as?: unknown]
 const absent = undefined
 const empty = (...fields: string[]): Taken[] => fields.map((field) => [field, null, absent])
+/** What a browser says of itself: what does not fit is cut or left out, and nothing is refused. */
+const takenOfBrowsers: Taken[] = [
+  ...['customer.monitoring', page].flatMap((field): Taken[] =>
+    ['https://a.example', 5, true, [{ url: 'https://a.example/' }]].map((value) => [field, value, absent]),
+  ),
+  // with no link to a page browsers say so by an empty referrer
+  ...[`${page}.url`, `${page}.referrer`].flatMap((field): Taken[] => [
+    ...[
+      ...[
+        '',
+        1,
+        {},
+        ['https://a.example'],
+        half,
+        'javascript:alert(1)',
+        'data:text/html,x',
+        'ftp://a.example',
+      ],
+      ...[
+        'android-app://com.google.android.gm/',
+        'file:///android_asset/www/index.html',
+        'ionic://localhost',
+      ],
+      ...['capacitor://localhost/', 'about:blank', '/cart', 'a.example', 'https://', ' https://a'],
+    ].map((value): Taken => [field, value, absent]),
+    ...['http://127.0.0.1:4000/#a', 'HTTPS://A.example'].map((value): Taken => [field, value]),
+    [field, urlOf(2048)],
+    [field, urlOf(2049), urlOf(2048)],
+    [field, `${urlOf(2047)}éé`, urlOf(2047)],
+    [field, 'https://a.example/?q=\ud83d', 'https://a.example/?q='],
+  ]),
+  ...[5, {}, '', '\udc00'].map((value): Taken => [`${page}.title`, value, absent]),
+  [`${page}.title`, 'x'.repeat(512)],
+  [`${page}.title`, 'é'.repeat(8192), 'é'.repeat(256)],
+  [`${page}.title`, `${'x'.repeat(510)}😀`, 'x'.repeat(510)],
+  [`${page}.title`, 'Sale \ud83d', 'Sale '],
+  ...[5, {}, ''].map((value): Taken => ['customer.monitoring.timezone', value, absent]),
+  ['customer.monitoring.timezone', 'Mars/Olympus_Mons'],
+  ['customer.monitoring.timezone', 'x'.repeat(300), 'x'.repeat(256)],
+]
 const takenDetails: Taken[] = [
   ...empty('customer.name', 'customer.email', 'customer.properties', 'customer.monitoring'),
   ...empty(page, `${page}.url`, `${page}.title`, `${page}.referrer`, 'customer.monitoring.timezone'),
-  // with no link to a page browsers say so by an empty referrer
-  [`${page}.referrer`, '', absent],
-  [`${page}.title`, 'é'.repeat(8192)],
-  [`${page}.url`, urlOf(2048)],
-  [`${page}.url`, 'http://127.0.0.1:4000/#a'],
-  [`${page}.url`, 'HTTPS://A.example'],
-  [`${page}.referrer`, urlOf(2048)],
-  ...['customer.name', 'customer.email', 'customer.monitoring.timezone'].map((field): Taken => [
-    field,
-    'é'.repeat(128),
+  ...['customer.name', 'customer.email'].flatMap((field): Taken[] => [
+    [field, '', absent],
+    [field, 'é'.repeat(128)],
   ]),
+  ...takenOfBrowsers,
   ['customer.properties', { ...numbered(50), gone: null, too: null }],
   ['customer.properties', { a: 'é'.repeat(1024), b: 'x'.repeat(2033) }],
   ['customer.properties', { ['é'.repeat(128)]: 'x', constructor: 'x', toString: null, 'a#b': 'x' }],

@@ -110,7 +110,13 @@ describe('what customers are shown', () => {
     expect(accepts(CustomerChatUser, { ...self, ...known })).toBe(true)
     const { present: _, ...me } = self
     expect(accepts(Myself, { ...me, ...known })).toBe(true)
-    const monitoring = { stats: { visits_count: 1, threads_count: 0 } }
+    const monitoring = {
+      ...{
+        current_visit: { start: 1, pages: [] },
+        stats: { visits: 1, threads: 0, page_views: 0 },
+        ip: '::1',
+      },
+    }
     for (const hidden of [{ banned: false }, { online: true }, { monitoring }]) {
       expect(accepts(CustomerChatUser, { ...self, ...hidden })).toBe(false)
       expect(accepts(Myself, { ...me, ...hidden })).toBe(false)
@@ -180,10 +186,11 @@ test('agents see of a customer its name, its ban and whether a tab is open, alwa
   expect(accepts(CustomerUser, carl)).toBe(true)
   for (const field of ['name', 'banned', 'online', 'present'])
     expect(accepts(CustomerUser, { ...carl, [field]: undefined }), field).toBe(false)
-  const page = { url: 'https://a.example/', title: 'A', opened_timestamp: 2 }
+  const page = { url: 'https://a.example/', title: 'A', start: 2 }
   const monitoring = {
-    ...{ current_visit: { started_timestamp: 1, last_pages: [page] }, referrer: 'https://b.example/' },
-    ...{ stats: { visits_count: 2, threads_count: 1 }, ip: '192.0.2.1', user_agent: 'x', timezone: 'UTC' },
+    ...{ current_visit: { start: 1, pages: [page] }, referrer: 'https://b.example/' },
+    ...{ stats: { visits: 2, threads: 1, page_views: 3, last_visit: 0 }, ip: '192.0.2.1', user_agent: 'x' },
+    geolocation: { timezone: 'UTC' },
   }
   expect(accepts(CustomerUser, { ...carl, monitoring })).toBe(true)
   expect(accepts(CustomerUser, { ...carl, monitoring: { ...monitoring, stats: undefined } })).toBe(false)
@@ -195,11 +202,11 @@ describe('pushes to customers', () => {
     const { customer_disconnected, ...shared } = customerPushes
     expect(Object.keys(shared).toSorted()).toEqual([
       ...['chat_properties_updated', 'chat_scopes_updated', 'chat_thread_properties_updated'],
-      ...['chat_users_updated', 'event_marked_as_seen', 'incoming_chat_thread', 'incoming_event'],
-      ...['incoming_typing_indicator', 'last_seen_timestamp_updated', 'thread_closed'],
+      ...['chat_users_updated', 'customer_updated', 'event_marked_as_seen', 'incoming_chat_thread'],
+      ...['incoming_event', 'incoming_typing_indicator', 'last_seen_timestamp_updated', 'thread_closed'],
     ])
     for (const [name, { to }] of Object.entries(pushes))
-      expect(to.includes("the chat's customers"), name).toBe(name in shared)
+      expect(/the chat's customers|the customer's own/.test(to), name).toBe(name in shared)
     for (const reason of ['customer_banned', 'license_expired', 'too_many_connections'])
       expect(accepts(customer_disconnected.payload, { reason })).toBe(true)
     expect(accepts(customer_disconnected.payload, { reason: 'access_token_expired' })).toBe(false)

@@ -1,7 +1,7 @@
 import * as z from 'zod/mini'
 import { action } from '../action.ts'
 import { Device } from '../devices.ts'
-import { Flag, opt, text } from '../fields.ts'
+import { cut, Flag, lenient, opt } from '../fields.ts'
 import { limits } from '../limits.ts'
 import { ChatSummary, Colleague, Group, License, MyProfile } from '../objects.ts'
 
@@ -17,7 +17,9 @@ export const login = action({
     ),
     reconnect: opt(Flag),
     push_notifications: opt(Device),
-    application: opt(z.object({ name: opt(text(limits.nameBytes)), version: opt(text(limits.nameBytes)) })),
+    application: lenient(
+      z.object({ name: lenient(cut(limits.nameBytes)), version: lenient(cut(limits.nameBytes)) }),
+    ),
   }),
   response: z.strictObject({
     license: License,

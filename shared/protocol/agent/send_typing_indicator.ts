@@ -5,7 +5,8 @@ import { Flag, Id, opt } from '../fields.ts'
 
 export const sendTypingIndicator = action({
   name: 'send_typing_indicator',
-  summary: 'Tells the others in a chat that the requester is typing, or has stopped; it is not stored.',
+  summary:
+    'Tells the others in a chat that the requester is typing, for 10 s unless repeated, or has stopped; it is not stored.',
   request: z.object({ chat_id: Id, recipients: opt(Recipients), is_typing: Flag }),
   response: null,
   needs: ['read', 'push'],

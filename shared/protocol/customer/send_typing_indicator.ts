@@ -4,7 +4,8 @@ import { Flag, Id } from '../fields.ts'
 
 export const sendTypingIndicator = action({
   name: 'send_typing_indicator',
-  summary: 'Tells the agents in a chat that the customer is typing, or has stopped; it is not stored.',
+  summary:
+    'Tells the agents in a chat that the customer is typing, for 10 s unless repeated, or has stopped; it is not stored.',
   by: 'customer',
   request: z.object({ chat_id: Id, is_typing: Flag }),
   response: null,
