@@ -42,7 +42,7 @@ export const ownDir = async (): Promise<string> => {
 }
 
 export const start = (dir: string, flags: string[] = [], env: NodeJS.ProcessEnv = {}): Run => {
-  const child = spawn(process.execPath, ['infra/local/main.ts', ...flags], {
+  const child = spawn(process.execPath, ['infra/run.mjs', 'infra/local/main.ts', ...flags], {
     cwd: root,
     env: { ...process.env, DYNAMODB_ENGINE: 'embedded', AGENT_CHAT_LOCAL_DIR: dir, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -95,7 +95,10 @@ test(
     expect(refusals[0]?.payload).toMatchObject({ error: { type: 'too_many_requests' } })
 
     // another start says that this one runs, and leaves it and its data alone
-    expect(await complaintOf(start(dir, ['--port', '0', '--fresh']))).toContain(`port ${port}`)
+    expect(await complaintOf(start(dir, ['--port', '0', '--fresh']))).toBe(
+      `The stack already runs on ${dir}, as process ${run.child.pid} at ${run.agent_url}: stop it first, or give this ` +
+        'one another folder with AGENT_CHAT_LOCAL_DIR.',
+    )
     expect((await nora.ok('get_chat_threads', { chat_id: chat.id })).chat.id).toBe(chat.id)
 
     const children = await childrenOf(run)
@@ -104,6 +107,7 @@ test(
     await allGone(children)
     expect(await nora.closing()).toBe(1001)
     expect(existsSync(join(dir, 'stack.json'))).toBe(false)
+    expect(existsSync(join(dir, 'lock'))).toBe(false)
     expect(run.output().trim().split('\n')).toHaveLength(1)
     expect(run.complaints()).toBe('')
     const log = await readFile(join(dir, 'requests.log'), 'utf8')
