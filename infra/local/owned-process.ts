@@ -42,7 +42,7 @@ export function startOwned(command: string, args: string[], env: NodeJS.ProcessE
   child.on('error', (error) => end(error.message))
   child.on('close', (code, signal) => {
     const said = output.trim().slice(-300).replaceAll(/\s+/g, ' ')
-    end(`ended with ${signal ?? code}${said && `: ${said}`}`)
+    end(`ended with ${signal ?? (said === '' ? code : `${code}: ${said}`)}`)
   })
   child.unref()
   for (const stream of child.stdio)

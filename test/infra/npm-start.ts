@@ -41,11 +41,18 @@ export const ownDir = async (): Promise<string> => {
   return dir
 }
 
-export const start = (dir: string, flags: string[] = [], env: NodeJS.ProcessEnv = {}): Run => {
-  const child = spawn(process.execPath, ['infra/run.mjs', 'infra/local/main.ts', ...flags], {
+export const start = (
+  dir: string,
+  flags: string[] = [],
+  env: NodeJS.ProcessEnv = {},
+  [command = '', ...args]: string[] = [process.execPath, 'infra/run.mjs', 'infra/local/main.ts'],
+): Run => {
+  const child = spawn(command, [...args, ...flags], {
     cwd: root,
     env: { ...process.env, DYNAMODB_ENGINE: 'embedded', AGENT_CHAT_LOCAL_DIR: dir, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
+    // as in a terminal, which signals the whole group
+    detached: true,
   })
   const ended = once(child, 'close')
   let output = ''
@@ -74,8 +81,12 @@ export const start = (dir: string, flags: string[] = [], env: NodeJS.ProcessEnv 
   return run
 }
 
-export const startJson = async (dir: string, flags: string[] = []): Promise<Ready & Run> => {
-  const run = start(dir, ['--json', '--port', '0', ...flags])
+export const startJson = async (
+  dir: string,
+  flags: string[] = [],
+  env: NodeJS.ProcessEnv = {},
+): Promise<Ready & Run> => {
+  const run = start(dir, ['--json', '--port', '0', ...flags], env)
   return { ...run, ...(JSON.parse(await run.line()) as Ready) }
 }
 
@@ -117,6 +128,14 @@ export const childrenOf = async ({ child }: Run): Promise<number[]> => {
   const below = (one: number): number[] =>
     parents.flatMap(([pid, parent]) => (parent === one && pid !== undefined ? [pid, ...below(pid)] : []))
   return below(child.pid ?? 0)
+}
+
+/** The pid of the engine that a run has started. */
+export const engineOf = async (run: Run): Promise<number> => {
+  const own = await childrenOf(run)
+  const rows = (await processes('pid', 'args')).map((row) => row.trim().split(/\s+/))
+  const found = rows.find(([pid, command]) => own.includes(Number(pid)) && command?.endsWith('/dynoxide'))
+  return Number(found?.[0])
 }
 
 const lives = (pid: number): boolean => {
