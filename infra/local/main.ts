@@ -47,6 +47,17 @@ const program = new Command('npm start --')
     '--dist <folder>',
     'run the bundles of this folder, as npm run build makes them, instead of building',
   )
+  .addHelpText(
+    'after',
+    `
+Environment:
+  DYNAMODB_ENGINE       java, embedded or endpoint; by default the first that there is
+  DYNAMODB_ENDPOINT     where an engine runs already
+  AGENT_CHAT_LOCAL_DIR  the folder for the data, in place of .local; one stack runs on it at a time
+  FCM_SERVICE_ACCOUNT   a file with the service account that sends mobile notifications
+
+Ctrl-C ends it within five seconds, a second one at once.`,
+  )
 
 const ending: (() => Promise<unknown>)[] = []
 /** Ends everything in the reverse order of its start. */
