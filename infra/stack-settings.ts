@@ -163,9 +163,9 @@ const nearest = (name: string, names: readonly string[]): string | undefined => 
 
 /** How many letters must be put in, left out or replaced to make the one text of the other. */
 const distance = (one: string, other: string): number => {
-  const letters = [...other]
+  const letters = Array.from(other)
   let above = [...letters.keys(), letters.length]
-  for (const [i, letter] of [...one].entries()) {
+  for (const [i, letter] of Array.from(one).entries()) {
     const row = [i + 1]
     for (const [j, at] of letters.entries()) {
       const [replaced = 0, leftOut = 0] = above.slice(j)

@@ -1,12 +1,13 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
-import { expect, onTestFinished, vi } from 'vitest'
+import { expect, inject, onTestFinished, vi } from 'vitest'
+import { handlers } from '../../infra/build.ts'
 import { Client, type CustomerClient } from '../support/client.ts'
 
 const root = join(import.meta.dirname, '../..')
@@ -39,6 +40,19 @@ export const ownDir = async (): Promise<string> => {
   const dir = await mkdtemp(join(tmpdir(), 'agent-chat-start-'))
   onTestFinished(() => rm(dir, { recursive: true, force: true }))
   return dir
+}
+
+/**
+ * A folder of bundles that share one file: 47 that ship alone take seconds to import, which `start.full.test.ts` does.
+ */
+export const writeSharedBundles = async (dist: string): Promise<void> => {
+  await mkdir(dist, { recursive: true })
+  await cp(inject('functions'), join(dist, 'functions.cjs'))
+  for (const name of handlers()) {
+    await mkdir(join(dist, name), { recursive: true })
+    const text = `import { handlers } from '../../functions.cjs'\nexport const handler = handlers['${name}']\n`
+    await writeFile(join(dist, name, 'index.mjs'), text)
+  }
 }
 
 export const start = (
