@@ -62,9 +62,10 @@ export async function startEngine(settings: { dir?: string; env?: NodeJS.Process
       } catch (error) {
         const reason = error instanceof Error ? error.message : String(error)
         if (launch === undefined)
-          throw new Error(`${reason}, and there is no embedded engine for ${platform}. ${install}`, {
-            cause: error,
-          })
+          throw new Error(
+            `No engine for the table: ${reason}, and there is no embedded engine for ${platform}. ${install}`,
+            { cause: error },
+          )
         if (!(error instanceof NoJava))
           process.stderr.write(
             `warning: ${reason}. So the embedded engine runs, with data of its own; DYNAMODB_ENGINE=embedded chooses ` +

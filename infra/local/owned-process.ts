@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 
-export type OwnedProcess = {
+type OwnedProcess = {
   /** The end of what it printed. */
   output: () => string
   /** Why it ended, with the end of its output; undefined while it runs. */

@@ -10,7 +10,7 @@ import {
   type Shard,
 } from '@aws-sdk/client-dynamodb-streams'
 import { tableDefinition } from '../table-definition.ts'
-import type { Checkpoint, Position } from './checkpoint.ts'
+import { openMarks } from './checkpoint.ts'
 import { localClientConfig } from './dynamodb.ts'
 import { toEventRecord } from './stream-records.ts'
 import { pause, runWorker, type StreamWorker } from './stream-worker.ts'
@@ -67,52 +67,33 @@ export async function startStream(settings: {
 
   /** A worker, and where it has come to. */
   function openWorker({ checkpoint, ...worker }: StreamWorker) {
-    const came: Position['shards'] = {}
-    let isMarked = false
-    let hasGivenUp = false
+    const marks = checkpoint && openMarks(checkpoint)
     const onFailure: StreamWorker['onFailure'] = (failure) => {
-      hasGivenUp = true
+      marks?.giveUp()
       worker.onFailure?.(failure)
     }
     const running = runWorker({ ...worker, onFailure })
-    // one mark at a time: each ends a batch
-    const mark = (to: Checkpoint) => {
-      isMarked = true
-      const shards = { ...came }
-      running.whenHandled(() => {
-        isMarked = false
-        // the next run tries what was given up on again
-        if (hasGivenUp) return
-        to.save({ stream: streamArn, shards })
-        if (!isDeepStrictEqual(shards, came)) mark(to)
-      })
+    const markRead = ({ shardId, last }: Reader) => {
+      if (last !== undefined) marks?.add({ stream: streamArn, shardId, last }, running)
     }
-    const markHandled = (shardId: string, last: string | undefined) => {
-      if (checkpoint === undefined || last === undefined) return
-      came[shardId] = last
-      if (!isMarked) mark(checkpoint)
+    /** Gives the worker what stands in the stream behind its checkpoint. */
+    const catchUp = async () => {
+      if (checkpoint === undefined) return
+      const known = await checkpoint.read()
+      for (const { ShardId: shardId } of await listShards()) {
+        if (shardId === undefined) continue
+        const last = known?.stream === streamArn ? known.shards[shardId] : undefined
+        const reader: Reader = { shardId, start: 'TRIM_HORIZON', iterator: undefined, last }
+        markRead(reader)
+        reader.iterator = await iterate(reader).catch((error: unknown) => {
+          // the place is no longer in the stream
+          if (!(error instanceof DynamoDBStreamsServiceException)) throw error
+          return iterate({ ...reader, last: undefined })
+        })
+        while ((await read(reader, [running])) > 0) markRead(reader)
+      }
     }
-    return {
-      ...running,
-      markHandled,
-      /** Gives the worker what stands in the stream behind its checkpoint. */
-      async catchUp() {
-        if (checkpoint === undefined) return
-        const known = await checkpoint.read()
-        for (const { ShardId: shardId } of await listShards()) {
-          if (shardId === undefined) continue
-          const last = known?.stream === streamArn ? known.shards[shardId] : undefined
-          if (last !== undefined) came[shardId] = last
-          const reader: Reader = { shardId, start: 'TRIM_HORIZON', iterator: undefined, last }
-          reader.iterator = await iterate(reader).catch((error: unknown) => {
-            // the place is no longer in the stream
-            if (!(error instanceof DynamoDBStreamsServiceException)) throw error
-            return iterate({ ...reader, last: undefined })
-          })
-          while ((await read(reader, [running])) > 0) markHandled(shardId, reader.last)
-        }
-      },
-    }
+    return { ...running, markRead, catchUp }
   }
 
   /** Starts reading shards that are new, a child only when its parent has been read to its end. */
@@ -170,7 +151,7 @@ export async function startStream(settings: {
         for (const reader of readers.values()) {
           const records = await read(reader, workers)
           found += records
-          if (records > 0) for (const worker of workers) worker.markHandled(reader.shardId, reader.last)
+          if (records > 0) for (const worker of workers) worker.markRead(reader)
           if (reader.iterator) continue
           readers.delete(reader.shardId)
           discoverAt = 0
