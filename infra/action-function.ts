@@ -15,6 +15,7 @@ import type { ILogGroup } from 'aws-cdk-lib/aws-logs'
 import { Construct } from 'constructs'
 import { deploymentOf } from './deployment.ts'
 import { type Grant, statementOf, type Target } from './grants.ts'
+import { SettingsError } from './stack-settings.ts'
 
 /** What the resources of a target are, as policies name them. */
 export interface Resources {
@@ -60,7 +61,7 @@ export class ActionFunction extends Construct {
     super(scope, id)
     const folder = join(props.dist, props.bundle)
     if (!existsSync(join(folder, 'index.mjs')))
-      throw new Error(`${join(folder, 'index.mjs')} is missing: run "npm run build" first`)
+      throw new SettingsError(`${join(folder, 'index.mjs')} is missing: run "npm run build" first`)
 
     const statements = props.grants.map((grant) =>
       PolicyStatement.fromJson(statementOf(grant, resourcesOf(props, grant.on).arns)),

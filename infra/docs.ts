@@ -23,7 +23,7 @@ const asyncapiText = async (): Promise<string> => {
     {
       name: 'agent',
       summary: 'Where the apps of support agents connect.',
-      host: '{api}.execute-api.{region}.amazonaws.com',
+      host: '{api}.execute-api.{region}.{domain}',
       pathname: '/{stage}',
       actions: agentActions,
       pushes,
@@ -31,7 +31,7 @@ const asyncapiText = async (): Promise<string> => {
     {
       name: 'customer',
       summary: "Where customers' pages connect.",
-      host: '{api}.execute-api.{region}.amazonaws.com',
+      host: '{api}.execute-api.{region}.{domain}',
       pathname: '/{stage}',
       query: { license_id: 'The licence whose agents the customer talks to.' },
       actions: customerActions,

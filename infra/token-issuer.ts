@@ -1,7 +1,7 @@
 import { Aws, CfnOutput, Duration, RemovalPolicy, Validations } from 'aws-cdk-lib'
 import { AccountRecovery, FeaturePlan, Mfa, UserPool } from 'aws-cdk-lib/aws-cognito'
 import { Construct } from 'constructs'
-import type { StackSettings } from './stack-settings.ts'
+import { SettingsError, type StackSettings } from './stack-settings.ts'
 
 /** Whose tokens `login` believes. */
 interface TokenIssuer {
@@ -20,7 +20,7 @@ export const tokenIssuer = (scope: Construct, settings: StackSettings): TokenIss
     value === undefined ? [name] : [],
   )
   if (missing.length < 3)
-    throw new Error(
+    throw new SettingsError(
       `A token issuer needs all of -c issuer=, -c audience= and -c jwksUrl= (missing: ${missing.join(', ')}); ` +
         'give all three, or none to have a Cognito user pool made.',
     )
@@ -81,7 +81,7 @@ class CognitoIssuer extends Construct implements TokenIssuer {
       },
     )
 
-    this.issuer = `https://cognito-idp.${Aws.REGION}.amazonaws.com/${pool.userPoolId}`
+    this.issuer = `https://cognito-idp.${Aws.REGION}.${Aws.URL_SUFFIX}/${pool.userPoolId}`
     this.audience = client.userPoolClientId
     this.jwksUrl = `${this.issuer}/.well-known/jwks.json`
     new CfnOutput(this, 'PoolId', {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { Duration, Validations } from 'aws-cdk-lib'
 import { Stats } from 'aws-cdk-lib/aws-cloudwatch'
 import { Rule, Schedule } from 'aws-cdk-lib/aws-events'
@@ -43,11 +44,15 @@ export class LaterQueue extends Construct {
 
 /**
  * What `fan_out` is called: its name is given, since the nested stack's functions invoke it and it posts by the nested
- * stack's endpoint, so that neither could wait for the other's.
+ * stack's endpoint, so that neither could wait for the other's. A name has 64 characters: one that is cut tells stacks
+ * apart by a hash.
  */
-export const fanOutName = (stack: string): string =>
-  `${stack.slice(0, 64 - fanOutSuffix.length)}${fanOutSuffix}`
-const fanOutSuffix = '-fan-out'
+export const fanOutName = (stack: string): string => {
+  const name = `${stack}-fan-out`
+  if (name.length <= 64) return name
+  const hash = createHash('sha256').update(stack).digest('hex').slice(0, 12)
+  return `${stack.slice(0, 43)}-${hash}-fan-out`
+}
 
 interface WorkersProps {
   readonly fanOutName: string

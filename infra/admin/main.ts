@@ -39,7 +39,8 @@ function adminProgram(io: Io): Command {
     .addHelpText(
       'after',
       `
-It only writes: whoever is logged in feels a change within a second.
+It only writes: whoever is logged in feels a change within a second. The local table is that of npm start, in .local or
+where AGENT_CHAT_LOCAL_DIR says, or in the engine at DYNAMODB_ENDPOINT.
 
 Examples:
   npm run admin -- license create --id acme

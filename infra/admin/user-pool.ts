@@ -10,8 +10,10 @@ import { AdminError } from './admin-error.ts'
 
 const regionOf = (pool: string): string => pool.slice(0, pool.indexOf('_'))
 
-export const issuerOf = (pool: string): string =>
-  `https://cognito-idp.${regionOf(pool)}.amazonaws.com/${pool}`
+export const issuerOf = (pool: string): string => {
+  const region = regionOf(pool)
+  return `https://cognito-idp.${region}.amazonaws.com${region.startsWith('cn-') ? '.cn' : ''}/${pool}`
+}
 
 interface PoolUser {
   subject: string

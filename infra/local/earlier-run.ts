@@ -4,12 +4,20 @@ import { DynamoDBDocumentClient, paginateScan } from '@aws-sdk/lib-dynamodb'
 import { AgentItem, LicenseListed, wentOffline } from '../../shared/table/accounts.ts'
 import type { Table } from '../../shared/table/client.ts'
 import { CustomerItem, customerWentOffline } from '../../shared/table/customers.ts'
-import { agentPrefix, changedOf, licensePk, licensesPk } from '../../shared/table/keys.ts'
+import {
+  agentPrefix,
+  changedOf,
+  lastNumberOf,
+  licensePk,
+  licensesPk,
+  manifestPrefix,
+} from '../../shared/table/keys.ts'
+import { manifestReleased } from '../../shared/table/manifests.ts'
 import { connectionRemoved, readAgentSockets } from '../../shared/table/sockets.ts'
 
 /**
- * Puts right what a run left behind that was ended or killed: no socket outlives the gateway, and nobody is online
- * without one. For the time before anyone can connect.
+ * Puts right what a run left behind that was ended or killed: no socket outlives the gateway, nobody is online
+ * without one, and nobody is at the index. For the time before anyone can connect.
  */
 export const endEarlierRun = async (
   { read, write }: Table,
@@ -22,25 +30,33 @@ export const endEarlierRun = async (
     for (const item of await read.query({ pk: licensePk(license), prefix: agentPrefix }))
       if (item['online'] === true) await write.write(wentOffline(AgentItem.parse(item), randomUUID()))
   }
-  for await (const item of customersOf(engine)) {
-    const changed = changedOf({ pk: String(item['pk']), sk: String(item['sk']) })
+  for await (const item of leftBehind(engine)) {
+    const key = { pk: String(item['pk']), sk: String(item['sk']) }
+    const changed = changedOf(key)
     if (changed?.item === 'customerSocket') {
       const { license, customer, connection } = changed
       const of = { license_id: license, customer_id: customer, connection }
       for (const op of connectionRemoved(of)) await write.write(op)
     } else if (changed?.item === 'customer' && item['online'] === true)
       await write.write(customerWentOffline(CustomerItem.parse(item), randomUUID()))
+    else if (changed === undefined)
+      await write.write(manifestReleased(key.pk.slice('CHAT#'.length), lastNumberOf(key)))
   }
 }
 
-/** Everything under the keys of customers: no list has all who were there. Data of one machine may be scanned. */
-async function* customersOf({ client, tableName }: { client: DynamoDBClient; tableName: string }) {
+/**
+ * Everything under the keys of customers, of whom no list has all who were there, and the manifests that were being
+ * written. Data of one machine may be scanned.
+ */
+async function* leftBehind({ client, tableName }: { client: DynamoDBClient; tableName: string }) {
   const pages = paginateScan(
     { client: DynamoDBDocumentClient.from(client) },
     {
       TableName: tableName,
-      FilterExpression: 'begins_with(pk, :customers)',
-      ExpressionAttributeValues: { ':customers': 'CUSTOMER#' },
+      FilterExpression:
+        'begins_with(pk, :customers) OR (begins_with(sk, :manifests) AND attribute_exists(#until))',
+      ExpressionAttributeNames: { '#until': 'until' },
+      ExpressionAttributeValues: { ':customers': 'CUSTOMER#', ':manifests': manifestPrefix },
     },
   )
   for await (const { Items = [] } of pages) yield* Items

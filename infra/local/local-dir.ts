@@ -1,6 +1,7 @@
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as z from 'zod/mini'
+import { lockFolder } from './lock.ts'
 
 const root = join(import.meta.dirname, '../..')
 const other = process.env['AGENT_CHAT_LOCAL_DIR'] || undefined
@@ -21,22 +22,30 @@ interface RunningStack {
   audience: string
 }
 
+/** Makes this the only stack on these data, until it ends. */
+export const lockLocalDir = async (): Promise<void> => {
+  await lockFolder(localDir, async (pid) => {
+    const url = await announcedUrl()
+    return (
+      `The stack already runs on ${localDir}, as process ${pid}${url === undefined ? '' : ` at ${url}`}: ` +
+      'stop it first, or give this one another folder with AGENT_CHAT_LOCAL_DIR.'
+    )
+  })
+  // of a run that was killed
+  await rm(stackFile, { force: true })
+}
+
 /** Says where the stack runs; the function returned takes it back. */
 export const announce = async (stack: RunningStack): Promise<() => Promise<void>> => {
   await writeFile(stackFile, JSON.stringify(stack))
   return () => rm(stackFile, { force: true })
 }
 
-/** The URL of a stack that runs on these data already. One that was killed has left its file, but does not answer. */
-export const alreadyRunning = async (): Promise<string | undefined> => {
+/** Where the stack of this folder says that it runs; undefined while it is about to. */
+const announcedUrl = async (): Promise<string | undefined> => {
   try {
-    const { agent_url } = z.parse(
-      z.object({ agent_url: z.string() }),
-      JSON.parse(await readFile(stackFile, 'utf8')),
-    )
-    const { status } = await fetch(agent_url.replace(/^ws/, 'http'), { signal: AbortSignal.timeout(2000) })
-    // what the gateway answers to whoever does not speak WebSocket
-    return status === 426 ? agent_url : undefined
+    const text = await readFile(stackFile, 'utf8')
+    return z.parse(z.object({ agent_url: z.string() }), JSON.parse(text)).agent_url
   } catch {
     return undefined
   }

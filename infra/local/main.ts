@@ -11,7 +11,7 @@ import { startEngine } from './dynamodb.ts'
 import { endEarlierRun } from './earlier-run.ts'
 import { bundlesIn } from './handlers.ts'
 import { listenOn } from './listen-on.ts'
-import { alreadyRunning, announce, localDir, localDist } from './local-dir.ts'
+import { announce, localDir, localDist, lockLocalDir } from './local-dir.ts'
 import { parsePort } from './port-option.ts'
 import { requestLine } from './request-log.ts'
 import { startStack } from './stack.ts'
@@ -47,25 +47,40 @@ const program = new Command('npm start --')
     '--dist <folder>',
     'run the bundles of this folder, as npm run build makes them, instead of building',
   )
+  .addHelpText(
+    'after',
+    `
+Environment:
+  DYNAMODB_ENGINE       java, embedded or endpoint; by default the first that there is
+  DYNAMODB_ENDPOINT     where an engine runs already
+  AGENT_CHAT_LOCAL_DIR  the folder for the data, in place of .local; one stack runs on it at a time
+  FCM_SERVICE_ACCOUNT   a file with the service account that sends mobile notifications
 
-/** Ends everything in the reverse order of its start, once, whatever asks for it. */
+Ctrl-C ends it within five seconds, a second one at once.`,
+  )
+
 const ending: (() => Promise<unknown>)[] = []
-let ended: Promise<void> | undefined
-const end = (): Promise<void> =>
-  (ended ??= (async () => {
-    for (const stop of ending.toReversed()) await stop()
-  })())
+/** Ends everything in the reverse order of its start. */
+const end = async (): Promise<void> => {
+  for (const stop of ending.toReversed()) await stop()
+}
 
 const run = async ({ port: wanted, customerPort, fresh, json, dist }: Flags): Promise<void> => {
   // the last port has none after it: then, as after any free one, any free one
   const wantedToo = customerPort ?? (wanted === 0 ? 0 : (wanted + 1) % 65_536)
-  await refuseSecondRun()
+  await lockLocalDir()
   const freePorts = [await takePort(wanted), await takePort(wantedToo)]
   const data = join(localDir, 'data')
   if (fresh) await rm(data, { recursive: true, force: true })
   await mkdir(data, { recursive: true })
   const engine = await startEngine({ dir: data })
   ending.push(() => engine.stop())
+  void engine.untilEnded.then((reason) =>
+    stopWith(
+      1,
+      `The stack ends, since its table is gone: ${engine.label}: ${reason}. Give the command again.`,
+    ),
+  )
   if (dist === undefined) await build(localDist)
   const key = await openTokenKey(localDir)
   const customerKey = await openCustomerKey(localDir)
@@ -89,6 +104,7 @@ const run = async ({ port: wanted, customerPort, fresh, json, dist }: Flags): Pr
       await endEarlierRun(table, engineOf)
       for (const free of freePorts) await free()
     },
+    indexedUpTo: join(data, 'indexed.json'),
     ...(serviceAccount && { fcm: { serviceAccount } }),
     gateway: { onRequest: (entry) => requests.write(`${requestLine(entry)}\n`) },
   })
@@ -104,13 +120,6 @@ const run = async ({ port: wanted, customerPort, fresh, json, dist }: Flags): Pr
       ? `${JSON.stringify({ agent_url, customer_url, ...demo })}\n`
       : welcome({ agent_url, customer_url, ...demo }, engine.label),
   )
-}
-
-/** Before anything is touched: a second stack would take the data and the bundles from under the first. */
-const refuseSecondRun = async (): Promise<void> => {
-  const url = await alreadyRunning()
-  if (url !== undefined)
-    throw new Error(`The stack already runs on port ${new URL(url).port}, at ${url}: stop it first.`)
 }
 
 /**
@@ -147,13 +156,33 @@ const complain = (error: unknown): void => {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
 }
 
-const stopWith = (code: number): void => {
+/** How long a stop may take. */
+const stopMs = 5000
+/** When the stop began. */
+let stopping: number | undefined
+
+/** Ends this process once everything has ended, or its time is up; what is then left ends with this process. */
+const stopWith = (code: number, why?: string): void => {
+  if (stopping !== undefined) return
+  stopping = Date.now()
+  if (why !== undefined) complain(why)
+  setTimeout(() => {
+    complain(`Not all had ended after ${stopMs / 1000} s: the rest was killed.`)
+    process.exit(1)
+  }, stopMs)
   void end()
     .catch(complain)
     .finally(() => process.exit(code))
 }
 
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stopWith(0))
+/** Within so long it is the same Ctrl-C: a terminal sends it to npm too, which sends it on. */
+const sameSignalMs = 500
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+  process.on(signal, () => {
+    if (stopping !== undefined && Date.now() - stopping > sameSignalMs) process.exit(1)
+    stopWith(0)
+  })
 // npm may be killed without a word to what it started
 const parent = process.ppid
 if (process.env['npm_lifecycle_event'] !== undefined)
@@ -162,6 +191,5 @@ if (process.env['npm_lifecycle_event'] !== undefined)
 try {
   await run(program.parse().opts<Flags>())
 } catch (error) {
-  complain(error)
-  stopWith(1)
+  stopWith(1, error instanceof Error ? error.message : String(error))
 }

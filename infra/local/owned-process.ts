@@ -6,14 +6,17 @@ type OwnedProcess = {
   output: () => string
   /** Why it ended, with the end of its output; undefined while it runs. */
   ended: () => string | undefined
+  /** Resolves to the same, once it has ended. */
+  untilEnded: Promise<string>
   stop: () => Promise<void>
   /** Ends it as a power cut would: with no chance to finish what it does. */
   kill: () => Promise<void>
 }
 
 // The shell becomes the command (so the pid is the command's), and beside it waits for the end of
-// its stdin. The kernel closes that pipe whatever ends this process, SIGKILL too, so nothing stays behind.
-const watchdog = 'exec 3<&0; (read -r _ <&3; kill -KILL $$) >/dev/null 2>&1 & exec "$@" 3<&- </dev/null'
+// its stdin. The kernel closes that pipe whatever ends this process, SIGKILL too, so nothing stays behind: the
+// group is the command, what it has started in turn, and this shell.
+const watchdog = 'exec 3<&0; (read -r _ <&3; kill -s KILL -- -$$) >/dev/null 2>&1 & exec "$@" 3<&- </dev/null'
 
 /**
  * Starts a command that lives no longer than this process. It has a process group of its own, so that a
@@ -26,33 +29,37 @@ export function startOwned(command: string, args: string[], env: NodeJS.ProcessE
       : spawn('/bin/sh', ['-c', watchdog, 'sh', command, ...args], { env, detached: true })
   let output = ''
   let ended: string | undefined
+  const { promise: untilEnded, resolve } = Promise.withResolvers<string>()
+  const end = (reason: string) => {
+    ended ??= reason
+    resolve(ended)
+  }
   const collect = (chunk: Buffer) => {
-    output = (output + chunk.toString()).slice(-2000)
+    output = (output + chunk.toString()).slice(-10_000)
   }
   child.stdout.on('data', collect)
   child.stderr.on('data', collect)
-  child.on('error', (error) => {
-    ended = error.message
-  })
+  child.on('error', (error) => end(error.message))
   child.on('close', (code, signal) => {
-    ended = `ended with ${signal ?? code}: ${output.trim()}`
+    const said = output.trim().slice(-300).replaceAll(/\s+/g, ' ')
+    end(`ended with ${signal ?? (said === '' ? code : `${code}: ${said}`)}`)
   })
   child.unref()
   for (const stream of child.stdio)
     if (stream && 'unref' in stream && typeof stream.unref === 'function') stream.unref()
-  const killAtExit = () => child.kill('SIGKILL')
+  const killAtExit = () => signalGroup(child, 'SIGKILL')
   process.once('exit', killAtExit)
+  child.on('exit', () => {
+    process.off('exit', killAtExit)
+    // a command that is a script may have left what it has started
+    killAtExit()
+  })
   return {
     output: () => output,
     ended: () => ended,
-    stop: async () => {
-      process.off('exit', killAtExit)
-      await stopChild(child, 'SIGTERM')
-    },
-    kill: async () => {
-      process.off('exit', killAtExit)
-      await stopChild(child, 'SIGKILL')
-    },
+    untilEnded,
+    stop: () => stopChild(child, 'SIGTERM'),
+    kill: () => stopChild(child, 'SIGKILL'),
   }
 }
 
@@ -60,8 +67,18 @@ async function stopChild(child: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): Pr
   if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return
   child.ref()
   const exited = once(child, 'exit')
-  const force = setTimeout(() => child.kill('SIGKILL'), 2000)
-  child.kill(signal)
+  const force = setTimeout(() => signalGroup(child, 'SIGKILL'), 2000)
+  signalGroup(child, signal)
   await exited
   clearTimeout(force)
+}
+
+function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
+  if (child.pid === undefined) return
+  try {
+    if (process.platform === 'win32') child.kill(signal)
+    else process.kill(-child.pid, signal)
+  } catch {
+    // the group is empty
+  }
 }

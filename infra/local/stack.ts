@@ -7,6 +7,7 @@ import { customerActions } from '../../shared/protocol/customer/index.ts'
 import { openTable, type Table } from '../../shared/table/client.ts'
 import { dist as builtDist, handlers } from '../build.ts'
 import { indexed, newEntries, ofAccounts } from '../stream-filters.ts'
+import { openCheckpoint } from './checkpoint.ts'
 import { createTable } from './create-table.ts'
 import { newCustomerKey } from './customer-key.ts'
 import { localClientConfig } from './dynamodb.ts'
@@ -63,6 +64,8 @@ export interface StackOptions {
   fcm?: { serviceAccount: string; endpoint?: string }
   /** `false`: nothing is indexed, so that searches find nothing. */
   index?: boolean
+  /** A file that says up to where the index has come, so that the next stack on the same data goes on there. */
+  indexedUpTo?: string
   /** `false`: the table has no stream, so that no worker hears what is written to it. */
   stream?: boolean
   /** Multiplies every delay of the delay queue. */
@@ -246,6 +249,10 @@ export const startStack = async (options: StackOptions): Promise<LocalStack> => 
               handler: (event: unknown) => batch('index', event),
               // as deployed: it is rather tried again than given up on
               maxAttempts: 10,
+              ...(options.indexedUpTo !== undefined && {
+                // threads that follow their chat do so by the queue
+                checkpoint: openCheckpoint(options.indexedUpTo, () => queue.settled()),
+              }),
             },
           ]),
     ],

@@ -1,4 +1,5 @@
 import type { DynamoDBBatchResponse, DynamoDBRecord, DynamoDBStreamEvent } from 'aws-lambda'
+import type { Checkpoint } from './checkpoint.ts'
 import { type FilterPattern, matchesPattern } from './stream-records.ts'
 
 export type StreamWorker = {
@@ -12,6 +13,8 @@ export type StreamWorker = {
   maxAttempts?: number
   /** The wait before the second attempt, 50 ms by default; it doubles up to 20 times this. */
   retryDelayMs?: number
+  /** The worker begins where it has come to by this, not with the first record written after the start. */
+  checkpoint?: Checkpoint
   onFailure?: (failure: { worker: string; record: DynamoDBRecord; error: unknown }) => void
 }
 

@@ -10,6 +10,7 @@ import {
   type Shard,
 } from '@aws-sdk/client-dynamodb-streams'
 import { tableDefinition } from '../table-definition.ts'
+import { openMarks } from './checkpoint.ts'
 import { localClientConfig } from './dynamodb.ts'
 import { toEventRecord } from './stream-records.ts'
 import { pause, runWorker, type StreamWorker } from './stream-worker.ts'
@@ -26,6 +27,7 @@ export type LocalStream = {
 type Start = 'LATEST' | 'TRIM_HORIZON'
 /** A place in a shard: behind `last`, or at `start` before the first record; without an iterator at the shard's end. */
 type Reader = { shardId: string; start: Start; iterator: string | undefined; last: string | undefined }
+type Receiver = Pick<ReturnType<typeof runWorker>, 'push'>
 
 const { partitionKey, sortKey } = tableDefinition
 const markerKey = 'LOCAL#MARKER'
@@ -35,7 +37,9 @@ const manyRecords = 100
 
 /**
  * Polls the table's stream and hands its records to the workers, each at its own pace, as Lambda's event
- * source mappings do. It begins with the first record written after this resolved.
+ * source mappings do. They begin with the first record written after this resolved. A worker with a checkpoint
+ * begins behind that one, and with all that the engine still has where it knows no place: such a worker gets some
+ * records twice.
  *
  * @param pollMs the wait between polls, 25 by default; four times this after two idle seconds
  */
@@ -48,7 +52,7 @@ export async function startStream(settings: {
   const { endpoint, tableName, pollMs = 25 } = settings
   const table = new DynamoDBClient(localClientConfig(endpoint))
   const streams = new DynamoDBStreamsClient(localClientConfig(endpoint))
-  const workers = settings.workers.map((worker) => runWorker(worker))
+  const workers = settings.workers.map((worker) => openWorker(worker))
   const stopping = new AbortController()
   const markers = new Map<string, () => void>()
   const stopped = Promise.withResolvers<void>()
@@ -58,7 +62,39 @@ export async function startStream(settings: {
   const known = new Set<string>()
   const readers = new Map<string, Reader>()
   await discover('LATEST')
+  for (const worker of workers) await worker.catchUp()
   const polling = poll()
+
+  /** A worker, and where it has come to. */
+  function openWorker({ checkpoint, ...worker }: StreamWorker) {
+    const marks = checkpoint && openMarks(checkpoint)
+    const onFailure: StreamWorker['onFailure'] = (failure) => {
+      marks?.giveUp()
+      worker.onFailure?.(failure)
+    }
+    const running = runWorker({ ...worker, onFailure })
+    const markRead = ({ shardId, last }: Reader) => {
+      if (last !== undefined) marks?.add({ stream: streamArn, shardId, last }, running)
+    }
+    /** Gives the worker what stands in the stream behind its checkpoint. */
+    const catchUp = async () => {
+      if (checkpoint === undefined) return
+      const known = await checkpoint.read()
+      for (const { ShardId: shardId } of await listShards()) {
+        if (shardId === undefined) continue
+        const last = known?.stream === streamArn ? known.shards[shardId] : undefined
+        const reader: Reader = { shardId, start: 'TRIM_HORIZON', iterator: undefined, last }
+        markRead(reader)
+        reader.iterator = await iterate(reader).catch((error: unknown) => {
+          // the place is no longer in the stream
+          if (!(error instanceof DynamoDBStreamsServiceException)) throw error
+          return iterate({ ...reader, last: undefined })
+        })
+        while ((await read(reader, [running])) > 0) markRead(reader)
+      }
+    }
+    return { ...running, markRead, catchUp }
+  }
 
   /** Starts reading shards that are new, a child only when its parent has been read to its end. */
   async function discover(start: Start) {
@@ -113,7 +149,9 @@ export async function startStream(settings: {
           discoverAt = Date.now() + discoverMs
         }
         for (const reader of readers.values()) {
-          found += await read(reader)
+          const records = await read(reader, workers)
+          found += records
+          if (records > 0) for (const worker of workers) worker.markRead(reader)
           if (reader.iterator) continue
           readers.delete(reader.shardId)
           discoverAt = 0
@@ -128,13 +166,13 @@ export async function startStream(settings: {
     }
   }
 
-  async function read(reader: Reader): Promise<number> {
+  async function read(reader: Reader, receivers: Receiver[]): Promise<number> {
     if (!reader.iterator) return 0
     try {
       const answer = await streams.send(new GetRecordsCommand({ ShardIterator: reader.iterator }))
       for (const record of answer.Records ?? []) {
         reader.last = record.dynamodb?.SequenceNumber
-        take(toEventRecord(record, streamArn))
+        take(toEventRecord(record, streamArn), receivers)
       }
       reader.iterator = answer.NextShardIterator
       return answer.Records?.length ?? 0
@@ -146,7 +184,7 @@ export async function startStream(settings: {
     }
   }
 
-  function take(record: ReturnType<typeof toEventRecord>) {
+  function take(record: ReturnType<typeof toEventRecord>, receivers: Receiver[]) {
     const { Keys, NewImage, OldImage } = record.dynamodb ?? {}
     if (Keys?.[partitionKey]?.S === markerKey) {
       markers.get(NewImage?.['nonce']?.S ?? '')?.()
@@ -154,7 +192,7 @@ export async function startStream(settings: {
     }
     // DynamoDB writes no record where nothing changed; the embedded engine does.
     if (record.eventName === 'MODIFY' && isDeepStrictEqual(NewImage, OldImage)) return
-    for (const worker of workers) worker.push(record)
+    for (const worker of receivers) worker.push(record)
   }
 
   return {

@@ -93,6 +93,15 @@ export const manifestChanged = (
   },
 })
 
+/** Lets the next run at once at what a run left that was killed: nobody is at the postings of thread `n` any more. */
+export const manifestReleased = (chat: string, n: number): Op<'chat'> => ({
+  Update: {
+    Key: keys.manifest(chat, n),
+    UpdateExpression: 'REMOVE #until',
+    ExpressionAttributeNames: { '#until': 'until' },
+  },
+})
+
 /**
  * `CHAT#<chat>` / `WORDS#<n>#<k>`: a portion of the words that thread `n` is found by, small, since each message that adds
  * to it writes it whole. The last one says up to which event the words were taken.

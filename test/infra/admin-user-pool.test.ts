@@ -4,10 +4,18 @@ import type { AddressInfo } from 'node:net'
 import { json } from 'node:stream/consumers'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { keys } from '../../shared/table/keys.ts'
+import { issuerOf } from '../../infra/admin/user-pool.ts'
 import { startEngines } from '../support/engines.ts'
 import { type AdminWorld, openAdminWorld } from './admin-world.ts'
 
 const pool = 'eu-west-1_AbCdEf123'
+it.each([
+  ['cn-north-1_AbCdEf123', 'https://cognito-idp.cn-north-1.amazonaws.com.cn/cn-north-1_AbCdEf123'],
+  ['us-gov-west-1_AbCdEf123', 'https://cognito-idp.us-gov-west-1.amazonaws.com/us-gov-west-1_AbCdEf123'],
+])('the pool %s is the issuer %s', (id, url) => {
+  expect(issuerOf(id)).toBe(url)
+})
+
 const poolIssuer = `https://cognito-idp.eu-west-1.amazonaws.com/${pool}`
 
 type Call = { operation: string; input: { UserPoolId: string; Username: string; [name: string]: unknown } }

@@ -1,11 +1,15 @@
 import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { json } from 'node:stream/consumers'
 import { setTimeout as wait } from 'node:timers/promises'
 import { DeleteItemCommand, PutItemCommand, TransactWriteItemsCommand } from '@aws-sdk/client-dynamodb'
 import type { DynamoDBRecord } from 'aws-lambda'
-import { afterAll, afterEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, describe, expect, it, onTestFinished } from 'vitest'
+import { openCheckpoint } from '../../infra/local/checkpoint.ts'
 import { type LocalStream, startStream } from '../../infra/local/streams.ts'
 import { runWorker, type StreamWorker } from '../../infra/local/stream-worker.ts'
 import { freshTable, startEngines } from '../support/engines.ts'
@@ -94,6 +98,35 @@ describe.each(engines)('the stream of $label', ({ endpoint }) => {
     await put('after')
     await stream.settled()
     expect(keys(records)).toEqual(['A/after'])
+  })
+
+  it('goes on where its checkpoint is, with what was written while nobody read', async () => {
+    const { client, tableName } = await freshTable(endpoint)
+    const put = (sk: string) =>
+      client.send(new PutItemCommand({ TableName: tableName, Item: { pk: { S: 'A' }, sk: { S: sk } } }))
+    const dir = await mkdtemp(join(tmpdir(), 'checkpoint-'))
+    onTestFinished(() => rm(dir, { recursive: true }))
+    const checkpoint = openCheckpoint(join(dir, 'place.json'), async () => {})
+    /** What a worker gets, and another one without a checkpoint. */
+    const run = async (during: string, handler?: StreamWorker['handler']) => {
+      const [lasting, other] = [collector(), collector()]
+      const worker = { ...lasting.worker, checkpoint, maxAttempts: 1, ...(handler && { handler }) }
+      running = await startStream({ endpoint, tableName, workers: [worker, other.worker] })
+      await put(during)
+      await running.settled()
+      await running.stop()
+      return [keys(lasting.records), keys(other.records)]
+    }
+    await put('1')
+    // no place is known: all there is
+    expect(await run('2')).toEqual([['A/1', 'A/2'], ['A/2']])
+    await put('3')
+    expect(await run('4')).toEqual([['A/3', 'A/4'], ['A/4']])
+    await run('5', () => Promise.reject(new Error('The table is away')))
+    // what was given up on comes again
+    expect(await run('6')).toEqual([['A/5', 'A/6'], ['A/6']])
+    checkpoint.save({ stream: 'another', shards: {} })
+    expect((await run('7'))[0]).toHaveLength(7)
   })
 
   it('hands a record over within 100 ms', async () => {

@@ -1,12 +1,13 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
-import { expect, onTestFinished, vi } from 'vitest'
+import { expect, inject, onTestFinished, vi } from 'vitest'
+import { handlers } from '../../infra/build.ts'
 import { Client, type CustomerClient } from '../support/client.ts'
 
 const root = join(import.meta.dirname, '../..')
@@ -41,11 +42,31 @@ export const ownDir = async (): Promise<string> => {
   return dir
 }
 
-export const start = (dir: string, flags: string[] = [], env: NodeJS.ProcessEnv = {}): Run => {
-  const child = spawn(process.execPath, ['infra/local/main.ts', ...flags], {
+/**
+ * A folder of bundles that share one file: 47 that ship alone take seconds to import, which `start.full.test.ts` does.
+ */
+export const writeSharedBundles = async (dist: string): Promise<void> => {
+  await mkdir(dist, { recursive: true })
+  await cp(inject('functions'), join(dist, 'functions.cjs'))
+  for (const name of handlers()) {
+    await mkdir(join(dist, name), { recursive: true })
+    const text = `import { handlers } from '../../functions.cjs'\nexport const handler = handlers['${name}']\n`
+    await writeFile(join(dist, name, 'index.mjs'), text)
+  }
+}
+
+export const start = (
+  dir: string,
+  flags: string[] = [],
+  env: NodeJS.ProcessEnv = {},
+  [command = '', ...args]: string[] = [process.execPath, 'infra/run.mjs', 'infra/local/main.ts'],
+): Run => {
+  const child = spawn(command, [...args, ...flags], {
     cwd: root,
     env: { ...process.env, DYNAMODB_ENGINE: 'embedded', AGENT_CHAT_LOCAL_DIR: dir, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
+    // as in a terminal, which signals the whole group
+    detached: true,
   })
   const ended = once(child, 'close')
   let output = ''
@@ -74,8 +95,12 @@ export const start = (dir: string, flags: string[] = [], env: NodeJS.ProcessEnv 
   return run
 }
 
-export const startJson = async (dir: string, flags: string[] = []): Promise<Ready & Run> => {
-  const run = start(dir, ['--json', '--port', '0', ...flags])
+export const startJson = async (
+  dir: string,
+  flags: string[] = [],
+  env: NodeJS.ProcessEnv = {},
+): Promise<Ready & Run> => {
+  const run = start(dir, ['--json', '--port', '0', ...flags], env)
   return { ...run, ...(JSON.parse(await run.line()) as Ready) }
 }
 
@@ -117,6 +142,14 @@ export const childrenOf = async ({ child }: Run): Promise<number[]> => {
   const below = (one: number): number[] =>
     parents.flatMap(([pid, parent]) => (parent === one && pid !== undefined ? [pid, ...below(pid)] : []))
   return below(child.pid ?? 0)
+}
+
+/** The pid of the engine that a run has started. */
+export const engineOf = async (run: Run): Promise<number> => {
+  const own = await childrenOf(run)
+  const rows = (await processes('pid', 'args')).map((row) => row.trim().split(/\s+/))
+  const found = rows.find(([pid, command]) => own.includes(Number(pid)) && command?.endsWith('/dynoxide'))
+  return Number(found?.[0])
 }
 
 const lives = (pid: number): boolean => {

@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -160,15 +160,31 @@ describe('settings', () => {
     [{ issuer: issuer.issuer }, /all of .*\(missing: audience, jwksUrl\).*all three, or none/],
     [{ audience: 'a', jwksUrl: issuer.jwksUrl }, /missing: issuer/],
     [{ ...issuer, issuer: 'http://id.example.com' }, /-c issuer: must be an https:\/\/ address/],
-    [{ retain: 'no' }, /-c retain: /],
-    [{ memory: '64' }, /-c memory: /],
+    [{ retain: 'no' }, /-c retain: must be true or false$/],
+    [{ reserveConcurrency: '1' }, /-c reserveConcurrency: must be true or false$/],
+    [{ memory: '64' }, /-c memory: must be a whole number from 128 to 10240$/],
+    // no limit at all is asked for in so many words
+    [{ customerOtherRate: '' }, /-c customerOtherRate: must be a whole number from 0 to 10000$/],
+    [{ burst: '1e3' }, /-c burst: must be a whole number from 1 to 1000000$/],
+    [{ memory: 512.5 }, /-c memory: must be a whole number from 128 to 10240$/],
+    [{ rate: '-1' }, /-c rate: must be a number above 0$/],
+    [{ name: 'My Stack' }, /-c name: must be up to 64 letters, digits and hyphens, a letter first$/],
+    [{ name: 5 }, /-c name: must be up to 64 letters/],
+    [{ ...issuer, audience: '' }, /-c audience: must not be empty$/],
+    [{ tokenType: 'id' }, /-c tokenType: must be access or any$/],
+    [{ resourceServer: 'a b' }, /-c resourceServer: must be the identifier of a resource server$/],
+    [{ logDays: '' }, /-c logDays: must be one that CloudWatch knows: 1, 3, 5, 7/],
+    [{ dist: '' }, /-c dist: must be a folder$/],
+    [{ kmskey: kmsKey }, /-c kmskey: is no setting; did you mean kmsKey\?$/],
+    [{ 'alarm-mail': 'a@b.example', memry: '512' }, /-c alarm-mail: .* alarmEmail\?; -c memry: .* memory\?$/],
+    [{ constructor: 'x' }, /-c constructor: is no setting; did you mean /],
     [{ logDays: '8' }, /-c logDays: must be one that CloudWatch knows: 1, 3, 5, 7/],
-    [{ alarmEmail: 'night' }, /-c alarmEmail: /],
+    [{ alarmEmail: 'night' }, /-c alarmEmail: must be an e-mail address$/],
     [{ fcmSecret: 'a secret' }, /-c fcmSecret: must be the name of a secret or its whole ARN/],
     [{ fcmSecret: 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:fcm' }, /-c fcmSecret: /],
     [{ fcmSecret: 'arn:aws:s3:::bucket' }, /-c fcmSecret: /],
     [{ fcmSecret: '' }, /-c fcmSecret: /],
-    [{ gatewayLogs: 'yes' }, /-c gatewayLogs: /],
+    [{ gatewayLogs: 'yes' }, /-c gatewayLogs: must be set or keep$/],
     [{ customerStartChatRate: '-1' }, /-c customerStartChatRate: /],
     [
       { customerSendEventRate: '1.5', customerOtherRate: 'x' },
@@ -187,6 +203,22 @@ describe('settings', () => {
     [{ dist: '/nowhere' }, /nowhere.*missing: run "npm run build" first/],
   ])('%j is refused with a sentence that says what to mend', (context, message) => {
     expect(() => synthesize(context)).toThrow(message)
+  })
+
+  test('are not asked for in what cdk itself keeps in the context', () => {
+    const ofCdk = {
+      '@aws-cdk/core:newFlag': true,
+      'aws:cdk:enable-path-metadata': true,
+      'availability-zones:account=123456789012:region=eu-west-1': ['eu-west-1a'],
+      'acknowledged-issue-numbers': [1],
+      'cli-telemetry': false,
+    }
+    expect(settingsFrom(app(ofCdk).node).memory).toBe(1024)
+  })
+
+  test('may be numbers and booleans, as in cdk.json', () => {
+    const context = { memory: 512, rate: 0.5, logDays: 7, retain: false }
+    expect(settingsFrom(app(context).node)).toMatchObject(context)
   })
 
   test('are safe where nothing is said', () => {
@@ -311,13 +343,25 @@ describe('a key of the deployment’s own', () => {
 describe('the app', () => {
   test('synthesizes without AWS credentials, checks included', { tags: ['full'] }, () => {
     const out = mkdtempSync(join(tmpdir(), 'synth-'))
-    const infra = join(import.meta.dirname, '../../infra/app.ts')
-    const context = JSON.stringify({ ...app().node.getAllContext(), dist: bundles(bundleNames) })
+    const context = { ...app().node.getAllContext(), dist: bundles(bundleNames) }
     const environment = Object.entries(process.env).filter(([name]) => !/^(AWS|NODE_ENV|VITEST)/.test(name))
-    execFileSync(process.execPath, [infra], {
-      env: { ...Object.fromEntries(environment), CDK_OUTDIR: out, CDK_CONTEXT_JSON: context },
-      stdio: 'pipe',
-    })
+    const run = (context: object) =>
+      spawnSync(process.execPath, ['infra/run.mjs', 'infra/app.ts'], {
+        cwd: join(import.meta.dirname, '../..'),
+        env: {
+          ...Object.fromEntries(environment),
+          CDK_OUTDIR: out,
+          CDK_CONTEXT_JSON: JSON.stringify(context),
+        },
+        encoding: 'utf8',
+      })
+    const refused = run({ ...context, memry: '512' })
+    expect([refused.status, refused.stderr]).toEqual([
+      1,
+      "The stack's settings are wrong. -c memry: is no setting; did you mean memory?\n",
+    ])
+    const done = run(context)
+    expect([done.status, done.stderr]).toEqual([0, ''])
     expect(existsSync(join(out, 'AgentChat.template.json'))).toBe(true)
     rmSync(out, { recursive: true })
   })

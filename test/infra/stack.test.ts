@@ -421,7 +421,7 @@ describe('functions', () => {
     RATE_LICENSE_START_CHAT: '600',
   }
   const limited = { ...session, ...rates }
-  const issuer = 'https://cognito-idp.<AWS::Region>.amazonaws.com/<AgentsPool>'
+  const issuer = 'https://cognito-idp.<AWS::Region>.<AWS::URLSuffix>/<AgentsPool>'
   test.each([
     ['AgentApi/ping', limited],
     ['AgentApi/get_chat_threads', limited],

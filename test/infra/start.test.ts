@@ -1,9 +1,8 @@
 import { existsSync } from 'node:fs'
-import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { InvalidArgumentError } from 'commander'
-import { describe, expect, inject, test } from 'vitest'
-import { handlers } from '../../infra/build.ts'
+import { describe, expect, test } from 'vitest'
 import { parsePort } from '../../infra/local/port-option.ts'
 import { bundlesIn, openHandlers } from '../../infra/local/handlers.ts'
 import {
@@ -18,6 +17,7 @@ import {
   start,
   startJson,
   startMs,
+  writeSharedBundles,
 } from './npm-start.ts'
 
 /** Two ports, one after the other, which nothing listens on. */
@@ -27,19 +27,6 @@ const freePair = async (): Promise<number> => {
     const second = await listening(first.port + 1).catch(() => undefined)
     await closed(first.server, ...(second ? [second.server] : []))
     if (second !== undefined) return first.port
-  }
-}
-
-/**
- * A folder of bundles that share one file: 47 that ship alone take seconds to import, which `start.full.test.ts` does.
- */
-const writeSharedBundles = async (dist: string): Promise<void> => {
-  await mkdir(dist)
-  await cp(inject('functions'), join(dist, 'functions.cjs'))
-  for (const name of handlers()) {
-    await mkdir(join(dist, name), { recursive: true })
-    const text = `import { handlers } from '../../functions.cjs'\nexport const handler = handlers['${name}']\n`
-    await writeFile(join(dist, name, 'index.mjs'), text)
   }
 }
 
@@ -95,7 +82,10 @@ test(
     expect(refusals[0]?.payload).toMatchObject({ error: { type: 'too_many_requests' } })
 
     // another start says that this one runs, and leaves it and its data alone
-    expect(await complaintOf(start(dir, ['--port', '0', '--fresh']))).toContain(`port ${port}`)
+    expect(await complaintOf(start(dir, ['--port', '0', '--fresh']))).toBe(
+      `The stack already runs on ${dir}, as process ${run.child.pid} at ${run.agent_url}: stop it first, or give this ` +
+        'one another folder with AGENT_CHAT_LOCAL_DIR.',
+    )
     expect((await nora.ok('get_chat_threads', { chat_id: chat.id })).chat.id).toBe(chat.id)
 
     const children = await childrenOf(run)
@@ -104,6 +94,7 @@ test(
     await allGone(children)
     expect(await nora.closing()).toBe(1001)
     expect(existsSync(join(dir, 'stack.json'))).toBe(false)
+    expect(existsSync(join(dir, 'lock'))).toBe(false)
     expect(run.output().trim().split('\n')).toHaveLength(1)
     expect(run.complaints()).toBe('')
     const log = await readFile(join(dir, 'requests.log'), 'utf8')

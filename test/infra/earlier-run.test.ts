@@ -1,0 +1,28 @@
+import { afterAll, expect, test } from 'vitest'
+import { endEarlierRun } from '../../infra/local/earlier-run.ts'
+import { openTable } from '../../shared/table/client.ts'
+import { manifestChanged, readManifests } from '../../shared/table/manifests.ts'
+import { freshTable, startEngines } from '../support/engines.ts'
+
+const engines = await startEngines()
+afterAll(() => Promise.all(engines.map((engine) => engine.stop())))
+
+test.each(engines)(
+  'what a run that was killed was indexing is free for the next one at once, on $label',
+  async ({ endpoint }) => {
+    const { client, tableName } = await freshTable(endpoint, { stream: false })
+    const table = openTable({ client, tableName })
+    const standing = { at: 1, id: 'abc_1', lists: ['all'] }
+    const held = { standing, doubtful: [standing], until: Date.now() + 20_000, nonce: 'x' }
+    await table.write.write(manifestChanged('abc', { n: 1, version: 0 }, held))
+    const settled = { ...held, doubtful: [], until: 0 }
+    await table.write.write(manifestChanged('abc', { n: 2, version: 0 }, settled))
+
+    await endEarlierRun(table, { client, tableName })
+    // all else stays as it was: what was being written is known
+    expect(await readManifests(table.read, 'abc')).toEqual([
+      { ...held, n: 1, version: 1, until: 0 },
+      { ...settled, n: 2, version: 1 },
+    ])
+  },
+)
