@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { changeAgent, deleteAgent, findAgent } from '../../infra/admin/change-agent.ts'
 import type { Client } from '../support/client.ts'
 import { aged } from '../support/crowd.ts'
+import { message } from '../support/events.ts'
 import { type License, sharedWorld, type World } from '../support/world.ts'
 
 let world: World
@@ -203,5 +204,36 @@ describe('the loss of the last socket', () => {
     await ben.caughtUp()
     const offline = ben.presence.filter(({ payload }) => payload.routing_status === 'offline')
     expect(offline.map(({ payload }) => payload.agent_id).toSorted()).toEqual(['ann', 'cleo'])
+  })
+})
+
+describe('an agent within its time of grace', () => {
+  const arrive = async (license: License): Promise<string[]> => {
+    const { client } = await license.visit()
+    const { chat } = await client.ok('start_chat', { chat: { thread: { events: [message('hello')] } } })
+    await world.settled()
+    return agentsOf((await client.ok('get_chat_threads', { chat_id: chat.id })).chat)
+  }
+  const agentsOf = ({ users }: any): string[] =>
+    users.filter(({ type, present }: any) => type === 'agent' && present).map(({ id }: any) => id)
+
+  test('keeps its chats, and is given no other until it is back', async () => {
+    const license = await world.license({ ann: {}, ben: {} })
+    const ann = await license.login('ann')
+    const carl = await license.visit()
+    const { chat } = await carl.client.ok('start_chat', { chat: { thread: { events: [message('hello')] } } })
+    await leave(ann)
+    expect(await isOnline(license, 'ann')).toBe(true)
+    expect(await arrive(license)).toEqual([])
+    const ben = await license.login('ben')
+    expect(await arrive(license)).toEqual(['ben'])
+    await carl.client.ok('send_event', { chat_id: chat.id, event: message('hello?') })
+    await world.settled()
+    expect(agentsOf((await ben.ok('get_chat_threads', { chat_id: chat.id })).chat)).toEqual(['ann'])
+    await ben.ok('update_agent', { routing_status: 'not_accepting_chats' })
+    expect(await arrive(license)).toEqual([])
+    await license.login('ann', { reconnect: true })
+    await world.settled()
+    expect(await arrive(license)).toEqual(['ann'])
   })
 })

@@ -2,6 +2,7 @@ import { expect, vi } from 'vitest'
 import { changeAgent, deleteAgent } from '../../infra/admin/change-agent.ts'
 import { deleteGroup } from '../../infra/admin/change-group.ts'
 import { type ActiveChat, readActiveChats } from '../../shared/table/chats.ts'
+import { keys } from '../../shared/table/keys.ts'
 import { type Entry, readEntriesFrom } from '../../shared/table/log.ts'
 import { type Random, seeded } from '../archives/seeded.ts'
 import type { Client } from '../support/client.ts'
@@ -56,6 +57,8 @@ interface Desk {
 
 export interface Walk {
   seed: number
+  /** The number of the first, by which each goes its own way. */
+  first?: number
   desks: number
   rounds: number
 }
@@ -387,7 +390,10 @@ const isPublicSaying = ({ event: { type, recipients } }: Entry): boolean =>
   recipients !== 'agents' && ['message', 'filled_form', 'custom'].includes(type)
 
 /** Desks side by side, so many rounds; fails with what one of them did where the model finds a fault. */
-export const walkDesks = async (world: World, { seed, desks: count, rounds }: Walk): Promise<void> => {
+export const walkDesks = async (
+  world: World,
+  { seed, first = 0, desks: count, rounds }: Walk,
+): Promise<void> => {
   let nowMs = Math.ceil(Date.now() / 1000) * 1000
   const turn = (ms: number) => {
     nowMs += ms
@@ -395,7 +401,9 @@ export const walkDesks = async (world: World, { seed, desks: count, rounds }: Wa
   }
   turn(0)
   const desks = await Promise.all(
-    Array.from({ length: count }, (_, n) => openDesk(world, `${n}`, seeded(seed * 1000 + n))),
+    Array.from({ length: count }, (_, n) =>
+      openDesk(world, `${first + n}`, seeded(seed * 10_000 + first + n)),
+    ),
   )
   for (let round = 1; round <= rounds; round += 1) {
     await Promise.all(desks.map((desk) => takeStep(world, desk)))
@@ -417,4 +425,11 @@ export const walkDesks = async (world: World, { seed, desks: count, rounds }: Wa
       expect(faults, faults.length > 0 ? told : '').toEqual([])
     }
   }
+  for (const desk of desks) {
+    for (const { client } of [...desk.customers, ...desk.agents]) await client?.close()
+    await desk.owner.close()
+    // each run of the clock goes through all that are listed
+    await world.table.write.write({ Delete: { Key: keys.licenseListed(desk.license.id) } })
+  }
+  await world.settled()
 }
