@@ -190,7 +190,7 @@ export const workerGrants = {
     // what it notes beside a chat
     {
       sid: 'Manifests',
-      actions: ['dynamodb:PutItem'],
+      actions: ['dynamodb:PutItem', 'dynamodb:UpdateItem'],
       on: 'table',
       items: ['chat'],
     },

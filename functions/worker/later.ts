@@ -62,7 +62,7 @@ const carryOut = (ctx: WorkCtx<WorkerWrites['later']>, job: Job): Promise<void> 
     case 'route':
       return route(ctx, job.license_id, job.chat)
     case 'index_access':
-      return indexAccess(indexingOf(ctx), job.chat, job.below)
+      return indexAccess(indexingOf(ctx), job.chat, job)
     case 'keep_counts':
       return keepCounts(ctx, { license: job.license_id, since: job.since, search: job.search })
   }
@@ -72,7 +72,7 @@ const indexingOf = (ctx: WorkCtx<WorkerWrites['later']>): Indexing => ({
   ...ctx,
   endsAt: ctx.now() + (ctx.endsAt - performance.now()),
   indexesTexts: (license) => licenseIndexesTexts(ctx.read, license),
-  goOn: (chat, below) => ctx.later({ job: 'index_access', chat, below }, 0),
+  goOn: (job) => ctx.later(job, 0),
 })
 
 const endSession = async (

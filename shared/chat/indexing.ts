@@ -5,7 +5,9 @@ import { readChat, readChats, type Chat, type ChatRecord } from '../table/chats.
 import type { Common } from '../table/families.ts'
 import { monthOf, threadId } from '../table/keys.ts'
 import { type Entry, type Head, readEntriesFrom, readHead } from '../table/log.ts'
+import type { Job } from '../runtime/later.ts'
 import {
+  accessFollowed,
   type Manifest,
   manifestChanged,
   readManifests,
@@ -23,6 +25,9 @@ import { indexedWords } from './words.ts'
 // Brings the index in line with chats as they are. Whatever it is told has changed, it reads everything anew,
 // after the manifest that it then replaces: so it may run twice, late, and beside itself.
 
+/** What a run leaves to another one. */
+export type IndexJob = Extract<Job, { job: 'index_access' }>
+
 export interface Indexing {
   read: Reader<Common | 'marks'>
   write: Writer<'chat' | 'postings' | 'marks'>
@@ -33,16 +38,16 @@ export interface Indexing {
   pause: (tries: number) => Promise<void>
   /** Whether a licence has the texts of its messages indexed. */
   indexesTexts: (license: string) => Promise<boolean>
-  /** Sees to it that `indexAccess` goes on with the threads of a chat below `below`, apart from this run. */
-  goOn: (chat: string, below: number) => Promise<void>
+  /** Hands what is left to a run of its own. */
+  goOn: (job: IndexJob) => Promise<void>
 }
 
 /** What of a chat may have changed. */
 export interface Stale {
   /** Its properties, or its last thread. */
   chat: boolean
-  /** Who may see it: that goes for the chat and for each of its threads. */
-  access: boolean
+  /** The version that changed who may see it and each of its threads; 0: none did. */
+  access: number
   /** Numbers of threads of which anything may have changed. */
   threads: ReadonlySet<number>
 }
@@ -59,10 +64,12 @@ export const indexChat = async (
   stale: Stale,
   { anew = false }: { anew?: boolean } = {},
 ): Promise<void> => {
-  const numbers = [...(stale.chat || stale.access ? [theChat] : []), ...stale.threads]
-  const older = stale.access ? await threadsBelow(ctx.read, id) : []
+  const isAccess = stale.access > 0
+  const numbers = [...(stale.chat || isAccess ? [theChat] : []), ...stale.threads]
+  const older = isAccess ? await threadsBelow(ctx.read, id) : []
   const settled = await settleAll(ctx, id, numbers, older, anew)
-  await goOnBelow(ctx, id, older)
+  if (isLeft(older) && (await ctx.write.write(accessFollowed(id, stale.access))).done)
+    await goOnBelow(ctx, id, older, stale.access)
   if (settled === undefined || (!anew && !(await ctx.indexesTexts(settled.license)))) return
   const limit = pLimit(atOnce)
   const threads = [...stale.threads].flatMap((n): Thread[] => {
@@ -75,11 +82,20 @@ export const indexChat = async (
 /**
  * Lets a chat's threads below one follow a change of who may see it: the newest of them, and the others by a
  * run of its own each. What a run finds is what holds by then, so that of two changes the later one stands.
+ * `since`: the version of the chat that made the change; a later one has runs of its own, and these end.
  */
-export const indexAccess = async (ctx: Indexing, id: string, below: number): Promise<void> => {
+export const indexAccess = async (
+  ctx: Indexing,
+  id: string,
+  { below, since }: { below: number; since?: number | undefined },
+): Promise<void> => {
+  if (since !== undefined) {
+    const [ofChat] = await readManifests(ctx.read, id, [theChat])
+    if (ofChat !== undefined && ofChat.followed > since) return
+  }
   const threads = await threadsBelow(ctx.read, id, below)
   await settleAll(ctx, id, [], threads, false)
-  await goOnBelow(ctx, id, threads)
+  if (isLeft(threads)) await goOnBelow(ctx, id, threads, since)
 }
 
 /** The newest threads of a chat, below one, the newest first. */
@@ -88,10 +104,15 @@ const threadsBelow = async (read: Reader, id: string, below?: number): Promise<n
   return Array.from({ length: accessAtOnce }, (_, i) => first - 1 - i).filter((n) => n > 0)
 }
 
-const goOnBelow = async (ctx: Indexing, id: string, threads: readonly number[]): Promise<void> => {
-  const last = threads.at(-1) ?? 0
-  if (last > 1) await ctx.goOn(id, last)
-}
+/** Whether there are older threads than these. */
+const isLeft = (threads: readonly number[]): boolean => (threads.at(-1) ?? 0) > 1
+
+const goOnBelow = (
+  ctx: Indexing,
+  chat: string,
+  threads: readonly number[],
+  since: number | undefined,
+): Promise<void> => ctx.goOn({ job: 'index_access', chat, below: threads.at(-1) ?? 0, since })
 
 interface Settled {
   license: string
@@ -205,7 +226,8 @@ const settle = async (
   const nonce = randomBytes(6).toString('base64url')
   claims.add(nonce)
   const meant = [...manifest.doubtful, ...(standing === undefined ? [] : [standing])]
-  const claim = { standing: manifest.standing, doubtful: meant, until: ctx.endsAt, nonce }
+  const { followed } = manifest
+  const claim = { standing: manifest.standing, doubtful: meant, until: ctx.endsAt, nonce, followed }
   if (!(await written(write, manifestChanged(id, manifest, claim), nonce))) return false
   const mine = { n: manifest.n, version: manifest.version + 1 }
   try {
@@ -214,7 +236,7 @@ const settle = async (
       ...puts.map(({ list, ...place }) => posted(license_id, list, place)),
     ])
     await dropKept(ctx, license_id, [...puts, ...deletes])
-    const settled = { standing, doubtful: [], until: 0, nonce: `${nonce}.` }
+    const settled = { standing, doubtful: [], until: 0, nonce: `${nonce}.`, followed }
     return await written(write, manifestChanged(id, mine, settled), settled.nonce)
   } catch (error) {
     // the next run need not wait for this one

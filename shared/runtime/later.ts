@@ -88,8 +88,16 @@ export const Job = z.discriminatedUnion('job', [
    * nobody is there for it.
    */
   z.object({ job: z.literal('route'), license_id: z.string(), chat: z.optional(z.string()) }),
-  /** Goes on with indexing who may see a chat, in its threads below this one. */
-  z.object({ job: z.literal('index_access'), chat: z.string(), below: z.int() }),
+  /**
+   * Goes on with indexing who may see a chat, in its threads below this one; `since`: the version of the chat
+   * that changed it.
+   */
+  z.object({
+    job: z.literal('index_access'),
+    chat: z.string(),
+    below: z.int(),
+    since: z.optional(z.int()),
+  }),
   /** Counts what a search finds in each month that is over, since a time in ms, and keeps it. */
   z.object({
     job: z.literal('keep_counts'),

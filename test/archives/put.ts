@@ -59,7 +59,7 @@ export const putAndIndex = async (
   await Promise.all(
     chats.map(({ id, threads }) =>
       limit(() =>
-        indexChat(ctx, id, { chat: true, access: false, threads: new Set(threads.map(({ n }) => n)) }),
+        indexChat(ctx, id, { chat: true, access: 0, threads: new Set(threads.map(({ n }) => n)) }),
       ),
     ),
   )

@@ -181,7 +181,7 @@ test('what posts to many may push, and put off what does not get through, and no
 test('the index’s worker reads, writes the index and what it notes beside chats, and nothing else', () => {
   expect(spelled(workerGrants.index)).toEqual([
     ...readAll,
-    'Manifests: dynamodb:PutItem on table where CHAT#*',
+    'Manifests: dynamodb:PutItem dynamodb:UpdateItem on table where CHAT#*',
     index,
     'Later: sqs:SendMessage on later',
     ...ofStream,
