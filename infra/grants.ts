@@ -195,6 +195,12 @@ export const workerGrants = {
       items: ['chat'],
     },
     indexing,
+    {
+      sid: 'Words',
+      actions: ['dynamodb:UpdateItem'],
+      on: 'table',
+      items: ['count'],
+    },
     later,
     ...ofStream,
   ],

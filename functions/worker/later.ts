@@ -2,7 +2,7 @@ import { catchUp } from '../../shared/account/catch-up.ts'
 import { disconnect, disconnectIfOver } from '../../shared/account/disconnect.ts'
 import { expectCustomer } from '../../shared/account/customer-presence.ts'
 import { expectAgent } from '../../shared/account/presence.ts'
-import { indexAccess, type Indexing } from '../../shared/chat/indexing.ts'
+import { indexAccess, type Indexing, indexMoreWords } from '../../shared/chat/indexing.ts'
 import { keepCounts } from '../../shared/chat/kept-counts.ts'
 import { route } from '../../shared/chat/route.ts'
 import { tellPending } from '../../shared/chat/tell-pending.ts'
@@ -63,6 +63,8 @@ const carryOut = (ctx: WorkCtx<WorkerWrites['later']>, job: Job): Promise<void> 
       return route(ctx, job.license_id, job.chat)
     case 'index_access':
       return indexAccess(indexingOf(ctx), job.chat, job)
+    case 'index_words':
+      return indexMoreWords(indexingOf(ctx), job.chat, job.thread)
     case 'keep_counts':
       return keepCounts(ctx, { license: job.license_id, since: job.since, search: job.search })
   }

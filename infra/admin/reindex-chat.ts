@@ -130,7 +130,9 @@ const followAccess = async (run: Run, { id, thread }: Chat): Promise<void> => {
   const itself: Stale = { chat: true, access: 0, threads: new Set() }
   await steadily(run, (ctx) => indexChat({ ...ctx, goOn: nowhere }, id, itself))
   const left = [thread + 1]
-  const goOn: Indexing['goOn'] = ({ below }) => Promise.resolve(void left.push(below))
+  const goOn: Indexing['goOn'] = async (job) => {
+    if (job.job === 'index_access') left.push(job.below)
+  }
   for (let below = left.pop(); below !== undefined; below = left.pop()) {
     const from = { below }
     await steadily(run, (ctx) => indexAccess({ ...ctx, goOn }, id, from))

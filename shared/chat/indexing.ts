@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import pLimit from 'p-limit'
 import { utf8Bytes } from '../protocol/fields.ts'
+import { count, countedLicense } from '../table/counters.ts'
 import { readChat, readChats, type Chat, type ChatRecord } from '../table/chats.ts'
 import type { Common } from '../table/families.ts'
 import { monthOf, threadId } from '../table/keys.ts'
@@ -26,11 +27,11 @@ import { indexedWords } from './words.ts'
 // after the manifest that it then replaces: so it may run twice, late, and beside itself.
 
 /** What a run leaves to another one. */
-export type IndexJob = Extract<Job, { job: 'index_access' }>
+export type IndexJob = Extract<Job, { job: 'index_access' | 'index_words' }>
 
 export interface Indexing {
   read: Reader<Common | 'marks'>
-  write: Writer<'chat' | 'postings' | 'marks'>
+  write: Writer<'chat' | 'postings' | 'marks' | 'count'>
   now: () => number
   /** By when (ms) every call of this run has ended. */
   endsAt: number
@@ -70,11 +71,11 @@ export const indexChat = async (
   const settled = await settleAll(ctx, id, numbers, older, anew)
   if (isLeft(older) && (await ctx.write.write(accessFollowed(id, stale.access))).done)
     await goOnBelow(ctx, id, older, stale.access)
-  if (settled === undefined || (!anew && !(await ctx.indexesTexts(settled.license)))) return
+  if (settled === undefined || (!anew && !(await ctx.indexesTexts(settled.chat.license_id)))) return
   const limit = pLimit(atOnce)
   const threads = [...stale.threads].flatMap((n): Thread[] => {
     const at = settled.starts.get(n)
-    return at === undefined ? [] : [{ license: settled.license, chat: id, n, at }]
+    return at === undefined ? [] : [{ chat: settled.chat, n, at }]
   })
   await Promise.all(threads.map((thread) => limit(() => indexWords(ctx, thread, { anew }))))
 }
@@ -115,7 +116,7 @@ const goOnBelow = (
 ): Promise<void> => ctx.goOn({ job: 'index_access', chat, below: threads.at(-1) ?? 0, since })
 
 interface Settled {
-  license: string
+  chat: Chat
   /** When threads began, in ms, by their numbers. */
   starts: ReadonlyMap<number, number>
 }
@@ -146,7 +147,7 @@ const settleAll = async (
       ),
     )
     left = settled.flat()
-    if (left.length === 0) return { license: found.chat.license_id, starts }
+    if (left.length === 0) return { chat: found.chat, starts }
     await ctx.pause(tries)
   }
 }
@@ -264,10 +265,16 @@ const mostWords = 2000
 const entriesAtOnce = 25
 // what had no new word is read again with the next message, up to so much of it
 const rereadBytes = 4096
+/** How much of a thread one run reads that is far behind, and what it began to read. */
+export const wordsAtOnceBytes = 64 * 1024
+
+// Of a message of a customer so many new words are indexed in any case: they cost less than the message does
+const freeWords = 25
+/** How many more words messages of a license's customers may bring in a minute. Others are not indexed. */
+export const mostWordsOfCustomers = 20_000
 
 interface Thread {
-  license: string
-  chat: string
+  chat: Chat
   n: number
   /** When it began, in ms. */
   at: number
@@ -279,32 +286,66 @@ const indexWords = async (ctx: Indexing, thread: Thread, { anew }: { anew: boole
     await ctx.pause(tries)
 }
 
-/** Resolves to whether all is done; else somebody else was at it too. */
+/** Goes on with the words of a thread that one run did not come to the end of. */
+export const indexMoreWords = async (ctx: Indexing, id: string, n: number): Promise<void> => {
+  const [chat, head] = await Promise.all([readChat(ctx.read, id), readHead(ctx.read, id, n)])
+  if (chat === undefined || head === undefined || !(await ctx.indexesTexts(chat.license_id))) return
+  await indexWords(ctx, { chat, n, at: head.at }, { anew: false })
+}
+
+/** Resolves to whether all is done, or handed on; else somebody else was at it too. */
 const addWords = async (ctx: Indexing, thread: Thread): Promise<boolean> => {
   const { chat, n } = thread
+  let readBytes = 0
   for (;;) {
-    const indexed = await readWords(ctx.read, chat, n)
+    const indexed = await readWords(ctx.read, chat.id, n)
     if (indexed.words.size >= mostWords) return true
     const entries = await readEntries(ctx.read, thread, indexed.upTo)
     const last = entries.at(-1)
-    const fresh = wordsOf(entries, indexed.words)
     if (last === undefined) return true
+    const fresh = await affordableWords(ctx, chat, entries, indexed.words)
     if (fresh.length > 0) await ctx.write.batch(postingsOfWords(thread, fresh))
-    const isMuch = entries.length === entriesAtOnce || textBytes(entries) > rereadBytes
-    if (fresh.length > 0 || isMuch) {
-      const { done } = await ctx.write.write(wordsAdded(chat, n, indexed, fresh, last.m))
+    const bytes = bytesOf(entries)
+    const isPage = entries.length === entriesAtOnce
+    if (fresh.length > 0 || isPage || bytes > rereadBytes) {
+      const { done } = await ctx.write.write(wordsAdded(chat.id, n, indexed, fresh, last.m))
       if (!done) return false
     }
-    if (entries.length < entriesAtOnce) return true
+    if (!isPage) return true
+    readBytes += bytes
+    if (readBytes > wordsAtOnceBytes) {
+      await ctx.goOn({ job: 'index_words', chat: chat.id, thread: n })
+      return true
+    }
   }
 }
 
+/**
+ * The new words of messages; of those of customers only the first ones, where their license's customers have
+ * brought too many in this minute.
+ */
+const affordableWords = async (
+  ctx: Indexing,
+  { license_id, users }: Chat,
+  entries: readonly Entry[],
+  known: ReadonlySet<string>,
+): Promise<string[]> => {
+  const customers = new Set(users.filter(({ type }) => type === 'customer').map(({ id }) => id))
+  const all = wordsOf(entries, known)
+  const few = wordsOf(entries, known, (author) => (customers.has(author) ? freeWords : mostWords))
+  const by = all.length - few.length
+  if (by === 0) return all
+  const counts = await count(ctx.write, countedLicense(license_id), 'words', ctx.now(), { by })
+  return counts.count > mostWordsOfCustomers ? few : all
+}
+
 const replaceWords = async (ctx: Indexing, thread: Thread): Promise<boolean> => {
-  const { license, chat, n, at } = thread
-  const indexed = await readWords(ctx.read, chat, n)
+  const { chat, n, at } = thread
+  const { id, license_id } = chat
+  const indexed = await readWords(ctx.read, id, n)
   const words = new Set<string>()
   let upTo = 0
-  if (await ctx.indexesTexts(license))
+  if (await ctx.indexesTexts(license_id))
     for (let more = true; more && words.size < mostWords;) {
       const entries = await readEntries(ctx.read, thread, upTo)
       for (const word of wordsOf(entries, words)) words.add(word)
@@ -314,28 +355,38 @@ const replaceWords = async (ctx: Indexing, thread: Thread): Promise<boolean> => 
   const gone = [...indexed.words].filter((word) => !words.has(word))
   await ctx.write.batch([
     ...postingsOfWords(thread, [...words]),
-    ...gone.map((word) => unposted(license, withWord(word), { at, id: threadId(chat, n) })),
+    ...gone.map((word) => unposted(license_id, withWord(word), { at, id: threadId(id, n) })),
   ])
-  for (const ops of wordsReplaced(chat, n, indexed, [...words], upTo))
+  for (const ops of wordsReplaced(id, n, indexed, [...words], upTo))
     if ((await ctx.write.transact(ops)).length > 0) return false
   return true
 }
 
-const postingsOfWords = ({ license, chat, n, at }: Thread, words: readonly string[]): Op<'postings'>[] =>
-  words.map((word) => posted(license, withWord(word), { at, id: threadId(chat, n) }))
+const postingsOfWords = ({ chat, n, at }: Thread, words: readonly string[]): Op<'postings'>[] =>
+  words.map((word) => posted(chat.license_id, withWord(word), { at, id: threadId(chat.id, n) }))
 
 /** The next entries of a thread, behind one. */
 const readEntries = (read: Reader, { chat, n }: Thread, after: number): Promise<Entry[]> =>
-  readEntriesFrom(read, chat, { n, m: after + 1 }, entriesAtOnce)
+  readEntriesFrom(read, chat.id, { n, m: after + 1 }, entriesAtOnce)
 
-const textBytes = (entries: readonly Entry[]): number =>
-  entries.reduce((sum, { event }) => sum + utf8Bytes(event.text ?? ''), 0)
+const bytesOf = (entries: readonly Entry[]): number =>
+  entries.reduce((sum, { event }) => sum + utf8Bytes(JSON.stringify(event)), 0)
 
-/** The words of messages that are not known yet, as many as a thread may still have. */
-const wordsOf = (entries: readonly Entry[], known: ReadonlySet<string>): string[] => {
+/**
+ * The words of messages that are not known yet, as many as a thread may still have. `most`: how many a
+ * message of this author may bring.
+ */
+const wordsOf = (
+  entries: readonly Entry[],
+  known: ReadonlySet<string>,
+  most: (author: string) => number = () => mostWords,
+): string[] => {
   const fresh = new Set<string>()
-  for (const { event } of entries)
-    for (const word of event.type === 'message' ? indexedWords(event.text ?? '') : [])
-      if (!known.has(word) && known.size + fresh.size < mostWords) fresh.add(word)
+  for (const { event } of entries) {
+    if (event.type !== 'message') continue
+    const end = Math.min(mostWords - known.size, fresh.size + most(event.author_id ?? ''))
+    for (const word of indexedWords(event.text ?? ''))
+      if (!known.has(word) && fresh.size < end) fresh.add(word)
+  }
   return [...fresh]
 }

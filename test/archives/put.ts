@@ -58,9 +58,7 @@ export const putAndIndex = async (
   const limit = pLimit(8)
   await Promise.all(
     chats.map(({ id, threads }) =>
-      limit(() =>
-        indexChat(ctx, id, { chat: true, access: 0, threads: new Set(threads.map(({ n }) => n)) }),
-      ),
+      limit(() => indexChat(ctx, id, { chat: true, access: 0, threads: new Set(threads.map(({ n }) => n)) })),
     ),
   )
 }
