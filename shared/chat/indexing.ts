@@ -95,8 +95,8 @@ export const indexAccess = async (
     if (ofChat !== undefined && ofChat.followed > since) return
   }
   const threads = await threadsBelow(ctx.read, id, below)
-  await settleAll(ctx, id, [], threads, false)
-  if (isLeft(threads)) await goOnBelow(ctx, id, threads, since)
+  const settled = await settleAll(ctx, id, [], threads, false)
+  if (settled !== undefined && isLeft(threads)) await goOnBelow(ctx, id, threads, since)
 }
 
 /** The newest threads of a chat, below one, the newest first. */

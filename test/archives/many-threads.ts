@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test, vi } from 'vitest'
 import { accessAtOnce } from '../../shared/chat/indexing.ts'
 import type { Table } from '../../shared/table/client.ts'
-import { chatPk, lastNumberOf, manifestPrefix } from '../../shared/table/keys.ts'
+import { chatPk, keys, lastNumberOf, manifestPrefix } from '../../shared/table/keys.ts'
 import { beginAt } from '../support/clock.ts'
 import type { Client } from '../support/client.ts'
 import type { Call } from '../support/engine-proxy.ts'
@@ -128,8 +128,6 @@ export const testVeryManyThreads = (threads: number): void => {
           ...manifestOps(chat),
         ])
       const world = await startWorld({ index: true, prepare })
-      // the run that the end of the test cuts short
-      world.settings['POWERTOOLS_LOG_LEVEL'] = 'SILENT'
       const license = await world.license(
         { ann: { permission: 'owner' } },
         { id: licenseId, groups: ['A', 'B'] },
@@ -161,6 +159,9 @@ export const testVeryManyThreads = (threads: number): void => {
       // of a run claims, postings and notes of 25 threads, and two reads
       const byJobs = calls.filter(({ lambda }) => lambda === 'worker/later').length
       expect(byJobs / calls.filter(readsManifests).length).toBeLessThan(3.5 * accessAtOnce)
+      // without their chat they have nothing to follow
+      await world.table.write.write({ Delete: { Key: keys.chat(chatId) } })
+      await world.settled()
     })
   })
 }
