@@ -57,6 +57,8 @@ const atOnce = 16
 const theChat = 0
 /** How many threads follow a change of who may see their chat in one run: a chat may have thousands. */
 export const accessAtOnce = 25
+// fewer where they are for many groups and agents: so many postings in one run
+const accessPostingsAtOnce = 1000
 
 /** `anew`: writes all that stands in the index once more, also what it should hold by its manifests. */
 export const indexChat = async (
@@ -95,14 +97,18 @@ export const indexAccess = async (
     if (ofChat !== undefined && ofChat.followed > since) return
   }
   const threads = await threadsBelow(ctx.read, id, below)
-  const settled = await settleAll(ctx, id, [], threads, false)
-  if (settled !== undefined && isLeft(threads)) await goOnBelow(ctx, id, threads, since)
+  await settleAll(ctx, id, [], threads, false)
+  if (isLeft(threads)) await goOnBelow(ctx, id, threads, since)
 }
 
-/** The newest threads of a chat, below one, the newest first. */
+/** The newest threads of a chat, below one, the newest first, as many as one run takes. */
 const threadsBelow = async (read: Reader, id: string, below?: number): Promise<number[]> => {
-  const first = below ?? ((await readChat(read, id))?.thread ?? 0) + 1
-  return Array.from({ length: accessAtOnce }, (_, i) => first - 1 - i).filter((n) => n > 0)
+  const chat = await readChat(read, id)
+  if (chat === undefined) return []
+  const first = below ?? chat.thread + 1
+  const affordable = Math.ceil(accessPostingsAtOnce / accessLists('thread', chat).length)
+  const length = Math.min(accessAtOnce, affordable)
+  return Array.from({ length }, (_, i) => first - 1 - i).filter((n) => n > 0)
 }
 
 /** Whether there are older threads than these. */
