@@ -275,10 +275,7 @@ const broken: Readonly<Record<string, string>> = {
   'an unknown action': JSON.stringify({ action: 'x'.repeat(31 * 1024) }),
   'a thousand faults': JSON.stringify({ action: 'login', payload: { token: 1, x: Array(8000).fill(1) } }),
 }
-const atAgents =
-  () =>
-  async ({ stack }: Scene) =>
-    Client.open(stack.agentUrl)
+const arrive = ({ stack }: Scene) => Client.open(stack.agentUrl)
 
 export const worstFrames: readonly Frame[] = [
   ...ofCustomers,
