@@ -162,7 +162,7 @@ const started = {
 const ofCustomers: readonly Frame[] = [
   {
     name: 'customer/login',
-    most: mostOf([180, 40, 110, 1, 2, 2]),
+    most: mostOf([180, 40, 111, 1, 2, 2]),
     ready: async ({ stack, license, token }) => {
       const by = await Client.open(`${stack.customerUrl}?license_id=${license}`, { as: 'customer' })
       return {
@@ -172,7 +172,7 @@ const ofCustomers: readonly Frame[] = [
     },
   },
   byCustomer('ping', [2, 2, 0, 0, 0, 0], () => ({ x: 'x'.repeat(31 * 1024) })),
-  byCustomer('send_event', [75, 30, 110, 0, 20, 220], ({ chat_id }) => ({
+  byCustomer('send_event', [75, 30, 111, 0, 20, 220], ({ chat_id }) => ({
     chat_id,
     event: {
       type: 'message',
@@ -182,34 +182,34 @@ const ofCustomers: readonly Frame[] = [
   })),
   byCustomer(
     'send_event',
-    [75, 24, 110, 0, 0, 0],
+    [75, 24, 111, 0, 0, 0],
     ({ chat_id }) => ({
       chat_id,
       event: { type: 'custom', content: { x: '\\'.repeat(limits.contentBytes / 2 - 8) } },
     }),
     { as: 'custom' },
   ),
-  byCustomer('send_sneak_peek', [12, 3, 110, 1, 0, 0], ({ chat_id }) => ({
+  byCustomer('send_sneak_peek', [12, 3, 111, 1, 0, 0], ({ chat_id }) => ({
     chat_id,
     sneak_peek_text: longText,
   })),
-  byCustomer('send_typing_indicator', [12, 3, 110, 1, 0, 0], ({ chat_id }) => ({ chat_id, is_typing: true })),
-  byCustomer('mark_event_as_seen', [18, 4, 110, 1, 0, 0], ({ chat_id }) => ({
+  byCustomer('send_typing_indicator', [12, 3, 111, 1, 0, 0], ({ chat_id }) => ({ chat_id, is_typing: true })),
+  byCustomer('mark_event_as_seen', [18, 4, 111, 1, 0, 0], ({ chat_id }) => ({
     chat_id,
     event_id: `${chat_id}_${threads}_2`,
   })),
-  byCustomer('update_last_seen_timestamp', [12, 4, 110, 0, 0, 0], () => ({})),
-  byCustomer('update_customer', [15, 24, 110, 1, 0, 0], () => ({ customer: details() })),
-  byCustomer('update_chat_properties', [14, 40, 110, 1, 10, 1400], ({ chat_id }) => ({
+  byCustomer('update_last_seen_timestamp', [12, 4, 111, 0, 0, 0], () => ({})),
+  byCustomer('update_customer', [15, 24, 111, 1, 0, 0], () => ({ customer: details() })),
+  byCustomer('update_chat_properties', [14, 40, 111, 1, 10, 1400], ({ chat_id }) => ({
     chat_id,
     properties: properties(limits.propertiesBytes),
   })),
-  byCustomer('update_chat_thread_properties', [14, 40, 110, 1, 20, 1400], ({ chat_id }) => ({
+  byCustomer('update_chat_thread_properties', [14, 40, 111, 1, 20, 1400], ({ chat_id }) => ({
     chat_id,
     thread_id: `${chat_id}_${threads}`,
     properties: properties(limits.propertiesBytes),
   })),
-  byCustomer('update_chat_scopes', [115, 120, 110, 2, 60, 2000], ({ chat_id }) => ({
+  byCustomer('update_chat_scopes', [115, 120, 111, 2, 60, 2000], ({ chat_id }) => ({
     chat_id,
     add_scopes: allGroups,
   })),
@@ -224,10 +224,10 @@ const ofCustomers: readonly Frame[] = [
     chat_id,
     pagination: { limit: limits.threadsSummary },
   })),
-  byCustomer('close_thread', [75, 140, 220, 2, 20, 20], ({ chat_id }) => ({ chat_id })),
+  byCustomer('close_thread', [75, 140, 222, 2, 20, 20], ({ chat_id }) => ({ chat_id })),
   byCustomer(
     'send_event',
-    [115, 210, 220, 2, 40, 3500],
+    [115, 210, 222, 2, 40, 3500],
     ({ chat_id }) => ({
       chat_id,
       event: { type: 'message', text: newWords(limits.textBytes) },
@@ -236,7 +236,7 @@ const ofCustomers: readonly Frame[] = [
   ),
   byCustomer(
     'start_chat',
-    [210, 260, 330, 2, 60, 6000],
+    [210, 260, 333, 2, 60, 6000],
     () => ({
       chat: {
         scopes: allGroups,
@@ -254,7 +254,7 @@ const ofCustomers: readonly Frame[] = [
   ),
   byCustomer(
     'start_chat',
-    [140, 120, 2310, 2, 40, 700],
+    [140, 120, 2331, 2, 40, 700],
     () => ({
       chat: {
         properties: properties(4096),
