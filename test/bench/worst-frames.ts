@@ -254,7 +254,7 @@ const ofCustomers: readonly Frame[] = [
   ),
   byCustomer(
     'start_chat',
-    [140, 120, 2331, 2, 40, 700],
+    [140, 120, 2331, 2, 40, 3500],
     () => ({
       chat: {
         properties: properties(4096),
