@@ -190,11 +190,17 @@ export const workerGrants = {
     // what it notes beside a chat
     {
       sid: 'Manifests',
-      actions: ['dynamodb:PutItem'],
+      actions: ['dynamodb:PutItem', 'dynamodb:UpdateItem'],
       on: 'table',
       items: ['chat'],
     },
     indexing,
+    {
+      sid: 'Words',
+      actions: ['dynamodb:UpdateItem'],
+      on: 'table',
+      items: ['count'],
+    },
     later,
     ...ofStream,
   ],

@@ -1,6 +1,6 @@
 import { unmarshall } from '@aws-sdk/util-dynamodb'
 import pLimit from 'p-limit'
-import { indexChat, type Stale } from '../../shared/chat/indexing.ts'
+import { indexChat, type IndexJob, type Stale } from '../../shared/chat/indexing.ts'
 import { staleBy, together } from '../../shared/chat/stale.ts'
 import { type BatchResult, failed } from '../../shared/runtime/batch.ts'
 import { config } from '../../shared/runtime/config.ts'
@@ -60,8 +60,7 @@ const indexAll = async ({ Records }: StreamEvent): Promise<BatchResult> => {
       now: () => Date.now(),
       endsAt: Date.now() + deadlineMs,
       pause: (tries: number) => pauseBefore(tries, deadline),
-      goOn: (chat: string, below: number) =>
-        sendLater({ job: 'index_access', chat, below }, 0, deadline.signal),
+      goOn: (job: IndexJob) => sendLater(job, 0, deadline.signal),
       indexesTexts: (license: string) => {
         const known = licenses.get(license) ?? licenseIndexesTexts(table.read, license)
         licenses.set(license, known)

@@ -2,7 +2,7 @@ import { catchUp } from '../../shared/account/catch-up.ts'
 import { disconnect, disconnectIfOver } from '../../shared/account/disconnect.ts'
 import { expectCustomer } from '../../shared/account/customer-presence.ts'
 import { expectAgent } from '../../shared/account/presence.ts'
-import { indexAccess, type Indexing } from '../../shared/chat/indexing.ts'
+import { indexAccess, type Indexing, indexMoreWords } from '../../shared/chat/indexing.ts'
 import { keepCounts } from '../../shared/chat/kept-counts.ts'
 import { rescope } from '../../shared/chat/rescope.ts'
 import { route } from '../../shared/chat/route.ts'
@@ -65,7 +65,9 @@ const carryOut = (ctx: WorkCtx<WorkerWrites['later']>, job: Job): Promise<void> 
     case 'rescope':
       return rescope(ctx, job.license_id, job.after)
     case 'index_access':
-      return indexAccess(indexingOf(ctx), job.chat, job.below)
+      return indexAccess(indexingOf(ctx), job.chat, job)
+    case 'index_words':
+      return indexMoreWords(indexingOf(ctx), job.chat, job.thread)
     case 'keep_counts':
       return keepCounts(ctx, { license: job.license_id, since: job.since, search: job.search })
   }
@@ -75,7 +77,7 @@ const indexingOf = (ctx: WorkCtx<WorkerWrites['later']>): Indexing => ({
   ...ctx,
   endsAt: ctx.now() + (ctx.endsAt - performance.now()),
   indexesTexts: (license) => licenseIndexesTexts(ctx.read, license),
-  goOn: (chat, below) => ctx.later({ job: 'index_access', chat, below }, 0),
+  goOn: (job) => ctx.later(job, 0),
 })
 
 const endSession = async (

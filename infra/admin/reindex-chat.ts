@@ -108,8 +108,6 @@ const batchInTurn = async (writes: LimitFunction, write: Writer, ops: readonly O
   await Promise.all(parts.map((part) => writes(() => write.batch(part))))
 }
 
-const access: Stale = { chat: false, access: true, threads: new Set() }
-
 /**
  * Writes all that stands of a chat in the index once more, and deletes what should not stand there, as far as that is
  * known. May run beside itself and the index's worker.
@@ -123,17 +121,20 @@ export const reindexChat = async (run: Run, id: string): Promise<void> => {
   for (let { version } = chat; ; { version } = chat) {
     chat = await read()
     if (chat === undefined || chat.version === version) return
-    await followAccess(run, id)
+    await followAccess(run, chat)
   }
 }
 
 /** Lets a chat and all its threads follow who may see it. */
-const followAccess = async (run: Run, id: string): Promise<void> => {
-  const left: number[] = []
-  const goOn: Indexing['goOn'] = (_chat, below) => Promise.resolve(void left.push(below))
-  await steadily(run, (ctx) => indexChat({ ...ctx, goOn }, id, access))
+const followAccess = async (run: Run, { id, thread }: Chat): Promise<void> => {
+  const itself: Stale = { chat: true, access: 0, threads: new Set() }
+  await steadily(run, (ctx) => indexChat({ ...ctx, goOn: nowhere }, id, itself))
+  const left = [thread + 1]
+  const goOn: Indexing['goOn'] = async (job) => {
+    if (job.job === 'index_access') left.push(job.below)
+  }
   for (let below = left.pop(); below !== undefined; below = left.pop()) {
-    const from = below
+    const from = { below }
     await steadily(run, (ctx) => indexAccess({ ...ctx, goOn }, id, from))
   }
 }
@@ -148,7 +149,7 @@ const reindexThreads = async (run: Run, { id, thread: last }: Chat): Promise<voi
     const count = Math.min(size, last - first + 1)
     const threads = new Set(Array.from({ length: count }, (_, i) => first + i))
     // all threads are named in turn, so that there is nobody else whose access is to be looked at
-    const stale: Stale = { chat: first === 1, access: false, threads }
+    const stale: Stale = { chat: first === 1, access: 0, threads }
     try {
       const options = count === 1 ? { stopped } : { stopped, mostLate: 1 }
       await steadily(run, (ctx) => indexChat({ ...ctx, goOn: nowhere }, id, stale, { anew: true }), options)

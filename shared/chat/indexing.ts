@@ -1,11 +1,14 @@
 import { randomBytes } from 'node:crypto'
 import pLimit from 'p-limit'
 import { utf8Bytes } from '../protocol/fields.ts'
+import { count, countedLicense } from '../table/counters.ts'
 import { readChat, readChats, type Chat, type ChatRecord } from '../table/chats.ts'
 import type { Common } from '../table/families.ts'
 import { monthOf, threadId } from '../table/keys.ts'
 import { type Entry, type Head, readEntriesFrom, readHead } from '../table/log.ts'
+import type { Job } from '../runtime/later.ts'
 import {
+  accessFollowed,
   type Manifest,
   manifestChanged,
   readManifests,
@@ -23,9 +26,12 @@ import { indexedWords } from './words.ts'
 // Brings the index in line with chats as they are. Whatever it is told has changed, it reads everything anew,
 // after the manifest that it then replaces: so it may run twice, late, and beside itself.
 
+/** What a run leaves to another one. */
+export type IndexJob = Extract<Job, { job: 'index_access' | 'index_words' }>
+
 export interface Indexing {
   read: Reader<Common | 'marks'>
-  write: Writer<'chat' | 'postings' | 'marks'>
+  write: Writer<'chat' | 'postings' | 'marks' | 'count'>
   now: () => number
   /** By when (ms) every call of this run has ended. */
   endsAt: number
@@ -33,16 +39,16 @@ export interface Indexing {
   pause: (tries: number) => Promise<void>
   /** Whether a licence has the texts of its messages indexed. */
   indexesTexts: (license: string) => Promise<boolean>
-  /** Sees to it that `indexAccess` goes on with the threads of a chat below `below`, apart from this run. */
-  goOn: (chat: string, below: number) => Promise<void>
+  /** Hands what is left to a run of its own. */
+  goOn: (job: IndexJob) => Promise<void>
 }
 
 /** What of a chat may have changed. */
 export interface Stale {
   /** Its properties, or its last thread. */
   chat: boolean
-  /** Who may see it: that goes for the chat and for each of its threads. */
-  access: boolean
+  /** The version that changed who may see it and each of its threads; 0: none did. */
+  access: number
   /** Numbers of threads of which anything may have changed. */
   threads: ReadonlySet<number>
 }
@@ -51,6 +57,8 @@ const atOnce = 16
 const theChat = 0
 /** How many threads follow a change of who may see their chat in one run: a chat may have thousands. */
 export const accessAtOnce = 25
+// fewer where they are for many groups and agents: so many postings in one run
+const accessPostingsAtOnce = 1000
 
 /** `anew`: writes all that stands in the index once more, also what it should hold by its manifests. */
 export const indexChat = async (
@@ -59,15 +67,17 @@ export const indexChat = async (
   stale: Stale,
   { anew = false }: { anew?: boolean } = {},
 ): Promise<void> => {
-  const numbers = [...(stale.chat || stale.access ? [theChat] : []), ...stale.threads]
-  const older = stale.access ? await threadsBelow(ctx.read, id) : []
+  const isAccess = stale.access > 0
+  const numbers = [...(stale.chat || isAccess ? [theChat] : []), ...stale.threads]
+  const older = isAccess ? await threadsBelow(ctx.read, id) : []
   const settled = await settleAll(ctx, id, numbers, older, anew)
-  await goOnBelow(ctx, id, older)
-  if (settled === undefined || (!anew && !(await ctx.indexesTexts(settled.license)))) return
+  if (isLeft(older) && (await ctx.write.write(accessFollowed(id, stale.access))).done)
+    await goOnBelow(ctx, id, older, stale.access)
+  if (settled === undefined || (!anew && !(await ctx.indexesTexts(settled.chat.license_id)))) return
   const limit = pLimit(atOnce)
   const threads = [...stale.threads].flatMap((n): Thread[] => {
     const at = settled.starts.get(n)
-    return at === undefined ? [] : [{ license: settled.license, chat: id, n, at }]
+    return at === undefined ? [] : [{ chat: settled.chat, n, at }]
   })
   await Promise.all(threads.map((thread) => limit(() => indexWords(ctx, thread, { anew }))))
 }
@@ -75,26 +85,44 @@ export const indexChat = async (
 /**
  * Lets a chat's threads below one follow a change of who may see it: the newest of them, and the others by a
  * run of its own each. What a run finds is what holds by then, so that of two changes the later one stands.
+ * `since`: the version of the chat that made the change; a later one has runs of its own, and these end.
  */
-export const indexAccess = async (ctx: Indexing, id: string, below: number): Promise<void> => {
+export const indexAccess = async (
+  ctx: Indexing,
+  id: string,
+  { below, since }: { below: number; since?: number | undefined },
+): Promise<void> => {
+  if (since !== undefined) {
+    const [ofChat] = await readManifests(ctx.read, id, [theChat])
+    if (ofChat !== undefined && ofChat.followed > since) return
+  }
   const threads = await threadsBelow(ctx.read, id, below)
   await settleAll(ctx, id, [], threads, false)
-  await goOnBelow(ctx, id, threads)
+  if (isLeft(threads)) await goOnBelow(ctx, id, threads, since)
 }
 
-/** The newest threads of a chat, below one, the newest first. */
+/** The newest threads of a chat, below one, the newest first, as many as one run takes. */
 const threadsBelow = async (read: Reader, id: string, below?: number): Promise<number[]> => {
-  const first = below ?? ((await readChat(read, id))?.thread ?? 0) + 1
-  return Array.from({ length: accessAtOnce }, (_, i) => first - 1 - i).filter((n) => n > 0)
+  const chat = await readChat(read, id)
+  if (chat === undefined) return []
+  const first = below ?? chat.thread + 1
+  const affordable = Math.ceil(accessPostingsAtOnce / accessLists('thread', chat).length)
+  const length = Math.min(accessAtOnce, affordable)
+  return Array.from({ length }, (_, i) => first - 1 - i).filter((n) => n > 0)
 }
 
-const goOnBelow = async (ctx: Indexing, id: string, threads: readonly number[]): Promise<void> => {
-  const last = threads.at(-1) ?? 0
-  if (last > 1) await ctx.goOn(id, last)
-}
+/** Whether there are older threads than these. */
+const isLeft = (threads: readonly number[]): boolean => (threads.at(-1) ?? 0) > 1
+
+const goOnBelow = (
+  ctx: Indexing,
+  chat: string,
+  threads: readonly number[],
+  since: number | undefined,
+): Promise<void> => ctx.goOn({ job: 'index_access', chat, below: threads.at(-1) ?? 0, since })
 
 interface Settled {
-  license: string
+  chat: Chat
   /** When threads began, in ms, by their numbers. */
   starts: ReadonlyMap<number, number>
 }
@@ -125,7 +153,7 @@ const settleAll = async (
       ),
     )
     left = settled.flat()
-    if (left.length === 0) return { license: found.chat.license_id, starts }
+    if (left.length === 0) return { chat: found.chat, starts }
     await ctx.pause(tries)
   }
 }
@@ -205,7 +233,8 @@ const settle = async (
   const nonce = randomBytes(6).toString('base64url')
   claims.add(nonce)
   const meant = [...manifest.doubtful, ...(standing === undefined ? [] : [standing])]
-  const claim = { standing: manifest.standing, doubtful: meant, until: ctx.endsAt, nonce }
+  const { followed } = manifest
+  const claim = { standing: manifest.standing, doubtful: meant, until: ctx.endsAt, nonce, followed }
   if (!(await written(write, manifestChanged(id, manifest, claim), nonce))) return false
   const mine = { n: manifest.n, version: manifest.version + 1 }
   try {
@@ -214,7 +243,7 @@ const settle = async (
       ...puts.map(({ list, ...place }) => posted(license_id, list, place)),
     ])
     await dropKept(ctx, license_id, [...puts, ...deletes])
-    const settled = { standing, doubtful: [], until: 0, nonce: `${nonce}.` }
+    const settled = { standing, doubtful: [], until: 0, nonce: `${nonce}.`, followed }
     return await written(write, manifestChanged(id, mine, settled), settled.nonce)
   } catch (error) {
     // the next run need not wait for this one
@@ -242,10 +271,16 @@ const mostWords = 2000
 const entriesAtOnce = 25
 // what had no new word is read again with the next message, up to so much of it
 const rereadBytes = 4096
+/** How much of a thread one run reads that is far behind, and what it began to read. */
+export const wordsAtOnceBytes = 64 * 1024
+
+// Of a message of a customer so many new words are indexed in any case: they cost less than the message does
+const freeWords = 25
+/** How many more words messages of a license's customers may bring in a minute. Others are not indexed. */
+export const mostWordsOfCustomers = 20_000
 
 interface Thread {
-  license: string
-  chat: string
+  chat: Chat
   n: number
   /** When it began, in ms. */
   at: number
@@ -257,32 +292,66 @@ const indexWords = async (ctx: Indexing, thread: Thread, { anew }: { anew: boole
     await ctx.pause(tries)
 }
 
-/** Resolves to whether all is done; else somebody else was at it too. */
+/** Goes on with the words of a thread that one run did not come to the end of. */
+export const indexMoreWords = async (ctx: Indexing, id: string, n: number): Promise<void> => {
+  const [chat, head] = await Promise.all([readChat(ctx.read, id), readHead(ctx.read, id, n)])
+  if (chat === undefined || head === undefined || !(await ctx.indexesTexts(chat.license_id))) return
+  await indexWords(ctx, { chat, n, at: head.at }, { anew: false })
+}
+
+/** Resolves to whether all is done, or handed on; else somebody else was at it too. */
 const addWords = async (ctx: Indexing, thread: Thread): Promise<boolean> => {
   const { chat, n } = thread
+  let readBytes = 0
   for (;;) {
-    const indexed = await readWords(ctx.read, chat, n)
+    const indexed = await readWords(ctx.read, chat.id, n)
     if (indexed.words.size >= mostWords) return true
     const entries = await readEntries(ctx.read, thread, indexed.upTo)
     const last = entries.at(-1)
-    const fresh = wordsOf(entries, indexed.words)
     if (last === undefined) return true
+    const fresh = await affordableWords(ctx, chat, entries, indexed.words)
     if (fresh.length > 0) await ctx.write.batch(postingsOfWords(thread, fresh))
-    const isMuch = entries.length === entriesAtOnce || textBytes(entries) > rereadBytes
-    if (fresh.length > 0 || isMuch) {
-      const { done } = await ctx.write.write(wordsAdded(chat, n, indexed, fresh, last.m))
+    const bytes = bytesOf(entries)
+    const isPage = entries.length === entriesAtOnce
+    if (fresh.length > 0 || isPage || bytes > rereadBytes) {
+      const { done } = await ctx.write.write(wordsAdded(chat.id, n, indexed, fresh, last.m))
       if (!done) return false
     }
-    if (entries.length < entriesAtOnce) return true
+    if (!isPage) return true
+    readBytes += bytes
+    if (readBytes > wordsAtOnceBytes) {
+      await ctx.goOn({ job: 'index_words', chat: chat.id, thread: n })
+      return true
+    }
   }
 }
 
+/**
+ * The new words of messages; of those of customers only the first ones, where their license's customers have
+ * brought too many in this minute.
+ */
+const affordableWords = async (
+  ctx: Indexing,
+  { license_id, users }: Chat,
+  entries: readonly Entry[],
+  known: ReadonlySet<string>,
+): Promise<string[]> => {
+  const customers = new Set(users.filter(({ type }) => type === 'customer').map(({ id }) => id))
+  const all = wordsOf(entries, known)
+  const few = wordsOf(entries, known, (author) => (customers.has(author) ? freeWords : mostWords))
+  const by = all.length - few.length
+  if (by === 0) return all
+  const counts = await count(ctx.write, countedLicense(license_id), 'words', ctx.now(), { by })
+  return counts.count > mostWordsOfCustomers ? few : all
+}
+
 const replaceWords = async (ctx: Indexing, thread: Thread): Promise<boolean> => {
-  const { license, chat, n, at } = thread
-  const indexed = await readWords(ctx.read, chat, n)
+  const { chat, n, at } = thread
+  const { id, license_id } = chat
+  const indexed = await readWords(ctx.read, id, n)
   const words = new Set<string>()
   let upTo = 0
-  if (await ctx.indexesTexts(license))
+  if (await ctx.indexesTexts(license_id))
     for (let more = true; more && words.size < mostWords;) {
       const entries = await readEntries(ctx.read, thread, upTo)
       for (const word of wordsOf(entries, words)) words.add(word)
@@ -292,28 +361,38 @@ const replaceWords = async (ctx: Indexing, thread: Thread): Promise<boolean> => 
   const gone = [...indexed.words].filter((word) => !words.has(word))
   await ctx.write.batch([
     ...postingsOfWords(thread, [...words]),
-    ...gone.map((word) => unposted(license, withWord(word), { at, id: threadId(chat, n) })),
+    ...gone.map((word) => unposted(license_id, withWord(word), { at, id: threadId(id, n) })),
   ])
-  for (const ops of wordsReplaced(chat, n, indexed, [...words], upTo))
+  for (const ops of wordsReplaced(id, n, indexed, [...words], upTo))
     if ((await ctx.write.transact(ops)).length > 0) return false
   return true
 }
 
-const postingsOfWords = ({ license, chat, n, at }: Thread, words: readonly string[]): Op<'postings'>[] =>
-  words.map((word) => posted(license, withWord(word), { at, id: threadId(chat, n) }))
+const postingsOfWords = ({ chat, n, at }: Thread, words: readonly string[]): Op<'postings'>[] =>
+  words.map((word) => posted(chat.license_id, withWord(word), { at, id: threadId(chat.id, n) }))
 
 /** The next entries of a thread, behind one. */
 const readEntries = (read: Reader, { chat, n }: Thread, after: number): Promise<Entry[]> =>
-  readEntriesFrom(read, chat, { n, m: after + 1 }, entriesAtOnce)
+  readEntriesFrom(read, chat.id, { n, m: after + 1 }, entriesAtOnce)
 
-const textBytes = (entries: readonly Entry[]): number =>
-  entries.reduce((sum, { event }) => sum + utf8Bytes(event.text ?? ''), 0)
+const bytesOf = (entries: readonly Entry[]): number =>
+  entries.reduce((sum, { event }) => sum + utf8Bytes(JSON.stringify(event)), 0)
 
-/** The words of messages that are not known yet, as many as a thread may still have. */
-const wordsOf = (entries: readonly Entry[], known: ReadonlySet<string>): string[] => {
+/**
+ * The words of messages that are not known yet, as many as a thread may still have. `most`: how many a
+ * message of this author may bring.
+ */
+const wordsOf = (
+  entries: readonly Entry[],
+  known: ReadonlySet<string>,
+  most: (author: string) => number = () => mostWords,
+): string[] => {
   const fresh = new Set<string>()
-  for (const { event } of entries)
-    for (const word of event.type === 'message' ? indexedWords(event.text ?? '') : [])
-      if (!known.has(word) && known.size + fresh.size < mostWords) fresh.add(word)
+  for (const { event } of entries) {
+    if (event.type !== 'message') continue
+    const end = Math.min(mostWords - known.size, fresh.size + most(event.author_id ?? ''))
+    for (const word of indexedWords(event.text ?? ''))
+      if (!known.has(word) && fresh.size < end) fresh.add(word)
+  }
   return [...fresh]
 }

@@ -27,13 +27,14 @@ const accessIn = (chat: Chat | undefined): string =>
 export const staleBy = ({ key, before, after }: Change): { chat: string; stale: Stale } | undefined => {
   const part = chatPartOf(key)
   if (part === undefined) return undefined
-  const nothing: Stale = { chat: false, access: false, threads: new Set() }
+  const nothing: Stale = { chat: false, access: 0, threads: new Set() }
   switch (part.item) {
     case 'chat': {
       const [was, is] = [chatIn(before), chatIn(after)]
-      const access = was !== undefined && accessIn(was) !== accessIn(is)
+      const isAccess = was !== undefined && accessIn(was) !== accessIn(is)
+      const access = isAccess ? (is?.version ?? was.version + 1) : 0
       const chat = was?.thread !== is?.thread || was?.started_at !== is?.started_at
-      return access || chat ? { chat: part.chat, stale: { ...nothing, chat, access } } : undefined
+      return isAccess || chat ? { chat: part.chat, stale: { ...nothing, chat, access } } : undefined
     }
     case 'properties':
       return { chat: part.chat, stale: { ...nothing, chat: true } }
@@ -44,6 +45,6 @@ export const staleBy = ({ key, before, after }: Change): { chat: string; stale: 
 
 export const together = (one: Stale, other: Stale): Stale => ({
   chat: one.chat || other.chat,
-  access: one.access || other.access,
+  access: Math.max(one.access, other.access),
   threads: new Set([...one.threads, ...other.threads]),
 })

@@ -95,8 +95,18 @@ export const Job = z.discriminatedUnion('job', [
   }),
   /** Takes names that do not exist any more out of the scopes of a licence's chats, of those `after` this one. */
   z.object({ job: z.literal('rescope'), license_id: z.string(), after: z.optional(z.string()) }),
-  /** Goes on with indexing who may see a chat, in its threads below this one. */
-  z.object({ job: z.literal('index_access'), chat: z.string(), below: z.int() }),
+  /**
+   * Goes on with indexing who may see a chat, in its threads below this one; `since`: the version of the chat
+   * that changed it.
+   */
+  z.object({
+    job: z.literal('index_access'),
+    chat: z.string(),
+    below: z.int(),
+    since: z.optional(z.int()),
+  }),
+  /** Goes on with indexing the words of a thread that one run did not come to the end of. */
+  z.object({ job: z.literal('index_words'), chat: z.string(), thread: z.int() }),
   /** Counts what a search finds in each month that is over, since a time in ms, and keeps it. */
   z.object({
     job: z.literal('keep_counts'),

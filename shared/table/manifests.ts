@@ -26,6 +26,7 @@ const ManifestItem = z.object({
   until: z._default(z.int(), 0),
   /** Of the write that made it so. */
   nonce: z._default(z.string(), ''),
+  followed: z._default(z.int(), 0),
 })
 export interface Manifest {
   n: number
@@ -35,6 +36,8 @@ export interface Manifest {
   doubtful: readonly Standing[]
   until: number
   nonce: string
+  /** Of the chat itself: the version whose access its older threads are to follow; 0: of none. */
+  followed: number
 }
 
 const parse = (item: unknown): Manifest => {
@@ -49,6 +52,7 @@ const unindexed = (n: number): Manifest => ({
   doubtful: [],
   until: 0,
   nonce: '',
+  followed: 0,
 })
 
 /** Those of the threads `numbers`; without these, all that there are. Strongly consistent. */
@@ -82,6 +86,7 @@ export const manifestChanged = (
       nonce: after.nonce,
       standing: after.standing ?? { at: 0, id: '', lists: [] },
       ...(after.doubtful.length === 0 ? {} : { doubtful: after.doubtful, until: after.until }),
+      ...(after.followed === 0 ? {} : { followed: after.followed }),
     },
     ...(before.version === 0
       ? { ConditionExpression: 'attribute_not_exists(pk)' }
@@ -99,6 +104,19 @@ export const manifestReleased = (chat: string, n: number): Op<'chat'> => ({
     Key: keys.manifest(chat, n),
     UpdateExpression: 'REMOVE #until',
     ExpressionAttributeNames: { '#until': 'until' },
+  },
+})
+
+/**
+ * Notes the version of a chat whose access its older threads are to follow; refused where that is a later one
+ * already. A change of the manifest that is under way may undo it: then two of them are followed.
+ */
+export const accessFollowed = (chat: string, version: number): Op<'chat'> => ({
+  Update: {
+    Key: keys.manifest(chat, 0),
+    UpdateExpression: 'SET followed = :version',
+    ConditionExpression: 'attribute_exists(pk) AND (attribute_not_exists(followed) OR followed <= :version)',
+    ExpressionAttributeValues: { ':version': version },
   },
 })
 

@@ -1,3 +1,4 @@
-import { testManyThreads } from './many-threads.ts'
+import { testManyThreads, testVeryManyThreads } from './many-threads.ts'
 
 testManyThreads(500)
+testVeryManyThreads(5000)

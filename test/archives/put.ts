@@ -1,7 +1,9 @@
 import pLimit from 'p-limit'
 import { indexChat } from '../../shared/chat/indexing.ts'
+import { threadLists } from '../../shared/chat/index-lists.ts'
+import { manifestChanged } from '../../shared/table/manifests.ts'
 import type { Table } from '../../shared/table/client.ts'
-import { type Key, keys } from '../../shared/table/keys.ts'
+import { type Key, keys, threadId } from '../../shared/table/keys.ts'
 import type { Attributes, Op } from '../../shared/table/ops.ts'
 import { chatOps } from './generated.ts'
 import { type ChatModel, indexOf } from './naive.ts'
@@ -37,6 +39,18 @@ export const postingOps = (
 export const putArchived = (table: Table, license: string, chats: readonly ChatModel[]): Promise<void> =>
   putAll(table, [...chats.flatMap((chat) => chatOps(license, chat)), ...postingOps(license, chats)])
 
+/** What the product notes of the threads of a chat that it has indexed, but for their words. */
+export const manifestOps = ({ id, users, scopes, threads }: ChatModel): Op[] =>
+  threads.map(({ n, at, userIds, properties }) => {
+    const lists = threadLists({ users: [...users], scopes }, { user_ids: userIds, properties })
+    const standing = { at, id: threadId(id, n), lists }
+    return manifestChanged(
+      id,
+      { n, version: 0 },
+      { standing, doubtful: [], until: 0, nonce: 'put', followed: 0 },
+    )
+  })
+
 /** Puts chats and has the product index them. One by one they take the longest. */
 export const putAndIndex = async (
   table: Table,
@@ -58,9 +72,7 @@ export const putAndIndex = async (
   const limit = pLimit(8)
   await Promise.all(
     chats.map(({ id, threads }) =>
-      limit(() =>
-        indexChat(ctx, id, { chat: true, access: false, threads: new Set(threads.map(({ n }) => n)) }),
-      ),
+      limit(() => indexChat(ctx, id, { chat: true, access: 0, threads: new Set(threads.map(({ n }) => n)) })),
     ),
   )
 }

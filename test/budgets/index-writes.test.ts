@@ -1,14 +1,18 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { changeLicense } from '../../infra/admin/change-license.ts'
+import { mostWordsOfCustomers, wordsAtOnceBytes } from '../../shared/chat/indexing.ts'
+import { count, countedLicense } from '../../shared/table/counters.ts'
 import type { Client } from '../support/client.ts'
-import { sharedWorld, type World } from '../support/world.ts'
+import { type License, sharedWorld, type World } from '../support/world.ts'
 
 let world: World
+let license: License
 let ann: Client
 const figures: string[] = []
 afterAll(() => void process.stdout.write(`\n${figures.join('\n')}\n`))
 beforeAll(async () => {
   world = await sharedWorld({ index: true })
-  const license = await world.license({ ann: {}, ben: {} })
+  license = await world.license({ ann: {}, ben: {} })
   ann = await license.login('ann')
 })
 
@@ -104,4 +108,57 @@ test('of the words of one message 200 are indexed, of a thread 2,000', { tags: [
     items += (await indexWritesOf(send(wordsOf(200, 10_000 + turn * 1000)))).items - 1
   expect(items).toBe(2000)
   expect(await indexWritesOf(send('zeppelin'))).toEqual({ items: 0, calls: 0 })
+})
+
+test('once a license’s customers have brought too many words in a minute, 25 of each of their messages are indexed', async () => {
+  const { client } = await license.visit()
+  const { chat } = await client.ok('start_chat')
+  const send = (by: Pick<Client, 'ok'>, text: string) => () =>
+    by.ok('send_event', { chat_id: chat.id, event: message(text) })
+  expect((await indexWritesOf(send(client, wordsOf(100, 20_000)))).items).toBe(100 + 1)
+  // this minute, and the next where it begins meanwhile
+  for (const minute of [0, 1])
+    await count(world.table.write, countedLicense(license.id), 'words', Date.now() + minute * 60_000, {
+      by: mostWordsOfCustomers,
+    })
+  const flooded = await indexWritesOf(send(client, wordsOf(100, 21_000)))
+  expect(flooded.items).toBe(25 + 1)
+  const totalOf = async (query: string) =>
+    (await ann.ok('get_archives', { filters: { query } })).pagination.total as number
+  expect([await totalOf('word21024'), await totalOf('word21025')]).toEqual([1, 0])
+  // what people say is no more than that, and agents are no strangers
+  expect((await indexWritesOf(send(client, wordsOf(25, 22_000)))).items).toBe(25 + 1)
+  await ann.ok('join_chat', { chat_id: chat.id, agent_ids: ['ann'] })
+  expect((await indexWritesOf(send(ann, wordsOf(100, 23_000)))).items).toBe(100 + 1)
+  const other = await world.license({ ann: {} })
+  const { client: elsewhere } = await other.visit()
+  const begun = await indexWritesOf(() =>
+    elsewhere.ok('start_chat', { chat: { thread: { events: [message(wordsOf(100, 24_000))] } } }),
+  )
+  expect(begun.items).toBeGreaterThan(100)
+})
+
+test('of a thread that is far behind one run reads so much, and a job the rest', async () => {
+  const late = await world.license({ ann: {} })
+  await changeLicense(world.table, late.id, { index_texts: false })
+  const client = await late.login('ann')
+  const { chat } = await client.ok('start_chat')
+  const long = 'x'.repeat(wordsAtOnceBytes / 20)
+  for (let i = 0; i < 60; i += 1)
+    await client.ok('send_event', { chat_id: chat.id, event: message(`late${i} ${long}`) })
+  await world.settled()
+  await changeLicense(world.table, late.id, { index_texts: true })
+  const found = async () => {
+    const totals = ['late0', 'late24', 'late25', 'late49', 'late50', 'last'].map(async (query) =>
+      client.ok('get_archives', { filters: { query } }),
+    )
+    return (await Promise.all(totals)).map(({ pagination }) => pagination.total)
+  }
+  const resume = world.queue.hold()
+  await client.ok('send_event', { chat_id: chat.id, event: message('last') })
+  await world.stream.settled()
+  expect(await found()).toEqual([1, 1, 0, 0, 0, 0])
+  resume()
+  await world.settled()
+  expect(await found()).toEqual([1, 1, 1, 1, 1, 1])
 })

@@ -13,7 +13,7 @@ test.each(engines)(
     const { client, tableName } = await freshTable(endpoint, { stream: false })
     const table = openTable({ client, tableName })
     const standing = { at: 1, id: 'abc_1', lists: ['all'] }
-    const held = { standing, doubtful: [standing], until: Date.now() + 20_000, nonce: 'x' }
+    const held = { standing, doubtful: [standing], until: Date.now() + 20_000, nonce: 'x', followed: 0 }
     await table.write.write(manifestChanged('abc', { n: 1, version: 0 }, held))
     const settled = { ...held, doubtful: [], until: 0 }
     await table.write.write(manifestChanged('abc', { n: 2, version: 0 }, settled))

@@ -163,7 +163,9 @@ const index = 'Index: dynamodb:BatchWriteItem on table where INDEX#*#LIST#*#* IN
 test('workers may read, write what they name and connections, push, close and put off, and read what feeds them', () => {
   expect(spelled(workerGrants.clock)).toEqual(worker(`${accounts} ${threads}`))
   expect(spelled(workerGrants.later)).toEqual([
-    ...worker(`${accounts} CUSTOMER#*#* ${threads} INDEX#*#LIST#*#* INDEX#*#MARKS#* INDEX#*#COUNTS#*`),
+    ...worker(
+      `${accounts} CUSTOMER#*#* ${threads} INDEX#*#LIST#*#* INDEX#*#MARKS#* INDEX#*#COUNTS#* COUNT#*#*`,
+    ),
     index,
     'Receive: sqs:ReceiveMessage sqs:DeleteMessage sqs:GetQueueAttributes on later',
   ])
@@ -181,8 +183,9 @@ test('what posts to many may push, and put off what does not get through, and no
 test('the index’s worker reads, writes the index and what it notes beside chats, and nothing else', () => {
   expect(spelled(workerGrants.index)).toEqual([
     ...readAll,
-    'Manifests: dynamodb:PutItem on table where CHAT#*',
+    'Manifests: dynamodb:PutItem dynamodb:UpdateItem on table where CHAT#*',
     index,
+    'Words: dynamodb:UpdateItem on table where COUNT#*#*',
     'Later: sqs:SendMessage on later',
     ...ofStream,
   ])

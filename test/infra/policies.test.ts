@@ -79,7 +79,8 @@ const functions: [path: string, bundle: string, ways: Touched][] = [
     'worker/index',
     together(
       touched(every, reading),
-      touched(['chat'], ['PutItem']),
+      touched(['chat'], ['PutItem', 'UpdateItem']),
+      touched(['count'], ['UpdateItem']),
       touched(['postings', 'marks'], ['BatchWriteItem']),
     ),
   ],

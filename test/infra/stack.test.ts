@@ -188,7 +188,9 @@ describe('policies', () => {
     [
       'Workers/later',
       [
-        ...worker(`LICENSE#* CUSTOMER#*#* ${threads} INDEX#*#LIST#*#* INDEX#*#MARKS#* INDEX#*#COUNTS#*`),
+        ...worker(
+          `LICENSE#* CUSTOMER#*#* ${threads} INDEX#*#LIST#*#* INDEX#*#MARKS#* INDEX#*#COUNTS#* COUNT#*#*`,
+        ),
         index,
         'sqs:DeleteMessage sqs:GetQueueAttributes sqs:ReceiveMessage on <LaterQueue.Arn>',
       ],
@@ -206,7 +208,8 @@ describe('policies', () => {
       [
         workerLogs,
         ...readAll,
-        `dynamodb:PutItem on ${table} where CHAT#*`,
+        `dynamodb:PutItem dynamodb:UpdateItem on ${table} where CHAT#*`,
+        `dynamodb:UpdateItem on ${table} where COUNT#*#*`,
         index,
         'sqs:SendMessage on <LaterQueue.Arn>',
         'dynamodb:DescribeStream dynamodb:GetRecords dynamodb:GetShardIterator dynamodb:ListStreams on <ChatsTable.StreamArn>',

@@ -26,8 +26,8 @@ const atOnce = 100
  * a thousand logins take longer than all that is tested with them. They came a minute ago.
  */
 export const crowd = async (
-  world: World,
-  license: License,
+  world: Pick<World, 'gateway' | 'agentUrl' | 'table'>,
+  license: Pick<License, 'id'>,
   agent: string,
   count: number,
 ): Promise<{ listeners: Listener[]; connections: string[] }> => {
@@ -56,7 +56,7 @@ export const crowd = async (
   return { listeners, connections }
 }
 
-const listen = async (world: World): Promise<Listener> => {
+const listen = async (world: Pick<World, 'agentUrl'>): Promise<Listener> => {
   const socket = new WebSocket(world.agentUrl)
   const frames: string[] = []
   socket.on('message', (data) => frames.push(String(data)))
