@@ -199,8 +199,8 @@ describe('supervise_chat', () => {
       await client.receivesNothing()
     }
     expect(await storedUsers(chat.id)).toEqual([
-      { id: 'ann', type: 'agent', present: true, met: true },
-      { id: 'ben', type: 'agent', present: true, met: true },
+      { id: 'ann', type: 'agent', present: true, met: true, since: expect.any(Number) },
+      { id: 'ben', type: 'agent', present: true, met: true, since: expect.any(Number) },
     ])
   })
 
@@ -213,7 +213,7 @@ describe('supervise_chat', () => {
     await ann.ok('supervise_chat', { chat_id: chat.id, agent_ids: ['ben', 'cleo'] })
     const supervisor = { type: 'supervisor', present: true }
     const users = [
-      { id: 'ann', type: 'agent', present: true, met: true },
+      { id: 'ann', type: 'agent', present: true, met: true, since: expect.any(Number) },
       { id: 'ben', ...supervisor, met: true },
       { id: 'cleo', ...supervisor },
     ]

@@ -100,7 +100,7 @@ describe('a thread that an agent closes', () => {
 
   test('is told with one who was in it once, and supervises by now', async () => {
     const { carl, chat_id, thread_id, staff, forget } = await openReception(world)
-    await staff.olga.ok('remove_from_chat', { chat_id, agent_ids: ['ann'] })
+    await staff.ann.ok('remove_from_chat', { chat_id })
     await staff.olga.ok('supervise_chat', { chat_id, agent_ids: ['ann'] })
     await forget()
     await staff.ann.ok('close_thread', { chat_id })

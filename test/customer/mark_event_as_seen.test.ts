@@ -142,7 +142,8 @@ describe('what an agent has seen', () => {
     ]
     for (const { users } of answers) expect(ofAnn(users)).toEqual(shown)
     await forget()
-    // a new thread is pushed with its users
+    // a new thread is pushed with its users, and given to nobody
+    await staff.ann.ok('update_agent', { routing_status: 'not_accepting_chats' })
     await carl.ok('close_thread', { chat_id })
     await carl.ok('send_event', { chat_id, event: message('anew') })
     const pushes = await tab.received()

@@ -73,6 +73,7 @@ export const openReception = async (world: World): Promise<Reception> => {
   const { ann, gus, olga, sue } = staff
   const visitor = await license.visit({ customer: { name: 'Carl', email: 'carl@example.com' } })
   const { client: carl, id, token } = visitor
+  await ann.ok('update_agent', { routing_status: 'accepting_chats' })
   const { chat } = await carl.ok('start_chat', {
     chat: { scopes: { groups: [1] }, thread: { events: [message('hello')] } },
   })

@@ -51,7 +51,7 @@ describe('send_typing_indicator', () => {
     expect(await names(staff.ann)).toEqual(['incoming_typing_indicator'])
 
     // nor does one who supervises by now and was an agent of it once
-    await staff.olga.ok('remove_from_chat', { chat_id, agent_ids: ['ann'] })
+    await staff.ann.ok('remove_from_chat', { chat_id })
     await staff.olga.ok('supervise_chat', { chat_id, agent_ids: ['ann'] })
     await forget()
     await staff.ann.ok('send_typing_indicator', { chat_id, is_typing: true })

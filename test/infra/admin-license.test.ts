@@ -11,6 +11,8 @@ const untouched = {
   idle_minutes: 10,
   archive_minutes: 30,
   index_texts: true,
+  deleted_groups: [],
+  successors: {},
   created_at: now / 1000,
 }
 

@@ -17,7 +17,7 @@ describe('a message that comes while the clock looks after its chat', () => {
   const minuteMs = 60_000
 
   testAtSteps('is in an active thread, before it is idle or after', async (hold) => {
-    const license = await world.license({ ann: {} })
+    const license = await world.license({ ann: {} }, { settings: { unseen_minutes: 60 } })
     await license.login('ann')
     await hold(
       world,

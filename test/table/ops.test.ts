@@ -67,7 +67,8 @@ describe('presence, as data', () => {
     expect(loggedIn(agent, 'accepting_chats')).toEqual({
       Update: {
         Key: agentKey,
-        UpdateExpression: 'SET #online = :true, #seq = if_not_exists(#seq, :zero) + :one, #status = :status',
+        UpdateExpression:
+          'SET #online = :true, #seq = if_not_exists(#seq, :zero) + :one, #status = :status REMOVE #away',
         ConditionExpression:
           '#version = :version AND (attribute_not_exists(#online) OR #online = :false) AND attribute_not_exists(#status)',
         ExpressionAttributeNames: {
@@ -75,6 +76,7 @@ describe('presence, as data', () => {
           '#seq': 'seq',
           '#version': 'version',
           '#status': 'routing_status',
+          '#away': 'away',
         },
         ExpressionAttributeValues: {
           ':true': true,
@@ -93,13 +95,14 @@ describe('presence, as data', () => {
     expect(loggedIn(online, undefined)).toEqual({
       Update: {
         Key: agentKey,
-        UpdateExpression: 'SET #online = :true, #seq = if_not_exists(#seq, :zero) + :one',
+        UpdateExpression: 'SET #online = :true, #seq = if_not_exists(#seq, :zero) + :one REMOVE #away',
         ConditionExpression: '#version = :version AND #online = :true AND #status = :known',
         ExpressionAttributeNames: {
           '#online': 'online',
           '#seq': 'seq',
           '#version': 'version',
           '#status': 'routing_status',
+          '#away': 'away',
         },
         ExpressionAttributeValues: {
           ':true': true,
@@ -437,7 +440,7 @@ describe('the log, as data', () => {
       Put: {
         Item: {
           ...{ pk: 'CHAT#c0', sk: 'LOG#00000002#00000000' },
-          ...{ ...state, nonce: 'x', newest: {}, visible: 0, user_ids: new Set(['ann']) },
+          ...{ ...state, nonce: 'x', newest: {}, visible: 0, asked: 0, user_ids: new Set(['ann']) },
         },
         ConditionExpression: 'attribute_not_exists(pk)',
       },
@@ -446,7 +449,7 @@ describe('the log, as data', () => {
       Put: {
         Item: {
           ...{ pk: 'CHAT#c0', sk: 'LOG#00000002#00000001' },
-          ...{ ...state, nonce: 'y', newest: { message: 1 }, visible: 1 },
+          ...{ ...state, nonce: 'y', newest: { message: 1 }, visible: 1, asked: 0 },
           event: { type: 'message', text: 'hi', author_id: 'ann' },
         },
         ConditionExpression: 'attribute_not_exists(pk)',
