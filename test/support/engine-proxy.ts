@@ -9,6 +9,7 @@ import {
 import type { AddressInfo } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import { setTimeout as wait } from 'node:timers/promises'
+import { answerDirectly, answerNoMore } from './direct.ts'
 import { type PricedAnswer, type PricedRequest, priceOf } from './capacity.ts'
 
 export type Call = {
@@ -63,7 +64,8 @@ export type EngineProxy = {
   stop(): Promise<void>
 }
 
-type Exchange = { status: number; headers: IncomingMessage['headers']; body: Buffer }
+type Headers = IncomingMessage['headers']
+type Exchange = { status: number; headers: Headers; body: Buffer }
 
 const serverErrors = new Set(['InternalServerError', 'ServiceUnavailable', 'InternalFailure'])
 
@@ -88,9 +90,15 @@ export async function startEngineProxy(
   await once(server, 'listening')
 
   async function handle(request: IncomingMessage, response: ServerResponse) {
-    const body = await buffer(request)
-    const [service = '', operation = ''] = String(request.headers['x-amz-target'] ?? '').split('.')
-    if (!service.startsWith('DynamoDB_')) return answer(response, await forward(request, body))
+    const exchange = await perform(request.headers, await buffer(request))
+    if (exchange) answer(response, exchange)
+    else response.destroy()
+  }
+
+  /** Undefined where the connection is cut. */
+  async function perform(headers: Headers, body: Buffer): Promise<Exchange | undefined> {
+    const [service = '', operation = ''] = String(headers['x-amz-target'] ?? '').split('.')
+    if (!service.startsWith('DynamoDB_')) return forward(headers, body)
 
     const call: Call = {
       operation,
@@ -98,7 +106,7 @@ export async function startEngineProxy(
       startedAt: performance.now(),
       endedAt: 0,
       status: 0,
-      lambda: request.headers['x-lambda']?.toString(),
+      lambda: headers['x-lambda']?.toString(),
       rru: 0,
       wru: 0,
     }
@@ -115,13 +123,12 @@ export async function startEngineProxy(
         call.engine = { sentAt, endedAt: performance.now(), status }
       }
       try {
-        exchange = await forward(request, isPriced ? pricing(call) : body)
+        exchange = await forward(headers, isPriced ? pricing(call) : body)
       } catch {
         // the engine is away, or went in the middle of it
         ended('unknown')
         end(call)
-        response.destroy()
-        return
+        return undefined
       }
       ended(exchange.status)
       if (isPriced)
@@ -133,8 +140,7 @@ export async function startEngineProxy(
     if (fails) exchange = fault.reset ? undefined : failure(fault)
     call.status = exchange?.status ?? 0
     end(call)
-    if (exchange) answer(response, exchange)
-    else response.destroy()
+    return exchange
   }
 
   function end(call: Call) {
@@ -143,23 +149,27 @@ export async function startEngineProxy(
     else onCall(call)
   }
 
-  async function forward(request: IncomingMessage, body: Buffer): Promise<Exchange> {
-    const headers = { ...request.headers, host: `${hostname}:${port}`, 'content-length': body.length }
-    const outgoing = httpRequest({
-      agent,
-      hostname,
-      port,
-      path: request.url,
-      method: request.method,
-      headers,
-    })
+  async function forward(given: Headers, body: Buffer): Promise<Exchange> {
+    const headers = { ...given, host: `${hostname}:${port}`, 'content-length': body.length }
+    // every call of DynamoDB's is a POST to the root
+    const outgoing = httpRequest({ agent, hostname, port, path: '/', method: 'POST', headers })
     outgoing.end(body)
     const [incoming] = (await once(outgoing, 'response')) as [IncomingMessage]
     return { status: incoming.statusCode ?? 502, headers: incoming.headers, body: await buffer(incoming) }
   }
 
+  const own = (server.address() as AddressInfo).port
+  // what is spoiled or slow is so on a connection
+  answerDirectly(own, ({ headers, body }) => {
+    if (faultFor !== undefined || delayMs > 0) return undefined
+    return perform(headers, Buffer.from(body)).then((exchange) => {
+      if (exchange === undefined) throw Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' })
+      return { ...exchange, headers: { 'content-type': String(exchange.headers['content-type']) } }
+    })
+  })
+
   return {
-    endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    endpoint: `http://127.0.0.1:${own}`,
     calls,
     async record(fn) {
       const before = calls.length
@@ -184,6 +194,7 @@ export async function startEngineProxy(
       ;({ hostname, port } = new URL(endpoint))
     },
     async stop() {
+      answerNoMore(own)
       const closed = once(server, 'close')
       server.close()
       server.closeAllConnections()

@@ -4,7 +4,7 @@ import { rename, rm } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { join, resolve } from 'node:path'
 import { compileFunction } from 'node:vm'
-import { build as esbuild } from 'esbuild'
+import { build as esbuild, type Plugin } from 'esbuild'
 import { build, bundleOptions, handlers } from '../../infra/build.ts'
 import type { Handler, LoadHandlers } from '../../infra/local/handlers.ts'
 
@@ -17,7 +17,8 @@ const require = createRequire(import.meta.url)
 const fingerprint = (): string => {
   const files = globSync(['{functions,shared}/**/*.ts', 'infra/{build,lambda-credentials}.ts'], { cwd: root })
   const hash = createHash('sha256')
-  for (const file of [...files.toSorted(), 'package-lock.json', import.meta.filename])
+  const own = ['direct-handler.ts', 'direct.ts'].map((file) => join(import.meta.dirname, file))
+  for (const file of [...files.toSorted(), 'package-lock.json', import.meta.filename, ...own])
     hash.update(`${file}\0`).update(readFileSync(resolve(root, file)))
   return hash.digest('hex').slice(0, 16)
 }
@@ -40,6 +41,17 @@ const kept = async (kind: string, make: (out: string) => Promise<unknown>): Prom
 /** The bundles as they ship, in a folder. */
 export const shippedBundles = (): Promise<string> => kept('dist', (out) => build(out))
 
+/** Has the SDK's clients answered by servers of the same process without a socket. */
+const direct: Plugin = {
+  name: 'direct',
+  setup: ({ onResolve }) => {
+    const own = join(import.meta.dirname, 'direct-handler.ts')
+    onResolve({ filter: /^@smithy\/node-http-handler$/ }, ({ importer }) =>
+      importer === own ? undefined : { path: own },
+    )
+  },
+}
+
 /**
  * All handlers as one file of CommonJS, with what they share in it once. That each ships alone is another test's to show.
  */
@@ -50,6 +62,7 @@ export const bundleTogether = (): Promise<string> => {
   return kept('functions', (outfile) =>
     esbuild({
       ...bundleOptions,
+      plugins: [direct],
       stdin: {
         contents: [...imports, 'export const handlers = {', ...exported, '}'].join('\n'),
         resolveDir: root,
