@@ -52,6 +52,8 @@ interface Desk {
   /** Since when an agent has a chat, as far as quiet moments show. */
   since: Map<string, number>
   waited: Set<string>
+  /** The threads that chats were at, when it was quiet last. */
+  threads: Map<string, number>
   history: string[]
 }
 
@@ -83,7 +85,14 @@ const openDesk = async (world: World, name: string, random: Random): Promise<Des
   )
   return {
     ...{ name, random, license, unseenMinutes, agents, customers: [], groups: new Set([1, 2]) },
-    ...{ left: new Map(), marks: new Map(), since: new Map(), waited: new Set(), history: [] },
+    ...{
+      left: new Map(),
+      marks: new Map(),
+      since: new Map(),
+      waited: new Set(),
+      threads: new Map(),
+      history: [],
+    },
     owner: await license.login('owner'),
   }
 }
@@ -342,6 +351,14 @@ const faultsOf = async (
     const said = entries.filter(isPublicSaying)
     const customer = users.find(isPresentCustomer)?.id
     const asked = said.slice(said.findLastIndex(({ event }) => event.author_id !== customer) + 1)
+    for (const agent of mine)
+      if (desk.left.get(here(agent.id, id)) === chat.thread)
+        faults.push(`${id} is given to ${agent.id}, who left it`)
+    const begins = desk.threads.get(id) !== chat.thread
+    desk.threads.set(id, chat.thread)
+    const isForNobody = !mine.some(({ accepts, client, isOut }) => accepts && client !== undefined && !isOut)
+    if (begins && lastRouting === undefined && isForNobody)
+      faults.push(`${id} begins with nobody who accepts it`)
     const isAwaited = asked.length > 0 || said.length === 0
     if (scopes.groups.some((group) => !desk.groups.has(group)))
       faults.push(`${id} names a group that is deleted`)

@@ -428,6 +428,24 @@ describe('a chat whose customer speaks unseen', () => {
     expect(await agentsNow(office)).toEqual(['ann'])
   })
 
+  test('goes on where who has seen it is gone, and who is there has not looked', async () => {
+    const office = await openUnseen({}, { ben: notAccepting, cyd: notAccepting })
+    const { license, ann, carl, chat_id, after, told } = office
+    const [ben, cyd] = [await license.login('ben'), await license.login('cyd')]
+    await ben.ok('join_chat', { chat_id, agent_ids: ['ben'] })
+    await ann.ok('update_last_seen_timestamp', { chat_id })
+    await ann.close()
+    await world.settled()
+    await world.queue.flush()
+    await world.settled()
+    await cyd.ok('update_agent', { routing_status: 'accepting_chats' })
+    await told(carl)
+    await after(4.9)
+    expect(await told(carl)).toEqual([])
+    await after(5.1)
+    expect((await told(carl))[0]).toBe(`Chat assigned to cyd${because('ann')}`)
+  })
+
   test('is handed on in time, however often its customer asks', async () => {
     const office = await openUnseen({ unseen_minutes: 1 })
     const { license, carl, chat_id, after, told } = office
