@@ -432,6 +432,8 @@ describe('a chat whose customer speaks unseen', () => {
     const office = await openUnseen({}, { ben: notAccepting, cyd: notAccepting })
     const { license, ann, carl, chat_id, after, told } = office
     const [ben, cyd] = [await license.login('ben'), await license.login('cyd')]
+    // whoever comes beside an agent who does not reply starts no clock anew
+    secondsPass(4 * 60)
     await ben.ok('join_chat', { chat_id, agent_ids: ['ben'] })
     await ann.ok('update_last_seen_timestamp', { chat_id })
     await ann.close()
