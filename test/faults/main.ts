@@ -5,13 +5,14 @@ import { build } from '../../infra/build.ts'
 import { bundlesIn } from '../../infra/local/handlers.ts'
 import { writePage } from '../support/pages.ts'
 import { reportOf } from './report.ts'
-import { runFaults } from './run.ts'
+import { longRates, runFaults } from './run.ts'
 
 // The long run of `faults.test.ts`; writes docs/faults.md. Ends with 1 where a promise was broken.
 
 const seed = Number(process.env['FAULTS_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
 const requests = Number(process.env['FAULTS_REQUESTS'] ?? 20_000)
 const requestsPerKill = 4000
+const requestsPerPhase = 1000
 const page = join(import.meta.dirname, '../../docs/faults.md')
 
 const say = (text: string) => void process.stderr.write(`${text}\n`)
@@ -21,7 +22,10 @@ const dist = await mkdtemp(join(tmpdir(), 'agent-chat-dist-'))
 try {
   await build(dist)
   const kills = Math.max(1, Math.round(requests / requestsPerKill))
-  const report = await runFaults({ seed, requests, kills, handlers: bundlesIn(dist), say })
+  const report = await runFaults({
+    ...{ seed, requests, kills, phases: 2 * Math.max(1, Math.round(requests / requestsPerPhase / 2)) },
+    ...{ rates: longRates, handlers: bundlesIn(dist), say },
+  })
   await writePage(page, reportOf(report, 'npm run faults'))
   for (const { check, checked, violations } of report.findings) {
     say(`${check}: ${checked} looked at, ${violations.length} violations`)

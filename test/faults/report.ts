@@ -80,6 +80,31 @@ ${rows(
   faults.map(([kind, count]) => [kind, counted(count)]),
 )}
 
+## Floods
+
+Strangers flood every other part of the load, from addresses of their own: one kind after the other, until it is refused,
+at most three requests at a time. A customer may begin ${report.rates.startChat} threads, send ${report.rates.sendEvent} events and ask ${report.rates.other} times for something
+else in a minute.
+
+${rows(
+  ['flood', 'limit in a minute', 'minutes', 'answered', 'refused by a limit'],
+  report.floods.map(({ name, most, minutes: touched, answered, refused }) => [
+    name,
+    ...[most, touched, answered, refused].map(counted),
+  ]),
+)}
+
+The median times of answers without floods and under them, for actions with 100 answers or more in each:
+
+${rows(
+  ['action', 'quiet', 'flooded'],
+  report.medians.map(({ action, quietMs, floodedMs }) => [
+    `\`${action}\``,
+    `${quietMs.toFixed(0)} ms`,
+    `${floodedMs.toFixed(0)} ms`,
+  ]),
+)}
+
 ## What was asked
 
 ${rows(['action', 'requests', 'success', 'refused', ...outcomes.slice(1).map(([, says]) => says)], byAction)}
