@@ -2,9 +2,9 @@ import { answersOf } from './check-answers.ts'
 import { type Check, checking, framesOf, grouped, type History, type Span } from './history.ts'
 
 const mostTimes = 2
-/** Of fewer answers a median says little: one in a hundred waits for a lost post or a frozen Lambda. */
+/** Medians of fewer answers than these are chance: faults make some answers a hundred times as slow. */
 const enoughAnswers = 100
-/** What a connection is told that asked for five times its limit. */
+/** Pushes to a connection that asked for five times its limit. */
 const closings: readonly unknown[] = [
   'customer_disconnected too_many_connections',
   'agent_disconnected agent_disconnected_by_server',
@@ -13,7 +13,7 @@ const closings: readonly unknown[] = [
 const median = (values: readonly number[]): number =>
   values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
 
-/** How long the answers took to what was asked in these times, by action. */
+/** Times (ms) of the answers to requests that were sent in these spans, by action. */
 const timesOf = (history: History, spans: readonly Span[]): Map<string, number[]> => {
   const times = answersOf(history).flatMap(({ kind, at }, index) => {
     const { action = '', sentAt = 0 } = history.requests[index] ?? {}
@@ -30,7 +30,7 @@ export interface Medians {
   floodedMs: number
 }
 
-/** How long answers took without floods and under them, by action, where there are enough to say so. */
+/** Medians of answer times without floods and under them, by action, of actions with enough answers. */
 export const mediansOf = (history: History): Medians[] => {
   const quiet = timesOf(history, history.floods.quiet)
   return [...timesOf(history, history.floods.flooded)].flatMap(([action, flooded]) => {
@@ -51,10 +51,10 @@ export const honestAreServed: Check = checking(
       const { user, isLoggedIn } = history.sockets[socket] ?? {}
       const { payload } = frame
       if (frame.type === 'response') on.count()
-      // a lost race is answered so as well, and without the time when to try again
+      // the answer to a lost race has this type too, but no time when to try again
       if (payload?.error?.type === 'too_many_requests' && payload.error.details !== undefined)
         on.say(`${user} was refused: ${text.slice(0, 200)}`)
-      // before its login, a connection may be closed for itself
+      // a connection without a login is closed for that
       if (isLoggedIn === true && closings.includes(`${frame.action} ${payload?.reason}`))
         on.say(`${user} was closed: ${text}`)
     }

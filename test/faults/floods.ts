@@ -2,13 +2,13 @@ import { App, Recorder, type Reply } from './app.ts'
 import type { FloodRecord } from './history.ts'
 import type { Stand } from './stand.ts'
 
-/** A customer that floods, as its connections know it. */
+/** A flooding customer, as its connections know it. */
 interface Stranger {
   token?: string
   chat?: string
 }
 
-/** What is asked for again and again; resolves to what came of the `n`th time, of one of those side by side. */
+/** A flood's request: the `n`th, by one of the workers that ask side by side. Resolves to what came of it. */
 type Ask = (n: number, worker: number) => Promise<Reply>
 
 /** Floods that cost the machine little: few of them are pushed to anybody. */
@@ -30,7 +30,7 @@ export type FloodKind = (typeof allFloods)[number]
 
 const closed: Reply = { kind: 'unknown', error: 'closed' }
 const tabs = 10
-// as often a connection is made anew, so that no limit of a connection's own would hold it
+// a new connection each time: limits hold a customer, whatever its connections
 const sentPerConnection = 5
 /** So many requests of a flood are under way at a time: the machine is the load's as well. */
 const sideBySide = 3
@@ -52,7 +52,7 @@ export const openFloods = ({ stack, licenses, rates }: Stand, kinds: readonly Fl
   const { sendEvent, other, addressFactor } = rates
 
   let address = 0
-  /** Connections of one address, by their numbers: opened again where they were closed. */
+  /** Connections from one address, by their numbers; a closed one is opened again. */
   const connections = (as: 'agent' | 'customer') => {
     const from = `127.0.2.${(address += 1)}`
     const apps = new Map<number, App>()
@@ -70,7 +70,7 @@ export const openFloods = ({ stack, licenses, rates }: Stand, kinds: readonly Fl
       return app
     }
   }
-  /** The same for connections on which one customer is logged in and has its chat. */
+  /** Connections of one customer, logged in and with a chat, from one address. */
   const strangers = () => {
     const stranger: Stranger = {}
     const connect = connections('customer')
@@ -201,11 +201,11 @@ export const openFloods = ({ stack, licenses, rates }: Stand, kinds: readonly Fl
   let next = 0
   return {
     records,
-    /** Each kind once over its limit, or as far as it comes. */
+    /** Every kind once, over its limit. */
     once: async (): Promise<void> => {
       for (const flood of floods) await flood(() => false)
     },
-    /** One kind after the other, each over its limit, until it is over; goes on where it ended the last time. */
+    /** Kinds in turn, each over its limit, until `isOver`; the next call continues where this one ended. */
     until: async (isOver: () => boolean): Promise<void> => {
       while (!isOver()) {
         await floods[next % floods.length]?.(isOver)

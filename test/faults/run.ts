@@ -23,11 +23,11 @@ export interface RunOptions {
   /** How often the engine is killed, evenly over the run. */
   kills: number
   /**
-   * Into how many times the load is divided, of which every other one is flooded; 1: all of it is, until each
-   * flood has met its limit.
+   * The number of parts of the load, of which every other one is flooded, the last one too. 1: each flood goes
+   * once over its limit.
    */
   phases: number
-  /** All kinds if absent. */
+  /** Which floods there are; all kinds if absent. */
   floodKinds?: readonly FloodKind[]
   rates: Rates
   handlers: LoadHandlers
@@ -51,7 +51,7 @@ export interface Report {
   findings: Finding[]
 }
 
-/** No customer of a load that is as long as may be comes near them. */
+/** Limits that no customer of the load comes near, however long the load is. */
 export const longRates: Rates = {
   ...{ startChat: 20, sendEvent: 50, other: 70, addressFactor: 1, licenseStarts: 400 },
 }
@@ -68,7 +68,7 @@ const cast = (
 ) => {
   const { stack } = stand
   let address = 0
-  /** Nobody shares the limits of an address. */
+  /** An address for each app: none shares the limits of one. */
   const from = () => `127.0.1.${(address += 1)}`
   return stand.licenses.map((license, index) => {
     const scene = new Scene(license, dice(seed + 10 + index))
@@ -214,7 +214,7 @@ const keepClock = async ({ stack }: Stand, signal: AbortSignal): Promise<void> =
   }
 }
 
-/** Floods come and go while the load runs. */
+/** Floods in every other part of the load, until the load ends; notes the times of both. */
 const inPhases = async (of: {
   phases: number
   requests: number
