@@ -1,6 +1,7 @@
 import { InternalError } from '../../shared/protocol/errors.ts'
 import { cutText, utf8Bytes } from '../../shared/protocol/fields.ts'
 import { limits } from '../../shared/protocol/limits.ts'
+import { allEnded } from '../../shared/runtime/all-ended.ts'
 import { log } from '../../shared/runtime/log.ts'
 import { sendLater } from '../../shared/runtime/later.ts'
 import { config } from '../../shared/runtime/config.ts'
@@ -54,7 +55,7 @@ const connect = async (event: ConnectEvent): Promise<{ statusCode: number }> => 
   if (license_id === '') return refuse(404, 'no license_id')
   // no key of the table is so long
   if (utf8Bytes(license_id) > limits.idBytes) return refuse(404, 'unknown license')
-  const [item, isAllowed] = await Promise.all([
+  const [item, isAllowed] = await allEnded([
     read.get(keys.license(license_id), { strong: true }),
     mayConnect(write, ip),
   ])
@@ -71,7 +72,7 @@ const connect = async (event: ConnectEvent): Promise<{ statusCode: number }> => 
     ip,
     ...(user_agent ? { user_agent } : {}),
   }
-  const [kept] = await Promise.all([
+  const [kept] = await allEnded([
     write.write(connected(connection, Date.now(), { visitor })),
     sendLater({ job: 'expect_login', connection }, loginWithinS),
   ])

@@ -1,6 +1,7 @@
 import { InternalError } from '../../shared/protocol/errors.ts'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { config } from '../../shared/runtime/config.ts'
+import { allEnded } from '../../shared/runtime/all-ended.ts'
 import { log } from '../../shared/runtime/log.ts'
 import { measured } from '../../shared/runtime/metrics.ts'
 import { mayConnect } from '../../shared/runtime/rates.ts'
@@ -29,7 +30,7 @@ export const handler = measured(
       log.warn('An agent’s connection was refused', { reason: 'too many connections from one address' })
       return { statusCode: 429 }
     }
-    const [kept] = await Promise.all([
+    const [kept] = await allEnded([
       write.write(connected(connection, Date.now(), { ip })),
       sendLater({ job: 'expect_login', connection }, loginWithinS),
     ])

@@ -8,6 +8,8 @@ export interface Context {
   dice: Dice
   scene: Scene
   url: string
+  /** The loopback address that the app comes from. */
+  from: string
   /** Takes one of the requests that the run is to make; false: there are none left. */
   take(): boolean
   /** Waits until there is room for one more request at a time. */
@@ -25,6 +27,8 @@ export abstract class Actor {
   protected app: App | undefined
   abstract readonly as: 'agent' | 'customer'
   abstract readonly user: string | undefined
+  /** How long it waits at least from one step to the next. */
+  protected readonly pauseMs: number = 0
 
   constructor(ctx: Context) {
     this.ctx = ctx
@@ -44,11 +48,11 @@ export abstract class Actor {
 
   /** Opens a connection and logs in on it, however often that takes. */
   async comeOn(): Promise<void> {
-    const { recorder, scene, url, dice, turn } = this.ctx
+    const { recorder, scene, url, from, dice, turn } = this.ctx
     for (let tries = 0; this.app?.isOpen !== true || this.app.record.isLoggedIn !== true; tries += 1) {
       if (tries > 0) await wait(20 + dice.below(200))
       if (this.app?.isOpen !== true)
-        this.app = await App.open(recorder, url, { license: scene.license.id, as: this.as })
+        this.app = await App.open(recorder, url, { license: scene.license.id, as: this.as, from })
       const { app } = this
       if (app === undefined) continue
       app.onPush = (push) => scene.hear(push)
@@ -77,6 +81,7 @@ export abstract class Actor {
         this.app?.cut()
       } else if (dice.chance(0.08)) await Promise.all([this.#step(), this.#step()])
       else await this.#step()
+      await wait(this.pauseMs)
     }
   }
 

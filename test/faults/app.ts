@@ -36,7 +36,8 @@ export class App {
   readonly #recorder: Recorder
   readonly #socket: WebSocket
   readonly index: number
-  readonly #waiting = new Map<string, Waiting>()
+  /** By id; what answers a frame that has none comes without one. */
+  readonly #waiting = new Map<string | undefined, Waiting>()
   #unclaimed = 0
   /** Called with each push. */
   onPush: (push: any) => void = () => undefined
@@ -50,18 +51,23 @@ export class App {
     socket.on('error', () => undefined)
   }
 
-  /** Undefined where the handshake was refused: a Lambda died, or there are too many. */
+  /**
+   * Undefined where the handshake was refused: a Lambda died, or there are too many. `from`: the loopback
+   * address that it comes from.
+   */
   static async open(
     recorder: Recorder,
     url: string,
-    of: Pick<SocketRecord, 'license' | 'as'>,
+    { from, ...of }: Pick<SocketRecord, 'license' | 'as'> & { from: string },
   ): Promise<App | undefined> {
-    const socket = new WebSocket(url, { perMessageDeflate: false })
+    const socket = new WebSocket(url, { perMessageDeflate: false, localAddress: from })
     const app = new App(recorder, socket, of)
     try {
       await once(socket, 'open')
       return app
-    } catch {
+    } catch (error) {
+      const [, status] = /server response: (\d+)/.exec((error as Error).message) ?? []
+      app.record.refusedWith = Number(status)
       app.#end()
       return undefined
     }
@@ -87,7 +93,16 @@ export class App {
     return promise
   }
 
-  #settle(id: string, reply: Reply): void {
+  /** Sends a frame that is no request and so has no id; one at a time. */
+  sendBroken(text: string): Promise<Reply> {
+    if (!this.isOpen) return Promise.resolve({ kind: 'unknown', error: 'closed' })
+    const { promise, resolve } = Promise.withResolvers<Reply>()
+    this.#waiting.set(undefined, { action: 'a broken frame', resolve })
+    this.#socket.send(text)
+    return promise
+  }
+
+  #settle(id: string | undefined, reply: Reply): void {
     const waiting = this.#waiting.get(id)
     if (waiting === undefined) return
     this.#waiting.delete(id)

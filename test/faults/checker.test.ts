@@ -70,6 +70,18 @@ const loads = 'loads are the numbers of active chats with a customer'
 const behind = 'dead sockets leave nothing behind'
 const missed = 'a client that was cut off ends with what the server has'
 const probed = 'once all is quiet, an event reaches everyone with access, and nobody else'
+const served = 'honest users’ answers stay within twice their quiet time, and none is refused'
+const held = 'a flood is answered no more than its limit'
+/** Ann asks for so many chats from a time on, and is answered after so long. */
+const ask = ({ requests, frames }: Sample, from: number, answeredAfterMs: number, count = 100): void => {
+  for (let n = 0; n < count; n += 1) {
+    const [id, action, sentAt] = [`${from}-${n}`, 'get_archives', from + n / count]
+    requests.push({ socket: 0, id, action, payload: {}, sentAt })
+    const answer = { request_id: id, action, type: 'response', success: true, payload: {} }
+    frames.push(frame(0, sentAt + answeredAfterMs, answer))
+  }
+}
+const tooMany = { error: { type: 'too_many_requests', details: [{ path: '', message: 'Try again in 9 s' }] } }
 
 const violations: [what: string, by: string, spoil: (history: Sample) => void][] = [
   [
@@ -455,12 +467,69 @@ const violations: [what: string, by: string, spoil: (history: Sample) => void][]
       )
     },
   ],
+  [
+    'an honest user is refused by a limit',
+    served,
+    ({ requests, frames }) => {
+      requests.push({ socket: 1, id: 'r9', action: 'ping', payload: {}, sentAt: 150 })
+      const answer = { request_id: 'r9', action: 'ping', type: 'response', success: false }
+      frames.push(frame(1, 151, { ...answer, payload: tooMany }))
+    },
+  ],
+  [
+    'an honest user cannot connect',
+    served,
+    ({ sockets }) =>
+      void sockets.push({ license: 'l1', as: 'customer', openedAt: 150, closedAt: 151, refusedWith: 429 }),
+  ],
+  [
+    'an honest customer is closed as one that floods',
+    served,
+    ({ frames }) =>
+      void frames.push(frame(1, 150, push('customer_disconnected', { reason: 'too_many_connections' }))),
+  ],
+  [
+    'an honest agent is closed as one that floods',
+    served,
+    ({ frames }) =>
+      void frames.push(frame(0, 150, push('agent_disconnected', { reason: 'agent_disconnected_by_server' }))),
+  ],
+  [
+    'honest users are answered three times as slowly under floods',
+    served,
+    (history) => {
+      ask(history, 50, 10)
+      ask(history, 150, 30)
+    },
+  ],
+  [
+    'a flood is answered more than its limit lets through',
+    held,
+    ({ floods }) => void floods.records.push({ name: 'x', most: 40, minutes: 2, answered: 81, refused: 9 }),
+  ],
 ]
 
 test.each(violations)('it is noticed that %s', (_, by, spoil) => {
   const history = sample()
   spoil(history)
   expect(broken(history)).toContain(by)
+})
+
+test.each([
+  ['answers take less than twice as long', 19, 100],
+  ['too few answers are slow', 30, 99],
+])('floods break nothing where %s', (_, answeredAfterMs, count) => {
+  const history = sample()
+  ask(history, 50, 10)
+  ask(history, 150, answeredAfterMs, count)
+  expect(broken(history)).toEqual([])
+})
+
+test('a lost race that is answered as a limit is no refusal by a limit', () => {
+  const history = sample()
+  history.requests.push({ socket: 1, id: 'r9', action: 'join_chat', payload: {}, sentAt: 150 })
+  history.frames.push(refusal(1, 160, 'r9', 'join_chat', 'too_many_requests'))
+  expect(broken(history)).toEqual([])
 })
 
 test('whoever loses access while a request is under way may still be pushed what it caused', () => {

@@ -23,6 +23,7 @@ import {
   refusedAreNotStored,
   storedOnce,
 } from './check-log.ts'
+import { floodsAreHeld, honestAreServed } from './check-floods.ts'
 import type { Check, Finding, History } from './history.ts'
 
 const checks: readonly Check[] = [
@@ -47,6 +48,8 @@ const checks: readonly Check[] = [
   nothingLeftBehind,
   followersHoldAll,
   probesReachAll,
+  honestAreServed,
+  floodsAreHeld,
 ]
 
 /** Holds the promises of the design against everything that a run saw. */

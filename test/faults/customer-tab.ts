@@ -13,6 +13,8 @@ export interface Person {
 export class CustomerTab extends Actor {
   readonly as = 'customer'
   readonly person: Person
+  /** So slow that no customer, with all its tabs, comes near its limits in a minute. */
+  protected override readonly pauseMs = 2000
 
   constructor(ctx: Context, person: Person) {
     super(ctx)

@@ -10,6 +10,8 @@ interface Position {
 
 interface FollowerOptions {
   url: string
+  /** The loopback address that it comes from. */
+  from: string
   license: string
   as: 'agent' | 'customer'
   dice: Dice
@@ -74,9 +76,9 @@ export class Follower {
    * when it went. `all`: also in those that were closed then.
    */
   async connect({ all = false }: { all?: boolean } = {}): Promise<void> {
-    const { url, license, as, login } = this.#options
+    const { url, from, license, as, login } = this.#options
     for (;;) {
-      const app = await App.open(this.#recorder, url, { license, as })
+      const app = await App.open(this.#recorder, url, { license, as, from })
       if (app === undefined) continue
       app.record.user = this.#user
       this.#app = app

@@ -28,6 +28,8 @@ export interface SocketRecord {
   isLoggedIn?: boolean
   openedAt: number
   closedAt?: number | undefined
+  /** The HTTP status that its handshake was refused with. */
+  refusedWith?: number
 }
 
 export interface RequestRecord {
@@ -75,6 +77,25 @@ interface ProbeRecord {
   asked: readonly number[]
 }
 
+/** A time of the load. */
+export interface Span {
+  from: number
+  to: number
+}
+
+/** A flood beside the load, and what came of it. */
+export interface FloodRecord {
+  name: string
+  /** So often it is answered in a minute at most. */
+  most: number
+  /** How many minutes of the clock it touched. */
+  minutes: number
+  /** How often it was answered other than by a limit. */
+  answered: number
+  /** How often a limit refused it. */
+  refused: number
+}
+
 export interface History {
   licenses: readonly LicenseRecord[]
   sockets: readonly SocketRecord[]
@@ -94,6 +115,8 @@ export interface History {
   watched: readonly { socket: number; agent: string; license: string; status: string }[]
   /** The table once every socket was gone and its time had run out; `atMs` since 1970. */
   over: { items: readonly Attributes[]; atMs: number }
+  /** When strangers flooded, when they did not, and what came of each flood. */
+  floods: { quiet: readonly Span[]; flooded: readonly Span[]; records: readonly FloodRecord[] }
   endedAt: number
 }
 

@@ -35,7 +35,7 @@ export const reportOf = (report: Report, command: string): string => {
   return `# Under faults
 
 \`${command}\` wrote this page. It runs the bundles that ship on one machine, lets everything go wrong that can, and holds
-the promises of the design against every request, answer and push. \`npm test\` does the same with 2,000 requests.
+the promises of the design against every request, answer and push. \`npm run test:all\` does the same with 2,000 requests, \`npm test\` with 100.
 
 | | |
 | --- | --- |
@@ -78,6 +78,31 @@ On 5 % of the calls to the table and of the posts, and on 3 % of the invocations
 ${rows(
   ['fault', 'times'],
   faults.map(([kind, count]) => [kind, counted(count)]),
+)}
+
+## Floods
+
+Strangers flood every other part of the load, from addresses of their own: one kind after the other, until it is refused,
+at most three requests at a time. A customer may begin ${report.rates.startChat} threads, send ${report.rates.sendEvent} events and ask ${report.rates.other} times for something
+else in a minute.
+
+${rows(
+  ['flood', 'limit in a minute', 'minutes', 'answered', 'refused by a limit'],
+  report.floods.map(({ name, most, minutes: touched, answered, refused }) => [
+    name,
+    ...[most, touched, answered, refused].map(counted),
+  ]),
+)}
+
+The median times of answers without floods and under them, for actions with 100 answers or more in each:
+
+${rows(
+  ['action', 'quiet', 'flooded'],
+  report.medians.map(({ action, quietMs, floodedMs }) => [
+    `\`${action}\``,
+    `${quietMs.toFixed(0)} ms`,
+    `${floodedMs.toFixed(0)} ms`,
+  ]),
 )}
 
 ## What was asked

@@ -4,15 +4,17 @@ import type { LoadHandlers } from '../../infra/local/handlers.ts'
 import { type Actor, type Context } from './actor.ts'
 import { AgentApp } from './agent-app.ts'
 import { Recorder } from './app.ts'
+import { type Medians, mediansOf } from './check-floods.ts'
 import { check } from './checker.ts'
 import { CustomerTab, type Person } from './customer-tab.ts'
 import { dice } from './dice.ts'
 import { openFaults } from './faults.ts'
+import { allFloods, type FloodKind, type Floods, openFloods } from './floods.ts'
 import { Follower } from './follower.ts'
-import type { Finding, History } from './history.ts'
+import type { Finding, FloodRecord, History, Span } from './history.ts'
 import { endRun } from './end.ts'
 import { Scene } from './scene.ts'
-import { type Pace, type Stand, startStand } from './stand.ts'
+import { type Pace, type Rates, type Stand, startStand } from './stand.ts'
 
 export interface RunOptions {
   seed: number
@@ -20,6 +22,14 @@ export interface RunOptions {
   requests: number
   /** How often the engine is killed, evenly over the run. */
   kills: number
+  /**
+   * The number of parts of the load, of which every other one is flooded, the last one too. 1: each flood goes
+   * once over its limit.
+   */
+  phases: number
+  /** Which floods there are; all kinds if absent. */
+  floodKinds?: readonly FloodKind[]
+  rates: Rates
   handlers: LoadHandlers
   say?: (text: string) => void
 }
@@ -34,10 +44,17 @@ export interface Report {
   faults: ReadonlyMap<string, number>
   totals: { engine: number; posts: number; invocations: number }
   followers: { user: string; cuts: number; reads: number; fromPushes: number; fromReads: number }[]
+  floods: readonly FloodRecord[]
+  rates: Rates
+  medians: readonly Medians[]
   deadLetters: number
   findings: Finding[]
 }
 
+/** Limits that no customer of the load comes near, however long the load is. */
+export const longRates: Rates = {
+  ...{ startChat: 20, sendEvent: 50, other: 70, addressFactor: 1, licenseStarts: 400 },
+}
 const sideBySide = 8
 const clockMs = 5000
 /** Polls are rare: one is dear when there is much in the table, and what comes together is indexed together. */
@@ -46,34 +63,40 @@ const pace: Pace = { presenceGraceS: 3, queueRetryMs: 3000, streamPollMs: 500, s
 /** The apps of a licence, and its followers. */
 const cast = (
   stand: Stand,
-  base: Omit<Context, 'scene' | 'url'>,
+  base: Omit<Context, 'scene' | 'url' | 'from'>,
   { seed, stayMs }: { seed: number; stayMs: number },
 ) => {
   const { stack } = stand
+  let address = 0
+  /** An address for each app: none shares the limits of one. */
+  const from = () => `127.0.1.${(address += 1)}`
   return stand.licenses.map((license, index) => {
     const scene = new Scene(license, dice(seed + 10 + index))
     const ctx = { ...base, scene }
     const agents = license.agents.filter(({ id }) => !/^(fay|finn)/.test(id))
     // one with two apps
     const apps = [...agents, ...agents.slice(1, 2)].map(
-      (agent) => new AgentApp({ ...ctx, url: stack.agentUrl }, agent, stand.token(agent)),
+      (agent) => new AgentApp({ ...ctx, url: stack.agentUrl, from: from() }, agent, stand.token(agent)),
     )
     const url = `${stack.customerUrl}?license_id=${license.id}`
     const people = Array.from({ length: 3 }, (): Person => ({}))
-    const tabs = [...people, ...people.slice(0, 1)].map((person) => new CustomerTab({ ...ctx, url }, person))
+    const tabs = [...people, ...people.slice(0, 1)].map(
+      (person) => new CustomerTab({ ...ctx, url, from: from() }, person),
+    )
     const followers = [
       ...license.agents
         .filter(({ id }) => id.startsWith(index === 0 ? 'fay' : 'finn'))
         .map((agent, n) => {
           const login = async () => ({ token: await stand.token(agent) })
           return new Follower(base.recorder, {
-            ...{ url: stack.agentUrl, license: license.id, as: 'agent', login, stayMs },
+            ...{ url: stack.agentUrl, from: from(), license: license.id, as: 'agent', login, stayMs },
             dice: dice(seed + 20 + 2 * index + n),
           })
         }),
       new Follower(base.recorder, {
         ...{
           url,
+          from: from(),
           license: license.id,
           as: 'customer',
           stayMs,
@@ -92,12 +115,15 @@ export const runFaults = async ({
   seed,
   requests,
   kills,
+  phases,
+  floodKinds = allFloods,
+  rates,
   handlers,
   say = () => undefined,
 }: RunOptions): Promise<Report> => {
   const faults = openFaults(dice(seed))
   const { stayMs, ...paces } = pace
-  const stand = await startStand(handlers, faults, paces)
+  const stand = await startStand(handlers, faults, { pace: paces, rates })
   try {
     const recorder = new Recorder()
     const limit = pLimit(sideBySide)
@@ -115,6 +141,8 @@ export const runFaults = async ({
     for (const { followers } of licenses) for (const follower of followers) await follower.connect()
     for (const { followers } of licenses) for (const follower of followers) await follower.speak()
 
+    const floods = openFloods(stand, floodKinds)
+    const spans = { quiet: [] as Span[], flooded: [] as Span[] }
     const startedAt = performance.now()
     faults.turn(true)
     const ending = new AbortController()
@@ -126,6 +154,7 @@ export const runFaults = async ({
       untilLeft(requests / 2).then(() => faults.freezeNoMore()),
       ...licenses.flatMap(({ followers }) => followers.map((follower) => follower.run())),
       keepClock(stand, ending.signal),
+      inPhases({ phases, requests, left, floods, spans, signal: ending.signal }),
       killEngine(stand, { kills, requests, untilLeft, met: faults.met, signal: ending.signal }),
     ]
     const progress = setInterval(() => say(`${recorder.requests.length} requests`), 10_000)
@@ -136,6 +165,7 @@ export const runFaults = async ({
     for (const { followers } of licenses) for (const follower of followers) follower.stop()
     await Promise.all(aside)
     clearInterval(progress)
+    await floods.stop()
     faults.turn(false)
     const loadedAt = performance.now()
     say(`the load is over after ${Math.round((loadedAt - startedAt) / 1000)} s`)
@@ -148,6 +178,7 @@ export const runFaults = async ({
       ...{ licenses: stand.licenses, sockets, requests: asked, frames, chats: stand.states, endedAt },
       ranOn: faults.lambdas.ranOn,
       unheard: faults.lambdas.unheard,
+      floods: { ...spans, records: floods.records },
       ...end,
     }
     const findings = check(history)
@@ -164,6 +195,9 @@ export const runFaults = async ({
       followers: licenses.flatMap(({ followers }) =>
         followers.map(({ record, figures }) => ({ user: record.user, ...figures })),
       ),
+      floods: floods.records,
+      rates,
+      medians: mediansOf(history),
       deadLetters: stand.stack.queue.deadLetters().length,
     }
   } finally {
@@ -177,6 +211,26 @@ const keepClock = async ({ stack }: Stand, signal: AbortSignal): Promise<void> =
     await wait(clockMs, undefined, { signal }).catch(() => undefined)
     // the next minute does what this one failed to do
     if (!signal.aborted) await stack.tick().catch(() => undefined)
+  }
+}
+
+/** Floods in every other part of the load, until the load ends; notes the times of both. */
+const inPhases = async (of: {
+  phases: number
+  requests: number
+  left(): number
+  floods: Floods
+  spans: { quiet: Span[]; flooded: Span[] }
+  signal: AbortSignal
+}): Promise<void> => {
+  const { phases, requests, left, floods, spans, signal } = of
+  for (let phase = 1; phase <= phases; phase += 1) {
+    const from = performance.now()
+    const isOver = () => left() <= requests * (1 - phase / phases) || signal.aborted
+    const isFlooded = (phases - phase) % 2 === 0
+    if (isFlooded) await (phases === 1 ? floods.once() : floods.until(isOver))
+    else while (!isOver()) await wait(20)
+    spans[isFlooded ? 'flooded' : 'quiet'].push({ from, to: performance.now() })
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Attributes } from '../../shared/table/ops.ts'
-import type { ChatState, FrameRecord, History, RequestRecord } from './history.ts'
+import type { ChatState, FloodRecord, FrameRecord, History, RequestRecord } from './history.ts'
 
 // A short history in which nothing is wrong, written down by hand: two licences, each with a chat. In the first, ann (an
 // agent of it) and carl, its customer, talk; sue supervises and is hidden from carl; pat has no access; fay follows.
@@ -190,6 +190,11 @@ export const sample = () =>
     },
     watched: [{ socket: 0, agent: 'fay@1', license: 'l1', status: 'accepting_chats' }],
     over: { items: [...chats, ...people(false)], atMs: 2000 },
+    floods: {
+      quiet: [{ from: 0, to: 100 }],
+      flooded: [{ from: 100, to: 200 }],
+      records: [{ name: 'pings', most: 40, minutes: 2, answered: 80, refused: 20 }] as FloodRecord[],
+    },
     endedAt: 100_000,
   })
 export type Sample = ReturnType<typeof sample>

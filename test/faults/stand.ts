@@ -62,10 +62,18 @@ export interface Pace extends Required<
   stayMs: number
 }
 
+/** What customers may ask for in a minute. */
+export type Rates = NonNullable<StackOptions['rates']>
+
+interface Settings {
+  pace: Omit<Pace, 'stayMs'>
+  rates: Rates
+}
+
 export type Stand = Awaited<ReturnType<typeof startStand>>
 
 /** The whole stack with faults on every side: two licences with their people on an engine that can be killed. */
-export const startStand = async (handlers: LoadHandlers, faults: OpenFaults, pace: Omit<Pace, 'stayMs'>) => {
+export const startStand = async (handlers: LoadHandlers, faults: OpenFaults, { pace, rates }: Settings) => {
   // what fails here is meant to
   process.env['POWERTOOLS_LOG_LEVEL'] ??= 'SILENT'
   const dir = await mkdtemp(join(tmpdir(), 'agent-chat-faults-'))
@@ -80,6 +88,7 @@ export const startStand = async (handlers: LoadHandlers, faults: OpenFaults, pac
   const stack = await startStack({
     ...{ endpoint: proxy.endpoint, tableName, key, issuer, audience, port: 0, handlers },
     ...pace,
+    rates,
     around: faults.around,
     gateway: { faults: faults.gateway },
   })
@@ -136,6 +145,7 @@ export const startStand = async (handlers: LoadHandlers, faults: OpenFaults, pac
     stack,
     licenses,
     states,
+    rates,
     engine: () => engine,
     token: (agent: AgentRecord) =>
       mintToken({

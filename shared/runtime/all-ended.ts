@@ -1,0 +1,8 @@
+/**
+ * As `Promise.all`, but a failure waits until all others have ended as well: a call that is still tried again
+ * would go on after the answer.
+ */
+export const allEnded = <T extends readonly unknown[] | []>(
+  under: T,
+): Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }> =>
+  Promise.all(under).finally(() => Promise.allSettled(under))
