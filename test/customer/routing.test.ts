@@ -570,6 +570,16 @@ describe('an agent who leaves a chat', () => {
     expect(await agentsNow(carl)).toEqual(['ann'])
   })
 
+  test('does not get that thread again by supervising it', async () => {
+    const license = await openLicense({ ann: {} })
+    const ann = await license.login('ann')
+    const carl = await arrive(license, 'Carl')
+    await ann.ok('remove_from_chat', { chat_id: carl.chat_id })
+    await ann.ok('supervise_chat', { chat_id: carl.chat_id })
+    await world.tick()
+    expect(await agentsNow(carl)).toEqual([])
+  })
+
   test('has it again by joining, or where another took it out', async () => {
     const license = await openLicense({
       ann: {},
