@@ -1,6 +1,7 @@
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { changeAgent } from '../../infra/admin/change-agent.ts'
 import { changeLicense } from '../../infra/admin/change-license.ts'
+import { activePk } from '../../shared/table/keys.ts'
 import type { Client, CustomerClient } from '../support/client.ts'
 import { testFirst } from '../support/sample.ts'
 import { type License, sharedWorld, type Visitor, type World } from '../support/world.ts'
@@ -368,6 +369,26 @@ describe('a chat that waits', () => {
       expect(await agentsNow(carl)).toEqual(['ann'])
     },
   )
+
+  test('sets nothing off by what its customer adds to it', async () => {
+    const license = await openLicense({ ann: {} })
+    const carl = await arrive(license, 'Carl')
+    await world.settled()
+    const events = [message('anybody?')]
+    const { calls } = await world.proxy.record(async () => {
+      await carl.client.ok('start_chat', { chat: { thread: { events } } })
+      await carl.client.ok('send_event', { chat_id: carl.chat_id, event: message('hello?') })
+      await world.settled()
+    })
+    expect(calls.length).toBeGreaterThan(0)
+    const ofList = calls.filter(
+      ({ operation, request }) =>
+        operation === 'Query' && JSON.stringify(request).includes(`"${activePk(license.id)}"`),
+    )
+    expect(ofList).toEqual([])
+    await license.login('ann')
+    expect(await agentsNow(carl)).toEqual(['ann'])
+  })
 
   test('is given to one who supervises it, as its agent', async () => {
     const license = await openLicense({ ann: { name: 'Ann', default_status: not_accepting_chats } })
