@@ -51,8 +51,10 @@ const adding = (
   const users = [
     ...chat.users.filter((user) => !isAdded(user)),
     ...added.map(([id]): ChatUser => {
-      const met = type === 'agent' || chat.users.some((user) => user.id === id && isAdded(user) && user.met)
-      return { id, type, present: true, ...(met ? { met } : {}) }
+      const before = chat.users.find((user) => user.id === id && isAdded(user))
+      if (type === 'agent') return { id, type, present: true, met: true }
+      const { met, left } = before ?? {}
+      return { id, type, present: true, ...(met && { met }), ...(left !== undefined && { left }) }
     }),
   ]
   if (users.filter(({ present }) => present).length > limits.presentUsers)

@@ -10,6 +10,7 @@ import {
   type ChatScopes,
   chatStarted,
   type ChatUser,
+  noneOverdue,
   sameUsers,
   withArrivals,
 } from '../table/chats.ts'
@@ -107,7 +108,7 @@ export const openThread = (opening: Opening, { nonce, at: now }: { nonce: string
   const n = (before.thread ?? 0) + 1
   const asked = {
     license_id,
-    users: [...users],
+    users: noneOverdue(users),
     scopes,
     thread: n,
     ...(waited === undefined ? {} : { waiting_since: waited }),

@@ -13,6 +13,7 @@ import {
   type Staffing,
   type StaffingFamily,
 } from './routing.ts'
+import { routeSoon } from './route-soon.ts'
 import { readView } from './show.ts'
 import { tellChanged } from './changed.ts'
 import { changeUsers, type ThreadFamily, type UsersChange } from './threads.ts'
@@ -83,12 +84,17 @@ export const route = async (
       // most of those who wait still have to: that needs no look at the chat itself
       const asRow = { ...row, license_id: license, active: true }
       if (row.id !== chat && staffedAgain(asRow, desk, ctx.now()) === undefined) return
+      let waits = false
       const done = await restaff(ctx, row.id, desk, ({ chat: now, tail }, agents) => {
         const staffing = staffedAgain(now, agents, ctx.now(), tail.last)
+        waits = staffing?.waitingSince !== undefined
         return staffing && changeBy(staffing)
       })
+      if (!done) return
+      // written first, looked after: whoever came to be free meanwhile did not find it waiting
+      if (waits) await routeSoon(ctx, license)
       // what each has to do is another now
-      if (done) desk = (await readDesk(ctx.read, license, { strong: true })) ?? desk
+      desk = (await readDesk(ctx.read, license, { strong: true })) ?? desk
     },
     1,
   )

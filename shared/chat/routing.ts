@@ -14,6 +14,8 @@ import { agentLeft, routingAssigned, routingUnassigned } from './system-messages
 export interface Desk {
   license: LicenseItem
   agents: readonly AgentItem[]
+  /** Who was deleted: their names stay. */
+  deleted: readonly AgentItem[]
   loads: ReadonlyMap<string, Load>
 }
 
@@ -23,15 +25,17 @@ export const readDesk = async (
   license: string,
   { strong }: { strong: boolean },
 ): Promise<Desk | undefined> => {
-  const [item, agents, loads] = await Promise.all([
+  const [item, found, loads] = await Promise.all([
     read.get(keys.license(license), { strong }),
     read.query({ pk: licensePk(license), prefix: agentPrefix, strong }),
     readLoads(read, license, { strong }),
   ])
   if (item === undefined) return undefined
+  const agents = found.map((agent) => AgentItem.parse(agent))
   return {
     license: LicenseItem.parse(item),
-    agents: agents.map((agent) => AgentItem.parse(agent)).filter(({ deleted }) => !deleted),
+    agents: agents.filter(({ deleted }) => !deleted),
+    deleted: agents.filter(({ deleted }) => deleted),
     loads: new Map(loads.map((load) => [load.agent, load])),
   }
 }
@@ -66,7 +70,12 @@ export type Routable = Pick<Chat, 'license_id' | 'users' | 'scopes' | 'waiting_s
 
 /** Whether an agent may be given a chat: it is not in it, and has not left this thread by itself. */
 const mayBeGiven = (id: string, { users, thread }: Pick<Routable, 'users' | 'thread'>): boolean =>
-  !users.some((user) => user.id === id && user.type === 'agent' && (user.present || user.left === thread))
+  !users.some(
+    (user) =>
+      user.id === id &&
+      user.type !== 'customer' &&
+      ((user.type === 'agent' && user.present) || user.left === thread),
+  )
 
 /**
  * Who is to get a chat: of the agents who are ready for one, can see it and are below their limit the one with the fewest
@@ -132,7 +141,8 @@ export const assignedTo = (
   }
 }
 
-const nameIn = ({ agents }: Desk, id: string): string => agents.find((one) => one.id === id)?.name ?? id
+const nameIn = ({ agents, deleted }: Desk, id: string): string =>
+  [...agents, ...deleted].find((one) => one.id === id)?.name ?? id
 
 /** A chat whose agents stay as they are. */
 export const asBefore = (chat: Routable): Staffing => ({

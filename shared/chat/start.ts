@@ -9,6 +9,7 @@ import {
   chatChanged,
   type ChatScopes,
   type ChatUser,
+  newlyHad,
   readChat,
   sameUsers,
   withArrivals,
@@ -16,11 +17,11 @@ import {
 import { customerFree, type CustomerItem, isBanned, isErased, readCustomer } from '../table/customers.ts'
 import { customerChatId } from '../table/keys.ts'
 import {
+  endsIdle,
   type Entry,
   entryPut,
   type Head,
   headUsers,
-  isSaid,
   nextEntries,
   readTail,
   storedEvent,
@@ -271,10 +272,11 @@ const add = async (
   const { me, chat: before, tail, held } = view
   const { nonce } = ctx
   const at = ctx.now()
-  const users = withArrivals(withMembers(before.users, membersOf(me, asked.customer)), at)
-  const changed = !sameUsers(users, before.users)
   const joins = !isCustomers(me) && placeOf(me.agent_id, before) !== 'agent'
   const { waiting_since: waited, ...rest } = before
+  const members = withMembers(before.users, membersOf(me, asked.customer))
+  const users = withArrivals(joins && waited !== undefined ? newlyHad(members) : members, at)
+  const changed = !sameUsers(users, before.users)
   const still = joins || waited === undefined ? {} : { waiting_since: waited }
   const chat: Chat = changed
     ? { ...rest, ...still, users, version: before.version + 1, changed_at: at, nonce }
@@ -295,7 +297,7 @@ const add = async (
 
   const routing = routingProperties({
     ...(joins && waited !== undefined ? { unassigned: false } : {}),
-    ...(tail.last.idle === true && fresh.some(isSaid) ? { idle: false } : {}),
+    ...(tail.last.idle === true && fresh.some(endsIdle) ? { idle: false } : {}),
   })
   const userIds = changed ? users.filter(({ present }) => present).map(({ id }) => id) : []
   const onChat = mergeOp({ chat: chat.id }, held, checked(held, asked.properties, routing), { nonce })

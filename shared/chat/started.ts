@@ -28,7 +28,8 @@ export const replayedAfterMs = 2000
 
 /**
  * Tells of a thread that was started, or of what was added to one, and resolves to the chat as it is shown. A chat that
- * waits is looked after once more: an agent may have come meanwhile.
+ * begins to wait is looked after once more: an agent may have come meanwhile. What is added to one that waits sets nothing
+ * off: a customer repeats it as it likes.
  */
 export const tellStarted = async (
   ctx: Telling,
@@ -46,8 +47,8 @@ export const tellStarted = async (
   if (before !== undefined && !sameUsers(before.users, chat.users))
     ctx.push(watchingEither(before, chat), 'chat_users_updated', usersUpdated(before, chat, profiles, seen))
   const isBack = before !== undefined && customerOf(before) === undefined && customerOf(chat) !== undefined
-  if (chat.waiting_since !== undefined) await routeSoon(ctx, chat.license_id)
-  else if (outcome === 'appended' && isBack) await routeSoon(ctx, chat.license_id, chat.id)
+  if (outcome === 'started' && chat.waiting_since !== undefined) await routeSoon(ctx, chat.license_id)
+  if (outcome === 'appended' && isBack) await routeSoon(ctx, chat.license_id, chat.id)
   if (outcome === 'appended') await routeSaid(ctx, chat, entries)
   return shown
 }

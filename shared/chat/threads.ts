@@ -12,7 +12,15 @@ import {
   withArrivals,
 } from '../table/chats.ts'
 import { customerFree } from '../table/customers.ts'
-import { type Entry, entryPut, type Head, isSaid, nextEntries, nextEntry, storedEvent } from '../table/log.ts'
+import {
+  endsIdle,
+  type Entry,
+  entryPut,
+  type Head,
+  nextEntries,
+  nextEntry,
+  storedEvent,
+} from '../table/log.ts'
 import type { StoredEvent, Tail } from '../table/log.ts'
 import type { Op, Reader, Writer } from '../table/ops.ts'
 import { isCustomers, userIdOf } from '../table/sockets.ts'
@@ -112,7 +120,7 @@ export const appendEvent = (
     const by = { nonce, version: chat.version, at: ctx.now(), byCustomer: isCustomers(me) }
     const entry = nextEntry(tail, stored, by)
     const result: Appended = { outcome: 'appended', before: chat, chat, entry, events: [entry] }
-    if (chat.active && tail.last.idle === true && isSaid(stored)) {
+    if (chat.active && tail.last.idle === true && endsIdle(stored)) {
       const held = await readBoth(ctx.read, chat)
       const { ops, told } = routingOps(chat, held, { idle: false }, { nonce, userIds: [] })
       const all = [entryPut(chat.id, entry), ...ops].map((op) => ({ op }))

@@ -31,6 +31,10 @@ export const departed = ({ since: _, overdue: __, ...user }: ChatUser): ChatUser
 export const newlyHad = (users: readonly ChatUser[]): ChatUser[] =>
   users.map(({ overdue: _, since: __, ...user }) => user)
 
+/** Users of a new thread, in which nobody has failed to reply yet. */
+export const noneOverdue = (users: readonly ChatUser[]): ChatUser[] =>
+  users.map(({ overdue: _, ...user }) => user)
+
 /** Users as they are after a change of a chat: whoever is an agent of it has it since `atMs`, or since before. */
 export const withArrivals = (users: readonly ChatUser[], atMs: number): ChatUser[] =>
   users.map((user) =>

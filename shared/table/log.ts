@@ -54,7 +54,7 @@ const state = {
    */
   asked: z.optional(z.int()),
   closed: z.optional(z.literal(true)),
-  /** Nothing has been said for so long that the chat counts as idle; the next thing said ends it. */
+  /** Nothing has been said for so long that the chat counts as idle; the next thing said in public ends it. */
   idle: z.optional(z.literal(true)),
   /** Who closed it, where that was a person. */
   closed_by: z.optional(z.string()),
@@ -243,8 +243,11 @@ const askedAfter = (
   return last.asked === undefined || last.asked === 0 ? m : last.asked
 }
 
+/** Whether an event ends that its thread is idle: something is said that the customer can see. */
+export const endsIdle = (event: StoredEvent): boolean => isSaid(event) && isPublic(event)
+
 const idleAfter = (last: Pick<State, 'idle'>, event: StoredEvent): boolean =>
-  event.system_message_type === 'routing.idle' || (last.idle === true && !isSaid(event))
+  event.system_message_type === 'routing.idle' || (last.idle === true && !endsIdle(event))
 
 /** The entry that follows `before`. `at` is when it is written, moved up where a clock ran ahead. */
 export const nextEntry = (

@@ -26,7 +26,8 @@ const desk = (
   routing: LicenseItem['routing'] = 'automatic',
 ): Desk => ({
   license: LicenseItem.parse({ id: 'l', plan: 'test', expires_at: 9e9, version: 1, routing }),
-  agents,
+  agents: agents.filter(({ deleted }) => !deleted),
+  deleted: agents.filter(({ deleted }) => deleted),
   loads: new Map(
     Object.entries(loads).map(([id, [active, assigned_at]]) => [id, { agent: id, active, assigned_at }]),
   ),
@@ -109,6 +110,7 @@ describe('the agent who gets a chat', () => {
     expect(next(desk([ann, ben], { ben: [5, 9] }), whoLeft(3))).toBe('ben')
     expect(next(desk([ann]), whoLeft(3))).toBeUndefined()
     expect(next(desk([ann]), whoLeft(2))).toBe('ann')
+    expect(next(desk([ann]), chat([{ ...user('ann', 'supervisor'), left: 3 }]))).toBeUndefined()
   })
 })
 
@@ -139,6 +141,16 @@ describe('a chat that is given to an agent', () => {
       ['agent_left', 'Name of cyd left the chat', undefined],
     ])
     expect([routing, waitingSince, assigned]).toEqual([{ unassigned: false }, undefined, 'ben'])
+  })
+
+  test('is left by a deleted agent under its name', () => {
+    const { messages } = assignedTo(
+      ben,
+      chat([user('dan')]),
+      desk([ben, agent('dan', { deleted: true })]),
+      77,
+    )
+    expect(messages.map(({ text }) => text)).toContain('Name of dan left the chat')
   })
 
   test('has it as agent once, where it supervised or was here before', () => {

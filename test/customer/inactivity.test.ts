@@ -279,6 +279,19 @@ describe('a chat that is idle', () => {
     },
   )
 
+  test('is so in spite of what agents say among themselves', async () => {
+    const office = await openOffice({ unseen_minutes: 60 })
+    const { ann, carl, chat_id, after, told } = office
+    await after(10.2)
+    await told(carl)
+    await ann.ok('send_event', { chat_id, event: { ...message('a note'), recipients: 'agents' } })
+    expect(await told(carl)).toEqual([])
+    expect((await chatNow(office)).properties.routing.idle).toEqual({ value: true })
+    await ann.ok('send_event', { chat_id, event: message('still there?') })
+    expect(await told(carl)).toEqual(['still there?', ...propertiesUpdated])
+    expect((await chatNow(office)).properties.routing.idle).toEqual({ value: false })
+  })
+
   test('is so no more with its next thread', async () => {
     const office = await openOffice()
     const { carl, chat_id, after, told } = office
@@ -408,6 +421,33 @@ describe('a chat whose customer speaks unseen', () => {
       ...['Chat assigned to ben', 'ann left the chat', ...propertiesUpdated, 'chat_users_updated'],
     ])
     expect(await expectLoads(world, license.id)).toEqual({ ben: 1 })
+  })
+
+  test('goes, in its next thread, to the agent who did not reply in the one before', async () => {
+    const office = await openUnseen()
+    const { ann, carl, chat_id, after } = office
+    await after(5.1)
+    await carl.ok('close_thread', { chat_id })
+    await ann.ok('update_agent', { routing_status: 'not_accepting_chats' })
+    await carl.ok('send_event', { chat_id, event: message('again') })
+    await world.settled()
+    expect((await chatNow(office)).properties.routing.unassigned).toEqual({ value: true })
+    await ann.ok('update_agent', { routing_status: 'accepting_chats' })
+    await world.settled()
+    expect((await chatNow(office)).properties.routing.unassigned).toEqual({ value: false })
+  })
+
+  test('is not handed on at once from who takes it by starting it', async () => {
+    const office = await openUnseen({ idle_minutes: 20 }, { own: { permission: 'owner', ...notAccepting } })
+    const { license, carl, id, after, told } = office
+    const own = await license.login('own')
+    await after(5.1)
+    secondsPass(8 * 60)
+    await own.ok('start_chat', { chat: { users: [{ id, type: 'customer' }] } })
+    await told(carl)
+    await after(10.3)
+    expect(await told(carl)).toEqual([])
+    expect((await chatNow(office)).properties.routing.unassigned).toEqual({ value: false })
   })
 
   const resumes: Record<string, (office: Office) => Promise<unknown>> = {

@@ -1,6 +1,7 @@
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { changeAgent } from '../../infra/admin/change-agent.ts'
 import { changeLicense } from '../../infra/admin/change-license.ts'
+import { activePk } from '../../shared/table/keys.ts'
 import type { Client, CustomerClient } from '../support/client.ts'
 import { testFirst } from '../support/sample.ts'
 import { type License, sharedWorld, type Visitor, type World } from '../support/world.ts'
@@ -369,6 +370,26 @@ describe('a chat that waits', () => {
     },
   )
 
+  test('sets nothing off by what its customer adds to it', async () => {
+    const license = await openLicense({ ann: {} })
+    const carl = await arrive(license, 'Carl')
+    await world.settled()
+    const events = [message('anybody?')]
+    const { calls } = await world.proxy.record(async () => {
+      await carl.client.ok('start_chat', { chat: { thread: { events } } })
+      await carl.client.ok('send_event', { chat_id: carl.chat_id, event: message('hello?') })
+      await world.settled()
+    })
+    expect(calls.length).toBeGreaterThan(0)
+    const ofList = calls.filter(
+      ({ operation, request }) =>
+        operation === 'Query' && JSON.stringify(request).includes(`"${activePk(license.id)}"`),
+    )
+    expect(ofList).toEqual([])
+    await license.login('ann')
+    expect(await agentsNow(carl)).toEqual(['ann'])
+  })
+
   test('is given to one who supervises it, as its agent', async () => {
     const license = await openLicense({ ann: { name: 'Ann', default_status: not_accepting_chats } })
     const ann = await license.login('ann')
@@ -568,6 +589,16 @@ describe('an agent who leaves a chat', () => {
     await carl.client.ok('close_thread', { chat_id: carl.chat_id })
     await carl.client.ok('send_event', { chat_id: carl.chat_id, event: message('again') })
     expect(await agentsNow(carl)).toEqual(['ann'])
+  })
+
+  test('does not get that thread again by supervising it', async () => {
+    const license = await openLicense({ ann: {} })
+    const ann = await license.login('ann')
+    const carl = await arrive(license, 'Carl')
+    await ann.ok('remove_from_chat', { chat_id: carl.chat_id })
+    await ann.ok('supervise_chat', { chat_id: carl.chat_id })
+    await world.tick()
+    expect(await agentsNow(carl)).toEqual([])
   })
 
   test('has it again by joining, or where another took it out', async () => {

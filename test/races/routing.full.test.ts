@@ -186,6 +186,33 @@ describe('a chat that becomes unassigned while an agent comes to be free', () =>
     expect(steps).toBeGreaterThan(4)
   })
 
+  test('is taken, whenever within the routing of what its customer says that agent logs in', async () => {
+    const steps = await atEachStep(world, async () => {
+      const license = await world.license({ ann: {}, ben: {} })
+      const ben = await license.login('ben')
+      const carl = await license.visit()
+      const chat = await start(carl)
+      await ben.ok('send_event', { chat_id: chat, event: message('yes?') })
+      await ben.close()
+      await calm(world)
+      const token = await license.token('ann')
+      const ann = await world.open()
+      return {
+        held: async () => {
+          await carl.client.ok('send_event', { chat_id: chat, event: message('hello?') })
+          await world.settled()
+        },
+        meanwhile: () => ann.ok('login', { token }),
+        check: async () => {
+          await world.settled()
+          expect(await agentsOf(chat)).toEqual(['ann'])
+          expect(await waitingOf(license.id)).toEqual([])
+        },
+      }
+    }, ['alone'])
+    expect(steps).toBeGreaterThan(8)
+  })
+
   test('is not left with an agent who is suspended, whenever within its start that is', async () => {
     const steps = await atEachStep(world, async () => {
       const license = await world.license({
