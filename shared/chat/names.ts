@@ -21,15 +21,15 @@ const successorOf = (
   return now
 }
 
-/** What names are looked up in: who of them exists. */
-export type Names = Pick<Desk, 'agents'> & {
+/** What names are looked up in: which of them were deleted. One that a read which lags behind lacks is none of these. */
+export type Names = Pick<Desk, 'deleted'> & {
   license: Pick<LicenseItem, 'deleted_groups' | 'successors'>
 }
 
 /** Scopes as they count. What names nobody any more is empty: every agent sees the chat. */
 export const livingScopes = ({ groups, agents }: ChatScopes, names: Names): ChatScopes => ({
   groups: unique(groups.flatMap((group) => successorOf(group, names.license) ?? [])),
-  agents: agents.filter((id) => names.agents.some((agent) => agent.id === id)),
+  agents: agents.filter((id) => !names.deleted.some((agent) => agent.id === id)),
 })
 
 /** Whether scopes name a group that was deleted. */

@@ -51,7 +51,7 @@ const readNames = async ({ read }: WorkCtx, license: string): Promise<Names | un
   if (item === undefined) return undefined
   return {
     license: LicenseItem.parse(item),
-    agents: agents.map((agent) => AgentItem.parse(agent)).filter(({ deleted }) => !deleted),
+    deleted: agents.map((agent) => AgentItem.parse(agent)).filter(({ deleted }) => deleted),
   }
 }
 
