@@ -1,6 +1,6 @@
 // Servers of this process that answer without a socket, by port. Bundles of tests have modules of their own: they meet here.
 
-export interface DirectRequest {
+interface DirectRequest {
   headers: Record<string, string>
   body: Uint8Array
 }

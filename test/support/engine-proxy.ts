@@ -123,7 +123,7 @@ export async function startEngineProxy(
         call.engine = { sentAt, endedAt: performance.now(), status }
       }
       try {
-        exchange = await forward(headers, isPriced ? pricing(call) : body)
+        exchange = await forward(headers, isPriced ? pricing(call) : body, call)
       } catch {
         // the engine is away, or went in the middle of it
         ended('unknown')
@@ -149,10 +149,12 @@ export async function startEngineProxy(
     else onCall(call)
   }
 
-  async function forward(given: Headers, body: Buffer): Promise<Exchange> {
+  async function forward(given: Headers, body: Buffer, call?: Call): Promise<Exchange> {
     const headers = { ...given, host: `${hostname}:${port}`, 'content-length': body.length }
     // every call of DynamoDB's is a POST to the root
     const outgoing = httpRequest({ agent, hostname, port, path: '/', method: 'POST', headers })
+    // whoever asks without a socket is named by whatever names requests of this process
+    if (call !== undefined) call.lambda ??= outgoing.getHeader('x-lambda')?.toString()
     outgoing.end(body)
     const [incoming] = (await once(outgoing, 'response')) as [IncomingMessage]
     return { status: incoming.statusCode ?? 502, headers: incoming.headers, body: await buffer(incoming) }
