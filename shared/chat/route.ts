@@ -86,7 +86,7 @@ export const route = async (
       if (row.id !== chat && staffedAgain(asRow, desk, ctx.now()) === undefined) return
       let waits = false
       const done = await restaff(ctx, row.id, desk, ({ chat: now, tail }, agents) => {
-        const staffing = staffedAgain(now, agents, ctx.now(), tail.last)
+        const staffing = staffedAgain(now, agents, ctx.now(), tail)
         waits = staffing?.waitingSince !== undefined
         return staffing && changeBy(staffing)
       })

@@ -3,7 +3,7 @@ import { type Chat, type ChatUser, departed, newlyHad } from '../table/chats.ts'
 import type { Common } from '../table/families.ts'
 import { agentPrefix, keys, licensePk } from '../table/keys.ts'
 import { chatAssigned, type Load, readLoads } from '../table/loads.ts'
-import { awaitsAnswer, type State, type StoredEvent } from '../table/log.ts'
+import { awaitsAnswer, type Entry, type State, type StoredEvent } from '../table/log.ts'
 import type { Reader } from '../table/ops.ts'
 import { hasAccess } from './access.ts'
 import type { Guarded } from './place.ts'
@@ -191,25 +191,37 @@ export const staffedAtStart = (chat: Routable, desk: Desk, at: number): Staffing
   return isSome(own) ? keptBy(own, chat) : given(chat, desk, at)
 }
 
+interface LogEnd {
+  last: Pick<State, 'asked' | 'newest' | 'shown'>
+  entries: readonly Pick<Entry, 'm' | 'at'>[]
+}
+
+/** Whether what a customer waits for it has asked after `sinceMs`: what it had asked by then was answered. */
+const hasAskedAgain = ({ last, entries }: LogEnd, sinceMs: number): boolean =>
+  entries.some(({ m, at }) => m === last.asked && at > sinceMs)
+
 /**
  * The same in an active thread; undefined: there is nothing to be done, or nobody to do it. A chat that waits goes to an
- * agent of its own who has answered, or is back and accepts chats, else to whoever is free. `last`: what its log ends with;
+ * agent of its own who has answered, or is back and accepts chats, else to whoever is free. `tail`: the end of its log;
  * without it a chat that may have to be staffed is staffed.
  */
 export const staffedAgain = (
   chat: Routable & Pick<Chat, 'active'>,
   desk: Desk,
   at: number,
-  last?: Pick<State, 'asked' | 'newest' | 'shown'>,
+  tail?: LogEnd,
 ): Staffing | undefined => {
   if (!chat.active || customerOf(chat) === undefined) return undefined
   const own = loggedIn(chat, desk)
   if (chat.waiting_since === undefined) {
-    const isAttended = own.length > 0 || (presentAgents(chat).length > 0 && last && !awaitsAnswer(last))
+    const isAttended = own.length > 0 || (presentAgents(chat).length > 0 && tail && !awaitsAnswer(tail.last))
     return isAttended ? undefined : given(chat, desk, at)
   }
-  const isAnswered = last !== undefined && !awaitsAnswer(last)
-  const isOverdue = ({ id }: AgentItem) => chat.users.some((user) => user.id === id && user.overdue === true)
+  const overdue = chat.users.filter((user) => user.overdue === true)
+  const isOverdue = ({ id }: AgentItem) => overdue.some((user) => user.id === id)
+  const isAnswered =
+    tail !== undefined &&
+    (!awaitsAnswer(tail.last) || (overdue.length > 0 && hasAskedAgain(tail, chat.waiting_since)))
   const isBack = (agent: AgentItem) =>
     desk.license.routing === 'automatic' && isReady(agent) && !isOverdue(agent)
   const there = own.filter((agent) => isAnswered || isBack(agent))

@@ -236,8 +236,9 @@ describe('how a thread is staffed where it starts', () => {
 describe('how an active thread is staffed again', () => {
   const [ann, ben] = [agent('ann'), agent('ben')]
   const busy = agent('ann', { routing_status: 'not_accepting_chats' })
-  const asking = { newest: { message: 3 }, asked: 3 }
-  const answered = { newest: { message: 4 }, asked: 0 }
+  const asking = { last: { newest: { message: 3 }, asked: 3 }, entries: [{ m: 3, at: 5 }] }
+  const answered = { last: { newest: { message: 4 }, asked: 0 }, entries: [] }
+  const askedAgain = { last: { newest: { message: 5 }, asked: 5 }, entries: [{ m: 5, at: 6 }] }
   const overdue = { ...user('ann'), overdue: true as const }
   /** Who has it then; 'waits', 'as before'. */
   const outcome = (of: ReturnType<typeof chat>, at: Desk, last = asking): string => {
@@ -273,6 +274,8 @@ describe('how an active thread is staffed again', () => {
     expect(outcome(chat([overdue], {}, 5), desk([ann]))).toBe('as before')
     expect(outcome(chat([overdue], {}, 5), desk([ann, ben]))).toBe('ben')
     expect(outcome(chat([overdue], {}, 5), desk([ann, ben]), answered)).toBe('ann')
+    expect(outcome(chat([overdue], {}, 5), desk([ann, ben]), askedAgain)).toBe('ann')
+    expect(outcome(chat([user('ann')], {}, 5), desk([busy, ben]), askedAgain)).toBe('ben')
     const { users } = staffedAgain(chat([overdue], {}, 5), desk([ann]), 77, answered) ?? {}
     expect(users).toEqual([carl, user('ann')])
   })
