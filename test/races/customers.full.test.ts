@@ -1,4 +1,4 @@
-import { afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { readActiveChats, readChatRecord } from '../../shared/table/chats.ts'
 import { readCustomer } from '../../shared/table/customers.ts'
 import { customerChatId } from '../../shared/table/keys.ts'
@@ -455,7 +455,11 @@ const writes: Record<string, Write> = {
   },
   update_last_seen_timestamp: {
     ...{ chat: 'active', operation: 'UpdateItem', told: ['last_seen_timestamp_updated'] },
-    ask: ({ carl }) => carl.ok('update_last_seen_timestamp', { timestamp: 1_600_000_000 }),
+    // who sends has seen the chat up to it: only a later second moves
+    ask: async ({ carl }) => {
+      vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 2000 })
+      await carl.ok('update_last_seen_timestamp').finally(() => vi.useRealTimers())
+    },
     check: () => undefined,
   },
 }
