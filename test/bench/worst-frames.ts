@@ -199,7 +199,7 @@ const ofCustomers: readonly Frame[] = [
     event_id: `${chat_id}_${threads}_2`,
   })),
   byCustomer('update_last_seen_timestamp', [12, 4, 111, 0, 0, 0], () => ({})),
-  byCustomer('update_customer', [15, 24, 111, 1, 0, 0], () => ({ customer: details() })),
+  byCustomer('update_customer', [24, 24, 111, 1, 0, 0], () => ({ customer: details() })),
   byCustomer('update_chat_properties', [14, 40, 111, 1, 10, 1400], ({ chat_id }) => ({
     chat_id,
     properties: properties(limits.propertiesBytes),
