@@ -164,7 +164,8 @@ export async function startEngineProxy(
   // what is spoiled or slow is so on a connection
   answerDirectly(own, ({ headers, body }) => {
     if (faultFor !== undefined || delayMs > 0) return undefined
-    return perform(headers, Buffer.from(body)).then((exchange) => {
+    const { buffer: bytes, byteOffset, byteLength } = body
+    return perform(headers, Buffer.from(bytes, byteOffset, byteLength)).then((exchange) => {
       if (exchange === undefined) throw Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' })
       return { ...exchange, headers: { 'content-type': String(exchange.headers['content-type']) } }
     })
