@@ -84,15 +84,17 @@ export const route = async (
       // most of those who wait still have to: that needs no look at the chat itself
       const asRow = { ...row, license_id: license, active: true }
       if (row.id !== chat && staffedAgain(asRow, desk, ctx.now()) === undefined) return
-      let waits = false
+      let [waits, frees] = [false, false]
       const done = await restaff(ctx, row.id, desk, ({ chat: now, tail }, agents) => {
         const staffing = staffedAgain(now, agents, ctx.now(), tail)
         waits = staffing?.waitingSince !== undefined
+        frees = staffing?.assigned !== undefined && presentAgents(now).length > 0
         return staffing && changeBy(staffing)
       })
       if (!done) return
-      // written first, looked after: whoever came to be free meanwhile did not find it waiting
-      if (waits) await routeSoon(ctx, license)
+      // written first, looked after: whoever came to be free meanwhile did not find it waiting; and whom it
+      // was taken from may be free for one that was looked at before
+      if (waits || frees) await routeSoon(ctx, license)
       // what each has to do is another now
       desk = (await readDesk(ctx.read, license, { strong: true })) ?? desk
     },
