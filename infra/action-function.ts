@@ -104,7 +104,8 @@ export class ActionFunction extends Construct {
       logGroup: props.logGroup,
       loggingFormat: LoggingFormat.JSON,
       applicationLogLevelV2: ApplicationLogLevel.INFO,
-      // START, END and REPORT lines (about 0.7 KB at $0.50 per GB) would cost more than the request ($0.20 per million).
+      // START, END and REPORT lines (about 0.7 KB at $0.50 per GB) would cost more than the request ($0.20
+      // per million).
       systemLogLevelV2: SystemLogLevel.WARN,
     })
   }

@@ -1,5 +1,5 @@
-// Runs a file of this project once everything that it needs is installed: `node infra/run.mjs <file> <arguments>`.
-// Plain JavaScript of some years ago, since it also has to say that Node.js is too old.
+// Runs a file of this project once everything that it needs is installed: `node infra/run.mjs <file>
+// <arguments>`. Plain JavaScript of some years ago, since it also has to say that Node.js is too old.
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'

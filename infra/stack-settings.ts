@@ -44,9 +44,15 @@ const Fields = z.object({
     /^[A-Za-z][A-Za-z0-9-]{0,63}$/,
     'must be up to 64 letters, digits and hyphens, a letter first',
   ).default('AgentChat'),
-  /** Whether table, user pool, customers' key and logs survive the stack, the first two even a deletion by hand. */
+  /**
+   * Whether table, user pool, customers' key and logs survive the stack, the first two even a deletion by
+   * hand.
+   */
   retain: flag.default(true),
-  /** The stream of the table to use, where that was restored from a backup: the stack then makes none (docs/backups.md). */
+  /**
+   * The stream of the table to use, where that was restored from a backup: the stack then makes none
+   * (docs/backups.md).
+   */
   tableStream: text(stream, 'must be the ARN of a table’s stream').optional(),
   /** Megabytes of every function: CPU grows with them. */
   memory: whole(128, 10_240).default(1024),
@@ -89,7 +95,9 @@ const Fields = z.object({
   issuer: https.optional(),
   audience: text(/./, 'must not be empty').optional(),
   jwksUrl: https.optional(),
-  /** `access`: tokens say that they are access tokens (`token_use`, or type `at+jwt`). `any`: they need not. */
+  /**
+   * `access`: tokens say that they are access tokens (`token_use`, or type `at+jwt`). `any`: they need not.
+   */
   tokenType: oneOf(['access', 'any']).default('access'),
   /** The resource server whose scopes restrict agents, as `<name>/<scope>`; without it those of any count. */
   resourceServer: text(
@@ -100,7 +108,9 @@ const Fields = z.object({
   fcmSecret: text(secret, 'must be the name of a secret or its whole ARN').optional(),
   /** Who is written to when an alarm goes off. */
   alarmEmail: z.email('must be an e-mail address').optional(),
-  /** Whether to let API Gateway write logs: one setting per account and region, which this stack then sets. */
+  /**
+   * Whether to let API Gateway write logs: one setting per account and region, which this stack then sets.
+   */
   gatewayLogs: oneOf(['set', 'keep']).default('set'),
   /**
    * The secret that a proxy before the customers' endpoint shows; without it the gateway says where they come
@@ -151,7 +161,10 @@ export const settingsFrom = (node: Node): StackSettings => {
   throw new SettingsError(`The stack's settings are wrong. ${faults.join('; ')}`)
 }
 
-/** What cdk and its command line keep in the context: `@aws-cdk/…`, `aws:cdk:…`, `vpc-provider:…` and two more. */
+/**
+ * What cdk and its command line keep in the context: `@aws-cdk/…`, `aws:cdk:…`, `vpc-provider:…` and two
+ * more.
+ */
 const isOfCdk = (name: string): boolean =>
   name.startsWith('@') || name.includes(':') || ['acknowledged-issue-numbers', 'cli-telemetry'].includes(name)
 

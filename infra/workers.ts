@@ -43,9 +43,9 @@ export class LaterQueue extends Construct {
 }
 
 /**
- * What `fan_out` is called: its name is given, since the nested stack's functions invoke it and it posts by the nested
- * stack's endpoint, so that neither could wait for the other's. A name has 64 characters: one that is cut tells stacks
- * apart by a hash.
+ * What `fan_out` is called: its name is given, since the nested stack's functions invoke it and it posts by
+ * the nested stack's endpoint, so that neither could wait for the other's. A name has 64 characters: one that
+ * is cut tells stacks apart by a hash.
  */
 export const fanOutName = (stack: string): string => {
   const name = `${stack}-fan-out`

@@ -5,7 +5,8 @@ import { tellStarted } from '../../shared/chat/started.ts'
 import { startChat } from '../../shared/protocol/agent/start_chat.ts'
 import { serve } from '../../shared/runtime/serve.ts'
 
-// either place may be filled: an empty one must not hide the other, least of all scopes, without which all may read
+// either place may be filled: an empty one must not hide the other, least of all scopes, without which all
+// may read
 const firstFilled = <T>(isEmpty: (value: T) => boolean, ...places: (T | undefined)[]): T | undefined =>
   places.find((value) => value !== undefined && !isEmpty(value))
 

@@ -32,8 +32,8 @@ interface ClockEvent {
 }
 
 /**
- * Each minute: closes the connections whose token or licence has run out, clears rows that the TTL has not yet, and does
- * what is due for customers' chats. An event that comes late does not put back the clock.
+ * Each minute: closes the connections whose token or licence has run out, clears rows that the TTL has not
+ * yet, and does what is due for customers' chats. An event that comes late does not put back the clock.
  */
 const tick = ({ time }: ClockEvent = {}): Promise<void> => {
   const aheadMs = time === undefined ? 0 : Math.max(0, Date.parse(time) - Date.now())
@@ -64,7 +64,10 @@ const run = async (ctx: Ctx): Promise<void> => {
 // the golden ratio: each start falls into one of the widest gaps between those before it
 const step = (Math.sqrt(5) - 1) / 2
 
-/** The list from another place each minute, so that runs which do not come to its end get everywhere within a few. */
+/**
+ * The list from another place each minute, so that runs which do not come to its end get everywhere within a
+ * few.
+ */
 export const inTurn = <T>(list: readonly T[], nowMs: number): T[] => {
   const first = Math.floor(((Math.floor(nowMs / 60_000) * step) % 1) * list.length)
   return [...list.slice(first), ...list.slice(0, first)]
@@ -95,12 +98,18 @@ const endIfDue = async (ctx: Ctx, row: AgentSocketItem): Promise<void> => {
   } else await disconnectIfOver(ctx, connection)
 }
 
-/** Whether routing may have something to do: in manual mode a chat waits until somebody joins it, or its own agent is back. */
+/**
+ * Whether routing may have something to do: in manual mode a chat waits until somebody joins it, or its own
+ * agent is back.
+ */
 const isToRoute = (chat: ActiveChat, { routing }: LicenseItem): boolean =>
   lacksAgent(chat) &&
   (routing === 'automatic' || (chat.waiting_since === undefined) === (presentAgents(chat).length === 0))
 
-/** What is due for the customers' chats of a licence. Of those that nothing is due for no more is read than the list has. */
+/**
+ * What is due for the customers' chats of a licence. Of those that nothing is due for no more is read than
+ * the list has.
+ */
 const lookAfterChats = async (ctx: Ctx, id: string, { looking }: Limits): Promise<void> => {
   const chats = (await readActiveChats(ctx.read, id)).filter(isOfCustomer)
   const item = chats.length === 0 ? undefined : await ctx.read.get(keys.license(id))

@@ -22,7 +22,10 @@ interface QueueEvent {
   Records: { messageId: string; body: string }[]
 }
 
-/** The delay queue's worker. Each job may come twice and finds out for itself whether there is still anything to do. */
+/**
+ * The delay queue's worker. Each job may come twice and finds out for itself whether there is still anything
+ * to do.
+ */
 const carryOutAll = async ({ Records }: QueueEvent): Promise<BatchResult> => {
   const failures = await Promise.all(
     Records.map(async ({ messageId, body }) => {

@@ -23,10 +23,10 @@ interface StreamEvent {
 type StreamRecord = StreamEvent['Records'][number]
 
 /**
- * The stream's worker for accounts and presence, and for mobile notifications where there is a service account for
- * them. Records come at least once, in order per item, and only say what has changed: it acts on what the table holds
- * now. The first that fails ends the batch, which comes again from there. Notifications fail no batch and come last, so
- * that they hold up no account.
+ * The stream's worker for accounts and presence, and for mobile notifications where there is a service
+ * account for them. Records come at least once, in order per item, and only say what has changed: it acts on
+ * what the table holds now. The first that fails ends the batch, which comes again from there. Notifications
+ * fail no batch and come last, so that they hold up no account.
  */
 const followAll = async (event: StreamEvent): Promise<BatchResult> => {
   const appended: Appended[] = []
@@ -88,7 +88,8 @@ const followAccount = async (
       return
     case 'license':
     case 'agent':
-      // presence writes an agent too, on every login, and leaves its version as it is; a new account has no sockets
+      // presence writes an agent too, on every login, and leaves its version as it is; a new account has no
+      // sockets
       if (eventName === 'INSERT' || !differs('version')) return
       if (changed.item === 'license')
         await work((ctx) => licenseChanged(ctx, license, { isGroupGone: differs('deleted_groups') }))

@@ -86,9 +86,9 @@ type GroupDeletion =
   | { outcome: 'no_group' | 'no_successor' }
 
 /**
- * Deletes a group that has no agents; `evenWithAgents` takes them out of it; `into` is the group that chats go to, and
- * that it is read as. The group goes in one transaction with
- * its last 90 agents, so that no agent is ever in a group that is not there; those beyond leave it one by one before.
+ * Deletes a group that has no agents; `evenWithAgents` takes them out of it; `into` is the group that chats
+ * go to, and that it is read as. The group goes in one transaction with its last 90 agents, so that no agent
+ * is ever in a group that is not there; those beyond leave it one by one before.
  */
 export async function deleteGroup(
   table: Table,

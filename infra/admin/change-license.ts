@@ -76,7 +76,9 @@ export async function changeLicense(
 type Erasing =
   { outcome: 'erasing' } | { outcome: 'no_license' } | { outcome: 'in_force'; license: LicenseItem }
 
-/** The licence, which must be over, is being erased: it cannot be changed any more, and all its sessions end. */
+/**
+ * The licence, which must be over, is being erased: it cannot be changed any more, and all its sessions end.
+ */
 export async function beginErasing(table: Table, id: string, nowMs: number): Promise<Erasing> {
   return uncontested<Erasing>(async () => {
     const license = await findLicense(table, id)

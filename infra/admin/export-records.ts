@@ -8,8 +8,8 @@ import { type Entry, eventOf, type Head } from '../../shared/table/log.ts'
 import { isCustomers, type SocketItem } from '../../shared/table/sockets.ts'
 import { isoTime } from './output.ts'
 
-// What is stored, as people read it: a record a line, each saying what it is. Books that the backend keeps for itself
-// (versions, nonces, the index) are left out, and so is whatever opens anything (tokens).
+// What is stored, as people read it: a record a line, each saying what it is. Books that the backend keeps
+// for itself (versions, nonces, the index) are left out, and so is whatever opens anything (tokens).
 
 /** A line of an export. What is undefined is left out. */
 export type ExportRecord = { record: string } & Record<string, unknown>

@@ -80,7 +80,10 @@ export async function* exportCustomer(read: Reader<Family>, license: string, id:
   yield* chatRecords(read, customerChatId(license, id))
 }
 
-/** All that is stored of a licence. Customers are found by reading the whole table: no list has those without a chat. */
+/**
+ * All that is stored of a licence. Customers are found by reading the whole table: no list has those without
+ * a chat.
+ */
 export async function* exportLicense(read: Reader<Family>, scan: Scan, license: LicenseRecord): Records {
   yield licenseRecord(license)
   const { id } = license

@@ -13,8 +13,8 @@ export interface Access {
   now(): number
   writes: LimitFunction
   /**
-   * What is done in one go has so long at first. The index's worker waits as long for a run that died, at what that was
-   * writing.
+   * What is done in one go has so long at first. The index's worker waits as long for a run that died, at
+   * what that was writing.
    */
   limitMs: number
   /** Of so much that is done in one go: aborted once its time is up. */
@@ -63,8 +63,8 @@ class TookTooLong extends Error {}
 type OneRun = Omit<Indexing, 'goOn'>
 
 /**
- * Does some work in one go, again where it failed or was throttled, unless that is to end. Where its time was too short it
- * gets twice as much; throws `TookTooLong` the `mostLate`th time.
+ * Does some work in one go, again where it failed or was throttled, unless that is to end. Where its time was
+ * too short it gets twice as much; throws `TookTooLong` the `mostLate`th time.
  */
 export const steadily = async <T>(
   { within, now, writes, limitMs, deadline, pause }: Access,
@@ -109,15 +109,16 @@ const batchInTurn = async (writes: LimitFunction, write: Writer, ops: readonly O
 }
 
 /**
- * Writes all that stands of a chat in the index once more, and deletes what should not stand there, as far as that is
- * known. May run beside itself and the index's worker.
+ * Writes all that stands of a chat in the index once more, and deletes what should not stand there, as far as
+ * that is known. May run beside itself and the index's worker.
  */
 export const reindexChat = async (run: Run, id: string): Promise<void> => {
   const read = () => steadily(run, (ctx) => readChat(ctx.read, id))
   let chat = await read()
   if (chat === undefined) return
   await reindexThreads(run, chat)
-  // who may see it has changed meanwhile: the worker may have looked for its threads before they stood in the index
+  // who may see it has changed meanwhile: the worker may have looked for its threads before they stood in the
+  // index
   for (let { version } = chat; ; { version } = chat) {
     chat = await read()
     if (chat === undefined || chat.version === version) return

@@ -39,7 +39,10 @@ export const openCheckpoint = (file: string, done: () => Promise<void>): Checkpo
   },
 })
 
-/** Saves up to where a worker has handled what was read. What it has given up on is handed out again by the next run. */
+/**
+ * Saves up to where a worker has handled what was read. What it has given up on is handed out again by the
+ * next run.
+ */
 export const openMarks = (checkpoint: Checkpoint) => {
   const read: Position['shards'] = {}
   let isUnderWay = false

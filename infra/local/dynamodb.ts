@@ -12,7 +12,10 @@ export type Engine = {
   /** For people: which engine this is and where its data are. */
   label: string
   endpoint: string
-  /** Resolves to why its process has ended; never for an engine behind `DYNAMODB_ENDPOINT`, which may come back. */
+  /**
+   * Resolves to why its process has ended; never for an engine behind `DYNAMODB_ENDPOINT`, which may come
+   * back.
+   */
   untilEnded: Promise<string>
   /** Ends the engine's process; an engine behind `DYNAMODB_ENDPOINT` is left alone. */
   stop(): Promise<void>
@@ -114,7 +117,10 @@ async function useEndpoint(endpoint: string | undefined): Promise<Engine> {
   }
 }
 
-/** @throws {Error} with the reason, where no engine comes of it; `NoJava` where there is nothing to start one with */
+/**
+ * @throws {Error} with the reason, where no engine comes of it; `NoJava` where there is nothing to start one
+ * with
+ */
 async function startJava(settings: Settings): Promise<Engine> {
   return start(await java(settings), settings)
 }
@@ -142,7 +148,8 @@ async function java({ dir, env }: Settings): Promise<Launch> {
   // The launcher needs the compiler of a full JDK; a bare runtime starts the jar itself.
   const launcher = /^jdk\.compiler@/m.test(modules) && join(import.meta.dirname, 'DynamoDbLocal.java')
   const program = launcher ? ['-cp', [jar, join(libraries, '*')].join(delimiter), launcher] : ['-jar', jar]
-  // The first compiler alone and the serial collector: a start in 1.9 s for 2.7 s, and no fewer requests per second.
+  // The first compiler alone and the serial collector: a start in 1.9 s for 2.7 s, and no fewer requests per
+  // second.
   const flags = ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', `-Djava.library.path=${libraries}`]
   const where = dir ? ['-dbPath', dir] : ['-inMemory']
   return {

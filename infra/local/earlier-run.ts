@@ -16,8 +16,8 @@ import { manifestReleased } from '../../shared/table/manifests.ts'
 import { connectionRemoved, readAgentSockets } from '../../shared/table/sockets.ts'
 
 /**
- * Puts right what a run left behind that was ended or killed: no socket outlives the gateway, nobody is online
- * without one, and nobody is at the index. For the time before anyone can connect.
+ * Puts right what a run left behind that was ended or killed: no socket outlives the gateway, nobody is
+ * online without one, and nobody is at the index. For the time before anyone can connect.
  */
 export const endEarlierRun = async (
   { read, write }: Table,
@@ -45,8 +45,8 @@ export const endEarlierRun = async (
 }
 
 /**
- * Everything under the keys of customers, of whom no list has all who were there, and the manifests that were being
- * written. Data of one machine may be scanned.
+ * Everything under the keys of customers, of whom no list has all who were there, and the manifests that were
+ * being written. Data of one machine may be scanned.
  */
 async function* leftBehind({ client, tableName }: { client: DynamoDBClient; tableName: string }) {
   const pages = paginateScan(

@@ -123,8 +123,8 @@ const run = async ({ port: wanted, customerPort, fresh, json, dist }: Flags): Pr
 }
 
 /**
- * Takes a port before anything is begun, so that a second start sees that this one is under way. The function returned
- * frees it, for the gateway.
+ * Takes a port before anything is begun, so that a second start sees that this one is under way. The function
+ * returned frees it, for the gateway.
  */
 const takePort = async (wanted: number): Promise<() => Promise<void>> => {
   const server = createServer()
@@ -161,7 +161,9 @@ const stopMs = 5000
 /** When the stop began. */
 let stopping: number | undefined
 
-/** Ends this process once everything has ended, or its time is up; what is then left ends with this process. */
+/**
+ * Ends this process once everything has ended, or its time is up; what is then left ends with this process.
+ */
 const stopWith = (code: number, why?: string): void => {
   if (stopping !== undefined) return
   stopping = Date.now()

@@ -13,9 +13,9 @@ type OwnedProcess = {
   kill: () => Promise<void>
 }
 
-// The shell becomes the command (so the pid is the command's), and beside it waits for the end of
-// its stdin. The kernel closes that pipe whatever ends this process, SIGKILL too, so nothing stays behind: the
-// group is the command, what it has started in turn, and this shell.
+// The shell becomes the command (so the pid is the command's), and beside it waits for the end of its stdin.
+// The kernel closes that pipe whatever ends this process, SIGKILL too, so nothing stays behind: the group is
+// the command, what it has started in turn, and this shell.
 const watchdog = 'exec 3<&0; (read -r _ <&3; kill -s KILL -- -$$) >/dev/null 2>&1 & exec "$@" 3<&- </dev/null'
 
 /**

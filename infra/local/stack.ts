@@ -64,7 +64,9 @@ export interface StackOptions {
   fcm?: { serviceAccount: string; endpoint?: string }
   /** `false`: nothing is indexed, so that searches find nothing. */
   index?: boolean
-  /** A file that says up to where the index has come, so that the next stack on the same data goes on there. */
+  /**
+   * A file that says up to where the index has come, so that the next stack on the same data goes on there.
+   */
   indexedUpTo?: string
   /** `false`: the table has no stream, so that no worker hears what is written to it. */
   stream?: boolean

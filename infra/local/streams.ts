@@ -25,7 +25,10 @@ export type LocalStream = {
 }
 
 type Start = 'LATEST' | 'TRIM_HORIZON'
-/** A place in a shard: behind `last`, or at `start` before the first record; without an iterator at the shard's end. */
+/**
+ * A place in a shard: behind `last`, or at `start` before the first record; without an iterator at the
+ * shard's end.
+ */
 type Reader = { shardId: string; start: Start; iterator: string | undefined; last: string | undefined }
 type Receiver = Pick<ReturnType<typeof runWorker>, 'push'>
 

@@ -20,8 +20,9 @@ export interface Answered {
 const chatsAtOnce = 16
 
 /**
- * Pushes to a connection what its login may have missed: what happened while it ran, and is not in its answer. It may
- * have been pushed all the same, or is pushed again by a second run: receivers know repeats by their ids.
+ * Pushes to a connection what its login may have missed: what happened while it ran, and is not in its
+ * answer. It may have been pushed all the same, or is pushed again by a second run: receivers know repeats by
+ * their ids.
  */
 export const catchUp = async (ctx: WorkCtx, answered: Answered): Promise<void> => {
   const session = (await readSocket(ctx.read, answered.connection, ctx.now()))?.session

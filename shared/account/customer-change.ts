@@ -24,8 +24,8 @@ interface Changed {
 }
 
 /**
- * Merges what a customer says of itself into what is known of it; it is stored by then. Throws `authorization` with the
- * sentence `denied` where it is banned, `validation` for more than it may say.
+ * Merges what a customer says of itself into what is known of it; it is stored by then. Throws
+ * `authorization` with the sentence `denied` where it is banned, `validation` for more than it may say.
  */
 export const changeDetails = async (ctx: Changing, asked: Asked, denied: string): Promise<Changed> => {
   const { me, visitor, nonce } = ctx

@@ -26,7 +26,10 @@ const withoutTab = async (
   return rows.some((row) => isLive(row, now())) ? undefined : customer
 }
 
-/** A tab was closed: where it was the customer's last, one check follows once it may no longer come back unnoticed. */
+/**
+ * A tab was closed: where it was the customer's last, one check follows once it may no longer come back
+ * unnoticed.
+ */
 export const tabGone = async (
   ctx: Checking & { later: (job: Job, delayS: number) => Promise<void> },
   license: string,
@@ -41,7 +44,10 @@ export const tabGone = async (
   )
 }
 
-/** Takes a customer offline that has not come back, and tells the agents of its chat. May run twice, and beside a login. */
+/**
+ * Takes a customer offline that has not come back, and tells the agents of its chat. May run twice, and
+ * beside a login.
+ */
 export const expectCustomer = async (
   ctx: Checking & { write: Writer<'customer'> } & Outbox,
   license: string,

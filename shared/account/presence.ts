@@ -14,8 +14,8 @@ interface Checking {
 }
 
 /**
- * The agent, where it is online (or this check took it offline) and has no live socket. `seq` is read before the
- * sockets: a login raises it.
+ * The agent, where it is online (or this check took it offline) and has no live socket. `seq` is read before
+ * the sockets: a login raises it.
  */
 const withoutSocket = async (
   { read, now }: Checking,
@@ -32,8 +32,8 @@ const withoutSocket = async (
 }
 
 /**
- * A socket went: where it was the agent's last, no chat is given to it from now on, and one check follows once it may no
- * longer come back unnoticed.
+ * A socket went: where it was the agent's last, no chat is given to it from now on, and one check follows
+ * once it may no longer come back unnoticed.
  */
 export const socketGone = async (
   ctx: Checking & { write: Writer<'account'>; later: (job: Job, delayS: number) => Promise<void> },
@@ -51,8 +51,9 @@ export const socketGone = async (
 }
 
 /**
- * Takes an agent offline that has not logged in since its last socket went, and tells its licence; whoever waits for its
- * answer is routed anew. May run twice, and beside a login: the status that is pushed last is right.
+ * Takes an agent offline that has not logged in since its last socket went, and tells its licence; whoever
+ * waits for its answer is routed anew. May run twice, and beside a login: the status that is pushed last is
+ * right.
  */
 export const expectAgent = async (
   ctx: Checking & { write: Writer<'account'>; later: (job: Job, delayS: number) => Promise<void> } & Outbox,

@@ -30,7 +30,8 @@ import { dropDevices } from './devices.ts'
 import { disconnectIfOver, endSessions } from './disconnect.ts'
 import { profilesOf } from '../chat/profiles.ts'
 
-// What follows from a change of an account. Each reads the account as it is now, so that it may run twice and late.
+// What follows from a change of an account. Each reads the account as it is now, so that it may run twice and
+// late.
 
 const readLicense = async ({ read }: WorkCtx, id: string): Promise<LicenseItem | undefined> => {
   const item = await read.get(keys.license(id), { strong: true })
@@ -59,7 +60,9 @@ export const licenseChanged = async (
   else await extendCustomers(ctx, license)
 }
 
-/** The customers of active chats: they stay connected, and are told, for as long as their licence lasts now. */
+/**
+ * The customers of active chats: they stay connected, and are told, for as long as their licence lasts now.
+ */
 const extendCustomers = async (ctx: WorkCtx, { id, expires_at }: LicenseItem): Promise<void> => {
   const active = await readActiveChats(ctx.read, id)
   const customers = active.flatMap(({ users }) => users.filter(({ type }) => type === 'customer'))
@@ -75,8 +78,8 @@ const extendCustomers = async (ctx: WorkCtx, { id, expires_at }: LicenseItem): P
 }
 
 /**
- * The customers of a licence that is over who are in an active chat are disconnected; others' sessions end by themselves, or
- * with whatever they start.
+ * The customers of a licence that is over who are in an active chat are disconnected; others' sessions end by
+ * themselves, or with whatever they start.
  */
 export const endCustomers = async (ctx: WorkCtx, license: string): Promise<void> => {
   const active = await readActiveChats(ctx.read, license)

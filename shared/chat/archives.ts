@@ -68,8 +68,8 @@ interface Result extends Found {
 }
 
 /**
- * Threads that a search finds, by their ids. `room` is what all of them may take, in bytes: of each as many events are read
- * as twice its share holds, since others may need less.
+ * Threads that a search finds, by their ids. `room` is what all of them may take, in bytes: of each as many
+ * events are read as twice its share holds, since others may need less.
  */
 export const openResults = (read: Reader, license: string, room: number): OnceEach<Result> =>
   onceEach((threads) => readResults(read, license, threads, Math.min(room, (room * 2) / threads.length)))
@@ -150,7 +150,10 @@ const bareBytes = 400
 // that there is more is said where there is not, and what separates results
 const spareBytes = 32
 
-/** Results as they are shown, in `room` bytes: each with its thread's newest events, as many as its share holds. */
+/**
+ * Results as they are shown, in `room` bytes: each with its thread's newest events, as many as its share
+ * holds.
+ */
 export const showResults = (results: readonly Result[], room: number): Shown[] => {
   const needs = results.map((result) => jsonBytes(show(result, fullBase(result), Infinity)) + spareBytes)
   const rooms = shares(needs, room)

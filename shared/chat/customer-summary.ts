@@ -19,7 +19,9 @@ interface OwnSummary {
   last: Tail['last']
 }
 
-/** The one chat of a customer with its newest `threads`; undefined where it has none yet. Two rounds of reads. */
+/**
+ * The one chat of a customer with its newest `threads`; undefined where it has none yet. Two rounds of reads.
+ */
 export const summarizeOwn = async (
   read: Reader,
   { license_id, customer_id }: Pick<CustomerSession, 'license_id' | 'customer_id'>,

@@ -13,7 +13,8 @@ import { routingArchived, routingIdle } from './system-messages.ts'
 import { closingOf, type ThreadFamily } from './threads.ts'
 import { findUnseen, type Unseen } from './unseen.ts'
 
-// What becomes of a customer's chat by time alone (protocol §7): the clock looks at it when something can be due.
+// What becomes of a customer's chat by time alone (protocol §7): the clock looks at it when something can be
+// due.
 
 const minuteMs = 60_000
 
@@ -25,7 +26,10 @@ const quietSince = async (read: Reader, { chat, tail }: ChatView): Promise<numbe
   return entry?.at ?? chat.started_at
 }
 
-/** Adds to an active thread once it has been quiet for so long, where it still is by what is read; else undefined. */
+/**
+ * Adds to an active thread once it has been quiet for so long, where it still is by what is read; else
+ * undefined.
+ */
 const onceQuiet = <T>(
   ctx: WorkCtx<ThreadFamily>,
   first: ChatView,
@@ -81,8 +85,9 @@ const markIdle = async (
 }
 
 /**
- * Does what is due for a customer's active chat, and notes when something may be next: it is archived, or marked idle and,
- * by `handOn`, handed on. Resolves to whether agents have come free by it. May run twice, and beside anything.
+ * Does what is due for a customer's active chat, and notes when something may be next: it is archived, or
+ * marked idle and, by `handOn`, handed on. Resolves to whether agents have come free by it. May run twice,
+ * and beside anything.
  */
 export const lookAfter = async (
   ctx: WorkCtx<ThreadFamily>,
@@ -106,7 +111,8 @@ export const lookAfter = async (
   const unseen = license.routing === 'automatic' ? await findUnseen(ctx.read, view) : undefined
   const isHandedOn = unseen !== undefined && now >= unseen.since + unseenMs && (await handOn(view, unseen))
 
-  // whatever is said from now on may be unseen, or the last for long; where a race was lost, the next run looks again
+  // whatever is said from now on may be unseen, or the last for long; where a race was lost, the next run
+  // looks again
   const isIdle = isIdleDue || view.tail.last.idle === true
   const next = Math.min(
     quiet + archiveMs,

@@ -21,8 +21,9 @@ export const takesOn = (
 ): boolean => workingIn(after).includes(agent) && !(before !== undefined && workingIn(before).includes(agent))
 
 /**
- * What a change of a chat does to its agents' loads: in the same transaction, so that they are always right. `assigned`:
- * whose load is moved by its assignment. `coming`: who must be able to work, `otherwise` what it means where one cannot.
+ * What a change of a chat does to its agents' loads: in the same transaction, so that they are always right.
+ * `assigned`: whose load is moved by its assignment. `coming`: who must be able to work, `otherwise` what it
+ * means where one cannot.
  */
 export const loadsMoved = (
   before: Pick<Working, 'users' | 'active'> | undefined,

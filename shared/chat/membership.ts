@@ -16,8 +16,8 @@ import { unnamed, usersOf } from './views.ts'
 export type Names = ReadonlyMap<string, string>
 
 /**
- * Makes agents agents of a chat, those who supervise it too. Undefined where all of them are already, and the chat
- * does not wait: whoever joins one that does is there for its customer.
+ * Makes agents agents of a chat, those who supervise it too. Undefined where all of them are already, and the
+ * chat does not wait: whoever joins one that does is there for its customer.
  */
 export const joining = ({ chat }: ChatView, names: Names): UsersChange<'account'> | undefined => {
   const waits = chat.waiting_since !== undefined
@@ -108,7 +108,10 @@ const byType = (users: readonly User[], removed: readonly ChatUser[], type: Chat
   removed_ids: removed.filter((user) => user.type === type).map(({ id }) => id),
 })
 
-/** What changed of a chat's users, as its agents are told. `seen`: where users came who may have been there before. */
+/**
+ * What changed of a chat's users, as its agents are told. `seen`: where users came who may have been there
+ * before.
+ */
 export const usersUpdated = (
   before: Chat,
   after: Chat,

@@ -6,7 +6,8 @@ import type { Reader } from '../table/ops.ts'
 import { type AnySession, isCustomers } from '../table/sockets.ts'
 import type { Desk } from './routing.ts'
 
-// Names in scopes that do not exist any more (protocol §7): a deleted group counts as its successor, where it has one.
+// Names in scopes that do not exist any more (protocol §7): a deleted group counts as its successor, where it
+// has one.
 
 const unique = <T>(list: readonly T[]): T[] => [...new Set(list)]
 
@@ -21,7 +22,10 @@ const successorOf = (
   return now
 }
 
-/** What names are looked up in: which of them were deleted. One that a read which lags behind lacks is none of these. */
+/**
+ * What names are looked up in: which of them were deleted. One that a read which lags behind lacks is none of
+ * these.
+ */
 export type Names = Pick<Desk, 'deleted'> & {
   license: Pick<LicenseItem, 'deleted_groups' | 'successors'>
 }
@@ -41,7 +45,10 @@ interface Asking {
   read: Reader
 }
 
-/** Scopes of a request with successors in place of deleted groups; of a customer's without those that never were. */
+/**
+ * Scopes of a request with successors in place of deleted groups; of a customer's without those that never
+ * were.
+ */
 export const namedBy = async ({ me, read }: Asking, asked: ChatScopes): Promise<ChatScopes> => {
   if (asked.groups.length === 0) return asked
   const wanted = asked.groups.map((group) => keys.group(me.license_id, group))
@@ -60,7 +67,10 @@ export const namedBy = async ({ me, read }: Asking, asked: ChatScopes): Promise<
   return { ...asked, groups: unique(groups) }
 }
 
-/** Runs with scopes as a request names them; where that is `not_found`, once more with what their names stand for now. */
+/**
+ * Runs with scopes as a request names them; where that is `not_found`, once more with what their names stand
+ * for now.
+ */
 export const byNames = async <T>(
   ctx: Asking,
   asked: readonly ChatScopes[],

@@ -185,8 +185,8 @@ export const openThread = (opening: Opening, { nonce, at: now }: { nonce: string
 }
 
 /**
- * The loads of the thread's agents; the starter must be able to work: one who is suspended at the moment would be missed
- * where active chats are left.
+ * The loads of the thread's agents; the starter must be able to work: one who is suspended at the moment
+ * would be missed where active chats are left.
  */
 const startedBy = (
   me: AnySession,

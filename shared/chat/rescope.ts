@@ -8,7 +8,8 @@ import { livingScopes, type Names } from './names.ts'
 import { changeScopes, type ScopesFamily, tellScopes, without } from './scopes.ts'
 import { readView } from './show.ts'
 
-// Scopes of stored chats follow when a group or an agent is deleted: who may see a chat is decided by what it says itself.
+// Scopes of stored chats follow when a group or an agent is deleted: who may see a chat is decided by what it
+// says itself.
 
 const atOnce = 8
 const chatsPerPage = 500

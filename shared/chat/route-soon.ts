@@ -11,8 +11,8 @@ interface Later {
 }
 
 /**
- * Has a licence's waiting chats given to whoever is free, by a worker: an answer does not wait for it. `chat`: also this
- * one, where nobody may be there for it. Never throws: the clock finds what was missed.
+ * Has a licence's waiting chats given to whoever is free, by a worker: an answer does not wait for it.
+ * `chat`: also this one, where nobody may be there for it. Never throws: the clock finds what was missed.
  */
 export const routeSoon = async (ctx: Later, license: string, chat?: string): Promise<void> => {
   const job: Job = { job: 'route', license_id: license, ...(chat === undefined ? {} : { chat }) }
@@ -20,8 +20,8 @@ export const routeSoon = async (ctx: Later, license: string, chat?: string): Pro
 }
 
 /**
- * Has a chat routed for what was added to its active thread: its customer asks, and none of its agents is connected; or
- * an agent has answered, where it waits for one. Reads no more than the audience of the pushes.
+ * Has a chat routed for what was added to its active thread: its customer asks, and none of its agents is
+ * connected; or an agent has answered, where it waits for one. Reads no more than the audience of the pushes.
  */
 export const routeSaid = async (
   ctx: Later & Pick<Pushing, 'hasConnected'>,

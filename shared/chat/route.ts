@@ -29,7 +29,10 @@ export const changeBy = ({ waitingSince, ...staffing }: Staffing): UsersChange<S
   waitingSince: waitingSince ?? null,
 })
 
-/** Changes who attends a chat, as `decide` says of it and of the licence's agents, and tells. Resolves to whether it did. */
+/**
+ * Changes who attends a chat, as `decide` says of it and of the licence's agents, and tells. Resolves to
+ * whether it did.
+ */
 export const restaff = async (
   ctx: WorkCtx<RoutingFamily>,
   id: string,
@@ -57,9 +60,9 @@ export const restaff = async (
 }
 
 /**
- * Gives a licence's waiting chats, and those that all agents have left, to the agents who are free, the one waiting longest
- * first. `chat`: also one whose agents may all be away; `agent`: also those of an agent who has gone. May run twice, and
- * beside any other change.
+ * Gives a licence's waiting chats, and those that all agents have left, to the agents who are free, the one
+ * waiting longest first. `chat`: also one whose agents may all be away; `agent`: also those of an agent who
+ * has gone. May run twice, and beside any other change.
  */
 export const route = async (
   ctx: WorkCtx<RoutingFamily>,

@@ -19,7 +19,10 @@ export interface Desk {
   loads: ReadonlyMap<string, Load>
 }
 
-/** Undefined where there is no such licence. An assignment is conditional: one that lags behind may lose a race, no more. */
+/**
+ * Undefined where there is no such licence. An assignment is conditional: one that lags behind may lose a
+ * race, no more.
+ */
 export const readDesk = async (
   read: Reader<Common | 'loads'>,
   license: string,
@@ -61,7 +64,10 @@ export const loggedIn = (chat: Pick<Chat, 'users'>, { agents }: Desk): AgentItem
   return agents.filter(({ id, online, suspended }) => online && !suspended && ids.includes(id))
 }
 
-/** Whether an agent is there for new chats: connected now, not merely within the time of grace, and accepting them. */
+/**
+ * Whether an agent is there for new chats: connected now, not merely within the time of grace, and accepting
+ * them.
+ */
 const isReady = ({ online, away, suspended, routing_status, default_status }: AgentItem): boolean =>
   online && !away && !suspended && (routing_status ?? default_status) === 'accepting_chats'
 
@@ -78,8 +84,8 @@ const mayBeGiven = (id: string, { users, thread }: Pick<Routable, 'users' | 'thr
   )
 
 /**
- * Who is to get a chat: of the agents who are ready for one, can see it and are below their limit the one with the fewest
- * active chats, on a tie the one who was given one longest ago.
+ * Who is to get a chat: of the agents who are ready for one, can see it and are below their limit the one
+ * with the fewest active chats, on a tie the one who was given one longest ago.
  */
 export const nextAgent = (
   chat: Pick<Routable, 'users' | 'scopes' | 'thread'>,
@@ -166,7 +172,10 @@ const keptBy = ([first]: readonly [AgentItem, ...AgentItem[]], chat: Routable): 
   }
 }
 
-/** A chat that waits from `since` on (ms), in the agents' place who are in it. `because`: what they have failed to do. */
+/**
+ * A chat that waits from `since` on (ms), in the agents' place who are in it. `because`: what they have
+ * failed to do.
+ */
 const waiting = (chat: Routable, since: number, because?: string): Staffing => ({
   ...asBefore(chat),
   messages: [routingUnassigned(because)],
@@ -185,7 +194,10 @@ const given = (chat: Routable, desk: Desk, at: number): Staffing => {
 
 const isSome = <T>(list: readonly T[]): list is readonly [T, ...T[]] => list.length > 0
 
-/** A customer's chat as it is staffed where its thread starts (protocol §7): its own agents are there while they accept. */
+/**
+ * A customer's chat as it is staffed where its thread starts (protocol §7): its own agents are there while
+ * they accept.
+ */
 export const staffedAtStart = (chat: Routable, desk: Desk, at: number): Staffing => {
   const own = loggedIn(chat, desk).filter(isReady)
   return isSome(own) ? keptBy(own, chat) : given(chat, desk, at)
@@ -201,9 +213,9 @@ const hasAskedAgain = ({ last, entries }: LogEnd, sinceMs: number): boolean =>
   entries.some(({ m, at }) => m === last.asked && at > sinceMs)
 
 /**
- * The same in an active thread; undefined: there is nothing to be done, or nobody to do it. A chat that waits goes to an
- * agent of its own who has answered, or is back and accepts chats, else to whoever is free. `tail`: the end of its log;
- * without it a chat that may have to be staffed is staffed.
+ * The same in an active thread; undefined: there is nothing to be done, or nobody to do it. A chat that waits
+ * goes to an agent of its own who has answered, or is back and accepts chats, else to whoever is free.
+ * `tail`: the end of its log; without it a chat that may have to be staffed is staffed.
  */
 export const staffedAgain = (
   chat: Routable & Pick<Chat, 'active'>,
@@ -231,8 +243,8 @@ export const staffedAgain = (
 }
 
 /**
- * A chat whose agents have not looked after its customer for so many minutes, since `sinceMs`: it goes to whoever is free,
- * else it waits for the next who is, or for one of them to answer.
+ * A chat whose agents have not looked after its customer for so many minutes, since `sinceMs`: it goes to
+ * whoever is free, else it waits for the next who is, or for one of them to answer.
  */
 export const handedOn = (
   chat: Routable,

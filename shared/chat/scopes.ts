@@ -155,7 +155,9 @@ type Telling = Pushing<'incoming_chat_thread' | 'chat_scopes_updated'> & {
   later: (job: Job, delayS: number) => Promise<void>
 }
 
-/** Tells of a change of scopes: first those whom it gives access the chat. A chat that waits is routed anew. */
+/**
+ * Tells of a change of scopes: first those whom it gives access the chat. A chat that waits is routed anew.
+ */
 export const tellScopes = async (
   ctx: Telling,
   { before, chat, added, removed, tail }: ScopesChanged,

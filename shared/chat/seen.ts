@@ -38,8 +38,8 @@ const move = async (
 }
 
 /**
- * Moves up to when the requester has seen a chat (Unix seconds) forward: never back, never beyond now. Resolves to the
- * time in force, and whether this request moved it. The audience is read beside the write.
+ * Moves up to when the requester has seen a chat (Unix seconds) forward: never back, never beyond now.
+ * Resolves to the time in force, and whether this request moved it. The audience is read beside the write.
  */
 export const moveSeen = async (
   ctx: Seeing,

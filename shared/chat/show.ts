@@ -9,7 +9,10 @@ import { chatWithThread, seenUpTo } from './views.ts'
 
 const mostTries = 20
 
-/** A chat and the end of its log, read again until both are of one moment. Undefined where there is no such chat. */
+/**
+ * A chat and the end of its log, read again until both are of one moment. Undefined where there is no such
+ * chat.
+ */
 export const readView = async (read: Reader, id: string): Promise<ChatView | undefined> => {
   for (let tries = 1; tries <= mostTries; tries += 1) {
     const [chat, tail] = await Promise.all([readChat(read, id), readTail(read, id, true)])
@@ -20,9 +23,9 @@ export const readView = async (read: Reader, id: string): Promise<ChatView | und
 }
 
 /**
- * A chat with its last thread and these events of it (ascending), as it is shown to whoever sees it for the first
- * time. Reads what is missing in one round. `chat` is the state just written, so that it wins over what is read; agents
- * that are `known` are not read again.
+ * A chat with its last thread and these events of it (ascending), as it is shown to whoever sees it for the
+ * first time. Reads what is missing in one round. `chat` is the state just written, so that it wins over what
+ * is read; agents that are `known` are not read again.
  */
 export const showChat = async (
   read: Reader,

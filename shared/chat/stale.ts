@@ -21,8 +21,8 @@ const accessIn = (chat: Chat | undefined): string =>
   chat === undefined ? '' : accessLists('chat', chat).toSorted().join()
 
 /**
- * What of the index a change makes stale, and of which chat; undefined: nothing. Images only spare reads: what is then
- * indexed is read anew.
+ * What of the index a change makes stale, and of which chat; undefined: nothing. Images only spare reads:
+ * what is then indexed is read anew.
  */
 export const staleBy = ({ key, before, after }: Change): { chat: string; stale: Stale } | undefined => {
   const part = chatPartOf(key)

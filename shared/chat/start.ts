@@ -86,7 +86,9 @@ interface OwnStartView {
   chat?: Chat | undefined
 }
 
-/** What holds for the agents that a new chat's scopes name, beside who starts it; its groups are read before. */
+/**
+ * What holds for the agents that a new chat's scopes name, beside who starts it; its groups are read before.
+ */
 const agentChecks = (read: Reader, me: AnySession, { agents }: ChatScopes): Promise<Guarded<'account'>[]> => {
   const others = isCustomers(me) ? agents : agents.filter((id) => id !== me.agent_id)
   return scopeChecks(read, me.license_id, { groups: [], agents: others })
@@ -158,8 +160,9 @@ interface StartView {
 }
 
 /**
- * Starts a chat, or a customer's next thread; to a customer's thread that is active it adds. Whoever asks is in the chat
- * then. Throws `customer_banned`, `not_found` for an unknown customer and for scopes that name nobody, `authorization`.
+ * Starts a chat, or a customer's next thread; to a customer's thread that is active it adds. Whoever asks is
+ * in the chat then. Throws `customer_banned`, `not_found` for an unknown customer and for scopes that name
+ * nobody, `authorization`.
  */
 export const startChat = async (ctx: Starting, asked: NewChat): Promise<Started> => {
   const { customer } = asked

@@ -23,13 +23,16 @@ type Telling = Pushing<
   later: (job: Job, delayS: number) => Promise<void>
 }
 
-/** The first sender of what is replayed may have died before its pushes; its own retry within this time has not. */
+/**
+ * The first sender of what is replayed may have died before its pushes; its own retry within this time has
+ * not.
+ */
 export const replayedAfterMs = 2000
 
 /**
- * Tells of a thread that was started, or of what was added to one, and resolves to the chat as it is shown. A chat that
- * begins to wait is looked after once more: an agent may have come meanwhile. What is added to one that waits sets nothing
- * off: a customer repeats it as it likes.
+ * Tells of a thread that was started, or of what was added to one, and resolves to the chat as it is shown. A
+ * chat that begins to wait is looked after once more: an agent may have come meanwhile. What is added to one
+ * that waits sets nothing off: a customer repeats it as it likes.
  */
 export const tellStarted = async (
   ctx: Telling,

@@ -15,7 +15,8 @@ import { scopesOf, seenUpTo, usersOf } from './views.ts'
 type Asked = z.output<(typeof getChatThreads)['request']>
 type Answer = z.output<(typeof getChatThreads)['response']>
 
-// a thread's properties and the largest event that a request can hold: a page without it would be empty for ever
+// a thread's properties and the largest event that a request can hold: a page without it would be empty for
+// ever
 const oneEventBytes = 50 * 1024
 const threadsAtOnce = 16
 
@@ -27,8 +28,8 @@ export const threadsOf = ({ id, thread }: Pick<Chat, 'id' | 'thread'>, offset: n
   }))
 
 /**
- * A chat with the threads asked for, as agents are shown it, of events those that `isShown`. Throws `not_found` where the
- * chat has no such thread.
+ * A chat with the threads asked for, as agents are shown it, of events those that `isShown`. Throws
+ * `not_found` where the chat has no such thread.
  */
 export const answerThreads = async (
   read: Reader,

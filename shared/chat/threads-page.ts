@@ -36,8 +36,8 @@ const mostAtOnce = limits.eventsPageMax + 1
 const smallEventBytes = 150
 
 /**
- * Thread `n` with a page of its events, at most as many as `room` bytes take. Strongly consistent. Throws `not_found`
- * where the chat has no such thread.
+ * Thread `n` with a page of its events, at most as many as `room` bytes take. Strongly consistent. Throws
+ * `not_found` where the chat has no such thread.
  */
 export const readThread = async (
   read: Reader,
@@ -79,8 +79,9 @@ const newestOf = async (read: Reader, chat: Chat, n: number): Promise<Entry[]> =
 }
 
 /**
- * Events of a thread, ascending, and no more than the room holds, but one at least; `more` in the direction that is read in. How many are read at a time
- * follows from the room: a hundred threads of large events would not fit into a function's memory.
+ * Events of a thread, ascending, and no more than the room holds, but one at least; `more` in the direction
+ * that is read in. How many are read at a time follows from the room: a hundred threads of large events would
+ * not fit into a function's memory.
  */
 export const readEvents = async (
   read: Reader,

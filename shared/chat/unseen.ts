@@ -11,7 +11,10 @@ import { customerOf, type Desk, handedOn, presentAgents, readDesk } from './rout
 
 // A chat whose agents do not look at what its customer says is handed on (protocol §7).
 
-/** What the agents of a chat have left unseen: the order of the oldest such thing, and since when (ms) they have. */
+/**
+ * What the agents of a chat have left unseen: the order of the oldest such thing, and since when (ms) they
+ * have.
+ */
 export interface Unseen {
   order: number
   since: number
@@ -43,7 +46,10 @@ const hasSeen = ({ timestamp, event }: Mark, chat: string, entry: Entry): boolea
   )
 }
 
-/** The least number of `from` to `to` of which something holds that then holds of all greater ones; undefined: of none. */
+/**
+ * The least number of `from` to `to` of which something holds that then holds of all greater ones; undefined:
+ * of none.
+ */
 const leastOf = async (
   from: number,
   to: number,
@@ -58,7 +64,9 @@ const leastOf = async (
   return low > to ? undefined : low
 }
 
-/** Who sends an event has seen the chat up to it. Of one further back than the tail only the second is known. */
+/**
+ * Who sends an event has seen the chat up to it. Of one further back than the tail only the second is known.
+ */
 const markBySending = ({ chat, tail }: ChatView, agent: string): Mark[] => {
   const last = tail.entries.find(({ event }) => event.author_id === agent)
   if (last !== undefined) return [{ timestamp: Math.floor(last.at / 1000), event: seenEvent(chat.id, last) }]
@@ -66,7 +74,9 @@ const markBySending = ({ chat, tail }: ChatView, agent: string): Mark[] => {
   return timestamp === undefined ? [] : [{ timestamp, event: '' }]
 }
 
-/** What the agents of a chat who are logged in have seen: that of one who is gone does not help the customer. */
+/**
+ * What the agents of a chat who are logged in have seen: that of one who is gone does not help the customer.
+ */
 const readLivingMarks = async (read: Reader, view: ChatView): Promise<Mark[]> => {
   const { chat } = view
   const agents = chat.users.filter(isAgentIn)
@@ -82,9 +92,9 @@ const readLivingMarks = async (read: Reader, view: ChatView): Promise<Mark[]> =>
 }
 
 /**
- * What the agents of an active chat leave unseen; undefined: nothing, or it waits for an agent. Whoever came to have the
- * chat after it was said has had no longer than that. Reads entries of the log one by one, twice as many at most as its
- * length has binary digits, and none where its end says it all.
+ * What the agents of an active chat leave unseen; undefined: nothing, or it waits for an agent. Whoever came
+ * to have the chat after it was said has had no longer than that. Reads entries of the log one by one, twice
+ * as many at most as its length has binary digits, and none where its end says it all.
  */
 export const findUnseen = async (read: Reader, view: ChatView): Promise<Unseen | undefined> => {
   const { chat, tail } = view
@@ -114,8 +124,8 @@ export const findUnseen = async (read: Reader, view: ChatView): Promise<Unseen |
 }
 
 /**
- * Hands on chats of a licence, one after the other, each by what the last has made of the agents' loads. Resolves to
- * whether it did.
+ * Hands on chats of a licence, one after the other, each by what the last has made of the agents' loads.
+ * Resolves to whether it did.
  */
 export const handingOn = (
   ctx: WorkCtx<RoutingFamily>,

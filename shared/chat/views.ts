@@ -21,8 +21,8 @@ import { fitting, jsonBytes } from './room.ts'
 type SeenBy = ReadonlyMap<string, number>
 
 /**
- * Up to when users have seen a chat: by their marks, and by what they sent, as the end of its log tells of its last few
- * authors (protocol §5: who sends an event has seen the chat up to it).
+ * Up to when users have seen a chat: by their marks, and by what they sent, as the end of its log tells of
+ * its last few authors (protocol §5: who sends an event has seen the chat up to it).
  */
 export const seenUpTo = (
   marks: SeenBy = new Map(),
@@ -90,7 +90,10 @@ const userOf = (user: ChatUser, { agents, customers }: Profiles, seen: SeenBy): 
   }
 }
 
-/** A chat's users. Where they alone would crowd out all else, avatars go first, then those who left longest ago. */
+/**
+ * A chat's users. Where they alone would crowd out all else, avatars go first, then those who left longest
+ * ago.
+ */
 export const usersOf = (users: readonly ChatUser[], profiles: Profiles, seen: SeenBy = new Map()): User[] => {
   const room = limits.frameBytes / 3
   const full = users.map((user) => userOf(user, profiles, seen))
@@ -115,8 +118,8 @@ export const scopesOf = ({ groups, agents }: ChatScopes): Scopes | undefined =>
       }
 
 /**
- * A thread with those of `events` (ascending) that fit, the newest kept, or the oldest where one reads forwards. One
- * of so many threads that it does not fit by itself is left bare, to be read alone.
+ * A thread with those of `events` (ascending) that fit, the newest kept, or the oldest where one reads
+ * forwards. One of so many threads that it does not fit by itself is left bare, to be read alone.
  */
 export const threadOf = (options: {
   chat: string

@@ -12,7 +12,8 @@ import type { CustomerPushName, CustomerPushPayload, PushName, PushPayload } fro
 import type { Chat, ChatUser } from '../table/chats.ts'
 import type { StoredEvent } from '../table/log.ts'
 
-// What customers see (protocol §3). Whatever they are sent is made here of what agents are sent: answers and pushes.
+// What customers see (protocol §3). Whatever they are sent is made here of what agents are sent: answers and
+// pushes.
 
 type Users = Pick<Chat, 'users'>
 
@@ -23,7 +24,10 @@ const isKnown = (id: string, { users }: Users): boolean =>
 /** Whether an event is theirs to see. */
 export const isShown = ({ recipients }: Pick<StoredEvent, 'recipients'>): boolean => recipients !== 'agents'
 
-/** Whether they notice what a user does now: who supervises is not there for them, also one whom they have met. */
+/**
+ * Whether they notice what a user does now: who supervises is not there for them, also one whom they have
+ * met.
+ */
 const isFelt = (id: string, { users }: Users): boolean =>
   isKnown(id, { users }) && !users.some((user) => user.id === id && user.type === 'supervisor')
 

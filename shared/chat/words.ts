@@ -4,9 +4,9 @@ export const mostWordsOfEvent = 200
 // 'und' would be the locale of the host; English has no rules of its own for words
 const segmenter = new Intl.Segmenter('en', { granularity: 'word' })
 
-// Accents and the points of scripts that are read without them, but neither the voicing marks of kana (が is not か) nor
-// the vowel signs of Indic and other scripts, which are letters there. Characters without a width, but not the zero-width
-// space, which parts words. Tatweel only stretches a word
+// Accents and the points of scripts that are read without them, but neither the voicing marks of kana (が is
+// not か) nor the vowel signs of Indic and other scripts, which are letters there. Characters without a width,
+// but not the zero-width space, which parts words. Tatweel only stretches a word
 const dropped =
   /(?![\u3099\u309A])(?=\p{Script=Inherited})\p{M}|(?=[\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Syriac}])\p{Mn}|(?!\u200B)[\p{Cf}\p{Default_Ignorable_Code_Point}]|\u0640/gu
 
@@ -16,17 +16,22 @@ const plain: Readonly<Record<string, string>> = { ł: 'l', ø: 'o', đ: 'd', ħ:
 // no language writes as many marks in a row: Unicode's stream-safe format allows 30
 const mostMarks = 30
 
-/** A text without the marks that follow too many others: normalization sorts a run of them, in quadratic time. */
+/**
+ * A text without the marks that follow too many others: normalization sorts a run of them, in quadratic time.
+ */
 const withFewMarks = (text: string): string =>
   text.replace(/\p{M}+/gu, (marks) =>
     marks.length <= mostMarks ? marks : Array.from(marks).slice(0, mostMarks).join(''),
   )
 
-/** A text folded so that letter case, accents and width make no difference. Folding it again changes nothing. */
+/**
+ * A text folded so that letter case, accents and width make no difference. Folding it again changes nothing.
+ */
 export const folded = (text: string): string => {
   const decomposed = withFewMarks(
     text
-      // before NFKD, which makes a space with an accent of ´, and letters of ™ that would join the word before
+      // before NFKD, which makes a space with an accent of ´, and letters of ™ that would join the word
+      // before
       .replaceAll('´', "'")
       .replace(/[™℠]/g, ' ')
       .replace(dropped, ''),
@@ -48,8 +53,9 @@ export const folded = (text: string): string => {
   )
 }
 
-// Where the segmenter keeps together what people look up by its parts: l'adresse, Ali'nin, total:price, _so_, "yes.No",
-// mail.example.com. Numbers (12.50, 1'000) and abbreviations (u.s.a) stay whole, and an apostrophe that is spelling
+// Where the segmenter keeps together what people look up by its parts: l'adresse, Ali'nin, total:price, _so_,
+// "yes.No", mail.example.com. Numbers (12.50, 1'000) and abbreviations (u.s.a) stay whole, and an apostrophe
+// that is spelling
 const joints =
   /[:;_]|'(?!(?<=\d')\d|(?<=[\p{sc=Hebrew}\p{sc=Cyrillic}]')[\p{sc=Hebrew}\p{sc=Cyrillic}])|(?<=[\p{L}\p{M}]{2})\.|\.(?=[\p{L}\p{M}]{2})/gu
 
@@ -61,10 +67,14 @@ function* eachWord(text: string): Generator<string> {
 /** The words of a text, folded, in order, with repeats: also those too short or too long for the index. */
 export const wordsIn = (text: string): string[] => [...eachWord(text)]
 
-/** Whether a folded word is indexed: of 2 to 40 characters, or a single digit, ideograph or Hangul syllable. */
+/**
+ * Whether a folded word is indexed: of 2 to 40 characters, or a single digit, ideograph or Hangul syllable.
+ */
 export const isIndexed = (word: string): boolean => /^(?:.{2,40}|[\p{Nd}\p{Script=Han}가-힣])$/su.test(word)
 
-/** The distinct indexed words of a message in the order in which they first occur, at most `mostWordsOfEvent`. */
+/**
+ * The distinct indexed words of a message in the order in which they first occur, at most `mostWordsOfEvent`.
+ */
 export const indexedWords = (text: string): string[] => {
   const words = new Set<string>()
   for (const word of eachWord(text)) {

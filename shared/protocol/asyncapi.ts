@@ -45,7 +45,8 @@ export interface Endpoint {
 
 type Json = Record<string, unknown>
 
-// objects that have a name in protocol §3, and so one in the document: as clients send them, and as they get them
+// objects that have a name in protocol §3, and so one in the document: as clients send them, and as they get
+// them
 const sent = {
   NewEvent,
   NewInitialEvent,
@@ -87,7 +88,9 @@ const inChannel = (channel: string, message: string): Json => ({
 const byName = <T>(names: readonly string[], make: (name: string) => T): Record<string, T> =>
   Object.fromEntries(names.map((name) => [name, make(name)]))
 
-/** JSON schemas of all of `schemas`, each by its name; where one is part of another, that one refers to it. */
+/**
+ * JSON schemas of all of `schemas`, each by its name; where one is part of another, that one refers to it.
+ */
 const jsonSchemas = (schemas: Readonly<Record<string, z.core.$ZodType>>, io: 'input' | 'output'): Json => {
   const registry = z.registry<{ id: string }>()
   // what both endpoints share has the name that comes first, and the others refer to it
@@ -334,7 +337,10 @@ const collect = <T>(
   of: (endpoint: Endpoint) => Record<string, T>,
 ): Record<string, T> => Object.fromEntries(endpoints.flatMap((endpoint) => Object.entries(of(endpoint))))
 
-/** The whole protocol as an AsyncAPI 3.0 document, seen from the server: it receives requests and sends pushes. */
+/**
+ * The whole protocol as an AsyncAPI 3.0 document, seen from the server: it receives requests and sends
+ * pushes.
+ */
 export const asyncapi = (version: string, endpoints: readonly Endpoint[]): Json => ({
   asyncapi: '3.0.0',
   info: {

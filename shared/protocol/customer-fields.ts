@@ -5,7 +5,10 @@ import { withoutProto } from './properties.ts'
 
 // What customers say of themselves.
 
-/** What a customer's properties exceed as they stand, or would after a change; undefined: they fit (protocol §8). */
+/**
+ * What a customer's properties exceed as they stand, or would after a change; undefined: they fit (protocol
+ * §8).
+ */
 export const customerPropertiesFault = (properties: Readonly<Record<string, string>>): string | undefined => {
   if (Object.keys(properties).length > limits.customerProperties)
     return `At most ${limits.customerProperties} properties`

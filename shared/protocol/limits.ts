@@ -50,5 +50,8 @@ export const limits = {
   threadsSummaryPage: 25,
 } as const
 
-/** Protocol §1: the last moment at which a lost race is tried again, and the one at which everything is aborted. */
+/**
+ * Protocol §1: the last moment at which a lost race is tried again, and the one at which everything is
+ * aborted.
+ */
 export const deadlines = { lastRetryMs: 12_000, abortMs: 15_000 } as const

@@ -30,7 +30,9 @@ const agentUser = {
   deleted: z.optional(z.literal(true)),
 }
 
-/** Where a customer is and comes from, as its browser says it and its connections show. Times in Unix seconds. */
+/**
+ * Where a customer is and comes from, as its browser says it and its connections show. Times in Unix seconds.
+ */
 export const Monitoring = z.strictObject({
   current_visit: z.strictObject({
     start: Timestamp,

@@ -37,8 +37,8 @@ const customersOf = (chat: Pick<Chat, 'users'>, before?: Pick<Chat, 'users'>): C
 const usersOf = ({ users }: SeenChat): Pick<Chat, 'users'> => ({ users: [...users] })
 
 /**
- * Every agent with access to the chat, the requester's other connections and its own included, and its customers
- * (protocol §6): these not where it is about an entry that is hidden from them.
+ * Every agent with access to the chat, the requester's other connections and its own included, and its
+ * customers (protocol §6): these not where it is about an entry that is hidden from them.
  */
 export const watching = (chat: SeenChat, about?: Pick<Entry, 'event'>): Audience => ({
   license: chat.license_id,
@@ -81,8 +81,8 @@ export const othersIn = (chat: SeenChat, author: string): Audience => {
 }
 
 /**
- * Those to whom a customer's details are of use: agents with access to its chat, where that is active, and connections of
- * its own: all `tabs` but one.
+ * Those to whom a customer's details are of use: agents with access to its chat, where that is active, and
+ * connections of its own: all `tabs` but one.
  */
 export const aboutCustomer = (
   { license_id, id }: Pick<CustomerItem, 'license_id' | 'id'>,

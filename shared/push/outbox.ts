@@ -39,7 +39,9 @@ export interface Pushing<Name extends PushName = PushName> {
   readAudience: (of: Listeners) => void
   /** The same, and waits for it: those whose sessions end next are still told. */
   settleAudience: (of: Listeners) => Promise<void>
-  /** Whether one of these agents has a live connection, by the audience that is read; where it is not, yes. */
+  /**
+   * Whether one of these agents has a live connection, by the audience that is read; where it is not, yes.
+   */
   hasConnected: (of: Listeners, agents: readonly string[]) => Promise<boolean>
 }
 

@@ -93,7 +93,9 @@ export const Job = z.discriminatedUnion('job', [
     chat: z.optional(z.string()),
     agent: z.optional(z.string()),
   }),
-  /** Takes names that do not exist any more out of the scopes of a licence's chats, of those `after` this one. */
+  /**
+   * Takes names that do not exist any more out of the scopes of a licence's chats, of those `after` this one.
+   */
   z.object({ job: z.literal('rescope'), license_id: z.string(), after: z.optional(z.string()) }),
   /**
    * Goes on with indexing who may see a chat, in its threads below this one; `since`: the version of the chat

@@ -19,7 +19,10 @@ export const LicenseItem = z.object({
   archive_minutes: z._default(z.int(), 30),
   /** Whether archives are searched by the words of messages; turned off, that costs nothing. */
   index_texts: z._default(z.boolean(), true),
-  /** Groups that were deleted, whose ids are never given again; and, by such an id, which group took its place. */
+  /**
+   * Groups that were deleted, whose ids are never given again; and, by such an id, which group took its
+   * place.
+   */
   deleted_groups: z._default(z.array(z.int()), []),
   successors: z._default(z.record(z.string(), z.int()), {}),
   /** Unix seconds; absent of the oldest. No thread of it began in a month before. */
@@ -77,8 +80,9 @@ export const IdentityItem = z.object({ license_id: z.string(), agent_id: z.strin
 export type IdentityItem = z.output<typeof IdentityItem>
 
 /**
- * The login's write of presence: a login more, where `online` and the status are as they were read: a status set
- * meanwhile is answered by the login that tries again. `first` sets the status, for the first live socket.
+ * The login's write of presence: a login more, where `online` and the status are as they were read: a status
+ * set meanwhile is answered by the login that tries again. `first` sets the status, for the first live
+ * socket.
  */
 export const loggedIn = (agent: AgentItem, first: RoutingStatus | undefined): Op<'account'> => ({
   Update: {
@@ -123,8 +127,8 @@ export const wentAway = ({ license_id, id, seq }: AgentItem): Op<'account'> => (
 })
 
 /**
- * Takes an agent offline unless it has logged in since it was read. The same check holds again for itself, since it may
- * have died before it told anybody.
+ * Takes an agent offline unless it has logged in since it was read. The same check holds again for itself,
+ * since it may have died before it told anybody.
  */
 export const wentOffline = (agent: AgentItem, check: string): Op<'account'> => ({
   Update: {
@@ -137,8 +141,8 @@ export const wentOffline = (agent: AgentItem, check: string): Op<'account'> => (
 })
 
 /**
- * Sets the status of an agent that is not deleted, where it is another one; the same write holds again for itself,
- * since its first answer may have been lost. An agent who is offline keeps it as its last known one.
+ * Sets the status of an agent that is not deleted, where it is another one; the same write holds again for
+ * itself, since its first answer may have been lost. An agent who is offline keeps it as its last known one.
  */
 export const statusChanged = (
   license: string,

@@ -27,7 +27,9 @@ export const departed = ({ since: _, overdue: __, ...user }: ChatUser): ChatUser
   present: false,
 })
 
-/** Users of whom each has the chat anew, and none is overdue: the change that they come with says since when. */
+/**
+ * Users of whom each has the chat anew, and none is overdue: the change that they come with says since when.
+ */
 export const newlyHad = (users: readonly ChatUser[]): ChatUser[] =>
   users.map(({ overdue: _, since: __, ...user }) => user)
 
@@ -35,7 +37,9 @@ export const newlyHad = (users: readonly ChatUser[]): ChatUser[] =>
 export const noneOverdue = (users: readonly ChatUser[]): ChatUser[] =>
   users.map(({ overdue: _, ...user }) => user)
 
-/** Users as they are after a change of a chat: whoever is an agent of it has it since `atMs`, or since before. */
+/**
+ * Users as they are after a change of a chat: whoever is an agent of it has it since `atMs`, or since before.
+ */
 export const withArrivals = (users: readonly ChatUser[], atMs: number): ChatUser[] =>
   users.map((user) =>
     user.type === 'agent' && user.present && user.since === undefined ? { ...user, since: atMs } : user,
@@ -66,7 +70,9 @@ export const ChatItem = z.object({
   changed_at: z.int(),
   /** When the last thread began, in ms. */
   started_at: z._default(z.int(), 0),
-  /** Since when (ms) no agent has been there for its customer; left so where its thread was closed meanwhile. */
+  /**
+   * Since when (ms) no agent has been there for its customer; left so where its thread was closed meanwhile.
+   */
   waiting_since: z.optional(z.int()),
   /** Which request wrote it so: one whose answer was lost knows its own work by it. */
   nonce: z.optional(z.string()),
@@ -237,7 +243,10 @@ export const readChatIds = async (read: Reader<'chats'>, license: string): Promi
 // sorts behind every character that a chat's id may have
 const lastIdEver = '~'
 
-/** At most `limit` of them, in the order of ids: the first ones, or those that follow `after`. Strongly consistent. */
+/**
+ * At most `limit` of them, in the order of ids: the first ones, or those that follow `after`. Strongly
+ * consistent.
+ */
 export const readChatIdsAfter = async (
   read: Reader<'chats'>,
   license: string,
@@ -317,7 +326,10 @@ export const readMarks = async (
   return items.map((item) => SeenItem.parse(item))
 }
 
-/** What stands beside a chat under `CHAT#...`: its properties and up to when each user has seen it (Unix seconds). */
+/**
+ * What stands beside a chat under `CHAT#...`: its properties and up to when each user has seen it (Unix
+ * seconds).
+ */
 export interface ChatRecord {
   chat: Chat
   properties: Properties | undefined

@@ -34,8 +34,8 @@ const logger = Object.assign(Object.create(null), {
 })
 
 /**
- * The engine's client, one per process. A hundred chats are read side by side: over the default 50 sockets they would take
- * three turns.
+ * The engine's client, one per process. A hundred chats are read side by side: over the default 50 sockets
+ * they would take three turns.
  */
 export const tableClient = (): DynamoDBClient =>
   new DynamoDBClient({

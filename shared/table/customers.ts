@@ -100,8 +100,8 @@ const unchangedSince = (version: number): string =>
   version === 0 ? 'attribute_not_exists(#version)' : '#version = :read'
 
 /**
- * Replaces what is known of a customer as it was read (`version` 0: not stored yet), unless it is banned. `login`: it is
- * online with one login more.
+ * Replaces what is known of a customer as it was read (`version` 0: not stored yet), unless it is banned.
+ * `login`: it is online with one login more.
  */
 export const detailsChanged = (
   who: Pick<CustomerItem, 'license_id' | 'id' | 'version' | 'threads'>,
@@ -153,8 +153,8 @@ export const detailsChanged = (
 }
 
 /**
- * A thread starts with or by the customer, unless it is banned: one more, and it is kept for good. `visit`: of one that is
- * not stored yet, and still must not be.
+ * A thread starts with or by the customer, unless it is banned: one more, and it is kept for good. `visit`:
+ * of one that is not stored yet, and still must not be.
  */
 export const threadStartedWith = (
   license: string,
@@ -185,8 +185,8 @@ export const threadStartedWith = (
 })
 
 /**
- * The customer has no open tab any more, unless it has logged in since it was read. The same check holds again for itself,
- * since it may have died before it told anybody.
+ * The customer has no open tab any more, unless it has logged in since it was read. The same check holds
+ * again for itself, since it may have died before it told anybody.
  */
 export const customerWentOffline = (
   { license_id, id, seq }: CustomerItem,
@@ -216,7 +216,10 @@ export const customerBanned = (
   },
 })
 
-/** Lifts a ban that is not over; the same write holds again for itself, since its first answer may have been lost. */
+/**
+ * Lifts a ban that is not over; the same write holds again for itself, since its first answer may have been
+ * lost.
+ */
 export const banLifted = (
   license: string,
   customer: string,

@@ -2,7 +2,10 @@ import * as z from 'zod/mini'
 import { keys, loadsPk } from './keys.ts'
 import type { Op, Reader } from './ops.ts'
 
-/** `LICENSE#<l>#LOAD` / `<agent>`: how many active chats with a customer an agent has, and when it was last given one (ms). */
+/**
+ * `LICENSE#<l>#LOAD` / `<agent>`: how many active chats with a customer an agent has, and when it was last
+ * given one (ms).
+ */
 const LoadItem = z.object({
   agent: z.string(),
   active: z._default(z.int(), 0),
@@ -20,7 +23,10 @@ export const loadMoved = (license: string, agent: string, by: 1 | -1): Op<'loads
   },
 })
 
-/** An agent takes on a chat, where it exists and may work: `off` is set while it is suspended, and once it is deleted. */
+/**
+ * An agent takes on a chat, where it exists and may work: `off` is set while it is suspended, and once it is
+ * deleted.
+ */
 export const loadTaken = (license: string, agent: string): Op<'loads'> => ({
   Update: {
     Key: keys.load(license, agent),

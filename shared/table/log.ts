@@ -49,12 +49,14 @@ const state = {
   /** How many events customers see. */
   visible: z.int(),
   /**
-   * The order of the oldest thing that a customer said and no agent has answered since, in public; 0: there is
-   * none. Entries of earlier releases do not say.
+   * The order of the oldest thing that a customer said and no agent has answered since, in public; 0: there
+   * is none. Entries of earlier releases do not say.
    */
   asked: z.optional(z.int()),
   closed: z.optional(z.literal(true)),
-  /** Nothing has been said for so long that the chat counts as idle; the next thing said in public ends it. */
+  /**
+   * Nothing has been said for so long that the chat counts as idle; the next thing said in public ends it.
+   */
   idle: z.optional(z.literal(true)),
   /** Who closed it, where that was a person. */
   closed_by: z.optional(z.string()),
@@ -227,7 +229,9 @@ export const lastSaid = ({ newest }: Pick<State, 'newest'>): number => newestSai
 export const lastSaidInPublic = ({ newest, shown }: Pick<State, 'newest' | 'shown'>): number =>
   newestSaid(shown ?? newest)
 
-/** Whether nobody has answered a thread's customer: it has said something since, or nobody has said anything. */
+/**
+ * Whether nobody has answered a thread's customer: it has said something since, or nobody has said anything.
+ */
 export const awaitsAnswer = (last: Pick<State, 'asked' | 'newest' | 'shown'>): boolean =>
   last.asked === undefined || last.asked > 0 || lastSaidInPublic(last) === 0
 

@@ -98,7 +98,10 @@ export const manifestChanged = (
   },
 })
 
-/** Lets the next run at once at what a run left that was killed: nobody is at the postings of thread `n` any more. */
+/**
+ * Lets the next run at once at what a run left that was killed: nobody is at the postings of thread `n` any
+ * more.
+ */
 export const manifestReleased = (chat: string, n: number): Op<'chat'> => ({
   Update: {
     Key: keys.manifest(chat, n),
