@@ -1,19 +1,17 @@
-import { InternalError } from '../protocol/errors.ts'
 import { mayRead, type Seen } from '../chat/access.ts'
 import { leaving, usersUpdated } from '../chat/membership.ts'
 import { ofEachChat } from '../chat/each-chat.ts'
 import { routeSoon } from '../chat/route-soon.ts'
-import { readView, showChat } from '../chat/show.ts'
+import { expectView, readView, showChat } from '../chat/show.ts'
 import { changeUsers, type ThreadFamily } from '../chat/threads.ts'
 import { limits } from '../protocol/limits.ts'
 import { connections, watchingEither } from '../push/audience.ts'
 import { pushEntries } from '../push/entries.ts'
 import type { WorkCtx } from '../runtime/work.ts'
 import { AgentItem, LicenseItem } from '../table/accounts.ts'
-import { type ActiveChat, type Chat, readActiveChats, readChat } from '../table/chats.ts'
+import { type ActiveChat, type Chat, readActiveChats } from '../table/chats.ts'
 import { keys } from '../table/keys.ts'
 import type { DeviceFamily } from '../table/devices.ts'
-import { readTail } from '../table/log.ts'
 import {
   type AccountCopy,
   type AgentSocketItem,
@@ -177,11 +175,7 @@ const leaveActiveChats = async (ctx: WorkCtx<ThreadFamily>, agent: AgentItem): P
   const isIn = ({ users }: ActiveChat | Chat) =>
     users.some(({ id, type, present }) => id === agent.id && type !== 'customer' && present)
   for (const { id } of active.filter(isIn)) {
-    const refresh = async () => {
-      const [chat, tail] = await Promise.all([readChat(ctx.read, id), readTail(ctx.read, id, true)])
-      if (chat === undefined || tail === undefined) throw new InternalError('An active chat has no log')
-      return { chat, tail }
-    }
+    const refresh = () => expectView(ctx.read, id)
     const { before, chat, entries } = await changeUsers({ ...ctx, ...(await refresh()), refresh }, (view) =>
       leaving(view, { agents: [agent.id], customers: [] }, profilesOf([agent])),
     )

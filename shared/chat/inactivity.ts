@@ -1,4 +1,3 @@
-import { InternalError } from '../protocol/errors.ts'
 import { pushClosing, pushEntries, pushTold } from '../push/entries.ts'
 import { part, type WorkCtx } from '../runtime/work.ts'
 import type { LicenseItem } from '../table/accounts.ts'
@@ -8,7 +7,7 @@ import type { Reader } from '../table/ops.ts'
 import { type Attempt, type ChatView, transacted, untilPlaced } from './place.ts'
 import { isOfCustomer } from './routing.ts'
 import { readBoth, routingOps } from './routing-properties.ts'
-import { readView } from './show.ts'
+import { expectView, readView } from './show.ts'
 import { routingArchived, routingIdle } from './system-messages.ts'
 import { closingOf, type ThreadFamily } from './threads.ts'
 import { findUnseen, type Unseen } from './unseen.ts'
@@ -36,11 +35,7 @@ const onceQuiet = <T>(
   quietMs: number,
   attempt: (view: ChatView) => Promise<Attempt<T | undefined>>,
 ): Promise<T | undefined> => {
-  const refresh = async (): Promise<ChatView> => {
-    const now = await readView(ctx.read, first.chat.id)
-    if (now === undefined) throw new InternalError('A chat is gone')
-    return now
-  }
+  const refresh = () => expectView(ctx.read, first.chat.id)
   return untilPlaced<T | undefined, ChatView>({ ...ctx, ...first, refresh }, async (view) => {
     const isDue = view.chat.active && ctx.now() >= (await quietSince(ctx.read, view)) + quietMs
     return isDue ? attempt(view) : { result: undefined, placed: true }

@@ -1,12 +1,12 @@
-import { InternalError, ProtocolError } from '../protocol/errors.ts'
+import { ProtocolError } from '../protocol/errors.ts'
 import { part, type WorkCtx } from '../runtime/work.ts'
-import { AgentItem, LicenseItem } from '../table/accounts.ts'
 import { ChatItem, type ChatScopes, readActiveChats, readChatIdsAfter } from '../table/chats.ts'
-import { agentPrefix, keys, licensePk } from '../table/keys.ts'
+import { keys } from '../table/keys.ts'
 import { ofEachChat } from './each-chat.ts'
 import { livingScopes, type Names } from './names.ts'
+import { readDesk } from './routing.ts'
 import { changeScopes, type ScopesFamily, tellScopes, without } from './scopes.ts'
-import { readView } from './show.ts'
+import { expectView, readView } from './show.ts'
 
 // Scopes of stored chats follow when a group or an agent is deleted: who may see a chat is decided by what it
 // says itself.
@@ -24,11 +24,7 @@ const rescopeChat = (ctx: WorkCtx<ScopesFamily>, id: string, names: Names): Prom
   part(ctx, async (own) => {
     const view = await readView(own.read, id)
     if (view === undefined || isLiving(view.chat.scopes, names)) return
-    const refresh = async () => {
-      const now = await readView(own.read, id)
-      if (now === undefined) throw new InternalError('A chat is gone')
-      return now
-    }
+    const refresh = () => expectView(own.read, id)
     const { scopes } = view.chat
     const living = livingScopes(scopes, names)
     try {
@@ -44,18 +40,6 @@ const rescopeChat = (ctx: WorkCtx<ScopesFamily>, id: string, names: Names): Prom
     }
   })
 
-const readNames = async ({ read }: WorkCtx, license: string): Promise<Names | undefined> => {
-  const [item, agents] = await Promise.all([
-    read.get(keys.license(license), { strong: true }),
-    read.query({ pk: licensePk(license), prefix: agentPrefix, strong: true }),
-  ])
-  if (item === undefined) return undefined
-  return {
-    license: LicenseItem.parse(item),
-    deleted: agents.map((agent) => AgentItem.parse(agent)).filter(({ deleted }) => deleted),
-  }
-}
-
 /**
  * Gives all chats of a licence the scopes that count, the active ones first, then the others by pages; the rest goes on
  * `after` a chat by another job. May run twice.
@@ -65,7 +49,7 @@ export const rescope = async (
   license: string,
   after: string | undefined,
 ): Promise<void> => {
-  const names = await readNames(ctx, license)
+  const names = await readDesk(ctx.read, license, { strong: true })
   if (names === undefined) return
   const rescopeAll = (chats: readonly { id: string; scopes: ChatScopes }[]) =>
     ofEachChat(

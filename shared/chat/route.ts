@@ -1,4 +1,3 @@
-import { InternalError } from '../protocol/errors.ts'
 import type { WorkCtx } from '../runtime/work.ts'
 import { type ActiveChat, readActiveChats } from '../table/chats.ts'
 import { ofEachChat } from './each-chat.ts'
@@ -14,7 +13,7 @@ import {
   type StaffingFamily,
 } from './routing.ts'
 import { routeSoon } from './route-soon.ts'
-import { readView } from './show.ts'
+import { expectView, readView } from './show.ts'
 import { tellChanged } from './changed.ts'
 import { changeUsers, type ThreadFamily, type UsersChange } from './threads.ts'
 
@@ -44,10 +43,9 @@ export const restaff = async (
   if (view === undefined) return false
   const refresh = async (): Promise<ChatView> => {
     const [now, agents] = await Promise.all([
-      readView(ctx.read, id),
+      expectView(ctx.read, id),
       readDesk(ctx.read, view.chat.license_id, { strong: true }),
     ])
-    if (now === undefined) throw new InternalError('A chat is gone')
     desk = agents ?? desk
     return now
   }

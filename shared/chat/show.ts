@@ -22,6 +22,13 @@ export const readView = async (read: Reader, id: string): Promise<ChatView | und
   throw new InternalError('A chat and its log do not fit')
 }
 
+/** The same of a chat that was there just now. */
+export const expectView = async (read: Reader, id: string): Promise<ChatView> => {
+  const view = await readView(read, id)
+  if (view === undefined) throw new InternalError('A chat is gone')
+  return view
+}
+
 /**
  * A chat with its last thread and these events of it (ascending), as it is shown to whoever sees it for the
  * first time. Reads what is missing in one round. `chat` is the state just written, so that it wins over what
