@@ -3,6 +3,7 @@ import { changeAgent, deleteAgent } from '../../infra/admin/change-agent.ts'
 import { createGroup, deleteGroup } from '../../infra/admin/change-group.ts'
 import type { PushPayload } from '../../shared/protocol/pushes.ts'
 import { type ChatScopes, readActiveChats, readChat } from '../../shared/table/chats.ts'
+import { keys } from '../../shared/table/keys.ts'
 import { atEachStep, calm, testAtSteps } from '../races/holding.ts'
 import { logOf } from '../races/stored.ts'
 import type { Client } from '../support/client.ts'
@@ -396,6 +397,17 @@ describe('update_chat_scopes of what is not there', () => {
       await deleteGroup(world.table, license.id, 3, { evenWithAgents: false })
       await deleteAgent(world.table, license.id, 'del')
       const { ann } = agents
+      // what is deleted leaves its chats a moment later: here it has not yet
+      await world.settled()
+      await ann.received()
+      await world.table.write.write({
+        Update: {
+          Key: keys.chat(chat.id),
+          UpdateExpression: 'SET #scopes = :scopes',
+          ExpressionAttributeNames: { '#scopes': 'scopes' },
+          ExpressionAttributeValues: { ':scopes': { groups: [1, 3], agents: ['del', 'ann'] } },
+        },
+      })
       // what stands there already is not asked for again
       await ann.ok('update_chat_scopes', { chat_id: chat.id, add_scopes: { groups: [3, 2] } })
       await ann.ok('update_chat_scopes', {
