@@ -1,14 +1,20 @@
-import { type Filters, openResults, queryWords, showResults, stillFound } from '../../shared/chat/archives.ts'
-import { countSoon } from '../../shared/chat/count-soon.ts'
-import { namedBy } from '../../shared/chat/names.ts'
-import { envelopeBytes, jsonBytes } from '../../shared/chat/room.ts'
+import {
+  type Filters,
+  openResults,
+  queryWords,
+  showResults,
+  stillFound,
+} from '../../shared/archive/search/results.ts'
+import { countSoon } from '../../shared/archive/search/enqueue-counting.ts'
+import { namedBy } from '../../shared/chat/deleted-names.ts'
+import { envelopeBytes, jsonBytes } from '../../shared/chat/view/frame-budget.ts'
 import { filledScopes } from '../../shared/chat/scopes.ts'
-import { search } from '../../shared/chat/search.ts'
-import { searchFor } from '../../shared/chat/search-plan.ts'
+import { search } from '../../shared/archive/search/search.ts'
+import { searchFor } from '../../shared/archive/search/query.ts'
 import { getArchives } from '../../shared/protocol/agent/get_archives.ts'
 import { ProtocolError } from '../../shared/protocol/errors.ts'
 import { limits } from '../../shared/protocol/limits.ts'
-import { serve } from '../../shared/runtime/serve.ts'
+import { serve } from '../../shared/request/serve.ts'
 import { licenseIndexesTexts } from '../../shared/table/accounts.ts'
 import type { Reader } from '../../shared/table/ops.ts'
 import type { Place } from '../../shared/table/postings.ts'

@@ -1,11 +1,11 @@
-import { readProfiles } from '../../shared/chat/profiles.ts'
+import { readProfiles } from '../../shared/chat/view/profiles.ts'
 import { leaving, usersUpdated } from '../../shared/chat/membership.ts'
-import { routeSoon } from '../../shared/chat/route-soon.ts'
-import { changeUsers } from '../../shared/chat/threads.ts'
+import { routeSoon } from '../../shared/chat/enqueue-routing.ts'
+import { changeUsers } from '../../shared/chat/append-event.ts'
 import { removeFromChat } from '../../shared/protocol/agent/remove_from_chat.ts'
-import { watchingEither } from '../../shared/push/audience.ts'
-import { pushEntries } from '../../shared/push/entries.ts'
-import { serve } from '../../shared/runtime/serve.ts'
+import { watchingEither } from '../../shared/access/audience.ts'
+import { pushEntries } from '../../shared/chat/announce/entries.ts'
+import { serve } from '../../shared/request/serve.ts'
 
 export const handler = serve(removeFromChat, async (ctx, { agent_ids = [], customer_ids = [] }) => {
   const { me } = ctx

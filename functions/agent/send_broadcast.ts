@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto'
-import { byNames } from '../../shared/chat/names.ts'
+import { byNames } from '../../shared/chat/deleted-names.ts'
 import { expectScopes, filledScopes } from '../../shared/chat/scopes.ts'
 import { sendBroadcast } from '../../shared/protocol/agent/send_broadcast.ts'
 import { contentOf } from '../../shared/protocol/events.ts'
-import { addressed } from '../../shared/push/audience.ts'
-import { serve } from '../../shared/runtime/serve.ts'
+import { addressed } from '../../shared/access/audience.ts'
+import { serve } from '../../shared/request/serve.ts'
 
 export const handler = serve(sendBroadcast, async (ctx, { scopes, content }) => {
   const { license_id, agent_id } = ctx.me

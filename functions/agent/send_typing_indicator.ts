@@ -1,7 +1,7 @@
-import { placeOf } from '../../shared/chat/access.ts'
+import { placeOf } from '../../shared/access/permissions.ts'
 import { sendTypingIndicator } from '../../shared/protocol/agent/send_typing_indicator.ts'
-import { othersIn } from '../../shared/push/audience.ts'
-import { serve } from '../../shared/runtime/serve.ts'
+import { othersIn } from '../../shared/access/audience.ts'
+import { serve } from '../../shared/request/serve.ts'
 
 export const handler = serve(sendTypingIndicator, async (ctx, { recipients = 'all', is_typing }) => {
   const { me, chat } = ctx

@@ -1,9 +1,9 @@
-import { byNames } from '../../shared/chat/names.ts'
+import { byNames } from '../../shared/chat/deleted-names.ts'
 import { filledScopes } from '../../shared/chat/scopes.ts'
-import { startChat as start } from '../../shared/chat/start.ts'
-import { tellStarted } from '../../shared/chat/started.ts'
+import { startChat as start } from '../../shared/chat/start-chat.ts'
+import { tellStarted } from '../../shared/chat/announce/thread-started.ts'
 import { startChat } from '../../shared/protocol/agent/start_chat.ts'
-import { serve } from '../../shared/runtime/serve.ts'
+import { serve } from '../../shared/request/serve.ts'
 
 // either place may be filled: an empty one must not hide the other, least of all scopes, without which all
 // may read

@@ -1,7 +1,7 @@
 import { unbanCustomer } from '../../shared/protocol/agent/unban_customer.ts'
 import { ProtocolError } from '../../shared/protocol/errors.ts'
-import { everyAgent } from '../../shared/push/audience.ts'
-import { serve } from '../../shared/runtime/serve.ts'
+import { everyAgent } from '../../shared/access/audience.ts'
+import { serve } from '../../shared/request/serve.ts'
 import { banLifted, isErased } from '../../shared/table/customers.ts'
 
 export const handler = serve(unbanCustomer, async (ctx, { customer_id }) => {

@@ -1,9 +1,9 @@
-import { isAdministrator } from '../../shared/chat/access.ts'
-import { routeSoon } from '../../shared/chat/route-soon.ts'
+import { isAdministrator } from '../../shared/access/permissions.ts'
+import { routeSoon } from '../../shared/chat/enqueue-routing.ts'
 import { updateAgent } from '../../shared/protocol/agent/update_agent.ts'
 import { ProtocolError } from '../../shared/protocol/errors.ts'
-import { everyAgent } from '../../shared/push/audience.ts'
-import { serve } from '../../shared/runtime/serve.ts'
+import { everyAgent } from '../../shared/access/audience.ts'
+import { serve } from '../../shared/request/serve.ts'
 import { AgentItem, statusChanged } from '../../shared/table/accounts.ts'
 import { keys } from '../../shared/table/keys.ts'
 

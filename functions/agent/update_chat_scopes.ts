@@ -1,6 +1,6 @@
 import { updateScopes } from '../../shared/chat/scopes.ts'
 import { updateChatScopes } from '../../shared/protocol/agent/update_chat_scopes.ts'
-import { serve } from '../../shared/runtime/serve.ts'
+import { serve } from '../../shared/request/serve.ts'
 
 export const handler = serve(updateChatScopes, (ctx, { add_scopes, remove_scopes }) =>
   updateScopes(ctx, add_scopes, remove_scopes),

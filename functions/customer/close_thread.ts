@@ -1,8 +1,8 @@
-import { closeThread as close } from '../../shared/chat/threads.ts'
-import { routeSoon } from '../../shared/chat/route-soon.ts'
+import { closeThread as close } from '../../shared/chat/append-event.ts'
+import { routeSoon } from '../../shared/chat/enqueue-routing.ts'
 import { closeThread } from '../../shared/protocol/customer/close_thread.ts'
-import { pushClosing } from '../../shared/push/entries.ts'
-import { serve } from '../../shared/runtime/serve.ts'
+import { pushClosing } from '../../shared/chat/announce/entries.ts'
+import { serve } from '../../shared/request/serve.ts'
 
 export const handler = serve(closeThread, async (ctx) => {
   pushClosing(ctx, await close(ctx, undefined))

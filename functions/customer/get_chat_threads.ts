@@ -1,7 +1,7 @@
-import { answerThreads } from '../../shared/chat/threads-answer.ts'
-import { isShown, scopesFor, threadFor, usersFor } from '../../shared/chat/visibility.ts'
+import { answerThreads } from '../../shared/chat/view/threads-answer.ts'
+import { isShown, scopesFor, threadFor, usersFor } from '../../shared/access/visibility.ts'
 import { getChatThreads } from '../../shared/protocol/customer/get_chat_threads.ts'
-import { serve } from '../../shared/runtime/serve.ts'
+import { serve } from '../../shared/request/serve.ts'
 
 export const handler = serve(getChatThreads, async (ctx, asked) => {
   const { chat: found } = await answerThreads(ctx.read, ctx.chat, asked, ({ event }) => isShown(event))

@@ -1,7 +1,7 @@
-import { summarizeOwn } from '../../shared/chat/customer-summary.ts'
+import { summarizeOwn } from '../../shared/chat/view/customer-summary.ts'
 import { getChatsSummary } from '../../shared/protocol/customer/get_chats_summary.ts'
 import { limits } from '../../shared/protocol/limits.ts'
-import { serve } from '../../shared/runtime/serve.ts'
+import { serve } from '../../shared/request/serve.ts'
 
 export const handler = serve(getChatsSummary, async (ctx, { pagination = {} }) => {
   const { page = 1 } = pagination

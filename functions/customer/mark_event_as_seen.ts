@@ -1,8 +1,8 @@
-import { markSeen } from '../../shared/chat/seen.ts'
+import { markSeen } from '../../shared/chat/last-seen.ts'
 import { markEventAsSeen } from '../../shared/protocol/customer/mark_event_as_seen.ts'
-import { watching } from '../../shared/push/audience.ts'
+import { watching } from '../../shared/access/audience.ts'
 import { keys } from '../../shared/table/keys.ts'
-import { serve } from '../../shared/runtime/serve.ts'
+import { serve } from '../../shared/request/serve.ts'
 
 export const handler = serve(markEventAsSeen, async (ctx, { event_id }) => {
   const { me, chat } = ctx

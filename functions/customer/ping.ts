@@ -1,4 +1,4 @@
 import { ping } from '../../shared/protocol/customer/ping.ts'
-import { serve } from '../../shared/runtime/serve.ts'
+import { serve } from '../../shared/request/serve.ts'
 
 export const handler = serve(ping, async () => {})

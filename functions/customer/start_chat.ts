@@ -1,10 +1,10 @@
-import { byNames } from '../../shared/chat/names.ts'
+import { byNames } from '../../shared/chat/deleted-names.ts'
 import { filledScopes } from '../../shared/chat/scopes.ts'
-import { startChat as start } from '../../shared/chat/start.ts'
-import { tellStarted } from '../../shared/chat/started.ts'
-import { chatFor } from '../../shared/chat/visibility.ts'
+import { startChat as start } from '../../shared/chat/start-chat.ts'
+import { tellStarted } from '../../shared/chat/announce/thread-started.ts'
+import { chatFor } from '../../shared/access/visibility.ts'
 import { startChat } from '../../shared/protocol/customer/start_chat.ts'
-import { serve } from '../../shared/runtime/serve.ts'
+import { serve } from '../../shared/request/serve.ts'
 
 export const handler = serve(startChat, async (ctx, { chat: asked }) => {
   const { events = [] } = asked?.thread ?? {}

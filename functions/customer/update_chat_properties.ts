@@ -1,9 +1,9 @@
 import { whileNotBanned } from '../../shared/chat/not-banned.ts'
-import { changeProperties, removesAny } from '../../shared/chat/properties.ts'
+import { changeProperties, removesAny } from '../../shared/chat/change-properties.ts'
 import { updateChatProperties } from '../../shared/protocol/customer/update_chat_properties.ts'
-import { watching } from '../../shared/push/audience.ts'
+import { watching } from '../../shared/access/audience.ts'
 import { keys } from '../../shared/table/keys.ts'
-import { serve } from '../../shared/runtime/serve.ts'
+import { serve } from '../../shared/request/serve.ts'
 
 export const handler = serve(updateChatProperties, async (ctx, { properties }) => {
   const changed = await changeProperties(ctx, properties, whileNotBanned(ctx, updateChatProperties.denied))

@@ -1,7 +1,7 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
-import { config } from '../../shared/runtime/config.ts'
-import { measured } from '../../shared/runtime/metrics.ts'
-import type { SocketWrites } from '../../shared/runtime/writes.ts'
+import { config } from '../../shared/platform/config.ts'
+import { measured } from '../../shared/platform/metrics.ts'
+import type { SocketWrites } from '../../shared/platform/writes.ts'
 import { openTable } from '../../shared/table/client.ts'
 import { forgetSocket } from '../../shared/table/sockets.ts'
 

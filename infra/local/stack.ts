@@ -6,13 +6,13 @@ import { agentActions } from '../../shared/protocol/agent/index.ts'
 import { customerActions } from '../../shared/protocol/customer/index.ts'
 import { openTable, type Table } from '../../shared/table/client.ts'
 import { dist as builtDist, handlers } from '../build.ts'
-import { indexed, newEntries, ofAccounts } from '../stream-filters.ts'
-import { openCheckpoint } from './checkpoint.ts'
-import { createTable } from './create-table.ts'
-import { newCustomerKey } from './customer-key.ts'
-import { localClientConfig } from './dynamodb.ts'
-import { type Gateway, type GatewayOptions, type Route, startGateway } from './gateway.ts'
-import { type FunctionServer, startFunctionServer } from './function-server.ts'
+import { indexed, newEntries, ofAccounts } from '../stack/stream-filters.ts'
+import { openCheckpoint } from './stream/checkpoint.ts'
+import { createTable } from './engine/create-table.ts'
+import { newCustomerKey } from './secrets/customer-key.ts'
+import { localClientConfig } from './engine/engine.ts'
+import { type Gateway, type GatewayOptions, type Route, startGateway } from './gateway/gateway.ts'
+import { type FunctionServer, startFunctionServer } from './functions/function-server.ts'
 import {
   type Around,
   bundlesIn,
@@ -20,12 +20,12 @@ import {
   type LoadHandlers,
   openHandlers,
   type Settings,
-} from './handlers.ts'
-import { startKeyServer } from './key-server.ts'
-import { startQueue } from './queue.ts'
-import { startSecretServer } from './secret-server.ts'
-import { type LocalStream, startStream } from './streams.ts'
-import type { TokenKey } from './token-key.ts'
+} from './functions/handlers.ts'
+import { startKeyServer } from './secrets/key-server.ts'
+import { startQueue } from './queue/queue.ts'
+import { startSecretServer } from './secrets/secret-server.ts'
+import { type LocalStream, startStream } from './stream/streams.ts'
+import type { TokenKey } from './secrets/token-key.ts'
 
 export interface StackOptions {
   /** The engine as the Lambdas reach it; with `engine`, what runs behind a proxy. */

@@ -1,11 +1,11 @@
-import { mayRead } from '../chat/access.ts'
-import { ofEachChat } from '../chat/each-chat.ts'
-import { readView, showChat } from '../chat/show.ts'
-import { type Audience, connections, customerConnection } from '../push/audience.ts'
-import type { WorkCtx } from '../runtime/work.ts'
+import { mayRead } from '../access/permissions.ts'
+import { ofEachChat } from '../platform/for-each.ts'
+import { readView, showChat } from '../chat/view/chat-view.ts'
+import { type Audience, connections, customerConnection } from '../access/audience.ts'
+import type { WorkCtx } from '../delivery/worker-context.ts'
 import { type Chat, readActiveChats, readChat } from '../table/chats.ts'
 import { customerChatId, threadId } from '../table/keys.ts'
-import { eventOf, readEntriesFrom } from '../table/log.ts'
+import { eventOf, readEntriesFrom } from '../table/thread-log.ts'
 import { type AnySession, isCustomers, readSocket } from '../table/sockets.ts'
 
 /** What a login answered: per chat the thread, the order and the version; and when it ran, in ms. */

@@ -1,4 +1,4 @@
-import { untilDone, written } from '../chat/place.ts'
+import { untilDone, written } from '../table/optimistic-write.ts'
 import type { CustomerDetails as Asked } from '../protocol/customer-fields.ts'
 import { ProtocolError } from '../protocol/errors.ts'
 import { CustomerItem, detailsChanged, isBanned, readCustomer } from '../table/customers.ts'

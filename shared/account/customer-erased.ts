@@ -1,6 +1,6 @@
-import { routeSoon } from '../chat/route-soon.ts'
-import { pushClosing } from '../push/entries.ts'
-import type { WorkCtx } from '../runtime/work.ts'
+import { routeSoon } from '../chat/enqueue-routing.ts'
+import { pushClosing } from '../chat/announce/entries.ts'
+import type { WorkCtx } from '../delivery/worker-context.ts'
 import { readErased } from '../table/erasing.ts'
 
 /**

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto'
-import { unnamed } from '../chat/views.ts'
-import { transacted, untilDone } from '../chat/place.ts'
+import { unnamed } from '../chat/view/wire-objects.ts'
+import { transacted, untilDone } from '../table/optimistic-write.ts'
 import type { CustomerDetails as Asked } from '../protocol/customer-fields.ts'
 import { ProtocolError } from '../protocol/errors.ts'
 import { limits } from '../protocol/limits.ts'
-import type { Looking } from '../runtime/context.ts'
-import type { Job } from '../runtime/later.ts'
+import type { Looking } from '../request/context.ts'
+import type { Job } from '../jobs/job-queue.ts'
 import { LicenseItem } from '../table/accounts.ts'
 import {
   customerFree,

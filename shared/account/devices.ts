@@ -1,6 +1,6 @@
 import type { Common } from '../table/families.ts'
-import { type Guarded, transacted, untilDone } from '../chat/place.ts'
-import type { Device } from '../protocol/devices.ts'
+import { type Guarded, transacted, untilDone } from '../table/optimistic-write.ts'
+import type { Device } from '../protocol/device-fields.ts'
 import { ProtocolError } from '../protocol/errors.ts'
 import { agentActive } from '../table/accounts.ts'
 import {

@@ -5,7 +5,7 @@ import { limits } from '../protocol/limits.ts'
 import { AgentItem, GroupItem } from '../table/accounts.ts'
 import { type Pk, agentPrefix, groupPrefix, keys, licensePk } from '../table/keys.ts'
 import type { Reader } from '../table/ops.ts'
-import { fitting, jsonBytes } from '../chat/room.ts'
+import { fitting, jsonBytes } from '../chat/view/frame-budget.ts'
 
 /** The agents of a licence and its groups, as many as a login shows; with the deleted agents between them. */
 export const readDirectory = async (

@@ -1,7 +1,7 @@
 import { pushed } from '../protocol/envelope.ts'
 import { CustomerDisconnectReason, DisconnectReason } from '../protocol/pushes.ts'
-import { closeConnection, type Endpoint, post } from '../push/connections.ts'
-import type { Job } from '../runtime/later.ts'
+import { closeConnection, type Endpoint, post } from '../delivery/connections.ts'
+import type { Job } from '../jobs/job-queue.ts'
 import type { Reader, Writer } from '../table/ops.ts'
 import {
   type AnySession,

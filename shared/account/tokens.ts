@@ -8,7 +8,7 @@ import {
 } from 'jose'
 import { ProtocolError } from '../protocol/errors.ts'
 import { utf8Bytes } from '../protocol/fields.ts'
-import { log } from '../runtime/log.ts'
+import { log } from '../platform/log.ts'
 import { keys, keyBytes } from '../table/keys.ts'
 
 export interface TokenChecks {

@@ -2,12 +2,19 @@ import { ProtocolError } from '../protocol/errors.ts'
 import { chatAbsent, chatUnchanged, readChat } from '../table/chats.ts'
 import { type Ban, type CustomerItem, customerBanned, isErased, readCustomer } from '../table/customers.ts'
 import { customerChatId } from '../table/keys.ts'
-import { readTail } from '../table/log.ts'
+import { readTail } from '../table/thread-log.ts'
 import type { Op, Reader, Writer } from '../table/ops.ts'
 import type { Session } from '../table/sockets.ts'
-import { type Attempt, type ChatView, coherent, isOwnWork, transacted, untilDone } from './place.ts'
+import {
+  type Attempt,
+  type ChatView,
+  coherent,
+  isOwnWork,
+  transacted,
+  untilDone,
+} from '../table/optimistic-write.ts'
 import { customerBanned as bannedMessage } from './system-messages.ts'
-import { type Closing, type ThreadFamily, closingOf } from './threads.ts'
+import { type Closing, type ThreadFamily, closingOf } from './append-event.ts'
 
 const dayS = 24 * 3600
 

@@ -1,17 +1,17 @@
-import type { Profiles } from './profiles.ts'
+import type { Profiles } from './view/profiles.ts'
 import { ProtocolError } from '../protocol/errors.ts'
 import { limits } from '../protocol/limits.ts'
 import type { User } from '../protocol/objects.ts'
 import type { PushPayload } from '../protocol/pushes.ts'
 import { agentActive } from '../table/accounts.ts'
 import { type Chat, type ChatRecord, type ChatUser, departed, newlyHad } from '../table/chats.ts'
-import { customerOf } from './routing.ts'
+import { customerOf } from './assign-agent.ts'
 import { agentJoined, agentLeft, customerLeft } from './system-messages.ts'
-import type { UsersChange } from './threads.ts'
-import { placeOf } from './access.ts'
-import type { ChatView } from './place.ts'
+import type { UsersChange } from './append-event.ts'
+import { placeOf } from '../access/permissions.ts'
+import type { ChatView } from '../table/optimistic-write.ts'
 import type { Session } from '../table/sockets.ts'
-import { unnamed, usersOf } from './views.ts'
+import { unnamed, usersOf } from './view/wire-objects.ts'
 
 export type Names = ReadonlyMap<string, string>
 

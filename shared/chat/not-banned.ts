@@ -1,6 +1,6 @@
 import { customerFree } from '../table/customers.ts'
 import type { CustomerSession } from '../table/sockets.ts'
-import type { Guarded } from './place.ts'
+import type { Guarded } from '../table/optimistic-write.ts'
 
 /**
  * What a customer's change holds by: where no thread is active, a ban leaves its chat as it is. `denied`:

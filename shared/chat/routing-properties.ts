@@ -1,6 +1,6 @@
 import type { Properties, PropertiesChange } from '../protocol/properties.ts'
 import type { Chat } from '../table/chats.ts'
-import { headUsers } from '../table/log.ts'
+import { headUsers } from '../table/thread-log.ts'
 import type { Op, Reader } from '../table/ops.ts'
 import {
   heldProperties,
@@ -8,8 +8,8 @@ import {
   type Holder,
   propertiesChanged,
   readProperties,
-} from '../table/properties.ts'
-import { differences, merged, type Told } from './properties.ts'
+} from '../table/stored-properties.ts'
+import { differences, merged, type Told } from './change-properties.ts'
 
 // The namespace `routing`, which is the server's own: it stands on the chat and on its active thread.
 

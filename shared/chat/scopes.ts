@@ -4,18 +4,24 @@ import { limits } from '../protocol/limits.ts'
 import { agentActive, groupExists } from '../table/accounts.ts'
 import { activeChatChanged, type Chat, chatChanged, type ChatScopes } from '../table/chats.ts'
 import { keys } from '../table/keys.ts'
-import type { Tail } from '../table/log.ts'
+import type { Tail } from '../table/thread-log.ts'
 import type { Reader } from '../table/ops.ts'
 import { type AnySession, isCustomers } from '../table/sockets.ts'
-import { gaining, watchingEither } from '../push/audience.ts'
-import type { Pushing } from '../push/outbox.ts'
-import type { Job } from '../runtime/later.ts'
-import { byNames } from './names.ts'
-import { type Attempt, type ChatView, type Guarded, transacted, untilPlaced } from './place.ts'
-import { routeSoon } from './route-soon.ts'
-import { showChat } from './show.ts'
-import type { Writing } from './threads.ts'
-import { scopesOf } from './views.ts'
+import { gaining, watchingEither } from '../access/audience.ts'
+import type { Pushing } from '../delivery/outbox.ts'
+import type { Job } from '../jobs/job-queue.ts'
+import { byNames } from './deleted-names.ts'
+import {
+  type Attempt,
+  type ChatView,
+  type Guarded,
+  transacted,
+  untilPlaced,
+} from '../table/optimistic-write.ts'
+import { routeSoon } from './enqueue-routing.ts'
+import { showChat } from './view/chat-view.ts'
+import type { Writing } from './append-event.ts'
+import { scopesOf } from './view/wire-objects.ts'
 
 /** Scopes as a request gives them. */
 interface AskedScopes {

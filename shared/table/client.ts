@@ -23,7 +23,7 @@ import { unmarshall } from '@aws-sdk/util-dynamodb'
 import { NodeHttpHandler } from '@smithy/node-http-handler'
 import type { Key } from './keys.ts'
 import type { Attributes, Op, Range, Reader, Refusal, WriteOutcome, Writer } from './ops.ts'
-import { isThrottled, repeated } from './passing.ts'
+import { isThrottled, repeated } from './transient-errors.ts'
 
 // without `info` the SDK spares filtering the input and the output of each call for a log that nobody keeps
 const logger = Object.assign(Object.create(null), {

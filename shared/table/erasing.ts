@@ -1,7 +1,7 @@
 import * as z from 'zod/mini'
 import { type Chat, ChatItem } from './chats.ts'
 import { keys } from './keys.ts'
-import { type Entry, entryPut, parseEntry } from './log.ts'
+import { type Entry, entryPut, parseEntry } from './thread-log.ts'
 import type { Op, Reader } from './ops.ts'
 
 /**

@@ -2,7 +2,7 @@ import type { Family } from '../protocol/action.ts'
 import * as z from 'zod/mini'
 import { CustomerDisconnectReason, DisconnectReason } from '../protocol/pushes.ts'
 import { Permission } from '../protocol/objects.ts'
-import { log } from '../runtime/log.ts'
+import { log } from '../platform/log.ts'
 import { agentSocketsPrefix, customerSocketsPk, type Key, keys, socketsPk } from './keys.ts'
 import type { Attributes, Op, Reader, Writer } from './ops.ts'
 

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest'
-import { changeAgent, deleteAgent, findAgent } from '../../infra/admin/change-agent.ts'
+import { changeAgent, deleteAgent, findAgent } from '../../shared/provisioning/change-agent.ts'
 import type { Client } from '../support/client.ts'
 import { aged } from '../support/crowd.ts'
 import { message } from '../support/events.ts'

@@ -1,5 +1,5 @@
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { changeAgent } from '../../infra/admin/change-agent.ts'
+import { changeAgent } from '../../shared/provisioning/change-agent.ts'
 import { isBanned } from '../../shared/table/customers.ts'
 import { atEachStep, calm, testAtSteps } from '../races/holding.ts'
 import { errorOf, logOf, message } from '../races/stored.ts'

@@ -1,5 +1,5 @@
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { changeAgent, deleteAgent } from '../../infra/admin/change-agent.ts'
+import { changeAgent, deleteAgent } from '../../shared/provisioning/change-agent.ts'
 import { deviceHash, readAgentDevices, readDevice } from '../../shared/table/devices.ts'
 import { keys } from '../../shared/table/keys.ts'
 import type { Fault } from '../support/engine-proxy.ts'

@@ -1,5 +1,5 @@
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { changeLicense } from '../../infra/admin/change-license.ts'
+import { changeLicense } from '../../shared/provisioning/change-license.ts'
 import { customerChatId } from '../../shared/table/keys.ts'
 import type { Client } from '../support/client.ts'
 import { addCustomer, startCustomerChat } from '../support/customers.ts'

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest'
-import { changeAgent, deleteAgent } from '../../infra/admin/change-agent.ts'
+import { changeAgent, deleteAgent } from '../../shared/provisioning/change-agent.ts'
 import { marshall } from '@aws-sdk/util-dynamodb'
 import { keys } from '../../shared/table/keys.ts'
 import type { PushPayload } from '../../shared/protocol/pushes.ts'

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest'
-import { changeAgent, deleteAgent } from '../../infra/admin/change-agent.ts'
-import { deleteGroup } from '../../infra/admin/change-group.ts'
+import { changeAgent, deleteAgent } from '../../shared/provisioning/change-agent.ts'
+import { deleteGroup } from '../../shared/provisioning/change-group.ts'
 import { agentActions } from '../../shared/protocol/agent/index.ts'
 import { chatPk } from '../../shared/table/keys.ts'
 import { invalidToken, licenseExpired, notFound, notLoggedIn } from '../support/wire-errors.ts'

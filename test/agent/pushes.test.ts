@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest'
-import { changeAgent } from '../../infra/admin/change-agent.ts'
+import { changeAgent } from '../../shared/provisioning/change-agent.ts'
 import { customerPushes, pushes } from '../../shared/protocol/pushes.ts'
 import type { Client } from '../support/client.ts'
 import { sharedWorld, type World } from '../support/world.ts'

@@ -1,4 +1,4 @@
-import type { Seen, Viewer } from '../../shared/chat/access.ts'
+import type { Seen, Viewer } from '../../shared/access/permissions.ts'
 import { type ChatUser, readChat } from '../../shared/table/chats.ts'
 import { chatPk, chatsPk, eventId, keys, licensePk, type Key, threadId } from '../../shared/table/keys.ts'
 import type { Attributes } from '../../shared/table/ops.ts'

@@ -1,6 +1,6 @@
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
-import { changeAgent, deleteAgent } from '../../infra/admin/change-agent.ts'
-import { deleteGroup } from '../../infra/admin/change-group.ts'
+import { changeAgent, deleteAgent } from '../../shared/provisioning/change-agent.ts'
+import { deleteGroup } from '../../shared/provisioning/change-group.ts'
 import { readAgentSockets, readSocket, sessionStarted } from '../../shared/table/sockets.ts'
 import { calm } from '../races/holding.ts'
 import type { Client } from '../support/client.ts'

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest'
-import { changeAgent, deleteAgent } from '../../infra/admin/change-agent.ts'
-import { createGroup, deleteGroup } from '../../infra/admin/change-group.ts'
+import { changeAgent, deleteAgent } from '../../shared/provisioning/change-agent.ts'
+import { createGroup, deleteGroup } from '../../shared/provisioning/change-group.ts'
 import { activePk, chatsPk } from '../../shared/table/keys.ts'
 import type { Client } from '../support/client.ts'
 import { type License, sharedWorld, type World } from '../support/world.ts'

@@ -1,5 +1,5 @@
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { changeAgent, deleteAgent } from '../../infra/admin/change-agent.ts'
+import { changeAgent, deleteAgent } from '../../shared/provisioning/change-agent.ts'
 import type { PushPayload } from '../../shared/protocol/pushes.ts'
 import { readActiveChats, readChat } from '../../shared/table/chats.ts'
 import { atEachStep, calm, testAtSteps } from '../races/holding.ts'

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
-import { authorize } from '../../shared/chat/access.ts'
+import { authorize } from '../../shared/access/permissions.ts'
 import { agentActions } from '../../shared/protocol/agent/index.ts'
 import { eventId, threadId } from '../../shared/table/keys.ts'
 import type { Client } from '../support/client.ts'

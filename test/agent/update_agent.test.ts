@@ -1,5 +1,5 @@
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { deleteAgent, findAgent } from '../../infra/admin/change-agent.ts'
+import { deleteAgent, findAgent } from '../../shared/provisioning/change-agent.ts'
 import type { PushPayload } from '../../shared/protocol/pushes.ts'
 import { atEachStep, calm, testAtSteps } from '../races/holding.ts'
 import type { Client } from '../support/client.ts'

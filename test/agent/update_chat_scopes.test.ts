@@ -1,6 +1,6 @@
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { changeAgent, deleteAgent } from '../../infra/admin/change-agent.ts'
-import { createGroup, deleteGroup } from '../../infra/admin/change-group.ts'
+import { changeAgent, deleteAgent } from '../../shared/provisioning/change-agent.ts'
+import { createGroup, deleteGroup } from '../../shared/provisioning/change-group.ts'
 import type { PushPayload } from '../../shared/protocol/pushes.ts'
 import { type ChatScopes, readActiveChats, readChat } from '../../shared/table/chats.ts'
 import { keys } from '../../shared/table/keys.ts'

@@ -1,6 +1,6 @@
-import type { Viewer } from '../../shared/chat/access.ts'
-import { queryWords } from '../../shared/chat/archives.ts'
-import type { Wanted } from '../../shared/chat/search-plan.ts'
+import type { Viewer } from '../../shared/access/permissions.ts'
+import { queryWords } from '../../shared/archive/search/results.ts'
+import type { Wanted } from '../../shared/archive/search/query.ts'
 import type { PropertyFilter } from '../../shared/protocol/filters.ts'
 import type { ArchiveFilters, PropertiesAsked, Searcher } from './naive.ts'
 

@@ -15,7 +15,7 @@ import {
   nextEntries,
   nextEntry,
   type StoredEvent,
-} from '../../shared/table/log.ts'
+} from '../../shared/table/thread-log.ts'
 import type { Op } from '../../shared/table/ops.ts'
 import type { License, World } from '../support/world.ts'
 import type { ChatModel, Searcher, ThreadModel } from './naive.ts'

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test, vi } from 'vitest'
-import { accessAtOnce } from '../../shared/chat/indexing.ts'
+import { accessAtOnce } from '../../shared/archive/index/index-chat.ts'
 import type { Table } from '../../shared/table/client.ts'
 import { chatPk, keys, lastNumberOf, manifestPrefix } from '../../shared/table/keys.ts'
 import { beginAt } from '../support/clock.ts'

@@ -1,4 +1,4 @@
-import type { Search } from '../../shared/chat/search-plan.ts'
+import type { Search } from '../../shared/archive/search/query.ts'
 import type { Call } from '../support/engine-proxy.ts'
 
 /** How a search came to what it found, by the calls that it made. */

@@ -1,6 +1,6 @@
 import pLimit from 'p-limit'
-import { indexChat } from '../../shared/chat/indexing.ts'
-import { threadLists } from '../../shared/chat/index-lists.ts'
+import { indexChat } from '../../shared/archive/index/index-chat.ts'
+import { threadLists } from '../../shared/archive/index/lists.ts'
 import { manifestChanged } from '../../shared/table/manifests.ts'
 import type { Table } from '../../shared/table/client.ts'
 import { type Key, keys, threadId } from '../../shared/table/keys.ts'

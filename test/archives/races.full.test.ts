@@ -1,5 +1,5 @@
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { changeAgent } from '../../infra/admin/change-agent.ts'
+import { changeAgent } from '../../shared/provisioning/change-agent.ts'
 import { readChat } from '../../shared/table/chats.ts'
 import type { Client } from '../support/client.ts'
 import { type License, startWorld, type World } from '../support/world.ts'

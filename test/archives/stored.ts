@@ -6,7 +6,7 @@ import {
   UpdateTableCommand,
 } from '@aws-sdk/client-dynamodb'
 import { expect } from 'vitest'
-import { localClientConfig } from '../../infra/local/dynamodb.ts'
+import { localClientConfig } from '../../infra/local/engine/engine.ts'
 import type { World } from '../support/world.ts'
 
 type Raw = Record<string, AttributeValue>

@@ -1,4 +1,4 @@
-import { prices, type Unit } from '../../infra/prices.ts'
+import { prices, type Unit } from '../../infra/stack/prices.ts'
 import { rounded } from './statistics.ts'
 
 /** What a message in a chat takes, measured: on the average, per message sent. */

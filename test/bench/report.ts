@@ -1,5 +1,5 @@
 import { type Cost, type Report, type SendTimes } from './results.ts'
-import { prices } from '../../infra/prices.ts'
+import { prices } from '../../infra/stack/prices.ts'
 
 // The figures as tables in Markdown.
 

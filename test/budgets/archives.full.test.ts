@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { mintToken } from '../../infra/local/token-key.ts'
+import { mintToken } from '../../infra/local/secrets/token-key.ts'
 import { fillArchive } from '../support/archive.ts'
 import type { Client } from '../support/client.ts'
 import { audience, issuer, startWorld, type World } from '../support/world.ts'

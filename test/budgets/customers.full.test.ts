@@ -1,6 +1,6 @@
 import { marshall } from '@aws-sdk/util-dynamodb'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { tailRange } from '../../shared/table/log.ts'
+import { tailRange } from '../../shared/table/thread-log.ts'
 import { itemBytes } from '../support/capacity.ts'
 import type { Client, CustomerClient } from '../support/client.ts'
 import { type License, startWorld, type Visitor, type World } from '../support/world.ts'

@@ -1,5 +1,5 @@
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
-import type { PostFault } from '../../infra/local/gateway-settings.ts'
+import type { PostFault } from '../../infra/local/gateway/settings.ts'
 import { readAgentSockets } from '../../shared/table/sockets.ts'
 import type { Client } from '../support/client.ts'
 import { testFirst } from '../support/sample.ts'

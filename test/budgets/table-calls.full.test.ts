@@ -1,7 +1,7 @@
 import { marshall } from '@aws-sdk/util-dynamodb'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { chatPk } from '../../shared/table/keys.ts'
-import { tailRange } from '../../shared/table/log.ts'
+import { tailRange } from '../../shared/table/thread-log.ts'
 import { itemBytes } from '../support/capacity.ts'
 import type { Client } from '../support/client.ts'
 import { addCustomer, startCustomerChat } from '../support/customers.ts'

@@ -8,7 +8,7 @@ import {
   placeOf,
   type Seen,
   type Viewer,
-} from '../../shared/chat/access.ts'
+} from '../../shared/access/permissions.ts'
 import type { ActionSpec, TokenScope } from '../../shared/protocol/action.ts'
 import { agentActions } from '../../shared/protocol/agent/index.ts'
 import type { Session } from '../../shared/table/sockets.ts'

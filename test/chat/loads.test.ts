@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { loadsMoved } from '../../shared/chat/loads.ts'
+import { loadsMoved } from '../../shared/chat/agent-load.ts'
 import type { ChatUser } from '../../shared/table/chats.ts'
 import { chatAssigned, loadMoved, loadTaken } from '../../shared/table/loads.ts'
 

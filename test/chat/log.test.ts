@@ -15,7 +15,7 @@ import {
   parseTail,
   type StoredEvent,
   storedEvent,
-} from '../../shared/table/log.ts'
+} from '../../shared/table/thread-log.ts'
 import type { Attributes, Op } from '../../shared/table/ops.ts'
 
 const chat = 'chat1'

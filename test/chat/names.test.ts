@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { livingScopes, type Names } from '../../shared/chat/names.ts'
+import { livingScopes, type Names } from '../../shared/chat/deleted-names.ts'
 import { AgentItem } from '../../shared/table/accounts.ts'
 
 const gone = AgentItem.parse({

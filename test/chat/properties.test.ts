@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { checkLimits, differences, merged } from '../../shared/chat/properties.ts'
+import { checkLimits, differences, merged } from '../../shared/chat/change-properties.ts'
 import { ProtocolError } from '../../shared/protocol/errors.ts'
 import type { Properties, PropertiesChange, PropertyValue } from '../../shared/protocol/properties.ts'
 

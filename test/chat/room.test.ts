@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { answered, refused } from '../../shared/protocol/envelope.ts'
 import { errorTable, type ErrorType, ProtocolError } from '../../shared/protocol/errors.ts'
 import { agentActions } from '../../shared/protocol/agent/index.ts'
-import { envelopeBytes, fitting, jsonBytes } from '../../shared/chat/room.ts'
+import { envelopeBytes, fitting, jsonBytes } from '../../shared/chat/view/frame-budget.ts'
 
 describe('jsonBytes', () => {
   test('counts UTF-8 bytes of JSON, escapes included', () => {

@@ -9,7 +9,7 @@ import {
   nextAgent,
   staffedAgain,
   staffedAtStart,
-} from '../../shared/chat/routing.ts'
+} from '../../shared/chat/assign-agent.ts'
 import { AgentItem, agentReady, LicenseItem } from '../../shared/table/accounts.ts'
 import type { ChatScopes, ChatUser } from '../../shared/table/chats.ts'
 import { chatAssigned } from '../../shared/table/loads.ts'

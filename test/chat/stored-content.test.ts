@@ -1,15 +1,15 @@
 import { afterEach, expect, test, vi } from 'vitest'
-import { showResults } from '../../shared/chat/archives.ts'
-import { jsonBytes } from '../../shared/chat/room.ts'
-import { chatSummary, chatWithThread, fitSummaries, threadOf } from '../../shared/chat/views.ts'
-import { chatFor, eventFor, pushFor } from '../../shared/chat/visibility.ts'
-import { eventRecord } from '../../infra/admin/export-records.ts'
+import { showResults } from '../../shared/archive/search/results.ts'
+import { jsonBytes } from '../../shared/chat/view/frame-budget.ts'
+import { chatSummary, chatWithThread, fitSummaries, threadOf } from '../../shared/chat/view/wire-objects.ts'
+import { chatFor, eventFor, pushFor } from '../../shared/access/visibility.ts'
+import { eventRecord } from '../../infra/admin/data/export-records.ts'
 import { answered, pushed } from '../../shared/protocol/envelope.ts'
 import { contentOf } from '../../shared/protocol/events.ts'
 import { stringifyJson } from '../../shared/protocol/json.ts'
 import { limits } from '../../shared/protocol/limits.ts'
 import type { Chat } from '../../shared/table/chats.ts'
-import { type Entry, eventOf, newHead, nextEntries, type Tail } from '../../shared/table/log.ts'
+import { type Entry, eventOf, newHead, nextEntries, type Tail } from '../../shared/table/thread-log.ts'
 
 // What is stored as JSON text is shown as it stands: a content that is costly to read costs nothing to show.
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import type { Profiles } from '../../shared/chat/profiles.ts'
-import { jsonBytes } from '../../shared/chat/room.ts'
+import type { Profiles } from '../../shared/chat/view/profiles.ts'
+import { jsonBytes } from '../../shared/chat/view/frame-budget.ts'
 import {
   chatSummary,
   chatWithThread,
@@ -8,11 +8,11 @@ import {
   scopesOf,
   threadOf,
   usersOf,
-} from '../../shared/chat/views.ts'
+} from '../../shared/chat/view/wire-objects.ts'
 import { ChatSummary, ChatWithThread, type FullChatSummary, Thread } from '../../shared/protocol/objects.ts'
 import { AgentItem } from '../../shared/table/accounts.ts'
 import type { Chat, ChatRecord, ChatUser } from '../../shared/table/chats.ts'
-import { type Entry, newHead, nextEntries, type StoredEvent } from '../../shared/table/log.ts'
+import { type Entry, newHead, nextEntries, type StoredEvent } from '../../shared/table/thread-log.ts'
 
 const profile = (id: string, draft: object = {}): [string, AgentItem] => [
   id,

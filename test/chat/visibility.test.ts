@@ -2,7 +2,7 @@ import * as fc from 'fast-check'
 import * as z from 'zod/mini'
 import { describe, expect, test } from 'vitest'
 import { usersUpdated } from '../../shared/chat/membership.ts'
-import { profilesOf } from '../../shared/chat/profiles.ts'
+import { profilesOf } from '../../shared/chat/view/profiles.ts'
 import {
   agentJoined,
   agentLeft,
@@ -12,8 +12,8 @@ import {
   routingAssigned,
   routingUnassigned,
 } from '../../shared/chat/system-messages.ts'
-import { chatFor, ownEvent, pushFor, scopesFor, threadFor, usersFor } from '../../shared/chat/visibility.ts'
-import { chatWithThread, customerUser, scopesOf } from '../../shared/chat/views.ts'
+import { chatFor, ownEvent, pushFor, scopesFor, threadFor, usersFor } from '../../shared/access/visibility.ts'
+import { chatWithThread, customerUser, scopesOf } from '../../shared/chat/view/wire-objects.ts'
 import { CustomerChatWithThread } from '../../shared/protocol/customer-objects.ts'
 import type { ChatWithThread } from '../../shared/protocol/objects.ts'
 import { customerPushes, type PushName, pushes, type PushPayload } from '../../shared/protocol/pushes.ts'
@@ -26,12 +26,12 @@ import {
   staffOf,
   watching,
   watchingEither,
-} from '../../shared/push/audience.ts'
+} from '../../shared/access/audience.ts'
 import { AgentItem } from '../../shared/table/accounts.ts'
 import type { Chat, ChatUser } from '../../shared/table/chats.ts'
 import { CustomerItem } from '../../shared/table/customers.ts'
 import { eventId, threadId } from '../../shared/table/keys.ts'
-import { type Entry, eventOf, newHead, nextEntries, type StoredEvent } from '../../shared/table/log.ts'
+import { type Entry, eventOf, newHead, nextEntries, type StoredEvent } from '../../shared/table/thread-log.ts'
 import { leaksIn, type Secrets } from '../customer/leaks.ts'
 
 const seed = Number(process.env['FUZZ_SEED'] ?? Math.floor(Math.random() * 2 ** 31))

@@ -1,6 +1,12 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { folded, indexedWords, isIndexed, mostWordsOfEvent, wordsIn } from '../../shared/chat/words.ts'
+import {
+  folded,
+  indexedWords,
+  isIndexed,
+  mostWordsOfEvent,
+  wordsIn,
+} from '../../shared/archive/index/words.ts'
 import { limits } from '../../shared/protocol/limits.ts'
 import { expectProportional } from '../support/least-time.ts'
 

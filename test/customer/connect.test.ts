@@ -1,5 +1,5 @@
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
-import { changeLicense } from '../../infra/admin/change-license.ts'
+import { changeLicense } from '../../shared/provisioning/change-license.ts'
 import { keys } from '../../shared/table/keys.ts'
 import { readCustomerSockets, readSocket } from '../../shared/table/sockets.ts'
 import { refusalOf } from '../support/gateway-probe.ts'

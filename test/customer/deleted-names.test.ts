@@ -1,6 +1,6 @@
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { deleteAgent } from '../../infra/admin/change-agent.ts'
-import { deleteGroup } from '../../infra/admin/change-group.ts'
+import { deleteAgent } from '../../shared/provisioning/change-agent.ts'
+import { deleteGroup } from '../../shared/provisioning/change-group.ts'
 import { keys } from '../../shared/table/keys.ts'
 import type { Client } from '../support/client.ts'
 import { message } from '../support/events.ts'

@@ -1,5 +1,5 @@
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
-import { changeLicense } from '../../infra/admin/change-license.ts'
+import { changeLicense } from '../../shared/provisioning/change-license.ts'
 import { statusChanged } from '../../shared/table/accounts.ts'
 import { readActiveChats } from '../../shared/table/chats.ts'
 import { chatPk, keys } from '../../shared/table/keys.ts'

@@ -1,5 +1,5 @@
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
-import { changeLicense } from '../../infra/admin/change-license.ts'
+import { changeLicense } from '../../shared/provisioning/change-license.ts'
 import { customerChatId, keys } from '../../shared/table/keys.ts'
 import { readCustomerSockets } from '../../shared/table/sockets.ts'
 import type { Client, CustomerClient } from '../support/client.ts'

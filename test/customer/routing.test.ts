@@ -1,6 +1,6 @@
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { changeAgent } from '../../infra/admin/change-agent.ts'
-import { changeLicense } from '../../infra/admin/change-license.ts'
+import { changeAgent } from '../../shared/provisioning/change-agent.ts'
+import { changeLicense } from '../../shared/provisioning/change-license.ts'
 import { activePk } from '../../shared/table/keys.ts'
 import type { Client, CustomerClient } from '../support/client.ts'
 import { testFirst } from '../support/sample.ts'

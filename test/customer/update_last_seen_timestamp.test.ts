@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { readChatRecord } from '../../shared/table/chats.ts'
 import { keys } from '../../shared/table/keys.ts'
-import { tailRange } from '../../shared/table/log.ts'
+import { tailRange } from '../../shared/table/thread-log.ts'
 import type { CustomerClient } from '../support/client.ts'
 import { sharedWorld, type World } from '../support/world.ts'
 import { denied, notFound } from '../support/wire-errors.ts'

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import * as z from 'zod/mini'
 import { mergedDetails } from '../../shared/account/customer-details.ts'
 import { CustomerDetails as Asked } from '../../shared/protocol/customer-fields.ts'
-import { customerUser } from '../../shared/chat/views.ts'
+import { customerUser } from '../../shared/chat/view/wire-objects.ts'
 import { type CustomerDetails, CustomerItem } from '../../shared/table/customers.ts'
 
 interface Page {

@@ -8,7 +8,7 @@ import {
   PostToConnectionCommand,
 } from '@aws-sdk/client-apigatewaymanagementapi'
 import { expect, test } from 'vitest'
-import { type Route, startGateway } from '../../infra/local/gateway.ts'
+import { type Route, startGateway } from '../../infra/local/gateway/gateway.ts'
 
 setFlagsFromString('--expose-gc')
 const collect = runInNewContext('gc') as () => void

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createAgent } from '../../infra/admin/change-agent.ts'
+import { createAgent } from '../../shared/provisioning/change-agent.ts'
 import { AgentItem, loggedIn, wentOffline } from '../../shared/table/accounts.ts'
 import { keys } from '../../shared/table/keys.ts'
 import { startEngines } from '../support/engines.ts'

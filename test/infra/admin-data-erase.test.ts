@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { withUser } from '../../shared/chat/index-lists.ts'
+import { withUser } from '../../shared/archive/index/lists.ts'
 import { customerTokenS } from '../../shared/account/customer-tokens.ts'
 import { customerChatId, keys, monthOf } from '../../shared/table/keys.ts'
 import { markMonth } from '../../shared/table/postings.ts'

@@ -1,6 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { keys } from '../../shared/table/keys.ts'
-import { changed, groupIdUnused, groupJoined, identityDeleted } from '../../infra/admin/account-ops.ts'
+import {
+  changed,
+  groupIdUnused,
+  groupJoined,
+  identityDeleted,
+} from '../../shared/provisioning/account-ops.ts'
 
 describe('writes of accounts, as data', () => {
   it('a change sets and removes what it names, if the version is the one that was read', () => {

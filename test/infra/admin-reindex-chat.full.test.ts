@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
-import { changeLicense } from '../../infra/admin/change-license.ts'
+import { changeLicense } from '../../shared/provisioning/change-license.ts'
 import { keys } from '../../shared/table/keys.ts'
 import type { Op } from '../../shared/table/ops.ts'
 import { startEngines } from '../support/engines.ts'

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createLocalJWKSet, jwtVerify } from 'jose'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { mintToken, openTokenKey, publicJwks } from '../../infra/local/token-key.ts'
+import { mintToken, openTokenKey, publicJwks } from '../../infra/local/secrets/token-key.ts'
 import { startEngines } from '../support/engines.ts'
 import { type AdminWorld, issuer, now, openAdminWorld } from './admin-world.ts'
 

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { json } from 'node:stream/consumers'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { keys } from '../../shared/table/keys.ts'
-import { issuerOf } from '../../infra/admin/user-pool.ts'
+import { issuerOf } from '../../infra/admin/cli/user-pool.ts'
 import { startEngines } from '../support/engines.ts'
 import { type AdminWorld, openAdminWorld } from './admin-world.ts'
 

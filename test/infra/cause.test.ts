@@ -3,7 +3,7 @@ import { marshall } from '@aws-sdk/util-dynamodb'
 import { describe, expect, test } from 'vitest'
 import * as z from 'zod/mini'
 import { parseJson } from '../../shared/protocol/json.ts'
-import { causeOf, cleaned } from '../../shared/runtime/cause.ts'
+import { causeOf, cleaned } from '../../shared/platform/cause.ts'
 import { InternalError, ProtocolError } from '../../shared/protocol/errors.ts'
 
 const secret = 'what Ann wrote'

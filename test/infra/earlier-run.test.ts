@@ -1,5 +1,5 @@
 import { afterAll, expect, test } from 'vitest'
-import { endEarlierRun } from '../../infra/local/earlier-run.ts'
+import { endEarlierRun } from '../../infra/local/crash-recovery.ts'
 import { openTable } from '../../shared/table/client.ts'
 import { manifestChanged, readManifests } from '../../shared/table/manifests.ts'
 import { freshTable, startEngines } from '../support/engines.ts'

@@ -11,8 +11,8 @@ import {
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import { localClientConfig } from '../../infra/local/dynamodb.ts'
-import { startStream } from '../../infra/local/streams.ts'
+import { localClientConfig } from '../../infra/local/engine/engine.ts'
+import { startStream } from '../../infra/local/stream/streams.ts'
 import { itemBytes } from '../support/capacity.ts'
 import { type Call, type EngineProxy, sequentialDepth, startEngineProxy } from '../support/engine-proxy.ts'
 import { freshTable, startEngines } from '../support/engines.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { worstMinute } from '../../infra/flood-cost.ts'
+import { worstMinute } from '../../infra/stack/flood-cost.ts'
 import { agentActions } from '../../shared/protocol/agent/index.ts'
 import { customerActions } from '../../shared/protocol/customer/index.ts'
 

@@ -8,7 +8,7 @@ import {
   takes,
   workerGrants,
   type Grant,
-} from '../../infra/grants.ts'
+} from '../../infra/stack/grants.ts'
 import type { Family } from '../../shared/protocol/action.ts'
 import { addressPk, agentCounterPk, keys } from '../../shared/table/keys.ts'
 

@@ -18,9 +18,9 @@ import {
 } from '@aws-sdk/client-dynamodb'
 import type { DynamoDBStreamEvent } from 'aws-lambda'
 import { afterAll, describe, expect, it } from 'vitest'
-import { createTable } from '../../infra/local/create-table.ts'
-import { localClientConfig, startEngine } from '../../infra/local/dynamodb.ts'
-import { startStream } from '../../infra/local/streams.ts'
+import { createTable } from '../../infra/local/engine/create-table.ts'
+import { localClientConfig, startEngine } from '../../infra/local/engine/engine.ts'
+import { startStream } from '../../infra/local/stream/streams.ts'
 import { freshTable, startEngines } from '../support/engines.ts'
 
 const engines = await startEngines()
@@ -276,8 +276,8 @@ async function streamOf(endpoint: string, tableName: string) {
 const here = (path: string) => JSON.stringify(new URL(path, import.meta.url).href)
 const keepOneItem = `
   import { DynamoDBClient, PutItemCommand } from ${JSON.stringify(import.meta.resolve('@aws-sdk/client-dynamodb'))}
-  import { createTable } from ${here('../../infra/local/create-table.ts')}
-  import { localClientConfig, startEngine } from ${here('../../infra/local/dynamodb.ts')}
+  import { createTable } from ${here('../../infra/local/engine/create-table.ts')}
+  import { localClientConfig, startEngine } from ${here('../../infra/local/engine/engine.ts')}
   const { endpoint } = await startEngine({ dir: process.argv[1] })
   const client = new DynamoDBClient(localClientConfig(endpoint))
   await createTable(client, 'kept')

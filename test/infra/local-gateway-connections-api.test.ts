@@ -5,8 +5,8 @@ import {
   PostToConnectionCommand,
 } from '@aws-sdk/client-apigatewaymanagementapi'
 import { describe, expect, test } from 'vitest'
-import type { DisconnectEvent } from '../../infra/local/gateway-events.ts'
-import type { Gateway } from '../../infra/local/gateway.ts'
+import type { DisconnectEvent } from '../../infra/local/gateway/events.ts'
+import type { Gateway } from '../../infra/local/gateway/gateway.ts'
 import {
   HandClock,
   held,

@@ -2,9 +2,9 @@ import * as fc from 'fast-check'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { describe, expect, test } from 'vitest'
-import { FrameLengths } from '../../infra/local/frame-lengths.ts'
-import type { DisconnectEvent, MessageEvent } from '../../infra/local/gateway-events.ts'
-import type { Gateway } from '../../infra/local/gateway.ts'
+import { FrameLengths } from '../../infra/local/gateway/frame-lengths.ts'
+import type { DisconnectEvent, MessageEvent } from '../../infra/local/gateway/events.ts'
+import type { Gateway } from '../../infra/local/gateway/gateway.ts'
 import { openClient, recorded, startProbe, twoWay } from '../support/gateway-probe.ts'
 
 const frameBytes = 32 * 1024

@@ -2,8 +2,8 @@ import { PostToConnectionCommand } from '@aws-sdk/client-apigatewaymanagementapi
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { describe, expect, test } from 'vitest'
-import type { ConnectEvent, DisconnectEvent } from '../../infra/local/gateway-events.ts'
-import { startGateway } from '../../infra/local/gateway.ts'
+import type { ConnectEvent, DisconnectEvent } from '../../infra/local/gateway/events.ts'
+import { startGateway } from '../../infra/local/gateway/gateway.ts'
 import {
   HandClock,
   held,

@@ -1,7 +1,7 @@
 import { PostToConnectionCommand } from '@aws-sdk/client-apigatewaymanagementapi'
 import { describe, expect, test } from 'vitest'
-import type { DisconnectEvent, MessageEvent } from '../../infra/local/gateway-events.ts'
-import { startGateway } from '../../infra/local/gateway.ts'
+import type { DisconnectEvent, MessageEvent } from '../../infra/local/gateway/events.ts'
+import { startGateway } from '../../infra/local/gateway/gateway.ts'
 import {
   HandClock,
   held,

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { MessageEvent } from '../../infra/local/gateway-events.ts'
-import type { RequestEntry } from '../../infra/local/gateway-settings.ts'
+import type { MessageEvent } from '../../infra/local/gateway/events.ts'
+import type { RequestEntry } from '../../infra/local/gateway/settings.ts'
 import {
   HandClock,
   held,

@@ -1,7 +1,7 @@
 import { SendMessageBatchCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs'
 import type { SQSBatchResponse, SQSEvent } from 'aws-lambda'
 import { afterEach, describe, expect, it } from 'vitest'
-import { type Clock, type LocalQueue, startQueue } from '../../infra/local/queue.ts'
+import { type Clock, type LocalQueue, startQueue } from '../../infra/local/queue/queue.ts'
 
 let queue: LocalQueue
 let client: SQSClient

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { openCustomerKey } from '../../infra/local/customer-key.ts'
-import { type SecretServer, startSecretServer } from '../../infra/local/secret-server.ts'
+import { openCustomerKey } from '../../infra/local/secrets/customer-key.ts'
+import { type SecretServer, startSecretServer } from '../../infra/local/secrets/secret-server.ts'
 
 const clientOf = ({ url }: SecretServer) =>
   new SecretsManagerClient({

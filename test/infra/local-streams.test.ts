@@ -9,9 +9,9 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { DeleteItemCommand, PutItemCommand, TransactWriteItemsCommand } from '@aws-sdk/client-dynamodb'
 import type { DynamoDBRecord } from 'aws-lambda'
 import { afterAll, afterEach, describe, expect, it, onTestFinished } from 'vitest'
-import { openCheckpoint } from '../../infra/local/checkpoint.ts'
-import { type LocalStream, startStream } from '../../infra/local/streams.ts'
-import { runWorker, type StreamWorker } from '../../infra/local/stream-worker.ts'
+import { openCheckpoint } from '../../infra/local/stream/checkpoint.ts'
+import { type LocalStream, startStream } from '../../infra/local/stream/streams.ts'
+import { runWorker, type StreamWorker } from '../../infra/local/stream/stream-worker.ts'
 import { freshTable, startEngines } from '../support/engines.ts'
 
 const engines = await startEngines()

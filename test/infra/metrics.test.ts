@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test, vi } from 'vitest'
-import type { Faults } from '../../infra/local/gateway-settings.ts'
+import type { Faults } from '../../infra/local/gateway/settings.ts'
 import { startWorld, type World } from '../support/world.ts'
 
 const lines: any[] = []

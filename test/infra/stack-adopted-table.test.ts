@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { settingsFrom } from '../../infra/stack-settings.ts'
+import { settingsFrom } from '../../infra/stack/stack-settings.ts'
 import { app, findings, named, synthesize } from './synthesized.ts'
 
 const arn = 'arn:aws:dynamodb:eu-west-1:123456789012:table/AgentChat-restored'

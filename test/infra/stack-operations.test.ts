@@ -1,7 +1,7 @@
 import { Annotations, Match } from 'aws-cdk-lib/assertions'
 import { Validations } from 'aws-cdk-lib'
 import { describe, expect, test } from 'vitest'
-import { matchesPattern } from '../../infra/local/stream-records.ts'
+import { matchesPattern } from '../../infra/local/stream/stream-records.ts'
 import { changedOf, type Key, keys } from '../../shared/table/keys.ts'
 import { findings, flat, named, synthesize } from './synthesized.ts'
 

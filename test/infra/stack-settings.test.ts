@@ -3,8 +3,8 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { settingsFrom } from '../../infra/stack-settings.ts'
-import { bulkheadOf, laterAtOnce, throttleOf } from '../../infra/throttles.ts'
+import { settingsFrom } from '../../infra/stack/stack-settings.ts'
+import { bulkheadOf, laterAtOnce, throttleOf } from '../../infra/stack/throttles.ts'
 import { allowed, app, bundleNames, bundles, findings, synthesize } from './synthesized.ts'
 
 const ours = synthesize()
@@ -346,7 +346,7 @@ describe('the app', () => {
     const context = { ...app().node.getAllContext(), dist: bundles(bundleNames) }
     const environment = Object.entries(process.env).filter(([name]) => !/^(AWS|NODE_ENV|VITEST)/.test(name))
     const run = (context: object) =>
-      spawnSync(process.execPath, ['infra/run.mjs', 'infra/app.ts'], {
+      spawnSync(process.execPath, ['infra/run.mjs', 'infra/stack/app.ts'], {
         cwd: join(import.meta.dirname, '../..'),
         env: {
           ...Object.fromEntries(environment),

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { agentActions } from '../../shared/protocol/agent/index.ts'
 import { customerActions } from '../../shared/protocol/customer/index.ts'
 import { testFirst } from '../support/sample.ts'
-import { leadingKeys } from '../../infra/grants.ts'
+import { leadingKeys } from '../../infra/stack/grants.ts'
 import { common as commonFamilies } from '../../shared/table/families.ts'
 import { allowed, findings, flat, list, named, synthesize, whereOf } from './synthesized.ts'
 

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { pushed } from '../../shared/protocol/envelope.ts'
 import { limits } from '../../shared/protocol/limits.ts'
-import { pushJobs } from '../../shared/push/jobs.ts'
+import { pushJobs } from '../../shared/delivery/deferred-push.ts'
 import type { AgentSocketItem } from '../../shared/table/sockets.ts'
-import { encode } from '../../shared/runtime/later.ts'
+import { encode } from '../../shared/jobs/job-queue.ts'
 
 const targets = (count: number, idBytes = 20) =>
   Array.from({ length: count }, (_, index) => ({

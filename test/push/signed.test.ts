@@ -2,8 +2,8 @@ import { createServer, type IncomingMessage } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { listenOn } from '../../infra/local/listen-on.ts'
-import { isThere, post } from '../../shared/push/connections.ts'
-import { invokeFanOut } from '../../shared/push/fan-out.ts'
+import { isThere, post } from '../../shared/delivery/connections.ts'
+import { invokeFanOut } from '../../shared/delivery/fan-out.ts'
 import { signatureOf } from '../support/signature.ts'
 
 const seen: { request: IncomingMessage; body: string }[] = []

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest'
-import { changeAgent } from '../../infra/admin/change-agent.ts'
-import { changeLicense } from '../../infra/admin/change-license.ts'
+import { changeAgent } from '../../shared/provisioning/change-agent.ts'
+import { changeLicense } from '../../shared/provisioning/change-license.ts'
 import { readAgentSockets, readSocket } from '../../shared/table/sockets.ts'
 import type { Client } from '../support/client.ts'
 import { type License, sharedWorld, type World } from '../support/world.ts'

@@ -1,6 +1,6 @@
 import { afterEach, beforeAll, expect, test, vi } from 'vitest'
-import { changeAgent } from '../../infra/admin/change-agent.ts'
-import { changeLicense } from '../../infra/admin/change-license.ts'
+import { changeAgent } from '../../shared/provisioning/change-agent.ts'
+import { changeLicense } from '../../shared/provisioning/change-license.ts'
 import { readCustomer } from '../../shared/table/customers.ts'
 import { readCustomerSockets, readSocket } from '../../shared/table/sockets.ts'
 import { sharedWorld, type World } from '../support/world.ts'

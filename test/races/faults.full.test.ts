@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest'
-import { changeAgent, findAgent } from '../../infra/admin/change-agent.ts'
+import { changeAgent, findAgent } from '../../shared/provisioning/change-agent.ts'
 import { readActiveChats } from '../../shared/table/chats.ts'
 import { chatPk, logPrefix } from '../../shared/table/keys.ts'
 import { readAgentSockets, readSocket } from '../../shared/table/sockets.ts'

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest'
-import { changeAgent, findAgent } from '../../infra/admin/change-agent.ts'
-import type { Faults } from '../../infra/local/gateway-settings.ts'
+import { changeAgent, findAgent } from '../../shared/provisioning/change-agent.ts'
+import type { Faults } from '../../infra/local/gateway/settings.ts'
 import { readAgentSockets } from '../../shared/table/sockets.ts'
 import type { Client } from '../support/client.ts'
 import { aged } from '../support/crowd.ts'

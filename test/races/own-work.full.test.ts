@@ -1,5 +1,5 @@
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { changeAgent } from '../../infra/admin/change-agent.ts'
+import { changeAgent } from '../../shared/provisioning/change-agent.ts'
 import { keys } from '../../shared/table/keys.ts'
 import { readAgentSockets } from '../../shared/table/sockets.ts'
 import type { Fault } from '../support/engine-proxy.ts'

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect } from 'vitest'
-import { findAgent } from '../../infra/admin/change-agent.ts'
+import { findAgent } from '../../shared/provisioning/change-agent.ts'
 import { readAgentSockets } from '../../shared/table/sockets.ts'
 import type { Client } from '../support/client.ts'
 import { type License, sharedWorld, type World } from '../support/world.ts'

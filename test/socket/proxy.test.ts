@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { addressBehindProxy, secretHeader } from '../../shared/runtime/proxy.ts'
+import { addressBehindProxy, secretHeader } from '../../shared/platform/client-address.ts'
 
 const [current, previous] = ['current-secret', 'previous-secret']
 const cloudFront = { addressHeader: 'CloudFront-Viewer-Address', secrets: [current, previous] }

@@ -8,7 +8,7 @@ import {
 } from '../../shared/table/chats.ts'
 import { type CustomerItem, readCustomer } from '../../shared/table/customers.ts'
 import { customerChatId, keys } from '../../shared/table/keys.ts'
-import { entryPut, headPut, newHead, nextEntries, type StoredEvent } from '../../shared/table/log.ts'
+import { entryPut, headPut, newHead, nextEntries, type StoredEvent } from '../../shared/table/thread-log.ts'
 import type { World } from './world.ts'
 
 // Customers have no endpoint of their own here: what is known of them is put into the table as their actions would.

@@ -1,6 +1,6 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
-import { createTable } from '../../infra/local/create-table.ts'
-import { type Engine, localClientConfig, startEngine } from '../../infra/local/dynamodb.ts'
+import { createTable } from '../../infra/local/engine/create-table.ts'
+import { type Engine, localClientConfig, startEngine } from '../../infra/local/engine/engine.ts'
 
 const started = async (name: string): Promise<Engine> =>
   startEngine({ env: { ...process.env, DYNAMODB_ENGINE: name } })

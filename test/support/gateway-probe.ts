@@ -2,9 +2,9 @@ import { ApiGatewayManagementApiClient } from '@aws-sdk/client-apigatewaymanagem
 import type { Context } from 'aws-lambda'
 import { onTestFinished } from 'vitest'
 import { type ClientOptions, WebSocket } from 'ws'
-import type { ConnectEvent, GatewayEvent, MessageEvent } from '../../infra/local/gateway-events.ts'
-import type { Clock, GatewayOptions, Route } from '../../infra/local/gateway-settings.ts'
-import { type Gateway, startGateway } from '../../infra/local/gateway.ts'
+import type { ConnectEvent, GatewayEvent, MessageEvent } from '../../infra/local/gateway/events.ts'
+import type { Clock, GatewayOptions, Route } from '../../infra/local/gateway/settings.ts'
+import { type Gateway, startGateway } from '../../infra/local/gateway/gateway.ts'
 
 /** A clock that stands still until a test moves it. */
 export class HandClock implements Clock {

@@ -2,8 +2,14 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { subscribe } from 'node:diagnostics_channel'
 import type { ClientRequest } from 'node:http'
 import { runSimulation } from '@cloud-copilot/iam-simulate'
-import { actionGrants, type Grant, socketGrants, statementOf, workerGrants } from '../../infra/grants.ts'
-import type { Around } from '../../infra/local/handlers.ts'
+import {
+  actionGrants,
+  type Grant,
+  socketGrants,
+  statementOf,
+  workerGrants,
+} from '../../infra/stack/grants.ts'
+import type { Around } from '../../infra/local/functions/handlers.ts'
 import { agentActions } from '../../shared/protocol/agent/index.ts'
 import { customerActions } from '../../shared/protocol/customer/index.ts'
 import { families, isOf } from '../../shared/table/families.ts'

@@ -40,9 +40,9 @@ import {
   nextEntry,
   tailRange,
   threadRange,
-} from '../../shared/table/log.ts'
+} from '../../shared/table/thread-log.ts'
 import type { Op } from '../../shared/table/ops.ts'
-import { heldProperties, propertiesChanged } from '../../shared/table/properties.ts'
+import { heldProperties, propertiesChanged } from '../../shared/table/stored-properties.ts'
 import {
   customerExtended,
   customerRenamed,

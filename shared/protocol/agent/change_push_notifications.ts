@@ -1,6 +1,6 @@
 import * as z from 'zod/mini'
 import { action } from '../action.ts'
-import { Device } from '../devices.ts'
+import { Device } from '../device-fields.ts'
 import { Flag } from '../fields.ts'
 
 export const changePushNotifications = action({

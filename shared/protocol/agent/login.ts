@@ -1,6 +1,6 @@
 import * as z from 'zod/mini'
 import { action } from '../action.ts'
-import { Device } from '../devices.ts'
+import { Device } from '../device-fields.ts'
 import { cut, Flag, lenient, opt } from '../fields.ts'
 import { limits } from '../limits.ts'
 import { ChatSummary, Colleague, Group, License, MyProfile } from '../objects.ts'

@@ -1,0 +1,84 @@
+import type { Command } from 'commander'
+import * as z from 'zod/mini'
+import { mintToken, openTokenKey } from '../../local/secrets/token-key.ts'
+import { AgentItem } from '../../../shared/table/accounts.ts'
+import type { Table } from '../../../shared/table/client.ts'
+import { keys } from '../../../shared/table/keys.ts'
+import { AgentId, Duration, LicenseId, Scope } from '../cli/account-fields.ts'
+import { AdminError } from '../cli/admin-error.ts'
+import { noAgent } from '../cli/agent-errors.ts'
+import { listLicenses } from '../../../shared/provisioning/change-license.ts'
+import { runs } from '../cli/command.ts'
+import { complain, type Io, say } from '../cli/output.ts'
+
+const elsewhere = 'The tokens of a deployed table come from its identity provider: log in there'
+
+const Input = z.object({
+  agent: AgentId,
+  license: z.optional(LicenseId),
+  scope: z.optional(Scope),
+  expiresIn: Duration,
+  table: z.optional(z.never(elsewhere)),
+})
+
+export function addTokenCommand(program: Command, io: Io): void {
+  runs(
+    program
+      .command('token')
+      .description('Prints a token with which an agent of the local stack logs in.')
+      .argument('<agent>')
+      .option('--license <id>', 'whose agent, where several licenses have one of this id')
+      .option('--scope <scopes>', 'token scopes, separated by spaces; none: unrestricted')
+      .option('--expires-in <span>', 'how long it lasts: 90s, 30m, 24h, 7d', '24h')
+      .addHelpText(
+        'after',
+        `
+Only the token goes to standard output; npm adds lines of its own unless told -s.
+
+Examples:
+  npm run -s admin -- token ana
+  npm run -s admin -- token ana --license acme --scope "chats--my:read" --expires-in 1h`,
+      ),
+    io,
+    Input,
+    async (input, target) => {
+      if (target.place === 'deployed') throw new AdminError(`${elsewhere}.`)
+      const agent = await onlyAgent(target.table, input.agent, input.license)
+      const identity = agent.identities.find(({ issuer }) => issuer === target.issuer)
+      if (identity === undefined)
+        throw new AdminError(
+          `Agent ${agent.id} of license ${agent.license_id} logs in with tokens of another issuer. ` +
+            `Give it a subject of this stack's: agent set ${agent.license_id} ${agent.id} --subject ${agent.license_id}/${agent.id}`,
+        )
+      if (agent.suspended) complain(io, `note: agent ${agent.id} is suspended, its login is refused`)
+      const token = await mintToken({
+        key: await openTokenKey(io.localDir),
+        issuer: identity.issuer,
+        audience: target.audience,
+        subject: identity.subject,
+        scope: input.scope,
+        expiresInS: input.expiresIn,
+        now: io.now(),
+      })
+      say(io, token)
+    },
+  )
+}
+
+async function onlyAgent(table: Table, id: string, license: string | undefined): Promise<AgentItem> {
+  const licenses = license === undefined ? (await listLicenses(table)).map((each) => each.id) : [license]
+  const found = await table.read.batchGet(
+    licenses.map((each) => keys.agent(each, id)),
+    { strong: true },
+  )
+  const agents = found.map((item) => AgentItem.parse(item)).filter(({ deleted }) => !deleted)
+  const [agent, ...others] = agents
+  if (agent === undefined) {
+    throw license === undefined
+      ? new AdminError(`No license has an agent ${id}. See agent list <license>.`)
+      : noAgent(license, id)
+  }
+  if (others.length === 0) return agent
+  const names = agents.map((each) => each.license_id).toSorted()
+  throw new AdminError(`Several licenses have an agent ${id}: ${names.join(', ')}. Say which with --license.`)
+}

@@ -1,0 +1,117 @@
+import type { Family } from '../../../shared/protocol/action.ts'
+import { setTimeout as wait } from 'node:timers/promises'
+import { chatPartOf, chatPk, monthOf } from '../../../shared/table/keys.ts'
+import { withWord } from '../../../shared/archive/index/lists.ts'
+import { indexedWords } from '../../../shared/archive/index/words.ts'
+import { eventsRange, lastOrderEver, parseEntry } from '../../../shared/table/thread-log.ts'
+import { type Manifest, readManifests, readWords } from '../../../shared/table/manifests.ts'
+import type { Op, Reader, Writer } from '../../../shared/table/ops.ts'
+import { dropMarks, type Place, unposted } from '../../../shared/table/postings.ts'
+import { chatUnlisted } from '../../../shared/table/erasing.ts'
+
+interface Erasing {
+  read: Reader<Family>
+  write: Writer
+  now(): number
+}
+
+/** How many items were deleted of what. Of what a run before has deleted nothing is known. */
+export interface Erased {
+  threads: number
+  events: number
+  postings: number
+}
+
+const itemsAtOnce = 100
+
+/**
+ * Deletes all that is left of a chat whose own item is gone, once nothing is under way on it any more: first what it has in
+ * the index, since what names that stands beside the chat. `texts`: whether the licence has texts of messages indexed. May run again
+ * wherever it was cut short.
+ */
+export const eraseChat = async (
+  ctx: Erasing,
+  { license, id, texts }: { license: string; id: string; texts: boolean },
+): Promise<Erased> => {
+  const manifests = await settledManifests(ctx, id)
+  const standings = manifests.flatMap(({ standing, doubtful }) => [
+    ...(standing ? [standing] : []),
+    ...doubtful,
+  ])
+  const postings = standings.flatMap(({ at, id: thread, lists }) =>
+    lists.map((list) => ({ list, at, id: thread })),
+  )
+  await ctx.write.batch(once(postings).map(({ list, ...place }) => unposted(license, list, place)))
+  let words = 0
+  for (const place of placesOf(manifests)) words += await eraseWords(ctx, { license, chat: id, texts }, place)
+  // counts that were made of these months are none any more
+  const months = once(postings.map(({ list, at }) => ({ list, month: monthOf(at) })))
+  await dropMarks(ctx, license, months)
+  const { threads, events } = await eraseLog(ctx, id)
+  await ctx.write.write(chatUnlisted(license, id))
+  return { threads, events, postings: once(postings).length + words }
+}
+
+const once = <T>(all: readonly T[]): T[] => [
+  ...new Map(all.map((one) => [JSON.stringify(one), one])).values(),
+]
+
+/** The chat's manifests, once no one is at work on what they name. */
+const settledManifests = async ({ read, now }: Erasing, chat: string): Promise<Manifest[]> => {
+  for (;;) {
+    const manifests = await readManifests(read, chat)
+    const until = Math.max(0, ...manifests.map((manifest) => manifest.until))
+    if (until <= now()) return manifests
+    await wait(until - now() + 1)
+  }
+}
+
+/** Where the threads stand in the index. */
+const placesOf = (manifests: readonly Manifest[]): (Place & { n: number })[] =>
+  once(
+    manifests
+      .filter(({ n }) => n > 0)
+      .flatMap(({ n, standing, doubtful }) =>
+        [...(standing ? [standing] : []), ...doubtful]
+          .filter(({ id }) => id !== '')
+          .map(({ at, id }) => ({ n, at, id })),
+      ),
+  )
+
+/** Those that are known to be posted, and those of the messages: whoever posted some may have died before it noted them. */
+const eraseWords = async (
+  { read, write }: Erasing,
+  { license, chat, texts }: { license: string; chat: string; texts: boolean },
+  { n, ...place }: Place & { n: number },
+): Promise<number> => {
+  const indexed = await readWords(read, chat, n)
+  const words = new Set(indexed.words)
+  // of a licence that leaves them out there are none: a delete of what is not there costs as much
+  for (let after = texts || indexed.portions.length > 0 ? 0 : undefined; after !== undefined;) {
+    const range = eventsRange(chat, n, after + 1, lastOrderEver)
+    const entries = (await read.query({ ...range, limit: itemsAtOnce, strong: true })).map(parseEntry)
+    for (const { event } of entries)
+      for (const word of event.type === 'message' ? indexedWords(event.text ?? '') : []) words.add(word)
+    after = entries.length < itemsAtOnce ? undefined : entries.at(-1)?.m
+  }
+  await write.batch([...words].map((word) => unposted(license, withWord(word), place)))
+  return words.size
+}
+
+/** Everything under the chat's key. */
+const eraseLog = async (
+  { read, write }: Erasing,
+  chat: string,
+): Promise<Pick<Erased, 'threads' | 'events'>> => {
+  const pk = chatPk(chat)
+  let [threads, events] = [0, 0]
+  for (;;) {
+    const items = await read.query({ pk, limit: itemsAtOnce, strong: true, only: 'sk' })
+    if (items.length === 0) return { threads, events }
+    const found = items.map((item) => ({ pk, sk: String(item['sk']) }))
+    await write.batch(found.map((key): Op => ({ Delete: { Key: key } })))
+    const ms = found.map(chatPartOf).flatMap((part) => (part?.item === 'log' ? [part.m] : []))
+    threads += ms.filter((m) => m === 0).length
+    events += ms.filter((m) => m > 0).length
+  }
+}

@@ -1,0 +1,143 @@
+import pLimit from 'p-limit'
+import { chatInactive, readChat } from '../../../shared/table/chats.ts'
+import { chatErased, customerErased } from '../../../shared/table/erasing.ts'
+import { isKey } from '../../../shared/table/families.ts'
+import { changedOf, chatPartOf, type Key, keys, type RawKey } from '../../../shared/table/keys.ts'
+import type { Attributes, Op } from '../../../shared/table/ops.ts'
+import { AdminError } from '../cli/admin-error.ts'
+import { contested, uncontested } from '../cli/attempts.ts'
+import { eraseChat, type Erased } from './erase-chat.ts'
+import { deletePartition, tokensEndS } from './erase-customer.ts'
+import { type Access, steadily } from './reindex-chat.ts'
+import { eachChatId } from './reindex-license.ts'
+import { ofCustomers, ofLicense, type Scan } from './scan.ts'
+
+/** What the parts of one run share. */
+export interface Run extends Access {
+  license: string
+  scan: Scan
+  /** Aborted where the run is to end: nothing more is begun. */
+  stopped: AbortSignal
+}
+
+const atOnce = 8
+
+/** Does something with each, some side by side; where one fails, the others under way come to their end. */
+const withEach = async <T>(
+  { stopped }: Run,
+  all: AsyncIterable<T> | Iterable<T>,
+  run: (one: T) => Promise<void>,
+): Promise<void> => {
+  const limit = pLimit(atOnce)
+  const underWay = new Set<Promise<void>>()
+  let failure: { error: unknown } | undefined
+  for await (const one of all) {
+    if (stopped.aborted || failure !== undefined) break
+    const running: Promise<void> = limit(() => run(one))
+      .catch((error: unknown) => void (failure ??= { error }))
+      .finally(() => underWay.delete(running))
+    underWay.add(running)
+    if (underWay.size >= atOnce) await Promise.race(underWay)
+  }
+  await Promise.all(underWay)
+  if (failure !== undefined) throw failure.error
+  stopped.throwIfAborted()
+}
+
+/**
+ * Takes away what anything could begin with: every customer of the licence is one that nobody can be any more, by which its
+ * tabs are closed, and no chat has its own item. May run again.
+ */
+export const sealLicense = async (run: Run): Promise<void> => {
+  const { license, scan, stopped, now } = run
+  for await (const page of scan(ofCustomers(license))) {
+    const customers = page
+      .map(keyOf)
+      .map(changedOf)
+      .flatMap((of) => (of && 'customer' in of ? [of.customer] : []))
+    await withEach(run, new Set(customers), async (customer) => {
+      const nowMs = now()
+      const op = customerErased(license, customer, { nowMs, untilS: tokensEndS(nowMs) })
+      await steadily(
+        run,
+        ({ write }) =>
+          uncontested(async () => {
+            const outcome = await write.write(op)
+            return outcome.done || outcome.found !== undefined ? undefined : contested
+          }),
+        { stopped },
+      )
+    })
+  }
+  await withEach(run, eachChatId(run, license), (id) => sealChat(run, id))
+}
+
+const sealChat = (run: Run, id: string): Promise<void> =>
+  steadily(run, ({ read, write }) =>
+    uncontested<void>(async () => {
+      const chat = await readChat(read, id)
+      if (chat === undefined) return
+      const refusals = await write.transact([chatErased(chat), chatInactive(chat)])
+      return refusals.length === 0 ? undefined : contested
+    }),
+  )
+
+/** Deletes the chats of a sealed licence, once nothing is under way on them any more. May run again. */
+export const eraseChats = (run: Run, texts: boolean, onChat: (erased: Erased) => void): Promise<void> =>
+  withEach(run, eachChatId(run, run.license), async (id) =>
+    onChat(await steadily(run, (ctx) => eraseChat(ctx, { license: run.license, id, texts }))),
+  )
+
+/** How many were found of what, and deleted. */
+export interface Found {
+  agents: number
+  customers: number
+}
+
+const mostPasses = 10
+
+/**
+ * Deletes whatever else there is of a licence, but its own item: reads the whole table until it finds nothing of it. May run
+ * again.
+ */
+export const eraseOthers = async (run: Run, texts: boolean): Promise<Found> => {
+  const found: Found = { agents: 0, customers: 0 }
+  for (let pass = 1; pass <= mostPasses; pass += 1) {
+    let isAny = false
+    for await (const page of run.scan(ofLicense(run.license))) {
+      run.stopped.throwIfAborted()
+      const items = page.map(keyOf).filter(({ pk, sk }) => !isSame({ pk, sk }, keys.license(run.license)))
+      isAny ||= items.length > 0
+      await erasePage(run, items, texts)
+      for (const of of items.map(changedOf)) {
+        if (of?.item === 'agent') found.agents += 1
+        if (of?.item === 'customer') found.customers += 1
+      }
+    }
+    if (!isAny) return found
+  }
+  throw new AdminError(
+    `Others keep writing items of license ${run.license}. Find out who, and give the command again.`,
+  )
+}
+
+const erasePage = async (run: Run, items: readonly Key[], texts: boolean): Promise<void> => {
+  await steadily(run, async ({ read, write }) => {
+    // that an event was notified stands under a device, without its licence
+    for (const { pk, sk } of items) if (sk === keys.device('').sk) await deletePartition({ read, write }, pk)
+    const rest = items.filter((key) => chatPartOf(key) === undefined && key.sk !== keys.device('').sk)
+    await write.batch(rest.map((key): Op => ({ Delete: { Key: key } })))
+  })
+  // one that no list has
+  for (const chat of new Set(items.map(chatPartOf).flatMap((part) => (part ? [part.chat] : [])))) {
+    await sealChat(run, chat)
+    await steadily(run, (ctx) => eraseChat(ctx, { license: run.license, id: chat, texts }))
+  }
+}
+
+const keyOf = ({ pk, sk }: Attributes): Key => {
+  const key = { pk: String(pk), sk: String(sk) }
+  if (!isKey(key)) throw new AdminError(`The table has an item of no known kind: ${key.pk}`)
+  return key
+}
+const isSame = (one: RawKey, other: RawKey): boolean => one.pk === other.pk && one.sk === other.sk

@@ -1,0 +1,28 @@
+import { chatPk, keys, licensePk, logPrefix } from '../../shared/table/keys.ts'
+import type { FilterPattern } from '../local/stream/stream-records.ts'
+
+// Which records of the table's stream each worker gets, in Lambda's filter patterns: the stack deploys them and the local
+// stream goes by them.
+
+/** Whatever stands under keys that begin so. */
+const under = (prefix: string): FilterPattern => ({ dynamodb: { Keys: { pk: { S: [{ prefix }] } } } })
+
+const ofChat = (sk: FilterPattern[string], image: FilterPattern = {}): FilterPattern => ({
+  dynamodb: { Keys: { pk: { S: [{ prefix: chatPk('') }] }, sk: { S: sk } }, ...image },
+})
+
+/** Accounts and presence. */
+export const ofAccounts: FilterPattern[] = [under(licensePk('')), under('CUSTOMER#')]
+
+/** Whatever is appended to a chat's log. */
+export const newEntries: FilterPattern = { eventName: ['INSERT'], ...ofChat([{ prefix: logPrefix }]) }
+
+const headEnd = keys.thread('', 0).sk.slice(-9)
+const message = { NewImage: { event: { M: { type: { S: ['message'] } } } } }
+
+/** What the index goes by: chats, their properties and their threads; of what is in a log, messages. */
+export const indexed: FilterPattern[] = [
+  ofChat([keys.chat('').sk, keys.chatProperties('').sk]),
+  ofChat([{ suffix: headEnd }]),
+  ofChat([{ prefix: logPrefix }], message),
+]

@@ -1,0 +1,131 @@
+import { mayRead, placeOf, type Seen } from './permissions.ts'
+import { isShown, type Sight } from './visibility.ts'
+import type { Chat, ChatScopes } from '../table/chats.ts'
+import type { CustomerItem } from '../table/customers.ts'
+import type { Entry } from '../table/thread-log.ts'
+import type { AgentSocketItem, CustomerSocketItem } from '../table/sockets.ts'
+
+/** Who gets a push: those of a licence's live agent sockets that it includes, decided when it is sent. */
+export interface Audience {
+  license: string
+  /** Absent: no agent. */
+  includes?: (row: AgentSocketItem) => boolean
+  /** The chat's customers, who get what of it is theirs to see. */
+  customers?: CustomerAudience
+}
+
+export interface CustomerAudience {
+  /** Whose connections. */
+  ids: readonly string[]
+  includes: (row: CustomerSocketItem) => boolean
+  sight: Sight
+}
+
+type SeenChat = Seen & { license_id: string }
+
+const everyTab = () => true
+
+/** The chat's customers who are in it; none of what is for agents only. */
+const customersOf = (chat: Pick<Chat, 'users'>, before?: Pick<Chat, 'users'>): CustomerAudience => {
+  const present = [...(before?.users ?? []), ...chat.users].filter(
+    ({ type, present: isIn }) => type === 'customer' && isIn,
+  )
+  const ids = [...new Set(present.map(({ id }) => id))]
+  return { ids, includes: everyTab, sight: { before, chat } }
+}
+
+const usersOf = ({ users }: SeenChat): Pick<Chat, 'users'> => ({ users: [...users] })
+
+/**
+ * Every agent with access to the chat, the requester's other connections and its own included, and its
+ * customers (protocol §6): these not where it is about an entry that is hidden from them.
+ */
+export const watching = (chat: SeenChat, about?: Pick<Entry, 'event'>): Audience => ({
+  license: chat.license_id,
+  includes: (row) => mayRead(row, chat),
+  ...(about === undefined || isShown(about.event) ? { customers: customersOf(usersOf(chat)) } : {}),
+})
+
+/** Those who watched before a change, or do after it. */
+export const watchingEither = (before: SeenChat, after: SeenChat): Audience => ({
+  license: after.license_id,
+  includes: (row) => mayRead(row, before) || mayRead(row, after),
+  customers: customersOf(usersOf(after), usersOf(before)),
+})
+
+/** Those whom a change has given access: they know nothing of the chat yet. */
+export const gaining = (before: SeenChat, after: SeenChat): Audience => {
+  const { ids, ...rest } = customersOf(usersOf(after))
+  const were = customersOf(usersOf(before)).ids
+  return {
+    license: after.license_id,
+    includes: (row) => mayRead(row, after) && !mayRead(row, before),
+    customers: { ids: ids.filter((id) => !were.includes(id)), ...rest },
+  }
+}
+
+/** Those who are in the chat, as agents or supervisors. */
+export const staffOf = (chat: SeenChat) => ({
+  license: chat.license_id,
+  includes: (row: AgentSocketItem) => placeOf(row.agent_id, chat) !== undefined && mayRead(row, chat),
+})
+
+/** Those who are in the chat, its customers too, but the author. */
+export const othersIn = (chat: SeenChat, author: string): Audience => {
+  const { license, includes } = staffOf(chat)
+  return {
+    license,
+    includes: (row) => row.agent_id !== author && includes(row),
+    customers: { ...customersOf(usersOf(chat)), includes: (row) => row.customer_id !== author },
+  }
+}
+
+/**
+ * Those to whom a customer's details are of use: agents with access to its chat, where that is active, and
+ * connections of its own: all `tabs` but one.
+ */
+export const aboutCustomer = (
+  { license_id, id }: Pick<CustomerItem, 'license_id' | 'id'>,
+  activeChat: SeenChat | undefined,
+  tabs: { but?: string } | undefined,
+): Audience => ({
+  license: license_id,
+  ...(activeChat === undefined ? {} : { includes: (row) => mayRead(row, activeChat) }),
+  ...(tabs === undefined
+    ? {}
+    : {
+        customers: {
+          ids: [id],
+          includes: ({ connection }) => connection !== tabs.but,
+          sight: { chat: { users: [] } },
+        },
+      }),
+})
+
+/** The agents named, and those of the groups named; without any, every agent of the licence. */
+export const addressed = (license: string, { groups, agents }: ChatScopes): Audience =>
+  groups.length + agents.length === 0
+    ? everyAgent(license)
+    : {
+        license,
+        includes: (row) =>
+          agents.includes(row.agent_id) || groups.some((group) => row.groups.includes(group)),
+      }
+
+export const everyAgent = (license: string): Audience => ({ license, includes: () => true })
+
+/** These connections of agents only. */
+export const connections = (license: string, ids: readonly string[]): Audience => ({
+  license,
+  includes: ({ connection }) => ids.includes(connection),
+})
+
+/** This connection of a customer only, of its own chat. */
+export const customerConnection = (
+  { license_id, customer_id }: Pick<CustomerSocketItem, 'license_id' | 'customer_id'>,
+  id: string,
+  chat: Pick<Chat, 'users'>,
+): Audience => ({
+  license: license_id,
+  customers: { ids: [customer_id], includes: ({ connection }) => connection === id, sight: { chat } },
+})

@@ -1,0 +1,50 @@
+import { type Chat, ChatItem } from '../../table/chats.ts'
+import { chatPartOf, type RawKey } from '../../table/keys.ts'
+import type { Attributes } from '../../table/ops.ts'
+import { accessLists } from './lists.ts'
+import type { Stale } from './index-chat.ts'
+
+/** A change of an item, as the table's stream tells it. */
+export interface Change {
+  key: RawKey
+  before: Attributes | undefined
+  after: Attributes | undefined
+}
+
+const chatIn = (image: Attributes | undefined): Chat | undefined => {
+  const parsed = ChatItem.safeParse(image)
+  return parsed.success ? parsed.data : undefined
+}
+
+/** In short, who may see a chat. */
+const accessIn = (chat: Chat | undefined): string =>
+  chat === undefined ? '' : accessLists('chat', chat).toSorted().join()
+
+/**
+ * What of the index a change makes stale, and of which chat; undefined: nothing. Images only spare reads:
+ * what is then indexed is read anew.
+ */
+export const staleBy = ({ key, before, after }: Change): { chat: string; stale: Stale } | undefined => {
+  const part = chatPartOf(key)
+  if (part === undefined) return undefined
+  const nothing: Stale = { chat: false, access: 0, threads: new Set() }
+  switch (part.item) {
+    case 'chat': {
+      const [was, is] = [chatIn(before), chatIn(after)]
+      const isAccess = was !== undefined && accessIn(was) !== accessIn(is)
+      const access = isAccess ? (is?.version ?? was.version + 1) : 0
+      const chat = was?.thread !== is?.thread || was?.started_at !== is?.started_at
+      return isAccess || chat ? { chat: part.chat, stale: { ...nothing, chat, access } } : undefined
+    }
+    case 'properties':
+      return { chat: part.chat, stale: { ...nothing, chat: true } }
+    case 'log':
+      return { chat: part.chat, stale: { ...nothing, threads: new Set([part.n]) } }
+  }
+}
+
+export const together = (one: Stale, other: Stale): Stale => ({
+  chat: one.chat || other.chat,
+  access: Math.max(one.access, other.access),
+  threads: new Set([...one.threads, ...other.threads]),
+})

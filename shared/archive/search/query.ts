@@ -1,0 +1,82 @@
+import { createHash } from 'node:crypto'
+import type { PropertyFilter } from '../../protocol/filters.ts'
+import {
+  everything,
+  type Kind,
+  ofGroup,
+  seenBy,
+  withProperty,
+  withUser,
+  withValue,
+  withWord,
+} from '../index/lists.ts'
+import type { Viewer } from '../../access/permissions.ts'
+
+/**
+ * What is searched for, by lists of the index: of each of `all` one list at least holds it, of `seen` too, and of `none`
+ * none. `seen` is apart since its lists are long: they are asked last. Absent: it excludes nothing.
+ */
+export interface Search {
+  all: string[][]
+  seen?: string[] | undefined
+  none: string[]
+}
+
+export interface Wanted {
+  words?: readonly string[]
+  agents?: readonly string[] | undefined
+  teams?: readonly number[] | undefined
+  properties?: readonly PropertyFilter[] | undefined
+}
+
+const some = <T>(items: readonly T[] | undefined): items is readonly T[] =>
+  items !== undefined && items.length > 0
+
+/** The search for what is wanted among what the viewer may see. */
+export const searchFor = (
+  kind: Kind,
+  viewer: Viewer,
+  { words = [], agents, teams, properties = [] }: Wanted,
+): Search => {
+  const all = [
+    ...words.map((word) => [withWord(word)]),
+    ...properties.flatMap((filter) => {
+      if ('in' in filter) return [filter.in.map((value) => withValue(kind, filter, value))]
+      return 'exists' in filter && filter.exists ? [[withProperty(kind, filter)]] : []
+    }),
+    ...(some(agents) ? [agents.map(withUser)] : []),
+    ...(some(teams) ? [teams.map((team) => ofGroup(kind, team))] : []),
+  ]
+  const none = properties.flatMap((filter) => {
+    if ('notIn' in filter) return filter.notIn.map((value) => withValue(kind, filter, value))
+    return 'exists' in filter && !filter.exists ? [withProperty(kind, filter)] : []
+  })
+  const seen = seenBy(kind, viewer)
+  const isAll = seen.length === 1 && seen[0] === everything(kind)
+  if (all.length === 0) return { all: [seen], none }
+  return isAll ? { all, none } : { all, seen, none }
+}
+
+// counts are kept under the marks of all of them
+const mostMarked = 64
+
+/**
+ * Whether counts of a search are kept. Those by words are not: their lists change with every message, and an index that had
+ * to look for marks of each word would cost more than it saves.
+ */
+export const isKept = (search: Search): boolean => {
+  const lists = listsOf(search)
+  return lists.length <= mostMarked && !lists.some((list) => list.startsWith(withWord('')))
+}
+
+export const listsOf = ({ all, seen = [], none }: Search): string[] =>
+  [...new Set([...all.flat(), ...seen, ...none])].toSorted()
+
+/** The same for the same search, however it was asked. */
+export const nameOfSearch = ({ all, seen, none }: Search): string => {
+  const canonical = [
+    [...all, ...(seen === undefined ? [] : [seen])].map((lists) => lists.toSorted().join('\n')).toSorted(),
+    none.toSorted(),
+  ]
+  return createHash('sha256').update(JSON.stringify(canonical)).digest('base64url').slice(0, 22)
+}

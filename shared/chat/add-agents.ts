@@ -1,0 +1,57 @@
+import { ProtocolError } from '../protocol/errors.ts'
+import type { AgentItem } from '../table/accounts.ts'
+import type { Reader } from '../table/ops.ts'
+import type { Session } from '../table/sockets.ts'
+import { tellChanged, type TellingOfUsers } from './announce/users-changed.ts'
+import type { Names } from './membership.ts'
+import type { View } from '../table/optimistic-write.ts'
+import { readAgents } from './view/profiles.ts'
+import { changeUsers, type UsersChange, type ThreadFamily, type Writing } from './append-event.ts'
+
+type Agents = ReadonlyMap<string, AgentItem>
+
+interface AgentView extends View {
+  me: Session
+}
+
+type Adding = Writing<ThreadFamily | 'account', AgentView> & TellingOfUsers
+
+/**
+ * Puts agents into a chat as `decide` says, and tells: first those whom it gives access the chat, then everyone of the
+ * messages and of the change. Throws `not_found` for agents that do not exist or may not work.
+ */
+export const addAgents = async (
+  ctx: Adding,
+  ids: readonly string[],
+  decide: (view: View, names: Names) => UsersChange<'account'> | undefined,
+): Promise<void> => {
+  const known = await othersOf(ctx, ids)
+  const names = namesOf(ctx.me, ids, known)
+  const changed = await changeUsers(ctx, (view) => decide(view, names))
+  if (changed.chat === changed.before) return
+  await tellChanged(ctx, changed, { agents: known, customers: new Map() })
+}
+
+/** Whoever a read that may lag behind would refuse is read again: the transaction itself checks the others. */
+const othersOf = async (
+  { me, read }: { me: Session; read: Reader },
+  ids: readonly string[],
+): Promise<Agents> => {
+  const others = ids.filter((id) => id !== me.agent_id)
+  const found = await readAgents(read, me.license_id, others)
+  const refused = [...found.values()].filter((agent) => !mayJoin(agent)).map(({ id }) => id)
+  return new Map([...found, ...(await readAgents(read, me.license_id, refused, { strong: true }))])
+}
+
+const mayJoin = ({ deleted, suspended }: AgentItem): boolean => !deleted && !suspended
+
+/** The names of agents who may join: the requester's own is in its session. */
+const namesOf = (me: Session, ids: readonly string[], others: Agents) =>
+  new Map(
+    ids.map((id) => {
+      if (id === me.agent_id) return [id, me.name]
+      const agent = others.get(id)
+      if (agent === undefined || !mayJoin(agent)) throw new ProtocolError('not_found')
+      return [id, agent.name]
+    }),
+  )

@@ -1,0 +1,43 @@
+import { aboutCustomer } from '../../access/audience.ts'
+import type { Pushing } from '../../delivery/outbox.ts'
+import { type Chat, readChat, readSeen } from '../../table/chats.ts'
+import type { CustomerItem } from '../../table/customers.ts'
+import { customerChatId } from '../../table/keys.ts'
+import { readLast, type Tail } from '../../table/thread-log.ts'
+import type { Reader } from '../../table/ops.ts'
+import { customerUser, seenUpTo } from '../view/wire-objects.ts'
+
+/** A customer's chat, where it has one, and the end of its log. */
+interface Known {
+  chat: Chat | undefined
+  last: Tail['last'] | undefined
+}
+
+const readKnown = async (read: Reader, id: string): Promise<Known> => {
+  const [chat, last] = await Promise.all([readChat(read, id), readLast(read, id, true)])
+  return { chat, last }
+}
+
+/**
+ * Tells what is known of a customer now: the agents who see its chat, where that is active, and its own connections.
+ * `known`: its chat, where that was read just now. `tabs`: all of its connections but one; absent: none.
+ */
+export const tellCustomer = async (
+  ctx: Pushing<'customer_updated'> & { read: Reader },
+  customer: CustomerItem,
+  { known, tabs }: { known?: Known; tabs?: { but?: string } | undefined },
+): Promise<void> => {
+  const { license_id, id } = customer
+  const chat_id = customerChatId(license_id, id)
+  const { chat, last } = known ?? (await readKnown(ctx.read, chat_id))
+  const user = chat?.users.find((one) => one.id === id && one.type === 'customer')
+  const isActive = chat?.active === true && user !== undefined
+  if (!isActive && tabs === undefined) return
+  if (isActive) ctx.readAudience({ license_id, users: tabs === undefined ? [] : [user] })
+  const marks = isActive ? await readSeen(ctx.read, [{ id: chat_id, users: [user] }]) : undefined
+  const seen = seenUpTo(marks?.get(chat_id), last).get(id)
+  ctx.push(aboutCustomer(customer, isActive ? chat : undefined, tabs), 'customer_updated', {
+    chat_id,
+    customer: customerUser(user ?? { id, present: false }, customer, seen),
+  })
+}

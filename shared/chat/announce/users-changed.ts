@@ -1,0 +1,34 @@
+import { gaining, watchingEither } from '../../access/audience.ts'
+import { pushEntries, pushTold } from './entries.ts'
+import type { Pushing } from '../../delivery/outbox.ts'
+import { sameUsers } from '../../table/chats.ts'
+import type { Reader } from '../../table/ops.ts'
+import { usersUpdated } from '../membership.ts'
+import type { Profiles } from '../view/profiles.ts'
+import { showChat } from '../view/chat-view.ts'
+import type { UsersChanged } from '../append-event.ts'
+
+export type TellingOfUsers = Pushing<
+  | 'incoming_chat_thread'
+  | 'incoming_event'
+  | 'chat_users_updated'
+  | 'chat_properties_updated'
+  | 'chat_thread_properties_updated'
+> & { read: Reader }
+
+/** Tells of a change of a chat's users: first those whom it gives access the chat, then everyone of it. */
+export const tellChanged = async (
+  ctx: TellingOfUsers,
+  { before, chat, entries, tail, told }: UsersChanged,
+  known?: Profiles,
+): Promise<void> => {
+  ctx.readAudience(chat)
+  const events = [...entries.toReversed(), ...tail.entries].toReversed()
+  const { shown, profiles, seen } = await showChat(ctx.read, { chat, events, known })
+  ctx.push(gaining(before, chat), 'incoming_chat_thread', { chat: shown })
+  pushEntries(ctx, chat, entries)
+  pushTold(ctx, chat, told)
+  // one that waits may be assigned to an agent of its own who is back
+  if (!sameUsers(before.users, chat.users))
+    ctx.push(watchingEither(before, chat), 'chat_users_updated', usersUpdated(before, chat, profiles, seen))
+}

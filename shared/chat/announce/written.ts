@@ -1,0 +1,208 @@
+import { InternalError } from '../../protocol/errors.ts'
+import { everyAgent, gaining, watching, watchingEither } from '../../access/audience.ts'
+import { pushEntries } from './entries.ts'
+import type { WorkCtx } from '../../delivery/worker-context.ts'
+import { AgentItem } from '../../table/accounts.ts'
+import { type Chat, readMarks, sameUsers } from '../../table/chats.ts'
+import { isBanned, isErased, readCustomer } from '../../table/customers.ts'
+import { changedOf, chatPartOf, eventId, keys, type RawKey, seenPartOf, threadId } from '../../table/keys.ts'
+import { authorsOf, readEntriesFrom, readEntry } from '../../table/thread-log.ts'
+import { readProperties } from '../../table/stored-properties.ts'
+import { tellCustomer } from './customer-updated.ts'
+import { ofEachChat } from '../../platform/for-each.ts'
+import { usersUpdated } from '../membership.ts'
+import type { ChatView } from '../../table/optimistic-write.ts'
+import { readView, showChat } from '../view/chat-view.ts'
+import { scopesOf } from '../view/wire-objects.ts'
+
+// A request that ran out of time, or failed behind its write, cannot tell of what it has written. Its keys
+// say what it has written, or may have, and what stands there by now is told. Receivers may hear of it twice:
+// they know repeats by ids, orders and versions.
+
+/** What of one chat may have been written. */
+interface Written {
+  chat: boolean
+  properties: boolean
+  /** Per thread whether its item may have been, and the first of its entries that may. */
+  threads: Map<number, { head: boolean; from: number | undefined }>
+  /** Whose marks may have moved. */
+  seen: Set<string>
+}
+
+// a request adds no more; who missed more of others' sees a gap in the orders
+const mostEntries = 100
+const chatsAtOnce = 4
+
+/** Tells of what stands at these keys. `action`: what wrote it; `before`: the chat as it had read it. */
+export const tellWritten = async (
+  ctx: WorkCtx,
+  { keys: written, action, before }: { keys: readonly RawKey[]; action: string; before?: Chat | undefined },
+): Promise<void> => {
+  const byChat = groupByChat(written)
+  await ofEachChat(
+    [...byChat].map(([id, of]) => ({ id, of })),
+    ({ id, of }) => tellChat(ctx, id, of, before?.id === id ? before : undefined),
+    chatsAtOnce,
+  )
+  for (const key of written) await tellAccount(ctx, key, action)
+  // the job comes again
+  if (!(await ctx.flush())) throw new InternalError('Those who are to be told could not be read')
+}
+
+const groupByChat = (written: readonly RawKey[]): Map<string, Written> => {
+  const byChat = new Map<string, Written>()
+  const of = (chat: string): Written => {
+    const known = byChat.get(chat)
+    if (known !== undefined) return known
+    const made: Written = { chat: false, properties: false, threads: new Map(), seen: new Set() }
+    byChat.set(chat, made)
+    return made
+  }
+  for (const key of written) {
+    const seen = seenPartOf(key)
+    const part = chatPartOf(key)
+    if (seen !== undefined) of(seen.chat).seen.add(seen.user)
+    if (part?.item === 'chat') of(part.chat).chat = true
+    if (part?.item === 'properties') of(part.chat).properties = true
+    if (part?.item !== 'log') continue
+    const { threads } = of(part.chat)
+    const { head, from } = threads.get(part.n) ?? { head: false, from: undefined }
+    const first = part.m === 0 ? from : Math.min(part.m, from ?? part.m)
+    threads.set(part.n, { head: head || part.m === 0, from: first })
+  }
+  return byChat
+}
+
+const tellChat = async (
+  ctx: WorkCtx,
+  id: string,
+  written: Written,
+  before: Chat | undefined,
+): Promise<void> => {
+  const view = await readView(ctx.read, id)
+  if (view === undefined) return
+  const { chat, tail } = view
+  const entries = (
+    await Promise.all(
+      [...written.threads].map(async ([n, { from }]) =>
+        from === undefined ? [] : readEntriesFrom(ctx.read, id, { n, m: from }, mostEntries),
+      ),
+    )
+  ).flat()
+  // its item is written anew, too, where its properties change: of a chat that was not read before, it is
+  // shown once more
+  const isStarted = written.threads.get(chat.thread)?.head === true && chat.thread !== before?.thread
+  const isChanged = written.chat && before !== undefined && before.version !== chat.version
+  if (isStarted || isChanged) {
+    const { shown, profiles, seen } = await showChat(ctx.read, { chat, events: tail.entries.toReversed() })
+    const newcomers = isStarted || before === undefined ? watching(chat) : gaining(before, chat)
+    ctx.push(newcomers, 'incoming_chat_thread', { chat: shown })
+    if (before !== undefined) {
+      if (!sameUsers(before.users, chat.users))
+        ctx.push(
+          watchingEither(before, chat),
+          'chat_users_updated',
+          usersUpdated(before, chat, profiles, seen),
+        )
+      tellScopes(ctx, before, chat)
+    }
+  }
+  pushEntries(ctx, chat, entries)
+  const closing = entries.find(({ closed }) => closed === true)
+  if (closing !== undefined)
+    ctx.push(watching(chat), 'thread_closed', {
+      chat_id: id,
+      thread_id: threadId(id, closing.n),
+      user_id: closing.closed_by,
+    })
+  await tellProperties(ctx, chat, written)
+  await tellSeen(ctx, view, [...written.seen])
+}
+
+const tellScopes = (ctx: WorkCtx, before: Chat, chat: Chat): void => {
+  const without = <T>(of: readonly T[], others: readonly T[]) => of.filter((one) => !others.includes(one))
+  const difference = (of: Chat, other: Chat) =>
+    scopesOf({
+      groups: without(of.scopes.groups, other.scopes.groups),
+      agents: without(of.scopes.agents, other.scopes.agents),
+    })
+  const [added, removed] = [difference(chat, before), difference(before, chat)]
+  if (added === undefined && removed === undefined) return
+  ctx.push(watchingEither(before, chat), 'chat_scopes_updated', {
+    chat_id: chat.id,
+    scopes_added: added ?? {},
+    scopes_removed: removed ?? {},
+  })
+}
+
+/** Tells all properties as they are: which of them changed, nobody knows any more. */
+const tellProperties = async (ctx: WorkCtx, chat: Chat, written: Written): Promise<void> => {
+  const { id } = chat
+  if (written.properties) {
+    const held = await readProperties(ctx.read, { chat: id })
+    if (held !== undefined && held.version > 0)
+      ctx.push(watching(chat), 'chat_properties_updated', {
+        chat_id: id,
+        properties: held.properties,
+        version: held.version,
+      })
+  }
+  for (const [n, { head }] of written.threads) {
+    const held = head ? await readProperties(ctx.read, { chat: id, n }) : undefined
+    if (held !== undefined && held.version > 0)
+      ctx.push(watching(chat), 'chat_thread_properties_updated', {
+        chat_id: id,
+        thread_id: threadId(id, n),
+        properties: held.properties,
+        version: held.version,
+      })
+  }
+}
+
+const tellSeen = async (ctx: WorkCtx, { chat, tail }: ChatView, users: readonly string[]): Promise<void> => {
+  if (users.length === 0) return
+  const marks = await readMarks(
+    ctx.read,
+    chat.id,
+    users.map((id) => ({ id })),
+  )
+  for (const { user, timestamp, event } of marks) {
+    const part = event === undefined ? undefined : chatPartOf({ pk: keys.chat(chat.id).pk, sk: event })
+    const entry = part?.item === 'log' ? await readEntry(ctx.read, chat.id, part) : undefined
+    if (entry !== undefined)
+      ctx.push(watching(chat, entry), 'event_marked_as_seen', {
+        chat_id: chat.id,
+        event_id: eventId(chat.id, entry.n, entry.m),
+        user_id: user,
+      })
+    const sent = authorsOf(tail.last).get(user) ?? 0
+    ctx.push(watching(chat), 'last_seen_timestamp_updated', {
+      user_id: user,
+      chat_id: chat.id,
+      timestamp: Math.max(timestamp, sent),
+    })
+  }
+}
+
+const tellAccount = async (ctx: WorkCtx, key: RawKey, action: string): Promise<void> => {
+  const changed = changedOf(key)
+  if (changed?.item === 'agent') {
+    const { license, agent: id } = changed
+    const found = await ctx.read.get(keys.agent(license, id), { strong: true })
+    const agent = found === undefined ? undefined : AgentItem.parse(found)
+    if (agent?.online && agent.routing_status !== undefined)
+      ctx.push(everyAgent(license), 'agent_updated', { agent_id: id, routing_status: agent.routing_status })
+  }
+  if (changed?.item === 'customer') {
+    const { license, customer: id } = changed
+    const customer = await readCustomer(ctx.read, license, id)
+    if (customer === undefined || isErased(customer)) return
+    const { ban } = customer
+    const isInForce = ban !== undefined && isBanned(customer, ctx.now())
+    if (isInForce && action === 'ban_customer')
+      ctx.push(everyAgent(license), 'customer_banned', { customer_id: id, ban: { days: ban.days } })
+    if (!isInForce && action === 'unban_customer')
+      ctx.push(everyAgent(license), 'customer_unbanned', { customer_id: id })
+    await tellCustomer(ctx, customer, { tabs: {} })
+  }
+}

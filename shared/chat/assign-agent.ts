@@ -1,0 +1,264 @@
+import { AgentItem, agentReady, LicenseItem } from '../table/accounts.ts'
+import { type Chat, type ChatUser, departed, newlyHad } from '../table/chats.ts'
+import type { Common } from '../table/families.ts'
+import { agentPrefix, keys, licensePk } from '../table/keys.ts'
+import { chatAssigned, type Load, readLoads } from '../table/loads.ts'
+import { awaitsAnswer, type Entry, type State, type StoredEvent } from '../table/thread-log.ts'
+import type { Reader } from '../table/ops.ts'
+import { hasAccess } from '../access/permissions.ts'
+import type { Guarded } from '../table/optimistic-write.ts'
+import type { RoutingChange } from './routing-properties.ts'
+import { agentLeft, routingAssigned, routingUnassigned } from './system-messages.ts'
+
+/** What routing decides by: a licence, its agents, and how much each of them has to do. */
+export interface Desk {
+  license: LicenseItem
+  agents: readonly AgentItem[]
+  /** Who was deleted: their names stay. */
+  deleted: readonly AgentItem[]
+  loads: ReadonlyMap<string, Load>
+}
+
+/**
+ * Undefined where there is no such licence. An assignment is conditional: one that lags behind may lose a
+ * race, no more.
+ */
+export const readDesk = async (
+  read: Reader<Common | 'loads'>,
+  license: string,
+  { strong }: { strong: boolean },
+): Promise<Desk | undefined> => {
+  const [item, found, loads] = await Promise.all([
+    read.get(keys.license(license), { strong }),
+    read.query({ pk: licensePk(license), prefix: agentPrefix, strong }),
+    readLoads(read, license, { strong }),
+  ])
+  if (item === undefined) return undefined
+  const agents = found.map((agent) => AgentItem.parse(agent))
+  return {
+    license: LicenseItem.parse(item),
+    agents: agents.filter(({ deleted }) => !deleted),
+    deleted: agents.filter(({ deleted }) => deleted),
+    loads: new Map(loads.map((load) => [load.agent, load])),
+  }
+}
+
+/** Whether a chat is a customer's, be the customer in it or not. */
+export const isOfCustomer = ({ users }: Pick<Chat, 'users'>): boolean =>
+  users.some(({ type }) => type === 'customer')
+
+/** The customer that is in a chat. */
+export const customerOf = ({ users }: Pick<Chat, 'users'>): ChatUser | undefined =>
+  users.find(({ type, present }) => type === 'customer' && present)
+
+export const presentAgents = ({ users }: Pick<Chat, 'users'>): string[] =>
+  users.filter(({ type, present }) => type === 'agent' && present).map(({ id }) => id)
+
+/** A customer's chat that waits for an agent, or whose last one has left. */
+export const lacksAgent = (chat: Pick<Chat, 'users' | 'waiting_since'>): boolean =>
+  customerOf(chat) !== undefined && (chat.waiting_since !== undefined || presentAgents(chat).length === 0)
+
+/** The agents of a chat who are logged in. One who was suspended just now is about to leave it. */
+export const loggedIn = (chat: Pick<Chat, 'users'>, { agents }: Desk): AgentItem[] => {
+  const ids = presentAgents(chat)
+  return agents.filter(({ id, online, suspended }) => online && !suspended && ids.includes(id))
+}
+
+/**
+ * Whether an agent is there for new chats: connected now, not merely within the time of grace, and accepting
+ * them.
+ */
+const isReady = ({ online, away, suspended, routing_status, default_status }: AgentItem): boolean =>
+  online && !away && !suspended && (routing_status ?? default_status) === 'accepting_chats'
+
+/** What routing asks of a chat. */
+export type Routable = Pick<Chat, 'license_id' | 'users' | 'scopes' | 'waiting_since' | 'thread'>
+
+/** Whether an agent may be given a chat: it is not in it, and has not left this thread by itself. */
+const mayBeGiven = (id: string, { users, thread }: Pick<Routable, 'users' | 'thread'>): boolean =>
+  !users.some(
+    (user) =>
+      user.id === id &&
+      user.type !== 'customer' &&
+      ((user.type === 'agent' && user.present) || user.left === thread),
+  )
+
+/**
+ * Who is to get a chat: of the agents who are ready for one, can see it and are below their limit the one
+ * with the fewest active chats, on a tie the one who was given one longest ago.
+ */
+export const nextAgent = (
+  chat: Pick<Routable, 'users' | 'scopes' | 'thread'>,
+  { agents, loads }: Desk,
+): AgentItem | undefined => {
+  const loadOf = ({ id }: AgentItem): Load => loads.get(id) ?? { agent: id, active: 0, assigned_at: 0 }
+  return agents
+    .filter(
+      (agent) =>
+        isReady(agent) &&
+        mayBeGiven(agent.id, chat) &&
+        loadOf(agent).active < agent.max_chats &&
+        hasAccess({ agent_id: agent.id, permission: agent.permission, groups: agent.groups }, chat),
+    )
+    .toSorted((one, other) => {
+      const [a, b] = [loadOf(one), loadOf(other)]
+      return a.active - b.active || a.assigned_at - b.assigned_at || (one.id < other.id ? -1 : 1)
+    })[0]
+}
+
+/** What an assignment writes or checks, beside the chat. */
+export type StaffingFamily = 'account' | 'loads'
+
+/** How a chat comes to be staffed: who is in it then, what tells of it, and what must hold for it. */
+export interface Staffing {
+  users: ChatUser[]
+  messages: StoredEvent[]
+  routing: RoutingChange
+  /** Since when (ms) it waits for an agent. */
+  waitingSince: number | undefined
+  guards: Guarded<StaffingFamily>[]
+  /** Whose load its assignment moves. */
+  assigned: string | undefined
+}
+
+/** The chat given to an agent; those who were its agents leave. `because`: why they lose it. */
+export const assignedTo = (
+  agent: AgentItem,
+  chat: Routable,
+  desk: Desk,
+  at: number,
+  because?: string,
+): Staffing => {
+  const leaving = presentAgents(chat)
+  const others = chat.users.filter(({ id, type }) => type === 'customer' || id !== agent.id)
+  return {
+    users: [
+      ...others.map((user) => (user.type === 'agent' && leaving.includes(user.id) ? departed(user) : user)),
+      { id: agent.id, type: 'agent', present: true, met: true },
+    ],
+    messages: [
+      routingAssigned(agent.name, because),
+      ...leaving.map((id) => agentLeft(nameIn(desk, id), false)),
+    ],
+    routing: { unassigned: false },
+    waitingSince: undefined,
+    guards: [{ op: agentReady(agent) }, { op: chatAssigned(chat.license_id, agent.id, agent.max_chats, at) }],
+    assigned: agent.id,
+  }
+}
+
+const nameIn = ({ agents, deleted }: Desk, id: string): string =>
+  [...agents, ...deleted].find((one) => one.id === id)?.name ?? id
+
+/** A chat whose agents stay as they are. */
+export const asBefore = (chat: Routable): Staffing => ({
+  users: [...chat.users],
+  messages: [],
+  routing: {},
+  waitingSince: chat.waiting_since,
+  guards: [],
+  assigned: undefined,
+})
+
+/** A chat whose own agents are there for its customer: where it waited, all of them have it from now on. */
+const keptBy = ([first]: readonly [AgentItem, ...AgentItem[]], chat: Routable): Staffing => {
+  if (chat.waiting_since === undefined) return asBefore(chat)
+  return {
+    ...asBefore(chat),
+    users: newlyHad(chat.users),
+    messages: [routingAssigned(first.name)],
+    routing: { unassigned: false },
+    waitingSince: undefined,
+  }
+}
+
+/**
+ * A chat that waits from `since` on (ms), in the agents' place who are in it. `because`: what they have
+ * failed to do.
+ */
+const waiting = (chat: Routable, since: number, because?: string): Staffing => ({
+  ...asBefore(chat),
+  messages: [routingUnassigned(because)],
+  routing: { unassigned: true },
+  waitingSince: since,
+})
+
+const freeAgent = (chat: Routable, desk: Desk): AgentItem | undefined =>
+  desk.license.routing === 'manual' ? undefined : nextAgent(chat, desk)
+
+/** Given to whoever is free; else the chat waits. */
+const given = (chat: Routable, desk: Desk, at: number): Staffing => {
+  const agent = freeAgent(chat, desk)
+  return agent === undefined ? waiting(chat, at) : assignedTo(agent, chat, desk, at)
+}
+
+const isSome = <T>(list: readonly T[]): list is readonly [T, ...T[]] => list.length > 0
+
+/**
+ * A customer's chat as it is staffed where its thread starts (protocol §7): its own agents are there while
+ * they accept.
+ */
+export const staffedAtStart = (chat: Routable, desk: Desk, at: number): Staffing => {
+  const own = loggedIn(chat, desk).filter(isReady)
+  return isSome(own) ? keptBy(own, chat) : given(chat, desk, at)
+}
+
+interface LogEnd {
+  last: Pick<State, 'asked' | 'newest' | 'shown'>
+  entries: readonly Pick<Entry, 'm' | 'at'>[]
+}
+
+/** Whether what a customer waits for it has asked after `sinceMs`: what it had asked by then was answered. */
+const hasAskedAgain = ({ last, entries }: LogEnd, sinceMs: number): boolean =>
+  entries.some(({ m, at }) => m === last.asked && at > sinceMs)
+
+/**
+ * The same in an active thread; undefined: there is nothing to be done, or nobody to do it. A chat that waits
+ * goes to an agent of its own who has answered, or is back and accepts chats, else to whoever is free.
+ * `tail`: the end of its log; without it a chat that may have to be staffed is staffed.
+ */
+export const staffedAgain = (
+  chat: Routable & Pick<Chat, 'active'>,
+  desk: Desk,
+  at: number,
+  tail?: LogEnd,
+): Staffing | undefined => {
+  if (!chat.active || customerOf(chat) === undefined) return undefined
+  const own = loggedIn(chat, desk)
+  if (chat.waiting_since === undefined) {
+    const isAttended = own.length > 0 || (presentAgents(chat).length > 0 && tail && !awaitsAnswer(tail.last))
+    return isAttended ? undefined : given(chat, desk, at)
+  }
+  const overdue = chat.users.filter((user) => user.overdue === true)
+  const isOverdue = ({ id }: AgentItem) => overdue.some((user) => user.id === id)
+  const isAnswered =
+    tail !== undefined &&
+    (!awaitsAnswer(tail.last) || (overdue.length > 0 && hasAskedAgain(tail, chat.waiting_since)))
+  const isBack = (agent: AgentItem) =>
+    desk.license.routing === 'automatic' && isReady(agent) && !isOverdue(agent)
+  const there = own.filter((agent) => isAnswered || isBack(agent))
+  if (isSome(there)) return keptBy(there, chat)
+  const agent = freeAgent(chat, desk)
+  return agent && assignedTo(agent, chat, desk, at)
+}
+
+/**
+ * A chat whose agents have not looked after its customer for so many minutes, since `sinceMs`: it goes to
+ * whoever is free, else it waits for the next who is, or for one of them to answer.
+ */
+export const handedOn = (
+  chat: Routable,
+  desk: Desk,
+  at: number,
+  { sinceMs, minutes }: { sinceMs: number; minutes: number },
+): Staffing => {
+  const agents = chat.users.filter(({ type, present }) => type === 'agent' && present)
+  const [first] = agents.toSorted((a, b) => (a.since ?? 0) - (b.since ?? 0))
+  const because = `${nameIn(desk, first?.id ?? '')} hasn't replied in ${minutes} minutes`
+  const agent = freeAgent(chat, desk)
+  if (agent !== undefined) return assignedTo(agent, chat, desk, at, because)
+  return {
+    ...waiting(chat, sinceMs, because),
+    users: chat.users.map((user) => (agents.includes(user) ? { ...user, overdue: true } : user)),
+  }
+}

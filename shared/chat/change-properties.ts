@@ -1,0 +1,172 @@
+import type { Family } from '../protocol/action.ts'
+import { ProtocolError } from '../protocol/errors.ts'
+import { utf8Bytes } from '../protocol/fields.ts'
+import { limits } from '../protocol/limits.ts'
+import type { Properties, PropertiesChange } from '../protocol/properties.ts'
+import type { Chat } from '../table/chats.ts'
+import type { Op, WriteOutcome, Writer } from '../table/ops.ts'
+import { type Guarded, untilDone } from '../table/optimistic-write.ts'
+import {
+  heldProperties,
+  type HeldProperties,
+  type Holder,
+  propertiesChanged,
+} from '../table/stored-properties.ts'
+
+const namesIn = <T>(spaces: Record<string, T>, space: string): T | undefined =>
+  Object.hasOwn(spaces, space) ? spaces[space] : undefined
+
+/** What of a change is one: a name set to what it is already, or removed where it is not, is none. */
+export const differences = (before: Properties, change: PropertiesChange): PropertiesChange => {
+  const spaces = Object.entries(change).flatMap(([space, names]) => {
+    const held = namesIn(before, space) ?? {}
+    const changed = Object.entries(names).filter(([name, { value }]) => {
+      const known = namesIn(held, name)
+      return value === null ? known !== undefined : known?.value !== value
+    })
+    return changed.length > 0 ? [[space, Object.fromEntries(changed)] as const] : []
+  })
+  return Object.fromEntries(spaces)
+}
+
+/** Whether a change removes a name. */
+export const removesAny = (change: PropertiesChange): boolean =>
+  Object.values(change).some((names) => Object.values(names).some(({ value }) => value === null))
+
+/** Properties with a change merged into them, by name; a namespace that is left without any goes. */
+export const merged = (before: Properties, change: PropertiesChange): Properties => {
+  const spaces = [...new Set([...Object.keys(before), ...Object.keys(change)])]
+  const all = spaces.flatMap((space) => {
+    const names = new Map(Object.entries(namesIn(before, space) ?? {}))
+    for (const [name, { value }] of Object.entries(namesIn(change, space) ?? {})) {
+      if (value === null) names.delete(name)
+      else names.set(name, { value })
+    }
+    return names.size > 0 ? [[space, Object.fromEntries(names)] as const] : []
+  })
+  return Object.fromEntries(all)
+}
+
+const refused = (message: string, path: readonly string[] = []) =>
+  new ProtocolError('validation', {
+    details: [{ path: ['payload', 'properties', ...path].join('.'), message }],
+  })
+
+/**
+ * Throws `validation` where merged properties are too many, or too large (protocol §8), the server's own left
+ * out.
+ */
+export const checkLimits = ({ routing: _, ...properties }: Properties): void => {
+  const spaces = Object.entries(properties)
+  if (spaces.length > limits.propertyNamespaces)
+    throw refused(`There would be ${spaces.length} namespaces: at most ${limits.propertyNamespaces}`)
+  for (const [space, names] of spaces) {
+    const count = Object.keys(names).length
+    if (count > limits.propertyNames)
+      throw refused(`There would be ${count} names: at most ${limits.propertyNames}`, [space])
+  }
+  const bytes = utf8Bytes(JSON.stringify(properties))
+  if (bytes > limits.propertiesBytes)
+    throw refused(`There would be ${bytes} bytes after merging: at most ${limits.propertiesBytes}`)
+}
+
+/** Both changes, by name; the later one where they name the same. */
+const together = (earlier: PropertiesChange, later: PropertiesChange): PropertiesChange =>
+  Object.fromEntries(
+    [...new Set([...Object.keys(earlier), ...Object.keys(later)])].map((space) => [
+      space,
+      { ...namesIn(earlier, space), ...namesIn(later, space) },
+    ]),
+  )
+
+interface State {
+  chat: Chat
+  properties: HeldProperties
+}
+
+interface Changing<F extends Family> extends State {
+  of: Holder
+  nonce: string
+  write: Writer<'chat' | F>
+  refresh: () => Promise<State>
+  pause: (tries: number) => Promise<void>
+}
+
+/** What of properties changed, as it is told, and the version that it made. */
+export interface Told {
+  properties: PropertiesChange
+  version: number
+}
+
+export interface PropertiesChanged {
+  /** As it was last read. */
+  chat: Chat
+  told: Told
+}
+
+/**
+ * Merges a change into the properties of a chat or a thread, again on what is read anew where another request
+ * was faster: changes of different names all survive. Undefined: nothing was to change. `guard`: what must
+ * hold with each attempt.
+ */
+export const changeProperties = async <Guarding extends Family = never>(
+  ctx: Changing<Guarding>,
+  change: PropertiesChange,
+  guard?: () => Guarded<Guarding>,
+): Promise<PropertiesChanged | undefined> => {
+  const { nonce } = ctx
+  let { chat } = ctx
+  const refresh = async () => {
+    const view = await ctx.refresh()
+    ;({ chat } = view)
+    return view
+  }
+  // of an attempt that may have been stored and its answer lost, since others wrote after it: told as well
+  let doubtful: Told | undefined
+  const isDone = ({ properties }: HeldProperties) => Object.keys(differences(properties, change)).length === 0
+  const { told } = await untilDone<{ told: Told | undefined }, State>({ ...ctx, refresh }, ctx, {
+    isOwn: ({ properties: held }) => held.by === nonce || (doubtful !== undefined && isDone(held)),
+    attempt: async ({ properties: held }) => {
+      if (isDone(held)) return { result: { told: doubtful }, placed: true }
+      const differing = differences(held.properties, change)
+      const after = merged(held.properties, differing)
+      checkLimits(after)
+      const version = held.version + 1
+      const attempted: Told = { properties: together(doubtful?.properties ?? {}, differing), version }
+      const result: { told: Told | undefined } = { told: attempted }
+      const write = async () => {
+        const outcome = await writeGuarded(
+          ctx.write,
+          propertiesChanged(ctx.of, held, after, nonce),
+          guard?.(),
+        )
+        if (outcome.done) return true
+        const found = heldProperties(outcome.found)
+        if (found.by === nonce) return true
+        if (found.version > version) doubtful = attempted
+        // the version that it would have made is another's: it was not stored
+        if (found.version === version) result.told = doubtful
+        return false
+      }
+      return { result, placed: write() }
+    },
+  })
+  return told && { chat, told }
+}
+
+/** Writes it alone, or only where the guard holds. */
+const writeGuarded = async <Guarding extends Family>(
+  write: Writer<'chat' | Guarding>,
+  op: Op<'chat'>,
+  guard: Guarded<Guarding> | undefined,
+): Promise<WriteOutcome> => {
+  if (guard === undefined) return write.write(op)
+  const refusals = await write.transact([op, guard.op])
+  if (refusals.length === 0) return { done: true, attributes: undefined }
+  if (
+    guard.otherwise !== undefined &&
+    refusals.some(({ index, reason }) => index === 1 && reason === 'condition')
+  )
+    throw new ProtocolError(guard.otherwise, { message: guard.message })
+  return { done: false, found: refusals.find(({ index }) => index === 0)?.found }
+}

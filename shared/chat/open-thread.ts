@@ -1,0 +1,207 @@
+import type { Common } from '../table/families.ts'
+import { ProtocolError } from '../protocol/errors.ts'
+import type { Properties, PropertiesChange } from '../protocol/properties.ts'
+import { agentActive } from '../table/accounts.ts'
+import {
+  type Chat,
+  chatActive,
+  chatChanged,
+  chatListed,
+  type ChatScopes,
+  chatStarted,
+  type ChatUser,
+  noneOverdue,
+  sameUsers,
+  withArrivals,
+} from '../table/chats.ts'
+import { threadStartedWith, type Visit } from '../table/customers.ts'
+import {
+  type Entry,
+  entryPut,
+  type Head,
+  headPut,
+  newHead,
+  nextEntries,
+  type StoredEvent,
+  type Tail,
+} from '../table/thread-log.ts'
+import type { Reader } from '../table/ops.ts'
+import { heldProperties, type HeldProperties, readProperties } from '../table/stored-properties.ts'
+import { type AnySession, isCustomers } from '../table/sockets.ts'
+import { loadsMoved, takesOn } from './agent-load.ts'
+import { livingScopes } from './deleted-names.ts'
+import type { Guarded } from '../table/optimistic-write.ts'
+import { checkLimits, merged, type Told } from './change-properties.ts'
+import { asBefore, customerOf, type Desk, loggedIn, readDesk, staffedAtStart } from './assign-agent.ts'
+import { mergeOp, type RoutingChange, routingProperties } from './routing-properties.ts'
+
+// How a thread starts: a chat's first one and every later one, by an agent or by a customer.
+
+/** What is read before the start of a thread. */
+export type OpeningReads = Common | 'loads'
+
+/** What a thread's start is decided by, beside the chat itself. */
+export interface Ground {
+  /** The chat's properties as they are; undefined where nothing of them can change. */
+  held: HeldProperties | undefined
+  /** Undefined where an agent starts the thread, who is there for it. */
+  desk: Desk | undefined
+}
+
+/** Reads, in one round, what the start of a thread in a chat needs: of an agent's own chats nothing. */
+export const readGround = async (
+  read: Reader<OpeningReads>,
+  { me, chat, tail }: { me: AnySession; chat: Chat; tail: Tail | undefined },
+  { strong }: { strong: boolean },
+): Promise<Ground> => {
+  const byCustomer = isCustomers(me)
+  const routed = byCustomer || chat.waiting_since !== undefined || tail?.last.idle === true
+  const [held, desk] = await Promise.all([
+    routed ? readProperties(read, { chat: chat.id }) : undefined,
+    byCustomer ? readDesk(read, me.license_id, { strong }) : undefined,
+  ])
+  if (byCustomer) expectLicense(desk)
+  return { held, desk }
+}
+
+/** A customer's session may be older than the end of its licence: nothing starts after that. */
+export const expectLicense = (desk: Desk | undefined): void => {
+  if (desk === undefined || desk.license.expires_at * 1000 <= Date.now())
+    throw new ProtocolError('license_expired')
+}
+
+/** A thread to be started. */
+export interface Opening extends Ground {
+  me: AnySession
+  /** The chat as it was read; without a version it is a new one. */
+  before: Pick<Chat, 'id' | 'license_id'> & Partial<Chat>
+  tail: Tail | undefined
+  /** Who is in the chat, the starter included. */
+  users: readonly ChatUser[]
+  scopes: ChatScopes
+  events: readonly StoredEvent[]
+  properties?: PropertiesChange | undefined
+  threadProperties?: Properties | undefined
+  /** Of a customer that is not stored yet. */
+  visit?: Visit | undefined
+}
+
+/** What the start of a thread writes or checks. */
+export type OpeningFamily = 'account' | 'customer' | 'chat' | 'chats' | 'activeChats' | 'loads'
+
+/** The chat with its new thread, and the writes that make it so. */
+export interface Opened {
+  chat: Chat
+  head: Head
+  entries: Entry[]
+  /** What changed of a chat's properties that was there before. */
+  told: { chat?: Told | undefined }
+  writes: Guarded<OpeningFamily>[]
+}
+
+export const openThread = (opening: Opening, { nonce, at: now }: { nonce: string; at: number }): Opened => {
+  const { me, before, tail, users, desk, held } = opening
+  const scopes = desk === undefined ? opening.scopes : livingScopes(opening.scopes, desk)
+  const { id, license_id, waiting_since: waited } = before
+  const at = Math.max(now, tail?.last.at ?? 0)
+  const customer = customerOf({ users: [...users] })
+  const n = (before.thread ?? 0) + 1
+  const asked = {
+    license_id,
+    users: noneOverdue(users),
+    scopes,
+    thread: n,
+    ...(waited === undefined ? {} : { waiting_since: waited }),
+  }
+  const staffing =
+    customer === undefined || desk === undefined
+      ? { ...asBefore(asked), waitingSince: undefined }
+      : staffedAtStart(asked, desk, at)
+  const version = (before.version ?? 0) + 1
+  const since = staffing.waitingSince
+  const chat: Chat = {
+    id,
+    license_id,
+    users: withArrivals(staffing.users, at),
+    scopes,
+    version,
+    thread: n,
+    active: true,
+    changed_at: sameUsers(before.users ?? [], staffing.users) ? (before.changed_at ?? at) : at,
+    started_at: at,
+    ...(since === undefined ? {} : { waiting_since: since }),
+    nonce,
+  }
+
+  // an agent who starts a thread is there for its customer
+  const unassigned = desk === undefined && waited !== undefined ? false : staffing.routing.unassigned
+  const routing: RoutingChange = {
+    ...(unassigned === undefined ? {} : { unassigned }),
+    ...(tail?.last.idle === true ? { idle: false } : {}),
+  }
+  const change: PropertiesChange = { ...opening.properties, ...routingProperties(routing) }
+  if (opening.properties !== undefined) checkLimits(merged(held?.properties ?? {}, opening.properties))
+  const properties = mergeOp({ chat: id }, held ?? heldProperties(undefined), change, { nonce })
+  const own = unassigned === undefined ? {} : routingProperties({ unassigned })
+  const threadProperties = { ...opening.threadProperties, ...own }
+
+  const head = newHead({
+    n,
+    nonce,
+    version,
+    at,
+    userIds: chat.users.filter(({ present }) => present).map((user) => user.id),
+    properties: Object.keys(threadProperties).length > 0 ? threadProperties : undefined,
+    last: tail?.last,
+  })
+  const entries = nextEntries({ n, m: 0, last: head }, [...opening.events, ...staffing.messages], {
+    nonce,
+    version,
+    at,
+    byCustomer: isCustomers(me),
+  })
+  const isNew = before.version === undefined
+  const was = isNew ? undefined : { users: before.users ?? [], active: before.active ?? false }
+  const writes: Guarded<OpeningFamily>[] = [
+    ...(customer === undefined
+      ? []
+      : [
+          {
+            op: threadStartedWith(license_id, customer.id, { nowMs: now, visit: opening.visit }),
+            // one that is to be stored just now has lost a race where it is there
+            ...(opening.visit === undefined ? { otherwise: 'customer_banned' as const } : {}),
+          },
+        ]),
+    ...staffing.guards,
+    { op: isNew ? chatStarted(chat) : chatChanged(chat) },
+    { op: headPut(id, head) },
+    ...entries.map((entry) => ({ op: entryPut(id, entry) })),
+    { op: chatActive(chat, at) },
+    ...(isNew ? [{ op: chatListed(chat) }] : []),
+    ...(properties === undefined ? [] : [{ op: properties.op }]),
+    ...startedBy(me, was, chat, staffing.assigned, desk),
+  ]
+  return { chat, head, entries, told: isNew ? {} : { chat: properties?.told }, writes }
+}
+
+/**
+ * The loads of the thread's agents; the starter must be able to work: one who is suspended at the moment
+ * would be missed where active chats are left.
+ */
+const startedBy = (
+  me: AnySession,
+  was: Pick<Chat, 'users' | 'active'> | undefined,
+  chat: Chat,
+  assigned: string | undefined,
+  desk: Desk | undefined,
+): Guarded<'account' | 'loads'>[] => {
+  // who attends the chat must still be able to: one who is suspended at the moment would be left in it
+  const coming = desk === undefined ? [] : loggedIn(chat, desk).map(({ id }) => id)
+  if (isCustomers(me)) return loadsMoved(was, chat, { assigned, coming })
+  const { license_id, agent_id } = me
+  const held = takesOn(agent_id, was, chat)
+  return [
+    ...loadsMoved(was, chat, { coming: [agent_id], otherwise: 'auth' }),
+    ...(held ? [] : [{ op: agentActive(license_id, agent_id), otherwise: 'auth' as const }]),
+  ]
+}

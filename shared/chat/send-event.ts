@@ -1,0 +1,51 @@
+import type { Event, NewCustomerEvent, NewEvent } from '../protocol/events.ts'
+import { watching } from '../access/audience.ts'
+import { pushTold } from './announce/entries.ts'
+import type { Pushing } from '../delivery/outbox.ts'
+import type { Job } from '../jobs/job-queue.ts'
+import { threadId } from '../table/keys.ts'
+import { eventOf, readHead } from '../table/thread-log.ts'
+import { routeSaid } from './enqueue-routing.ts'
+import { showChat } from './view/chat-view.ts'
+import { replayedAfterMs, tellStarted } from './announce/thread-started.ts'
+import { appendEvent, type Appending, type ThreadStarting } from './append-event.ts'
+
+type Sending = Appending &
+  ThreadStarting &
+  Pushing<
+    | 'incoming_event'
+    | 'incoming_chat_thread'
+    | 'chat_users_updated'
+    | 'chat_properties_updated'
+    | 'chat_thread_properties_updated'
+  > & { later: (job: Job, delayS: number) => Promise<void> }
+
+/** Adds an event to a chat and tells of it; `denied`: the sentence for what its author may not send. */
+export const sendEvent = async (
+  ctx: Sending,
+  event: NewEvent | NewCustomerEvent,
+  denied: string,
+): Promise<{ thread_id: string; event: Event }> => {
+  const { outcome, before, chat, entry, head, events, told = {} } = await appendEvent(ctx, event, denied)
+  const answer = { thread_id: threadId(chat.id, entry.n), event: eventOf(chat.id, entry) }
+  const late = outcome === 'replayed' && (entry.nonce === ctx.nonce || ctx.now() - entry.at > replayedAfterMs)
+  const incoming = () => ctx.push(watching(chat, entry), 'incoming_event', { chat_id: chat.id, ...answer })
+
+  if (outcome === 'appended') {
+    incoming()
+    pushTold(ctx, chat, told)
+    await routeSaid(ctx, chat, [entry])
+  }
+  if (outcome === 'started')
+    await tellStarted(ctx, { outcome, before, chat, head, entries: events, events, told })
+  if (late && entry.m === 1) {
+    ctx.readAudience(chat)
+    const opened = await readHead(ctx.read, chat.id, entry.n)
+    if (opened?.nonce === entry.nonce) {
+      const { shown } = await showChat(ctx.read, { chat, head: opened, events })
+      ctx.push(watching(chat), 'incoming_chat_thread', { chat: shown })
+    }
+  }
+  if (late) incoming()
+  return answer
+}

@@ -1,0 +1,160 @@
+import { pushFor } from '../access/visibility.ts'
+import { pushed } from '../protocol/envelope.ts'
+import type { PushName, PushPayload } from '../protocol/pushes.ts'
+import type { Deadline } from '../platform/deadline.ts'
+import { log } from '../platform/log.ts'
+import type { Chat } from '../table/chats.ts'
+import type { Reader, Writer } from '../table/ops.ts'
+import {
+  isCustomers,
+  isLive,
+  readAgentSockets,
+  readCustomerSockets,
+  type SocketFamily,
+  type SocketRow,
+} from '../table/sockets.ts'
+import type { Audience } from '../access/audience.ts'
+import { deliver, type Push } from './deliver.ts'
+import type { HandOver } from './fan-out.ts'
+
+/** Whose sockets are read: a licence's agents, and the customers of a chat. */
+type Listeners = Pick<Chat, 'license_id'> & Partial<Pick<Chat, 'users'>>
+
+/**
+ * The name and the payload of one push, as a union over names. `push` has no type parameter for the name: the
+ * compiler compares two generic functions without the constraints of their parameters, so that shared code
+ * could push more than the contract of its caller declares.
+ */
+type NamedPush<Name extends PushName> = { [One in Name]: [name: One, payload: PushPayload<One>] }[Name]
+
+export interface Pushing<Name extends PushName = PushName> {
+  /**
+   * Tells everyone of the audience once the work is done: of several pushes each connection gets its own in
+   * this order. Who that is is read after the work too, so that whoever came meanwhile is told.
+   */
+  push: (to: Audience, ...push: NamedPush<Name>) => void
+  /**
+   * Begins to read who is told now: after a write, side by side with other reads; or beside the write itself.
+   */
+  readAudience: (of: Listeners) => void
+  /** The same, and waits for it: those whose sessions end next are still told. */
+  settleAudience: (of: Listeners) => Promise<void>
+  /**
+   * Whether one of these agents has a live connection, by the audience that is read; where it is not, yes.
+   */
+  hasConnected: (of: Listeners, agents: readonly string[]) => Promise<boolean>
+}
+
+export interface Outbox extends Pushing {
+  /**
+   * Sends what was pushed since. Never throws; resolves to false where those who are to hear it could not be
+   * read.
+   */
+  flush: () => Promise<boolean>
+}
+
+/**
+ * How long an audience read beside a write is good for: a login within this time that saw neither the write
+ * nor its push is told by `later`, a longer write is told to an audience read after it.
+ */
+export const audienceFreshMs = 1000
+
+/** A client waits for its answer until the posts are over. */
+const postingMs = 1000
+const puttingOffMs = 1000
+
+/** A list of sockets: of a licence's agents, or of one of its customers. */
+interface List {
+  license: string
+  customer?: string
+}
+
+/** Collects the pushes of one request or job until what they tell of is written. */
+export const openOutbox = (options: {
+  read: Reader
+  write: Writer<SocketFamily>
+  deadline: Pick<Deadline, 'signal' | 'endsAt'>
+  /** How long the posts may take in all; without it a second. */
+  postingMs?: number
+  /** Takes posts to many connections; without it, all are made here. */
+  handOver?: HandOver | undefined
+}): Outbox => {
+  const { read, write, deadline } = options
+  let pushes: (Push & { lists: List[] })[] = []
+  const beside = new Map<string, { at: number; rows: Promise<SocketRow[]> }>()
+
+  const readRows = ({ license, customer }: List): Promise<SocketRow[]> =>
+    customer === undefined ? readAgentSockets(read, license) : readCustomerSockets(read, license, customer)
+
+  const rowsOf = async (list: List): Promise<SocketRow[]> => {
+    const known = beside.get(JSON.stringify(list))
+    const fresh = known !== undefined && performance.now() - known.at < audienceFreshMs
+    // what the pushes tell of is written: they are worth a second read
+    return (fresh ? known.rows : readRows(list)).catch(() => readRows(list))
+  }
+
+  const readAudience = ({ license_id: license, users = [] }: Listeners): void => {
+    const customers = users.filter(({ type, present }) => type === 'customer' && present)
+    for (const list of [{ license }, ...customers.map(({ id }) => ({ license, customer: id }))]) {
+      const rows = readRows(list)
+      rows.catch(() => undefined) // whoever awaits it sees the failure
+      beside.set(JSON.stringify(list), { at: performance.now(), rows })
+    }
+  }
+
+  return {
+    push: ({ license, includes, customers }, name, payload) => {
+      if (includes !== undefined)
+        pushes.push({
+          lists: [{ license }],
+          to: (row) => !isCustomers(row) && row.license_id === license && includes(row),
+          frame: pushed(name, payload),
+        })
+      if (customers === undefined || customers.ids.length === 0) return
+      const { ids, includes: includesTab, sight } = customers
+      const shown = pushFor(name, payload, sight)
+      if (shown === undefined) return
+      pushes.push({
+        lists: ids.map((customer) => ({ license, customer })),
+        to: (row) =>
+          isCustomers(row) && row.license_id === license && ids.includes(row.customer_id) && includesTab(row),
+        frame: pushed(name, shown),
+      })
+    },
+    readAudience,
+    hasConnected: async ({ license_id: license }, agents) => {
+      const rows = await rowsOf({ license }).catch(() => undefined)
+      const isOne = (row: SocketRow): boolean =>
+        !isCustomers(row) && agents.includes(row.agent_id) && isLive(row, Date.now())
+      return rows === undefined || rows.some(isOne)
+    },
+    settleAudience: async (of) => {
+      readAudience(of)
+      await Promise.allSettled([...beside.values()].map(({ rows }) => rows))
+    },
+    flush: async () => {
+      const sending = pushes
+      pushes = []
+      const lists = new Map(sending.flatMap((push) => push.lists).map((list) => [JSON.stringify(list), list]))
+      const read = await Promise.allSettled([...lists.values()].map(rowsOf))
+      for (const result of read)
+        if (result.status === 'rejected')
+          log.error('The audience of a push could not be read', { cause: result.reason })
+      await deliver({
+        rows: read.flatMap((result) => (result.status === 'fulfilled' ? result.value : [])),
+        pushes: sending,
+        handOver: options.handOver,
+        write,
+        signal: deadline.signal,
+        // what is not through by then can still be put off
+        postingMs: Math.min(
+          options.postingMs ?? postingMs,
+          deadline.endsAt - performance.now() - puttingOffMs,
+        ),
+        nowMs: Date.now(),
+      })
+      beside.clear()
+      return read.every(({ status }) => status === 'fulfilled')
+    },
+  }
+}

@@ -1,0 +1,79 @@
+import pLimit from 'p-limit'
+import type { Job } from '../jobs/job-queue.ts'
+import { log } from '../platform/log.ts'
+import { count } from '../platform/metrics.ts'
+import type { Reader, Writer } from '../table/ops.ts'
+import {
+  connectionRemoved,
+  isLive,
+  isStarting,
+  readRows,
+  type SocketFamily,
+  type SocketRow,
+} from '../table/sockets.ts'
+import { endpointOf, post, postsAtOnce } from './connections.ts'
+import { targetOf } from './deferred-push.ts'
+
+type PushJob = Extract<Job, { job: 'push' }>
+
+interface Trying {
+  read: Reader
+  write: Writer<SocketFamily>
+  signal: AbortSignal
+  now: () => number
+  later: (job: Job, delayS: number) => Promise<void>
+}
+
+const postingMs = 3000
+/** A push is tried twice more after its request; delays in seconds before the second of these. */
+const moreTries = 2
+const retryS = 5
+
+/**
+ * Pushes that did not go through: tried again where the connection still counts, and once more after that. Those whose turn
+ * did not come, since too many before them hung, have been tried no more often than before.
+ */
+export const pushAgain = async (ctx: Trying, { targets, frames, tries }: PushJob): Promise<void> => {
+  const rows = (await readRows(ctx.read, targets)).filter((row) => isLive(row, ctx.now()))
+  const posting = AbortSignal.any([ctx.signal, AbortSignal.timeout(postingMs)])
+  const limit = pLimit(postsAtOnce)
+  const outcomes = await Promise.all(
+    rows.map((row) =>
+      limit(async () => {
+        if (posting.aborted) return 'untried'
+        return (await sent(ctx, row, frames, posting)) ? 'done' : 'failed'
+      }),
+    ),
+  )
+  const those = (outcome: 'untried' | 'failed') =>
+    rows.filter((_, index) => outcomes[index] === outcome).map(targetOf)
+  const [untried, failed] = [those('untried'), those('failed')]
+  if (untried.length > 0) await ctx.later({ job: 'push', targets: untried, frames, tries }, retryS)
+  if (failed.length === 0) return
+  if (tries + 1 < moreTries)
+    await ctx.later({ job: 'push', targets: failed, frames, tries: tries + 1 }, retryS)
+  else {
+    count('pushes_failed', failed.length * frames.length)
+    log.warn('A push was given up', { connections: failed.map(({ connection }) => connection) })
+  }
+}
+
+/** Whether there is nothing left to do for this connection. */
+const sent = async (
+  ctx: Trying,
+  row: SocketRow,
+  frames: readonly string[],
+  posting: AbortSignal,
+): Promise<boolean> => {
+  for (const frame of frames) {
+    const outcome = await post(endpointOf(row), row.connection, frame, posting)
+    if (outcome === 'gone' && !isStarting(row, ctx.now())) {
+      count('pushes_gone')
+      await Promise.all(connectionRemoved(row).map((op) => ctx.write.write(op)))
+      return true
+    }
+    if (outcome !== 'sent') return false
+    count('pushes_sent')
+  }
+  return true
+}

@@ -1,0 +1,110 @@
+import * as z from 'zod/mini'
+import { LicenseItem } from '../table/accounts.ts'
+import type { Table } from '../table/client.ts'
+import { keys, licensesPk } from '../table/keys.ts'
+import { added, changed } from './account-ops.ts'
+import { contested, uncontested, writeTogether } from '../../infra/admin/cli/attempts.ts'
+
+const LicenseRecord = z.extend(LicenseItem, {
+  /** Since when (ms) all of it is being erased. */
+  erasing_at: z.optional(z.int()),
+})
+export type LicenseRecord = z.output<typeof LicenseRecord>
+
+export async function findLicense(table: Table, id: string): Promise<LicenseRecord | undefined> {
+  return z.optional(LicenseRecord).parse(await table.read.get(keys.license(id), { strong: true }))
+}
+
+export async function listLicenses(table: Table): Promise<LicenseRecord[]> {
+  const listed = await table.read.query({ pk: licensesPk, strong: true })
+  const ids = listed.map((row) => z.object({ id: z.string() }).parse(row).id)
+  const found = await table.read.batchGet(ids.map(keys.license), { strong: true })
+  return found.map((item) => LicenseRecord.parse(item)).toSorted((a, b) => (a.id < b.id ? -1 : 1))
+}
+
+/** `expires_at` in unix seconds. `exists`: the licence of that id, which stays as it is. */
+type LicenseCreation = { outcome: 'created' | 'exists'; license: LicenseItem }
+
+export async function createLicense(
+  table: Table,
+  draft: Pick<LicenseItem, 'id' | 'plan' | 'expires_at'> & { created_at?: number },
+): Promise<LicenseCreation> {
+  const { id, plan, expires_at, created_at = Math.floor(Date.now() / 1000) } = draft
+  const item = { id, plan, expires_at, created_at, version: 1 }
+  return uncontested<LicenseCreation>(async () => {
+    const refused = await writeTogether<LicenseCreation>(table, [
+      {
+        op: added(keys.license(id), item),
+        refused: (found) => (found ? { outcome: 'exists', license: LicenseItem.parse(found) } : contested),
+      },
+      { op: { Put: { Item: { ...keys.licenseListed(id), id } } }, refused: () => contested },
+    ])
+    return refused ?? { outcome: 'created', license: LicenseItem.parse(item) }
+  })
+}
+
+type Changeable = Omit<LicenseItem, 'id' | 'version' | 'created_at'>
+export type LicenseChanges = { [Name in keyof Changeable]?: Changeable[Name] | undefined }
+
+type LicenseChange =
+  | { outcome: 'changed'; license: LicenseItem }
+  | { outcome: 'no_license' }
+  | { outcome: 'being_erased' }
+  /** As it would be: with chats archived before they are idle, or when. Nothing is written. */
+  | { outcome: 'idle_too_late'; license: LicenseItem }
+
+/** Sets what is given, and nothing else. */
+export async function changeLicense(
+  table: Table,
+  id: string,
+  wanted: LicenseChanges,
+): Promise<LicenseChange> {
+  return uncontested<LicenseChange>(async () => {
+    const license = await findLicense(table, id)
+    if (license === undefined) return { outcome: 'no_license' }
+    if (license.erasing_at !== undefined) return { outcome: 'being_erased' }
+    const changes = Object.fromEntries(Object.entries(wanted).filter(([, value]) => value !== undefined))
+    const changedTo = LicenseItem.parse({ ...license, ...changes, version: license.version + 1 })
+    if (changedTo.archive_minutes <= changedTo.idle_minutes)
+      return { outcome: 'idle_too_late', license: changedTo }
+    const { done } = await table.write.write(changed(keys.license(id), license.version, changes))
+    if (!done) return contested
+    return { outcome: 'changed', license: changedTo }
+  })
+}
+
+type Erasing =
+  { outcome: 'erasing' } | { outcome: 'no_license' } | { outcome: 'in_force'; license: LicenseItem }
+
+/**
+ * The licence, which must be over, is being erased: it cannot be changed any more, and all its sessions end.
+ */
+export async function beginErasing(table: Table, id: string, nowMs: number): Promise<Erasing> {
+  return uncontested<Erasing>(async () => {
+    const license = await findLicense(table, id)
+    if (license === undefined) return { outcome: 'no_license' }
+    if (license.expires_at * 1000 > nowMs) return { outcome: 'in_force', license }
+    if (license.erasing_at !== undefined) return { outcome: 'erasing' }
+    const { done } = await table.write.write(
+      changed(keys.license(id), license.version, { erasing_at: nowMs }),
+    )
+    return done ? { outcome: 'erasing' } : contested
+  })
+}
+
+/** The licence is gone; whatever else there is of it must be gone by then. */
+export async function endErasing(table: Table, id: string): Promise<void> {
+  const gone = { ExpressionAttributeNames: { '#at': 'erasing_at' } }
+  await uncontested<'gone'>(async () => {
+    const refused = await writeTogether<'gone'>(table, [
+      {
+        op: {
+          Delete: { Key: keys.license(id), ConditionExpression: 'attribute_exists(#at)', ...gone },
+        },
+        refused: (found) => (found === undefined ? 'gone' : contested),
+      },
+      { op: { Delete: { Key: keys.licenseListed(id) } }, refused: () => contested },
+    ])
+    return refused ?? 'gone'
+  })
+}

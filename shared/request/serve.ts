@@ -1,0 +1,184 @@
+import { randomBytes } from 'node:crypto'
+import middy from '@middy/core'
+import type { APIGatewayProxyStructuredResultV2 } from 'aws-lambda'
+import * as z from 'zod/mini'
+import en from 'zod/v4/locales/en.js'
+import type { ActionSpec } from '../protocol/action.ts'
+import { answered, detailsOf } from '../protocol/envelope.ts'
+import { InternalError, ProtocolError } from '../protocol/errors.ts'
+import { limits } from '../protocol/limits.ts'
+import { endpointOf, isThere } from '../delivery/connections.ts'
+import { invokeFanOut } from '../delivery/fan-out.ts'
+import { openOutbox } from '../delivery/outbox.ts'
+import { openTable, tableClient } from '../table/client.ts'
+import type { Chat } from '../table/chats.ts'
+import { readTail } from '../table/thread-log.ts'
+import { type AnySession, type Connected, expiryOf, isCustomers, readSocket } from '../table/sockets.ts'
+import { config } from '../platform/config.ts'
+import {
+  chatNamedIn,
+  type Ctx,
+  find,
+  type Found,
+  judge,
+  judgeAgain,
+  sessionOf,
+  type Story,
+} from './context.ts'
+import { type Deadline, pauseBefore, withinDeadline } from '../platform/deadline.ts'
+import { type Job, sendLater } from '../jobs/job-queue.ts'
+import { envelope, type Message } from './parse-frame.ts'
+import { log } from '../platform/log.ts'
+import { measured } from '../platform/metrics.ts'
+import {
+  countFailedLogin,
+  countRequest,
+  countThread,
+  limitFrame,
+  pace,
+  type Paced,
+  type Limiting,
+  writingAfter,
+} from './rate-limits.ts'
+import { recordWrites, type WriteRecord } from './record-writes.ts'
+
+// without a locale every issue would read "Invalid input"
+z.config(en())
+
+const client = tableClient()
+
+/**
+ * Makes an action's Lambda of its contract and its story. Reads the frame; fetches the session and what the
+ * contract names in one round; judges session, payload, chat and permission in this order (protocol §1); runs
+ * the story; sends its pushes; answers, once, whatever happens.
+ */
+export const serve = <const Spec extends ActionSpec>(spec: Spec, story: Story<Spec>) =>
+  measured(
+    spec.by ?? 'agent',
+    spec.name,
+    middy<Message, APIGatewayProxyStructuredResultV2>()
+      .use(envelope(spec.name))
+      .handler(({ requestContext, frame }) =>
+        withinDeadline(async (deadline) => {
+          if (frame === undefined) throw new InternalError('The frame was not read')
+          const payload = await play(spec, story, requestContext.connectionId, frame.payload, deadline)
+          const body = answered(frame.echo, payload)
+          if (Buffer.byteLength(body) > limits.frameBytes)
+            throw new InternalError(`An answer of ${body.length} characters`)
+          return { statusCode: 200, body }
+        }),
+      ),
+  )
+
+/** Everything between the frame and the answer. */
+const play = async <Spec extends ActionSpec>(
+  spec: Spec,
+  story: Story<Spec>,
+  connection: string,
+  received: unknown,
+  deadline: Deadline,
+): Promise<unknown> => {
+  const { signal } = deadline
+  const table = openTable({ client, tableName: config.tableName(), signal })
+  const { read } = table
+  const later = (job: Job, delayS: number) => sendLater(job, delayS, signal)
+  const endpoint = spec.by ?? 'agent'
+  const limiting: Limiting = { connection, endpoint, write: table.write, later }
+  const arrive = () => readSocket(read, connection, Date.now())
+  if (spec.session === 'none') {
+    await limitFrame(limiting, arrive)
+    return void parse(spec.request, received)
+  }
+
+  let before: Chat | undefined
+  let record: WriteRecord | undefined
+  const counting =
+    spec.session === 'required' ? countRequest(spec, limiting, arrive(), chatNamedIn(received)) : undefined
+  const found =
+    counting === undefined ? {} : await find(read, spec, counting.socket, received, { strongTail: false })
+  try {
+    if (counting?.isLate === false) await counting.allowed
+    const me = counting === undefined ? undefined : await sessionOrEnd(spec, found, connection, later)
+    const payload = parse<Spec['request']>(spec.request, received)
+    const judged = me === undefined ? undefined : judge(spec, me, found, payload)
+    before = judged?.chat
+    // an eventually consistent read can be too early to see the log of a chat just started
+    const missed = spec.reads.includes('tail') && judged?.tail === undefined ? judged?.chat : undefined
+    const tail = missed === undefined ? judged?.tail : await readTail(read, missed.id, true)
+
+    const handOver = spec.needs.includes('fan_out') ? invokeFanOut : undefined
+    const allowed = counting === undefined ? table.write : writingAfter(counting.allowed, table.write)
+    record = recordWrites(allowed, { action: spec.name, deadline, later, before: () => before })
+    const write = record.writer
+    const outbox = openOutbox({ read, write: allowed, deadline, handOver })
+    const nonce = randomBytes(6).toString('base64url')
+    const all = {
+      connection,
+      later,
+      read,
+      write,
+      ...judged,
+      tail,
+      nonce,
+      arrive,
+      limiting,
+      admitThread: (events = 0) => countThread(spec, limiting, found.socket, events),
+      pace: async (paced: Paced) =>
+        counting === undefined ||
+        me === undefined ||
+        !isCustomers(me) ||
+        pace(spec, limiting, counting.previousAt(), me, paced),
+      now: () => Date.now(),
+      pause: (tries: number) => pauseBefore(tries, deadline),
+      refresh: () => judgeAgain(read, spec, connection, payload, nonce),
+      push: outbox.push,
+      isThere: (of: Connected) => isThere(endpointOf(of), of.connection, signal),
+      readAudience: outbox.readAudience,
+      settleAudience: outbox.settleAudience,
+      hasConnected: outbox.hasConnected,
+    }
+    try {
+      // what the contract does not declare is left out of the type; that the rest is there, no type can show
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion, typescript/consistent-type-assertions
+      const answer = await story(all as unknown as Ctx<Spec>, payload)
+      await counting?.allowed
+      return answer
+    } finally {
+      // also where the story threw: what it had pushed by then is written
+      if (!(await outbox.flush())) await record.tellLater()
+    }
+  } catch (error) {
+    await record?.tellLater()
+    // who asks for too much is told so, whatever else is wrong with the request
+    await counting?.allowed
+    if (spec.session === 'login') await countFailedLogin(limiting, error, arrive)
+    throw error
+  } finally {
+    record?.end()
+    await counting?.done()
+  }
+}
+
+/** The session; where its time is over, its connection is closed a second after the answer that says so. */
+const sessionOrEnd = async (
+  spec: ActionSpec,
+  found: Found,
+  connection: string,
+  later: (job: Job, delayS: number) => Promise<void>,
+): Promise<AnySession> => {
+  const session = found.socket?.session
+  const reason = session === undefined ? undefined : expiryOf(session, Date.now())
+  // a queue that fails changes nothing about the answer; the clock closes such connections as well
+  if (reason !== undefined)
+    await later({ job: 'end_session', connection, reason }, 1).catch((error: unknown) =>
+      log.error('The end of a session could not be put off', { cause: error }),
+    )
+  return sessionOf(spec, found.socket)
+}
+
+const parse = <Request extends z.core.$ZodType>(request: Request, received: unknown): z.output<Request> => {
+  const parsed = z.safeParse(request, received)
+  if (!parsed.success)
+    throw new ProtocolError('validation', { details: detailsOf(parsed.error.issues, 'payload') })
+  return parsed.data
+}
