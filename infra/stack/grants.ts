@@ -93,7 +93,7 @@ const needed: Record<Exclude<Need, 'read'>, readonly Grant[]> = {
     },
   ],
   fan_out: [{ sid: 'FanOut', actions: ['lambda:InvokeFunction'], on: 'fanOut' }],
-  look: [{ sid: 'Look', actions: ['execute-api:ManageConnections'], on: 'looks' }],
+  connection_status: [{ sid: 'Look', actions: ['execute-api:ManageConnections'], on: 'looks' }],
 }
 
 // one statement for all families: the keys of a transaction may be looked at together

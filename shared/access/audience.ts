@@ -1,25 +1,10 @@
 import { mayRead, placeOf, type Seen } from './permissions.ts'
-import { isShown, type Sight } from './visibility.ts'
+import type { Audience, CustomerAudience } from '../delivery/outbox.ts'
+import { isShown, redactedFor } from './visibility.ts'
 import type { Chat, ChatScopes } from '../table/chats.ts'
 import type { CustomerItem } from '../table/customers.ts'
 import type { Entry } from '../table/thread-log.ts'
 import type { AgentSocketItem, CustomerSocketItem } from '../table/sockets.ts'
-
-/** Who gets a push: those of a licence's live agent sockets that it includes, decided when it is sent. */
-export interface Audience {
-  license: string
-  /** Absent: no agent. */
-  includes?: (row: AgentSocketItem) => boolean
-  /** The chat's customers, who get what of it is theirs to see. */
-  customers?: CustomerAudience
-}
-
-export interface CustomerAudience {
-  /** Whose connections. */
-  ids: readonly string[]
-  includes: (row: CustomerSocketItem) => boolean
-  sight: Sight
-}
 
 type SeenChat = Seen & { license_id: string }
 
@@ -31,7 +16,7 @@ const customersOf = (chat: Pick<Chat, 'users'>, before?: Pick<Chat, 'users'>): C
     ({ type, present: isIn }) => type === 'customer' && isIn,
   )
   const ids = [...new Set(present.map(({ id }) => id))]
-  return { ids, includes: everyTab, sight: { before, chat } }
+  return { ids, includes: everyTab, redact: redactedFor({ before, chat }) }
 }
 
 const usersOf = ({ users }: SeenChat): Pick<Chat, 'users'> => ({ users: [...users] })
@@ -97,7 +82,7 @@ export const aboutCustomer = (
         customers: {
           ids: [id],
           includes: ({ connection }) => connection !== tabs.but,
-          sight: { chat: { users: [] } },
+          redact: redactedFor({ chat: { users: [] } }),
         },
       }),
 })
@@ -127,5 +112,9 @@ export const customerConnection = (
   chat: Pick<Chat, 'users'>,
 ): Audience => ({
   license: license_id,
-  customers: { ids: [customer_id], includes: ({ connection }) => connection === id, sight: { chat } },
+  customers: {
+    ids: [customer_id],
+    includes: ({ connection }) => connection === id,
+    redact: redactedFor({ chat }),
+  },
 })

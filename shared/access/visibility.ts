@@ -8,7 +8,8 @@ import type {
 } from '../protocol/customer-objects.ts'
 import type { Event } from '../protocol/events.ts'
 import type { ChatWithThread, Scopes, Thread, User } from '../protocol/objects.ts'
-import type { CustomerPushName, CustomerPushPayload, PushName, PushPayload } from '../protocol/pushes.ts'
+import type { CustomerAudience, Redacted } from '../delivery/outbox.ts'
+import type { PushName, PushPayload } from '../protocol/pushes.ts'
 import type { Chat, ChatUser } from '../table/chats.ts'
 import type { StoredEvent } from '../table/thread-log.ts'
 
@@ -86,9 +87,8 @@ export interface Sight {
   chat: Users
 }
 
-type Shown<Name extends PushName> = Name extends CustomerPushName ? CustomerPushPayload<Name> : never
 type Showing = {
-  [Name in PushName]?: (payload: PushPayload<Name>, sight: Sight) => Shown<Name> | undefined
+  [Name in PushName]?: (payload: PushPayload<Name>, sight: Sight) => Redacted<Name> | undefined
 }
 
 const showing: Showing = {
@@ -130,9 +130,8 @@ const showing: Showing = {
   chat_thread_properties_updated: (payload) => payload,
 }
 
-/** A push to agents as the chat's customers get it; undefined: nothing of it is theirs to see. */
-export const pushFor = <Name extends PushName>(
-  name: Name,
-  payload: PushPayload<Name>,
-  sight: Sight,
-): Shown<Name> | undefined => showing[name]?.(payload, sight)
+/** What the customers of a chat get of a push to agents; undefined: nothing of it is theirs to see. */
+export const redactedFor =
+  (sight: Sight): CustomerAudience['redact'] =>
+  (name, payload) =>
+    showing[name]?.(payload, sight)

@@ -4,7 +4,7 @@ import { transacted, untilDone } from '../table/optimistic-write.ts'
 import type { CustomerDetails as Asked } from '../protocol/customer-fields.ts'
 import { ProtocolError } from '../protocol/errors.ts'
 import { limits } from '../protocol/limits.ts'
-import type { Looking } from '../request/context.ts'
+import type { ConnectionStatus } from '../delivery/connections.ts'
 import type { Job } from '../jobs/job-queue.ts'
 import { LicenseItem } from '../table/accounts.ts'
 import {
@@ -36,7 +36,7 @@ import { areSameDetails, isSameToItself, mergedDetails, saysSomething } from './
 import { customerTokenS, verifyCustomerToken } from './customer-tokens.ts'
 import { openSocket } from './login.ts'
 
-interface LoggingIn extends Looking {
+interface LoggingIn extends ConnectionStatus {
   read: Reader
   write: Writer<'customer' | SocketFamily<CustomerSession>>
   connection: string
@@ -207,7 +207,7 @@ const readHeld = async (
  * `$disconnect` comes. Resolves to whether the customer may have another one then.
  */
 const makeRoom = async (ctx: LoggingIn, rows: readonly CustomerSocketItem[]): Promise<boolean> => {
-  const there = await Promise.all(rows.map(async (row) => isStarting(row, ctx.now()) || ctx.isThere(row)))
+  const there = await Promise.all(rows.map(async (row) => isStarting(row, ctx.now()) || ctx.isConnected(row)))
   const gone = rows.filter((_, index) => there[index] === false)
   await Promise.all(gone.flatMap(connectionRemoved).map((op) => ctx.write.write(op)))
   return rows.length - gone.length < limits.customerConnections

@@ -6,7 +6,7 @@ import {
 import { NodeHttpHandler } from '@smithy/node-http-handler'
 import { config } from '../platform/config.ts'
 import { repeated } from '../table/transient-errors.ts'
-import { type Identified, isCustomers } from '../table/sockets.ts'
+import { type Connected, type Identified, isCustomers } from '../table/sockets.ts'
 import { openPoster } from './signed-request.ts'
 
 export type PostOutcome = 'sent' | 'gone' | 'late' | 'failed'
@@ -69,8 +69,14 @@ export const post = async (
   }
 }
 
+/** Asking the gateway about a connection: what the need `connection_status` gives. */
+export interface ConnectionStatus {
+  /** Whether the gateway still has a connection; where it does not say, it counts as there. */
+  isConnected: (of: Connected) => Promise<boolean>
+}
+
 /** Whether the gateway still has a connection; where it does not say so soon, it counts as there. Never throws. */
-export const isThere = async (
+export const isConnected = async (
   endpoint: Endpoint,
   connection: string,
   signal: AbortSignal,

@@ -1,6 +1,5 @@
-import { pushFor } from '../access/visibility.ts'
 import { pushed } from '../protocol/envelope.ts'
-import type { PushName, PushPayload } from '../protocol/pushes.ts'
+import type { CustomerPushPayload, CustomerPushName, PushName, PushPayload } from '../protocol/pushes.ts'
 import type { Deadline } from '../platform/deadline.ts'
 import { log } from '../platform/log.ts'
 import type { Chat } from '../table/chats.ts'
@@ -10,12 +9,35 @@ import {
   isLive,
   readAgentSockets,
   readCustomerSockets,
+  type AgentSocketItem,
+  type CustomerSocketItem,
   type SocketFamily,
   type SocketRow,
 } from '../table/sockets.ts'
-import type { Audience } from '../access/audience.ts'
 import { deliver, type Push } from './deliver.ts'
 import type { HandOver } from './fan-out.ts'
+
+/** Who gets a push: those of a license's live agent sockets that it includes, decided when it is sent. */
+export interface Audience {
+  license: string
+  /** Absent: no agent. */
+  includes?: (row: AgentSocketItem) => boolean
+  /** The chat's customers, who get what of it is theirs to see. */
+  customers?: CustomerAudience
+}
+
+export interface CustomerAudience {
+  /** Whose connections. */
+  ids: readonly string[]
+  includes: (row: CustomerSocketItem) => boolean
+  /** The payload of a push to agents as these customers get it; undefined: nothing of it is theirs to see. */
+  redact: <Name extends PushName>(name: Name, payload: PushPayload<Name>) => Redacted<Name> | undefined
+}
+
+/** What customers get of a push to agents. */
+export type Redacted<Name extends PushName> = Name extends CustomerPushName
+  ? CustomerPushPayload<Name>
+  : never
 
 /** Whose sockets are read: a licence's agents, and the customers of a chat. */
 type Listeners = Pick<Chat, 'license_id'> & Partial<Pick<Chat, 'users'>>
@@ -111,8 +133,8 @@ export const openOutbox = (options: {
           frame: pushed(name, payload),
         })
       if (customers === undefined || customers.ids.length === 0) return
-      const { ids, includes: includesTab, sight } = customers
-      const shown = pushFor(name, payload, sight)
+      const { ids, includes: includesTab, redact } = customers
+      const shown = redact(name, payload)
       if (shown === undefined) return
       pushes.push({
         lists: ids.map((customer) => ({ license, customer })),

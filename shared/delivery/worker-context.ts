@@ -7,6 +7,7 @@ import type { SocketFamily } from '../table/sockets.ts'
 import { config } from '../platform/config.ts'
 import { pauseBefore, withinDeadline } from '../platform/deadline.ts'
 import { type Job, sendLater } from '../jobs/job-queue.ts'
+import { logInvalidItem } from '../platform/log.ts'
 import type { WorkerWrites } from '../platform/writes.ts'
 
 /** What a worker may use for one piece of work. Beside items of `F`, each may write those of connections. */
@@ -39,7 +40,7 @@ export const work = <Worker extends keyof WorkerWrites = never>(
   { deadlineMs, now = Date.now }: { deadlineMs?: number; now?: () => number } = {},
 ): Promise<void> =>
   withinDeadline(({ signal, endsAt }) => {
-    const table = openTable({ client, tableName: config.tableName(), signal })
+    const table = openTable({ client, tableName: config.tableName(), signal, onInvalidItem: logInvalidItem })
     const later: WorkCtx['later'] = (job, delayS) => sendLater(job, delayS, signal)
     return part({ ...table, signal, endsAt, now, later }, run)
   }, deadlineMs)

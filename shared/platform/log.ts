@@ -1,4 +1,5 @@
 import { Logger } from '@aws-lambda-powertools/logger'
+import type { OnInvalidItem } from '../table/ops.ts'
 import { causeOf } from './cause.ts'
 import { config } from './config.ts'
 import { runUnderWay } from './metrics.ts'
@@ -22,3 +23,7 @@ export const log = {
   warn: (message: string, fields: Fields = {}): void => logger.warn(message, told(fields)),
   error: (message: string, fields: Fields = {}): void => logger.error(message, told(fields)),
 }
+
+/** Says of an item in the table that its schema does not fit it. */
+export const logInvalidItem: OnInvalidItem = (item) =>
+  log.error('An item of the table is not as it should be', item)

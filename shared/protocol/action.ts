@@ -8,7 +8,7 @@ import type { PushName } from './pushes.ts'
  * connections over to other functions; without it, the action's own function posts to as many as there are. `look`, beside
  * `push`: asking the gateway whether it still has a customer's connection.
  */
-export type Need = 'read' | 'push' | 'fan_out' | 'look'
+export type Need = 'read' | 'push' | 'fan_out' | 'connection_status'
 
 /** The families of items, each with partition keys of its own: `table/families.ts` has them. */
 export type Family =

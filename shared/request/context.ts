@@ -3,6 +3,7 @@ import { authorize } from '../access/permissions.ts'
 import { isOwnWork } from '../table/optimistic-write.ts'
 import type { ActionSpec, Family } from '../protocol/action.ts'
 import { ProtocolError } from '../protocol/errors.ts'
+import type { ConnectionStatus } from '../delivery/connections.ts'
 import type { Pushing } from '../delivery/outbox.ts'
 import { type Chat, readChat } from '../table/chats.ts'
 import { isShown } from '../access/visibility.ts'
@@ -13,7 +14,6 @@ import type { Reader, Writer } from '../table/ops.ts'
 import { type HeldProperties, type Holder, readProperties } from '../table/stored-properties.ts'
 import {
   type AnySession,
-  type Connected,
   type CustomerSession,
   expiryOf,
   isCustomers,
@@ -52,11 +52,6 @@ interface Arriving {
   limiting: Limiting
 }
 
-export interface Looking {
-  /** Whether the gateway still has a connection; where it does not say, it counts as there. */
-  isThere: (of: Connected) => Promise<boolean>
-}
-
 /**
  * What a story may use, by its contract: `needs` gives `read` and `push`, `writes` gives `write`, `reads`
  * what was fetched. What is not declared is not there, and does not compile.
@@ -65,7 +60,7 @@ export type Ctx<Spec extends ActionSpec> = Base &
   If<Has<Spec['needs'], 'read'>, { read: Reader<Common | AlsoRead<Spec>> }> &
   WritesOf<Spec> &
   If<Has<Spec['needs'], 'push'>, Pushing<Spec['pushes'][number]>> &
-  If<Has<Spec['needs'], 'look'>, Looking> &
+  If<Has<Spec['needs'], 'connection_status'>, ConnectionStatus> &
   (Spec extends { paced: true } ? { pace: (paced: Paced) => Promise<boolean> } : unknown) &
   (Spec['session'] extends 'required'
     ? Judged<Spec> & { refresh: () => Promise<Judged<Spec>> }

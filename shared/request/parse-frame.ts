@@ -7,7 +7,7 @@ import { readSocket } from '../table/sockets.ts'
 import { config } from '../platform/config.ts'
 import { withinDeadline } from '../platform/deadline.ts'
 import { type Job, sendLater } from '../jobs/job-queue.ts'
-import { log } from '../platform/log.ts'
+import { log, logInvalidItem } from '../platform/log.ts'
 import { answeredWith, measured } from '../platform/metrics.ts'
 import { limitFrame } from './rate-limits.ts'
 
@@ -24,7 +24,12 @@ const client = tableClient()
 /** Counts a frame that is no request: else they would be what costs a stranger nothing. */
 const countFault = ({ requestContext: { connectionId: connection } }: Message): Promise<void> =>
   withinDeadline(async ({ signal }) => {
-    const { read, write } = openTable({ client, tableName: config.tableName(), signal })
+    const { read, write } = openTable({
+      client,
+      tableName: config.tableName(),
+      signal,
+      onInvalidItem: logInvalidItem,
+    })
     const later = (job: Job, delayS: number) => sendLater(job, delayS, signal)
     await limitFrame({ connection, write, later }, () => readSocket(read, connection, Date.now()))
   })

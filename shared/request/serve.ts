@@ -7,7 +7,7 @@ import type { ActionSpec } from '../protocol/action.ts'
 import { answered, detailsOf } from '../protocol/envelope.ts'
 import { InternalError, ProtocolError } from '../protocol/errors.ts'
 import { limits } from '../protocol/limits.ts'
-import { endpointOf, isThere } from '../delivery/connections.ts'
+import { endpointOf, isConnected } from '../delivery/connections.ts'
 import { invokeFanOut } from '../delivery/fan-out.ts'
 import { openOutbox } from '../delivery/outbox.ts'
 import { openTable, tableClient } from '../table/client.ts'
@@ -28,7 +28,7 @@ import {
 import { type Deadline, pauseBefore, withinDeadline } from '../platform/deadline.ts'
 import { type Job, sendLater } from '../jobs/job-queue.ts'
 import { envelope, type Message } from './parse-frame.ts'
-import { log } from '../platform/log.ts'
+import { log, logInvalidItem } from '../platform/log.ts'
 import { measured } from '../platform/metrics.ts'
 import {
   countFailedLogin,
@@ -79,7 +79,7 @@ const play = async <Spec extends ActionSpec>(
   deadline: Deadline,
 ): Promise<unknown> => {
   const { signal } = deadline
-  const table = openTable({ client, tableName: config.tableName(), signal })
+  const table = openTable({ client, tableName: config.tableName(), signal, onInvalidItem: logInvalidItem })
   const { read } = table
   const later = (job: Job, delayS: number) => sendLater(job, delayS, signal)
   const endpoint = spec.by ?? 'agent'
@@ -132,7 +132,7 @@ const play = async <Spec extends ActionSpec>(
       pause: (tries: number) => pauseBefore(tries, deadline),
       refresh: () => judgeAgain(read, spec, connection, payload, nonce),
       push: outbox.push,
-      isThere: (of: Connected) => isThere(endpointOf(of), of.connection, signal),
+      isConnected: (of: Connected) => isConnected(endpointOf(of), of.connection, signal),
       readAudience: outbox.readAudience,
       settleAudience: outbox.settleAudience,
       hasConnected: outbox.hasConnected,

@@ -22,7 +22,7 @@ import {
 import { unmarshall } from '@aws-sdk/util-dynamodb'
 import { NodeHttpHandler } from '@smithy/node-http-handler'
 import type { Key } from './keys.ts'
-import type { Attributes, Op, Range, Reader, Refusal, WriteOutcome, Writer } from './ops.ts'
+import type { Attributes, OnInvalidItem, Op, Range, Reader, Refusal, WriteOutcome, Writer } from './ops.ts'
 import { isThrottled, repeated } from './transient-errors.ts'
 
 // without `info` the SDK spares filtering the input and the output of each call for a log that nobody keeps
@@ -57,6 +57,7 @@ export interface TableOptions {
   tableName: string
   /** Aborts every call of this table that is under way, and refuses later ones. */
   signal?: AbortSignal
+  onInvalidItem?: OnInvalidItem
 }
 
 /** The table for one request or one run: reads and writes as data, aborted together. `F`: what it takes. */
@@ -64,6 +65,7 @@ export const openTable = <F extends Family = Family>({
   client,
   tableName,
   signal,
+  onInvalidItem,
 }: TableOptions): Table<F> => {
   const documents = DynamoDBDocumentClient.from(client, {
     // a map with a key `constructor`, which properties may have, is taken for a class instance
@@ -205,7 +207,10 @@ export const openTable = <F extends Family = Family>({
     }
   }
 
-  return { read: { get, query, batchGet }, write: { write, batch, transact } }
+  return {
+    read: { get, query, batchGet, ...(onInvalidItem && { onInvalidItem }) },
+    write: { write, batch, transact },
+  }
 }
 
 // a transaction under way on an item holds it for some milliseconds

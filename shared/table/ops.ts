@@ -42,7 +42,12 @@ export interface Reader<F extends Family = Common> {
   query: (range: Range<F>) => Promise<Attributes[]>
   /** Those of the keys that exist, in any order. */
   batchGet: (keys: readonly Key<F>[], options?: { strong?: boolean }) => Promise<Attributes[]>
+  /** Told of an item that its schema does not fit: what reads it goes on without it. */
+  onInvalidItem?: OnInvalidItem
 }
+
+/** `fields`: paths of those that do not fit; no values. */
+export type OnInvalidItem = (item: { license: string; sk: unknown; fields: string[] }) => void
 
 /** `found`: the item that stood in the way, where one did. A put without one lost a race, or was throttled. */
 export type WriteOutcome =

@@ -2,7 +2,6 @@ import type { Family } from '../protocol/action.ts'
 import * as z from 'zod/mini'
 import { CustomerDisconnectReason, DisconnectReason } from '../protocol/pushes.ts'
 import { Permission } from '../protocol/objects.ts'
-import { log } from '../platform/log.ts'
 import { agentSocketsPrefix, customerSocketsPk, type Key, keys, socketsPk } from './keys.ts'
 import type { Attributes, Op, Reader, Writer } from './ops.ts'
 
@@ -414,7 +413,7 @@ export const readAgentSockets = async (
     strong: true,
     ...(agent === undefined ? {} : { prefix: agentSocketsPrefix(agent) }),
   })
-  return rows.flatMap((row) => rowIn(AgentSocketItem, license, row))
+  return rows.flatMap((row) => rowIn(AgentSocketItem, read, license, row))
 }
 
 /** The rows of a customer's connections; also those that no longer count as live. Skips what is none. */
@@ -424,7 +423,7 @@ export const readCustomerSockets = async (
   customer: string,
 ): Promise<CustomerSocketItem[]> => {
   const rows = await read.query({ pk: customerSocketsPk(license, customer), strong: true })
-  return rows.flatMap((row) => rowIn(CustomerSocketItem, license, row))
+  return rows.flatMap((row) => rowIn(CustomerSocketItem, read, license, row))
 }
 
 /** The rows of these connections, in any order: those that there are. Skips what is none. */
@@ -436,20 +435,22 @@ export const readRows = async (read: Reader, of: readonly Connected[]): Promise<
   return items.flatMap((item): SocketRow[] => {
     const license = String(item['license_id'])
     return 'customer_id' in item
-      ? rowIn(CustomerSocketItem, license, item)
-      : rowIn(AgentSocketItem, license, item)
+      ? rowIn(CustomerSocketItem, read, license, item)
+      : rowIn(AgentSocketItem, read, license, item)
   })
 }
 
-const rowIn = <S extends z.ZodMiniType>(schema: S, license: string, row: Attributes): z.output<S>[] => {
+const rowIn = <S extends z.ZodMiniType>(
+  schema: S,
+  read: Pick<Reader, 'onInvalidItem'>,
+  license: string,
+  row: Attributes,
+): z.output<S>[] => {
   const parsed = schema.safeParse(row)
   if (parsed.success) return [parsed.data]
-  // one bad row must not keep a whole licence from its pushes
-  log.error('A row of a licence’s sockets is not as it should be', {
-    license,
-    row: row['sk'],
-    fields: parsed.error.issues.map(({ path }) => path.join('.')),
-  })
+  // one bad row must not keep a whole license from its pushes
+  const fields = parsed.error.issues.map(({ path }) => path.join('.'))
+  read.onInvalidItem?.({ license, sk: row['sk'], fields })
   return []
 }
 

@@ -2,7 +2,7 @@ import { afterEach, expect, test, vi } from 'vitest'
 import { showResults } from '../../shared/archive/search/results.ts'
 import { jsonBytes } from '../../shared/chat/view/frame-budget.ts'
 import { chatSummary, chatWithThread, fitSummaries, threadOf } from '../../shared/chat/view/wire-objects.ts'
-import { chatFor, eventFor, pushFor } from '../../shared/access/visibility.ts'
+import { chatFor, eventFor, redactedFor } from '../../shared/access/visibility.ts'
 import { eventRecord } from '../../infra/admin/data/export-records.ts'
 import { answered, pushed } from '../../shared/protocol/envelope.ts'
 import { contentOf } from '../../shared/protocol/events.ts'
@@ -52,7 +52,7 @@ const frames: [what: string, frame: () => string, events: number][] = [
   ['the push of an event', () => pushed('incoming_event', incoming()), 1],
   [
     'the same to customers',
-    () => pushed('incoming_event', pushFor('incoming_event', incoming(), { chat })!),
+    () => pushed('incoming_event', redactedFor({ chat })('incoming_event', incoming())!),
     1,
   ],
   ['the push of a chat', () => pushed('incoming_chat_thread', { chat: withThread() }), 3],

@@ -12,14 +12,13 @@ import {
   routingAssigned,
   routingUnassigned,
 } from '../../shared/chat/system-messages.ts'
-import { chatFor, ownEvent, pushFor, scopesFor, threadFor, usersFor } from '../../shared/access/visibility.ts'
+import { chatFor, ownEvent, scopesFor, threadFor, usersFor } from '../../shared/access/visibility.ts'
 import { chatWithThread, customerUser, scopesOf } from '../../shared/chat/view/wire-objects.ts'
 import { CustomerChatWithThread } from '../../shared/protocol/customer-objects.ts'
 import type { ChatWithThread } from '../../shared/protocol/objects.ts'
 import { customerPushes, type PushName, pushes, type PushPayload } from '../../shared/protocol/pushes.ts'
 import {
   aboutCustomer,
-  type Audience,
   everyAgent,
   gaining,
   othersIn,
@@ -27,6 +26,7 @@ import {
   watching,
   watchingEither,
 } from '../../shared/access/audience.ts'
+import type { Audience } from '../../shared/delivery/outbox.ts'
 import { AgentItem } from '../../shared/table/accounts.ts'
 import type { Chat, ChatUser } from '../../shared/table/chats.ts'
 import { CustomerItem } from '../../shared/table/customers.ts'
@@ -298,7 +298,7 @@ const pushesOf = ({ agents: items, before, chat, entries, shown }: World): Told[
 const toCustomers = ({ name, to, payload }: Told): unknown =>
   to.customers === undefined || to.customers.ids.length === 0
     ? undefined
-    : pushFor(name, payload as never, to.customers.sight)
+    : to.customers.redact(name, payload as never)
 
 const check = (property: (world: World) => void) =>
   fc.assert(fc.property(anyWorld, property), { seed, numRuns })

@@ -63,7 +63,7 @@ test.each([
     grants: [...session, ...push, 'FanOut: lambda:InvokeFunction on fanOut'],
   },
   {
-    needs: ['look'],
+    needs: ['connection_status'],
     session: 'login',
     grants: [...session, 'Look: execute-api:ManageConnections on looks'],
   },
@@ -201,7 +201,7 @@ test('where customers log in, the key of their tokens may be read, and nothing e
 
 test('no grant scans or has a wildcard action', () => {
   const all = [
-    ...actionGrants({ needs: ['read', 'push', 'fan_out', 'look'], writes: ['chat'] }),
+    ...actionGrants({ needs: ['read', 'push', 'fan_out', 'connection_status'], writes: ['chat'] }),
     ...Object.values(socketGrants).flat(),
     ...Object.values(workerGrants).flat(),
     mobileGrant,

@@ -64,7 +64,7 @@ describe('policies', () => {
     fan_out: [
       'lambda:InvokeFunction on arn:<AWS::Partition>:lambda:<AWS::Region>:<AWS::AccountId>:function:AgentChat-fan-out',
     ],
-    look: [
+    connection_status: [
       'execute-api:ManageConnections on arn:<AWS::Partition>:execute-api:<AWS::Region>:<AWS::AccountId>:<CustomerApi>/v1/GET/@connections/*',
     ],
   }
@@ -108,7 +108,7 @@ describe('policies', () => {
     'LICENSE#* CUSTOMER#*#* CHAT#* LICENSE#*#CHATS LICENSE#*#ACTIVE LICENSE#*#LOAD but LICENSE#*#SOCKETS CUSTOMER#*#*#SOCKETS',
   )
   const index = `dynamodb:BatchWriteItem on ${table} where INDEX#*#LIST#*#* INDEX#*#MARKS#*`
-  const { push, fan_out: fanOut, look } = needed
+  const { push, fan_out: fanOut, connection_status: look } = needed
   test.each([
     // Spelled out, whatever the action table says.
     ['AgentApi/ping', [logs, ...session]],

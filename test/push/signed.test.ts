@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { listenOn } from '../../infra/local/listen-on.ts'
-import { isThere, post } from '../../shared/delivery/connections.ts'
+import { isConnected, post } from '../../shared/delivery/connections.ts'
 import { invokeFanOut } from '../../shared/delivery/fan-out.ts'
 import { signatureOf } from '../support/signature.ts'
 
@@ -96,7 +96,7 @@ test.each([
   [500, true],
 ] as const)('a connection that is asked for and answered %s is there: %s', async (answer, there) => {
   answers = [answer]
-  expect(await isThere('customer', 'AAAAAAAAAAAAAAA=', never)).toBe(there)
+  expect(await isConnected('customer', 'AAAAAAAAAAAAAAA=', never)).toBe(there)
   expect(seen.map(({ request }) => [request.method, request.url])).toEqual([
     ['GET', '/v1/@connections/AAAAAAAAAAAAAAA%3D'],
   ])
@@ -104,11 +104,11 @@ test.each([
 
 test('a connection that is asked for and not answered for counts as there', { tags: ['full'] }, async () => {
   answers = ['cut', 'cut', 410]
-  expect(await isThere('customer', 'AAAAAAAAAAAAAAA=', never)).toBe(false)
+  expect(await isConnected('customer', 'AAAAAAAAAAAAAAA=', never)).toBe(false)
   answers = ['cut', 'cut', 'cut']
-  expect(await isThere('customer', 'AAAAAAAAAAAAAAA=', never)).toBe(true)
+  expect(await isConnected('customer', 'AAAAAAAAAAAAAAA=', never)).toBe(true)
   answers = ['hang']
-  expect(await isThere('customer', 'AAAAAAAAAAAAAAA=', never)).toBe(true)
+  expect(await isConnected('customer', 'AAAAAAAAAAAAAAA=', never)).toBe(true)
 })
 
 test('a slice is handed over by an asynchronous invocation that is signed as AWS asks for', async () => {

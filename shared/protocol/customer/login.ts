@@ -25,7 +25,7 @@ export const login = action({
     last_chats_summary: z.array(CustomerChatSummary),
     total_chats: z.int(),
   }),
-  needs: ['read', 'push', 'fan_out', 'look'],
+  needs: ['read', 'push', 'fan_out', 'connection_status'],
   writes: ['customer', 'customerSockets', 'socket'],
   pushes: ['customer_updated'],
   session: 'login',
