@@ -12,7 +12,7 @@ import { createTable } from './engine/create-table.ts'
 import { newCustomerKey } from './secrets/customer-key.ts'
 import { localClientConfig } from './engine/engine.ts'
 import { type Gateway, type GatewayOptions, type Route, startGateway } from './gateway/gateway.ts'
-import { type FunctionServer, startFunctionServer } from './functions/function-server.ts'
+import { type FunctionServer, startFunctionServer } from './function-server.ts'
 import {
   type Around,
   bundlesIn,
@@ -20,7 +20,7 @@ import {
   type LoadHandlers,
   openHandlers,
   type Settings,
-} from './functions/handlers.ts'
+} from './handlers.ts'
 import { startKeyServer } from './secrets/key-server.ts'
 import { startQueue } from './queue/queue.ts'
 import { startSecretServer } from './secrets/secret-server.ts'

@@ -1,8 +1,17 @@
 import { chatPk, keys, licensePk, logPrefix } from '../../shared/table/keys.ts'
-import type { FilterPattern } from '../local/stream/stream-records.ts'
 
 // Which records of the table's stream each worker gets, in Lambda's filter patterns: the stack deploys them and the local
 // stream goes by them.
+
+/** What a leaf of a filter pattern lists. */
+export type Match = string | { prefix: string } | { suffix: string }
+
+/**
+ * The part of Lambda's filter patterns that the local stack knows, such as
+ * `{ eventName: ['REMOVE'], dynamodb: { Keys: { pk: { S: [{ prefix: 'SOCKET#' }] } } } }`.
+ * A leaf lists alternatives; all leaves must match.
+ */
+export type FilterPattern = { [field: string]: FilterPattern | Match[] }
 
 /** Whatever stands under keys that begin so. */
 const under = (prefix: string): FilterPattern => ({ dynamodb: { Keys: { pk: { S: [{ prefix }] } } } })

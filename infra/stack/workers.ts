@@ -15,7 +15,7 @@ import { ActionFunction, type FunctionSurroundings } from './action-function.ts'
 import { PeopleAlarm, sumOf, type PeopleAlarmProps } from './alarms.ts'
 import { measuredBy } from './deployment.ts'
 import { type Grant, mobileGrant, workerGrants } from './grants.ts'
-import type { FilterPattern } from '../local/stream/stream-records.ts'
+import type { FilterPattern } from './stream-filters.ts'
 import { indexed, newEntries, ofAccounts } from './stream-filters.ts'
 
 const laterTimeout = Duration.seconds(20)

@@ -5,7 +5,7 @@ import { agentPrefix, keys, licensePk } from '../table/keys.ts'
 import { loadSwitched } from '../table/loads.ts'
 import type { Attributes } from '../table/ops.ts'
 import { added, changed, groupJoined, identityDeleted, licenseExists } from './account-ops.ts'
-import { contested, type Step, uncontested, writeTogether } from '../../infra/admin/cli/attempts.ts'
+import { contested, type Step, uncontested, writeTogether } from './retries.ts'
 
 /** Who logs in as an agent: the issuer and the subject of its tokens. */
 export type Identity = AgentItem['identities'][number]

@@ -3,7 +3,7 @@ import { type AgentItem, groupExists, GroupItem } from '../table/accounts.ts'
 import type { Table } from '../table/client.ts'
 import { groupPrefix, keys, licensePk } from '../table/keys.ts'
 import { added, changed, groupDeleted, groupIdUnused } from './account-ops.ts'
-import { contested, type Step, uncontested, writeTogether } from '../../infra/admin/cli/attempts.ts'
+import { contested, type Step, uncontested, writeTogether } from './retries.ts'
 import { listAgents, withoutGroup } from './change-agent.ts'
 import { findLicense } from './change-license.ts'
 

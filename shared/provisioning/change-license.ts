@@ -3,7 +3,7 @@ import { LicenseItem } from '../table/accounts.ts'
 import type { Table } from '../table/client.ts'
 import { keys, licensesPk } from '../table/keys.ts'
 import { added, changed } from './account-ops.ts'
-import { contested, uncontested, writeTogether } from '../../infra/admin/cli/attempts.ts'
+import { contested, uncontested, writeTogether } from './retries.ts'
 
 const LicenseRecord = z.extend(LicenseItem, {
   /** Since when (ms) all of it is being erased. */

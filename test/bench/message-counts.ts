@@ -1,4 +1,4 @@
-import type { Around } from '../../infra/local/functions/handlers.ts'
+import type { Around } from '../../infra/local/handlers.ts'
 import type { Habits, MessageCounts } from './cost.ts'
 import { message } from './office.ts'
 import { startStand } from './stand.ts'

@@ -1,5 +1,5 @@
 import type { Faults, PostFault } from '../../infra/local/gateway/settings.ts'
-import type { Around } from '../../infra/local/functions/handlers.ts'
+import type { Around } from '../../infra/local/handlers.ts'
 import type { Call, Fault } from '../support/engine-proxy.ts'
 import type { Dice } from './dice.ts'
 import { type Fate, followLambdas } from './lambdas.ts'

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { ClientRequest } from 'node:http'
-import type { Around } from '../../infra/local/functions/handlers.ts'
+import type { Around } from '../../infra/local/handlers.ts'
 
 /** What becomes of an invocation at one of its calls to the table, the queue or a connection; 1: the first. */
 export interface Fate {

@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import pLimit from 'p-limit'
-import type { LoadHandlers } from '../../infra/local/functions/handlers.ts'
+import type { LoadHandlers } from '../../infra/local/handlers.ts'
 import { type Actor, type Context } from './actor.ts'
 import { AgentApp } from './agent-app.ts'
 import { Recorder } from './app.ts'

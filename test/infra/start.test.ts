@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { InvalidArgumentError } from 'commander'
 import { describe, expect, test } from 'vitest'
 import { parsePort } from '../../infra/local/port-option.ts'
-import { bundlesIn, openHandlers } from '../../infra/local/functions/handlers.ts'
+import { bundlesIn, openHandlers } from '../../infra/local/handlers.ts'
 import {
   allGone,
   childrenOf,

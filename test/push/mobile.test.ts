@@ -1,7 +1,7 @@
 import { marshall } from '@aws-sdk/util-dynamodb'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test, vi } from 'vitest'
 import { changeAgent } from '../../shared/provisioning/change-agent.ts'
-import { openHandlers } from '../../infra/local/functions/handlers.ts'
+import { openHandlers } from '../../infra/local/handlers.ts'
 import { deviceHash, readDevice } from '../../shared/table/devices.ts'
 import { keys } from '../../shared/table/keys.ts'
 import type { Client } from '../support/client.ts'

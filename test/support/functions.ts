@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path'
 import { compileFunction } from 'node:vm'
 import { build as esbuild, type Plugin } from 'esbuild'
 import { build, bundleOptions, handlers } from '../../infra/build.ts'
-import type { Handler, LoadHandlers } from '../../infra/local/functions/handlers.ts'
+import type { Handler, LoadHandlers } from '../../infra/local/handlers.ts'
 
 const root = join(import.meta.dirname, '../..')
 const cache = join(root, 'node_modules/.cache/agent-chat')

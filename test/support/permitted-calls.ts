@@ -9,7 +9,7 @@ import {
   statementOf,
   workerGrants,
 } from '../../infra/stack/grants.ts'
-import type { Around } from '../../infra/local/functions/handlers.ts'
+import type { Around } from '../../infra/local/handlers.ts'
 import { agentActions } from '../../shared/protocol/agent/index.ts'
 import { customerActions } from '../../shared/protocol/customer/index.ts'
 import { families, isOf } from '../../shared/table/families.ts'

@@ -1,7 +1,6 @@
-import { AdminError } from './admin-error.ts'
+import { AdminError } from '../../../shared/provisioning/admin-error.ts'
 import type { AgentObstacle } from '../../../shared/provisioning/change-agent.ts'
-import { noGroup } from '../commands/group.ts'
-import { noLicense } from './not-found.ts'
+import { noGroup, noLicense } from './not-found.ts'
 
 export const noAgent = (license: string, agent: string): AdminError =>
   new AdminError(`License ${license} has no agent ${agent}. See agent list ${license}.`)

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import * as z from 'zod/mini'
-import { AdminError, UsageError } from './admin-error.ts'
+import { AdminError, UsageError } from '../../../shared/provisioning/admin-error.ts'
 import type { Io } from './output.ts'
 import { openTarget, type Target } from './target.ts'
 

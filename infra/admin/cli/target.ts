@@ -4,9 +4,9 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import * as z from 'zod/mini'
 import { openTable, type Table } from '../../../shared/table/client.ts'
 import { localClientConfig } from '../../local/engine/engine.ts'
-import { AdminError, UsageError } from './admin-error.ts'
+import { AdminError, UsageError } from '../../../shared/provisioning/admin-error.ts'
 import type { Io } from './output.ts'
-import { openScan, type Scan } from '../data/scan.ts'
+import { openScan, type Scan } from './scan.ts'
 
 /** The table that a command works on. */
 export type Target = {

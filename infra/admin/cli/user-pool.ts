@@ -6,7 +6,7 @@ import {
   ResourceNotFoundException,
   UsernameExistsException,
 } from '@aws-sdk/client-cognito-identity-provider'
-import { AdminError } from './admin-error.ts'
+import { AdminError } from '../../../shared/provisioning/admin-error.ts'
 
 const regionOf = (pool: string): string => pool.slice(0, pool.indexOf('_'))
 

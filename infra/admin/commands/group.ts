@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import * as z from 'zod/mini'
 import { GroupId, LicenseId, Name } from '../cli/account-fields.ts'
-import { AdminError } from '../cli/admin-error.ts'
+import { AdminError } from '../../../shared/provisioning/admin-error.ts'
 import { listAgents } from '../../../shared/provisioning/change-agent.ts'
 import { activeChats, countActiveChats } from '../../../shared/provisioning/active-chats.ts'
 import {
@@ -12,7 +12,7 @@ import {
 } from '../../../shared/provisioning/change-group.ts'
 import { findLicense } from '../../../shared/provisioning/change-license.ts'
 import { runs } from '../cli/command.ts'
-import { noLicense } from '../cli/not-found.ts'
+import { noGroup, noLicense } from '../cli/not-found.ts'
 import { columns, type Io, json, say } from '../cli/output.ts'
 
 export function addGroupCommands(program: Command, io: Io): void {
@@ -163,11 +163,6 @@ Examples:
     },
   )
 }
-
-export const noGroup = (license: string, group: number): AdminError =>
-  new AdminError(
-    `License ${license} has no group ${group}. See group list ${license}, or make it with group create.`,
-  )
 
 const shown = 20
 const someOf = (ids: readonly string[]): string =>

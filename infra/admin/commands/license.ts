@@ -11,7 +11,7 @@ import {
   Origins,
   RoutingMode,
 } from '../cli/account-fields.ts'
-import { AdminError } from '../cli/admin-error.ts'
+import { AdminError } from '../../../shared/provisioning/admin-error.ts'
 import { listAgents } from '../../../shared/provisioning/change-agent.ts'
 import { listGroups } from '../../../shared/provisioning/change-group.ts'
 import {

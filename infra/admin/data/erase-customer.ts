@@ -28,7 +28,7 @@ import {
 import { entryPut, readTail } from '../../../shared/table/thread-log.ts'
 import type { Attributes, Op, Reader, Writer } from '../../../shared/table/ops.ts'
 import { forgetSocket, SocketItem } from '../../../shared/table/sockets.ts'
-import { contested, uncontested } from '../cli/attempts.ts'
+import { contested, uncontested } from '../../../shared/provisioning/retries.ts'
 
 /** Whose name stands in the last message of a thread that ends so. */
 const closer = 'The operator'

@@ -4,13 +4,13 @@ import { chatErased, customerErased } from '../../../shared/table/erasing.ts'
 import { isKey } from '../../../shared/table/families.ts'
 import { changedOf, chatPartOf, type Key, keys, type RawKey } from '../../../shared/table/keys.ts'
 import type { Attributes, Op } from '../../../shared/table/ops.ts'
-import { AdminError } from '../cli/admin-error.ts'
-import { contested, uncontested } from '../cli/attempts.ts'
+import { AdminError } from '../../../shared/provisioning/admin-error.ts'
+import { contested, uncontested } from '../../../shared/provisioning/retries.ts'
 import { eraseChat, type Erased } from './erase-chat.ts'
 import { deletePartition, tokensEndS } from './erase-customer.ts'
 import { type Access, steadily } from './reindex-chat.ts'
 import { eachChatId } from './reindex-license.ts'
-import { ofCustomers, ofLicense, type Scan } from './scan.ts'
+import { ofCustomers, ofLicense, type Scan } from '../cli/scan.ts'
 
 /** What the parts of one run share. */
 export interface Run extends Access {

@@ -35,7 +35,7 @@ import {
   licenseRecord,
   threadRecord,
 } from './export-records.ts'
-import { ofCustomers, type Scan } from './scan.ts'
+import { ofCustomers, type Scan } from '../cli/scan.ts'
 
 type Records = AsyncGenerator<ExportRecord>
 

@@ -16,7 +16,7 @@ import {
 } from './settings.ts'
 import { refuse } from './handshake.ts'
 import { listenTo } from './inbound.ts'
-import { Invocations } from '../functions/invocations.ts'
+import { Invocations } from './invocations.ts'
 import { listenOn } from '../listen-on.ts'
 import { WorkUnderWay } from '../in-flight.ts'
 

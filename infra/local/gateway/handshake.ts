@@ -1,7 +1,7 @@
 import { STATUS_CODES, validateHeaderValue } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type ConnectEvent, errorFrame } from './events.ts'
-import type { Ending, LambdaResult } from '../functions/invoke.ts'
+import type { Ending, LambdaResult } from './invoke.ts'
 
 export type Admission =
   | { readonly admitted: true; readonly protocol: string | undefined }

@@ -1,14 +1,7 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb'
 import type { _Record } from '@aws-sdk/client-dynamodb-streams'
 import type { AttributeValue as EventValue, DynamoDBRecord } from 'aws-lambda'
-
-type Match = string | { prefix: string } | { suffix: string }
-/**
- * The part of Lambda's filter patterns that the local stack knows, such as
- * `{ eventName: ['REMOVE'], dynamodb: { Keys: { pk: { S: [{ prefix: 'SOCKET#' }] } } } }`.
- * A leaf lists alternatives; all leaves must match.
- */
-export type FilterPattern = { [field: string]: FilterPattern | Match[] }
+import type { FilterPattern, Match } from '../../stack/stream-filters.ts'
 
 export function matchesPattern(pattern: FilterPattern, value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false

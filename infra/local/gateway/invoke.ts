@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import type { Context } from 'aws-lambda'
 import * as z from 'zod/mini'
-import type { GatewayEvent } from '../gateway/events.ts'
-import type { Clock, LambdaHandler, Limits } from '../gateway/settings.ts'
+import type { GatewayEvent } from './events.ts'
+import type { Clock, LambdaHandler, Limits } from './settings.ts'
 
 const HeaderValue = z.union([z.string(), z.number(), z.boolean()])
 

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { setTimeout as wait } from 'node:timers/promises'
-import { listenOn } from '../listen-on.ts'
+import { listenOn } from './listen-on.ts'
 
 export interface FunctionServer {
   /** Where a function is invoked. */

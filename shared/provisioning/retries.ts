@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises'
-import type { Table } from '../../../shared/table/client.ts'
-import type { Attributes, Op } from '../../../shared/table/ops.ts'
+import type { Table } from '../table/client.ts'
+import type { Attributes, Op } from '../table/ops.ts'
 import { AdminError } from './admin-error.ts'
 
 /** What was read no longer stands: read and decide again. */

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { answerFrame, outcomeOf, routeKeyOf } from '../gateway/answers.ts'
+import { answerFrame, outcomeOf, routeKeyOf } from './answers.ts'
 import {
   connectEvent,
   disconnectEvent,
@@ -7,9 +7,9 @@ import {
   type GatewayEvent,
   messageEvent,
   type Origin,
-} from '../gateway/events.ts'
-import type { GatewaySettings, Route } from '../gateway/settings.ts'
-import { type Admission, admission } from '../gateway/handshake.ts'
+} from './events.ts'
+import type { GatewaySettings, Route } from './settings.ts'
+import { type Admission, admission } from './handshake.ts'
 import { type Ending, invoke } from './invoke.ts'
 import type { WorkUnderWay } from '../in-flight.ts'
 

@@ -1,0 +1,86 @@
+/**
+ * One room of the house: a folder, the floor it stands on, and the rooms of its own floor that it may ask.
+ * Imports go downward, from a higher floor to a lower one.
+ */
+export interface Room {
+  folder: string
+  floor: number
+  /** What is in it, in a few words. */
+  holds: string
+  /** Rooms of the same floor that it imports. */
+  besides?: readonly string[]
+}
+
+/** The house, the roof first. `oxlint.config.ts` holds it, `docs/architecture.md` shows it. */
+export const rooms: readonly Room[] = [
+  { folder: 'functions/agent', floor: 9, holds: "one file per route of agents' apps" },
+  { folder: 'functions/customer', floor: 9, holds: 'one file per route of customers' },
+  { folder: 'functions/socket', floor: 9, holds: 'connect, disconnect, unknown routes' },
+  { folder: 'functions/worker', floor: 9, holds: 'streams, delay queue, clock, fan-out' },
+  {
+    folder: 'infra/admin',
+    floor: 9,
+    holds: "the operator's command line",
+    besides: ['infra/admin/commands', 'infra/admin/cli', 'infra/admin/data'],
+  },
+  {
+    folder: 'infra/admin/commands',
+    floor: 9,
+    holds: 'a command with its verbs per file',
+    besides: ['infra/admin/cli', 'infra/admin/data'],
+  },
+  {
+    folder: 'infra/admin/data',
+    floor: 9,
+    holds: 'erasing, exporting and indexing anew',
+    besides: ['infra/admin/cli'],
+  },
+  { folder: 'infra/admin/cli', floor: 9, holds: 'options, output, errors, scans' },
+
+  { folder: 'shared/request', floor: 8, holds: 'from a frame to its answer' },
+  { folder: 'shared/account', floor: 8, holds: 'logins, sessions, presence, tokens, devices' },
+  { folder: 'shared/routing', floor: 8, holds: 'who gets a chat, hands it on, closes it' },
+  { folder: 'shared/archive/index', floor: 8, holds: 'what the stream changes in the index' },
+  {
+    folder: 'shared/archive/search',
+    floor: 8,
+    holds: 'queries, months, counts, results',
+    besides: ['shared/archive/index'],
+  },
+  { folder: 'shared/mobile', floor: 8, holds: 'notifications by FCM' },
+
+  {
+    folder: 'shared/chat/announce',
+    floor: 7,
+    holds: 'what is pushed about a change',
+    besides: ['shared/chat', 'shared/chat/view'],
+  },
+  {
+    folder: 'shared/chat',
+    floor: 7,
+    holds: 'the rules of a chat, one verb per file',
+    besides: ['shared/chat/announce', 'shared/chat/view'],
+  },
+  { folder: 'shared/chat/view', floor: 7, holds: 'what readers are shown' },
+
+  { folder: 'shared/access', floor: 6, holds: 'who may read, do and hear what' },
+  { folder: 'shared/delivery', floor: 5, holds: 'frames to connections' },
+  {
+    folder: 'infra/local',
+    floor: 5,
+    holds: 'the cloud on one machine',
+    besides: ['engine', 'gateway', 'queue', 'secrets', 'stream'].map((part) => `infra/local/${part}`),
+  },
+  { folder: 'infra/local/gateway', floor: 5, holds: 'the WebSocket API', besides: ['infra/local'] },
+  { folder: 'infra/local/queue', floor: 5, holds: 'the delay queue' },
+  { folder: 'infra/local/secrets', floor: 5, holds: 'keys and tokens', besides: ['infra/local'] },
+  { folder: 'infra/local/stream', floor: 5, holds: "the table's stream", besides: ['infra/local/engine'] },
+  { folder: 'infra/local/engine', floor: 5, holds: 'DynamoDB' },
+  { folder: 'infra', floor: 4, holds: 'bundles and generated pages', besides: ['infra/stack'] },
+  { folder: 'infra/stack', floor: 4, holds: 'the CDK app' },
+  { folder: 'shared/jobs', floor: 4, holds: 'the delay queue' },
+  { folder: 'shared/platform', floor: 3, holds: 'log, metrics, settings, secrets, deadlines' },
+  { folder: 'shared/provisioning', floor: 3, holds: 'changing licenses, groups and agents' },
+  { folder: 'shared/table', floor: 2, holds: 'every item and key, the one client' },
+  { folder: 'shared/protocol', floor: 1, holds: 'the wire: contracts, objects, errors, limits' },
+]
