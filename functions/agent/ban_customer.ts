@@ -1,7 +1,7 @@
 import { endSessions } from '../../shared/account/disconnect.ts'
 import { banCustomer as ban } from '../../shared/chat/bans.ts'
 import { banCustomer } from '../../shared/protocol/agent/ban_customer.ts'
-import { routeSoon } from '../../shared/chat/enqueue-routing.ts'
+import { enqueueRouting } from '../../shared/chat/enqueue-routing.ts'
 import { everyAgent } from '../../shared/access/audience.ts'
 import { pushClosing } from '../../shared/chat/announce/entries.ts'
 import { readCustomerSockets } from '../../shared/table/sockets.ts'
@@ -16,10 +16,10 @@ export const handler = serve(banCustomer, async (ctx, { customer_id, ban: { days
   const [rows] = await Promise.all([
     readCustomerSockets(ctx.read, license, customer_id),
     // its tabs are still to hear of the closing
-    closing && ctx.settleAudience(closing.chat),
+    closing && ctx.awaitAudience(closing.chat),
   ])
   await endSessions(ctx, rows, 'customer_banned')
   // whoever was in its thread may take another
-  if (closing !== undefined) await routeSoon(ctx, license)
+  if (closing !== undefined) await enqueueRouting(ctx, license)
   ctx.push(everyAgent(license), 'customer_banned', { customer_id, ban: { days } })
 })

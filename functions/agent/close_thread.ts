@@ -1,5 +1,5 @@
 import { closeThread as close } from '../../shared/chat/append-event.ts'
-import { routeSoon } from '../../shared/chat/enqueue-routing.ts'
+import { enqueueRouting } from '../../shared/chat/enqueue-routing.ts'
 import { closeThread } from '../../shared/protocol/agent/close_thread.ts'
 import { pushClosing } from '../../shared/chat/announce/entries.ts'
 import { serve } from '../../shared/request/serve.ts'
@@ -8,5 +8,5 @@ export const handler = serve(closeThread, async (ctx, { thread_id }) => {
   const closing = await close(ctx, thread_id)
   pushClosing(ctx, closing)
   // whoever was in it may take another
-  await routeSoon(ctx, ctx.me.license_id)
+  await enqueueRouting(ctx, ctx.me.license_id)
 })

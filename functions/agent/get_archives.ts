@@ -5,12 +5,12 @@ import {
   showResults,
   stillFound,
 } from '../../shared/archive/search/results.ts'
-import { countSoon } from '../../shared/archive/search/enqueue-counting.ts'
-import { namedBy } from '../../shared/chat/deleted-names.ts'
+import { enqueueCounting } from '../../shared/archive/search/enqueue-counting.ts'
+import { resolveNames } from '../../shared/chat/deleted-names.ts'
 import { envelopeBytes, jsonBytes } from '../../shared/chat/view/frame-budget.ts'
 import { filledScopes } from '../../shared/chat/scopes.ts'
 import { search } from '../../shared/archive/search/search.ts'
-import { searchFor } from '../../shared/archive/search/query.ts'
+import { planQuery } from '../../shared/archive/search/query.ts'
 import { getArchives } from '../../shared/protocol/agent/get_archives.ts'
 import { ProtocolError } from '../../shared/protocol/errors.ts'
 import { limits } from '../../shared/protocol/limits.ts'
@@ -24,13 +24,13 @@ const dayMs = 24 * 3_600_000
 
 export const handler = serve(getArchives, async (ctx, { filters: given, pagination }) => {
   const { me, read } = ctx
-  const { groups } = await namedBy(ctx, filledScopes({ groups: given?.team_ids }))
+  const { groups } = await resolveNames(ctx, filledScopes({ groups: given?.team_ids }))
   const filters: Filters = { ...given, team_ids: groups }
   const { page = 1, limit = limits.pageDefault } = pagination ?? {}
   const words = queryWords(filters.query)
   const asked = {
     license: me.license_id,
-    search: searchFor('thread', me, {
+    search: planQuery('thread', me, {
       words,
       agents: [...(filters.agent_ids ?? []), ...(filters.agents ?? [])],
       teams: filters.team_ids,
@@ -49,7 +49,7 @@ export const handler = serve(getArchives, async (ctx, { filters: given, paginati
     search(read, asked, { onGuess: (likely) => results.prepare(likely.map(idOf)) }),
     words.length > 0 ? expectTexts(read, me.license_id) : undefined,
   ])
-  if (found.isUncounted) await countSoon(ctx, asked)
+  if (found.isUncounted) await enqueueCounting(ctx, asked)
 
   const shown = stillFound(await results.of(found.places.map(idOf)), me, me.license_id, filters)
   const answer = { chats: [], pagination: { page, total: found.total } }

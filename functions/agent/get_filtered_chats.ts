@@ -1,10 +1,10 @@
 import { mayRead } from '../../shared/access/permissions.ts'
-import { countSoon } from '../../shared/archive/search/enqueue-counting.ts'
+import { enqueueCounting } from '../../shared/archive/search/enqueue-counting.ts'
 import { activeApart, openRecords } from '../../shared/archive/search/filtered-chats.ts'
 import { fitsFilters } from '../../shared/archive/search/property-filters.ts'
 import { envelopeBytes, jsonBytes } from '../../shared/chat/view/frame-budget.ts'
 import { search } from '../../shared/archive/search/search.ts'
-import { searchFor } from '../../shared/archive/search/query.ts'
+import { planQuery } from '../../shared/archive/search/query.ts'
 import { readBeginningOf, summarize } from '../../shared/chat/view/summaries.ts'
 import { fitSummaries } from '../../shared/chat/view/wire-objects.ts'
 import { getFilteredChats } from '../../shared/protocol/agent/get_filtered_chats.ts'
@@ -21,7 +21,7 @@ export const handler = serve(getFilteredChats, async (ctx, { filters, pagination
     pagination ?? {}
   const asked = {
     license: me.license_id,
-    search: searchFor('chat', me, { properties }),
+    search: planQuery('chat', me, { properties }),
     since: archivesSince(me),
     now: ctx.now(),
     page,
@@ -33,7 +33,7 @@ export const handler = serve(getFilteredChats, async (ctx, { filters, pagination
     apart: activeApart(read, records, me, { active, properties }),
     onGuess: (likely) => records.prepare(likely.map(chatOf)),
   })
-  if (found.isUncounted) await countSoon(ctx, asked)
+  if (found.isUncounted) await enqueueCounting(ctx, asked)
   const onPage = await records.of(found.places.map(chatOf))
   const beginning = await readBeginningOf(read, me.license_id, onPage)
   // the index may lag; and a chat whose log went on with other users than were read was read again

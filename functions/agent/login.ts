@@ -5,7 +5,7 @@ import { remoteKeys, type TokenChecks, verifyToken } from '../../shared/account/
 import { mayRead } from '../../shared/access/permissions.ts'
 import { envelopeBytes, jsonBytes } from '../../shared/chat/view/frame-budget.ts'
 import { readBeginning, summarize } from '../../shared/chat/view/summaries.ts'
-import { routeSoon } from '../../shared/chat/enqueue-routing.ts'
+import { enqueueRouting } from '../../shared/chat/enqueue-routing.ts'
 import { fitSummaries } from '../../shared/chat/view/wire-objects.ts'
 import { login } from '../../shared/protocol/agent/login.ts'
 import { limits } from '../../shared/protocol/limits.ts'
@@ -59,14 +59,14 @@ export const handler = serve(
     }
 
     // read after the session was written: whatever happens from now on is pushed to it
-    if (cameOnline) ctx.readAudience(session)
+    if (cameOnline) ctx.prefetchAudience(session)
     const [license, active, directory] = await Promise.all([
       settleSession(ctx, { session, license: loggedIn.license }),
       readActiveChats(ctx.read, session.license_id),
       readDirectory(ctx.read, session.license_id),
     ])
     // written first, looked after: a chat that began to wait before is in the list
-    if (active.some(({ waiting_since }) => waiting_since !== undefined)) await routeSoon(ctx, license.id)
+    if (active.some(({ waiting_since }) => waiting_since !== undefined)) await enqueueRouting(ctx, license.id)
     const chats = active
       .filter((chat) => mayRead(session, chat))
       .toSorted((a, b) => b.started_at - a.started_at || (a.id < b.id ? -1 : 1))
@@ -86,7 +86,7 @@ export const handler = serve(
     }
     // the session is written: a queue that fails does not undo the login
     await ctx
-      .later(catchUp, catchUpS)
+      .enqueue(catchUp, catchUpS)
       .catch((error: unknown) => log.error('A login is not caught up with', { cause: error }))
 
     const base = {

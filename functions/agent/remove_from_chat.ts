@@ -1,6 +1,6 @@
 import { readProfiles } from '../../shared/chat/view/profiles.ts'
-import { leaving, usersUpdated } from '../../shared/chat/membership.ts'
-import { routeSoon } from '../../shared/chat/enqueue-routing.ts'
+import { planLeave, usersUpdated } from '../../shared/chat/membership.ts'
+import { enqueueRouting } from '../../shared/chat/enqueue-routing.ts'
 import { changeUsers } from '../../shared/chat/append-event.ts'
 import { removeFromChat } from '../../shared/protocol/agent/remove_from_chat.ts'
 import { watchingEither } from '../../shared/access/audience.ts'
@@ -17,10 +17,10 @@ export const handler = serve(removeFromChat, async (ctx, { agent_ids = [], custo
     ...customer_ids.map((id) => ({ id, type: 'customer' as const })),
   ]
   const profiles = await readProfiles(ctx.read, me.license_id, others)
-  const { before, chat, entries } = await changeUsers(ctx, (view) => leaving(view, who, profiles, me))
+  const { before, chat, entries } = await changeUsers(ctx, (view) => planLeave(view, who, profiles, me))
   if (chat === before) return
   pushEntries(ctx, chat, entries)
   ctx.push(watchingEither(before, chat), 'chat_users_updated', usersUpdated(before, chat, profiles))
   // another is to take it, and whoever left may take another
-  if (chat.active) await routeSoon(ctx, me.license_id, chat.id)
+  if (chat.active) await enqueueRouting(ctx, me.license_id, chat.id)
 })

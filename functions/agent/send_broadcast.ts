@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { byNames } from '../../shared/chat/deleted-names.ts'
-import { expectScopes, filledScopes } from '../../shared/chat/scopes.ts'
+import { withSuccessors } from '../../shared/chat/deleted-names.ts'
+import { requireScopes, filledScopes } from '../../shared/chat/scopes.ts'
 import { sendBroadcast } from '../../shared/protocol/agent/send_broadcast.ts'
 import { contentOf } from '../../shared/protocol/events.ts'
 import { addressed } from '../../shared/access/audience.ts'
@@ -8,9 +8,9 @@ import { serve } from '../../shared/request/serve.ts'
 
 export const handler = serve(sendBroadcast, async (ctx, { scopes, content }) => {
   const { license_id, agent_id } = ctx.me
-  ctx.readAudience({ license_id })
-  const to = await byNames(ctx, [filledScopes(scopes)], async (named = filledScopes()) => {
-    await expectScopes(ctx.read, license_id, named)
+  ctx.prefetchAudience({ license_id })
+  const to = await withSuccessors(ctx, [filledScopes(scopes)], async (named = filledScopes()) => {
+    await requireScopes(ctx.read, license_id, named)
     return named
   })
   ctx.push(addressed(license_id, to), 'incoming_broadcast', {

@@ -1,4 +1,4 @@
-import { placeOf } from '../../shared/access/permissions.ts'
+import { roleOf } from '../../shared/access/permissions.ts'
 import { sendTypingIndicator } from '../../shared/protocol/agent/send_typing_indicator.ts'
 import { othersIn } from '../../shared/access/audience.ts'
 import { serve } from '../../shared/request/serve.ts'
@@ -6,7 +6,7 @@ import { serve } from '../../shared/request/serve.ts'
 export const handler = serve(sendTypingIndicator, async (ctx, { recipients = 'all', is_typing }) => {
   const { me, chat } = ctx
   const author_id = me.agent_id
-  const supervises = placeOf(author_id, chat) === 'supervisor'
+  const supervises = roleOf(author_id, chat) === 'supervisor'
   ctx.push(othersIn(chat, author_id), 'incoming_typing_indicator', {
     chat_id: chat.id,
     typing_indicator: {

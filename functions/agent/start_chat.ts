@@ -1,7 +1,7 @@
-import { byNames } from '../../shared/chat/deleted-names.ts'
+import { withSuccessors } from '../../shared/chat/deleted-names.ts'
 import { filledScopes } from '../../shared/chat/scopes.ts'
 import { startChat as start } from '../../shared/chat/start-chat.ts'
-import { tellStarted } from '../../shared/chat/announce/thread-started.ts'
+import { announceThreadStarted } from '../../shared/chat/announce/thread-started.ts'
 import { startChat } from '../../shared/protocol/agent/start_chat.ts'
 import { serve } from '../../shared/request/serve.ts'
 
@@ -16,7 +16,7 @@ export const handler = serve(startChat, async (ctx, { initial_events, chat: aske
     asked?.scopes,
     asked?.thread?.scopes,
   )
-  const started = await byNames(ctx, [filledScopes(asScopes)], (scopes = filledScopes()) =>
+  const started = await withSuccessors(ctx, [filledScopes(asScopes)], (scopes = filledScopes()) =>
     start(ctx, {
       events: firstFilled(({ length }) => length === 0, initial_events, asked?.thread?.events) ?? [],
       scopes,
@@ -26,5 +26,5 @@ export const handler = serve(startChat, async (ctx, { initial_events, chat: aske
       denied: startChat.denied,
     }),
   )
-  return { chat: await tellStarted(ctx, started) }
+  return { chat: await announceThreadStarted(ctx, started) }
 })

@@ -2,11 +2,11 @@ import { unbanCustomer } from '../../shared/protocol/agent/unban_customer.ts'
 import { ProtocolError } from '../../shared/protocol/errors.ts'
 import { everyAgent } from '../../shared/access/audience.ts'
 import { serve } from '../../shared/request/serve.ts'
-import { banLifted, isErased } from '../../shared/table/customers.ts'
+import { removeBan, isErased } from '../../shared/table/customers.ts'
 
 export const handler = serve(unbanCustomer, async (ctx, { customer_id }) => {
   const { license_id } = ctx.me
-  const outcome = await ctx.write.write(banLifted(license_id, customer_id, ctx.now(), ctx.nonce))
+  const outcome = await ctx.write.write(removeBan(license_id, customer_id, ctx.now(), ctx.nonce))
   if (outcome.done) ctx.push(everyAgent(license_id), 'customer_unbanned', { customer_id })
   else if (outcome.found === undefined || isErased(outcome.found)) throw new ProtocolError('not_found')
 })

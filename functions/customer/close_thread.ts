@@ -1,5 +1,5 @@
 import { closeThread as close } from '../../shared/chat/append-event.ts'
-import { routeSoon } from '../../shared/chat/enqueue-routing.ts'
+import { enqueueRouting } from '../../shared/chat/enqueue-routing.ts'
 import { closeThread } from '../../shared/protocol/customer/close_thread.ts'
 import { pushClosing } from '../../shared/chat/announce/entries.ts'
 import { serve } from '../../shared/request/serve.ts'
@@ -7,5 +7,5 @@ import { serve } from '../../shared/request/serve.ts'
 export const handler = serve(closeThread, async (ctx) => {
   pushClosing(ctx, await close(ctx, undefined))
   // whoever was in it may take another
-  await routeSoon(ctx, ctx.me.license_id)
+  await enqueueRouting(ctx, ctx.me.license_id)
 })

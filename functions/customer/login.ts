@@ -2,7 +2,7 @@ import { renameSessions } from '../../shared/account/customer-change.ts'
 import { expectRoom, startCustomerSession } from '../../shared/account/customer-login.ts'
 import { signCustomerToken } from '../../shared/account/customer-tokens.ts'
 import { summarizeOwn } from '../../shared/chat/view/customer-summary.ts'
-import { tellCustomer } from '../../shared/chat/announce/customer-updated.ts'
+import { announceCustomerUpdated } from '../../shared/chat/announce/customer-updated.ts'
 import { login } from '../../shared/protocol/customer/login.ts'
 import { limits } from '../../shared/protocol/limits.ts'
 import { audienceFreshMs } from '../../shared/delivery/outbox.ts'
@@ -46,7 +46,7 @@ export const handler = serve(login, async (ctx, { token, customer: details, last
   ])
   const written = { keys: [keys.customer(session.license_id, session.customer_id)] }
   if (customer !== undefined && changed && (await pace(tells, ctx.limiting, previousAt, session, written)))
-    await tellCustomer(ctx, customer, {
+    await announceCustomerUpdated(ctx, customer, {
       known: { chat: own?.chat, last: own?.last },
       // the answer is for this one
       tabs: shown ? { but: ctx.connection } : undefined,
@@ -60,7 +60,7 @@ export const handler = serve(login, async (ctx, { token, customer: details, last
   }
   // the session is written: a queue that fails does not undo the login
   await ctx
-    .later(catchUp, catchUpS)
+    .enqueue(catchUp, catchUpS)
     .catch((error: unknown) => log.error('A login is not caught up with', { cause: error }))
 
   const chats = own === undefined ? [] : [own.summary]

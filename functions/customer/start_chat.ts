@@ -1,7 +1,7 @@
-import { byNames } from '../../shared/chat/deleted-names.ts'
+import { withSuccessors } from '../../shared/chat/deleted-names.ts'
 import { filledScopes } from '../../shared/chat/scopes.ts'
 import { startChat as start } from '../../shared/chat/start-chat.ts'
-import { tellStarted } from '../../shared/chat/announce/thread-started.ts'
+import { announceThreadStarted } from '../../shared/chat/announce/thread-started.ts'
 import { chatFor } from '../../shared/access/visibility.ts'
 import { startChat } from '../../shared/protocol/customer/start_chat.ts'
 import { serve } from '../../shared/request/serve.ts'
@@ -11,7 +11,7 @@ export const handler = serve(startChat, async (ctx, { chat: asked }) => {
   // either place may be filled: an empty one must not hide the other
   const initial = events.length > 0 ? events : (asked?.events ?? [])
   const allowed = ctx.admitThread(initial.length)
-  const started = await byNames(ctx, [filledScopes(asked?.scopes)], (scopes = filledScopes()) =>
+  const started = await withSuccessors(ctx, [filledScopes(asked?.scopes)], (scopes = filledScopes()) =>
     start(ctx, {
       events: initial,
       scopes,
@@ -21,5 +21,5 @@ export const handler = serve(startChat, async (ctx, { chat: asked }) => {
       allowed,
     }),
   )
-  return { chat: chatFor(await tellStarted(ctx, started), started.chat) }
+  return { chat: chatFor(await announceThreadStarted(ctx, started), started.chat) }
 })

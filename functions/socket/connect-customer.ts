@@ -3,7 +3,7 @@ import { cutText, utf8Bytes } from '../../shared/protocol/fields.ts'
 import { limits } from '../../shared/protocol/limits.ts'
 import { allEnded } from '../../shared/platform/all-ended.ts'
 import { log } from '../../shared/platform/log.ts'
-import { sendLater } from '../../shared/jobs/job-queue.ts'
+import { enqueueJob } from '../../shared/jobs/job-queue.ts'
 import { config } from '../../shared/platform/config.ts'
 import { measured } from '../../shared/platform/metrics.ts'
 import { clientAddress, headerOf } from '../../shared/platform/client-address.ts'
@@ -12,7 +12,7 @@ import { LicenseItem } from '../../shared/table/accounts.ts'
 import type { SocketWrites } from '../../shared/platform/writes.ts'
 import { openTable, tableClient } from '../../shared/table/client.ts'
 import { keys } from '../../shared/table/keys.ts'
-import { connected } from '../../shared/table/sockets.ts'
+import { putSocket } from '../../shared/table/sockets.ts'
 
 interface ConnectEvent {
   requestContext: {
@@ -73,8 +73,8 @@ const connect = async (event: ConnectEvent): Promise<{ statusCode: number }> => 
     ...(user_agent ? { user_agent } : {}),
   }
   const [kept] = await allEnded([
-    write.write(connected(connection, Date.now(), { visitor })),
-    sendLater({ job: 'expect_login', connection }, loginWithinS),
+    write.write(putSocket(connection, Date.now(), { visitor })),
+    enqueueJob({ job: 'expect_login', connection }, loginWithinS),
   ])
   // throttled: the handshake is refused, so that the client tries again
   if (!kept.done) throw new InternalError('The connection could not be kept')

@@ -5,10 +5,10 @@ import { allEnded } from '../../shared/platform/all-ended.ts'
 import { log } from '../../shared/platform/log.ts'
 import { measured } from '../../shared/platform/metrics.ts'
 import { mayConnect } from '../../shared/request/rate-limits.ts'
-import { sendLater } from '../../shared/jobs/job-queue.ts'
+import { enqueueJob } from '../../shared/jobs/job-queue.ts'
 import type { SocketWrites } from '../../shared/platform/writes.ts'
 import { openTable } from '../../shared/table/client.ts'
-import { connected } from '../../shared/table/sockets.ts'
+import { putSocket } from '../../shared/table/sockets.ts'
 
 const client = new DynamoDBClient({})
 const loginWithinS = 30
@@ -31,8 +31,8 @@ export const handler = measured(
       return { statusCode: 429 }
     }
     const [kept] = await allEnded([
-      write.write(connected(connection, Date.now(), { ip })),
-      sendLater({ job: 'expect_login', connection }, loginWithinS),
+      write.write(putSocket(connection, Date.now(), { ip })),
+      enqueueJob({ job: 'expect_login', connection }, loginWithinS),
     ])
     // throttled: the handshake is refused, so that the client tries again
     if (!kept.done) throw new InternalError('The connection could not be kept')

@@ -1,13 +1,13 @@
 import pLimit, { type LimitFunction } from 'p-limit'
 import { disconnectIfOver } from '../../shared/account/disconnect.ts'
 import { endCustomers } from '../../shared/account/refresh.ts'
-import { lookAfter } from '../../shared/routing/close-inactive.ts'
+import { closeInactive } from '../../shared/routing/close-inactive.ts'
 import { namesDeletedGroup } from '../../shared/chat/deleted-names.ts'
-import { routeSoon } from '../../shared/chat/enqueue-routing.ts'
+import { enqueueRouting } from '../../shared/chat/enqueue-routing.ts'
 import { isOfCustomer, lacksAgent, presentAgents } from '../../shared/chat/assign-agent.ts'
-import { handingOn } from '../../shared/routing/reassign-unseen.ts'
+import { reassignUnseen } from '../../shared/routing/reassign-unseen.ts'
 import { InternalError } from '../../shared/protocol/errors.ts'
-import { work, type WorkCtx } from '../../shared/delivery/worker-context.ts'
+import { runWork, type WorkCtx } from '../../shared/delivery/worker-context.ts'
 import { measured } from '../../shared/platform/metrics.ts'
 import type { WorkerWrites } from '../../shared/platform/writes.ts'
 import { LicenseItem, LicenseListed } from '../../shared/table/accounts.ts'
@@ -15,7 +15,7 @@ import { type ActiveChat, readActiveChats } from '../../shared/table/chats.ts'
 import { keys, licensesPk } from '../../shared/table/keys.ts'
 import {
   type AgentSocketItem,
-  connectionRemoved,
+  removeConnection,
   isLive,
   readAgentSockets,
   readSocket,
@@ -37,7 +37,7 @@ interface ClockEvent {
  */
 const tick = ({ time }: ClockEvent = {}): Promise<void> => {
   const aheadMs = time === undefined ? 0 : Math.max(0, Date.parse(time) - Date.now())
-  return work<'clock'>(run, { deadlineMs, now: () => Date.now() + aheadMs })
+  return runWork<'clock'>(run, { deadlineMs, now: () => Date.now() + aheadMs })
 }
 
 export const handler = measured('worker', 'clock', tick)
@@ -94,7 +94,7 @@ const endIfDue = async (ctx: Ctx, row: AgentSocketItem): Promise<void> => {
   const socket = await readSocket(ctx.read, connection, ctx.now())
   // past its TTL, or of a socket that went without taking its row along
   if (ttl * 1000 <= ctx.now() || socket === undefined) {
-    for (const op of connectionRemoved(row)) await ctx.write.write(op)
+    for (const op of removeConnection(row)) await ctx.write.write(op)
   } else await disconnectIfOver(ctx, connection)
 }
 
@@ -117,21 +117,21 @@ const lookAfterChats = async (ctx: Ctx, id: string, { looking }: Limits): Promis
   const license = LicenseItem.parse(item)
   if (license.expires_at * 1000 <= ctx.now()) await endCustomers(ctx, id)
   if (chats.some(({ scopes }) => namesDeletedGroup(scopes, license)))
-    await ctx.later({ job: 'rescope', license_id: id }, 0)
-  if (chats.some((chat) => isToRoute(chat, license))) await routeSoon(ctx, id)
+    await ctx.enqueue({ job: 'rescope', license_id: id }, 0)
+  if (chats.some((chat) => isToRoute(chat, license))) await enqueueRouting(ctx, id)
 
   const due = chats.filter(({ check_at: at }) => at === undefined || at <= ctx.now())
-  const handOn = handingOn(ctx, license)
+  const handOn = reassignUnseen(ctx, license)
   let isFreed = false
   try {
     const looked = due.map((chat) =>
       looking(async () => {
-        isFreed = (await lookAfter(ctx, chat, license, handOn)) || isFreed
+        isFreed = (await closeInactive(ctx, chat, license, handOn)) || isFreed
       }),
     )
     await allOf(looked, 'Chats not looked after')
   } finally {
     // whoever was in them may take others
-    if (isFreed) await routeSoon(ctx, id)
+    if (isFreed) await enqueueRouting(ctx, id)
   }
 }

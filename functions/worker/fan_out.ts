@@ -1,7 +1,7 @@
 import { deliverAll } from '../../shared/delivery/deliver.ts'
 import { Slice } from '../../shared/delivery/fan-out.ts'
 import { measured } from '../../shared/platform/metrics.ts'
-import { work } from '../../shared/delivery/worker-context.ts'
+import { runWork } from '../../shared/delivery/worker-context.ts'
 
 // nobody waits for this run but those whom it tells
 const postingMs = 10_000
@@ -12,7 +12,7 @@ const postingMs = 10_000
  */
 const postSlice = async (event: unknown): Promise<void> => {
   const slice = Slice.parse(event)
-  await work(({ write, signal }) => deliverAll({ ...slice, write, signal, postingMs, nowMs: Date.now() }))
+  await runWork(({ write, signal }) => deliverAll({ ...slice, write, signal, postingMs, nowMs: Date.now() }))
 }
 
 export const handler = measured('worker', 'fan_out', postSlice)

@@ -1,12 +1,12 @@
 import { unmarshall } from '@aws-sdk/util-dynamodb'
 import pLimit from 'p-limit'
-import { indexChat, type IndexJob, type Stale } from '../../shared/archive/index/index-chat.ts'
-import { staleBy, together } from '../../shared/archive/index/changes.ts'
+import { indexChat, type IndexJob, type IndexChanges } from '../../shared/archive/index/index-chat.ts'
+import { indexChangesOf, mergeChanges } from '../../shared/archive/index/changes.ts'
 import { type BatchResult, failed } from '../../shared/platform/batch.ts'
 import { config } from '../../shared/platform/config.ts'
 import { measured } from '../../shared/platform/metrics.ts'
 import { pauseBefore, withinDeadline } from '../../shared/platform/deadline.ts'
-import { sendLater } from '../../shared/jobs/job-queue.ts'
+import { enqueueJob } from '../../shared/jobs/job-queue.ts'
 import type { WorkerWrites } from '../../shared/platform/writes.ts'
 import { licenseIndexesTexts } from '../../shared/table/accounts.ts'
 import { openTable, tableClient } from '../../shared/table/client.ts'
@@ -26,7 +26,7 @@ const chatsAtOnce = 8
 /** The records of one chat: what they make stale, and which of them comes first. */
 interface Work {
   first: number
-  stale: Stale
+  stale: IndexChanges
 }
 
 /**
@@ -38,14 +38,14 @@ const indexAll = async ({ Records }: StreamEvent): Promise<BatchResult> => {
   const chats = new Map<string, Work>()
   for (const [index, { dynamodb = {} }] of Records.entries()) {
     const { pk, sk } = unmarshall(dynamodb.Keys ?? {})
-    const change = staleBy({
+    const change = indexChangesOf({
       key: { pk: String(pk), sk: String(sk) },
       before: dynamodb.OldImage && unmarshall(dynamodb.OldImage),
       after: dynamodb.NewImage && unmarshall(dynamodb.NewImage),
     })
     if (change === undefined) continue
     const known = chats.get(change.chat)
-    const stale = known === undefined ? change.stale : together(known.stale, change.stale)
+    const stale = known === undefined ? change.stale : mergeChanges(known.stale, change.stale)
     chats.set(change.chat, { first: known?.first ?? index, stale })
   }
   const failures = await withinDeadline(async (deadline) => {
@@ -60,7 +60,7 @@ const indexAll = async ({ Records }: StreamEvent): Promise<BatchResult> => {
       now: () => Date.now(),
       endsAt: Date.now() + deadlineMs,
       pause: (tries: number) => pauseBefore(tries, deadline),
-      goOn: (job: IndexJob) => sendLater(job, 0, deadline.signal),
+      goOn: (job: IndexJob) => enqueueJob(job, 0, deadline.signal),
       indexesTexts: (license: string) => {
         const known = licenses.get(license) ?? licenseIndexesTexts(table.read, license)
         licenses.set(license, known)

@@ -3,17 +3,18 @@ import { disconnect, disconnectIfOver } from '../../shared/account/disconnect.ts
 import { expectCustomer } from '../../shared/account/customer-presence.ts'
 import { expectAgent } from '../../shared/account/presence.ts'
 import { indexAccess, type Indexing, indexMoreWords } from '../../shared/archive/index/index-chat.ts'
+import { queryOfJob } from '../../shared/archive/search/enqueue-counting.ts'
 import { keepCounts } from '../../shared/archive/search/kept-counts.ts'
 import { rescope } from '../../shared/routing/rescope.ts'
-import { route } from '../../shared/routing/route-chats.ts'
-import { tellPending } from '../../shared/chat/announce/pending-writes.ts'
-import { tellWritten } from '../../shared/chat/announce/written.ts'
-import { pushAgain } from '../../shared/delivery/retry-push.ts'
+import { routeChats } from '../../shared/routing/route-chats.ts'
+import { announcePending } from '../../shared/chat/announce/pending-writes.ts'
+import { announceWritten } from '../../shared/chat/announce/written.ts'
+import { retryPush } from '../../shared/delivery/retry-push.ts'
 import { parseJson } from '../../shared/protocol/json.ts'
 import { Job } from '../../shared/jobs/job-queue.ts'
 import { type BatchResult, failed } from '../../shared/platform/batch.ts'
 import { measured } from '../../shared/platform/metrics.ts'
-import { work, type WorkCtx } from '../../shared/delivery/worker-context.ts'
+import { runWork, type WorkCtx } from '../../shared/delivery/worker-context.ts'
 import type { WorkerWrites } from '../../shared/platform/writes.ts'
 import { licenseIndexesTexts } from '../../shared/table/accounts.ts'
 import { readSocket } from '../../shared/table/sockets.ts'
@@ -31,7 +32,7 @@ const carryOutAll = async ({ Records }: QueueEvent): Promise<BatchResult> => {
     Records.map(async ({ messageId, body }) => {
       try {
         const job = Job.parse(parseJson(body))
-        await work<'later'>((ctx) => carryOut(ctx, job))
+        await runWork<'later'>((ctx) => carryOut(ctx, job))
         return []
       } catch (error) {
         return failed(messageId, 'delay queue', error)
@@ -52,11 +53,11 @@ const carryOut = (ctx: WorkCtx<WorkerWrites['later']>, job: Job): Promise<void> 
     case 'expect_login':
       return expectLogin(ctx, job.connection)
     case 'tell_written':
-      return tellWritten(ctx, { ...job, keys: job.keys.map(([pk, sk]) => ({ pk, sk })) })
+      return announceWritten(ctx, { ...job, keys: job.keys.map(([pk, sk]) => ({ pk, sk })) })
     case 'tell_pending':
-      return tellPending(ctx, job)
+      return announcePending(ctx, job)
     case 'push':
-      return pushAgain(ctx, job)
+      return retryPush(ctx, job)
     case 'catch_up':
       return catchUp(ctx, job)
     case 'expect_agent':
@@ -64,7 +65,7 @@ const carryOut = (ctx: WorkCtx<WorkerWrites['later']>, job: Job): Promise<void> 
     case 'expect_customer':
       return expectCustomer(ctx, job.license_id, job.customer_id, job)
     case 'route':
-      return route(ctx, job.license_id, job)
+      return routeChats(ctx, job.license_id, job)
     case 'rescope':
       return rescope(ctx, job.license_id, job.after)
     case 'index_access':
@@ -72,7 +73,7 @@ const carryOut = (ctx: WorkCtx<WorkerWrites['later']>, job: Job): Promise<void> 
     case 'index_words':
       return indexMoreWords(indexingOf(ctx), job.chat, job.thread)
     case 'keep_counts':
-      return keepCounts(ctx, { license: job.license_id, since: job.since, search: job.search })
+      return keepCounts(ctx, { license: job.license_id, since: job.since, search: queryOfJob(job.search) })
   }
 }
 
@@ -80,7 +81,7 @@ const indexingOf = (ctx: WorkCtx<WorkerWrites['later']>): Indexing => ({
   ...ctx,
   endsAt: ctx.now() + (ctx.endsAt - performance.now()),
   indexesTexts: (license) => licenseIndexesTexts(ctx.read, license),
-  goOn: (job) => ctx.later(job, 0),
+  goOn: (job) => ctx.enqueue(job, 0),
 })
 
 const endSession = async (

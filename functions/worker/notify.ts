@@ -1,6 +1,6 @@
 import { unmarshall } from '@aws-sdk/util-dynamodb'
 import { agentChanged, licenseChanged } from '../../shared/account/refresh.ts'
-import { tellErased } from '../../shared/account/customer-erased.ts'
+import { announceErased } from '../../shared/account/customer-erased.ts'
 import { tabGone } from '../../shared/account/customer-presence.ts'
 import { endSessions } from '../../shared/account/disconnect.ts'
 import { socketGone } from '../../shared/account/presence.ts'
@@ -8,7 +8,7 @@ import { type Appended, notifyMobile } from '../../shared/mobile/notify-mobile.t
 import { config } from '../../shared/platform/config.ts'
 import { type BatchResult, failed } from '../../shared/platform/batch.ts'
 import { measured } from '../../shared/platform/metrics.ts'
-import { work, type WorkCtx } from '../../shared/delivery/worker-context.ts'
+import { runWork, type WorkCtx } from '../../shared/delivery/worker-context.ts'
 import { isBanned, isErased, readCustomer } from '../../shared/table/customers.ts'
 import { readCustomerSockets } from '../../shared/table/sockets.ts'
 import { changedOf, chatOfEntry, type RawKey } from '../../shared/table/keys.ts'
@@ -74,17 +74,17 @@ const followAccount = async (
   switch (changed.item) {
     case 'agentSocket':
       if (gone)
-        await work<'notify'>((ctx) => socketGone(ctx, license, changed.agent, config.presenceGraceS()))
+        await runWork<'notify'>((ctx) => socketGone(ctx, license, changed.agent, config.presenceGraceS()))
       return
     case 'customerSocket':
-      if (gone) await work((ctx) => tabGone(ctx, license, changed.customer, config.presenceGraceS()))
+      if (gone) await runWork((ctx) => tabGone(ctx, license, changed.customer, config.presenceGraceS()))
       return
     case 'customer':
       // stored by a tab that may have been closed before there was anybody to take offline
       if (eventName === 'INSERT')
-        await work((ctx) => tabGone(ctx, license, changed.customer, config.presenceGraceS()))
+        await runWork((ctx) => tabGone(ctx, license, changed.customer, config.presenceGraceS()))
       // `ban_customer` does the same; it may have died before it did. Who is erased is banned by it
-      if (!gone && differs('ban')) await work((ctx) => endIfBanned(ctx, license, changed.customer))
+      if (!gone && differs('ban')) await runWork((ctx) => endIfBanned(ctx, license, changed.customer))
       return
     case 'license':
     case 'agent':
@@ -92,14 +92,14 @@ const followAccount = async (
       // sockets
       if (eventName === 'INSERT' || !differs('version')) return
       if (changed.item === 'license')
-        await work((ctx) => licenseChanged(ctx, license, { isGroupGone: differs('deleted_groups') }))
-      else await work<'notify'>((ctx) => agentChanged(ctx, license, changed.agent))
+        await runWork((ctx) => licenseChanged(ctx, license, { isGroupGone: differs('deleted_groups') }))
+      else await runWork<'notify'>((ctx) => agentChanged(ctx, license, changed.agent))
   }
 }
 
 const endIfBanned = async (ctx: WorkCtx, license: string, customer: string): Promise<void> => {
   const item = await readCustomer(ctx.read, license, customer)
-  if (isErased(item)) await tellErased(ctx, license, customer)
+  if (isErased(item)) await announceErased(ctx, license, customer)
   if (item !== undefined && isBanned(item, ctx.now()))
     await endSessions(ctx, await readCustomerSockets(ctx.read, license, customer), 'customer_banned')
 }

@@ -7,7 +7,7 @@ import { addAgentCommands } from './commands/agent.ts'
 import { addCustomerCommands } from './commands/customer.ts'
 import { addGroupCommands } from './commands/group.ts'
 import { addLicenseCommands } from './commands/license.ts'
-import { complain, type Io } from './cli/output.ts'
+import { warn, type Io } from './cli/output.ts'
 import { addReindexCommand } from './commands/reindex.ts'
 import { addTokenCommand } from './commands/token.ts'
 
@@ -20,7 +20,7 @@ export async function runAdmin(argv: readonly string[], io: Io): Promise<0 | 1 |
     // commander has said what it has to say
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
     const name = error instanceof AdminError || !(error instanceof Error) ? '' : `${error.name}: `
-    complain(io, `error: ${name}${error instanceof Error ? error.message : String(error)}`)
+    warn(io, `error: ${name}${error instanceof Error ? error.message : String(error)}`)
     return error instanceof UsageError ? 2 : 1
   }
 }

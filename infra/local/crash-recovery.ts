@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { DynamoDBDocumentClient, paginateScan } from '@aws-sdk/lib-dynamodb'
-import { AgentItem, LicenseListed, wentOffline } from '../../shared/table/accounts.ts'
+import { AgentItem, LicenseListed, setOffline } from '../../shared/table/accounts.ts'
 import type { Table } from '../../shared/table/client.ts'
-import { CustomerItem, customerWentOffline } from '../../shared/table/customers.ts'
+import { CustomerItem, setCustomerOffline } from '../../shared/table/customers.ts'
 import {
   agentPrefix,
   changedOf,
@@ -12,23 +12,23 @@ import {
   licensesPk,
   manifestPrefix,
 } from '../../shared/table/keys.ts'
-import { manifestReleased } from '../../shared/table/manifests.ts'
-import { connectionRemoved, readAgentSockets } from '../../shared/table/sockets.ts'
+import { releaseManifest } from '../../shared/table/manifests.ts'
+import { removeConnection, readAgentSockets } from '../../shared/table/sockets.ts'
 
 /**
  * Puts right what a run left behind that was ended or killed: no socket outlives the gateway, nobody is
  * online without one, and nobody is at the index. For the time before anyone can connect.
  */
-export const endEarlierRun = async (
+export const endCrashedRun = async (
   { read, write }: Table,
   engine: { client: DynamoDBClient; tableName: string },
 ): Promise<void> => {
   for (const listed of await read.query({ pk: licensesPk })) {
     const license = LicenseListed.parse(listed).id
     for (const row of await readAgentSockets(read, license))
-      for (const op of connectionRemoved(row)) await write.write(op)
+      for (const op of removeConnection(row)) await write.write(op)
     for (const item of await read.query({ pk: licensePk(license), prefix: agentPrefix }))
-      if (item['online'] === true) await write.write(wentOffline(AgentItem.parse(item), randomUUID()))
+      if (item['online'] === true) await write.write(setOffline(AgentItem.parse(item), randomUUID()))
   }
   for await (const item of leftBehind(engine)) {
     const key = { pk: String(item['pk']), sk: String(item['sk']) }
@@ -36,11 +36,11 @@ export const endEarlierRun = async (
     if (changed?.item === 'customerSocket') {
       const { license, customer, connection } = changed
       const of = { license_id: license, customer_id: customer, connection }
-      for (const op of connectionRemoved(of)) await write.write(op)
+      for (const op of removeConnection(of)) await write.write(op)
     } else if (changed?.item === 'customer' && item['online'] === true)
-      await write.write(customerWentOffline(CustomerItem.parse(item), randomUUID()))
+      await write.write(setCustomerOffline(CustomerItem.parse(item), randomUUID()))
     else if (changed === undefined)
-      await write.write(manifestReleased(key.pk.slice('CHAT#'.length), lastNumberOf(key)))
+      await write.write(releaseManifest(key.pk.slice('CHAT#'.length), lastNumberOf(key)))
   }
 }
 

@@ -1,5 +1,5 @@
 /** Counts what is under way, so that a caller can wait until nothing is. */
-export class WorkUnderWay {
+export class InFlight {
   #count = 0
   #waiting: { isDone: () => boolean; resolve: () => void }[] = []
 

@@ -8,7 +8,7 @@ import { build } from '../build.ts'
 import { openCustomerKey } from './secrets/customer-key.ts'
 import { type Demo, openDemo } from './demo.ts'
 import { startEngine } from './engine/engine.ts'
-import { endEarlierRun } from './crash-recovery.ts'
+import { endCrashedRun } from './crash-recovery.ts'
 import { bundlesIn } from './handlers.ts'
 import { listenOn } from './listen-on.ts'
 import { announce, localDir, localDist, lockLocalDir } from './local-dir.ts'
@@ -101,7 +101,7 @@ const run = async ({ port: wanted, customerPort, fresh, json, dist }: Flags): Pr
     rates: { startChat: 5, sendEvent: 60, other: 120, addressFactor: 50, licenseStarts: 600 },
     handlers: bundlesIn(dist === undefined ? localDist : resolve(dist)),
     prepare: async (table, engineOf) => {
-      await endEarlierRun(table, engineOf)
+      await endCrashedRun(table, engineOf)
       for (const free of freePorts) await free()
     },
     indexedUpTo: join(data, 'indexed.json'),

@@ -1,4 +1,4 @@
-import { mayRead, placeOf, type Seen } from './permissions.ts'
+import { mayRead, roleOf, type VisibleChat } from './permissions.ts'
 import type { Audience, CustomerAudience } from '../delivery/outbox.ts'
 import { isShown, redactedFor } from './visibility.ts'
 import type { Chat, ChatScopes } from '../table/chats.ts'
@@ -6,7 +6,7 @@ import type { CustomerItem } from '../table/customers.ts'
 import type { Entry } from '../table/thread-log.ts'
 import type { AgentSocketItem, CustomerSocketItem } from '../table/sockets.ts'
 
-type SeenChat = Seen & { license_id: string }
+type SeenChat = VisibleChat & { license_id: string }
 
 const everyTab = () => true
 
@@ -52,7 +52,7 @@ export const gaining = (before: SeenChat, after: SeenChat): Audience => {
 /** Those who are in the chat, as agents or supervisors. */
 export const staffOf = (chat: SeenChat) => ({
   license: chat.license_id,
-  includes: (row: AgentSocketItem) => placeOf(row.agent_id, chat) !== undefined && mayRead(row, chat),
+  includes: (row: AgentSocketItem) => roleOf(row.agent_id, chat) !== undefined && mayRead(row, chat),
 })
 
 /** Those who are in the chat, its customers too, but the author. */

@@ -6,7 +6,7 @@ import { type AnySession, isCustomers, type Session } from '../table/sockets.ts'
 /** Who looks: a session, or a row of the licence's sockets. */
 export type Viewer = Pick<Session, 'agent_id' | 'permission' | 'groups' | 'token_scopes'>
 /** What is looked at: a chat, or its row among the active ones. */
-export interface Seen {
+export interface VisibleChat {
   users: readonly ChatUser[]
   scopes: ChatScopes
 }
@@ -15,20 +15,20 @@ export const isAdministrator = ({ permission }: Pick<Viewer, 'permission'>): boo
   permission !== 'normal'
 
 /** The agent's place in the chat, where it is present: as agent or as supervisor. */
-export const placeOf = (
+export const roleOf = (
   agent: string,
-  { users }: Pick<Seen, 'users'>,
+  { users }: Pick<VisibleChat, 'users'>,
 ): 'agent' | 'supervisor' | undefined => {
   const user = users.find(({ id, type, present }) => id === agent && type !== 'customer' && present)
   return user === undefined || user.type === 'customer' ? undefined : user.type
 }
 
 /** Protocol §4: whether an agent of the chat's licence has access to it. */
-export const hasAccess = (viewer: Viewer, chat: Seen): boolean => {
+export const hasAccess = (viewer: Viewer, chat: VisibleChat): boolean => {
   const { groups, agents } = chat.scopes
   return (
     isAdministrator(viewer) ||
-    placeOf(viewer.agent_id, chat) !== undefined ||
+    roleOf(viewer.agent_id, chat) !== undefined ||
     (groups.length === 0 && agents.length === 0) ||
     agents.includes(viewer.agent_id) ||
     groups.some((group) => viewer.groups.includes(group))
@@ -36,21 +36,21 @@ export const hasAccess = (viewer: Viewer, chat: Seen): boolean => {
 }
 
 /** How far a token scope reaches, by its name: everything else of a scope is which actions it is for. */
-const reaches = (scope: TokenScope, viewer: Viewer, chat: Seen | undefined): boolean => {
+const reaches = (scope: TokenScope, viewer: Viewer, chat: VisibleChat | undefined): boolean => {
   if (scope.includes('--all:')) return isAdministrator(viewer)
   if (chat === undefined) return true
-  if (scope.includes('--my:')) return placeOf(viewer.agent_id, chat) !== undefined
+  if (scope.includes('--my:')) return roleOf(viewer.agent_id, chat) !== undefined
   return hasAccess(viewer, chat)
 }
 
-const tokenAllows = (any: readonly TokenScope[], viewer: Viewer, chat: Seen | undefined): boolean =>
+const tokenAllows = (any: readonly TokenScope[], viewer: Viewer, chat: VisibleChat | undefined): boolean =>
   viewer.token_scopes === undefined ||
   any.some((scope) => viewer.token_scopes?.includes(scope) === true && reaches(scope, viewer, chat))
 
 const readScopes: readonly TokenScope[] = ['chats--all:read', 'chats--chat_scopes:read', 'chats--my:read']
 
 /** Whether a chat is shown to this viewer: in answers and by pushes. */
-export const mayRead = (viewer: Viewer, chat: Seen): boolean =>
+export const mayRead = (viewer: Viewer, chat: VisibleChat): boolean =>
   hasAccess(viewer, chat) && tokenAllows(readScopes, viewer, chat)
 
 /** Which chats a viewer is shown at all, by its token: all that it has access to, or only those that it is in. */
@@ -80,7 +80,7 @@ const concernsOnly = (me: string, payload: object): boolean => {
 export const authorize = (
   spec: ActionSpec,
   me: AnySession,
-  chat: Seen | undefined,
+  chat: VisibleChat | undefined,
   payload: object,
 ): void => {
   const denied = () => new ProtocolError('authorization', { message: spec.denied })
@@ -92,7 +92,7 @@ export const authorize = (
     return
   }
   if (chat !== undefined && !hasAccess(me, chat)) throw denied()
-  if (chat !== undefined && spec.may === 'member' && placeOf(me.agent_id, chat) === undefined) throw denied()
+  if (chat !== undefined && spec.may === 'member' && roleOf(me.agent_id, chat) === undefined) throw denied()
   if (spec.tokenScopes === undefined) return
   const { any, forSelf = [] } = spec.tokenScopes
   const enough = concernsOnly(me.agent_id, payload) ? [...any, ...forSelf] : any

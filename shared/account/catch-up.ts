@@ -1,5 +1,5 @@
 import { mayRead } from '../access/permissions.ts'
-import { ofEachChat } from '../platform/for-each.ts'
+import { mapIsolated } from '../platform/for-each.ts'
 import { readView, showChat } from '../chat/view/chat-view.ts'
 import { connections, customerConnection } from '../access/audience.ts'
 import type { Audience } from '../delivery/outbox.ts'
@@ -33,10 +33,10 @@ export const catchUp = async (ctx: WorkCtx, answered: Answered): Promise<void> =
   const then = (at: number) => at >= answered.since && at <= answered.until
 
   const unknown = active.filter(({ id, started_at }) => answered.chats[id] === undefined && then(started_at))
-  await ofEachChat(unknown, ({ id }) => show(ctx, session, id, connection), chatsAtOnce)
+  await mapIsolated(unknown, ({ id }) => show(ctx, session, id, connection), chatsAtOnce)
 
   const known = Object.entries(answered.chats).map(([id, [n, m, version]]) => ({ id, n, m, version }))
-  await ofEachChat(
+  await mapIsolated(
     known,
     async ({ id, n, m, version }) => {
       const missed = (await readEntriesFrom(ctx.read, id, { n, m: m + 1 }, mostMissed)).filter(({ at }) =>

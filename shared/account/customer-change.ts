@@ -1,9 +1,9 @@
-import { untilDone, written } from '../table/optimistic-write.ts'
+import { retryUntilCommitted, commitOne } from '../table/optimistic-write.ts'
 import type { CustomerDetails as Asked } from '../protocol/customer-fields.ts'
 import { ProtocolError } from '../protocol/errors.ts'
-import { CustomerItem, detailsChanged, isBanned, readCustomer } from '../table/customers.ts'
+import { CustomerItem, setCustomerDetails, isBanned, readCustomer } from '../table/customers.ts'
 import type { Reader, Writer } from '../table/ops.ts'
-import { customerRenamed, type CustomerSession, readCustomerSockets, type Visitor } from '../table/sockets.ts'
+import { setCustomerName, type CustomerSession, readCustomerSockets, type Visitor } from '../table/sockets.ts'
 import { areSameDetails, isSameToItself, mergedDetails } from './customer-details.ts'
 
 interface Changing {
@@ -30,25 +30,29 @@ interface Changed {
 export const changeDetails = async (ctx: Changing, asked: Asked, denied: string): Promise<Changed> => {
   const { me, visitor, nonce } = ctx
   const refresh = () => readCustomer(ctx.read, me.license_id, me.customer_id)
-  const result = await untilDone<Changed, CustomerItem | undefined>({ ...ctx, refresh }, await refresh(), {
-    isOwn: (customer) => customer?.nonce === nonce,
-    attempt: async (before) => {
-      const nowMs = ctx.now()
-      if (before !== undefined && isBanned(before, nowMs))
-        throw new ProtocolError('authorization', { message: denied })
-      const details = mergedDetails(before, asked, { visitor, nowMs, opens: before === undefined })
-      if (before !== undefined && areSameDetails(details, before))
-        return { result: { customer: before, changed: false, shown: false }, placed: true }
-      const { version = 0, threads = 0 } = before ?? {}
-      const who = { license_id: me.license_id, id: me.customer_id, version, threads }
-      // one that is stored just now has this tab open
-      const op = detailsChanged(who, details, { nonce, nowMs, login: before === undefined })
-      const placed = written(ctx.write, op, nonce)
-      const kept = { online: true, ...before, ...who, ...details, version: version + 1 }
-      const shown = before === undefined || !isSameToItself(details, before)
-      return { result: { customer: CustomerItem.parse(kept), changed: true, shown }, placed }
+  const result = await retryUntilCommitted<Changed, CustomerItem | undefined>(
+    { ...ctx, refresh },
+    await refresh(),
+    {
+      isOwn: (customer) => customer?.nonce === nonce,
+      attempt: async (before) => {
+        const nowMs = ctx.now()
+        if (before !== undefined && isBanned(before, nowMs))
+          throw new ProtocolError('authorization', { message: denied })
+        const details = mergedDetails(before, asked, { visitor, nowMs, opens: before === undefined })
+        if (before !== undefined && areSameDetails(details, before))
+          return { result: { customer: before, changed: false, shown: false }, committed: true }
+        const { version = 0, threads = 0 } = before ?? {}
+        const who = { license_id: me.license_id, id: me.customer_id, version, threads }
+        // one that is stored just now has this tab open
+        const op = setCustomerDetails(who, details, { nonce, nowMs, login: before === undefined })
+        const placed = commitOne(ctx.write, op, nonce)
+        const kept = { online: true, ...before, ...who, ...details, version: version + 1 }
+        const shown = before === undefined || !isSameToItself(details, before)
+        return { result: { customer: CustomerItem.parse(kept), changed: true, shown }, committed: placed }
+      },
     },
-  })
+  )
   const { name } = result.customer
   if (name !== undefined && name !== me.name) await renameSessions(ctx, me, name)
   return result
@@ -61,5 +65,5 @@ export const renameSessions = async (
   name: string,
 ): Promise<void> => {
   const rows = await readCustomerSockets(read, license_id, customer_id)
-  await Promise.all(rows.map((row) => write.write(customerRenamed(row, name))))
+  await Promise.all(rows.map((row) => write.write(setCustomerName(row, name))))
 }

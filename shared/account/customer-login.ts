@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { unnamed } from '../chat/view/wire-objects.ts'
-import { transacted, untilDone } from '../table/optimistic-write.ts'
+import { commitAll, retryUntilCommitted } from '../table/optimistic-write.ts'
 import type { CustomerDetails as Asked } from '../protocol/customer-fields.ts'
 import { ProtocolError } from '../protocol/errors.ts'
 import { limits } from '../protocol/limits.ts'
@@ -8,9 +8,9 @@ import type { ConnectionStatus } from '../delivery/connections.ts'
 import type { Job } from '../jobs/job-queue.ts'
 import { LicenseItem } from '../table/accounts.ts'
 import {
-  customerFree,
+  requireNotBanned,
   CustomerItem,
-  detailsChanged,
+  setCustomerDetails,
   isBanned,
   isErased,
   readCustomer,
@@ -18,15 +18,15 @@ import {
 import { keys } from '../table/keys.ts'
 import type { Reader, Writer } from '../table/ops.ts'
 import {
-  connectionRemoved,
+  removeConnection,
   type CustomerSession,
   type CustomerSocketItem,
   isLive,
   isStarting,
   readCustomerSockets,
   readSocket,
-  sessionEnded,
-  sessionStarted,
+  endSession,
+  putSession,
   type SocketFamily,
   type SocketItem,
   userIdOf,
@@ -43,7 +43,7 @@ interface LoggingIn extends ConnectionStatus {
   nonce: string
   now: () => number
   pause: (tries: number) => Promise<void>
-  later: (job: Job, delayS: number) => Promise<void>
+  enqueue: (job: Job, delayS: number) => Promise<void>
 }
 
 export interface CustomerLoggedIn {
@@ -98,7 +98,7 @@ export const startCustomerSession = async (
     asked.admit(socket.visitor, known === undefined ? undefined : { license_id, customer_id: known }),
   ])
   const refresh = async () => visitorsSocket(await readSocket(ctx.read, ctx.connection, ctx.now()), ctx.now())
-  return untilDone<CustomerLoggedIn, VisitorsSocket>({ ...ctx, refresh }, socket, {
+  return retryUntilCommitted<CustomerLoggedIn, VisitorsSocket>({ ...ctx, refresh }, socket, {
     isOwn: ({ session }) => session?.nonce === ctx.nonce,
     // the checks that refuse a login run in an attempt alone: a session that stands is past them
     attempt: async (now, tries) => {
@@ -116,7 +116,7 @@ export const startCustomerSession = async (
         license_expires_at: license.expires_at,
         nonce: ctx.nonce,
       }
-      const all = [...sessionStarted(now, session, nowMs), ...ops].map((op) => ({ op }))
+      const all = [...putSession(now, session, nowMs), ...ops].map((op) => ({ op }))
       const changed = stored !== undefined && (customer?.online !== true || !areSameDetails(stored, customer))
       // who came without a token has no other tab
       const shown =
@@ -126,7 +126,7 @@ export const startCustomerSession = async (
       const renamed = shown && stored.name !== customer?.name
       return {
         result: { session, customer: stored, changed, shown, renamed },
-        placed: transacted(ctx.write, all, ctx.nonce),
+        committed: commitAll(ctx.write, all, ctx.nonce),
       }
     },
   })
@@ -149,10 +149,10 @@ const storing = (
   const { id, license_id, customer, visitor } = who
   const nowMs = now()
   if (customer === undefined && !saysSomething(asked))
-    return { ops: [customerFree(license_id, id, nowMs)], stored: undefined }
+    return { ops: [requireNotBanned(license_id, id, nowMs)], stored: undefined }
   const details = mergedDetails(customer, asked, { visitor, nowMs, opens: customer?.online !== true })
   const { version = 0, threads = 0, seq = 0 } = customer ?? {}
-  const op = detailsChanged({ id, license_id, version, threads }, details, { nonce, nowMs, login: true })
+  const op = setCustomerDetails({ id, license_id, version, threads }, details, { nonce, nowMs, login: true })
   const stored = CustomerItem.parse({
     ...details,
     id,
@@ -196,7 +196,7 @@ const readHeld = async (
   if (license.expires_at * 1000 <= ctx.now()) throw new ProtocolError('license_expired')
   const others = othersIn(live, ctx)
   if (others.length >= limits.customerConnections && !(await makeRoom(ctx, others))) {
-    await ctx.later({ job: 'end_session', connection: ctx.connection, reason: 'too_many_connections' }, 1)
+    await ctx.enqueue({ job: 'end_session', connection: ctx.connection, reason: 'too_many_connections' }, 1)
     throw new ProtocolError('too_many_connections')
   }
   return { license, customer }
@@ -209,7 +209,7 @@ const readHeld = async (
 const makeRoom = async (ctx: LoggingIn, rows: readonly CustomerSocketItem[]): Promise<boolean> => {
   const there = await Promise.all(rows.map(async (row) => isStarting(row, ctx.now()) || ctx.isConnected(row)))
   const gone = rows.filter((_, index) => there[index] === false)
-  await Promise.all(gone.flatMap(connectionRemoved).map((op) => ctx.write.write(op)))
+  await Promise.all(gone.flatMap(removeConnection).map((op) => ctx.write.write(op)))
   return rows.length - gone.length < limits.customerConnections
 }
 
@@ -234,7 +234,7 @@ export const expectRoom = async (ctx: LoggingIn, session: CustomerSession): Prom
   if (others.length < limits.customerConnections || (await makeRoom(ctx, others))) return
   const reason = 'too_many_connections'
   const mine = live.filter((row) => !others.includes(row))
-  await Promise.all(mine.flatMap((row) => sessionEnded(row, reason)).map((op) => ctx.write.write(op)))
-  await ctx.later({ job: 'end_session', connection: ctx.connection, reason }, 1)
+  await Promise.all(mine.flatMap((row) => endSession(row, reason)).map((op) => ctx.write.write(op)))
+  await ctx.enqueue({ job: 'end_session', connection: ctx.connection, reason }, 1)
   throw new ProtocolError(reason)
 }

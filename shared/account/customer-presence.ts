@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import { tellCustomer } from '../chat/announce/customer-updated.ts'
+import { announceCustomerUpdated } from '../chat/announce/customer-updated.ts'
 import type { Outbox } from '../delivery/outbox.ts'
 import type { Job } from '../jobs/job-queue.ts'
-import { type CustomerItem, customerWentOffline, readCustomer } from '../table/customers.ts'
+import { type CustomerItem, setCustomerOffline, readCustomer } from '../table/customers.ts'
 import type { Reader, Writer } from '../table/ops.ts'
 import { isLive, readCustomerSockets } from '../table/sockets.ts'
 
@@ -31,14 +31,14 @@ const withoutTab = async (
  * unnoticed.
  */
 export const tabGone = async (
-  ctx: Checking & { later: (job: Job, delayS: number) => Promise<void> },
+  ctx: Checking & { enqueue: (job: Job, delayS: number) => Promise<void> },
   license: string,
   id: string,
   graceS: number,
 ): Promise<void> => {
   const left = await withoutTab(ctx, license, id)
   if (left === undefined) return
-  await ctx.later(
+  await ctx.enqueue(
     { job: 'expect_customer', license_id: license, customer_id: id, seq: left.seq, check: randomUUID() },
     graceS,
   )
@@ -56,9 +56,9 @@ export const expectCustomer = async (
 ): Promise<void> => {
   const customer = await withoutTab(ctx, license, id, check)
   if (customer === undefined || customer.seq !== seq) return
-  const outcome = await ctx.write.write(customerWentOffline(customer, check))
+  const outcome = await ctx.write.write(setCustomerOffline(customer, check))
   if (!outcome.done) return
   // as it is by now: a login since that write may have been told of first
   const now = await readCustomer(ctx.read, license, id)
-  if (now !== undefined) await tellCustomer(ctx, now, {})
+  if (now !== undefined) await announceCustomerUpdated(ctx, now, {})
 }

@@ -1,13 +1,13 @@
 import type { Common } from '../table/families.ts'
-import { type Guarded, transacted, untilDone } from '../table/optimistic-write.ts'
+import { type ConditionalWrite, commitAll, retryUntilCommitted } from '../table/optimistic-write.ts'
 import type { Device } from '../protocol/device-fields.ts'
 import { ProtocolError } from '../protocol/errors.ts'
-import { agentActive } from '../table/accounts.ts'
+import { requireAgentActive } from '../table/accounts.ts'
 import {
   type DeviceFamily,
   deviceHash,
   type DeviceItem,
-  deviceKept,
+  putDevice,
   readAgentDevices,
   readDevice,
   removeDevice,
@@ -35,7 +35,7 @@ const changesOf = (found: DeviceItem | undefined, device: DeviceItem): Op<Device
     found.platform === device.platform &&
     found.enabled === device.enabled &&
     found.token_scopes?.join(' ') === device.token_scopes?.join(' ')
-  return same ? [] : deviceKept(found, device)
+  return same ? [] : putDevice(found, device)
 }
 
 const deviceOf = (
@@ -79,17 +79,20 @@ export const setNotifications = async (
   const { me, nonce, read, write } = ctx
   const wanted = deviceOf(device, me, { enabled, nonce })
   const refresh = () => readDevice(read, wanted.hash)
-  await untilDone<undefined, DeviceItem | undefined>({ ...ctx, refresh }, await refresh(), {
+  await retryUntilCommitted<undefined, DeviceItem | undefined>({ ...ctx, refresh }, await refresh(), {
     // the device is as asked, by whichever request
     isOwn: (found) => changesOf(found, wanted).length === 0,
     attempt: async (found) => {
       if (found !== undefined && !isOf(me, found) && !enabled)
         throw new ProtocolError('authorization', { message: denied })
       const ops = changesOf(found, wanted)
-      if (ops.length === 0) return { result: undefined, placed: true }
-      const active: Guarded<'account'> = { op: agentActive(me.license_id, me.agent_id), otherwise: 'auth' }
+      if (ops.length === 0) return { result: undefined, committed: true }
+      const active: ConditionalWrite<'account'> = {
+        op: requireAgentActive(me.license_id, me.agent_id),
+        onConditionFailed: 'auth',
+      }
       const all = [...ops.map((op) => ({ op })), active]
-      return { result: undefined, placed: transacted(write, all, nonce) }
+      return { result: undefined, committed: commitAll(write, all, nonce) }
     },
   })
 }

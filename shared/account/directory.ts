@@ -5,7 +5,7 @@ import { limits } from '../protocol/limits.ts'
 import { AgentItem, GroupItem } from '../table/accounts.ts'
 import { type Pk, agentPrefix, groupPrefix, keys, licensePk } from '../table/keys.ts'
 import type { Reader } from '../table/ops.ts'
-import { fitting, jsonBytes } from '../chat/view/frame-budget.ts'
+import { countThatFit, jsonBytes } from '../chat/view/frame-budget.ts'
 
 /** The agents of a licence and its groups, as many as a login shows; with the deleted agents between them. */
 export const readDirectory = async (
@@ -65,9 +65,12 @@ export const showDirectory = (
       routing_status: agent.online ? agent.routing_status : undefined,
     }))
   const slim = colleagues.map(({ avatar: _, ...agent }) => agent)
-  const shownGroups = groups.slice(0, fitting(groups, Math.max(room / 3, room - jsonBytes(slim)) - brackets))
+  const shownGroups = groups.slice(
+    0,
+    countThatFit(groups, Math.max(room / 3, room - jsonBytes(slim)) - brackets),
+  )
   const left = room - jsonBytes(shownGroups)
-  const shown = slim.slice(0, fitting(slim, left - brackets))
+  const shown = slim.slice(0, countThatFit(slim, left - brackets))
   return { agents: withAvatars(shown, colleagues, left - jsonBytes(shown)), groups: shownGroups }
 }
 

@@ -5,14 +5,14 @@ import type { Job } from '../jobs/job-queue.ts'
 import type { Reader, Writer } from '../table/ops.ts'
 import {
   type AnySession,
-  closingClaimed,
+  putClosingClaim,
   closingMs,
   expiryOf,
   forgetSocket,
   type Identified,
   isClosing,
   readSocket,
-  sessionEnded,
+  endSession,
   type SocketFamily,
   SocketItem,
   type SocketRow,
@@ -24,7 +24,7 @@ interface Disconnecting {
   signal: AbortSignal
   nonce: string
   now: () => number
-  later: (job: Job, delayS: number) => Promise<void>
+  enqueue: (job: Job, delayS: number) => Promise<void>
 }
 
 type Reason = DisconnectReason | CustomerDisconnectReason
@@ -50,7 +50,7 @@ export const disconnect = async (
       session === undefined
         ? ({ job: 'expect_login', connection } as const)
         : ({ job: 'end_session', connection, reason } as const)
-    return ctx.later(job, closingMs / 1000 + 1)
+    return ctx.enqueue(job, closingMs / 1000 + 1)
   }
   if (claim !== 'nobodys') {
     const endpoint = claim.visitor === undefined ? 'agent' : 'customer'
@@ -84,7 +84,7 @@ const claimClosing = async (
 ): Promise<SocketItem | 'anothers' | 'changed' | 'nobodys'> => {
   for (;;) {
     const nowMs = ctx.now()
-    const claim = closingClaimed(connection, { session, nonce: ctx.nonce, nowMs })
+    const claim = putClosingClaim(connection, { session, nonce: ctx.nonce, nowMs })
     const claimed = await ctx.write.write(claim, { returns: 'new' })
     if (claimed.done) return SocketItem.parse(claimed.attributes)
     if (claimed.found !== undefined)
@@ -115,12 +115,12 @@ export const disconnectIfOver = async (
  * worker.
  */
 export const endSessions = async <R extends SocketRow>(
-  ctx: Pick<Disconnecting, 'later'> & { write: Writer<SocketFamily<R>> },
+  ctx: Pick<Disconnecting, 'enqueue'> & { write: Writer<SocketFamily<R>> },
   rows: readonly R[],
   reason: NonNullable<R['ended']>,
 ): Promise<void> => {
-  await Promise.all(rows.flatMap((row) => sessionEnded(row, reason)).map((op) => ctx.write.write(op)))
+  await Promise.all(rows.flatMap((row) => endSession(row, reason)).map((op) => ctx.write.write(op)))
   await Promise.all(
-    rows.map(({ connection }) => ctx.later({ job: 'end_session', connection, reason }, afterAnswerS)),
+    rows.map(({ connection }) => ctx.enqueue({ job: 'end_session', connection, reason }, afterAnswerS)),
   )
 }

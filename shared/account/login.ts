@@ -1,11 +1,11 @@
 import { grantsOf } from '../access/permissions.ts'
-import { transacted, untilDone } from '../table/optimistic-write.ts'
+import { commitAll, retryUntilCommitted } from '../table/optimistic-write.ts'
 import type { Device } from '../protocol/device-fields.ts'
 import { ProtocolError } from '../protocol/errors.ts'
 import { limits } from '../protocol/limits.ts'
 import type { RoutingStatus } from '../protocol/objects.ts'
 import type { Job } from '../jobs/job-queue.ts'
-import { AgentItem, IdentityItem, LicenseItem, loggedIn } from '../table/accounts.ts'
+import { AgentItem, IdentityItem, LicenseItem, setOnline } from '../table/accounts.ts'
 import { type DeviceFamily, deviceHash, type DeviceItem, readDevice } from '../table/devices.ts'
 import type { Common } from '../table/families.ts'
 import { keys } from '../table/keys.ts'
@@ -16,8 +16,8 @@ import {
   readAgentSockets,
   readSocket,
   type Session,
-  sessionRefreshed,
-  sessionStarted,
+  refreshSession,
+  putSession,
   type SocketFamily,
   type SocketItem,
   userIdOf,
@@ -36,7 +36,7 @@ export interface LoggedIn {
 }
 
 interface Later {
-  later: (job: Job, delayS: number) => Promise<void>
+  enqueue: (job: Job, delayS: number) => Promise<void>
 }
 
 /** What a login is decided by, beside the account. */
@@ -90,7 +90,7 @@ export const startSession = async (
   const who = IdentityItem.parse(identity)
   await asked.admit(who)
   const { nonce } = ctx
-  return untilDone<LoggedIn, Held>({ ...ctx, refresh: readHeld }, held, {
+  return retryUntilCommitted<LoggedIn, Held>({ ...ctx, refresh: readHeld }, held, {
     isOwn: ({ socket }) => socket?.session?.nonce === nonce,
     attempt: async ({ socket, device: found }) => {
       const open = openSocket(socket, ctx.now())
@@ -103,13 +103,13 @@ export const startSession = async (
       })
       const status = first ?? agent.routing_status ?? agent.default_status
       const ops = [
-        ...sessionStarted(open, session, ctx.now()),
-        loggedIn(agent, first),
+        ...putSession(open, session, ctx.now()),
+        setOnline(agent, first),
         ...(device === undefined ? [] : devicePresented(found, device, { owner: session, nonce })),
       ]
       return {
         result: { session, agent, license, status, cameOnline: first !== undefined },
-        placed: transacted(
+        committed: commitAll(
           ctx.write,
           ops.map((op) => ({ op })),
           nonce,
@@ -135,7 +135,7 @@ export const settleSession = async (
 
 // a check of the licence in the login's transaction would make transactions of all who log in at once wait for each other
 const followLicense = async (
-  { read, write, connection, now, later }: LoggingIn & Later,
+  { read, write, connection, now, enqueue }: LoggingIn & Later,
   session: Session,
   known: LicenseItem,
 ): Promise<LicenseItem> => {
@@ -146,9 +146,9 @@ const followLicense = async (
     if (license.version === followed.version) return license
     followed = license
     const account = { ...session, license_expires_at: license.expires_at }
-    await Promise.all(sessionRefreshed(connection, session, account).map((op) => write.write(op)))
+    await Promise.all(refreshSession(connection, session, account).map((op) => write.write(op)))
     if (license.expires_at * 1000 > now()) continue
-    await later({ job: 'end_session', connection, reason: 'license_expired' }, afterAnswerS)
+    await enqueue({ job: 'end_session', connection, reason: 'license_expired' }, afterAnswerS)
     throw new ProtocolError('license_expired')
   }
 }

@@ -3,7 +3,7 @@ import type { RoutingStatus } from '../protocol/objects.ts'
 import { everyAgent } from '../access/audience.ts'
 import type { Outbox } from '../delivery/outbox.ts'
 import type { Job } from '../jobs/job-queue.ts'
-import { AgentItem, wentAway, wentOffline } from '../table/accounts.ts'
+import { AgentItem, setAway, setOffline } from '../table/accounts.ts'
 import { keys } from '../table/keys.ts'
 import type { Reader, Writer } from '../table/ops.ts'
 import { isLive, readAgentSockets } from '../table/sockets.ts'
@@ -36,15 +36,15 @@ const withoutSocket = async (
  * once it may no longer come back unnoticed.
  */
 export const socketGone = async (
-  ctx: Checking & { write: Writer<'account'>; later: (job: Job, delayS: number) => Promise<void> },
+  ctx: Checking & { write: Writer<'account'>; enqueue: (job: Job, delayS: number) => Promise<void> },
   license: string,
   agent: string,
   graceS: number,
 ): Promise<void> => {
   const left = await withoutSocket(ctx, license, agent)
   if (left === undefined) return
-  if (!left.away) await ctx.write.write(wentAway(left))
-  await ctx.later(
+  if (!left.away) await ctx.write.write(setAway(left))
+  await ctx.enqueue(
     { job: 'expect_agent', license_id: license, agent_id: agent, seq: left.seq, check: randomUUID() },
     graceS,
   )
@@ -56,14 +56,14 @@ export const socketGone = async (
  * right.
  */
 export const expectAgent = async (
-  ctx: Checking & { write: Writer<'account'>; later: (job: Job, delayS: number) => Promise<void> } & Outbox,
+  ctx: Checking & { write: Writer<'account'>; enqueue: (job: Job, delayS: number) => Promise<void> } & Outbox,
   license: string,
   id: string,
   { seq, check }: { seq: number; check: string },
 ): Promise<void> => {
   const agent = await withoutSocket(ctx, license, id, check)
   if (agent === undefined || agent.seq !== seq) return
-  const outcome = await ctx.write.write(wentOffline(agent, check))
+  const outcome = await ctx.write.write(setOffline(agent, check))
   if (!outcome.done) return
   const tell = (routing_status: RoutingStatus | 'offline') =>
     ctx.push(everyAgent(license), 'agent_updated', { agent_id: id, routing_status })
@@ -72,5 +72,5 @@ export const expectAgent = async (
   // a login since that write may have been told of first
   const now = AgentItem.parse(await ctx.read.get(keys.agent(license, id), { strong: true }))
   if (now.online) tell(now.routing_status ?? now.default_status)
-  await ctx.later({ job: 'route', license_id: license, agent: id }, 0)
+  await ctx.enqueue({ job: 'route', license_id: license, agent: id }, 0)
 }

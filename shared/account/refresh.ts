@@ -1,7 +1,7 @@
-import { mayRead, type Seen } from '../access/permissions.ts'
-import { leaving, usersUpdated } from '../chat/membership.ts'
-import { ofEachChat } from '../platform/for-each.ts'
-import { routeSoon } from '../chat/enqueue-routing.ts'
+import { mayRead, type VisibleChat } from '../access/permissions.ts'
+import { planLeave, usersUpdated } from '../chat/membership.ts'
+import { mapIsolated } from '../platform/for-each.ts'
+import { enqueueRouting } from '../chat/enqueue-routing.ts'
 import { expectView, readView, showChat } from '../chat/view/chat-view.ts'
 import { changeUsers, type ThreadFamily } from '../chat/append-event.ts'
 import { limits } from '../protocol/limits.ts'
@@ -16,13 +16,13 @@ import {
   type AccountCopy,
   type AgentSocketItem,
   agentsSession,
-  customerExtended,
+  extendSession,
   readAgentSockets,
   readCustomerSockets,
   readSocket,
   type Session,
-  sessionEnded,
-  sessionRefreshed,
+  endSession,
+  refreshSession,
 } from '../table/sockets.ts'
 import { dropDevices } from './devices.ts'
 import { disconnectIfOver, endSessions } from './disconnect.ts'
@@ -44,7 +44,7 @@ export const licenseChanged = async (
 ): Promise<void> => {
   const [license, rows] = [await readLicense(ctx, id), await readAgentSockets(ctx.read, id)]
   if (license === undefined) return
-  if (isGroupGone) await ctx.later({ job: 'rescope', license_id: id }, 0)
+  if (isGroupGone) await ctx.enqueue({ job: 'rescope', license_id: id }, 0)
   const over = license.expires_at * 1000 <= ctx.now()
   await Promise.all(
     rows.map(async (row) => {
@@ -69,7 +69,7 @@ const extendCustomers = async (ctx: WorkCtx, { id, expires_at }: LicenseItem): P
       const rows = await readCustomerSockets(ctx.read, id, customer.id)
       const changed = rows.filter((row) => row.license_expires_at !== expires_at)
       await Promise.all(
-        changed.flatMap((row) => customerExtended(row, expires_at)).map((op) => ctx.write.write(op)),
+        changed.flatMap((row) => extendSession(row, expires_at)).map((op) => ctx.write.write(op)),
       )
     }),
   )
@@ -102,11 +102,11 @@ export const agentChanged = async (
     const reason =
       agent?.suspended === true && !agent.deleted ? 'access_token_revoked' : 'agent_disconnected_by_server'
     // first no session may do anything more, then the connections are told and closed
-    await Promise.all(rows.flatMap((row) => sessionEnded(row, reason)).map((op) => ctx.write.write(op)))
+    await Promise.all(rows.flatMap((row) => endSession(row, reason)).map((op) => ctx.write.write(op)))
     await Promise.all(rows.map((row) => disconnectIfOver(ctx, row.connection, row)))
     if (agent === undefined || agent.deleted) await dropDevices(ctx, license, id)
     if (agent !== undefined) await leaveActiveChats(ctx, agent)
-    if (agent?.deleted === true) await ctx.later({ job: 'rescope', license_id: license }, 0)
+    if (agent?.deleted === true) await ctx.enqueue({ job: 'rescope', license_id: license }, 0)
     return
   }
   const { name, permission, groups } = agent
@@ -118,7 +118,7 @@ export const agentChanged = async (
     }),
   )
   if (before !== undefined) await showGained(ctx, rows, { permission, groups })
-  if (agent.online) await routeSoon(ctx, license)
+  if (agent.online) await enqueueRouting(ctx, license)
 }
 
 const sessionBehind = async ({ read, now }: WorkCtx, row: AgentSocketItem): Promise<Session | undefined> =>
@@ -130,7 +130,7 @@ const refresh = async (
   session: Session,
   account: AccountCopy,
 ): Promise<void> => {
-  await Promise.all(sessionRefreshed(row.connection, session, account).map((op) => ctx.write.write(op)))
+  await Promise.all(refreshSession(row.connection, session, account).map((op) => ctx.write.write(op)))
 }
 
 // each with the end of its log
@@ -147,14 +147,14 @@ const showGained = async (
   )
   const [first] = changed
   if (first === undefined) return
-  const gainedBy = (before: ActiveChat, chat: Seen) =>
+  const gainedBy = (before: ActiveChat, chat: VisibleChat) =>
     changed
       .filter((row) => !mayRead(row, before) && mayRead({ ...row, ...now }, chat))
       .map(({ connection }) => connection)
   const active = await readActiveChats(ctx.read, first.license_id)
   const gained = active.filter((row) => gainedBy(row, row).length > 0)
   const newest = gained.toSorted((a, b) => b.started_at - a.started_at).slice(0, limits.chatsSummary)
-  await ofEachChat(
+  await mapIsolated(
     newest,
     async (row) => {
       const view = await readView(ctx.read, row.id)
@@ -177,7 +177,7 @@ const leaveActiveChats = async (ctx: WorkCtx<ThreadFamily>, agent: AgentItem): P
   for (const { id } of active.filter(isIn)) {
     const refresh = () => expectView(ctx.read, id)
     const { before, chat, entries } = await changeUsers({ ...ctx, ...(await refresh()), refresh }, (view) =>
-      leaving(view, { agents: [agent.id], customers: [] }, profilesOf([agent])),
+      planLeave(view, { agents: [agent.id], customers: [] }, profilesOf([agent])),
     )
     if (chat === before) continue
     pushEntries(ctx, chat, entries)
@@ -186,6 +186,6 @@ const leaveActiveChats = async (ctx: WorkCtx<ThreadFamily>, agent: AgentItem): P
       'chat_users_updated',
       usersUpdated(before, chat, profilesOf([agent])),
     )
-    await routeSoon(ctx, agent.license_id, id)
+    await enqueueRouting(ctx, agent.license_id, id)
   }
 }

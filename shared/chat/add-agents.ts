@@ -2,19 +2,19 @@ import { ProtocolError } from '../protocol/errors.ts'
 import type { AgentItem } from '../table/accounts.ts'
 import type { Reader } from '../table/ops.ts'
 import type { Session } from '../table/sockets.ts'
-import { tellChanged, type TellingOfUsers } from './announce/users-changed.ts'
+import { announceUsersChanged, type UsersAnnouncement } from './announce/users-changed.ts'
 import type { Names } from './membership.ts'
-import type { View } from '../table/optimistic-write.ts'
+import type { RequestSnapshot } from '../table/optimistic-write.ts'
 import { readAgents } from './view/profiles.ts'
-import { changeUsers, type UsersChange, type ThreadFamily, type Writing } from './append-event.ts'
+import { changeUsers, type UsersChange, type ThreadFamily, type ThreadWrites } from './append-event.ts'
 
 type Agents = ReadonlyMap<string, AgentItem>
 
-interface AgentView extends View {
+interface AgentView extends RequestSnapshot {
   me: Session
 }
 
-type Adding = Writing<ThreadFamily | 'account', AgentView> & TellingOfUsers
+type Adding = ThreadWrites<ThreadFamily | 'account', AgentView> & UsersAnnouncement
 
 /**
  * Puts agents into a chat as `decide` says, and tells: first those whom it gives access the chat, then everyone of the
@@ -23,13 +23,13 @@ type Adding = Writing<ThreadFamily | 'account', AgentView> & TellingOfUsers
 export const addAgents = async (
   ctx: Adding,
   ids: readonly string[],
-  decide: (view: View, names: Names) => UsersChange<'account'> | undefined,
+  decide: (view: RequestSnapshot, names: Names) => UsersChange<'account'> | undefined,
 ): Promise<void> => {
   const known = await othersOf(ctx, ids)
   const names = namesOf(ctx.me, ids, known)
   const changed = await changeUsers(ctx, (view) => decide(view, names))
   if (changed.chat === changed.before) return
-  await tellChanged(ctx, changed, { agents: known, customers: new Map() })
+  await announceUsersChanged(ctx, changed, { agents: known, customers: new Map() })
 }
 
 /** Whoever a read that may lag behind would refuse is read again: the transaction itself checks the others. */

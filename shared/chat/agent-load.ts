@@ -1,7 +1,7 @@
 import type { ErrorType } from '../protocol/errors.ts'
 import type { Chat } from '../table/chats.ts'
-import { loadMoved, loadTaken } from '../table/loads.ts'
-import type { Guarded } from '../table/optimistic-write.ts'
+import { adjustLoad, incrementLoad } from '../table/loads.ts'
+import type { ConditionalWrite } from '../table/optimistic-write.ts'
 
 type Working = Pick<Chat, 'license_id' | 'users' | 'active'>
 
@@ -22,18 +22,22 @@ export const takesOn = (
 
 /**
  * What a change of a chat does to its agents' loads: in the same transaction, so that they are always right.
- * `assigned`: whose load is moved by its assignment. `coming`: who must be able to work, `otherwise` what it
+ * `assigned`: whose load is moved by its assignment. `coming`: who must be able to work, `onConditionFailed` what it
  * means where one cannot.
  */
-export const loadsMoved = (
+export const adjustLoads = (
   before: Pick<Working, 'users' | 'active'> | undefined,
   after: Working,
   {
     assigned,
     coming = [],
-    otherwise,
-  }: { assigned?: string | undefined; coming?: readonly string[] | undefined; otherwise?: ErrorType } = {},
-): Guarded<'loads'>[] => {
+    onConditionFailed,
+  }: {
+    assigned?: string | undefined
+    coming?: readonly string[] | undefined
+    onConditionFailed?: ErrorType
+  } = {},
+): ConditionalWrite<'loads'>[] => {
   const { license_id } = after
   const [was, is] = [before === undefined ? [] : workingIn(before), workingIn(after)]
   const more = is.filter((id) => !was.includes(id) && id !== assigned)
@@ -41,9 +45,9 @@ export const loadsMoved = (
   return [
     ...more.map((id) =>
       coming.includes(id)
-        ? { op: loadTaken(license_id, id), otherwise }
-        : { op: loadMoved(license_id, id, 1) },
+        ? { op: incrementLoad(license_id, id), onConditionFailed }
+        : { op: adjustLoad(license_id, id, 1) },
     ),
-    ...less.map((id) => ({ op: loadMoved(license_id, id, -1) })),
+    ...less.map((id) => ({ op: adjustLoad(license_id, id, -1) })),
   ]
 }

@@ -3,19 +3,19 @@ import { InternalError, ProtocolError } from '../protocol/errors.ts'
 import type { NewCustomerEvent, NewEvent, Recipients } from '../protocol/events.ts'
 import { threadId, threadOf } from '../table/keys.ts'
 import {
-  activeChatChanged,
+  updateActiveChat,
   type Chat,
-  chatChanged,
-  chatInactive,
-  chatUnchanged,
+  putChat,
+  unlistActiveChat,
+  requireChatUnchanged,
   type ChatUser,
   withArrivals,
 } from '../table/chats.ts'
-import { customerFree } from '../table/customers.ts'
+import { requireNotBanned } from '../table/customers.ts'
 import {
   endsIdle,
   type Entry,
-  entryPut,
+  putEntry,
   type Head,
   nextEntries,
   nextEntry,
@@ -24,23 +24,28 @@ import {
 import type { StoredEvent, Tail } from '../table/thread-log.ts'
 import type { Op, Reader, Writer } from '../table/ops.ts'
 import { isCustomers, userIdOf } from '../table/sockets.ts'
-import { placeOf } from '../access/permissions.ts'
-import { loadsMoved } from './agent-load.ts'
-import { openThread, type OpeningFamily, type OpeningReads, readGround } from './open-thread.ts'
+import { roleOf } from '../access/permissions.ts'
+import { adjustLoads } from './agent-load.ts'
+import {
+  openThread,
+  type ThreadStartFamily,
+  type ThreadStartReads,
+  readThreadStartInputs,
+} from './open-thread.ts'
 import {
   type Attempt,
-  type ChatView,
-  type Guarded,
-  type Placing,
-  transacted,
-  untilPlaced,
-  type View,
-  written,
+  type ChatSnapshot,
+  type ConditionalWrite,
+  type LogUpdate,
+  commitAll,
+  updateLog,
+  type RequestSnapshot,
+  commitOne,
 } from '../table/optimistic-write.ts'
-import { readBoth, type RoutingChange, routingOps, type ToldBoth } from './routing-properties.ts'
+import { readRouting, type RoutingChange, routingOps, type AnnouncedRouting } from './routing-properties.ts'
 import { manualArchived } from './system-messages.ts'
 
-export type Writing<F extends Family, V extends ChatView = View> = Placing<V> & {
+export type ThreadWrites<F extends Family, V extends ChatSnapshot = RequestSnapshot> = LogUpdate<V> & {
   read: Reader
   write: Writer<F>
   /** Now, in ms. */
@@ -55,10 +60,14 @@ export interface ThreadStarting {
 export type ThreadFamily = 'chat' | 'activeChats' | 'loads'
 
 /** Who may read an event: a supervisor's is for agents only, and it may not ask for more (protocol §4). */
-const recipientsOf = ({ me, chat }: View, event: NewEvent | NewCustomerEvent, denied: string): Recipients => {
+const recipientsOf = (
+  { me, chat }: RequestSnapshot,
+  event: NewEvent | NewCustomerEvent,
+  denied: string,
+): Recipients => {
   if (isCustomers(me)) return 'all'
   const asked = 'recipients' in event ? event.recipients : undefined
-  if (placeOf(me.agent_id, chat) !== 'supervisor') return asked ?? 'all'
+  if (roleOf(me.agent_id, chat) !== 'supervisor') return asked ?? 'all'
   if (asked === 'all') throw new ProtocolError('authorization', { message: denied })
   return 'agents'
 }
@@ -78,22 +87,22 @@ export interface Appended {
   /** What the thread ends with, ascending. */
   events: readonly Entry[]
   /** What became of `routing`. */
-  told?: ToldBoth
+  told?: AnnouncedRouting
 }
 
 /** What adding an event takes, which may start a thread. */
-export type Appending = Writing<OpeningFamily> & { read: Reader<OpeningReads> }
+export type Appending = ThreadWrites<ThreadStartFamily> & { read: Reader<ThreadStartReads> }
 
 /**
  * Adds an event to the chat, starting a thread where none is active; annotations go to the last thread as it
  * is.
  */
 export const appendEvent = (
-  ctx: Appending & ThreadStarting & { readAudience: (chat: Chat) => void },
+  ctx: Appending & ThreadStarting & { prefetchAudience: (chat: Chat) => void },
   event: NewEvent | NewCustomerEvent,
   denied: string,
 ): Promise<Appended> =>
-  untilPlaced(ctx, async (view, tries): Promise<Attempt<Appended>> => {
+  updateLog(ctx, async (view, tries): Promise<Attempt<Appended>> => {
     const { me, chat, tail } = view
     const { nonce } = ctx
     const author = userIdOf(me)
@@ -106,7 +115,7 @@ export const appendEvent = (
     )
     if (sent !== undefined)
       return {
-        placed: true,
+        committed: true,
         result: {
           outcome: 'replayed',
           before: chat,
@@ -121,44 +130,44 @@ export const appendEvent = (
     const entry = nextEntry(tail, stored, by)
     const result: Appended = { outcome: 'appended', before: chat, chat, entry, events: [entry] }
     if (chat.active && tail.last.idle === true && endsIdle(stored)) {
-      const held = await readBoth(ctx.read, chat)
+      const held = await readRouting(ctx.read, chat)
       const { ops, told } = routingOps(chat, held, { idle: false }, { nonce, userIds: [] })
-      const all = [entryPut(chat.id, entry), ...ops].map((op) => ({ op }))
-      return { result: { ...result, told }, placed: transacted(ctx.write, all, nonce) }
+      const all = [putEntry(chat.id, entry), ...ops].map((op) => ({ op }))
+      return { result: { ...result, told }, committed: commitAll(ctx.write, all, nonce) }
     }
     if (chat.active) {
       // beside the put, and who logs in at this very moment is told by `later`; after it where many write at
       // once
-      if (tries === 1) ctx.readAudience(chat)
-      const put = written(ctx.write, entryPut(chat.id, entry), nonce)
+      if (tries === 1) ctx.prefetchAudience(chat)
+      const put = commitOne(ctx.write, putEntry(chat.id, entry), nonce)
       const read = (placed: boolean) => {
-        if (placed) ctx.readAudience(chat)
+        if (placed) ctx.prefetchAudience(chat)
         return placed
       }
-      return { result, placed: tries === 1 ? put : put.then(read) }
+      return { result, committed: tries === 1 ? put : put.then(read) }
     }
-    const all: Guarded<'chat' | 'customer'>[] = [
-      { op: chatUnchanged(chat) },
-      { op: entryPut(chat.id, entry) },
+    const all: ConditionalWrite<'chat' | 'customer'>[] = [
+      { op: requireChatUnchanged(chat) },
+      { op: putEntry(chat.id, entry) },
     ]
     if (isCustomers(me))
       all.push({
-        op: customerFree(me.license_id, author, ctx.now()),
-        otherwise: 'authorization',
+        op: requireNotBanned(me.license_id, author, ctx.now()),
+        onConditionFailed: 'authorization',
         message: denied,
       })
-    return { result, placed: transacted(ctx.write, all, nonce) }
+    return { result, committed: commitAll(ctx.write, all, nonce) }
   })
 
 const startThread = async (
   ctx: Appending & ThreadStarting,
-  view: View,
+  view: RequestSnapshot,
   event: StoredEvent,
   tries: number,
 ): Promise<Attempt<Appended>> => {
   const { me, chat: before, tail } = view
   const [ground] = await Promise.all([
-    readGround(ctx.read, { me, chat: before, tail }, { strong: tries > 1 }),
+    readThreadStartInputs(ctx.read, { me, chat: before, tail }, { strong: tries > 1 }),
     tries === 1 ? ctx.admitThread() : undefined,
   ])
   const opened = openThread(
@@ -168,8 +177,11 @@ const startThread = async (
   const { chat, head, entries, told } = opened
   const [entry] = entries
   if (entry === undefined) throw new InternalError('A thread was to start with an event')
-  const placed = transacted(ctx.write, opened.writes, ctx.nonce)
-  return { result: { outcome: 'started', before, chat, entry, head, events: entries, told }, placed }
+  const placed = commitAll(ctx.write, opened.writes, ctx.nonce)
+  return {
+    result: { outcome: 'started', before, chat, entry, head, events: entries, told },
+    committed: placed,
+  }
 }
 
 /** A thread's closing: the chat as it then is, its last entry, and the writes that make it so. */
@@ -185,8 +197,8 @@ export interface Closing {
  * What closes the active thread, by its last entry: an event under way cannot land behind it. `message` is
  * told whether customers do not know the agent who closes it.
  */
-export const closingOf = (
-  { chat, tail }: ChatView,
+export const planClosing = (
+  { chat, tail }: ChatSnapshot,
   by: string | undefined,
   message: (forAgents: boolean) => StoredEvent,
   { nonce, at }: { nonce: string; at: number },
@@ -206,30 +218,30 @@ export const closingOf = (
     entry,
     by,
     ops: [
-      chatChanged(closed),
-      entryPut(chat.id, entry),
-      chatInactive(chat),
-      ...loadsMoved(chat, closed).map(({ op }) => op),
+      putChat(closed),
+      putEntry(chat.id, entry),
+      unlistActiveChat(chat),
+      ...adjustLoads(chat, closed).map(({ op }) => op),
     ],
   }
 }
 
 /** Closes the active thread. Throws `chat_inactive` where there is none, or `asked` is another. */
-export const closeThread = (ctx: Writing<ThreadFamily>, asked: string | undefined): Promise<Closing> =>
-  untilPlaced(ctx, async (view) => {
+export const closeThread = (ctx: ThreadWrites<ThreadFamily>, asked: string | undefined): Promise<Closing> =>
+  updateLog(ctx, async (view) => {
     const { me, chat } = view
     const { nonce } = ctx
     if (asked !== undefined && threadOf(chat.id, asked) === undefined) throw new ProtocolError('not_found')
     if (!chat.active || (asked !== undefined && asked !== threadId(chat.id, chat.thread)))
       throw new ProtocolError('chat_inactive')
     const message = (forAgents: boolean) => manualArchived(me.name, forAgents)
-    const closing = closingOf(view, userIdOf(me), message, { nonce, at: ctx.now() })
-    const placed = transacted(
+    const closing = planClosing(view, userIdOf(me), message, { nonce, at: ctx.now() })
+    const placed = commitAll(
       ctx.write,
       closing.ops.map((op) => ({ op })),
       nonce,
     )
-    return { result: closing, placed }
+    return { result: closing, committed: placed }
   })
 
 /**
@@ -240,7 +252,7 @@ export interface UsersChange<Guarding extends Family = never> {
   users: ChatUser[]
   messages: StoredEvent[]
   /** Held by the same transaction. */
-  guards?: Guarded<Guarding>[]
+  guards?: ConditionalWrite<Guarding>[]
   /** Merged into `routing` of chat and active thread. */
   routing?: RoutingChange
   /** Since when (ms) the chat waits for an agent; absent: as before, `null`: it does not. */
@@ -258,19 +270,19 @@ export interface UsersChanged {
   entries: Entry[]
   /** The log's end before it. */
   tail: Tail
-  told: ToldBoth
+  told: AnnouncedRouting
 }
 
 /** Changes a chat's users as `decide` says of each view; undefined from it: nothing is to change. */
-export const changeUsers = <V extends ChatView, Guarding extends Family = never>(
-  ctx: Writing<ThreadFamily | Guarding, V>,
+export const changeUsers = <V extends ChatSnapshot, Guarding extends Family = never>(
+  ctx: ThreadWrites<ThreadFamily | Guarding, V>,
   decide: (view: V) => UsersChange<Guarding> | undefined,
 ): Promise<UsersChanged> =>
-  untilPlaced(ctx, async (view): Promise<Attempt<UsersChanged>> => {
+  updateLog(ctx, async (view): Promise<Attempt<UsersChanged>> => {
     const { chat: before, tail } = view
     const change = decide(view)
     const nothing = { before, chat: before, entries: [], tail, told: {} }
-    if (change === undefined) return { result: nothing, placed: true }
+    if (change === undefined) return { result: nothing, committed: true }
     const { nonce } = ctx
     const { guards = [], routing = {}, waitingSince } = change
     const at = ctx.now()
@@ -288,13 +300,13 @@ export const changeUsers = <V extends ChatView, Guarding extends Family = never>
     const entries = chat.active
       ? nextEntries(tail, change.messages, { nonce, version: chat.version, at })
       : []
-    const held = Object.keys(routing).length > 0 ? await readBoth(ctx.read, before) : undefined
+    const held = Object.keys(routing).length > 0 ? await readRouting(ctx.read, before) : undefined
     const userIds = chat.active ? presentIds(users) : []
     const routed = routingOps(chat, held, routing, { nonce, userIds })
-    const ops: Op<ThreadFamily>[] = [chatChanged(chat), ...routed.ops]
+    const ops: Op<ThreadFamily>[] = [putChat(chat), ...routed.ops]
     const { assigned, coming } = change
-    const loads = loadsMoved(before, chat, { assigned, coming, otherwise: 'not_found' })
-    if (chat.active) ops.push(activeChatChanged(chat), ...entries.map((entry) => entryPut(chat.id, entry)))
-    const placed = transacted(ctx.write, [...guards, ...loads, ...ops.map((op) => ({ op }))], nonce)
-    return { result: { before, chat, entries, tail, told: routed.told }, placed }
+    const loads = adjustLoads(before, chat, { assigned, coming, onConditionFailed: 'not_found' })
+    if (chat.active) ops.push(updateActiveChat(chat), ...entries.map((entry) => putEntry(chat.id, entry)))
+    const placed = commitAll(ctx.write, [...guards, ...loads, ...ops.map((op) => ({ op }))], nonce)
+    return { result: { before, chat, entries, tail, told: routed.told }, committed: placed }
   })

@@ -1,17 +1,17 @@
-import { AgentItem, agentReady, LicenseItem } from '../table/accounts.ts'
+import { AgentItem, requireAgentReady, LicenseItem } from '../table/accounts.ts'
 import { type Chat, type ChatUser, departed, newlyHad } from '../table/chats.ts'
 import type { Common } from '../table/families.ts'
 import { agentPrefix, keys, licensePk } from '../table/keys.ts'
-import { chatAssigned, type Load, readLoads } from '../table/loads.ts'
+import { setAssignedChat, type Load, readLoads } from '../table/loads.ts'
 import { awaitsAnswer, type Entry, type State, type StoredEvent } from '../table/thread-log.ts'
 import type { Reader } from '../table/ops.ts'
 import { hasAccess } from '../access/permissions.ts'
-import type { Guarded } from '../table/optimistic-write.ts'
+import type { ConditionalWrite } from '../table/optimistic-write.ts'
 import type { RoutingChange } from './routing-properties.ts'
 import { agentLeft, routingAssigned, routingUnassigned } from './system-messages.ts'
 
 /** What routing decides by: a licence, its agents, and how much each of them has to do. */
-export interface Desk {
+export interface RoutingState {
   license: LicenseItem
   agents: readonly AgentItem[]
   /** Who was deleted: their names stay. */
@@ -23,11 +23,11 @@ export interface Desk {
  * Undefined where there is no such licence. An assignment is conditional: one that lags behind may lose a
  * race, no more.
  */
-export const readDesk = async (
+export const readRoutingState = async (
   read: Reader<Common | 'loads'>,
   license: string,
   { strong }: { strong: boolean },
-): Promise<Desk | undefined> => {
+): Promise<RoutingState | undefined> => {
   const [item, found, loads] = await Promise.all([
     read.get(keys.license(license), { strong }),
     read.query({ pk: licensePk(license), prefix: agentPrefix, strong }),
@@ -59,7 +59,7 @@ export const lacksAgent = (chat: Pick<Chat, 'users' | 'waiting_since'>): boolean
   customerOf(chat) !== undefined && (chat.waiting_since !== undefined || presentAgents(chat).length === 0)
 
 /** The agents of a chat who are logged in. One who was suspended just now is about to leave it. */
-export const loggedIn = (chat: Pick<Chat, 'users'>, { agents }: Desk): AgentItem[] => {
+export const onlineAgents = (chat: Pick<Chat, 'users'>, { agents }: RoutingState): AgentItem[] => {
   const ids = presentAgents(chat)
   return agents.filter(({ id, online, suspended }) => online && !suspended && ids.includes(id))
 }
@@ -89,7 +89,7 @@ const mayBeGiven = (id: string, { users, thread }: Pick<Routable, 'users' | 'thr
  */
 export const nextAgent = (
   chat: Pick<Routable, 'users' | 'scopes' | 'thread'>,
-  { agents, loads }: Desk,
+  { agents, loads }: RoutingState,
 ): AgentItem | undefined => {
   const loadOf = ({ id }: AgentItem): Load => loads.get(id) ?? { agent: id, active: 0, assigned_at: 0 }
   return agents
@@ -107,28 +107,28 @@ export const nextAgent = (
 }
 
 /** What an assignment writes or checks, beside the chat. */
-export type StaffingFamily = 'account' | 'loads'
+export type AssignmentFamily = 'account' | 'loads'
 
 /** How a chat comes to be staffed: who is in it then, what tells of it, and what must hold for it. */
-export interface Staffing {
+export interface Assignment {
   users: ChatUser[]
   messages: StoredEvent[]
   routing: RoutingChange
   /** Since when (ms) it waits for an agent. */
   waitingSince: number | undefined
-  guards: Guarded<StaffingFamily>[]
+  guards: ConditionalWrite<AssignmentFamily>[]
   /** Whose load its assignment moves. */
   assigned: string | undefined
 }
 
 /** The chat given to an agent; those who were its agents leave. `because`: why they lose it. */
-export const assignedTo = (
+export const assignAgent = (
   agent: AgentItem,
   chat: Routable,
-  desk: Desk,
+  desk: RoutingState,
   at: number,
   because?: string,
-): Staffing => {
+): Assignment => {
   const leaving = presentAgents(chat)
   const others = chat.users.filter(({ id, type }) => type === 'customer' || id !== agent.id)
   return {
@@ -142,16 +142,19 @@ export const assignedTo = (
     ],
     routing: { unassigned: false },
     waitingSince: undefined,
-    guards: [{ op: agentReady(agent) }, { op: chatAssigned(chat.license_id, agent.id, agent.max_chats, at) }],
+    guards: [
+      { op: requireAgentReady(agent) },
+      { op: setAssignedChat(chat.license_id, agent.id, agent.max_chats, at) },
+    ],
     assigned: agent.id,
   }
 }
 
-const nameIn = ({ agents, deleted }: Desk, id: string): string =>
+const nameIn = ({ agents, deleted }: RoutingState, id: string): string =>
   [...agents, ...deleted].find((one) => one.id === id)?.name ?? id
 
 /** A chat whose agents stay as they are. */
-export const asBefore = (chat: Routable): Staffing => ({
+export const keepAssignment = (chat: Routable): Assignment => ({
   users: [...chat.users],
   messages: [],
   routing: {},
@@ -161,10 +164,10 @@ export const asBefore = (chat: Routable): Staffing => ({
 })
 
 /** A chat whose own agents are there for its customer: where it waited, all of them have it from now on. */
-const keptBy = ([first]: readonly [AgentItem, ...AgentItem[]], chat: Routable): Staffing => {
-  if (chat.waiting_since === undefined) return asBefore(chat)
+const keptBy = ([first]: readonly [AgentItem, ...AgentItem[]], chat: Routable): Assignment => {
+  if (chat.waiting_since === undefined) return keepAssignment(chat)
   return {
-    ...asBefore(chat),
+    ...keepAssignment(chat),
     users: newlyHad(chat.users),
     messages: [routingAssigned(first.name)],
     routing: { unassigned: false },
@@ -176,20 +179,20 @@ const keptBy = ([first]: readonly [AgentItem, ...AgentItem[]], chat: Routable): 
  * A chat that waits from `since` on (ms), in the agents' place who are in it. `because`: what they have
  * failed to do.
  */
-const waiting = (chat: Routable, since: number, because?: string): Staffing => ({
-  ...asBefore(chat),
+const waiting = (chat: Routable, since: number, because?: string): Assignment => ({
+  ...keepAssignment(chat),
   messages: [routingUnassigned(because)],
   routing: { unassigned: true },
   waitingSince: since,
 })
 
-const freeAgent = (chat: Routable, desk: Desk): AgentItem | undefined =>
+const freeAgent = (chat: Routable, desk: RoutingState): AgentItem | undefined =>
   desk.license.routing === 'manual' ? undefined : nextAgent(chat, desk)
 
 /** Given to whoever is free; else the chat waits. */
-const given = (chat: Routable, desk: Desk, at: number): Staffing => {
+const given = (chat: Routable, desk: RoutingState, at: number): Assignment => {
   const agent = freeAgent(chat, desk)
-  return agent === undefined ? waiting(chat, at) : assignedTo(agent, chat, desk, at)
+  return agent === undefined ? waiting(chat, at) : assignAgent(agent, chat, desk, at)
 }
 
 const isSome = <T>(list: readonly T[]): list is readonly [T, ...T[]] => list.length > 0
@@ -198,8 +201,8 @@ const isSome = <T>(list: readonly T[]): list is readonly [T, ...T[]] => list.len
  * A customer's chat as it is staffed where its thread starts (protocol §7): its own agents are there while
  * they accept.
  */
-export const staffedAtStart = (chat: Routable, desk: Desk, at: number): Staffing => {
-  const own = loggedIn(chat, desk).filter(isReady)
+export const assignAtStart = (chat: Routable, desk: RoutingState, at: number): Assignment => {
+  const own = onlineAgents(chat, desk).filter(isReady)
   return isSome(own) ? keptBy(own, chat) : given(chat, desk, at)
 }
 
@@ -217,14 +220,14 @@ const hasAskedAgain = ({ last, entries }: LogEnd, sinceMs: number): boolean =>
  * goes to an agent of its own who has answered, or is back and accepts chats, else to whoever is free.
  * `tail`: the end of its log; without it a chat that may have to be staffed is staffed.
  */
-export const staffedAgain = (
+export const reassign = (
   chat: Routable & Pick<Chat, 'active'>,
-  desk: Desk,
+  desk: RoutingState,
   at: number,
   tail?: LogEnd,
-): Staffing | undefined => {
+): Assignment | undefined => {
   if (!chat.active || customerOf(chat) === undefined) return undefined
-  const own = loggedIn(chat, desk)
+  const own = onlineAgents(chat, desk)
   if (chat.waiting_since === undefined) {
     const isAttended = own.length > 0 || (presentAgents(chat).length > 0 && tail && !awaitsAnswer(tail.last))
     return isAttended ? undefined : given(chat, desk, at)
@@ -239,24 +242,24 @@ export const staffedAgain = (
   const there = own.filter((agent) => isAnswered || isBack(agent))
   if (isSome(there)) return keptBy(there, chat)
   const agent = freeAgent(chat, desk)
-  return agent && assignedTo(agent, chat, desk, at)
+  return agent && assignAgent(agent, chat, desk, at)
 }
 
 /**
  * A chat whose agents have not looked after its customer for so many minutes, since `sinceMs`: it goes to
  * whoever is free, else it waits for the next who is, or for one of them to answer.
  */
-export const handedOn = (
+export const handOver = (
   chat: Routable,
-  desk: Desk,
+  desk: RoutingState,
   at: number,
   { sinceMs, minutes }: { sinceMs: number; minutes: number },
-): Staffing => {
+): Assignment => {
   const agents = chat.users.filter(({ type, present }) => type === 'agent' && present)
   const [first] = agents.toSorted((a, b) => (a.since ?? 0) - (b.since ?? 0))
   const because = `${nameIn(desk, first?.id ?? '')} hasn't replied in ${minutes} minutes`
   const agent = freeAgent(chat, desk)
-  if (agent !== undefined) return assignedTo(agent, chat, desk, at, because)
+  if (agent !== undefined) return assignAgent(agent, chat, desk, at, because)
   return {
     ...waiting(chat, sinceMs, because),
     users: chat.users.map((user) => (agents.includes(user) ? { ...user, overdue: true } : user)),

@@ -1,20 +1,20 @@
 import { ProtocolError } from '../protocol/errors.ts'
-import { chatAbsent, chatUnchanged, readChat } from '../table/chats.ts'
-import { type Ban, type CustomerItem, customerBanned, isErased, readCustomer } from '../table/customers.ts'
+import { requireNoChat, requireChatUnchanged, readChat } from '../table/chats.ts'
+import { type Ban, type CustomerItem, setBan, isErased, readCustomer } from '../table/customers.ts'
 import { customerChatId } from '../table/keys.ts'
 import { readTail } from '../table/thread-log.ts'
 import type { Op, Reader, Writer } from '../table/ops.ts'
 import type { Session } from '../table/sockets.ts'
 import {
   type Attempt,
-  type ChatView,
-  coherent,
-  isOwnWork,
-  transacted,
-  untilDone,
+  type ChatSnapshot,
+  isConsistentSnapshot,
+  wasWrittenBy,
+  commitAll,
+  retryUntilCommitted,
 } from '../table/optimistic-write.ts'
 import { customerBanned as bannedMessage } from './system-messages.ts'
-import { type Closing, type ThreadFamily, closingOf } from './append-event.ts'
+import { type Closing, type ThreadFamily, planClosing } from './append-event.ts'
 
 const dayS = 24 * 3600
 
@@ -37,7 +37,7 @@ interface Banned {
 interface BanView {
   me: Session
   customer: CustomerItem | undefined
-  chat: ChatView | undefined
+  chat: ChatSnapshot | undefined
 }
 
 /**
@@ -51,26 +51,28 @@ export const banCustomer = async (ctx: Banning, id: string, days: number): Promi
     ...(await readWithChat(read, me.license_id, id)),
   })
   const retrying = { ...ctx, refresh: async () => readView((await ctx.refresh()).me) }
-  return untilDone<Banned, BanView>(retrying, await readView(ctx.me), {
+  return retryUntilCommitted<Banned, BanView>(retrying, await readView(ctx.me), {
     // its ban may have been replaced since
     isOwn: ({ customer, chat }) =>
-      customer?.ban_nonce === nonce || (chat !== undefined && isOwnWork(chat, nonce)),
+      customer?.ban_nonce === nonce || (chat !== undefined && wasWrittenBy(chat, nonce)),
     attempt: async ({ me, customer, chat }): Promise<Attempt<Banned> | undefined> => {
       if (customer === undefined || isErased(customer)) throw new ProtocolError('not_found')
-      if (chat !== undefined && !coherent(chat)) return undefined
+      if (chat !== undefined && !isConsistentSnapshot(chat)) return undefined
       const at = ctx.now()
       const ban: Ban = { days, until: Math.floor(at / 1000) + days * dayS, by: me.agent_id }
       const message = (forAgents: boolean) => bannedMessage(me.name, days, forAgents)
       const closing =
-        chat?.chat.active === true ? closingOf(chat, me.agent_id, message, { nonce, at }) : undefined
+        chat?.chat.active === true ? planClosing(chat, me.agent_id, message, { nonce, at }) : undefined
       const unchanged =
-        chat === undefined ? chatAbsent(customerChatId(me.license_id, id)) : chatUnchanged(chat.chat)
+        chat === undefined
+          ? requireNoChat(customerChatId(me.license_id, id))
+          : requireChatUnchanged(chat.chat)
       const ops: Op<ThreadFamily | 'customer'>[] = [
-        customerBanned(customer, ban, nonce),
+        setBan(customer, ban, nonce),
         ...(closing?.ops ?? [unchanged]),
       ]
       const all = ops.map((op) => ({ op }))
-      return { result: { ban, closing }, placed: transacted(ctx.write, all, nonce) }
+      return { result: { ban, closing }, committed: commitAll(ctx.write, all, nonce) }
     },
   })
 }

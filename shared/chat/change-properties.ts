@@ -5,12 +5,12 @@ import { limits } from '../protocol/limits.ts'
 import type { Properties, PropertiesChange } from '../protocol/properties.ts'
 import type { Chat } from '../table/chats.ts'
 import type { Op, WriteOutcome, Writer } from '../table/ops.ts'
-import { type Guarded, untilDone } from '../table/optimistic-write.ts'
+import { type ConditionalWrite, retryUntilCommitted } from '../table/optimistic-write.ts'
 import {
-  heldProperties,
-  type HeldProperties,
-  type Holder,
-  propertiesChanged,
+  parseProperties,
+  type StoredProperties,
+  type PropertiesOwner,
+  setProperties,
 } from '../table/stored-properties.ts'
 
 const namesIn = <T>(spaces: Record<string, T>, space: string): T | undefined =>
@@ -81,11 +81,11 @@ const together = (earlier: PropertiesChange, later: PropertiesChange): Propertie
 
 interface State {
   chat: Chat
-  properties: HeldProperties
+  properties: StoredProperties
 }
 
 interface Changing<F extends Family> extends State {
-  of: Holder
+  of: PropertiesOwner
   nonce: string
   write: Writer<'chat' | F>
   refresh: () => Promise<State>
@@ -93,7 +93,7 @@ interface Changing<F extends Family> extends State {
 }
 
 /** What of properties changed, as it is told, and the version that it made. */
-export interface Told {
+export interface AnnouncedProperties {
   properties: PropertiesChange
   version: number
 }
@@ -101,7 +101,7 @@ export interface Told {
 export interface PropertiesChanged {
   /** As it was last read. */
   chat: Chat
-  told: Told
+  told: AnnouncedProperties
 }
 
 /**
@@ -112,7 +112,7 @@ export interface PropertiesChanged {
 export const changeProperties = async <Guarding extends Family = never>(
   ctx: Changing<Guarding>,
   change: PropertiesChange,
-  guard?: () => Guarded<Guarding>,
+  guard?: () => ConditionalWrite<Guarding>,
 ): Promise<PropertiesChanged | undefined> => {
   const { nonce } = ctx
   let { chat } = ctx
@@ -122,35 +122,39 @@ export const changeProperties = async <Guarding extends Family = never>(
     return view
   }
   // of an attempt that may have been stored and its answer lost, since others wrote after it: told as well
-  let doubtful: Told | undefined
-  const isDone = ({ properties }: HeldProperties) => Object.keys(differences(properties, change)).length === 0
-  const { told } = await untilDone<{ told: Told | undefined }, State>({ ...ctx, refresh }, ctx, {
-    isOwn: ({ properties: held }) => held.by === nonce || (doubtful !== undefined && isDone(held)),
-    attempt: async ({ properties: held }) => {
-      if (isDone(held)) return { result: { told: doubtful }, placed: true }
-      const differing = differences(held.properties, change)
-      const after = merged(held.properties, differing)
-      checkLimits(after)
-      const version = held.version + 1
-      const attempted: Told = { properties: together(doubtful?.properties ?? {}, differing), version }
-      const result: { told: Told | undefined } = { told: attempted }
-      const write = async () => {
-        const outcome = await writeGuarded(
-          ctx.write,
-          propertiesChanged(ctx.of, held, after, nonce),
-          guard?.(),
-        )
-        if (outcome.done) return true
-        const found = heldProperties(outcome.found)
-        if (found.by === nonce) return true
-        if (found.version > version) doubtful = attempted
-        // the version that it would have made is another's: it was not stored
-        if (found.version === version) result.told = doubtful
-        return false
-      }
-      return { result, placed: write() }
+  let doubtful: AnnouncedProperties | undefined
+  const isDone = ({ properties }: StoredProperties) =>
+    Object.keys(differences(properties, change)).length === 0
+  const { told } = await retryUntilCommitted<{ told: AnnouncedProperties | undefined }, State>(
+    { ...ctx, refresh },
+    ctx,
+    {
+      isOwn: ({ properties: held }) => held.by === nonce || (doubtful !== undefined && isDone(held)),
+      attempt: async ({ properties: held }) => {
+        if (isDone(held)) return { result: { told: doubtful }, committed: true }
+        const differing = differences(held.properties, change)
+        const after = merged(held.properties, differing)
+        checkLimits(after)
+        const version = held.version + 1
+        const attempted: AnnouncedProperties = {
+          properties: together(doubtful?.properties ?? {}, differing),
+          version,
+        }
+        const result: { told: AnnouncedProperties | undefined } = { told: attempted }
+        const write = async () => {
+          const outcome = await writeGuarded(ctx.write, setProperties(ctx.of, held, after, nonce), guard?.())
+          if (outcome.done) return true
+          const found = parseProperties(outcome.found)
+          if (found.by === nonce) return true
+          if (found.version > version) doubtful = attempted
+          // the version that it would have made is another's: it was not stored
+          if (found.version === version) result.told = doubtful
+          return false
+        }
+        return { result, committed: write() }
+      },
     },
-  })
+  )
   return told && { chat, told }
 }
 
@@ -158,15 +162,15 @@ export const changeProperties = async <Guarding extends Family = never>(
 const writeGuarded = async <Guarding extends Family>(
   write: Writer<'chat' | Guarding>,
   op: Op<'chat'>,
-  guard: Guarded<Guarding> | undefined,
+  guard: ConditionalWrite<Guarding> | undefined,
 ): Promise<WriteOutcome> => {
   if (guard === undefined) return write.write(op)
   const refusals = await write.transact([op, guard.op])
   if (refusals.length === 0) return { done: true, attributes: undefined }
   if (
-    guard.otherwise !== undefined &&
+    guard.onConditionFailed !== undefined &&
     refusals.some(({ index, reason }) => index === 1 && reason === 'condition')
   )
-    throw new ProtocolError(guard.otherwise, { message: guard.message })
+    throw new ProtocolError(guard.onConditionFailed, { message: guard.message })
   return { done: false, found: refusals.find(({ index }) => index === 0)?.found }
 }

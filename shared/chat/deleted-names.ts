@@ -4,7 +4,7 @@ import type { ChatScopes } from '../table/chats.ts'
 import { keys } from '../table/keys.ts'
 import type { Reader } from '../table/ops.ts'
 import { type AnySession, isCustomers } from '../table/sockets.ts'
-import type { Desk } from './assign-agent.ts'
+import type { RoutingState } from './assign-agent.ts'
 
 // Names in scopes that do not exist any more (protocol §7): a deleted group counts as its successor, where it
 // has one.
@@ -26,12 +26,12 @@ const successorOf = (
  * What names are looked up in: which of them were deleted. One that a read which lags behind lacks is none of
  * these.
  */
-export type Names = Pick<Desk, 'deleted'> & {
+export type Names = Pick<RoutingState, 'deleted'> & {
   license: Pick<LicenseItem, 'deleted_groups' | 'successors'>
 }
 
 /** Scopes as they count. What names nobody any more is empty: every agent sees the chat. */
-export const livingScopes = ({ groups, agents }: ChatScopes, names: Names): ChatScopes => ({
+export const existingScopes = ({ groups, agents }: ChatScopes, names: Names): ChatScopes => ({
   groups: unique(groups.flatMap((group) => successorOf(group, names.license) ?? [])),
   agents: agents.filter((id) => !names.deleted.some((agent) => agent.id === id)),
 })
@@ -49,7 +49,7 @@ interface Asking {
  * Scopes of a request with successors in place of deleted groups; of a customer's without those that never
  * were.
  */
-export const namedBy = async ({ me, read }: Asking, asked: ChatScopes): Promise<ChatScopes> => {
+export const resolveNames = async ({ me, read }: Asking, asked: ChatScopes): Promise<ChatScopes> => {
   if (asked.groups.length === 0) return asked
   const wanted = asked.groups.map((group) => keys.group(me.license_id, group))
   const [found, license] = await Promise.all([
@@ -71,7 +71,7 @@ export const namedBy = async ({ me, read }: Asking, asked: ChatScopes): Promise<
  * Runs with scopes as a request names them; where that is `not_found`, once more with what their names stand
  * for now.
  */
-export const byNames = async <T>(
+export const withSuccessors = async <T>(
   ctx: Asking,
   asked: readonly ChatScopes[],
   run: (...scopes: ChatScopes[]) => Promise<T>,
@@ -80,7 +80,7 @@ export const byNames = async <T>(
     return await run(...asked)
   } catch (error) {
     if (!(error instanceof ProtocolError) || error.type !== 'not_found') throw error
-    const named = await Promise.all(asked.map((scopes) => namedBy(ctx, scopes)))
+    const named = await Promise.all(asked.map((scopes) => resolveNames(ctx, scopes)))
     if (JSON.stringify(named) === JSON.stringify(asked)) throw error
     return run(...named)
   }

@@ -6,25 +6,25 @@ import { type Entry, isSaid } from '../table/thread-log.ts'
 import { customerOf, presentAgents } from './assign-agent.ts'
 import { isShown } from '../access/visibility.ts'
 
-interface Later {
-  later: (job: Job, delayS: number) => Promise<void>
+interface Enqueues {
+  enqueue: (job: Job, delayS: number) => Promise<void>
 }
 
 /**
  * Has a licence's waiting chats given to whoever is free, by a worker: an answer does not wait for it.
  * `chat`: also this one, where nobody may be there for it. Never throws: the clock finds what was missed.
  */
-export const routeSoon = async (ctx: Later, license: string, chat?: string): Promise<void> => {
+export const enqueueRouting = async (ctx: Enqueues, license: string, chat?: string): Promise<void> => {
   const job: Job = { job: 'route', license_id: license, ...(chat === undefined ? {} : { chat }) }
-  await ctx.later(job, 0).catch((error: unknown) => log.error('Routing was not set off', { cause: error }))
+  await ctx.enqueue(job, 0).catch((error: unknown) => log.error('Routing was not set off', { cause: error }))
 }
 
 /**
  * Has a chat routed for what was added to its active thread: its customer asks, and none of its agents is
  * connected; or an agent has answered, where it waits for one. Reads no more than the audience of the pushes.
  */
-export const routeSaid = async (
-  ctx: Later & Pick<Pushing, 'hasConnected'>,
+export const enqueueRoutingOf = async (
+  ctx: Enqueues & Pick<Pushing, 'hasConnected'>,
   chat: Chat,
   entries: readonly Entry[],
 ): Promise<void> => {
@@ -37,5 +37,5 @@ export const routeSaid = async (
     chat.waiting_since === undefined
       ? authors.includes(customer.id) && !(await ctx.hasConnected(chat, presentAgents(chat)))
       : authors.some((author) => author !== customer.id)
-  if (isDue) await routeSoon(ctx, chat.license_id, chat.id)
+  if (isDue) await enqueueRouting(ctx, chat.license_id, chat.id)
 }

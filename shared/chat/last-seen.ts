@@ -10,7 +10,7 @@ interface Seeing {
   write: Writer<'chat'>
   nonce: string
   now: () => number
-  readAudience: (chat: Chat) => void
+  prefetchAudience: (chat: Chat) => void
 }
 
 /**
@@ -24,7 +24,7 @@ const move = async (
 ): Promise<{ timestamp: number; isOurs: boolean; moved: boolean }> => {
   const { me, chat, nonce } = ctx
   const to = { timestamp: Math.min(wanted, Math.floor(ctx.now() / 1000)), event }
-  ctx.readAudience(chat)
+  ctx.prefetchAudience(chat)
   const [outcome, last] = await Promise.all([
     ctx.write.write(seenMoved(chat.id, userIdOf(me), to, nonce), { returns: 'new' }),
     readLast(ctx.read, chat.id, false),

@@ -3,13 +3,13 @@ import { ProtocolError } from '../protocol/errors.ts'
 import { limits } from '../protocol/limits.ts'
 import type { User } from '../protocol/objects.ts'
 import type { PushPayload } from '../protocol/pushes.ts'
-import { agentActive } from '../table/accounts.ts'
+import { requireAgentActive } from '../table/accounts.ts'
 import { type Chat, type ChatRecord, type ChatUser, departed, newlyHad } from '../table/chats.ts'
 import { customerOf } from './assign-agent.ts'
 import { agentJoined, agentLeft, customerLeft } from './system-messages.ts'
 import type { UsersChange } from './append-event.ts'
-import { placeOf } from '../access/permissions.ts'
-import type { ChatView } from '../table/optimistic-write.ts'
+import { roleOf } from '../access/permissions.ts'
+import type { ChatSnapshot } from '../table/optimistic-write.ts'
 import type { Session } from '../table/sockets.ts'
 import { unnamed, usersOf } from './view/wire-objects.ts'
 
@@ -19,9 +19,9 @@ export type Names = ReadonlyMap<string, string>
  * Makes agents agents of a chat, those who supervise it too. Undefined where all of them are already, and the
  * chat does not wait: whoever joins one that does is there for its customer.
  */
-export const joining = ({ chat }: ChatView, names: Names): UsersChange<'account'> | undefined => {
+export const planJoin = ({ chat }: ChatSnapshot, names: Names): UsersChange<'account'> | undefined => {
   const waits = chat.waiting_since !== undefined
-  const isIn = (id: string) => placeOf(id, chat) === 'agent'
+  const isIn = (id: string) => roleOf(id, chat) === 'agent'
   const change = adding(
     chat,
     [...names].filter(([id]) => !isIn(id)),
@@ -34,10 +34,10 @@ export const joining = ({ chat }: ChatView, names: Names): UsersChange<'account'
 }
 
 /** Makes agents supervisors of a chat, but those who are in it already; undefined where all of them are. */
-export const supervising = ({ chat }: ChatView, names: Names): UsersChange<'account'> | undefined =>
+export const planSupervise = ({ chat }: ChatSnapshot, names: Names): UsersChange<'account'> | undefined =>
   adding(
     chat,
-    [...names].filter(([id]) => placeOf(id, chat) === undefined),
+    [...names].filter(([id]) => roleOf(id, chat) === undefined),
     'supervisor',
   )
 
@@ -71,16 +71,16 @@ const adding = (
       ? { coming: added.map(([id]) => id) }
       : {
           guards: added.map(([id]) => ({
-            op: agentActive(chat.license_id, id),
-            otherwise: 'not_found' as const,
+            op: requireAgentActive(chat.license_id, id),
+            onConditionFailed: 'not_found' as const,
           })),
         }),
   }
 }
 
 /** Takes users out of a chat; undefined where none of them is in it. */
-export const leaving = (
-  { chat }: ChatView,
+export const planLeave = (
+  { chat }: ChatSnapshot,
   who: { agents: readonly string[]; customers: readonly string[] },
   { agents, customers }: Profiles,
   me?: Pick<Session, 'agent_id' | 'name'>,

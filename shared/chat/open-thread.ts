@@ -1,77 +1,84 @@
 import type { Common } from '../table/families.ts'
 import { ProtocolError } from '../protocol/errors.ts'
 import type { Properties, PropertiesChange } from '../protocol/properties.ts'
-import { agentActive } from '../table/accounts.ts'
+import { requireAgentActive } from '../table/accounts.ts'
 import {
   type Chat,
-  chatActive,
-  chatChanged,
-  chatListed,
+  listActiveChat,
+  putChat,
+  putChatListing,
   type ChatScopes,
-  chatStarted,
+  putNewChat,
   type ChatUser,
   noneOverdue,
   sameUsers,
   withArrivals,
 } from '../table/chats.ts'
-import { threadStartedWith, type Visit } from '../table/customers.ts'
+import { setThreadOfCustomer, type Visit } from '../table/customers.ts'
 import {
   type Entry,
-  entryPut,
+  putEntry,
   type Head,
-  headPut,
+  putHead,
   newHead,
   nextEntries,
   type StoredEvent,
   type Tail,
 } from '../table/thread-log.ts'
 import type { Reader } from '../table/ops.ts'
-import { heldProperties, type HeldProperties, readProperties } from '../table/stored-properties.ts'
+import { parseProperties, type StoredProperties, readProperties } from '../table/stored-properties.ts'
 import { type AnySession, isCustomers } from '../table/sockets.ts'
-import { loadsMoved, takesOn } from './agent-load.ts'
-import { livingScopes } from './deleted-names.ts'
-import type { Guarded } from '../table/optimistic-write.ts'
-import { checkLimits, merged, type Told } from './change-properties.ts'
-import { asBefore, customerOf, type Desk, loggedIn, readDesk, staffedAtStart } from './assign-agent.ts'
+import { adjustLoads, takesOn } from './agent-load.ts'
+import { existingScopes } from './deleted-names.ts'
+import type { ConditionalWrite } from '../table/optimistic-write.ts'
+import { checkLimits, merged, type AnnouncedProperties } from './change-properties.ts'
+import {
+  keepAssignment,
+  customerOf,
+  type RoutingState,
+  onlineAgents,
+  readRoutingState,
+  assignAtStart,
+} from './assign-agent.ts'
 import { mergeOp, type RoutingChange, routingProperties } from './routing-properties.ts'
 
 // How a thread starts: a chat's first one and every later one, by an agent or by a customer.
 
 /** What is read before the start of a thread. */
-export type OpeningReads = Common | 'loads'
+export type ThreadStartReads = Common | 'loads'
 
 /** What a thread's start is decided by, beside the chat itself. */
-export interface Ground {
+export interface ThreadStartInputs {
   /** The chat's properties as they are; undefined where nothing of them can change. */
-  held: HeldProperties | undefined
+  held: StoredProperties | undefined
   /** Undefined where an agent starts the thread, who is there for it. */
-  desk: Desk | undefined
+  desk: RoutingState | undefined
 }
 
 /** Reads, in one round, what the start of a thread in a chat needs: of an agent's own chats nothing. */
-export const readGround = async (
-  read: Reader<OpeningReads>,
+export const readThreadStartInputs = async (
+  read: Reader<ThreadStartReads>,
   { me, chat, tail }: { me: AnySession; chat: Chat; tail: Tail | undefined },
   { strong }: { strong: boolean },
-): Promise<Ground> => {
+): Promise<ThreadStartInputs> => {
   const byCustomer = isCustomers(me)
   const routed = byCustomer || chat.waiting_since !== undefined || tail?.last.idle === true
   const [held, desk] = await Promise.all([
     routed ? readProperties(read, { chat: chat.id }) : undefined,
-    byCustomer ? readDesk(read, me.license_id, { strong }) : undefined,
+    byCustomer ? readRoutingState(read, me.license_id, { strong }) : undefined,
   ])
-  if (byCustomer) expectLicense(desk)
+  if (byCustomer) requireLicense(desk)
   return { held, desk }
 }
 
 /** A customer's session may be older than the end of its licence: nothing starts after that. */
-export const expectLicense = (desk: Desk | undefined): void => {
+export const requireLicense = (desk: RoutingState | undefined): void => {
   if (desk === undefined || desk.license.expires_at * 1000 <= Date.now())
     throw new ProtocolError('license_expired')
 }
 
 /** A thread to be started. */
-export interface Opening extends Ground {
+export interface ThreadStart extends ThreadStartInputs {
   me: AnySession
   /** The chat as it was read; without a version it is a new one. */
   before: Pick<Chat, 'id' | 'license_id'> & Partial<Chat>
@@ -87,21 +94,24 @@ export interface Opening extends Ground {
 }
 
 /** What the start of a thread writes or checks. */
-export type OpeningFamily = 'account' | 'customer' | 'chat' | 'chats' | 'activeChats' | 'loads'
+export type ThreadStartFamily = 'account' | 'customer' | 'chat' | 'chats' | 'activeChats' | 'loads'
 
 /** The chat with its new thread, and the writes that make it so. */
-export interface Opened {
+export interface OpenedThread {
   chat: Chat
   head: Head
   entries: Entry[]
   /** What changed of a chat's properties that was there before. */
-  told: { chat?: Told | undefined }
-  writes: Guarded<OpeningFamily>[]
+  told: { chat?: AnnouncedProperties | undefined }
+  writes: ConditionalWrite<ThreadStartFamily>[]
 }
 
-export const openThread = (opening: Opening, { nonce, at: now }: { nonce: string; at: number }): Opened => {
+export const openThread = (
+  opening: ThreadStart,
+  { nonce, at: now }: { nonce: string; at: number },
+): OpenedThread => {
   const { me, before, tail, users, desk, held } = opening
-  const scopes = desk === undefined ? opening.scopes : livingScopes(opening.scopes, desk)
+  const scopes = desk === undefined ? opening.scopes : existingScopes(opening.scopes, desk)
   const { id, license_id, waiting_since: waited } = before
   const at = Math.max(now, tail?.last.at ?? 0)
   const customer = customerOf({ users: [...users] })
@@ -115,8 +125,8 @@ export const openThread = (opening: Opening, { nonce, at: now }: { nonce: string
   }
   const staffing =
     customer === undefined || desk === undefined
-      ? { ...asBefore(asked), waitingSince: undefined }
-      : staffedAtStart(asked, desk, at)
+      ? { ...keepAssignment(asked), waitingSince: undefined }
+      : assignAtStart(asked, desk, at)
   const version = (before.version ?? 0) + 1
   const since = staffing.waitingSince
   const chat: Chat = {
@@ -141,7 +151,7 @@ export const openThread = (opening: Opening, { nonce, at: now }: { nonce: string
   }
   const change: PropertiesChange = { ...opening.properties, ...routingProperties(routing) }
   if (opening.properties !== undefined) checkLimits(merged(held?.properties ?? {}, opening.properties))
-  const properties = mergeOp({ chat: id }, held ?? heldProperties(undefined), change, { nonce })
+  const properties = mergeOp({ chat: id }, held ?? parseProperties(undefined), change, { nonce })
   const own = unassigned === undefined ? {} : routingProperties({ unassigned })
   const threadProperties = { ...opening.threadProperties, ...own }
 
@@ -162,22 +172,22 @@ export const openThread = (opening: Opening, { nonce, at: now }: { nonce: string
   })
   const isNew = before.version === undefined
   const was = isNew ? undefined : { users: before.users ?? [], active: before.active ?? false }
-  const writes: Guarded<OpeningFamily>[] = [
+  const writes: ConditionalWrite<ThreadStartFamily>[] = [
     ...(customer === undefined
       ? []
       : [
           {
-            op: threadStartedWith(license_id, customer.id, { nowMs: now, visit: opening.visit }),
+            op: setThreadOfCustomer(license_id, customer.id, { nowMs: now, visit: opening.visit }),
             // one that is to be stored just now has lost a race where it is there
-            ...(opening.visit === undefined ? { otherwise: 'customer_banned' as const } : {}),
+            ...(opening.visit === undefined ? { onConditionFailed: 'customer_banned' as const } : {}),
           },
         ]),
     ...staffing.guards,
-    { op: isNew ? chatStarted(chat) : chatChanged(chat) },
-    { op: headPut(id, head) },
-    ...entries.map((entry) => ({ op: entryPut(id, entry) })),
-    { op: chatActive(chat, at) },
-    ...(isNew ? [{ op: chatListed(chat) }] : []),
+    { op: isNew ? putNewChat(chat) : putChat(chat) },
+    { op: putHead(id, head) },
+    ...entries.map((entry) => ({ op: putEntry(id, entry) })),
+    { op: listActiveChat(chat, at) },
+    ...(isNew ? [{ op: putChatListing(chat) }] : []),
     ...(properties === undefined ? [] : [{ op: properties.op }]),
     ...startedBy(me, was, chat, staffing.assigned, desk),
   ]
@@ -193,15 +203,15 @@ const startedBy = (
   was: Pick<Chat, 'users' | 'active'> | undefined,
   chat: Chat,
   assigned: string | undefined,
-  desk: Desk | undefined,
-): Guarded<'account' | 'loads'>[] => {
+  desk: RoutingState | undefined,
+): ConditionalWrite<'account' | 'loads'>[] => {
   // who attends the chat must still be able to: one who is suspended at the moment would be left in it
-  const coming = desk === undefined ? [] : loggedIn(chat, desk).map(({ id }) => id)
-  if (isCustomers(me)) return loadsMoved(was, chat, { assigned, coming })
+  const coming = desk === undefined ? [] : onlineAgents(chat, desk).map(({ id }) => id)
+  if (isCustomers(me)) return adjustLoads(was, chat, { assigned, coming })
   const { license_id, agent_id } = me
   const held = takesOn(agent_id, was, chat)
   return [
-    ...loadsMoved(was, chat, { coming: [agent_id], otherwise: 'auth' }),
-    ...(held ? [] : [{ op: agentActive(license_id, agent_id), otherwise: 'auth' as const }]),
+    ...adjustLoads(was, chat, { coming: [agent_id], onConditionFailed: 'auth' }),
+    ...(held ? [] : [{ op: requireAgentActive(license_id, agent_id), onConditionFailed: 'auth' as const }]),
   ]
 }

@@ -1,15 +1,15 @@
 import type { Properties, PropertiesChange } from '../protocol/properties.ts'
 import type { Chat } from '../table/chats.ts'
-import { headUsers } from '../table/thread-log.ts'
+import { setHeadUsers } from '../table/thread-log.ts'
 import type { Op, Reader } from '../table/ops.ts'
 import {
-  heldProperties,
-  type HeldProperties,
-  type Holder,
-  propertiesChanged,
+  parseProperties,
+  type StoredProperties,
+  type PropertiesOwner,
+  setProperties,
   readProperties,
 } from '../table/stored-properties.ts'
-import { differences, merged, type Told } from './change-properties.ts'
+import { differences, merged, type AnnouncedProperties } from './change-properties.ts'
 
 // The namespace `routing`, which is the server's own: it stands on the chat and on its active thread.
 
@@ -27,54 +27,54 @@ export const routingProperties = ({ unassigned, idle }: RoutingChange): Properti
 }
 
 /** What changed of the properties of a chat and of its active thread, each where something changed. */
-export interface ToldBoth {
-  chat?: Told | undefined
-  thread?: Told | undefined
+export interface AnnouncedRouting {
+  chat?: AnnouncedProperties | undefined
+  thread?: AnnouncedProperties | undefined
 }
 
-export interface HeldBoth {
-  chat: HeldProperties
+export interface StoredRouting {
+  chat: StoredProperties
   /** Undefined where no thread is active. */
-  thread: HeldProperties | undefined
+  thread: StoredProperties | undefined
 }
 
 /** Strongly consistent. */
-export const readBoth = async (
+export const readRouting = async (
   read: Reader,
   { id, thread, active }: Pick<Chat, 'id' | 'thread' | 'active'>,
-): Promise<HeldBoth> => {
+): Promise<StoredRouting> => {
   const [chat, ofThread] = await Promise.all([
     readProperties(read, { chat: id }),
     active ? readProperties(read, { chat: id, n: thread }) : undefined,
   ])
-  return { chat: chat ?? heldProperties(undefined), thread: ofThread }
+  return { chat: chat ?? parseProperties(undefined), thread: ofThread }
 }
 
 /** The write that merges a change into properties as they were read, where it changes anything. */
 export const mergeOp = (
-  of: Holder,
-  held: HeldProperties,
+  of: PropertiesOwner,
+  held: StoredProperties,
   change: PropertiesChange,
   { nonce, userIds = [] }: { nonce: string; userIds?: readonly string[] },
-): { op: Op<'chat'>; told: Told } | undefined => {
+): { op: Op<'chat'>; told: AnnouncedProperties } | undefined => {
   const properties = differences(held.properties, change)
   if (Object.keys(properties).length === 0) return undefined
-  const op = propertiesChanged(of, held, merged(held.properties, properties), nonce, userIds)
+  const op = setProperties(of, held, merged(held.properties, properties), nonce, userIds)
   return { op, told: { properties, version: held.version + 1 } }
 }
 
 /** The writes of a change of `routing`, and of the active thread's `user_ids`, which stand on the same item. */
 export const routingOps = (
   { id, thread: n, active }: Pick<Chat, 'id' | 'thread' | 'active'>,
-  held: HeldBoth | undefined,
+  held: StoredRouting | undefined,
   change: RoutingChange,
   { nonce, userIds }: { nonce: string; userIds: readonly string[] },
-): { ops: Op<'chat'>[]; told: ToldBoth } => {
+): { ops: Op<'chat'>[]; told: AnnouncedRouting } => {
   const properties = routingProperties(change)
   const chat = held && mergeOp({ chat: id }, held.chat, properties, { nonce })
   const thread =
     held?.thread && active ? mergeOp({ chat: id, n }, held.thread, properties, { nonce, userIds }) : undefined
-  const users = thread === undefined && active && userIds.length > 0 ? [headUsers(id, n, userIds)] : []
+  const users = thread === undefined && active && userIds.length > 0 ? [setHeadUsers(id, n, userIds)] : []
   return {
     ops: [...(chat ? [chat.op] : []), ...(thread ? [thread.op] : []), ...users],
     told: { chat: chat?.told, thread: thread?.told },

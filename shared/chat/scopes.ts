@@ -1,8 +1,8 @@
 import { ProtocolError } from '../protocol/errors.ts'
 import type { Family } from '../protocol/action.ts'
 import { limits } from '../protocol/limits.ts'
-import { agentActive, groupExists } from '../table/accounts.ts'
-import { activeChatChanged, type Chat, chatChanged, type ChatScopes } from '../table/chats.ts'
+import { requireAgentActive, requireGroup } from '../table/accounts.ts'
+import { updateActiveChat, type Chat, putChat, type ChatScopes } from '../table/chats.ts'
 import { keys } from '../table/keys.ts'
 import type { Tail } from '../table/thread-log.ts'
 import type { Reader } from '../table/ops.ts'
@@ -10,17 +10,17 @@ import { type AnySession, isCustomers } from '../table/sockets.ts'
 import { gaining, watchingEither } from '../access/audience.ts'
 import type { Pushing } from '../delivery/outbox.ts'
 import type { Job } from '../jobs/job-queue.ts'
-import { byNames } from './deleted-names.ts'
+import { withSuccessors } from './deleted-names.ts'
 import {
   type Attempt,
-  type ChatView,
-  type Guarded,
-  transacted,
-  untilPlaced,
+  type ChatSnapshot,
+  type ConditionalWrite,
+  commitAll,
+  updateLog,
 } from '../table/optimistic-write.ts'
-import { routeSoon } from './enqueue-routing.ts'
+import { enqueueRouting } from './enqueue-routing.ts'
 import { showChat } from './view/chat-view.ts'
-import type { Writing } from './append-event.ts'
+import type { ThreadWrites } from './append-event.ts'
 import { scopesOf } from './view/wire-objects.ts'
 
 /** Scopes as a request gives them. */
@@ -57,15 +57,15 @@ export const scopeChecks = async (
   read: Reader,
   license: string,
   scopes: ChatScopes,
-): Promise<Guarded<'account'>[]> => {
+): Promise<ConditionalWrite<'account'>[]> => {
   if (scopes.groups.length + scopes.agents.length > checksInTransaction) {
-    await expectScopes(read, license, scopes)
+    await requireScopes(read, license, scopes)
     return []
   }
   return [
-    ...scopes.groups.map((group) => groupExists(license, group)),
-    ...scopes.agents.map((agent) => agentActive(license, agent)),
-  ].map((op) => ({ op, otherwise: 'not_found' as const }))
+    ...scopes.groups.map((group) => requireGroup(license, group)),
+    ...scopes.agents.map((agent) => requireAgentActive(license, agent)),
+  ].map((op) => ({ op, onConditionFailed: 'not_found' as const }))
 }
 
 /**
@@ -91,7 +91,7 @@ export const groupsExist = async (
  * Throws `not_found` where scopes name a group or an agent that the licence does not have, or who may not
  * work.
  */
-export const expectScopes = async (read: Reader, license: string, scopes: ChatScopes): Promise<void> => {
+export const requireScopes = async (read: Reader, license: string, scopes: ChatScopes): Promise<void> => {
   if (isEmpty(scopes)) return
   const wanted = [
     ...scopes.groups.map((group) => keys.group(license, group)),
@@ -116,13 +116,13 @@ interface ScopesChanged {
 }
 
 /** Changes a chat's scopes: adds first, then removes. `chat` is `before` where that changes nothing. */
-export const changeScopes = <V extends ChatView, Guarding extends Family = never>(
-  ctx: Writing<ScopesFamily | Guarding, V>,
+export const changeScopes = <V extends ChatSnapshot, Guarding extends Family = never>(
+  ctx: ThreadWrites<ScopesFamily | Guarding, V>,
   add: ChatScopes,
   remove: ChatScopes,
-  guard?: () => Guarded<Guarding>,
+  guard?: () => ConditionalWrite<Guarding>,
 ): Promise<ScopesChanged> =>
-  untilPlaced(ctx, async ({ chat: before, tail }): Promise<Attempt<ScopesChanged>> => {
+  updateLog(ctx, async ({ chat: before, tail }): Promise<Attempt<ScopesChanged>> => {
     const { license_id, scopes: held } = before
     const scopes = without(together(held, add), remove)
     const [added, removed] = [without(scopes, held), without(held, scopes)]
@@ -133,7 +133,7 @@ export const changeScopes = <V extends ChatView, Guarding extends Family = never
     if (isEmpty(added) && isEmpty(removed))
       return {
         result: result(before),
-        placed: checks.length === 0 || transacted(ctx.write, checks, nonce),
+        committed: checks.length === 0 || commitAll(ctx.write, checks, nonce),
       }
     if (scopes.groups.length > limits.ids || scopes.agents.length > limits.ids)
       throw new ProtocolError('validation', {
@@ -143,32 +143,32 @@ export const changeScopes = <V extends ChatView, Guarding extends Family = never
       })
     const version = before.version + 1
     const chat: Chat = { ...before, scopes, version, changed_at: ctx.now(), nonce }
-    const placed = transacted(
+    const placed = commitAll(
       ctx.write,
       [
         ...(guard === undefined ? [] : [guard()]),
         ...checks,
-        { op: chatChanged(chat) },
-        ...(chat.active ? [{ op: activeChatChanged(chat) }] : []),
+        { op: putChat(chat) },
+        ...(chat.active ? [{ op: updateActiveChat(chat) }] : []),
       ],
       nonce,
     )
-    return { result: result(chat), placed }
+    return { result: result(chat), committed: placed }
   })
 
 type Telling = Pushing<'incoming_chat_thread' | 'chat_scopes_updated'> & {
   read: Reader
-  later: (job: Job, delayS: number) => Promise<void>
+  enqueue: (job: Job, delayS: number) => Promise<void>
 }
 
 /**
  * Tells of a change of scopes: first those whom it gives access the chat. A chat that waits is routed anew.
  */
-export const tellScopes = async (
+export const announceScopes = async (
   ctx: Telling,
   { before, chat, added, removed, tail }: ScopesChanged,
 ): Promise<void> => {
-  ctx.readAudience(chat)
+  ctx.prefetchAudience(chat)
   const { shown } = await showChat(ctx.read, { chat, events: tail.entries.toReversed() })
   ctx.push(gaining(before, chat), 'incoming_chat_thread', { chat: shown })
   ctx.push(watchingEither(before, chat), 'chat_scopes_updated', {
@@ -176,18 +176,18 @@ export const tellScopes = async (
     scopes_added: scopesOf(added) ?? {},
     scopes_removed: scopesOf(removed) ?? {},
   })
-  if (chat.active && chat.waiting_since !== undefined) await routeSoon(ctx, chat.license_id)
+  if (chat.active && chat.waiting_since !== undefined) await enqueueRouting(ctx, chat.license_id)
 }
 
 /** Changes a chat's scopes, and tells. `guard`: what must hold with each attempt. */
 export const updateScopes = async <Guarding extends Family = never>(
-  ctx: Writing<ScopesFamily | Guarding> & Telling,
+  ctx: ThreadWrites<ScopesFamily | Guarding> & Telling,
   add: AskedScopes | undefined,
   remove: AskedScopes | undefined,
-  guard?: () => Guarded<Guarding>,
+  guard?: () => ConditionalWrite<Guarding>,
 ): Promise<void> => {
-  const changed = await byNames(ctx, [filledScopes(add), filledScopes(remove)], (added, removed) =>
+  const changed = await withSuccessors(ctx, [filledScopes(add), filledScopes(remove)], (added, removed) =>
     changeScopes(ctx, added ?? filledScopes(), removed ?? filledScopes(), guard),
   )
-  if (changed.chat !== changed.before) await tellScopes(ctx, changed)
+  if (changed.chat !== changed.before) await announceScopes(ctx, changed)
 }

@@ -1,13 +1,13 @@
 import type { Event, NewCustomerEvent, NewEvent } from '../protocol/events.ts'
 import { watching } from '../access/audience.ts'
-import { pushTold } from './announce/entries.ts'
+import { pushPropertyChanges } from './announce/entries.ts'
 import type { Pushing } from '../delivery/outbox.ts'
 import type { Job } from '../jobs/job-queue.ts'
 import { threadId } from '../table/keys.ts'
 import { eventOf, readHead } from '../table/thread-log.ts'
-import { routeSaid } from './enqueue-routing.ts'
+import { enqueueRoutingOf } from './enqueue-routing.ts'
 import { showChat } from './view/chat-view.ts'
-import { replayedAfterMs, tellStarted } from './announce/thread-started.ts'
+import { replayedAfterMs, announceThreadStarted } from './announce/thread-started.ts'
 import { appendEvent, type Appending, type ThreadStarting } from './append-event.ts'
 
 type Sending = Appending &
@@ -18,7 +18,7 @@ type Sending = Appending &
     | 'chat_users_updated'
     | 'chat_properties_updated'
     | 'chat_thread_properties_updated'
-  > & { later: (job: Job, delayS: number) => Promise<void> }
+  > & { enqueue: (job: Job, delayS: number) => Promise<void> }
 
 /** Adds an event to a chat and tells of it; `denied`: the sentence for what its author may not send. */
 export const sendEvent = async (
@@ -33,13 +33,13 @@ export const sendEvent = async (
 
   if (outcome === 'appended') {
     incoming()
-    pushTold(ctx, chat, told)
-    await routeSaid(ctx, chat, [entry])
+    pushPropertyChanges(ctx, chat, told)
+    await enqueueRoutingOf(ctx, chat, [entry])
   }
   if (outcome === 'started')
-    await tellStarted(ctx, { outcome, before, chat, head, entries: events, events, told })
+    await announceThreadStarted(ctx, { outcome, before, chat, head, entries: events, events, told })
   if (late && entry.m === 1) {
-    ctx.readAudience(chat)
+    ctx.prefetchAudience(chat)
     const opened = await readHead(ctx.read, chat.id, entry.n)
     if (opened?.nonce === entry.nonce) {
       const { shown } = await showChat(ctx.read, { chat, head: opened, events })

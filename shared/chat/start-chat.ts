@@ -4,9 +4,9 @@ import type { NewCustomerEvent, NewInitialEvent } from '../protocol/events.ts'
 import { limits } from '../protocol/limits.ts'
 import type { Properties } from '../protocol/properties.ts'
 import {
-  activeChatChanged,
+  updateActiveChat,
   type Chat,
-  chatChanged,
+  putChat,
   type ChatScopes,
   type ChatUser,
   newlyHad,
@@ -14,14 +14,14 @@ import {
   sameUsers,
   withArrivals,
 } from '../table/chats.ts'
-import { customerFree, type CustomerItem, isBanned, isErased, readCustomer } from '../table/customers.ts'
+import { requireNotBanned, type CustomerItem, isBanned, isErased, readCustomer } from '../table/customers.ts'
 import { customerChatId } from '../table/keys.ts'
 import {
   endsIdle,
   type Entry,
-  entryPut,
+  putEntry,
   type Head,
-  headUsers,
+  setHeadUsers,
   nextEntries,
   readTail,
   storedEvent,
@@ -29,26 +29,26 @@ import {
 } from '../table/thread-log.ts'
 import type { Reader, Writer } from '../table/ops.ts'
 import {
-  heldProperties,
-  type HeldProperties,
-  type Holder,
+  parseProperties,
+  type StoredProperties,
+  type PropertiesOwner,
   readProperties,
 } from '../table/stored-properties.ts'
 import { type AnySession, isCustomers, userIdOf, type Visitor } from '../table/sockets.ts'
-import { hasAccess, placeOf } from '../access/permissions.ts'
-import { loadsMoved } from './agent-load.ts'
-import { expectLicense, type OpeningFamily, type OpeningReads, openThread } from './open-thread.ts'
+import { hasAccess, roleOf } from '../access/permissions.ts'
+import { adjustLoads } from './agent-load.ts'
+import { requireLicense, type ThreadStartFamily, type ThreadStartReads, openThread } from './open-thread.ts'
 import {
   type Attempt,
-  coherent,
-  type Guarded,
-  isOwnWork,
-  transacted,
-  untilDone,
+  isConsistentSnapshot,
+  type ConditionalWrite,
+  wasWrittenBy,
+  commitAll,
+  retryUntilCommitted,
 } from '../table/optimistic-write.ts'
 import { checkLimits, merged } from './change-properties.ts'
-import { mergeOp, routingProperties, type ToldBoth } from './routing-properties.ts'
-import { type Desk, readDesk } from './assign-agent.ts'
+import { mergeOp, routingProperties, type AnnouncedRouting } from './routing-properties.ts'
+import { type RoutingState, readRoutingState } from './assign-agent.ts'
 import { groupsExist, scopeChecks } from './scopes.ts'
 import { agentJoined } from './system-messages.ts'
 
@@ -67,8 +67,8 @@ export interface NewChat {
 
 interface Starting {
   me: AnySession
-  read: Reader<OpeningReads>
-  write: Writer<OpeningFamily>
+  read: Reader<ThreadStartReads>
+  write: Writer<ThreadStartFamily>
   nonce: string
   now: () => number
   refresh: () => Promise<{ me: AnySession }>
@@ -89,7 +89,7 @@ export interface Started {
   events: readonly Entry[]
   /** What was asked to be added and is there already, ascending. */
   replayed?: readonly Entry[]
-  told: ToldBoth
+  told: AnnouncedRouting
 }
 
 interface OwnStartView {
@@ -101,7 +101,11 @@ interface OwnStartView {
 /**
  * What holds for the agents that a new chat's scopes name, beside who starts it; its groups are read before.
  */
-const agentChecks = (read: Reader, me: AnySession, { agents }: ChatScopes): Promise<Guarded<'account'>[]> => {
+const agentChecks = (
+  read: Reader,
+  me: AnySession,
+  { agents }: ChatScopes,
+): Promise<ConditionalWrite<'account'>[]> => {
   const others = isCustomers(me) ? agents : agents.filter((id) => id !== me.agent_id)
   return scopeChecks(read, me.license_id, { groups: [], agents: others })
 }
@@ -118,7 +122,7 @@ const startOwnChat = async (ctx: Starting, asked: NewChat): Promise<Started> => 
     const [{ me }, chat] = await Promise.all([ctx.refresh(), readChat(ctx.read, id)])
     return { me, chat }
   }
-  return untilDone<Started, OwnStartView>({ ...ctx, refresh }, ctx, {
+  return retryUntilCommitted<Started, OwnStartView>({ ...ctx, refresh }, ctx, {
     // nobody else makes a chat of this id
     isOwn: ({ chat }) => chat !== undefined,
     attempt: async ({ me }) => {
@@ -138,10 +142,10 @@ const startOwnChat = async (ctx: Starting, asked: NewChat): Promise<Started> => 
         { nonce: ctx.nonce, at: ctx.now() },
       )
       const writes = [...(await agentChecks(ctx.read, me, asked.scopes)), ...opened.writes]
-      const placed = transacted(ctx.write, writes, ctx.nonce)
+      const placed = commitAll(ctx.write, writes, ctx.nonce)
       const { chat, head, entries } = opened
       const started = { outcome: 'started' as const, before: undefined, events: entries, told: {} }
-      return { result: { ...started, chat, head, entries }, placed }
+      return { result: { ...started, chat, head, entries }, committed: placed }
     },
   })
 }
@@ -163,10 +167,10 @@ interface StartView {
   customer: CustomerItem | undefined
   chat: Chat | undefined
   tail: Tail | undefined
-  held: HeldProperties
+  held: StoredProperties
   /** The active thread's properties, read anew where they are to change; absent of the first read. */
-  heldOfThread?: HeldProperties | undefined
-  desk: Desk | undefined
+  heldOfThread?: StoredProperties | undefined
+  desk: RoutingState | undefined
   /** Those of the scopes that are asked for. */
   groupsExist: boolean
 }
@@ -188,11 +192,11 @@ export const startChat = async (ctx: Starting, asked: NewChat): Promise<Started>
     return { ...view, heldOfThread: await readProperties(ctx.read, { chat: id, n }) }
   }
   const [first] = await Promise.all([read(ctx.me, false), asked.allowed])
-  return untilDone<Started, StartView>({ ...ctx, refresh }, first, {
+  return retryUntilCommitted<Started, StartView>({ ...ctx, refresh }, first, {
     isOwn: ({ chat, tail, held, heldOfThread }) =>
       held.by === ctx.nonce ||
       heldOfThread?.by === ctx.nonce ||
-      (chat !== undefined && tail !== undefined && isOwnWork({ chat, tail }, ctx.nonce)),
+      (chat !== undefined && tail !== undefined && wasWrittenBy({ chat, tail }, ctx.nonce)),
     attempt: (view) => attempt(ctx, view, { ...asked, customer }),
   })
 }
@@ -206,7 +210,7 @@ const attempt = async (
   if ((customer === undefined || isErased(customer)) && !isCustomers(me)) throw new ProtocolError('not_found')
   if (customer !== undefined && isBanned(customer, ctx.now())) throw new ProtocolError('customer_banned')
   if (chat === undefined || tail === undefined) return chat === undefined ? open(ctx, view, asked) : undefined
-  if (!coherent({ chat, tail })) return undefined
+  if (!isConsistentSnapshot({ chat, tail })) return undefined
   if (!isCustomers(me) && !hasAccess(me, chat))
     throw new ProtocolError('authorization', { message: asked.denied })
   return chat.active ? add(ctx, { ...view, chat, tail }, asked) : open(ctx, view, asked)
@@ -241,7 +245,7 @@ const open = async (
 ): Promise<Attempt<Started>> => {
   const { me, chat: before, tail, desk } = view
   const { license_id } = me
-  if (isCustomers(me)) expectLicense(desk)
+  if (isCustomers(me)) requireLicense(desk)
   const scopes = before !== undefined && isEmpty(asked.scopes) ? before.scopes : asked.scopes
   const opened = openThread(
     {
@@ -265,11 +269,11 @@ const open = async (
   if (!view.groupsExist) throw new ProtocolError('not_found')
   const checks = await agentChecks(ctx.read, me, asked.scopes)
   const writes = [...checks, ...opened.writes]
-  const placed = transacted(ctx.write, writes, ctx.nonce)
+  const placed = commitAll(ctx.write, writes, ctx.nonce)
   const { chat, head, entries, told } = opened
   return {
     result: { outcome: 'started', before, chat, head, entries, events: entries, told },
-    placed,
+    committed: placed,
   }
 }
 
@@ -287,7 +291,7 @@ const add = async (
   const { me, chat: before, tail, held } = view
   const { nonce } = ctx
   const at = ctx.now()
-  const joins = !isCustomers(me) && placeOf(me.agent_id, before) !== 'agent'
+  const joins = !isCustomers(me) && roleOf(me.agent_id, before) !== 'agent'
   const { waiting_since: waited, ...rest } = before
   const members = withMembers(before.users, membersOf(me, asked.customer))
   const users = withArrivals(joins && waited !== undefined ? newlyHad(members) : members, at)
@@ -316,45 +320,45 @@ const add = async (
   })
   const userIds = changed ? users.filter(({ present }) => present).map(({ id }) => id) : []
   const onChat = mergeOp({ chat: chat.id }, held, checked(held, asked.properties, routing), { nonce })
-  const thread: Holder = { chat: chat.id, n: chat.thread }
+  const thread: PropertiesOwner = { chat: chat.id, n: chat.thread }
   const concerned = asked.threadProperties !== undefined || Object.keys(routing).length > 0
   const ofThread = concerned ? await readProperties(ctx.read, thread) : undefined
   const onThread =
     ofThread &&
     mergeOp(thread, ofThread, checked(ofThread, asked.threadProperties, routing), { nonce, userIds })
-  const changes: Guarded<'chat' | 'activeChats' | 'loads'>[] = [
-    ...(changed ? loadsMoved(before, chat, { coming: [userIdOf(me)], otherwise: 'auth' }) : []),
+  const changes: ConditionalWrite<'chat' | 'activeChats' | 'loads'>[] = [
+    ...(changed ? adjustLoads(before, chat, { coming: [userIdOf(me)], onConditionFailed: 'auth' }) : []),
     ...[
-      ...(changed ? [chatChanged(chat), activeChatChanged(chat)] : []),
+      ...(changed ? [putChat(chat), updateActiveChat(chat)] : []),
       ...(onChat === undefined ? [] : [onChat.op]),
       ...(onThread === undefined
         ? userIds.length > 0
-          ? [headUsers(chat.id, chat.thread, userIds)]
+          ? [setHeadUsers(chat.id, chat.thread, userIds)]
           : []
         : [onThread.op]),
-      ...entries.map((entry) => entryPut(chat.id, entry)),
+      ...entries.map((entry) => putEntry(chat.id, entry)),
     ].map((op) => ({ op })),
   ]
   // a ban that came first closed the thread, but that alone does not keep properties from changing
   const { license_id } = before
-  const free: Guarded<'customer'>[] = isCustomers(me)
-    ? [{ op: customerFree(license_id, me.customer_id, at), otherwise: 'customer_banned' }]
+  const free: ConditionalWrite<'customer'>[] = isCustomers(me)
+    ? [{ op: requireNotBanned(license_id, me.customer_id, at), onConditionFailed: 'customer_banned' }]
     : []
-  const placed = changes.length === 0 || transacted(ctx.write, [...free, ...changes], nonce)
+  const placed = changes.length === 0 || commitAll(ctx.write, [...free, ...changes], nonce)
   const told = { chat: onChat?.told, thread: onThread?.told }
   const events = [...tail.entries.toReversed(), ...entries]
-  return { result: { outcome: 'appended', before, chat, entries, events, replayed, told }, placed }
+  return { result: { outcome: 'appended', before, chat, entries, events, replayed, told }, committed: placed }
 }
 
 /** A change of properties with the server's own; throws `validation` where it makes them too large. */
-const checked = (held: HeldProperties, asked: Properties | undefined, own: Properties): Properties => {
+const checked = (held: StoredProperties, asked: Properties | undefined, own: Properties): Properties => {
   if (asked !== undefined) checkLimits(merged(held.properties, asked))
   return { ...asked, ...own }
 }
 
 /** All that is known of the customer's chat, in one round; the desk only where routing may be due. */
 const readStart = async (
-  read: Reader<OpeningReads>,
+  read: Reader<ThreadStartReads>,
   me: AnySession,
   asked: Pick<NewChat, 'scopes'> & { customer: string },
   { strong }: { strong: boolean },
@@ -365,10 +369,10 @@ const readStart = async (
     readChat(read, id),
     readTail(read, id, true),
     readProperties(read, { chat: id }),
-    isCustomers(me) ? readDesk(read, me.license_id, { strong }) : undefined,
+    isCustomers(me) ? readRoutingState(read, me.license_id, { strong }) : undefined,
     groupsExist(read, me, asked.scopes),
   ])
-  return { me, customer, chat, tail, held: held ?? heldProperties(undefined), desk, groupsExist: exist }
+  return { me, customer, chat, tail, held: held ?? parseProperties(undefined), desk, groupsExist: exist }
 }
 
 /** Random, of the characters that ids of threads and events are built with. */

@@ -5,9 +5,9 @@ import {
 } from '@aws-sdk/client-apigatewaymanagementapi'
 import { NodeHttpHandler } from '@smithy/node-http-handler'
 import { config } from '../platform/config.ts'
-import { repeated } from '../table/transient-errors.ts'
+import { retryTransient } from '../table/transient-errors.ts'
 import { type Connected, type Identified, isCustomers } from '../table/sockets.ts'
-import { openPoster } from './signed-request.ts'
+import { createSignedClient } from './signed-request.ts'
 
 export type PostOutcome = 'sent' | 'gone' | 'late' | 'failed'
 
@@ -36,7 +36,7 @@ const gatewayOf = (of: Endpoint): Gateway => {
     httpsAgent: { maxSockets: postsAtOnce, keepAlive: true },
     socketAcquisitionWarningTimeout: 60_000,
   })
-  const poster = openPoster('execute-api', endpoint, requestHandler)
+  const poster = createSignedClient('execute-api', endpoint, requestHandler)
   const stage = new URL(endpoint).pathname.replace(/\/$/, '')
   const gateway: Gateway = {
     client: new ApiGatewayManagementApiClient({ endpoint, maxAttempts: 1, requestHandler }),
@@ -116,7 +116,7 @@ const asking = async (
 ): Promise<void> => {
   const { client } = gatewayOf(endpoint)
   const abortSignal = AbortSignal.any([signal, AbortSignal.timeout(askingMs)])
-  await repeated(() => ask(client, { abortSignal }))
+  await retryTransient(() => ask(client, { abortSignal }))
 }
 
 const goneStatus = 410

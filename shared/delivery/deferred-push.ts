@@ -15,7 +15,7 @@ const frameLimits: Limits = { bytes: 200 * 1024, count: 20 }
 const targetLimits: Limits = { bytes: 200 * 1024, count: 500 }
 
 /** The frames for each of the targets, as jobs that SQS takes: in order within a job, the jobs in any order. */
-export const pushJobs = (rows: readonly Connected[], frames: readonly string[]): PushJob[] => {
+export const deferPushes = (rows: readonly Connected[], frames: readonly string[]): PushJob[] => {
   const named = rows.map(targetOf)
   return cut(frames, frameLimits).flatMap((frames) =>
     cut(named, targetLimits).map((targets) => ({ job: 'push' as const, targets, frames, tries: 0 })),

@@ -1,19 +1,19 @@
 import { log } from '../platform/log.ts'
-import { sendLater } from '../jobs/job-queue.ts'
+import { enqueueJob } from '../jobs/job-queue.ts'
 import { count, timed } from '../platform/metrics.ts'
 import type { Writer } from '../table/ops.ts'
 import {
   type Connected,
-  connectionRemoved,
+  removeConnection,
   isLive,
   isStarting,
-  rowSlow,
+  markSlow,
   type SocketFamily,
   type SocketRow,
 } from '../table/sockets.ts'
 import { endpointOf, post, type PostOutcome } from './connections.ts'
 import { type Delivery, directMost, type HandOver, sliceOf, slicesOf } from './fan-out.ts'
-import { pushJobs } from './deferred-push.ts'
+import { deferPushes } from './deferred-push.ts'
 
 /** A push of one request: its frame and who gets it. */
 export interface Push {
@@ -142,23 +142,23 @@ export const deliverAll = async (
       const isGone = outcome === 'gone' && !isStarting(row, nowMs)
       count('pushes_sent', through)
       count('pushes_gone', isGone ? 1 : 0)
-      if (isGone) for (const op of connectionRemoved(row)) settle(write.write(op))
+      if (isGone) for (const op of removeConnection(row)) settle(write.write(op))
       if (slow) hung.push(row)
       if (outcome !== 'sent' && !isGone) wait({ row, which: which.slice(through) })
     })
   if (deliveries.length > 0) await timed('fan_out', () => Promise.all(posts()))
   // where most are late, it is this function or the gateway that is
   if (hung.length <= fewSlow || hung.length * 2 <= quick.length)
-    for (const row of hung) settle(write.write(rowSlow(row, nowMs + slowMs)))
+    for (const row of hung) settle(write.write(markSlow(row, nowMs + slowMs)))
   for (const same of waiting.values()) {
-    const jobs = pushJobs(
+    const jobs = deferPushes(
       same.map(({ row }) => row),
       framesOf(frames, same[0]?.which ?? []),
     )
     settled.push(
       ...jobs.map(async (job) => {
         try {
-          await sendLater(job, laterDelayS, options.signal)
+          await enqueueJob(job, laterDelayS, options.signal)
         } catch (error) {
           count('pushes_failed', job.targets.length * job.frames.length)
           throw error

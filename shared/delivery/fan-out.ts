@@ -3,7 +3,7 @@ import { NodeHttpHandler } from '@smithy/node-http-handler'
 import * as z from 'zod/mini'
 import { config } from '../platform/config.ts'
 import { isCustomers } from '../table/sockets.ts'
-import { openPoster, type Poster } from './signed-request.ts'
+import { createSignedClient, type SignedClient } from './signed-request.ts'
 
 const target = {
   license_id: z.string(),
@@ -60,7 +60,7 @@ const targetOf = (row: Target): Target => {
   return isCustomers(row) ? { ...known, customer_id: row.customer_id } : { ...known, agent_id: row.agent_id }
 }
 
-let lambda: Poster | undefined
+let lambda: SignedClient | undefined
 
 /**
  * Invokes `fan_out` asynchronously: it runs once and, where it fails, twice more. Lambda's API by a signed request, since its
@@ -70,7 +70,7 @@ export const invokeFanOut: HandOver = async (slice, signal) => {
   const body = JSON.stringify(slice)
   if (Buffer.byteLength(body) > sliceBytes)
     throw new InternalError('A slice of a push is too large to be handed over')
-  lambda ??= openPoster('lambda', config.fanOutUrl(), new NodeHttpHandler())
+  lambda ??= createSignedClient('lambda', config.fanOutUrl(), new NodeHttpHandler())
   const headers = { 'x-amz-invocation-type': 'Event', 'content-type': 'application/json' }
   const { status } = await lambda({ headers, body }, signal)
   if (status !== 202) throw new InternalError(`The fan-out was refused with status ${status}`)

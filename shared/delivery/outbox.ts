@@ -58,9 +58,9 @@ export interface Pushing<Name extends PushName = PushName> {
   /**
    * Begins to read who is told now: after a write, side by side with other reads; or beside the write itself.
    */
-  readAudience: (of: Listeners) => void
+  prefetchAudience: (of: Listeners) => void
   /** The same, and waits for it: those whose sessions end next are still told. */
-  settleAudience: (of: Listeners) => Promise<void>
+  awaitAudience: (of: Listeners) => Promise<void>
   /**
    * Whether one of these agents has a live connection, by the audience that is read; where it is not, yes.
    */
@@ -115,7 +115,7 @@ export const openOutbox = (options: {
     return (fresh ? known.rows : readRows(list)).catch(() => readRows(list))
   }
 
-  const readAudience = ({ license_id: license, users = [] }: Listeners): void => {
+  const prefetchAudience = ({ license_id: license, users = [] }: Listeners): void => {
     const customers = users.filter(({ type, present }) => type === 'customer' && present)
     for (const list of [{ license }, ...customers.map(({ id }) => ({ license, customer: id }))]) {
       const rows = readRows(list)
@@ -143,15 +143,15 @@ export const openOutbox = (options: {
         frame: pushed(name, shown),
       })
     },
-    readAudience,
+    prefetchAudience,
     hasConnected: async ({ license_id: license }, agents) => {
       const rows = await rowsOf({ license }).catch(() => undefined)
       const isOne = (row: SocketRow): boolean =>
         !isCustomers(row) && agents.includes(row.agent_id) && isLive(row, Date.now())
       return rows === undefined || rows.some(isOne)
     },
-    settleAudience: async (of) => {
-      readAudience(of)
+    awaitAudience: async (of) => {
+      prefetchAudience(of)
       await Promise.allSettled([...beside.values()].map(({ rows }) => rows))
     },
     flush: async () => {

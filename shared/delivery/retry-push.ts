@@ -4,7 +4,7 @@ import { log } from '../platform/log.ts'
 import { count } from '../platform/metrics.ts'
 import type { Reader, Writer } from '../table/ops.ts'
 import {
-  connectionRemoved,
+  removeConnection,
   isLive,
   isStarting,
   readRows,
@@ -21,7 +21,7 @@ interface Trying {
   write: Writer<SocketFamily>
   signal: AbortSignal
   now: () => number
-  later: (job: Job, delayS: number) => Promise<void>
+  enqueue: (job: Job, delayS: number) => Promise<void>
 }
 
 const postingMs = 3000
@@ -33,7 +33,7 @@ const retryS = 5
  * Pushes that did not go through: tried again where the connection still counts, and once more after that. Those whose turn
  * did not come, since too many before them hung, have been tried no more often than before.
  */
-export const pushAgain = async (ctx: Trying, { targets, frames, tries }: PushJob): Promise<void> => {
+export const retryPush = async (ctx: Trying, { targets, frames, tries }: PushJob): Promise<void> => {
   const rows = (await readRows(ctx.read, targets)).filter((row) => isLive(row, ctx.now()))
   const posting = AbortSignal.any([ctx.signal, AbortSignal.timeout(postingMs)])
   const limit = pLimit(postsAtOnce)
@@ -48,10 +48,10 @@ export const pushAgain = async (ctx: Trying, { targets, frames, tries }: PushJob
   const those = (outcome: 'untried' | 'failed') =>
     rows.filter((_, index) => outcomes[index] === outcome).map(targetOf)
   const [untried, failed] = [those('untried'), those('failed')]
-  if (untried.length > 0) await ctx.later({ job: 'push', targets: untried, frames, tries }, retryS)
+  if (untried.length > 0) await ctx.enqueue({ job: 'push', targets: untried, frames, tries }, retryS)
   if (failed.length === 0) return
   if (tries + 1 < moreTries)
-    await ctx.later({ job: 'push', targets: failed, frames, tries: tries + 1 }, retryS)
+    await ctx.enqueue({ job: 'push', targets: failed, frames, tries: tries + 1 }, retryS)
   else {
     count('pushes_failed', failed.length * frames.length)
     log.warn('A push was given up', { connections: failed.map(({ connection }) => connection) })
@@ -69,7 +69,7 @@ const sent = async (
     const outcome = await post(endpointOf(row), row.connection, frame, posting)
     if (outcome === 'gone' && !isStarting(row, ctx.now())) {
       count('pushes_gone')
-      await Promise.all(connectionRemoved(row).map((op) => ctx.write.write(op)))
+      await Promise.all(removeConnection(row).map((op) => ctx.write.write(op)))
       return true
     }
     if (outcome !== 'sent') return false

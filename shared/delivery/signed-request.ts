@@ -4,7 +4,7 @@ import { Hash } from '@smithy/core/serde'
 import type { NodeHttpHandler } from '@smithy/node-http-handler'
 import { SignatureV4 } from '@smithy/signature-v4'
 import { config } from '../platform/config.ts'
-import { repeated } from '../table/transient-errors.ts'
+import { retryTransient } from '../table/transient-errors.ts'
 
 interface Posted {
   /** Absent: the URL's own. */
@@ -14,13 +14,17 @@ interface Posted {
 }
 
 /** Posts a signed request, perhaps twice; resolves to whatever is answered, and throws where nothing is. */
-export type Poster = (request: Posted, signal: AbortSignal) => Promise<{ status: number; text: string }>
+export type SignedClient = (request: Posted, signal: AbortSignal) => Promise<{ status: number; text: string }>
 
 /**
  * Posts to a service of AWS's by requests signed with the function's credentials, and nothing else that its client in the
  * SDK does: of the time of a core that a post to a connection took, that was more than half.
  */
-export const openPoster = (service: string, url: string, requestHandler: NodeHttpHandler): Poster => {
+export const createSignedClient = (
+  service: string,
+  url: string,
+  requestHandler: NodeHttpHandler,
+): SignedClient => {
   const { protocol, hostname, host, port, pathname } = new URL(url)
   // they stay the same for as long as the environment lives
   const { region, ...credentials } = config.credentials()
@@ -37,7 +41,7 @@ export const openPoster = (service: string, url: string, requestHandler: NodeHtt
     })
     const signed = await signer.sign(request)
     request.headers = signed.headers
-    return repeated(async () => {
+    return retryTransient(async () => {
       const { response } = await requestHandler.handle(request, { abortSignal: signal })
       return { status: response.statusCode, text: await text(response.body) }
     })

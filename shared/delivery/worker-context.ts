@@ -6,7 +6,7 @@ import type { Reader, Writer } from '../table/ops.ts'
 import type { SocketFamily } from '../table/sockets.ts'
 import { config } from '../platform/config.ts'
 import { pauseBefore, withinDeadline } from '../platform/deadline.ts'
-import { type Job, sendLater } from '../jobs/job-queue.ts'
+import { type Job, enqueueJob } from '../jobs/job-queue.ts'
 import { logInvalidItem } from '../platform/log.ts'
 import type { WorkerWrites } from '../platform/writes.ts'
 
@@ -19,7 +19,7 @@ export interface WorkCtx<F extends Family = never> extends Outbox {
   endsAt: number
   nonce: string
   now: () => number
-  later: (job: Job, delayS: number) => Promise<void>
+  enqueue: (job: Job, delayS: number) => Promise<void>
   pause: (tries: number) => Promise<void>
 }
 
@@ -35,25 +35,25 @@ const postingMs = 5000
  * Does one piece of work of a worker within the deadline of a request, or its own, and sends its pushes once it is done.
  * `now`: what time it takes it to be.
  */
-export const work = <Worker extends keyof WorkerWrites = never>(
+export const runWork = <Worker extends keyof WorkerWrites = never>(
   run: (ctx: WorkCtx<WorkerWrites[Worker]>) => Promise<void>,
   { deadlineMs, now = Date.now }: { deadlineMs?: number; now?: () => number } = {},
 ): Promise<void> =>
   withinDeadline(({ signal, endsAt }) => {
     const table = openTable({ client, tableName: config.tableName(), signal, onInvalidItem: logInvalidItem })
-    const later: WorkCtx['later'] = (job, delayS) => sendLater(job, delayS, signal)
-    return part({ ...table, signal, endsAt, now, later }, run)
+    const enqueue: WorkCtx['enqueue'] = (job, delayS) => enqueueJob(job, delayS, signal)
+    return runPart({ ...table, signal, endsAt, now, enqueue }, run)
   }, deadlineMs)
 
 /**
  * Does a part of a piece of work as one of its own: what it writes is marked as its own, and its pushes go
  * out once it is done.
  */
-export const part = async <F extends Family, T>(
-  within: Pick<WorkCtx<F>, 'read' | 'write' | 'signal' | 'endsAt' | 'now' | 'later'>,
+export const runPart = async <F extends Family, T>(
+  within: Pick<WorkCtx<F>, 'read' | 'write' | 'signal' | 'endsAt' | 'now' | 'enqueue'>,
   run: (ctx: WorkCtx<F>) => Promise<T>,
 ): Promise<T> => {
-  const { read, write, signal, endsAt, now, later } = within
+  const { read, write, signal, endsAt, now, enqueue } = within
   const deadline = { startedAt: performance.now(), endsAt, signal }
   const outbox = openOutbox({ read, write, deadline, postingMs })
   try {
@@ -64,7 +64,7 @@ export const part = async <F extends Family, T>(
       signal,
       endsAt,
       now,
-      later,
+      enqueue,
       nonce: randomBytes(6).toString('base64url'),
       pause: (tries) => pauseBefore(tries, deadline),
     })

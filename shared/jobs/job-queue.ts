@@ -133,7 +133,7 @@ export const encode = (part: unknown): string =>
   JSON.stringify(part).replace(refused, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
 
 /** Hands a job to the delay queue, at the earliest to be done in `delayS` whole seconds (0-900). */
-export const sendLater = async (job: Job, delayS: number, signal?: AbortSignal): Promise<void> => {
+export const enqueueJob = async (job: Job, delayS: number, signal?: AbortSignal): Promise<void> => {
   const command = new SendMessageCommand({
     QueueUrl: config.laterQueueUrl(),
     MessageBody: encode(job),

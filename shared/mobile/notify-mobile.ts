@@ -4,7 +4,7 @@ import { mayRead } from '../access/permissions.ts'
 import { type Profiles, readProfiles } from '../chat/view/profiles.ts'
 import { unnamed } from '../chat/view/wire-objects.ts'
 import { log } from '../platform/log.ts'
-import { work, type WorkCtx } from '../delivery/worker-context.ts'
+import { runWork, type WorkCtx } from '../delivery/worker-context.ts'
 import { type Chat, readChat } from '../table/chats.ts'
 import {
   type DeviceFamily,
@@ -62,7 +62,7 @@ export const notifyMobile = async (appended: readonly Appended[]): Promise<void>
     await each(ctx, appended, (event) => inTurn(() => one(event)))
   }
   try {
-    await work<'notify'>(notifyAll, { deadlineMs: ms })
+    await runWork<'notify'>(notifyAll, { deadlineMs: ms })
   } catch (error) {
     impatientUntil = Date.now() + impatientMs
     log.warn('The time for mobile notifications ran out', { cause: error })

@@ -1,12 +1,14 @@
 /** What is read by ids, each once, however often it is asked for. */
-export interface OnceEach<T> {
+export interface BatchLoader<T> {
   /** Begins to read those that are not read yet. */
   prepare: (ids: readonly string[]) => void
   /** Those that there are, in this order. */
   of: (ids: readonly string[]) => Promise<T[]>
 }
 
-export const onceEach = <T>(readAll: (ids: string[]) => Promise<ReadonlyMap<string, T>>): OnceEach<T> => {
+export const createBatchLoader = <T>(
+  readAll: (ids: string[]) => Promise<ReadonlyMap<string, T>>,
+): BatchLoader<T> => {
   const known = new Map<string, Promise<T | undefined>>()
   const prepare = (ids: readonly string[]) => {
     const fresh = [...new Set(ids)].filter((id) => !known.has(id))

@@ -1,13 +1,13 @@
 import pLimit from 'p-limit'
 import { log } from './log.ts'
-import { isPassing } from '../table/transient-errors.ts'
+import { isTransient } from '../table/transient-errors.ts'
 
 /**
  * What `run` makes of each chat, `atOnce` of them side by side, in their order. A chat that it throws at is logged and left
  * out, so that it takes no other along; where it throws at all of several, or for a reason of the moment, it is not for the
  * chats, and that is thrown.
  */
-export const ofEachChat = async <C extends { id: string }, T>(
+export const mapIsolated = async <C extends { id: string }, T>(
   chats: readonly C[],
   run: (chat: C) => Promise<T>,
   atOnce = Number.POSITIVE_INFINITY,
@@ -15,7 +15,7 @@ export const ofEachChat = async <C extends { id: string }, T>(
   const limit = pLimit(atOnce)
   const settled = await Promise.allSettled(chats.map((chat) => limit(() => run(chat))))
   const failures = settled.filter((one) => one.status === 'rejected')
-  const passing = failures.find(({ reason }) => isPassing(reason))
+  const passing = failures.find(({ reason }) => isTransient(reason))
   if (passing !== undefined) throw passing.reason
   if (failures.length > 1 && failures.length === settled.length) throw failures[0]?.reason
   return settled.flatMap((one, index) => {

@@ -2,10 +2,10 @@ import * as z from 'zod/mini'
 import { AgentItem, IdentityItem } from '../table/accounts.ts'
 import type { Table } from '../table/client.ts'
 import { agentPrefix, keys, licensePk } from '../table/keys.ts'
-import { loadSwitched } from '../table/loads.ts'
+import { switchLoad } from '../table/loads.ts'
 import type { Attributes } from '../table/ops.ts'
 import { added, changed, groupJoined, identityDeleted, licenseExists } from './account-ops.ts'
-import { contested, type Step, uncontested, writeTogether } from './retries.ts'
+import { conflict, type Step, retryOnConflict, writeTogether } from './retries.ts'
 
 /** Who logs in as an agent: the issuer and the subject of its tokens. */
 export type Identity = AgentItem['identities'][number]
@@ -71,16 +71,16 @@ export async function createAgent(table: Table, draft: AgentDraft): Promise<Agen
     identities: [identity],
     version: 1,
   }
-  return uncontested<AgentCreation>(async () => {
+  return retryOnConflict<AgentCreation>(async () => {
     const refused = await writeTogether<AgentObstacle>(table, [
       { op: licenseExists(item.license_id), refused: () => ({ outcome: 'no_license' }) },
       {
         op: added(keys.agent(item.license_id, item.id), item),
-        refused: (found) => (found ? { outcome: 'exists', agent: AgentItem.parse(found) } : contested),
+        refused: (found) => (found ? { outcome: 'exists', agent: AgentItem.parse(found) } : conflict),
       },
       {
         op: added(keys.load(item.license_id, item.id), { agent: item.id, active: 0 }),
-        refused: () => contested,
+        refused: () => conflict,
       },
       ...joinings(item.license_id, item.groups),
       identityAdded(identity, item),
@@ -137,14 +137,14 @@ export async function changeAgent(
   id: string,
   changes: AgentChanges,
 ): Promise<AgentChange> {
-  return uncontested<AgentChange>(async () => {
+  return retryOnConflict<AgentChange>(async () => {
     const agent = await findAgent(table, license, id)
     if (agent === undefined) return { outcome: 'no_agent' }
     if (agent.deleted) return { outcome: 'deleted' }
     const { set, remove, joined, given, taken } = differences(agent, changes)
     if (Object.keys(set).length + remove.length === 0) return { outcome: 'unchanged', agent }
     const refused = await writeTogether<AgentChange>(table, [
-      { op: changed(keys.agent(license, id), agent.version, set, remove), refused: () => contested },
+      { op: changed(keys.agent(license, id), agent.version, set, remove), refused: () => conflict },
       ...('suspended' in set ? [switched(agent, set['suspended'] === true)] : []),
       ...joinings(license, joined),
       ...given.map((identity) => identityAdded(identity, agent)),
@@ -160,14 +160,14 @@ type AgentDeletion = { outcome: 'deleted'; agent: AgentItem } | { outcome: 'no_a
 
 /** Leaves the name and the id, which is never given again; whoever logged in as it can no longer. */
 export async function deleteAgent(table: Table, license: string, id: string): Promise<AgentDeletion> {
-  return uncontested<AgentDeletion>(async () => {
+  return retryOnConflict<AgentDeletion>(async () => {
     const agent = await findAgent(table, license, id)
     if (agent === undefined) return { outcome: 'no_agent' }
     if (agent.deleted) return { outcome: 'unchanged' }
     const set = { deleted: true, permission: 'normal', groups: [], identities: [] }
     const remove = ['email', 'avatar', 'default_status', 'max_chats', 'suspended']
     const refused = await writeTogether<never>(table, [
-      { op: changed(keys.agent(license, id), agent.version, set, remove), refused: () => contested },
+      { op: changed(keys.agent(license, id), agent.version, set, remove), refused: () => conflict },
       switched(agent, true),
       ...agent.identities.map((identity) => identityTaken(identity, agent)),
     ])
@@ -177,8 +177,8 @@ export async function deleteAgent(table: Table, license: string, id: string): Pr
 
 /** Whether the agent may take on chats, which is held by its load. */
 const switched = ({ license_id, id }: AgentItem, off: boolean): Step<never> => ({
-  op: loadSwitched(license_id, id, off),
-  refused: () => contested,
+  op: switchLoad(license_id, id, off),
+  refused: () => conflict,
 })
 
 /** Takes the agent, as it was read, out of a group. */
@@ -186,7 +186,7 @@ export const withoutGroup = (agent: AgentItem, group: number): Step<never> => ({
   op: changed(keys.agent(agent.license_id, agent.id), agent.version, {
     groups: agent.groups.filter((each) => each !== group),
   }),
-  refused: () => contested,
+  refused: () => conflict,
 })
 
 /** What the changes come to: attributes to set and to remove, groups joined, identities given and taken. */
@@ -228,10 +228,10 @@ const identityAdded = (
     agent_id: agent.id,
   }),
   refused: (found) =>
-    found ? { outcome: 'subject_taken', identity, by: IdentityItem.parse(found) } : contested,
+    found ? { outcome: 'subject_taken', identity, by: IdentityItem.parse(found) } : conflict,
 })
 
 const identityTaken = (identity: Identity, agent: AgentItem): Step<never> => ({
   op: identityDeleted(identity, agent),
-  refused: () => contested,
+  refused: () => conflict,
 })

@@ -1,9 +1,9 @@
 import * as z from 'zod/mini'
-import { type AgentItem, groupExists, GroupItem } from '../table/accounts.ts'
+import { type AgentItem, requireGroup, GroupItem } from '../table/accounts.ts'
 import type { Table } from '../table/client.ts'
 import { groupPrefix, keys, licensePk } from '../table/keys.ts'
 import { added, changed, groupDeleted, groupIdUnused } from './account-ops.ts'
-import { contested, type Step, uncontested, writeTogether } from './retries.ts'
+import { conflict, type Step, retryOnConflict, writeTogether } from './retries.ts'
 import { listAgents, withoutGroup } from './change-agent.ts'
 import { findLicense } from './change-license.ts'
 
@@ -33,7 +33,7 @@ export async function createGroup(
   draft: { license_id: string; id?: number | undefined; name: string },
 ): Promise<GroupCreation> {
   const { license_id: license, name } = draft
-  return uncontested<GroupCreation>(async () => {
+  return retryOnConflict<GroupCreation>(async () => {
     const id = draft.id ?? (await nextGroupId(table, license))
     const group = { id, name, version: 1 }
     const refused = await writeTogether<GroupCreation>(table, [
@@ -41,14 +41,14 @@ export async function createGroup(
         op: groupIdUnused(license, id),
         refused: (found) => {
           if (found === undefined) return { outcome: 'no_license' }
-          return draft.id === undefined ? contested : { outcome: 'id_used' }
+          return draft.id === undefined ? conflict : { outcome: 'id_used' }
         },
       },
       {
         op: added(keys.group(license, id), group),
         refused: (found) =>
           draft.id === undefined || found === undefined
-            ? contested
+            ? conflict
             : { outcome: 'exists', group: GroupRecord.parse(found) },
       },
     ])
@@ -69,13 +69,13 @@ export async function changeGroup(
   id: number,
   changes: { name: string },
 ): Promise<GroupChange> {
-  return uncontested<GroupChange>(async () => {
+  return retryOnConflict<GroupChange>(async () => {
     const group = await findGroup(table, license, id)
     if (group === undefined) return { outcome: 'no_group' }
     const { done } = await table.write.write(changed(keys.group(license, id), group.version, changes))
     return done
       ? { outcome: 'changed', group: { ...group, ...changes, version: group.version + 1 } }
-      : contested
+      : conflict
   })
 }
 
@@ -97,7 +97,7 @@ export async function deleteGroup(
   { evenWithAgents, into }: { evenWithAgents: boolean; into?: number | undefined },
 ): Promise<GroupDeletion> {
   const left = new Set<string>()
-  return uncontested<GroupDeletion>(async () => {
+  return retryOnConflict<GroupDeletion>(async () => {
     // the group first: an agent that joins it after this read raises its version
     const group = await findGroup(table, license, id)
     const found = await findLicense(table, license)
@@ -105,7 +105,7 @@ export async function deleteGroup(
     const agents = (await listAgents(table, license)).filter(({ groups }) => groups.includes(id))
     if (agents.length > 0 && !evenWithAgents) return { outcome: 'has_agents', agents }
     for (const agent of agents.slice(agentsPerDelete)) {
-      if ((await writeTogether(table, [withoutGroup(agent, id)])) === contested) return contested
+      if ((await writeTogether(table, [withoutGroup(agent, id)])) === conflict) return conflict
       left.add(agent.id)
     }
     const successors = into === undefined ? found.successors : { ...found.successors, [id]: into }
@@ -114,17 +114,17 @@ export async function deleteGroup(
         ? []
         : [
             {
-              op: groupExists(license, into),
+              op: requireGroup(license, into),
               refused: (): GroupDeletion => ({ outcome: 'no_successor' }),
             },
           ]),
-      { op: groupDeleted(license, id, group.version), refused: () => contested },
+      { op: groupDeleted(license, id, group.version), refused: () => conflict },
       {
         op: changed(keys.license(license), found.version, {
           deleted_groups: [...found.deleted_groups, id],
           successors,
         }),
-        refused: () => contested,
+        refused: () => conflict,
       },
       ...agents.slice(0, agentsPerDelete).map((agent) => withoutGroup(agent, id)),
     ]

@@ -3,7 +3,7 @@ import { LicenseItem } from '../table/accounts.ts'
 import type { Table } from '../table/client.ts'
 import { keys, licensesPk } from '../table/keys.ts'
 import { added, changed } from './account-ops.ts'
-import { contested, uncontested, writeTogether } from './retries.ts'
+import { conflict, retryOnConflict, writeTogether } from './retries.ts'
 
 const LicenseRecord = z.extend(LicenseItem, {
   /** Since when (ms) all of it is being erased. */
@@ -31,13 +31,13 @@ export async function createLicense(
 ): Promise<LicenseCreation> {
   const { id, plan, expires_at, created_at = Math.floor(Date.now() / 1000) } = draft
   const item = { id, plan, expires_at, created_at, version: 1 }
-  return uncontested<LicenseCreation>(async () => {
+  return retryOnConflict<LicenseCreation>(async () => {
     const refused = await writeTogether<LicenseCreation>(table, [
       {
         op: added(keys.license(id), item),
-        refused: (found) => (found ? { outcome: 'exists', license: LicenseItem.parse(found) } : contested),
+        refused: (found) => (found ? { outcome: 'exists', license: LicenseItem.parse(found) } : conflict),
       },
-      { op: { Put: { Item: { ...keys.licenseListed(id), id } } }, refused: () => contested },
+      { op: { Put: { Item: { ...keys.licenseListed(id), id } } }, refused: () => conflict },
     ])
     return refused ?? { outcome: 'created', license: LicenseItem.parse(item) }
   })
@@ -59,7 +59,7 @@ export async function changeLicense(
   id: string,
   wanted: LicenseChanges,
 ): Promise<LicenseChange> {
-  return uncontested<LicenseChange>(async () => {
+  return retryOnConflict<LicenseChange>(async () => {
     const license = await findLicense(table, id)
     if (license === undefined) return { outcome: 'no_license' }
     if (license.erasing_at !== undefined) return { outcome: 'being_erased' }
@@ -68,7 +68,7 @@ export async function changeLicense(
     if (changedTo.archive_minutes <= changedTo.idle_minutes)
       return { outcome: 'idle_too_late', license: changedTo }
     const { done } = await table.write.write(changed(keys.license(id), license.version, changes))
-    if (!done) return contested
+    if (!done) return conflict
     return { outcome: 'changed', license: changedTo }
   })
 }
@@ -80,7 +80,7 @@ type Erasing =
  * The licence, which must be over, is being erased: it cannot be changed any more, and all its sessions end.
  */
 export async function beginErasing(table: Table, id: string, nowMs: number): Promise<Erasing> {
-  return uncontested<Erasing>(async () => {
+  return retryOnConflict<Erasing>(async () => {
     const license = await findLicense(table, id)
     if (license === undefined) return { outcome: 'no_license' }
     if (license.expires_at * 1000 > nowMs) return { outcome: 'in_force', license }
@@ -88,22 +88,22 @@ export async function beginErasing(table: Table, id: string, nowMs: number): Pro
     const { done } = await table.write.write(
       changed(keys.license(id), license.version, { erasing_at: nowMs }),
     )
-    return done ? { outcome: 'erasing' } : contested
+    return done ? { outcome: 'erasing' } : conflict
   })
 }
 
 /** The licence is gone; whatever else there is of it must be gone by then. */
 export async function endErasing(table: Table, id: string): Promise<void> {
   const gone = { ExpressionAttributeNames: { '#at': 'erasing_at' } }
-  await uncontested<'gone'>(async () => {
+  await retryOnConflict<'gone'>(async () => {
     const refused = await writeTogether<'gone'>(table, [
       {
         op: {
           Delete: { Key: keys.license(id), ConditionExpression: 'attribute_exists(#at)', ...gone },
         },
-        refused: (found) => (found === undefined ? 'gone' : contested),
+        refused: (found) => (found === undefined ? 'gone' : conflict),
       },
-      { op: { Delete: { Key: keys.licenseListed(id) } }, refused: () => contested },
+      { op: { Delete: { Key: keys.licenseListed(id) } }, refused: () => conflict },
     ])
     return refused ?? 'gone'
   })

@@ -4,8 +4,8 @@ import type { Attributes, Op } from '../table/ops.ts'
 import { AdminError } from './admin-error.ts'
 
 /** What was read no longer stands: read and decide again. */
-export const contested = Symbol('contested')
-type Contested = typeof contested
+export const conflict = Symbol('contested')
+type Contested = typeof conflict
 
 /** One write of a transaction, and what it means when its condition does not hold. */
 export interface Step<T> {
@@ -25,20 +25,20 @@ export async function writeTogether<T>(
   if (refusals.length === 0) return undefined
   const refusal = refusals.find(({ reason }) => reason === 'condition')
   const step = refusal && steps[refusal.index]
-  return step ? step.refused(refusal.found) : contested
+  return step ? step.refused(refusal.found) : conflict
 }
 
 // a single write that met transactions under way, one after the other
 const contestedByTransaction = (error: unknown): Contested => {
-  if (error instanceof Error && error.name === 'TransactionConflictException') return contested
+  if (error instanceof Error && error.name === 'TransactionConflictException') return conflict
   throw error
 }
 
 /** Tries again, after a short random pause, until nobody came in between. */
-export async function uncontested<T>(attempt: () => Promise<T | Contested>): Promise<T> {
+export async function retryOnConflict<T>(attempt: () => Promise<T | Contested>): Promise<T> {
   for (let attempts = 1; attempts <= maxAttempts; attempts++) {
     const outcome = await attempt().catch(contestedByTransaction)
-    if (outcome !== contested) return outcome
+    if (outcome !== conflict) return outcome
     await wait(Math.random() * maxPauseMs)
   }
   throw new AdminError('Others keep changing the same items. Try again in a moment.')

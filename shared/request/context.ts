@@ -1,6 +1,6 @@
 import type * as z from 'zod/mini'
 import { authorize } from '../access/permissions.ts'
-import { isOwnWork } from '../table/optimistic-write.ts'
+import { wasWrittenBy } from '../table/optimistic-write.ts'
 import type { ActionSpec, Family } from '../protocol/action.ts'
 import { ProtocolError } from '../protocol/errors.ts'
 import type { ConnectionStatus } from '../delivery/connections.ts'
@@ -11,7 +11,7 @@ import type { Common } from '../table/families.ts'
 import { customerChatId, eventAddressOf, isChatId, threadOf } from '../table/keys.ts'
 import { type Entry, readEntry, readTail, type Tail } from '../table/thread-log.ts'
 import type { Reader, Writer } from '../table/ops.ts'
-import { type HeldProperties, type Holder, readProperties } from '../table/stored-properties.ts'
+import { type StoredProperties, type PropertiesOwner, readProperties } from '../table/stored-properties.ts'
 import {
   type AnySession,
   type CustomerSession,
@@ -35,7 +35,7 @@ interface Base {
   /** Now, in ms. */
   now: () => number
   /** Hands a job to the delay queue. */
-  later: (job: Job, delayS: number) => Promise<void>
+  enqueue: (job: Job, delayS: number) => Promise<void>
   /**
    * Counts a thread that is begun, and so many events that come with it, for whoever begins it; throws
    * `too_many_requests`.
@@ -63,7 +63,7 @@ export type Ctx<Spec extends ActionSpec> = Base &
   If<Has<Spec['needs'], 'connection_status'>, ConnectionStatus> &
   (Spec extends { paced: true } ? { pace: (paced: Paced) => Promise<boolean> } : unknown) &
   (Spec['session'] extends 'required'
-    ? Judged<Spec> & { refresh: () => Promise<Judged<Spec>> }
+    ? Authorized<Spec> & { refresh: () => Promise<Authorized<Spec>> }
     : Spec['session'] extends 'login'
       ? Arriving
       : unknown)
@@ -82,30 +82,33 @@ type Asking<Spec extends ActionSpec> = Spec extends { by: 'customer' }
   : { me: Session }
 
 /** Who asks, and what `serve` fetched: all of it judged (protocol §1). `refresh` reads and judges it anew. */
-type Judged<Spec extends ActionSpec> = Asking<Spec> &
+type Authorized<Spec extends ActionSpec> = Asking<Spec> &
   If<Has<Spec['reads'], 'chat'>, { chat: Chat }> &
   If<Has<Spec['reads'], 'tail'>, { tail: Tail }> &
   If<Has<Spec['reads'], 'event'>, { event: Entry }> &
-  If<Has<Spec['reads'], 'chatProperties' | 'threadProperties'>, { of: Holder; properties: HeldProperties }>
+  If<
+    Has<Spec['reads'], 'chatProperties' | 'threadProperties'>,
+    { of: PropertiesOwner; properties: StoredProperties }
+  >
 
 /** What a story returns: its response's payload, or nothing where the response has none. */
 type Answer<Spec extends ActionSpec> = Spec['response'] extends z.core.$ZodType
   ? z.input<Spec['response']>
   : void
 
-export type Story<Spec extends ActionSpec> = (
+export type Handler<Spec extends ActionSpec> = (
   ctx: Ctx<Spec>,
   payload: z.output<Spec['request']>,
 ) => Promise<Answer<Spec>>
 
 /** What one round of reads found, before any of it was judged. */
-export interface Found {
+export interface Prefetched {
   socket?: SocketItem | undefined
   chat?: Chat | undefined
   tail?: Tail | undefined
   event?: Entry | undefined
-  of?: Holder | undefined
-  properties?: HeldProperties | undefined
+  of?: PropertiesOwner | undefined
+  properties?: StoredProperties | undefined
 }
 
 const fieldOf = (payload: unknown, name: string): unknown =>
@@ -118,7 +121,7 @@ export const chatNamedIn = (payload: unknown): string | undefined => {
 }
 
 /** Whose properties the contract names; undefined where no thread can have this id. */
-const holderOf = ({ reads }: ActionSpec, chat: string, payload: unknown): Holder | undefined => {
+const holderOf = ({ reads }: ActionSpec, chat: string, payload: unknown): PropertiesOwner | undefined => {
   if (reads.includes('chatProperties')) return { chat }
   const thread = reads.includes('threadProperties') ? fieldOf(payload, 'thread_id') : undefined
   const n = typeof thread === 'string' ? threadOf(chat, thread) : undefined
@@ -126,13 +129,13 @@ const holderOf = ({ reads }: ActionSpec, chat: string, payload: unknown): Holder
 }
 
 /** The session, and what the contract names of `payload.chat_id`, side by side. */
-export const find = async (
+export const prefetch = async (
   read: Reader,
   spec: ActionSpec,
   socket: Promise<SocketItem | undefined>,
   payload: unknown,
   { strongTail }: { strongTail: boolean },
-): Promise<Found> => {
+): Promise<Prefetched> => {
   const { reads } = spec
   // what no chat, event or thread can be named is not looked up
   const asked = fieldOf(payload, 'chat_id')
@@ -184,20 +187,20 @@ export const sessionOf = (
 }
 
 /** Everything found, judged: what the contract reads is there, and the requester may do what it asks for. */
-export const judge = (
+export const authorizeRequest = (
   spec: ActionSpec,
   me: AnySession,
-  found: Found,
+  found: Prefetched,
   payload: object,
   /** What this request has done already, it was allowed to; leaving may have taken its access. */
   nonce?: string,
-): Omit<Found, 'socket'> & { me: AnySession; visitor: Visitor | undefined } => {
+): Omit<Prefetched, 'socket'> & { me: AnySession; visitor: Visitor | undefined } => {
   const { socket, ...rest } = found
   const { reads } = spec
   const chat = reads.includes('chat') ? chatOf(me, found) : undefined
   const { tail } = found
   const isOwn =
-    nonce !== undefined && chat !== undefined && tail !== undefined && isOwnWork({ chat, tail }, nonce)
+    nonce !== undefined && chat !== undefined && tail !== undefined && wasWrittenBy({ chat, tail }, nonce)
   if (!isOwn) authorize(spec, me, chat, payload)
   const { event } = found
   const isMissing =
@@ -211,7 +214,7 @@ export const judge = (
  * The chat asked for, of the requester's own licence, a customer's own; another's is as absent as one that
  * never was.
  */
-const chatOf = (me: AnySession, { chat }: Found): Chat => {
+const chatOf = (me: AnySession, { chat }: Prefetched): Chat => {
   const isOwn = (id: string) => !isCustomers(me) || id === customerChatId(me.license_id, me.customer_id)
   if (chat === undefined || chat.license_id !== me.license_id || !isOwn(chat.id))
     throw new ProtocolError('not_found')
@@ -219,16 +222,16 @@ const chatOf = (me: AnySession, { chat }: Found): Chat => {
 }
 
 /** Session, and what the contract names, read anew and judged anew: what a lost race starts over from. */
-export const judgeAgain = async (
+export const reauthorize = async (
   read: Reader,
   spec: ActionSpec,
   connection: string,
   payload: object,
   nonce: string,
-): Promise<ReturnType<typeof judge>> => {
+): Promise<ReturnType<typeof authorizeRequest>> => {
   const socket = readSocket(read, connection, Date.now())
-  const found = await find(read, spec, socket, payload, { strongTail: true })
-  const judged = judge(spec, sessionOf(spec, found.socket), found, payload, nonce)
+  const found = await prefetch(read, spec, socket, payload, { strongTail: true })
+  const judged = authorizeRequest(spec, sessionOf(spec, found.socket), found, payload, nonce)
   if (spec.reads.includes('tail') && judged.tail === undefined) throw new ProtocolError('not_found')
   return judged
 }

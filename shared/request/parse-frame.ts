@@ -6,7 +6,7 @@ import { openTable, tableClient } from '../table/client.ts'
 import { readSocket } from '../table/sockets.ts'
 import { config } from '../platform/config.ts'
 import { withinDeadline } from '../platform/deadline.ts'
-import { type Job, sendLater } from '../jobs/job-queue.ts'
+import { type Job, enqueueJob } from '../jobs/job-queue.ts'
 import { log, logInvalidItem } from '../platform/log.ts'
 import { answeredWith, measured } from '../platform/metrics.ts'
 import { limitFrame } from './rate-limits.ts'
@@ -30,14 +30,14 @@ const countFault = ({ requestContext: { connectionId: connection } }: Message): 
       signal,
       onInvalidItem: logInvalidItem,
     })
-    const later = (job: Job, delayS: number) => sendLater(job, delayS, signal)
-    await limitFrame({ connection, write, later }, () => readSocket(read, connection, Date.now()))
+    const enqueue = (job: Job, delayS: number) => enqueueJob(job, delayS, signal)
+    await limitFrame({ connection, write, enqueue }, () => readSocket(read, connection, Date.now()))
   })
 
 /**
  * Frames in, frames out: the one place that reads an envelope and turns whatever was thrown into an answer.
  */
-export const envelope = (route: string | undefined): Layer => ({
+export const parseFrame = (route: string | undefined): Layer => ({
   before: async ({ event }) => {
     event.frame = readFrame(event.body ?? '', route)
     if (event.frame.faults.length === 0) return
@@ -59,6 +59,6 @@ export const refuseFrames = () =>
     'socket',
     'default',
     middy<Message, APIGatewayProxyStructuredResultV2>()
-      .use(envelope(undefined))
+      .use(parseFrame(undefined))
       .handler(() => Promise.reject(new ProtocolError('validation'))),
   )

@@ -34,7 +34,7 @@ export interface Limiting {
   connection: string
   endpoint: Endpoint
   write: Writer<CounterFamily>
-  later: (job: Job, delayS: number) => Promise<void>
+  enqueue: (job: Job, delayS: number) => Promise<void>
 }
 
 const minuteMs = 60_000
@@ -82,7 +82,7 @@ const judge = async (
   const reason = endpoint === 'customer' ? 'too_many_connections' : 'agent_disconnected_by_server'
   log.warn('A connection is closed that asked for five times its limit', { limit: most })
   await Promise.all([
-    ctx.later({ job: 'close', connection, reason }, closeAfterS),
+    ctx.enqueue({ job: 'close', connection, reason }, closeAfterS),
     address === undefined ? undefined : refuseUntil(write, countedAddress(address), nowMs, untilMs),
   ]).catch((error: unknown) => log.error('A flood could not be ended', { cause: error }))
   throw tooMany(nowMs, untilMs)
@@ -324,6 +324,6 @@ export const pace = async (
     'keys' in paced
       ? { job: 'tell_written', action, keys: paced.keys.map(({ pk, sk }) => [pk, sk]), before: paced.before }
       : { job: 'tell_pending', action: Momentary.parse(action), license_id, customer_id }
-  if (isFirst) await ctx.later(job, paceMs / 1000)
+  if (isFirst) await ctx.enqueue(job, paceMs / 1000)
   return false
 }

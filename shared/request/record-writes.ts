@@ -37,7 +37,7 @@ export const recordWrites = (
   ctx: {
     action: string
     deadline: Pick<Deadline, 'startedAt'>
-    later: (job: Job, delayS: number) => Promise<void>
+    enqueue: (job: Job, delayS: number) => Promise<void>
     before: () => Chat | undefined
   },
 ): WriteRecord => {
@@ -56,7 +56,7 @@ export const recordWrites = (
       before: ctx.before(),
     }
     told = ctx
-      .later(job, tellAfterS)
+      .enqueue(job, tellAfterS)
       .catch((error: unknown) => log.error('What was written is not told', { cause: error }))
     await told
   }

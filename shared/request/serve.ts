@@ -18,16 +18,16 @@ import { config } from '../platform/config.ts'
 import {
   chatNamedIn,
   type Ctx,
-  find,
-  type Found,
-  judge,
-  judgeAgain,
+  prefetch,
+  type Prefetched,
+  authorizeRequest,
+  reauthorize,
   sessionOf,
-  type Story,
+  type Handler,
 } from './context.ts'
 import { type Deadline, pauseBefore, withinDeadline } from '../platform/deadline.ts'
-import { type Job, sendLater } from '../jobs/job-queue.ts'
-import { envelope, type Message } from './parse-frame.ts'
+import { type Job, enqueueJob } from '../jobs/job-queue.ts'
+import { parseFrame, type Message } from './parse-frame.ts'
 import { log, logInvalidItem } from '../platform/log.ts'
 import { measured } from '../platform/metrics.ts'
 import {
@@ -52,16 +52,22 @@ const client = tableClient()
  * contract names in one round; judges session, payload, chat and permission in this order (protocol §1); runs
  * the story; sends its pushes; answers, once, whatever happens.
  */
-export const serve = <const Spec extends ActionSpec>(spec: Spec, story: Story<Spec>) =>
+export const serve = <const Spec extends ActionSpec>(spec: Spec, story: Handler<Spec>) =>
   measured(
     spec.by ?? 'agent',
     spec.name,
     middy<Message, APIGatewayProxyStructuredResultV2>()
-      .use(envelope(spec.name))
+      .use(parseFrame(spec.name))
       .handler(({ requestContext, frame }) =>
         withinDeadline(async (deadline) => {
           if (frame === undefined) throw new InternalError('The frame was not read')
-          const payload = await play(spec, story, requestContext.connectionId, frame.payload, deadline)
+          const payload = await handleRequest(
+            spec,
+            story,
+            requestContext.connectionId,
+            frame.payload,
+            deadline,
+          )
           const body = answered(frame.echo, payload)
           if (Buffer.byteLength(body) > limits.frameBytes)
             throw new InternalError(`An answer of ${body.length} characters`)
@@ -71,9 +77,9 @@ export const serve = <const Spec extends ActionSpec>(spec: Spec, story: Story<Sp
   )
 
 /** Everything between the frame and the answer. */
-const play = async <Spec extends ActionSpec>(
+const handleRequest = async <Spec extends ActionSpec>(
   spec: Spec,
-  story: Story<Spec>,
+  story: Handler<Spec>,
   connection: string,
   received: unknown,
   deadline: Deadline,
@@ -81,9 +87,9 @@ const play = async <Spec extends ActionSpec>(
   const { signal } = deadline
   const table = openTable({ client, tableName: config.tableName(), signal, onInvalidItem: logInvalidItem })
   const { read } = table
-  const later = (job: Job, delayS: number) => sendLater(job, delayS, signal)
+  const enqueue = (job: Job, delayS: number) => enqueueJob(job, delayS, signal)
   const endpoint = spec.by ?? 'agent'
-  const limiting: Limiting = { connection, endpoint, write: table.write, later }
+  const limiting: Limiting = { connection, endpoint, write: table.write, enqueue }
   const arrive = () => readSocket(read, connection, Date.now())
   if (spec.session === 'none') {
     await limitFrame(limiting, arrive)
@@ -95,12 +101,12 @@ const play = async <Spec extends ActionSpec>(
   const counting =
     spec.session === 'required' ? countRequest(spec, limiting, arrive(), chatNamedIn(received)) : undefined
   const found =
-    counting === undefined ? {} : await find(read, spec, counting.socket, received, { strongTail: false })
+    counting === undefined ? {} : await prefetch(read, spec, counting.socket, received, { strongTail: false })
   try {
     if (counting?.isLate === false) await counting.allowed
-    const me = counting === undefined ? undefined : await sessionOrEnd(spec, found, connection, later)
+    const me = counting === undefined ? undefined : await sessionOrEnd(spec, found, connection, enqueue)
     const payload = parse<Spec['request']>(spec.request, received)
-    const judged = me === undefined ? undefined : judge(spec, me, found, payload)
+    const judged = me === undefined ? undefined : authorizeRequest(spec, me, found, payload)
     before = judged?.chat
     // an eventually consistent read can be too early to see the log of a chat just started
     const missed = spec.reads.includes('tail') && judged?.tail === undefined ? judged?.chat : undefined
@@ -108,13 +114,13 @@ const play = async <Spec extends ActionSpec>(
 
     const handOver = spec.needs.includes('fan_out') ? invokeFanOut : undefined
     const allowed = counting === undefined ? table.write : writingAfter(counting.allowed, table.write)
-    record = recordWrites(allowed, { action: spec.name, deadline, later, before: () => before })
+    record = recordWrites(allowed, { action: spec.name, deadline, enqueue, before: () => before })
     const write = record.writer
     const outbox = openOutbox({ read, write: allowed, deadline, handOver })
     const nonce = randomBytes(6).toString('base64url')
     const all = {
       connection,
-      later,
+      enqueue,
       read,
       write,
       ...judged,
@@ -130,11 +136,11 @@ const play = async <Spec extends ActionSpec>(
         pace(spec, limiting, counting.previousAt(), me, paced),
       now: () => Date.now(),
       pause: (tries: number) => pauseBefore(tries, deadline),
-      refresh: () => judgeAgain(read, spec, connection, payload, nonce),
+      refresh: () => reauthorize(read, spec, connection, payload, nonce),
       push: outbox.push,
       isConnected: (of: Connected) => isConnected(endpointOf(of), of.connection, signal),
-      readAudience: outbox.readAudience,
-      settleAudience: outbox.settleAudience,
+      prefetchAudience: outbox.prefetchAudience,
+      awaitAudience: outbox.awaitAudience,
       hasConnected: outbox.hasConnected,
     }
     try {
@@ -162,15 +168,15 @@ const play = async <Spec extends ActionSpec>(
 /** The session; where its time is over, its connection is closed a second after the answer that says so. */
 const sessionOrEnd = async (
   spec: ActionSpec,
-  found: Found,
+  found: Prefetched,
   connection: string,
-  later: (job: Job, delayS: number) => Promise<void>,
+  enqueue: (job: Job, delayS: number) => Promise<void>,
 ): Promise<AnySession> => {
   const session = found.socket?.session
   const reason = session === undefined ? undefined : expiryOf(session, Date.now())
   // a queue that fails changes nothing about the answer; the clock closes such connections as well
   if (reason !== undefined)
-    await later({ job: 'end_session', connection, reason }, 1).catch((error: unknown) =>
+    await enqueue({ job: 'end_session', connection, reason }, 1).catch((error: unknown) =>
       log.error('The end of a session could not be put off', { cause: error }),
     )
   return sessionOf(spec, found.socket)

@@ -1,15 +1,15 @@
-import { pushClosing, pushEntries, pushTold } from '../chat/announce/entries.ts'
-import { part, type WorkCtx } from '../delivery/worker-context.ts'
+import { pushClosing, pushEntries, pushPropertyChanges } from '../chat/announce/entries.ts'
+import { runPart, type WorkCtx } from '../delivery/worker-context.ts'
 import type { LicenseItem } from '../table/accounts.ts'
-import { type ActiveChat, checkDue } from '../table/chats.ts'
-import { entryPut, lastSaid, nextEntry, readEntry } from '../table/thread-log.ts'
+import { type ActiveChat, setNextCheck } from '../table/chats.ts'
+import { putEntry, lastSaid, nextEntry, readEntry } from '../table/thread-log.ts'
 import type { Reader } from '../table/ops.ts'
-import { type Attempt, type ChatView, transacted, untilPlaced } from '../table/optimistic-write.ts'
+import { type Attempt, type ChatSnapshot, commitAll, updateLog } from '../table/optimistic-write.ts'
 import { isOfCustomer } from '../chat/assign-agent.ts'
-import { readBoth, routingOps } from '../chat/routing-properties.ts'
+import { readRouting, routingOps } from '../chat/routing-properties.ts'
 import { expectView, readView } from '../chat/view/chat-view.ts'
 import { routingArchived, routingIdle } from '../chat/system-messages.ts'
-import { closingOf, type ThreadFamily } from '../chat/append-event.ts'
+import { planClosing, type ThreadFamily } from '../chat/append-event.ts'
 import { findUnseen, type Unseen } from './reassign-unseen.ts'
 
 // What becomes of a customer's chat by time alone (protocol §7): the clock looks at it when something can be
@@ -18,7 +18,7 @@ import { findUnseen, type Unseen } from './reassign-unseen.ts'
 const minuteMs = 60_000
 
 /** Since when (ms) nothing has been said in the active thread: since its start where nothing was. */
-const quietSince = async (read: Reader, { chat, tail }: ChatView): Promise<number> => {
+const quietSince = async (read: Reader, { chat, tail }: ChatSnapshot): Promise<number> => {
   const m = lastSaid(tail.last)
   if (m === 0) return chat.started_at
   const entry = tail.entries.find((one) => one.m === m) ?? (await readEntry(read, chat.id, { n: tail.n, m }))
@@ -31,28 +31,28 @@ const quietSince = async (read: Reader, { chat, tail }: ChatView): Promise<numbe
  */
 const onceQuiet = <T>(
   ctx: WorkCtx<ThreadFamily>,
-  first: ChatView,
+  first: ChatSnapshot,
   quietMs: number,
-  attempt: (view: ChatView) => Promise<Attempt<T | undefined>>,
+  attempt: (view: ChatSnapshot) => Promise<Attempt<T | undefined>>,
 ): Promise<T | undefined> => {
   const refresh = () => expectView(ctx.read, first.chat.id)
-  return untilPlaced<T | undefined, ChatView>({ ...ctx, ...first, refresh }, async (view) => {
+  return updateLog<T | undefined, ChatSnapshot>({ ...ctx, ...first, refresh }, async (view) => {
     const isDue = view.chat.active && ctx.now() >= (await quietSince(ctx.read, view)) + quietMs
-    return isDue ? attempt(view) : { result: undefined, placed: true }
+    return isDue ? attempt(view) : { result: undefined, committed: true }
   })
 }
 
 /** Resolves to whether it closed the thread. */
 const archive = async (
   ctx: WorkCtx<ThreadFamily>,
-  first: ChatView,
+  first: ChatSnapshot,
   { archive_minutes }: Pick<LicenseItem, 'archive_minutes'>,
 ): Promise<boolean> => {
   const { nonce } = ctx
   const closing = await onceQuiet(ctx, first, archive_minutes * minuteMs, async (view) => {
-    const result = closingOf(view, undefined, routingArchived, { nonce, at: ctx.now() })
+    const result = planClosing(view, undefined, routingArchived, { nonce, at: ctx.now() })
     const ops = result.ops.map((op) => ({ op }))
-    return { result, placed: transacted(ctx.write, ops, nonce) }
+    return { result, committed: commitAll(ctx.write, ops, nonce) }
   })
   if (closing === undefined) return false
   pushClosing(ctx, closing)
@@ -61,22 +61,22 @@ const archive = async (
 
 const markIdle = async (
   ctx: WorkCtx<ThreadFamily>,
-  first: ChatView,
+  first: ChatSnapshot,
   { idle_minutes }: Pick<LicenseItem, 'idle_minutes'>,
 ): Promise<void> => {
   const { nonce } = ctx
   const marked = await onceQuiet(ctx, first, idle_minutes * minuteMs, async ({ chat, tail }) => {
-    if (tail.last.idle === true) return { result: undefined, placed: true }
+    if (tail.last.idle === true) return { result: undefined, committed: true }
     const by = { nonce, version: chat.version, at: ctx.now() }
     const entry = nextEntry(tail, routingIdle(idle_minutes), by)
-    const held = await readBoth(ctx.read, chat)
+    const held = await readRouting(ctx.read, chat)
     const { ops, told } = routingOps(chat, held, { idle: true }, { nonce, userIds: [] })
-    const all = [entryPut(chat.id, entry), ...ops].map((op) => ({ op }))
-    return { result: { chat, entry, told }, placed: transacted(ctx.write, all, nonce) }
+    const all = [putEntry(chat.id, entry), ...ops].map((op) => ({ op }))
+    return { result: { chat, entry, told }, committed: commitAll(ctx.write, all, nonce) }
   })
   if (marked === undefined) return
   pushEntries(ctx, marked.chat, [marked.entry])
-  pushTold(ctx, marked.chat, marked.told)
+  pushPropertyChanges(ctx, marked.chat, marked.told)
 }
 
 /**
@@ -84,11 +84,11 @@ const markIdle = async (
  * marked idle and, by `handOn`, handed on. Resolves to whether agents have come free by it. May run twice,
  * and beside anything.
  */
-export const lookAfter = async (
+export const closeInactive = async (
   ctx: WorkCtx<ThreadFamily>,
   { id }: Pick<ActiveChat, 'id'>,
   license: LicenseItem,
-  handOn: (view: ChatView, unseen: Unseen) => Promise<boolean>,
+  handOn: (view: ChatSnapshot, unseen: Unseen) => Promise<boolean>,
 ): Promise<boolean> => {
   const view = await readView(ctx.read, id)
   if (view === undefined || !view.chat.active || !isOfCustomer(view.chat)) return false
@@ -99,10 +99,10 @@ export const lookAfter = async (
     license.archive_minutes * minuteMs,
   ]
   const quiet = await quietSince(ctx.read, view)
-  if (now >= quiet + archiveMs) return part(ctx, (own) => archive(own, view, license))
+  if (now >= quiet + archiveMs) return runPart(ctx, (own) => archive(own, view, license))
 
   const isIdleDue = view.tail.last.idle !== true && now >= quiet + idleMs
-  if (isIdleDue) await part(ctx, (own) => markIdle(own, view, license))
+  if (isIdleDue) await runPart(ctx, (own) => markIdle(own, view, license))
   const unseen = license.routing === 'automatic' ? await findUnseen(ctx.read, view) : undefined
   const isHandedOn = unseen !== undefined && now >= unseen.since + unseenMs && (await handOn(view, unseen))
 
@@ -114,6 +114,6 @@ export const lookAfter = async (
     isIdle ? now + idleMs : quiet + idleMs,
     unseen === undefined || isHandedOn ? now + unseenMs : unseen.since + unseenMs,
   )
-  await ctx.write.write(checkDue(license.id, view.chat, next))
+  await ctx.write.write(setNextCheck(license.id, view.chat, next))
   return isHandedOn
 }

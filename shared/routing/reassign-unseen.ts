@@ -1,13 +1,19 @@
 import pLimit from 'p-limit'
-import { part, type WorkCtx } from '../delivery/worker-context.ts'
+import { runPart, type WorkCtx } from '../delivery/worker-context.ts'
 import { AgentItem, type LicenseItem } from '../table/accounts.ts'
 import { type ChatUser, readMarks, seenEvent, type SeenItem } from '../table/chats.ts'
 import { keys } from '../table/keys.ts'
 import { authorsOf, type Entry, isSaid, lastSaidInPublic, readEntry } from '../table/thread-log.ts'
 import type { Reader } from '../table/ops.ts'
-import type { ChatView } from '../table/optimistic-write.ts'
-import { changeBy, restaff, type RoutingFamily } from './route-chats.ts'
-import { customerOf, type Desk, handedOn, presentAgents, readDesk } from '../chat/assign-agent.ts'
+import type { ChatSnapshot } from '../table/optimistic-write.ts'
+import { usersChangeOf, reassignChat, type RoutingFamily } from './route-chats.ts'
+import {
+  customerOf,
+  type RoutingState,
+  handOver,
+  presentAgents,
+  readRoutingState,
+} from '../chat/assign-agent.ts'
 
 // A chat whose agents do not look at what its customer says is handed on (protocol §7).
 
@@ -23,7 +29,7 @@ export interface Unseen {
 const isAgentIn = ({ type, present }: ChatUser): boolean => type === 'agent' && present
 
 /** The order of the oldest thing that the customer said and nobody has answered; 0: there is none. */
-const oldestUnanswered = ({ tail }: ChatView, customer: string, agents: readonly string[]): number => {
+const oldestUnanswered = ({ tail }: ChatSnapshot, customer: string, agents: readonly string[]): number => {
   if (tail.last.asked !== undefined) return tail.last.asked
   // the thread goes on from an earlier release: by what its end shows
   const said = tail.entries.filter(({ event }) => isSaid(event) && event.recipients !== 'agents')
@@ -67,7 +73,7 @@ const leastOf = async (
 /**
  * Who sends an event has seen the chat up to it. Of one further back than the tail only the second is known.
  */
-const markBySending = ({ chat, tail }: ChatView, agent: string): Mark[] => {
+const markBySending = ({ chat, tail }: ChatSnapshot, agent: string): Mark[] => {
   const last = tail.entries.find(({ event }) => event.author_id === agent)
   if (last !== undefined) return [{ timestamp: Math.floor(last.at / 1000), event: seenEvent(chat.id, last) }]
   const timestamp = authorsOf(tail.last).get(agent)
@@ -77,7 +83,7 @@ const markBySending = ({ chat, tail }: ChatView, agent: string): Mark[] => {
 /**
  * What the agents of a chat who are logged in have seen: that of one who is gone does not help the customer.
  */
-const readLivingMarks = async (read: Reader, view: ChatView): Promise<Mark[]> => {
+const readLivingMarks = async (read: Reader, view: ChatSnapshot): Promise<Mark[]> => {
   const { chat } = view
   const agents = chat.users.filter(isAgentIn)
   const [marks, items] = await Promise.all([
@@ -96,7 +102,7 @@ const readLivingMarks = async (read: Reader, view: ChatView): Promise<Mark[]> =>
  * to have the chat after it was said has had no longer than that. Reads entries of the log one by one, twice
  * as many at most as its length has binary digits, and none where its end says it all.
  */
-export const findUnseen = async (read: Reader, view: ChatView): Promise<Unseen | undefined> => {
+export const findUnseen = async (read: Reader, view: ChatSnapshot): Promise<Unseen | undefined> => {
   const { chat, tail } = view
   const [customer, agents] = [customerOf(chat)?.id, presentAgents(chat)]
   if (customer === undefined || agents.length === 0 || chat.waiting_since !== undefined) return undefined
@@ -127,25 +133,25 @@ export const findUnseen = async (read: Reader, view: ChatView): Promise<Unseen |
  * Hands on chats of a licence, one after the other, each by what the last has made of the agents' loads.
  * Resolves to whether it did.
  */
-export const handingOn = (
+export const reassignUnseen = (
   ctx: WorkCtx<RoutingFamily>,
   { id, unseen_minutes }: Pick<LicenseItem, 'id' | 'unseen_minutes'>,
-): ((view: ChatView, unseen: Unseen) => Promise<boolean>) => {
+): ((view: ChatSnapshot, unseen: Unseen) => Promise<boolean>) => {
   const oneByOne = pLimit(1)
-  let known: Desk | undefined
-  const handOn = async (view: ChatView, { order, since }: Unseen): Promise<boolean> => {
-    const first = (known ??= await readDesk(ctx.read, id, { strong: true }))
+  let known: RoutingState | undefined
+  const handOn = async (view: ChatSnapshot, { order, since }: Unseen): Promise<boolean> => {
+    const first = (known ??= await readRoutingState(ctx.read, id, { strong: true }))
     if (first === undefined) return false
     known = undefined
     const had = presentAgents(view.chat).join()
-    return part(ctx, (own) =>
-      restaff(own, view.chat.id, first, ({ chat, tail }, desk) => {
+    return runPart(ctx, (own) =>
+      reassignChat(own, view.chat.id, first, ({ chat, tail }, desk) => {
         const { asked = order } = tail.last
         const isStill = chat.active && chat.waiting_since === undefined && tail.n === view.tail.n
         // answered since, or others have it by now
         if (!isStill || asked === 0 || asked > order || presentAgents(chat).join() !== had) return undefined
         if (customerOf(chat) === undefined) return undefined
-        return changeBy(handedOn(chat, desk, own.now(), { sinceMs: since, minutes: unseen_minutes }))
+        return usersChangeOf(handOver(chat, desk, own.now(), { sinceMs: since, minutes: unseen_minutes }))
       }),
     )
   }

@@ -1,11 +1,11 @@
 import { ProtocolError } from '../protocol/errors.ts'
-import { part, type WorkCtx } from '../delivery/worker-context.ts'
+import { runPart, type WorkCtx } from '../delivery/worker-context.ts'
 import { ChatItem, type ChatScopes, readActiveChats, readChatIdsAfter } from '../table/chats.ts'
 import { keys } from '../table/keys.ts'
-import { ofEachChat } from '../platform/for-each.ts'
-import { livingScopes, type Names } from '../chat/deleted-names.ts'
-import { readDesk } from '../chat/assign-agent.ts'
-import { changeScopes, type ScopesFamily, tellScopes, without } from '../chat/scopes.ts'
+import { mapIsolated } from '../platform/for-each.ts'
+import { existingScopes, type Names } from '../chat/deleted-names.ts'
+import { readRoutingState } from '../chat/assign-agent.ts'
+import { changeScopes, type ScopesFamily, announceScopes, without } from '../chat/scopes.ts'
 import { expectView, readView } from '../chat/view/chat-view.ts'
 
 // Scopes of stored chats follow when a group or an agent is deleted: who may see a chat is decided by what it
@@ -17,23 +17,23 @@ const chatsPerPage = 500
 const pageMs = 5000
 
 const isLiving = (scopes: ChatScopes, names: Names): boolean =>
-  JSON.stringify(livingScopes(scopes, names)) === JSON.stringify(scopes)
+  JSON.stringify(existingScopes(scopes, names)) === JSON.stringify(scopes)
 
 /** Gives one chat the scopes that count; whoever sees an active one by it is told. May run twice. */
 const rescopeChat = (ctx: WorkCtx<ScopesFamily>, id: string, names: Names): Promise<void> =>
-  part(ctx, async (own) => {
+  runPart(ctx, async (own) => {
     const view = await readView(own.read, id)
     if (view === undefined || isLiving(view.chat.scopes, names)) return
     const refresh = () => expectView(own.read, id)
     const { scopes } = view.chat
-    const living = livingScopes(scopes, names)
+    const living = existingScopes(scopes, names)
     try {
       const changed = await changeScopes(
         { ...own, ...view, refresh },
         without(living, scopes),
         without(scopes, living),
       )
-      if (changed.chat.active && changed.chat !== changed.before) await tellScopes(own, changed)
+      if (changed.chat.active && changed.chat !== changed.before) await announceScopes(own, changed)
     } catch (error) {
       // what was to take their place was deleted too: that deletion has a run of its own
       if (!(error instanceof ProtocolError) || error.type !== 'not_found') throw error
@@ -49,10 +49,10 @@ export const rescope = async (
   license: string,
   after: string | undefined,
 ): Promise<void> => {
-  const names = await readDesk(ctx.read, license, { strong: true })
+  const names = await readRoutingState(ctx.read, license, { strong: true })
   if (names === undefined) return
   const rescopeAll = (chats: readonly { id: string; scopes: ChatScopes }[]) =>
-    ofEachChat(
+    mapIsolated(
       chats.filter(({ scopes }) => !isLiving(scopes, names)),
       ({ id }) => rescopeChat(ctx, id, names),
       atOnce,
@@ -65,6 +65,6 @@ export const rescope = async (
     last = ids.at(-1)
     if (last === undefined || ids.length < chatsPerPage) return
     if (ctx.endsAt - performance.now() < pageMs)
-      return ctx.later({ job: 'rescope', license_id: license, after: last }, 0)
+      return ctx.enqueue({ job: 'rescope', license_id: license, after: last }, 0)
   }
 }

@@ -84,7 +84,7 @@ export type IdentityItem = z.output<typeof IdentityItem>
  * set meanwhile is answered by the login that tries again. `first` sets the status, for the first live
  * socket.
  */
-export const loggedIn = (agent: AgentItem, first: RoutingStatus | undefined): Op<'account'> => ({
+export const setOnline = (agent: AgentItem, first: RoutingStatus | undefined): Op<'account'> => ({
   Update: {
     Key: keys.agent(agent.license_id, agent.id),
     UpdateExpression:
@@ -116,7 +116,7 @@ export const loggedIn = (agent: AgentItem, first: RoutingStatus | undefined): Op
 })
 
 /** The last connection of an agent has gone, unless it has logged in since it was read. */
-export const wentAway = ({ license_id, id, seq }: AgentItem): Op<'account'> => ({
+export const setAway = ({ license_id, id, seq }: AgentItem): Op<'account'> => ({
   Update: {
     Key: keys.agent(license_id, id),
     UpdateExpression: 'SET #away = :true',
@@ -130,7 +130,7 @@ export const wentAway = ({ license_id, id, seq }: AgentItem): Op<'account'> => (
  * Takes an agent offline unless it has logged in since it was read. The same check holds again for itself,
  * since it may have died before it told anybody.
  */
-export const wentOffline = (agent: AgentItem, check: string): Op<'account'> => ({
+export const setOffline = (agent: AgentItem, check: string): Op<'account'> => ({
   Update: {
     Key: keys.agent(agent.license_id, agent.id),
     UpdateExpression: 'SET #online = :false, offline_by = :check',
@@ -144,7 +144,7 @@ export const wentOffline = (agent: AgentItem, check: string): Op<'account'> => (
  * Sets the status of an agent that is not deleted, where it is another one; the same write holds again for
  * itself, since its first answer may have been lost. An agent who is offline keeps it as its last known one.
  */
-export const statusChanged = (
+export const setStatus = (
   license: string,
   agent: string,
   status: RoutingStatus,
@@ -161,7 +161,7 @@ export const statusChanged = (
 })
 
 /** The agent exists and may work. */
-export const agentActive = (license: string, agent: string): Op<'account'> => ({
+export const requireAgentActive = (license: string, agent: string): Op<'account'> => ({
   ConditionCheck: {
     Key: keys.agent(license, agent),
     ConditionExpression:
@@ -172,7 +172,7 @@ export const agentActive = (license: string, agent: string): Op<'account'> => ({
 })
 
 /** The agent is as it was read, connected and accepting chats. */
-export const agentReady = (agent: AgentItem): Op<'account'> => ({
+export const requireAgentReady = (agent: AgentItem): Op<'account'> => ({
   ConditionCheck: {
     Key: keys.agent(agent.license_id, agent.id),
     ConditionExpression: `#version = :version AND #online = :true AND attribute_not_exists(#away) AND ${agent.routing_status === undefined ? 'attribute_not_exists(#status)' : '#status = :status'}`,
@@ -190,6 +190,6 @@ export const agentReady = (agent: AgentItem): Op<'account'> => ({
   },
 })
 
-export const groupExists = (license: string, group: number): Op<'account'> => ({
+export const requireGroup = (license: string, group: number): Op<'account'> => ({
   ConditionCheck: { Key: keys.group(license, group), ConditionExpression: 'attribute_exists(pk)' },
 })

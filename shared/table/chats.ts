@@ -93,12 +93,12 @@ const ActiveItem = z.object({
 })
 export type ActiveChat = z.output<typeof ActiveItem>
 
-export const chatStarted = (chat: Chat): Op<'chat'> => ({
+export const putNewChat = (chat: Chat): Op<'chat'> => ({
   Put: { Item: { ...keys.chat(chat.id), ...chat }, ConditionExpression: 'attribute_not_exists(pk)' },
 })
 
 /** Replaces the chat as it was read: conditional on its version, which the new state raises. */
-export const chatChanged = (chat: Chat): Op<'chat'> => ({
+export const putChat = (chat: Chat): Op<'chat'> => ({
   Put: {
     Item: { ...keys.chat(chat.id), ...chat },
     ConditionExpression: '#version = :read',
@@ -107,7 +107,7 @@ export const chatChanged = (chat: Chat): Op<'chat'> => ({
   },
 })
 
-export const chatUnchanged = (chat: Chat): Op<'chat'> => ({
+export const requireChatUnchanged = (chat: Chat): Op<'chat'> => ({
   ConditionCheck: {
     Key: keys.chat(chat.id),
     ConditionExpression: '#version = :version',
@@ -117,15 +117,15 @@ export const chatUnchanged = (chat: Chat): Op<'chat'> => ({
 })
 
 /** There is no such chat yet. */
-export const chatAbsent = (chat: string): Op<'chat'> => ({
+export const requireNoChat = (chat: string): Op<'chat'> => ({
   ConditionCheck: { Key: keys.chat(chat), ConditionExpression: 'attribute_not_exists(pk)' },
 })
 
-export const chatListed = (chat: Chat): Op<'chats'> => ({
+export const putChatListing = (chat: Chat): Op<'chats'> => ({
   Put: { Item: { ...keys.chatListed(chat.license_id, chat.id) } },
 })
 
-export const chatActive = (chat: Chat, startedAtMs: number): Op<'activeChats'> => ({
+export const listActiveChat = (chat: Chat, startedAtMs: number): Op<'activeChats'> => ({
   Put: {
     Item: {
       ...keys.activeChat(chat.license_id, chat.id),
@@ -140,7 +140,7 @@ export const chatActive = (chat: Chat, startedAtMs: number): Op<'activeChats'> =
 })
 
 /** The copy of users in the list of active chats, where the chat is in it. */
-export const activeChatChanged = (chat: Chat): Op<'activeChats'> => {
+export const updateActiveChat = (chat: Chat): Op<'activeChats'> => {
   const waiting = chat.waiting_since
   return {
     Update: {
@@ -158,7 +158,7 @@ export const activeChatChanged = (chat: Chat): Op<'activeChats'> => {
 }
 
 /** When the clock is to look at an active chat again, of the thread that it looked at. */
-export const checkDue = (
+export const setNextCheck = (
   license: string,
   { id, thread }: Pick<ActiveChat, 'id' | 'thread'>,
   atMs: number,
@@ -172,7 +172,7 @@ export const checkDue = (
   },
 })
 
-export const chatInactive = (chat: Chat): Op<'activeChats'> => ({
+export const unlistActiveChat = (chat: Chat): Op<'activeChats'> => ({
   Delete: { Key: keys.activeChat(chat.license_id, chat.id) },
 })
 

@@ -22,8 +22,17 @@ import {
 import { unmarshall } from '@aws-sdk/util-dynamodb'
 import { NodeHttpHandler } from '@smithy/node-http-handler'
 import type { Key } from './keys.ts'
-import type { Attributes, OnInvalidItem, Op, Range, Reader, Refusal, WriteOutcome, Writer } from './ops.ts'
-import { isThrottled, repeated } from './transient-errors.ts'
+import type {
+  Attributes,
+  OnInvalidItem,
+  Op,
+  Range,
+  Reader,
+  CancellationReason,
+  WriteOutcome,
+  Writer,
+} from './ops.ts'
+import { isThrottled, retryTransient } from './transient-errors.ts'
 
 // without `info` the SDK spares filtering the input and the output of each call for a log that nobody keeps
 const logger = Object.assign(Object.create(null), {
@@ -77,7 +86,7 @@ export const openTable = <F extends Family = Family>({
 
   const get: Reader<Family>['get'] = async (key, { strong = false } = {}) => {
     const command = new GetCommand({ TableName, Key: { pk: key.pk, sk: key.sk }, ConsistentRead: strong })
-    return (await repeated(() => documents.send(command, options))).Item
+    return (await retryTransient(() => documents.send(command, options))).Item
   }
 
   const query = async (range: Range): Promise<Attributes[]> => {
@@ -93,7 +102,7 @@ export const openTable = <F extends Family = Family>({
         ...(range.only === undefined ? {} : { ProjectionExpression: range.only }),
         ...(start === undefined ? {} : { ExclusiveStartKey: start }),
       })
-      const page = await repeated(() => documents.send(command, options))
+      const page = await retryTransient(() => documents.send(command, options))
       found.push(...(page.Items ?? []))
       start = page.LastEvaluatedKey
     } while (start !== undefined && (range.limit === undefined || found.length < range.limit))
@@ -117,7 +126,7 @@ export const openTable = <F extends Family = Family>({
           const page: {
             Responses?: Record<string, Attributes[]> | undefined
             UnprocessedKeys?: Record<string, { Keys?: Attributes[] | undefined }> | undefined
-          } = await repeated(() => documents.send(command, options))
+          } = await retryTransient(() => documents.send(command, options))
           items.push(...(page.Responses?.[TableName] ?? []))
           left = page.UnprocessedKeys?.[TableName]?.Keys
         }
@@ -184,7 +193,7 @@ export const openTable = <F extends Family = Family>({
     if (failed !== undefined) throw failed.reason
   }
 
-  const transact = async (ops: readonly Op[]): Promise<Refusal[]> => {
+  const transact = async (ops: readonly Op[]): Promise<CancellationReason[]> => {
     try {
       await documents.send(
         new TransactWriteCommand({ TransactItems: ops.map((op) => transactItem(TableName, op)) }),
@@ -196,12 +205,14 @@ export const openTable = <F extends Family = Family>({
       if (error instanceof TransactionInProgressException || isThrottled(error))
         return [{ index: -1, reason: 'conflict', found: undefined }]
       if (!(error instanceof TransactionCanceledException)) throw error
-      const refusals = (error.CancellationReasons ?? []).flatMap(({ Code, Item }, index): Refusal[] => {
-        if (Code === 'ConditionalCheckFailed') return [{ index, reason: 'condition', found: plain(Item) }]
-        return Code !== undefined && lostRaces.has(Code)
-          ? [{ index, reason: 'conflict', found: undefined }]
-          : []
-      })
+      const refusals = (error.CancellationReasons ?? []).flatMap(
+        ({ Code, Item }, index): CancellationReason[] => {
+          if (Code === 'ConditionalCheckFailed') return [{ index, reason: 'condition', found: plain(Item) }]
+          return Code !== undefined && lostRaces.has(Code)
+            ? [{ index, reason: 'conflict', found: undefined }]
+            : []
+        },
+      )
       if (refusals.length === 0) throw error
       return refusals
     }

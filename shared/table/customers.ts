@@ -87,7 +87,7 @@ const seconds = (ms: number): number => Math.floor(ms / 1000)
 const keptForS = 30 * 24 * 3600
 
 /** The customer is not banned just now; one that is not stored is not. */
-export const customerFree = (license: string, customer: string, nowMs: number): Op<'customer'> => ({
+export const requireNotBanned = (license: string, customer: string, nowMs: number): Op<'customer'> => ({
   ConditionCheck: {
     Key: keys.customer(license, customer),
     ConditionExpression: notBanned,
@@ -103,7 +103,7 @@ const unchangedSince = (version: number): string =>
  * Replaces what is known of a customer as it was read (`version` 0: not stored yet), unless it is banned.
  * `login`: it is online with one login more.
  */
-export const detailsChanged = (
+export const setCustomerDetails = (
   who: Pick<CustomerItem, 'license_id' | 'id' | 'version' | 'threads'>,
   { name, email, properties, visit, visits, page_views, last_visit }: CustomerDetails,
   { nonce, nowMs, login }: { nonce: string; nowMs: number; login: boolean },
@@ -156,7 +156,7 @@ export const detailsChanged = (
  * A thread starts with or by the customer, unless it is banned: one more, and it is kept for good. `visit`:
  * of one that is not stored yet, and still must not be.
  */
-export const threadStartedWith = (
+export const setThreadOfCustomer = (
   license: string,
   id: string,
   { nowMs, visit }: { nowMs: number; visit?: Visit | undefined },
@@ -188,10 +188,7 @@ export const threadStartedWith = (
  * The customer has no open tab any more, unless it has logged in since it was read. The same check holds
  * again for itself, since it may have died before it told anybody.
  */
-export const customerWentOffline = (
-  { license_id, id, seq }: CustomerItem,
-  check: string,
-): Op<'customer'> => ({
+export const setCustomerOffline = ({ license_id, id, seq }: CustomerItem, check: string): Op<'customer'> => ({
   Update: {
     Key: keys.customer(license_id, id),
     UpdateExpression: 'SET #online = :false, offline_by = :check',
@@ -202,11 +199,7 @@ export const customerWentOffline = (
 })
 
 /** Bans a customer, in place of any ban before; it is kept from then on. */
-export const customerBanned = (
-  { license_id, id }: CustomerItem,
-  ban: Ban,
-  nonce: string,
-): Op<'customer'> => ({
+export const setBan = ({ license_id, id }: CustomerItem, ban: Ban, nonce: string): Op<'customer'> => ({
   Update: {
     Key: keys.customer(license_id, id),
     UpdateExpression: 'SET ban = :ban, ban_nonce = :nonce REMOVE #ttl',
@@ -220,7 +213,7 @@ export const customerBanned = (
  * Lifts a ban that is not over; the same write holds again for itself, since its first answer may have been
  * lost.
  */
-export const banLifted = (
+export const removeBan = (
   license: string,
   customer: string,
   nowMs: number,

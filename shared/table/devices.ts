@@ -37,7 +37,7 @@ const rowOf = ({
   keys.agentDevice(license_id, agent_id, hash)
 
 /** Keeps a device in place of what was read of it; the row of a former owner goes. */
-export const deviceKept = (found: DeviceItem | undefined, device: DeviceItem): Op<DeviceFamily>[] => {
+export const putDevice = (found: DeviceItem | undefined, device: DeviceItem): Op<DeviceFamily>[] => {
   const moves =
     found !== undefined && (found.license_id !== device.license_id || found.agent_id !== device.agent_id)
   const unchanged =

@@ -1,7 +1,7 @@
 import * as z from 'zod/mini'
 import { type Chat, ChatItem } from './chats.ts'
 import { keys } from './keys.ts'
-import { type Entry, entryPut, parseEntry } from './thread-log.ts'
+import { type Entry, putEntry, parseEntry } from './thread-log.ts'
 import type { Op, Reader } from './ops.ts'
 
 /**
@@ -39,7 +39,7 @@ export const readErased = async (
 }
 
 /** Replaces all that is known of a customer, unless it is erased already. `untilS`: until when its tokens last. */
-export const customerErased = (
+export const setErased = (
   license: string,
   customer: string,
   {
@@ -64,12 +64,12 @@ export const customerErased = (
 })
 
 const itemOf = (chat: string, entry: Entry) => {
-  const op = entryPut(chat, entry)
+  const op = putEntry(chat, entry)
   return 'Put' in op ? op.Put.Item : {}
 }
 
 /** Nothing of the customer is left but that it was erased. */
-export const erasureEnded = (license: string, customer: string): Op<'customer'> => ({
+export const removeErasure = (license: string, customer: string): Op<'customer'> => ({
   Update: {
     Key: keys.customer(license, customer),
     UpdateExpression: 'REMOVE erasing, closing',
@@ -78,7 +78,7 @@ export const erasureEnded = (license: string, customer: string): Op<'customer'> 
 })
 
 /** Deletes a chat as it was read: nothing begins in it any more. What stands beside it stays. */
-export const chatErased = ({ id, version }: Pick<Chat, 'id' | 'version'>): Op<'chat'> => ({
+export const removeChat = ({ id, version }: Pick<Chat, 'id' | 'version'>): Op<'chat'> => ({
   Delete: {
     Key: keys.chat(id),
     ConditionExpression: '#version = :read',
@@ -87,6 +87,6 @@ export const chatErased = ({ id, version }: Pick<Chat, 'id' | 'version'>): Op<'c
   },
 })
 
-export const chatUnlisted = (license: string, chat: string): Op<'chats'> => ({
+export const removeChatListing = (license: string, chat: string): Op<'chats'> => ({
   Delete: { Key: keys.chatListed(license, chat) },
 })

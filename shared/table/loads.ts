@@ -14,7 +14,7 @@ const LoadItem = z.object({
 export type Load = z.output<typeof LoadItem>
 
 /** An agent is in so many more active chats; in fewer by a negative number. */
-export const loadMoved = (license: string, agent: string, by: 1 | -1): Op<'loads'> => ({
+export const adjustLoad = (license: string, agent: string, by: 1 | -1): Op<'loads'> => ({
   Update: {
     Key: keys.load(license, agent),
     UpdateExpression: 'SET #agent = :agent ADD #active :by',
@@ -27,7 +27,7 @@ export const loadMoved = (license: string, agent: string, by: 1 | -1): Op<'loads
  * An agent takes on a chat, where it exists and may work: `off` is set while it is suspended, and once it is
  * deleted.
  */
-export const loadTaken = (license: string, agent: string): Op<'loads'> => ({
+export const incrementLoad = (license: string, agent: string): Op<'loads'> => ({
   Update: {
     Key: keys.load(license, agent),
     UpdateExpression: 'ADD #active :one',
@@ -38,7 +38,7 @@ export const loadTaken = (license: string, agent: string): Op<'loads'> => ({
 })
 
 /** An agent may take on chats, or no more. */
-export const loadSwitched = (license: string, agent: string, off: boolean): Op<'loads'> => ({
+export const switchLoad = (license: string, agent: string, off: boolean): Op<'loads'> => ({
   Update: {
     Key: keys.load(license, agent),
     UpdateExpression: `SET #agent = :agent${off ? ', #off = :true' : ' REMOVE #off'}`,
@@ -48,7 +48,12 @@ export const loadSwitched = (license: string, agent: string, off: boolean): Op<'
 })
 
 /** An agent is given a chat, where it is in fewer than `limit`. */
-export const chatAssigned = (license: string, agent: string, limit: number, nowMs: number): Op<'loads'> => ({
+export const setAssignedChat = (
+  license: string,
+  agent: string,
+  limit: number,
+  nowMs: number,
+): Op<'loads'> => ({
   Update: {
     Key: keys.load(license, agent),
     UpdateExpression: 'SET #agent = :agent, assigned_at = :at ADD #active :one',

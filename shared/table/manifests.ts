@@ -73,7 +73,7 @@ export const readManifests = async (
 }
 
 /** Replaces a manifest as it was read: conditional on its version, which this raises. */
-export const manifestChanged = (
+export const putManifest = (
   chat: string,
   before: Pick<Manifest, 'n' | 'version'>,
   after: Omit<Manifest, 'n' | 'version'>,
@@ -102,7 +102,7 @@ export const manifestChanged = (
  * Lets the next run at once at what a run left that was killed: nobody is at the postings of thread `n` any
  * more.
  */
-export const manifestReleased = (chat: string, n: number): Op<'chat'> => ({
+export const releaseManifest = (chat: string, n: number): Op<'chat'> => ({
   Update: {
     Key: keys.manifest(chat, n),
     UpdateExpression: 'REMOVE #until',
@@ -114,7 +114,7 @@ export const manifestReleased = (chat: string, n: number): Op<'chat'> => ({
  * Notes the version of a chat whose access its older threads are to follow; refused where that is a later one
  * already. A change of the manifest that is under way may undo it: then two of them are followed.
  */
-export const accessFollowed = (chat: string, version: number): Op<'chat'> => ({
+export const setFollowed = (chat: string, version: number): Op<'chat'> => ({
   Update: {
     Key: keys.manifest(chat, 0),
     UpdateExpression: 'SET followed = :version',
@@ -176,7 +176,7 @@ const portionPut = (
 })
 
 /** Words are added, and were taken up to event `upTo`; refused where somebody else has added some since. */
-export const wordsAdded = (
+export const insertWords = (
   chat: string,
   n: number,
   { portions }: IndexedWords,
@@ -194,7 +194,7 @@ export const wordsAdded = (
 const mostPortions = 40
 
 /** All words anew, in place of those that were read; refused where somebody else has added some since. */
-export const wordsReplaced = (
+export const putWords = (
   chat: string,
   n: number,
   { portions: before }: IndexedWords,

@@ -53,7 +53,7 @@ export type OnInvalidItem = (item: { license: string; sk: unknown; fields: strin
 export type WriteOutcome =
   { done: true; attributes: Attributes | undefined } | { done: false; found: Attributes | undefined }
 
-export interface Refusal {
+export interface CancellationReason {
   /** Which of the transaction's ops was refused. */
   index: number
   reason: 'condition' | 'conflict'
@@ -71,5 +71,5 @@ export interface Writer<F extends Family = Family> {
   /** Puts and deletes without conditions, each for itself, in any order; resolves once all are done. */
   batch: (ops: readonly Op<F>[]) => Promise<void>
   /** All or nothing. Refusals are those of the ops that did not hold; empty: all is written. */
-  transact: (ops: readonly Op<F>[]) => Promise<Refusal[]>
+  transact: (ops: readonly Op<F>[]) => Promise<CancellationReason[]>
 }

@@ -2,23 +2,23 @@ import { type ErrorType, ProtocolError } from '../protocol/errors.ts'
 import type { Chat } from './chats.ts'
 import type { Family } from '../protocol/action.ts'
 import type { Tail } from './thread-log.ts'
-import type { Attributes, Op, Refusal, Writer } from './ops.ts'
+import type { Attributes, Op, CancellationReason, Writer } from './ops.ts'
 import type { AnySession } from './sockets.ts'
 
 /** A chat and the end of its log, as last read. */
-export interface ChatView {
+export interface ChatSnapshot {
   chat: Chat
   tail: Tail
 }
 
 /** What a request decides by: also who asks. */
-export interface View extends ChatView {
+export interface RequestSnapshot extends ChatSnapshot {
   me: AnySession
 }
 
-export type Placing<V extends ChatView = View> = V & Retrying<V>
+export type LogUpdate<V extends ChatSnapshot = RequestSnapshot> = V & Retries<V>
 
-interface Retrying<V> {
+interface Retries<V> {
   /** Marks what this request writes. */
   nonce: string
   /** Reads it all again, strongly, and checks permission again. Throws as the first check does. */
@@ -28,17 +28,17 @@ interface Retrying<V> {
 }
 
 /** Whether chat and tail are of one moment: else users or activity changed between the two reads. */
-export const coherent = ({ chat, tail }: ChatView): boolean =>
+export const isConsistentSnapshot = ({ chat, tail }: ChatSnapshot): boolean =>
   tail.last.version <= chat.version && tail.n === chat.thread && (tail.last.closed === true) !== chat.active
 
 /** Whether this request wrote what was read: an attempt that seemed to fail was placed all the same. */
-export const isOwnWork = ({ chat, tail }: ChatView, nonce: string): boolean =>
+export const wasWrittenBy = ({ chat, tail }: ChatSnapshot, nonce: string): boolean =>
   chat.nonce === nonce || tail.entries.some((entry) => entry.nonce === nonce)
 
 /** What an attempt comes to, and whether its write was placed, as far as the write's own answer tells. */
 export interface Attempt<T> {
   result: T
-  placed: boolean | Promise<boolean>
+  committed: boolean | Promise<boolean>
 }
 
 /**
@@ -48,8 +48,8 @@ export interface Attempt<T> {
  * another, or where its write failed in a way that leaves open what was stored. An attempt is undefined
  * where chat and log, as read, are not of one moment.
  */
-export const untilDone = async <T, V>(
-  ctx: Omit<Retrying<V>, 'nonce'>,
+export const retryUntilCommitted = async <T, V>(
+  ctx: Omit<Retries<V>, 'nonce'>,
   first: V,
   {
     isOwn,
@@ -72,7 +72,7 @@ export const untilDone = async <T, V>(
     view = await ctx.refresh()
   }
 
-  async function isPlaced({ placed }: Attempt<T>): Promise<boolean> {
+  async function isPlaced({ committed: placed }: Attempt<T>): Promise<boolean> {
     try {
       return await placed
     } catch (error) {
@@ -86,48 +86,48 @@ export const untilDone = async <T, V>(
 }
 
 /** The same for a chat's log, on a coherent view of it. */
-export const untilPlaced = <T, V extends ChatView>(
-  ctx: Placing<V>,
+export const updateLog = <T, V extends ChatSnapshot>(
+  ctx: LogUpdate<V>,
   attempt: (view: V, tries: number) => Promise<Attempt<T>>,
 ): Promise<T> =>
-  untilDone<T, V>(ctx, ctx, {
-    isOwn: (view) => isOwnWork(view, ctx.nonce),
-    attempt: async (view, tries) => (coherent(view) ? attempt(view, tries) : undefined),
+  retryUntilCommitted<T, V>(ctx, ctx, {
+    isOwn: (view) => wasWrittenBy(view, ctx.nonce),
+    attempt: async (view, tries) => (isConsistentSnapshot(view) ? attempt(view, tries) : undefined),
   })
 
 /**
  * A write of a transaction. `otherwise`: what it means where its condition does not hold, in the words of `message`; without
  * it a race is lost.
  */
-export interface Guarded<F extends Family = Family> {
+export interface ConditionalWrite<F extends Family = Family> {
   op: Op<F>
-  otherwise?: ErrorType | undefined
+  onConditionFailed?: ErrorType | undefined
   message?: string | undefined
 }
 
 const isMine = (found: Attributes | undefined, nonce: string): boolean => found?.['nonce'] === nonce
 
 /** Whether a transaction stands: it did not fail, or what stands in its way is its own entry. */
-const stands = (refusals: readonly Refusal[], nonce: string): boolean =>
+const stands = (refusals: readonly CancellationReason[], nonce: string): boolean =>
   refusals.length === 0 || refusals.some(({ found }) => isMine(found, nonce))
 
 /** Writes all or nothing; resolves to whether it stands. Throws what a condition that does not hold means. */
-export const transacted = async <F extends Family>(
+export const commitAll = async <F extends Family>(
   write: Writer<F>,
-  guarded: readonly Guarded<F>[],
+  guarded: readonly ConditionalWrite<F>[],
   nonce: string,
 ): Promise<boolean> => {
   const refusals = await write.transact(guarded.map(({ op }) => op))
   if (stands(refusals, nonce)) return true
   for (const { index, reason } of refusals) {
-    const { otherwise, message } = (reason === 'condition' ? guarded[index] : undefined) ?? {}
-    if (otherwise !== undefined) throw new ProtocolError(otherwise, { message })
+    const { onConditionFailed, message } = (reason === 'condition' ? guarded[index] : undefined) ?? {}
+    if (onConditionFailed !== undefined) throw new ProtocolError(onConditionFailed, { message })
   }
   return false
 }
 
 /** Writes one item; resolves to whether it stands. */
-export const written = async <F extends Family>(
+export const commitOne = async <F extends Family>(
   write: Writer<F>,
   op: Op<F>,
   nonce: string,

@@ -11,11 +11,11 @@ export interface Place {
   id: string
 }
 
-export const posted = (license: string, list: string, place: Place): Op<'postings'> => ({
+export const putPosting = (license: string, list: string, place: Place): Op<'postings'> => ({
   Put: { Item: { ...keys.posting(license, list, place) } },
 })
 
-export const unposted = (license: string, list: string, place: Place): Op<'postings'> => ({
+export const removePosting = (license: string, list: string, place: Place): Op<'postings'> => ({
   Delete: { Key: keys.posting(license, list, place) },
 })
 
@@ -121,7 +121,7 @@ export const dropMarks = async (
 }
 
 /** Keeps how many a search finds in a month; `marks` are those that it was counted under. */
-export const countKept = (
+export const putKeptCount = (
   license: string,
   search: string,
   month: string,

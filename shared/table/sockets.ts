@@ -144,7 +144,7 @@ const sameUser = (of: Identified): { condition: string; value: string } => ({
 /** The gateway closes a connection after two hours; what is left behind goes with the TTL, in seconds. */
 export const maxAgeS = 2 * 3600 + 300
 
-export const connected = (
+export const putSocket = (
   connection: string,
   nowMs: number,
   from: Pick<SocketItem, 'ip' | 'visitor'> = {},
@@ -173,7 +173,7 @@ const notClosing = '(attribute_not_exists(closing_at) OR closing_at < :stale)'
  * The two writes of a login: the session on its socket, which must still be there, not being closed and nobody else's;
  * and its row in the licence's list.
  */
-export const sessionStarted = <S extends AnySession>(
+export const putSession = <S extends AnySession>(
   socket: SocketItem,
   session: S,
   nowMs: number,
@@ -208,7 +208,7 @@ const rowOf = (session: AnySession, { connection, ttl }: SocketItem): SocketRow 
 }
 
 /** Brings the name in a customer's session up to date, where it is still its session. */
-export const customerRenamed = (row: CustomerSocketItem, name: string): Op<'socket'> => ({
+export const setCustomerName = (row: CustomerSocketItem, name: string): Op<'socket'> => ({
   Update: {
     Key: keys.socket(row.connection),
     UpdateExpression: 'SET #session.#name = :name',
@@ -219,7 +219,7 @@ export const customerRenamed = (row: CustomerSocketItem, name: string): Op<'sock
 })
 
 /** Brings the end of its licence in a customer's session and its row up to date; each only where it still exists. */
-export const customerExtended = (
+export const extendSession = (
   row: CustomerSocketItem,
   expiresAt: number,
 ): Op<SocketFamily<CustomerSocketItem>>[] => [
@@ -246,7 +246,7 @@ export const customerExtended = (
 export type AccountCopy = Pick<Session, 'name' | 'permission' | 'groups' | 'license_expires_at'>
 
 /** Brings a session and its row up to date with its account; each only where it still exists. */
-export const sessionRefreshed = (
+export const refreshSession = (
   connection: string,
   session: Session,
   account: AccountCopy,
@@ -285,7 +285,7 @@ export const sessionRefreshed = (
  * Claims the closing of a connection, so that of several workers one tells it why; only with the session it was judged
  * by, so that one that was renewed, or logged in at the last moment, stays.
  */
-export const closingClaimed = (
+export const putClosingClaim = (
   connection: string,
   { session, nonce, nowMs }: { session: AnySession | undefined; nonce: string; nowMs: number },
 ): Op<'socket'> => {
@@ -316,7 +316,7 @@ export const closingClaimed = (
 }
 
 /** Ends a session while its socket is still open: whatever it asks from now on is refused, and nothing is pushed to it. */
-export const sessionEnded = <R extends SocketRow>(
+export const endSession = <R extends SocketRow>(
   row: R,
   reason: NonNullable<R['ended']>,
 ): Op<SocketFamily<R>>[] => {
@@ -342,18 +342,18 @@ export const sessionEnded = <R extends SocketRow>(
   ]
 }
 
-export const socketRemoved = (connection: string): Op<'socket'> => ({
+export const removeSocket = (connection: string): Op<'socket'> => ({
   Delete: { Key: keys.socket(connection) },
 })
 
-export const rowRemoved = <I extends Identified>(of: I, connection: string): Op<RowFamily<I>> => ({
+export const removeRow = <I extends Identified>(of: I, connection: string): Op<RowFamily<I>> => ({
   Delete: { Key: rowKey(of, connection) },
 })
 
 /** All that is kept of a user's connection. */
-export const connectionRemoved = <C extends Connected>(of: C): Op<SocketFamily<C>>[] => [
-  socketRemoved(of.connection),
-  rowRemoved(of, of.connection),
+export const removeConnection = <C extends Connected>(of: C): Op<SocketFamily<C>>[] => [
+  removeSocket(of.connection),
+  removeRow(of, of.connection),
 ]
 
 /**
@@ -365,9 +365,9 @@ export const forgetSocket = async (
   connection: string,
   session?: Identified,
 ): Promise<void> => {
-  const removed = await deleted(write, socketRemoved(connection))
+  const removed = await deleted(write, removeSocket(connection))
   const last = (removed === undefined ? undefined : SocketItem.parse(removed).session) ?? session
-  if (last !== undefined) await deleted(write, rowRemoved(last, connection))
+  if (last !== undefined) await deleted(write, removeRow(last, connection))
 }
 
 // a delete without a condition is refused only while a login's transaction on the item is under way
@@ -378,7 +378,7 @@ const deleted = async <F extends Family>(write: Writer<F>, op: Op<F>): Promise<A
   }
 }
 
-export const rowSlow = (row: Connected, untilMs: number): Op<RowFamily> => ({
+export const markSlow = (row: Connected, untilMs: number): Op<RowFamily> => ({
   Update: {
     Key: rowKey(row, row.connection),
     UpdateExpression: 'SET slow_until = :until',

@@ -4,7 +4,7 @@ import { type Key, keys } from './keys.ts'
 import type { Attributes, Op, Reader } from './ops.ts'
 
 /** Whose properties: a chat's, `CHAT#<chat>` / `CHAT#PROPS`, or its thread `n`'s, which stand on the thread's item. */
-export interface Holder {
+export interface PropertiesOwner {
   chat: string
   n?: number
 }
@@ -17,33 +17,36 @@ const Versioned = z.object({
   properties_by: z.optional(z.string()),
 })
 /** Properties as read: `version` 0 where they have never been changed. */
-export interface HeldProperties {
+export interface StoredProperties {
   properties: Properties
   version: number
   by: string | undefined
 }
 
-export const heldProperties = (item: Attributes | undefined): HeldProperties => {
+export const parseProperties = (item: Attributes | undefined): StoredProperties => {
   const { properties, properties_version: version, properties_by: by } = Versioned.parse(item ?? {})
   return { properties, version, by }
 }
 
-const keyOf = ({ chat, n }: Holder): Key<'chat'> =>
+const keyOf = ({ chat, n }: PropertiesOwner): Key<'chat'> =>
   n === undefined ? keys.chatProperties(chat) : keys.thread(chat, n)
 
 /** Undefined only of a thread that does not exist: a chat may have none yet. */
-export const readProperties = async (read: Reader, of: Holder): Promise<HeldProperties | undefined> => {
+export const readProperties = async (
+  read: Reader,
+  of: PropertiesOwner,
+): Promise<StoredProperties | undefined> => {
   const item = await read.get(keyOf(of), { strong: true })
-  return item === undefined && of.n !== undefined ? undefined : heldProperties(item)
+  return item === undefined && of.n !== undefined ? undefined : parseProperties(item)
 }
 
 /**
  * Replaces properties as they were read: conditional on their version, which this raises. `userIds` are put among a
  * thread's by the same write.
  */
-export const propertiesChanged = (
-  of: Holder,
-  before: HeldProperties,
+export const setProperties = (
+  of: PropertiesOwner,
+  before: StoredProperties,
   properties: Properties,
   nonce: string,
   userIds: readonly string[] = [],

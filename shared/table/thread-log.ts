@@ -307,16 +307,16 @@ export const nextEntries = (
   return entries
 }
 
-export const headPut = (chat: string, { n, m: _, ...head }: Head): Op<'chat'> => ({
+export const putHead = (chat: string, { n, m: _, ...head }: Head): Op<'chat'> => ({
   Put: { Item: { ...keys.thread(chat, n), ...head }, ConditionExpression: 'attribute_not_exists(pk)' },
 })
 
-export const entryPut = (chat: string, { n, m, ...entry }: Entry): Op<'chat'> => ({
+export const putEntry = (chat: string, { n, m, ...entry }: Entry): Op<'chat'> => ({
   Put: { Item: { ...keys.event(chat, n, m), ...entry }, ConditionExpression: 'attribute_not_exists(pk)' },
 })
 
 /** Puts users among the thread's `user_ids`, a set; those who leave stay in it. */
-export const headUsers = (chat: string, n: number, userIds: readonly string[]): Op<'chat'> => ({
+export const setHeadUsers = (chat: string, n: number, userIds: readonly string[]): Op<'chat'> => ({
   Update: {
     Key: keys.thread(chat, n),
     UpdateExpression: 'ADD user_ids :users',

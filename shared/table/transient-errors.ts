@@ -20,7 +20,7 @@ const repeats = 2
  * kept connections dead, and makes calls over all of them; the SDK, where it repeats them itself, has no more than so many
  * retries for all.
  */
-export const repeated = async <T>(call: () => Promise<T>): Promise<T> => {
+export const retryTransient = async <T>(call: () => Promise<T>): Promise<T> => {
   for (let tries = 0; ; tries += 1)
     try {
       return await call()
@@ -32,7 +32,7 @@ export const repeated = async <T>(call: () => Promise<T>): Promise<T> => {
 const timedOut: ReadonlySet<string> = new Set(['AbortError', 'TimeoutError'])
 
 /** Whether a failure is of the moment, not of what was asked for. */
-export const isPassing = (error: unknown): boolean =>
+export const isTransient = (error: unknown): boolean =>
   isThrottled(error) ||
   (error instanceof Error &&
     ('code' in error || timedOut.has(error.name) || ('$fault' in error && error.$fault === 'server')))

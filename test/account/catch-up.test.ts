@@ -1,9 +1,9 @@
 import { beforeAll, describe, expect, test, vi } from 'vitest'
 import { changeAgent } from '../../shared/provisioning/change-agent.ts'
 import { type Answered, catchUp } from '../../shared/account/catch-up.ts'
-import { chatActive, readChat } from '../../shared/table/chats.ts'
+import { listActiveChat, readChat } from '../../shared/table/chats.ts'
 import { keys } from '../../shared/table/keys.ts'
-import { entryPut, nextEntries } from '../../shared/table/thread-log.ts'
+import { putEntry, nextEntries } from '../../shared/table/thread-log.ts'
 import type { WorkCtx } from '../../shared/delivery/worker-context.ts'
 import { logOf } from '../races/stored.ts'
 import { message } from '../support/events.ts'
@@ -37,12 +37,12 @@ const annAndLea = async () => {
           endsAt: Infinity,
         },
         push: (_to, name, payload) => void pushed.push([name, payload]),
-        readAudience: () => {},
+        prefetchAudience: () => {},
         hasConnected: async () => true,
-        settleAudience: async () => {},
+        awaitAudience: async () => {},
         flush: async () => true,
         now: () => Date.now(),
-        later: async () => {},
+        enqueue: async () => {},
         pause: async () => {},
       },
       answered,
@@ -79,7 +79,7 @@ describe('what a login may have missed', () => {
       at: Date.now(),
     })
     for (const half of [entries.slice(0, 60), entries.slice(60)])
-      await world.table.write.transact(half.map((entry) => entryPut(chat.id, entry)))
+      await world.table.write.transact(half.map((entry) => putEntry(chat.id, entry)))
     const orders = (await missedBy({ [chat.id]: [1, 5, 1] })).map(([, { event }]) => event.order)
     expect(orders).toEqual(Array.from({ length: 100 }, (_, i) => i + 6))
   })
@@ -93,7 +93,7 @@ describe('what a login may have missed', () => {
     const started = await start()
     await world.table.write.write({ Put: { Item: { ...keys.chat(chats[1].id), id: 7 } } })
     const broken = { ...(await readChat(world.table.read, chats[0].id))!, id: 'broken' }
-    await world.table.write.write(chatActive(broken, Date.now()))
+    await world.table.write.write(listActiveChat(broken, Date.now()))
     await world.table.write.write({ Put: { Item: { ...keys.chat('broken'), license_id: license.id } } })
     const pushed = await missedBy(answered)
     // those of one chat come in their order, the chats in any

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest'
-import { chatChanged, readChat } from '../../shared/table/chats.ts'
+import { putChat, readChat } from '../../shared/table/chats.ts'
 import type { Client } from '../support/client.ts'
 import { sharedWorld, type World } from '../support/world.ts'
 
@@ -187,7 +187,7 @@ describe('close_thread', () => {
       const { ann, ben, chat } = await annAndBen({ chat: { scopes: { agents: ['ann'] } } })
       const before = await readChat(world.table.read, chat.id)
       const users = [...before!.users, { id: 'ben', type: 'supervisor' as const, present: true }]
-      await world.table.write.write(chatChanged({ ...before!, users, version: before!.version + 1 }))
+      await world.table.write.write(putChat({ ...before!, users, version: before!.version + 1 }))
       await ben.ok('close_thread', { chat_id: chat.id })
       expect((await ann.next('incoming_event')).event).toMatchObject({
         text: 'ben archived the chat',

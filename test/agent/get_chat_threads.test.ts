@@ -1,9 +1,9 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { changeAgent, deleteAgent } from '../../shared/provisioning/change-agent.ts'
-import { chatChanged, readChat } from '../../shared/table/chats.ts'
+import { putChat, readChat } from '../../shared/table/chats.ts'
 import { keys } from '../../shared/table/keys.ts'
 import { readThread } from '../../shared/chat/view/thread-page.ts'
-import { entryPut, headPut, newHead, nextEntries } from '../../shared/table/thread-log.ts'
+import { putEntry, putHead, newHead, nextEntries } from '../../shared/table/thread-log.ts'
 import type { Reader } from '../../shared/table/ops.ts'
 import type { Client } from '../support/client.ts'
 import { sharedWorld, type World } from '../support/world.ts'
@@ -249,10 +249,7 @@ describe('get_chat_threads', () => {
     const stored = await readChat(world.table.read, chat.id)
     const version = stored!.version + 1
     const head = newHead({ n: 1003, nonce: 'n', version, at: Date.now(), userIds: ['ann'] })
-    await world.table.write.transact([
-      chatChanged({ ...stored!, version, thread: 1003 }),
-      headPut(chat.id, head),
-    ])
+    await world.table.write.transact([putChat({ ...stored!, version, thread: 1003 }), putHead(chat.id, head)])
     const shown = await get(ann, chat)
     expect(shown.threads).toMatchObject([{ id: `${chat.id}_1003`, order: 1003, active: true, events: [] }])
     expect(shown.threads_summary).toEqual(
@@ -484,11 +481,11 @@ describe('get_chat_threads', () => {
           }))
           const entries = nextEntries({ n, m: 0, last: head }, texts, { nonce: 'n', version, at })
           await world.table.write.transact([
-            headPut(chat.id, head),
-            ...entries.map((entry) => entryPut(chat.id, entry)),
+            putHead(chat.id, head),
+            ...entries.map((entry) => putEntry(chat.id, entry)),
           ])
         }
-        await world.table.write.write(chatChanged({ ...stored!, version, thread: 100 }))
+        await world.table.write.write(putChat({ ...stored!, version, thread: 100 }))
         const thread_ids = range(1, 100).map((n) => `${chat.id}_${n}`)
         world.proxy.setDelay(10)
         const { result, calls } = await world.proxy.record(() => get(ann, chat, { thread_ids }))
@@ -531,8 +528,8 @@ describe('get_chat_threads', () => {
           }),
         )
         await world.table.write.transact([
-          chatChanged({ ...stored!, version, thread: 90 }),
-          ...heads.map((head) => headPut(chat.id, head)),
+          putChat({ ...stored!, version, thread: 90 }),
+          ...heads.map((head) => putHead(chat.id, head)),
         ])
         await say(ann, chat, 'hello')
         await ann.received()
@@ -562,8 +559,8 @@ describe('get_chat_threads', () => {
         }))
         const head = newHead({ n: 20_000_000, nonce: 'n', version, at: Date.now(), userIds: ['ann'] })
         await world.table.write.transact([
-          chatChanged({ ...stored!, users: [...stored!.users, ...left], version, thread: head.n }),
-          headPut(chat.id, head),
+          putChat({ ...stored!, users: [...stored!.users, ...left], version, thread: head.n }),
+          putHead(chat.id, head),
         ])
         const events = [(await say(ann, chat, '"'.repeat(15_000))).event, (await say(ann, chat, 'x')).event]
         await ann.received()

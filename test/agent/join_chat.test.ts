@@ -3,7 +3,7 @@ import { changeAgent, deleteAgent } from '../../shared/provisioning/change-agent
 import { marshall } from '@aws-sdk/util-dynamodb'
 import { keys } from '../../shared/table/keys.ts'
 import type { PushPayload } from '../../shared/protocol/pushes.ts'
-import { activeChatChanged, chatChanged, type ChatUser, readChat } from '../../shared/table/chats.ts'
+import { updateActiveChat, putChat, type ChatUser, readChat } from '../../shared/table/chats.ts'
 import { calm } from '../races/holding.ts'
 import type { Client } from '../support/client.ts'
 import { sharedWorld, type World } from '../support/world.ts'
@@ -34,7 +34,7 @@ const setUsers = async (chat_id: string, change: (users: ChatUser[]) => ChatUser
   const chat = await readChat(world.table.read, chat_id)
   if (chat === undefined) throw new Error('There is no such chat')
   const changed = { ...chat, users: change(chat.users), version: chat.version + 1 }
-  for (const op of [chatChanged(changed), activeChatChanged(changed)])
+  for (const op of [putChat(changed), updateActiveChat(changed)])
     expect((await world.table.write.write(op)).done).toBe(true)
 }
 

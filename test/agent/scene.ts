@@ -1,4 +1,4 @@
-import type { Seen, Viewer } from '../../shared/access/permissions.ts'
+import type { VisibleChat, Viewer } from '../../shared/access/permissions.ts'
 import { type ChatUser, readChat } from '../../shared/table/chats.ts'
 import { chatPk, chatsPk, eventId, keys, licensePk, type Key, threadId } from '../../shared/table/keys.ts'
 import type { Attributes } from '../../shared/table/ops.ts'
@@ -34,7 +34,7 @@ const usersOf = (guests: readonly string[]): ChatUser[] => [
   { ...present('former'), present: false },
 ]
 /** A chat as `start` makes it. */
-export const seenChat = (kind: Kind): Seen => ({
+export const seenChat = (kind: Kind): VisibleChat => ({
   users: usersOf([]),
   scopes: { groups: [], agents: [], ...scopesOf[kind] },
 })

@@ -1,7 +1,7 @@
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { changeAgent, deleteAgent } from '../../shared/provisioning/change-agent.ts'
 import { deleteGroup } from '../../shared/provisioning/change-group.ts'
-import { readAgentSockets, readSocket, sessionStarted } from '../../shared/table/sockets.ts'
+import { readAgentSockets, readSocket, putSession } from '../../shared/table/sockets.ts'
 import { calm } from '../races/holding.ts'
 import type { Client } from '../support/client.ts'
 import { aged } from '../support/crowd.ts'
@@ -38,7 +38,7 @@ let office: Awaited<ReturnType<typeof openOffice>>
 beforeAll(async () => {
   office = await openOffice()
 })
-/** The same for the tests that leave it as it is: its pushes are forgotten. */
+/** The same for the tests that leave it is: its pushes are forgotten. */
 const sameOffice = async () => {
   for (const client of Object.values(office.all)) await client.received()
   return office
@@ -224,7 +224,7 @@ describe('send_broadcast to many connected agents', () => {
     const logIn = async (connection: string, i: number) => {
       const socket = await readSocket(world.table.read, connection, Date.now())
       const mine = { ...session, agent_id: `agent-${i}`, name: `Agent ${i}` }
-      expect(await world.table.write.transact(sessionStarted(socket!, mine, Date.now()))).toEqual([])
+      expect(await world.table.write.transact(putSession(socket!, mine, Date.now()))).toEqual([])
     }
     while (clients.length < count) {
       const known = new Set(world.gateway.connections())

@@ -1,5 +1,5 @@
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
-import { chatChanged, readChat } from '../../shared/table/chats.ts'
+import { putChat, readChat } from '../../shared/table/chats.ts'
 import type { Client, WireError } from '../support/client.ts'
 import { type License, sharedWorld, type World } from '../support/world.ts'
 
@@ -44,7 +44,7 @@ const supervise = async (chatId: string, agent: string) => {
     ...chat!.users.filter(({ id }) => id !== agent),
     { id: agent, type: 'supervisor' as const, present: true },
   ]
-  await world.table.write.write(chatChanged({ ...chat!, users, version: chat!.version + 1 }))
+  await world.table.write.write(putChat({ ...chat!, users, version: chat!.version + 1 }))
 }
 
 const twoAgents = async () => {

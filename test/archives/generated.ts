@@ -1,16 +1,16 @@
 import type { Properties, PropertyValue } from '../../shared/protocol/properties.ts'
 import {
   type Chat,
-  chatActive,
-  chatListed,
+  listActiveChat,
+  putChatListing,
   type ChatScopes,
-  chatStarted,
+  putNewChat,
   type ChatUser,
 } from '../../shared/table/chats.ts'
 import { customerChatId, keys } from '../../shared/table/keys.ts'
 import {
-  entryPut,
-  headPut,
+  putEntry,
+  putHead,
   newHead,
   nextEntries,
   nextEntry,
@@ -198,13 +198,13 @@ export const chatOps = (license_id: string, model: ChatModel): Op[] => {
     const closed = isClosed
       ? [nextEntry({ n, m: entries.length, last: end ?? head }, closing, { ...by, at, closes: true })]
       : []
-    return [headPut(model.id, head), ...[...entries, ...closed].map((entry) => entryPut(model.id, entry))]
+    return [putHead(model.id, head), ...[...entries, ...closed].map((entry) => putEntry(model.id, entry))]
   })
   const properties = { ...keys.chatProperties(model.id), properties: model.properties, properties_version: 1 }
   return [
-    chatStarted(chat),
-    chatListed(chat),
-    ...(model.active ? [chatActive(chat, last.at)] : []),
+    putNewChat(chat),
+    putChatListing(chat),
+    ...(model.active ? [listActiveChat(chat, last.at)] : []),
     ...(Object.keys(model.properties).length > 0 ? [{ Put: { Item: properties } }] : []),
     ...threads,
   ]

@@ -2,7 +2,7 @@ import type { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { Viewer } from '../../shared/access/permissions.ts'
 import { keepCounts, readCounts } from '../../shared/archive/search/kept-counts.ts'
-import { type Search, searchFor, type Wanted } from '../../shared/archive/search/query.ts'
+import { type Query, planQuery, type Wanted } from '../../shared/archive/search/query.ts'
 import { pastMonths } from '../../shared/archive/search/months.ts'
 import { chatPk } from '../../shared/table/keys.ts'
 import { openTable, type Table } from '../../shared/table/client.ts'
@@ -87,8 +87,8 @@ const viewers: Record<string, Viewer> = {
   olga: { agent_id: 'olga', permission: 'owner', groups: [] },
   ben: { agent_id: 'ben', permission: 'normal', groups: [1] },
 }
-const threadsBy = (wanted: Wanted, who = 'olga'): Search => searchFor('thread', viewers[who]!, wanted)
-const chatsBy = (wanted: Wanted, who = 'olga'): Search => searchFor('chat', viewers[who]!, wanted)
+const threadsBy = (wanted: Wanted, who = 'olga'): Query => planQuery('thread', viewers[who]!, wanted)
+const chatsBy = (wanted: Wanted, who = 'olga'): Query => planQuery('chat', viewers[who]!, wanted)
 const ofX = (value: number): Wanted => ({ properties: [{ namespace: 'a', name: 'x', in: [value] }] })
 const past = ({ since }: Archive): string[] => pastMonths(since, today).toSorted()
 const nameOfDay = (at: number) => new Date(at).toISOString().slice(0, 10)
@@ -146,7 +146,7 @@ export const describeKeptCounts = ({ full, hold }: { full: boolean; hold: HoldSt
   }
 
   /** The months in which a search is counted, and how many it has there. */
-  const counted = async ({ license }: Archive, search: Search): Promise<Record<string, number>> =>
+  const counted = async ({ license }: Archive, search: Query): Promise<Record<string, number>> =>
     Object.fromEntries(
       [...(await readCounts(world.table.read, { license: license.id, search }))].toSorted(([one], [other]) =>
         one < other ? -1 : 1,
@@ -203,7 +203,7 @@ export const describeKeptCounts = ({ full, hold }: { full: boolean; hold: HoldSt
       of = await open('over')
     })
 
-    const kinds: [string, 'olga' | 'ben', ArchiveFilters, Search][] = [
+    const kinds: [string, 'olga' | 'ben', ArchiveFilters, Query][] = [
       ['all threads', 'olga', {}, threadsBy({})],
       ['what an agent may see', 'ben', {}, threadsBy({}, 'ben')],
       ['a property', 'olga', { properties: { 'a.x': { values: [1] } } }, threadsBy(ofX(1))],

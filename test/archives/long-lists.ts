@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect } from 'vitest'
 import { createTable } from '../../infra/local/engine/create-table.ts'
 import { type Engine, localClientConfig, startEngine } from '../../infra/local/engine/engine.ts'
 import { search as searchIndex } from '../../shared/archive/search/search.ts'
-import { searchFor } from '../../shared/archive/search/query.ts'
+import { planQuery } from '../../shared/archive/search/query.ts'
 import type { PropertyValue } from '../../shared/protocol/properties.ts'
 import { openTable, type Table } from '../../shared/table/client.ts'
 import { type EngineProxy, startEngineProxy } from '../support/engine-proxy.ts'
@@ -83,7 +83,7 @@ export const openLists = () => {
       { page, limit } = { page: 1, limit: 100 },
     ): Promise<{ total: number; ways: Path[] }> => {
       const expected = archivesOf(chats, one, filters)
-      const search = searchFor('thread', viewerOf(one), wantedOf(filters))
+      const search = planQuery('thread', viewerOf(one), wantedOf(filters))
       const asked = { license, search, since: begins, now: ends, page, limit }
       const { result, calls } = await proxy.record(() => searchIndex(table.read, asked))
       const ids = result.places.map(({ id }) => id)

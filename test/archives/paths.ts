@@ -1,4 +1,4 @@
-import type { Search } from '../../shared/archive/search/query.ts'
+import type { Query } from '../../shared/archive/search/query.ts'
 import type { Call } from '../support/engine-proxy.ts'
 
 /** How a search came to what it found, by the calls that it made. */
@@ -50,7 +50,10 @@ const askedOf = (calls: readonly Call[]): { list: string; month: string }[] =>
 /** What a search reads of a list to begin with. */
 export const firstPage = 64
 /** Which of them a search took. */
-export const pathsOf = ({ all, seen = [], none }: Search, calls: readonly Call[]): Path[] => {
+export const pathsOf = (
+  { allOf: all, accessLists: seen = [], noneOf: none }: Query,
+  calls: readonly Call[],
+): Path[] => {
   const readings = readingsOf(calls)
   const asked = askedOf(calls)
   const looked = readings.filter(({ limit }) => limit === firstPage)

@@ -1,7 +1,7 @@
 import pLimit from 'p-limit'
 import { indexChat } from '../../shared/archive/index/index-chat.ts'
 import { threadLists } from '../../shared/archive/index/lists.ts'
-import { manifestChanged } from '../../shared/table/manifests.ts'
+import { putManifest } from '../../shared/table/manifests.ts'
 import type { Table } from '../../shared/table/client.ts'
 import { type Key, keys, threadId } from '../../shared/table/keys.ts'
 import type { Attributes, Op } from '../../shared/table/ops.ts'
@@ -44,11 +44,7 @@ export const manifestOps = ({ id, users, scopes, threads }: ChatModel): Op[] =>
   threads.map(({ n, at, userIds, properties }) => {
     const lists = threadLists({ users: [...users], scopes }, { user_ids: userIds, properties })
     const standing = { at, id: threadId(id, n), lists }
-    return manifestChanged(
-      id,
-      { n, version: 0 },
-      { standing, doubtful: [], until: 0, nonce: 'put', followed: 0 },
-    )
+    return putManifest(id, { n, version: 0 }, { standing, doubtful: [], until: 0, nonce: 'put', followed: 0 })
   })
 
 /** Puts chats and has the product index them. One by one they take the longest. */

@@ -3,7 +3,7 @@ import pLimit from 'p-limit'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { keepCounts } from '../../shared/archive/search/kept-counts.ts'
 import { search as searchIndex } from '../../shared/archive/search/search.ts'
-import { type Search, searchFor } from '../../shared/archive/search/query.ts'
+import { type Query, planQuery } from '../../shared/archive/search/query.ts'
 import { isIndexed, wordsIn } from '../../shared/archive/index/words.ts'
 import type { PropertyValue } from '../../shared/protocol/properties.ts'
 import { chatOfThread } from '../../shared/table/keys.ts'
@@ -352,7 +352,7 @@ export const describeSearches = ({
       const expected =
         kind === 'thread' ? archivesOf(chats, one, filters) : filteredChatsOf(chats, one, filters)
       const page = pagination ?? somePage(expected.length)
-      const search = searchFor(kind, viewerOf(one), wantedOf(filters))
+      const search = planQuery(kind, viewerOf(one), wantedOf(filters))
       const { date_from, date_to } = filters
       const asked = {
         ...{ license, search, since, now: today, ...page },
@@ -419,15 +419,15 @@ export const describeSearches = ({
         [owner, { agent_ids: [nora, gus] }],
         [searchers[3]!, { date_from: dayOf(since + 100 * dayMs), date_to: dayOf(today - 50 * dayMs) }],
       ]
-      const keep = (search: Search) =>
+      const keep = (search: Query) =>
         keepCounts({ ...world.table, now: () => Date.now() }, { license, since, search })
       for (const [one, filters] of asked) {
-        await keep(searchFor('thread', viewerOf(one), wantedOf(filters)))
+        await keep(planQuery('thread', viewerOf(one), wantedOf(filters)))
         for (let i = 0; i < 3; i += 1) await askArchives(one, filters)
       }
       for (const one of [owner, searchers[7]!])
         for (const properties of [{}, { 'order.score': { exists: true } }]) {
-          await keep(searchFor('chat', viewerOf(one), { properties: filtersOf(properties) }))
+          await keep(planQuery('chat', viewerOf(one), { properties: filtersOf(properties) }))
           for (const include_active of [true, false]) await askChats(one, { properties, include_active })
         }
     })

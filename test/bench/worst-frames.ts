@@ -2,7 +2,7 @@ import type { LocalStack } from '../../infra/local/stack.ts'
 import { agentActions } from '../../shared/protocol/agent/index.ts'
 import { limits } from '../../shared/protocol/limits.ts'
 import type { ChatUser } from '../../shared/table/chats.ts'
-import { loadMoved } from '../../shared/table/loads.ts'
+import { adjustLoad } from '../../shared/table/loads.ts'
 import { customerChatId } from '../../shared/table/keys.ts'
 import type { StoredEvent } from '../../shared/table/thread-log.ts'
 import { chatOps } from '../archives/generated.ts'
@@ -117,7 +117,7 @@ const fillChat = async ({ stack, license, agents }: Setting, customer: string): 
     ...chatOps(license, chat),
     ...manifestOps({ ...chat, threads: all.slice(0, -1) }),
   ])
-  for (const agent of staff) await stack.table.write.write(loadMoved(license, agent, 1))
+  for (const agent of staff) await stack.table.write.write(adjustLoad(license, agent, 1))
   return id
 }
 

@@ -5,8 +5,8 @@ import {
   hasAccess,
   isAdministrator,
   mayRead,
-  placeOf,
-  type Seen,
+  roleOf,
+  type VisibleChat,
   type Viewer,
 } from '../../shared/access/permissions.ts'
 import type { ActionSpec, TokenScope } from '../../shared/protocol/action.ts'
@@ -27,14 +27,14 @@ const user = (id: string, type: ChatUser['type'] = 'agent', present = true): Cha
   type,
   present,
 })
-const chat = (draft: { users?: ChatUser[]; groups?: number[]; agents?: string[] } = {}): Seen => ({
+const chat = (draft: { users?: ChatUser[]; groups?: number[]; agents?: string[] } = {}): VisibleChat => ({
   users: draft.users ?? [user('ben')],
   scopes: { groups: draft.groups ?? [], agents: draft.agents ?? [] },
 })
 const closed = (users?: ChatUser[]) => chat({ groups: [9], ...(users === undefined ? {} : { users }) })
 
 describe('access to a chat', () => {
-  test.each<[string, Viewer, Seen, boolean]>([
+  test.each<[string, Viewer, VisibleChat, boolean]>([
     ['an owner has', viewer({ permission: 'owner' }), closed(), true],
     ['an administrator has', viewer({ permission: 'administrator' }), closed(), true],
     ['a normal agent beside its scopes has none', viewer({ groups: [1] }), closed(), false],
@@ -66,11 +66,11 @@ describe('access to a chat', () => {
   })
 
   test('a place in a chat is that of an agent or supervisor who is present', () => {
-    expect(placeOf('ann', closed([user('ann')]))).toBe('agent')
-    expect(placeOf('ann', closed([user('ann', 'supervisor')]))).toBe('supervisor')
-    expect(placeOf('ann', closed([user('ann', 'agent', false)]))).toBeUndefined()
-    expect(placeOf('ann', closed([user('ann', 'customer')]))).toBeUndefined()
-    expect(placeOf('ann', closed())).toBeUndefined()
+    expect(roleOf('ann', closed([user('ann')]))).toBe('agent')
+    expect(roleOf('ann', closed([user('ann', 'supervisor')]))).toBe('supervisor')
+    expect(roleOf('ann', closed([user('ann', 'agent', false)]))).toBeUndefined()
+    expect(roleOf('ann', closed([user('ann', 'customer')]))).toBeUndefined()
+    expect(roleOf('ann', closed())).toBeUndefined()
   })
 })
 
@@ -124,7 +124,7 @@ describe('reading a chat with a restricted token', () => {
   const admin = viewer({ permission: 'administrator' })
   const inIt = closed([user('ann')])
   const open = chat()
-  test.each<[TokenScope, Viewer, Seen, boolean]>([
+  test.each<[TokenScope, Viewer, VisibleChat, boolean]>([
     ['chats--all:read', admin, closed(), true],
     ['chats--all:read', viewer(), open, false],
     ['chats--all:read', viewer(), inIt, false],
@@ -175,7 +175,7 @@ const sessionOf = (me: Viewer): Session => ({
     license_expires_at: 2_000_000_000,
   },
 })
-const judged = (name: string, me: Viewer, seen: Seen | undefined, payload: object = {}) => {
+const judged = (name: string, me: Viewer, seen: VisibleChat | undefined, payload: object = {}) => {
   try {
     authorize(named(name), sessionOf(me), name === 'start_chat' ? undefined : seen, payload)
     return true
@@ -230,7 +230,7 @@ describe('what an action asks for', () => {
     ['close_thread', {}],
     ['get_chat_threads', {}],
   ]
-  const may = (me: Viewer, seen: Seen) =>
+  const may = (me: Viewer, seen: VisibleChat) =>
     calls.map(([name, payload]) => (judged(name, me, seen, payload) ? 'x' : '.')).join('')
 
   test.each<[TokenScope, string, string, string]>([

@@ -4,9 +4,9 @@ import { keys } from '../../shared/table/keys.ts'
 import {
   authorsOf,
   type Entry,
-  entryPut,
+  putEntry,
   eventOf,
-  headPut,
+  putHead,
   newHead,
   nextEntries,
   nextEntry,
@@ -104,7 +104,7 @@ describe('nextEntry', () => {
       ['carl', 2],
       ['ann', 1],
     ])
-    expect(parseHead(itemOf(headPut(chat, next)))).toEqual(next)
+    expect(parseHead(itemOf(putHead(chat, next)))).toEqual(next)
   })
 
   test('names the newest event of each type, for customers only what they may see', () => {
@@ -176,14 +176,14 @@ describe('parseTail', () => {
       Array.from({ length: count }, (_, i) => message(`${i + 1}`)),
       by,
     )
-  const items = (...entries: Entry[]) => entries.toReversed().map((entry) => itemOf(entryPut(chat, entry)))
+  const items = (...entries: Entry[]) => entries.toReversed().map((entry) => itemOf(putEntry(chat, entry)))
 
   test('of no items there is none', () => {
     expect(parseTail([])).toBeUndefined()
   })
 
   test('of a thread without events it is the head', () => {
-    expect(parseTail([itemOf(headPut(chat, head))])).toEqual({
+    expect(parseTail([itemOf(putHead(chat, head))])).toEqual({
       ...{ n: 4, m: 0, entries: [] },
       last: head,
     })
@@ -191,7 +191,7 @@ describe('parseTail', () => {
 
   test('has the newest entries first and says what the last of them says', () => {
     const entries = entriesOf(4, 3)
-    const tail = parseTail([...items(...entries), itemOf(headPut(chat, head))])
+    const tail = parseTail([...items(...entries), itemOf(putHead(chat, head))])
     expect(tail).toMatchObject({ n: 4, m: 3, last: entries[2] })
     expect(tail!.entries).toEqual(entries.toReversed())
   })
@@ -201,12 +201,12 @@ describe('parseTail', () => {
     const [one] = entriesOf(4, 1)
     const tail = parseTail([
       ...items(one!),
-      itemOf(headPut(chat, head)),
+      itemOf(putHead(chat, head)),
       ...items(...entriesOf(3, 2)),
-      itemOf(headPut(chat, older)),
+      itemOf(putHead(chat, older)),
     ])
     expect(tail).toEqual({ n: 4, m: 1, last: one, entries: [one] })
-    const justStarted = parseTail([itemOf(headPut(chat, head)), ...items(...entriesOf(3, 2))])
+    const justStarted = parseTail([itemOf(putHead(chat, head)), ...items(...entriesOf(3, 2))])
     expect(justStarted).toMatchObject({ n: 4, m: 0, entries: [] })
   })
 
@@ -231,7 +231,7 @@ describe('what is put is what is read', () => {
       },
       { ...by, closes: true },
     )
-    const item = itemOf(entryPut(chat, entry))
+    const item = itemOf(putEntry(chat, entry))
     expect(item).toMatchObject(keys.event(chat, 4, 1))
     expect(parseEntry(item)).toEqual(entry)
   })
@@ -241,7 +241,7 @@ describe('what is put is what is read', () => {
       ...{ n: 12, nonce: 'n', version: 1, at: 5, userIds: ['ann', 'ben'] },
       properties: { a: { b: { value: 'c' } } },
     })
-    const item = itemOf(headPut(chat, full))
+    const item = itemOf(putHead(chat, full))
     expect(item).toMatchObject(keys.thread(chat, 12))
     expect(parseHead(item)).toEqual(full)
   })

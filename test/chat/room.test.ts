@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { answered, refused } from '../../shared/protocol/envelope.ts'
 import { errorTable, type ErrorType, ProtocolError } from '../../shared/protocol/errors.ts'
 import { agentActions } from '../../shared/protocol/agent/index.ts'
-import { envelopeBytes, fitting, jsonBytes } from '../../shared/chat/view/frame-budget.ts'
+import { envelopeBytes, countThatFit, jsonBytes } from '../../shared/chat/view/frame-budget.ts'
 
 describe('jsonBytes', () => {
   test('counts UTF-8 bytes of JSON, escapes included', () => {
@@ -30,14 +30,14 @@ describe('fitting', () => {
       [15, 3],
       [1000, 3],
     ] as const)
-      expect(fitting(items, room), `${room}`).toBe(count)
-    expect(fitting([], -1)).toBe(0)
+      expect(countThatFit(items, room), `${room}`).toBe(count)
+    expect(countThatFit([], -1)).toBe(0)
   })
 
   test('never takes more than the room between the brackets, and stops at the first that does not fit', () => {
     for (let room = 2; room < 20; room++)
-      expect(jsonBytes(items.slice(0, fitting(items, room))) - 2).toBeLessThanOrEqual(room)
-    expect(fitting(['long enough', 'a'], 5)).toBe(0)
+      expect(jsonBytes(items.slice(0, countThatFit(items, room))) - 2).toBeLessThanOrEqual(room)
+    expect(countThatFit(['long enough', 'a'], 5)).toBe(0)
   })
 })
 

@@ -1,18 +1,18 @@
 import { describe, expect, test } from 'vitest'
 import {
-  assignedTo,
+  assignAgent,
   customerOf,
-  type Desk,
-  handedOn,
+  type RoutingState,
+  handOver,
   lacksAgent,
-  loggedIn,
+  onlineAgents,
   nextAgent,
-  staffedAgain,
-  staffedAtStart,
+  reassign,
+  assignAtStart,
 } from '../../shared/chat/assign-agent.ts'
-import { AgentItem, agentReady, LicenseItem } from '../../shared/table/accounts.ts'
+import { AgentItem, requireAgentReady, LicenseItem } from '../../shared/table/accounts.ts'
 import type { ChatScopes, ChatUser } from '../../shared/table/chats.ts'
-import { chatAssigned } from '../../shared/table/loads.ts'
+import { setAssignedChat } from '../../shared/table/loads.ts'
 
 const agent = (id: string, draft: Partial<AgentItem> = {}): AgentItem =>
   AgentItem.parse({
@@ -24,7 +24,7 @@ const desk = (
   agents: AgentItem[],
   loads: Record<string, [active: number, assigned_at: number]> = {},
   routing: LicenseItem['routing'] = 'automatic',
-): Desk => ({
+): RoutingState => ({
   license: LicenseItem.parse({ id: 'l', plan: 'test', expires_at: 9e9, version: 1, routing }),
   agents: agents.filter(({ deleted }) => !deleted),
   deleted: agents.filter(({ deleted }) => deleted),
@@ -46,7 +46,7 @@ const chat = (users: ChatUser[] = [], scopes: Partial<ChatScopes> = {}, waiting_
   active: true,
   ...(waiting_since === undefined ? {} : { waiting_since }),
 })
-const next = (at: Desk, of = chat()) => nextAgent(of, at)?.id
+const next = (at: RoutingState, of = chat()) => nextAgent(of, at)?.id
 
 describe('the agent who gets a chat', () => {
   const [ann, ben, cyd] = [agent('ann'), agent('ben'), agent('cyd')]
@@ -124,7 +124,7 @@ describe('a chat that is given to an agent', () => {
       {},
       5,
     )
-    const { users, messages, routing, waitingSince, assigned } = assignedTo(ben, before, at, 77)
+    const { users, messages, routing, waitingSince, assigned } = assignAgent(ben, before, at, 77)
     expect(users).toEqual([
       carl,
       user('ann', 'agent', false),
@@ -144,7 +144,7 @@ describe('a chat that is given to an agent', () => {
   })
 
   test('is left by a deleted agent under its name', () => {
-    const { messages } = assignedTo(
+    const { messages } = assignAgent(
       ben,
       chat([user('dan')]),
       desk([ben, agent('dan', { deleted: true })]),
@@ -155,16 +155,16 @@ describe('a chat that is given to an agent', () => {
 
   test('has it as agent once, where it supervised or was here before', () => {
     for (const was of [user('ben', 'supervisor'), user('ben', 'agent', false)])
-      expect(assignedTo(ben, chat([was]), at, 77).users).toEqual([
+      expect(assignAgent(ben, chat([was]), at, 77).users).toEqual([
         carl,
         { id: 'ben', type: 'agent', present: true, met: true },
       ])
   })
 
   test('is so only while the agent is as it was read, and below its limit', () => {
-    expect(assignedTo(ben, chat(), at, 77).guards).toEqual([
-      { op: agentReady(ben) },
-      { op: chatAssigned('l', 'ben', 6, 77) },
+    expect(assignAgent(ben, chat(), at, 77).guards).toEqual([
+      { op: requireAgentReady(ben) },
+      { op: setAssignedChat('l', 'ben', 6, 77) },
     ])
   })
 })
@@ -172,8 +172,8 @@ describe('a chat that is given to an agent', () => {
 describe('how a thread is staffed where it starts', () => {
   const [ann, ben] = [agent('ann'), agent('ben')]
   const away = agent('ann', { online: false })
-  const outcome = (of: ReturnType<typeof chat>, at: Desk) => {
-    const { messages, routing, waitingSince, assigned } = staffedAtStart(of, at, 77)
+  const outcome = (of: ReturnType<typeof chat>, at: RoutingState) => {
+    const { messages, routing, waitingSince, assigned } = assignAtStart(of, at, 77)
     const types = messages.map(({ system_message_type }) => system_message_type)
     return { types, routing, waitingSince, assigned }
   }
@@ -189,7 +189,7 @@ describe('how a thread is staffed where it starts', () => {
     for (const draft of [{}, { max_chats: 0 }]) {
       const own = chat([user('ann')])
       expect(outcome(own, desk([agent('ann', draft), ben], { ann: [9, 9] }))).toEqual(nothing)
-      expect(staffedAtStart(own, desk([agent('ann', draft)]), 77).users).toEqual(own.users)
+      expect(assignAtStart(own, desk([agent('ann', draft)]), 77).users).toEqual(own.users)
     }
   })
 
@@ -215,7 +215,7 @@ describe('how a thread is staffed where it starts', () => {
   test('by nobody where nobody is free: who is away stays in the chat', () => {
     const own = chat([user('ann')])
     expect(outcome(own, desk([away]))).toEqual(unassigned)
-    expect(staffedAtStart(own, desk([away]), 77).users).toEqual(own.users)
+    expect(assignAtStart(own, desk([away]), 77).users).toEqual(own.users)
   })
 
   test('by its own agent who is back, where it has waited', () => {
@@ -241,11 +241,11 @@ describe('how an active thread is staffed again', () => {
   const askedAgain = { last: { newest: { message: 5 }, asked: 5 }, entries: [{ m: 5, at: 6 }] }
   const overdue = { ...user('ann'), overdue: true as const }
   /** Who has it then; 'waits', 'as before'. */
-  const outcome = (of: ReturnType<typeof chat>, at: Desk, last = asking): string => {
-    const staffing = staffedAgain(of, at, 77, last)
+  const outcome = (of: ReturnType<typeof chat>, at: RoutingState, last = asking): string => {
+    const staffing = reassign(of, at, 77, last)
     if (staffing === undefined) return 'as before'
     return staffing.waitingSince === undefined
-      ? loggedIn(staffing, at)
+      ? onlineAgents(staffing, at)
           .map(({ id }) => id)
           .join()
       : 'waits'
@@ -260,7 +260,7 @@ describe('how an active thread is staffed again', () => {
     expect(outcome(chat([user('ann')]), at)).toBe('ben')
     expect(outcome(chat([user('ann')]), at, answered)).toBe('as before')
     expect(outcome(chat([user('ann')]), desk([agent('ann', { online: false })]))).toBe('waits')
-    expect(staffedAgain({ ...chat([user('ann')]), active: false }, at, 77, asking)).toBeUndefined()
+    expect(reassign({ ...chat([user('ann')]), active: false }, at, 77, asking)).toBeUndefined()
   })
 
   test('where it waits, by one of its own who is back and accepts chats, or has answered', () => {
@@ -276,7 +276,7 @@ describe('how an active thread is staffed again', () => {
     expect(outcome(chat([overdue], {}, 5), desk([ann, ben]), answered)).toBe('ann')
     expect(outcome(chat([overdue], {}, 5), desk([ann, ben]), askedAgain)).toBe('ann')
     expect(outcome(chat([user('ann')], {}, 5), desk([busy, ben]), askedAgain)).toBe('ben')
-    const { users } = staffedAgain(chat([overdue], {}, 5), desk([ann]), 77, answered) ?? {}
+    const { users } = reassign(chat([overdue], {}, 5), desk([ann]), 77, answered) ?? {}
     expect(users).toEqual([carl, user('ann')])
   })
 
@@ -293,8 +293,8 @@ describe('a chat whose agents do not reply', () => {
     { ...user('ann'), since: 10 },
   ])
   const because = "because Name of ann hasn't replied in 5 minutes"
-  const textsOf = (at: Desk) => {
-    const staffing = handedOn(had, at, 77, { sinceMs: 30, minutes: 5 })
+  const textsOf = (at: RoutingState) => {
+    const staffing = handOver(had, at, 77, { sinceMs: 30, minutes: 5 })
     return { ...staffing, texts: staffing.messages.map(({ text }) => text) }
   }
 
@@ -326,7 +326,7 @@ describe('who is there for a chat', () => {
   test('its agents who are logged in, not its supervisors', () => {
     const users = [user('ann'), user('ben'), user('cyd', 'supervisor'), user('dan', 'agent', false)]
     const at = desk([agent('ann'), agent('ben', { online: false }), agent('cyd'), agent('dan')])
-    expect(loggedIn({ users }, at).map(({ id }) => id)).toEqual(['ann'])
+    expect(onlineAgents({ users }, at).map(({ id }) => id)).toEqual(['ann'])
   })
 
   test('nobody, of a customer’s chat that waits or that its last agent has left', () => {

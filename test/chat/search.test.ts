@@ -3,7 +3,7 @@ import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { search } from '../../shared/archive/search/search.ts'
 import { monthsBetween, monthRange, pastMonths } from '../../shared/archive/search/months.ts'
-import { isKept, nameOfSearch, type Search } from '../../shared/archive/search/query.ts'
+import { isKept, nameOfSearch, type Query } from '../../shared/archive/search/query.ts'
 import { withWord } from '../../shared/archive/index/lists.ts'
 import { monthOf, postingSk, postingsPk } from '../../shared/table/keys.ts'
 import type { Attributes, Reader } from '../../shared/table/ops.ts'
@@ -64,7 +64,12 @@ const memory = (lists: Lists): Memory => {
 const placesOf = (count: number, step: number, offset = 0): Place[] =>
   Array.from({ length: count }, (_, i) => ({ at: now - offset - i * step, id: `c${i}x${offset}_1` }))
 
-const naive = (lists: Lists, { all, seen, none }: Search, from = -Infinity, to = Infinity): Place[] => {
+const naive = (
+  lists: Lists,
+  { allOf: all, accessLists: seen, noneOf: none }: Query,
+  from = -Infinity,
+  to = Infinity,
+): Place[] => {
   const ids = (list: string) => new Set((lists[list] ?? []).map(postingSk))
   const every = [...all, ...(seen === undefined ? [] : [seen])].map((some) => some.map(ids))
   const barred = none.map(ids)
@@ -83,7 +88,7 @@ const naive = (lists: Lists, { all, seen, none }: Search, from = -Infinity, to =
 
 const ask = (
   read: Reader<Family>,
-  wanted: Search,
+  wanted: Query,
   part: { page?: number; limit?: number; from?: number; to?: number } = {},
 ) => search(read, { license, search: wanted, since, now, page: 1, limit: 25, ...part })
 
@@ -102,9 +107,9 @@ const made = fc
     )
   })
 const wantedOf = fc.record({
-  all: fc.array(fc.array(list, { maxLength: 3 }), { minLength: 1, maxLength: 3 }),
-  seen: fc.option(fc.array(list, { minLength: 1, maxLength: 4 }), { nil: undefined }),
-  none: fc.array(list, { maxLength: 2 }),
+  allOf: fc.array(fc.array(list, { maxLength: 3 }), { minLength: 1, maxLength: 3 }),
+  accessLists: fc.option(fc.array(list, { minLength: 1, maxLength: 4 }), { nil: undefined }),
+  noneOf: fc.array(list, { maxLength: 2 }),
 })
 
 describe('a search', () => {
@@ -133,8 +138,8 @@ describe('a search', () => {
   test('guesses early what is on the page, where one list decides', async () => {
     const lists = { a: placesOf(300, dayMs / 3), b: placesOf(10, 9 * dayMs) }
     for (const wanted of [
-      { all: [['a']], none: [] },
-      { all: [['b']], none: [] },
+      { allOf: [['a']], noneOf: [] },
+      { allOf: [['b']], noneOf: [] },
     ]) {
       const guesses: Place[][] = []
       const { read } = memory(lists)
@@ -149,7 +154,7 @@ describe('a search', () => {
     const long = placesOf(100_000, step)
     const other = long.filter((_, i) => i % 2 === 0)
     const { read, seen } = memory({ [withWord('the')]: long, [withWord('order')]: other })
-    const wanted = { all: [[withWord('the')], [withWord('order')]], none: [] }
+    const wanted = { allOf: [[withWord('the')], [withWord('order')]], noneOf: [] }
     const found = await ask(read, wanted, { page: 3 })
     expect(found.total).toBe(50_000)
     expect(found.places).toEqual(other.slice(50, 75))
@@ -164,7 +169,7 @@ describe('a search', () => {
     const long = placesOf(50_000, step)
     const rare = long.filter((_, i) => i % 10_000 === 7)
     const { read, seen } = memory({ long, rare, group: long.filter((_, i) => i % 3 === 0) })
-    const wanted = { all: [['long'], ['rare']], seen: ['group', 'nothing'], none: [] }
+    const wanted = { allOf: [['long'], ['rare']], accessLists: ['group', 'nothing'], noneOf: [] }
     const expected = naive({ long, rare, group: long.filter((_, i) => i % 3 === 0) }, wanted)
     expect((await ask(read, wanted)).places).toEqual(expected)
     // the first looks, and what the few are asked for
@@ -184,7 +189,7 @@ describe('a search', () => {
         return read.query(range)
       },
     }
-    await expect(ask(aborted, { all: [['long']], none: [] })).rejects.toThrow('aborted')
+    await expect(ask(aborted, { allOf: [['long']], noneOf: [] })).rejects.toThrow('aborted')
   })
 
   test('takes what is known better in place of what the index says of it', async () => {
@@ -197,7 +202,7 @@ describe('a search', () => {
       places: [moved],
       found: [moved],
     })
-    const asked = { license, search: { all: [['a']], none: [] }, since, now, page: 1, limit: 300 }
+    const asked = { license, search: { allOf: [['a']], noneOf: [] }, since, now, page: 1, limit: 300 }
     const { total, places } = await search(read, asked, { apart })
     const others = all.filter(({ at, id }) => id !== 'c3x0_1' && at >= Date.UTC(2026, 1))
     expect(places).toEqual([others[0], moved, ...others.slice(1)])
@@ -238,23 +243,23 @@ describe('months', () => {
 
 describe('what is kept of searches', () => {
   test('goes by what is searched for, not by how it was asked', () => {
-    const one: Search = { all: [['a', 'b'], ['c']], seen: ['d', 'e'], none: ['f', 'g'] }
-    const same: Search = { all: [['c'], ['e', 'd'], ['b', 'a']], none: ['g', 'f'] }
+    const one: Query = { allOf: [['a', 'b'], ['c']], accessLists: ['d', 'e'], noneOf: ['f', 'g'] }
+    const same: Query = { allOf: [['c'], ['e', 'd'], ['b', 'a']], noneOf: ['g', 'f'] }
     expect(nameOfSearch(one)).toBe(nameOfSearch(same))
     for (const other of [
-      { ...one, none: ['f'] },
-      { ...one, all: [['a'], ['b'], ['c']] },
-      { all: one.all, none: one.none },
-      { ...one, all: [['a', 'b', 'c']] },
+      { ...one, noneOf: ['f'] },
+      { ...one, allOf: [['a'], ['b'], ['c']] },
+      { allOf: one.allOf, noneOf: one.noneOf },
+      { ...one, allOf: [['a', 'b', 'c']] },
     ])
       expect(nameOfSearch(other)).not.toBe(nameOfSearch(one))
   })
 
   test('is nothing where words are searched for, or more lists than are marked', () => {
-    expect(isKept({ all: [['T.all']], none: [] })).toBe(true)
-    expect(isKept({ all: [['T.all'], [withWord('a')]], none: [] })).toBe(false)
+    expect(isKept({ allOf: [['T.all']], noneOf: [] })).toBe(true)
+    expect(isKept({ allOf: [['T.all'], [withWord('a')]], noneOf: [] })).toBe(false)
     const many = Array.from({ length: 65 }, (_, i) => `T.user:${i}`)
-    expect(isKept({ all: [many.slice(1)], none: [] })).toBe(true)
-    expect(isKept({ all: [many], none: [] })).toBe(false)
+    expect(isKept({ allOf: [many.slice(1)], noneOf: [] })).toBe(true)
+    expect(isKept({ allOf: [many], noneOf: [] })).toBe(false)
   })
 })

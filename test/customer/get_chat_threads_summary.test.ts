@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest'
-import { chatChanged, readChat } from '../../shared/table/chats.ts'
+import { putChat, readChat } from '../../shared/table/chats.ts'
 import type { CustomerClient } from '../support/client.ts'
 import { sharedWorld, type World } from '../support/world.ts'
 
@@ -42,7 +42,7 @@ describe('get_chat_threads_summary', () => {
   test('gives limit threads after the first offset: 25 after none unless told', async () => {
     const stored = await readChat(world.table.read, chat_id)
     if (stored === undefined) throw new Error('The chat is not stored')
-    await world.table.write.transact([chatChanged({ ...stored, version: stored.version + 1, thread: 1003 })])
+    await world.table.write.transact([putChat({ ...stored, version: stored.version + 1, thread: 1003 })])
     const cases: [unknown, number[], number][] = [
       [undefined, range(979, 1003), 0],
       [null, range(979, 1003), 0],

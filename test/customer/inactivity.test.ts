@@ -1,6 +1,6 @@
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { changeLicense } from '../../shared/provisioning/change-license.ts'
-import { statusChanged } from '../../shared/table/accounts.ts'
+import { setStatus } from '../../shared/table/accounts.ts'
 import { readActiveChats } from '../../shared/table/chats.ts'
 import { chatPk, keys } from '../../shared/table/keys.ts'
 import type { Client, CustomerClient } from '../support/client.ts'
@@ -566,7 +566,7 @@ describe('what both sides have missed', () => {
     await ann.ok('remove_from_chat', { chat_id })
     await told(carl)
     // as by an action that died before it set off what follows
-    await world.table.write.write(statusChanged(license.id, 'ben', 'accepting_chats', 'n'))
+    await world.table.write.write(setStatus(license.id, 'ben', 'accepting_chats', 'n'))
     await world.settled()
     expect(await told(carl)).toEqual([])
     await after(0.5)

@@ -1,6 +1,6 @@
 import pLimit from 'p-limit'
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
-import { AgentItem, loggedIn } from '../../shared/table/accounts.ts'
+import { AgentItem, setOnline } from '../../shared/table/accounts.ts'
 import { keys } from '../../shared/table/keys.ts'
 import { readAgentSockets } from '../../shared/table/sockets.ts'
 import { calm } from '../races/holding.ts'
@@ -115,7 +115,7 @@ describe('many agents at once', () => {
     const { license, ids, updates, loginAll } = await office(500)
     for (const id of ids) {
       const item = await world.table.read.get(keys.agent(license.id, id), { strong: true })
-      await world.table.write.write(loggedIn(AgentItem.parse(item), 'accepting_chats'))
+      await world.table.write.write(setOnline(AgentItem.parse(item), 'accepting_chats'))
     }
     await loginAll({ reconnect: true })
     expect(await updates()).toEqual([])

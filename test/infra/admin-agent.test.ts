@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createAgent } from '../../shared/provisioning/change-agent.ts'
-import { AgentItem, loggedIn, wentOffline } from '../../shared/table/accounts.ts'
+import { AgentItem, setOnline, setOffline } from '../../shared/table/accounts.ts'
 import { keys } from '../../shared/table/keys.ts'
 import { startEngines } from '../support/engines.ts'
 import { type AdminWorld, issuer, openAdminWorld } from './admin-world.ts'
@@ -310,7 +310,7 @@ describe.each(engines)('admin agent on $label', ({ endpoint }) => {
     it('shows who it is and whether it is there', async () => {
       const license = await withGroups('1')
       const made = await created(license, 'ana', '--group', '1', '--avatar', 'https://example.com/a.png')
-      await world.table.write.write(loggedIn(AgentItem.parse(made), 'accepting_chats'))
+      await world.table.write.write(setOnline(AgentItem.parse(made), 'accepting_chats'))
       expect((await agent('show', license, 'ana')).out).toBe(
         [
           `Agent ana of license ${license}`,
@@ -481,7 +481,7 @@ describe.each(engines)('admin agent on $label', ({ endpoint }) => {
         ['--group', '1'],
         ['--status', 'not_accepting_chats'],
       ]
-      const login = world.table.write.write(loggedIn(made, 'accepting_chats'))
+      const login = world.table.write.write(setOnline(made, 'accepting_chats'))
       const results = await Promise.all(changes.map((change) => agent('set', license, 'ana', ...change)))
       expect(results.map(({ err }) => err)).toEqual(changes.map(() => ''))
       const { done } = await login
@@ -500,11 +500,13 @@ describe.each(engines)('admin agent on $label', ({ endpoint }) => {
     it('leaves presence alone that changes after its read', async () => {
       const license = await world.license()
       const made = AgentItem.parse(await created(license, 'ana'))
-      world.beforeNext('TransactWriteItems', () => world.table.write.write(loggedIn(made, 'accepting_chats')))
+      world.beforeNext('TransactWriteItems', () =>
+        world.table.write.write(setOnline(made, 'accepting_chats')),
+      )
       await agent('set', license, 'ana', '--name', 'Anna')
       const online = AgentItem.parse(await shown(license, 'ana'))
       expect(online).toMatchObject({ name: 'Anna', online: true, seq: 1, routing_status: 'accepting_chats' })
-      world.beforeNext('TransactWriteItems', () => world.table.write.write(wentOffline(online, 'a check')))
+      world.beforeNext('TransactWriteItems', () => world.table.write.write(setOffline(online, 'a check')))
       await agent('set', license, 'ana', '--name', 'Anne')
       expect(await shown(license, 'ana')).toMatchObject({ name: 'Anne', online: false, seq: 1, version: 3 })
     })
@@ -629,7 +631,9 @@ describe.each(engines)('admin agent on $label', ({ endpoint }) => {
     it('leaves presence to those who write it', async () => {
       const license = await world.license()
       const made = AgentItem.parse(await created(license, 'ana'))
-      world.beforeNext('TransactWriteItems', () => world.table.write.write(loggedIn(made, 'accepting_chats')))
+      world.beforeNext('TransactWriteItems', () =>
+        world.table.write.write(setOnline(made, 'accepting_chats')),
+      )
       await agent('delete', license, 'ana')
       expect(await shown(license, 'ana')).toMatchObject({ deleted: true, online: true, seq: 1 })
     })

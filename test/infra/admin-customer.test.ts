@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { chatListed, chatStarted, type Chat } from '../../shared/table/chats.ts'
+import { putChatListing, putNewChat, type Chat } from '../../shared/table/chats.ts'
 import type { CustomerItem } from '../../shared/table/customers.ts'
 import { customerChatId, keys } from '../../shared/table/keys.ts'
 import { startEngines } from '../support/engines.ts'
@@ -37,7 +37,7 @@ describe.each(engines)('admin customer on $label', ({ endpoint }) => {
       changed_at: now,
       started_at: now,
     }
-    expect(await world.table.write.transact([chatStarted(chat), chatListed(chat)])).toEqual([])
+    expect(await world.table.write.transact([putNewChat(chat), putChatListing(chat)])).toEqual([])
   }
   const withChat = async (license: string, id: string, fields: Partial<CustomerItem> = {}) => {
     await known(license, id, fields)

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { deviceHash } from '../../shared/table/devices.ts'
-import { entryPut, headPut, newHead, nextEntries } from '../../shared/table/thread-log.ts'
+import { putEntry, putHead, newHead, nextEntries } from '../../shared/table/thread-log.ts'
 import type { Op } from '../../shared/table/ops.ts'
 import { calm } from '../races/holding.ts'
 import type { World } from '../support/world.ts'
@@ -230,8 +230,8 @@ const addThread = async (chat: string, n: number, count: number, bytes: number) 
     author_id: 'ann',
   }))
   const ops = [
-    headPut(chat, head),
-    ...nextEntries({ n, m: 0, last: head }, events, by).map((entry) => entryPut(chat, entry)),
+    putHead(chat, head),
+    ...nextEntries({ n, m: 0, last: head }, events, by).map((entry) => putEntry(chat, entry)),
   ]
   await world.table.write.batch(ops.map((op): Op => ('Put' in op ? { Put: { Item: op.Put.Item } } : op)))
 }

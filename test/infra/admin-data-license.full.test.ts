@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { deviceHash } from '../../shared/table/devices.ts'
 import { keys, monthOf } from '../../shared/table/keys.ts'
-import { countKept, markMonth } from '../../shared/table/postings.ts'
+import { putKeptCount, markMonth } from '../../shared/table/postings.ts'
 import { reindexingMoved } from '../../shared/table/reindexing.ts'
 import { calm } from '../races/holding.ts'
 import type { License, World } from '../support/world.ts'
@@ -41,7 +41,7 @@ const populated = async ({ brief = false } = {}) => {
     await license.arrive()
     const { write } = world.table
     await markMonth(write, id, 'T.user:nobody', monthOf(0), { nonce: 'x', nowMs: Date.now() })
-    await write.write(countKept(id, 'search', monthOf(0), { count: 1, marks: 'x', nowMs: Date.now() }))
+    await write.write(putKeptCount(id, 'search', monthOf(0), { count: 1, marks: 'x', nowMs: Date.now() }))
     await write.write(reindexingMoved(id, { began_at: 1, texts: true, chats: 0, failed: [] }))
     const notified = keys.notified(deviceHash(firebase_token), 'event')
     await write.write({ Put: { Item: { ...notified, nonce: 'x' } } })

@@ -7,7 +7,7 @@ import { openTable } from '../../shared/table/client.ts'
 import { keys } from '../../shared/table/keys.ts'
 import type { Standing } from '../../shared/table/manifests.ts'
 import type { Op } from '../../shared/table/ops.ts'
-import { posted } from '../../shared/table/postings.ts'
+import { putPosting } from '../../shared/table/postings.ts'
 import { type Reindexing, reindexingMoved } from '../../shared/table/reindexing.ts'
 import { startEngines } from '../support/engines.ts'
 import { now } from './admin-world.ts'
@@ -121,13 +121,13 @@ describe('admin reindex', () => {
         if (book.sk.startsWith('INDEX#')) {
           const standing = book['standing'] as Standing
           const stray = `${standing.lists[0]!.slice(0, 2)}has:never.there`
-          strays.push(posted(license, stray, standing))
+          strays.push(putPosting(license, stray, standing))
           strays.push({
             Put: { Item: { ...book, standing: { ...standing, lists: [...standing.lists, stray] } } },
           })
         } else {
           const words = book['words'] as string[]
-          strays.push(posted(license, withWord('never'), first))
+          strays.push(putPosting(license, withWord('never'), first))
           strays.push({ Put: { Item: { ...book, words: ['never', ...words] } } })
         }
       }

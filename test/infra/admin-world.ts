@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { madeUpId } from '../../infra/admin/cli/account-fields.ts'
+import { randomId } from '../../infra/admin/cli/account-fields.ts'
 import { runAdmin } from '../../infra/admin/main.ts'
 import type { Io } from '../../infra/admin/cli/output.ts'
 import { openTable } from '../../shared/table/client.ts'
@@ -54,7 +54,7 @@ export async function openAdminWorld(engineEndpoint: string) {
     },
     /** A licence of one test. */
     async license(...options: string[]): Promise<string> {
-      const id = madeUpId()
+      const id = randomId()
       const { code, err } = await admin('license', 'create', '--id', id, ...options)
       if (code !== 0) throw new Error(err)
       return id

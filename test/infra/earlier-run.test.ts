@@ -1,7 +1,7 @@
 import { afterAll, expect, test } from 'vitest'
-import { endEarlierRun } from '../../infra/local/crash-recovery.ts'
+import { endCrashedRun } from '../../infra/local/crash-recovery.ts'
 import { openTable } from '../../shared/table/client.ts'
-import { manifestChanged, readManifests } from '../../shared/table/manifests.ts'
+import { putManifest, readManifests } from '../../shared/table/manifests.ts'
 import { freshTable, startEngines } from '../support/engines.ts'
 
 const engines = await startEngines()
@@ -14,11 +14,11 @@ test.each(engines)(
     const table = openTable({ client, tableName })
     const standing = { at: 1, id: 'abc_1', lists: ['all'] }
     const held = { standing, doubtful: [standing], until: Date.now() + 20_000, nonce: 'x', followed: 0 }
-    await table.write.write(manifestChanged('abc', { n: 1, version: 0 }, held))
+    await table.write.write(putManifest('abc', { n: 1, version: 0 }, held))
     const settled = { ...held, doubtful: [], until: 0 }
-    await table.write.write(manifestChanged('abc', { n: 2, version: 0 }, settled))
+    await table.write.write(putManifest('abc', { n: 2, version: 0 }, settled))
 
-    await endEarlierRun(table, { client, tableName })
+    await endCrashedRun(table, { client, tableName })
     // all else stays as it was: what was being written is known
     expect(await readManifests(table.read, 'abc')).toEqual([
       { ...held, n: 1, version: 1, until: 0 },

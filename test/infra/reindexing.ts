@@ -3,10 +3,10 @@ import { DynamoDBDocumentClient, paginateScan } from '@aws-sdk/lib-dynamodb'
 import type { Io } from '../../infra/admin/cli/output.ts'
 import { type Access, openAccess, reindexChat } from '../../infra/admin/data/reindex-chat.ts'
 import { localClientConfig } from '../../infra/local/engine/engine.ts'
-import { type Chat, chatListed, chatStarted, readChatIds } from '../../shared/table/chats.ts'
+import { type Chat, putChatListing, putNewChat, readChatIds } from '../../shared/table/chats.ts'
 import { openTable, type Table } from '../../shared/table/client.ts'
 import { type Key, keys } from '../../shared/table/keys.ts'
-import { entryPut, type Head, headPut, newHead, nextEntries } from '../../shared/table/thread-log.ts'
+import { putEntry, type Head, putHead, newHead, nextEntries } from '../../shared/table/thread-log.ts'
 import type { Op } from '../../shared/table/ops.ts'
 import { readReindexing } from '../../shared/table/reindexing.ts'
 import { now, openAdminWorld } from './admin-world.ts'
@@ -102,8 +102,8 @@ const logOf = (
   const head = newHead({ n, ...by, userIds: ['ann'], properties })
   const events = texts.map((text) => ({ type: 'message' as const, text, author_id: 'ann' }))
   const ops = [
-    headPut(chat, head),
-    ...nextEntries({ n, m: 0, last: head }, events, by).map((entry) => entryPut(chat, entry)),
+    putHead(chat, head),
+    ...nextEntries({ n, m: 0, last: head }, events, by).map((entry) => putEntry(chat, entry)),
   ]
   return ops.map((op): Op => ('Put' in op ? { Put: { Item: op.Put.Item } } : op))
 }
@@ -142,7 +142,7 @@ export const openReindexing = async (engineEndpoint: string) => {
       changed_at: now,
       started_at: now + threads,
     }
-    await world.table.write.transact([chatStarted(item), chatListed(item)])
+    await world.table.write.transact([putNewChat(item), putChatListing(item)])
     const numbers = Array.from({ length: threads }, (_, i) => i + 1)
     await world.table.write.batch(
       numbers.flatMap((n) =>

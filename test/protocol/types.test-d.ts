@@ -1,7 +1,7 @@
 import { expectTypeOf } from 'vitest'
 import * as z from 'zod/mini'
 import { addAgents } from '../../shared/chat/add-agents.ts'
-import { joining } from '../../shared/chat/membership.ts'
+import { planJoin } from '../../shared/chat/membership.ts'
 import { sendEvent as send } from '../../shared/chat/send-event.ts'
 import { closeThread as close } from '../../shared/chat/append-event.ts'
 import { action } from '../../shared/protocol/action.ts'
@@ -19,18 +19,18 @@ import { everyAgent } from '../../shared/access/audience.ts'
 import type { Pushing } from '../../shared/delivery/outbox.ts'
 import type { Ctx } from '../../shared/request/context.ts'
 import { serve } from '../../shared/request/serve.ts'
-import { work, type WorkCtx } from '../../shared/delivery/worker-context.ts'
+import { runWork, type WorkCtx } from '../../shared/delivery/worker-context.ts'
 import type { SocketWrites } from '../../shared/platform/writes.ts'
-import { agentActive } from '../../shared/table/accounts.ts'
-import { type Chat, chatStarted, chatUnchanged } from '../../shared/table/chats.ts'
+import { requireAgentActive } from '../../shared/table/accounts.ts'
+import { type Chat, putNewChat, requireChatUnchanged } from '../../shared/table/chats.ts'
 import type { Table } from '../../shared/table/client.ts'
-import { customerFree } from '../../shared/table/customers.ts'
+import { requireNotBanned } from '../../shared/table/customers.ts'
 import type { Common } from '../../shared/table/families.ts'
 import { activePk, chatsPk, keys } from '../../shared/table/keys.ts'
 import type { Tail } from '../../shared/table/thread-log.ts'
-import { posted } from '../../shared/table/postings.ts'
+import { putPosting } from '../../shared/table/postings.ts'
 import type { Op, Reader, Writer } from '../../shared/table/ops.ts'
-import { connected, type CustomerSession, type Session } from '../../shared/table/sockets.ts'
+import { putSocket, type CustomerSession, type Session } from '../../shared/table/sockets.ts'
 
 // A contract is the type of its story. `npm run typecheck` proves this file, and nothing runs it: a line that
 // must not compile differs from one above it that does in nothing but what its comment names.
@@ -54,12 +54,12 @@ export const writing = serve(updateCustomer, async ({ write, me }, _) => {
   await write.write({ Delete: { Key: keys.customer(license, id) } })
   // @ts-expect-error -- the contract does not name identities
   await write.write({ Delete: { Key: keys.identity('issuer', id) } })
-  await write.transact([customerFree(license, id, 0), connected('c', 0)])
+  await write.transact([requireNotBanned(license, id, 0), putSocket('c', 0)])
   // @ts-expect-error -- nor agents, which a transaction would check
-  await write.transact([customerFree(license, id, 0), agentActive(license, 'a')])
-  await write.batch([connected('c', 0)])
+  await write.transact([requireNotBanned(license, id, 0), requireAgentActive(license, 'a')])
+  await write.batch([putSocket('c', 0)])
   // @ts-expect-error -- nor the index, in a batch
-  await write.batch([posted(license, 'l', { at: 0, id })])
+  await write.batch([putPosting(license, 'l', { at: 0, id })])
   // @ts-expect-error -- nor by an update of a list that its own family's pattern takes as well
   await write.write({ Update: { Key: keys.customerSocket(license, id, 'c'), UpdateExpression: '' } })
   // @ts-expect-error -- a key that is not made by `keys` is of no family
@@ -89,14 +89,16 @@ export const misnamed: Op<'chat'> = { Delete: { Key: keys.license('l') } }
 
 export const working = [
   () =>
-    work<'clock'>(async (ctx) => void (await ctx.write.transact([connected('c', 0), chatUnchanged(answer)]))),
+    runWork<'clock'>(
+      async (ctx) => void (await ctx.write.transact([putSocket('c', 0), requireChatUnchanged(answer)])),
+    ),
   // @ts-expect-error -- the clock writes no customers
-  () => work<'clock'>(async (ctx) => void (await ctx.write.transact([customerFree('l', 'c', 0)]))),
-  () => work(async (ctx) => void (await ctx.write.write(connected('c', 0)))),
+  () => runWork<'clock'>(async (ctx) => void (await ctx.write.transact([requireNotBanned('l', 'c', 0)]))),
+  () => runWork(async (ctx) => void (await ctx.write.write(putSocket('c', 0)))),
   // @ts-expect-error -- without the name of a worker nothing but connections
-  () => work(async (ctx) => void (await ctx.write.write(chatStarted(answer)))),
+  () => runWork(async (ctx) => void (await ctx.write.write(putNewChat(answer)))),
   // @ts-expect-error -- nor by what it is asked to run
-  () => work(async (_: WorkCtx<'chat'>) => {}),
+  () => runWork(async (_: WorkCtx<'chat'>) => {}),
   ({ write }: Table<SocketWrites['connect']>) => write.write({ Delete: { Key: keys.socket('c') } }),
   // @ts-expect-error -- `$connect` writes connections alone
   ({ write }: Table<SocketWrites['connect']>) => write.write({ Delete: { Key: keys.address('c', 0) } }),
@@ -195,11 +197,11 @@ export const sharing = [
   // @ts-expect-error -- it may not push `chat_users_updated`, which sending may
   serve(withoutUsers, async (ctx) => void (await send(ctx, answer, ''))),
 
-  serve(all, (ctx) => addAgents(ctx, [], joining)),
+  serve(all, (ctx) => addAgents(ctx, [], planJoin)),
   // @ts-expect-error -- it may not push `chat_thread_properties_updated`, which adding agents may
-  serve(withoutThreadProperties, (ctx) => addAgents(ctx, [], joining)),
+  serve(withoutThreadProperties, (ctx) => addAgents(ctx, [], planJoin)),
   // @ts-expect-error -- nor may it with a context made of its own
-  serve(withoutThreadProperties, (ctx) => addAgents({ ...ctx, push: ctx.push }, [], joining)),
+  serve(withoutThreadProperties, (ctx) => addAgents({ ...ctx, push: ctx.push }, [], planJoin)),
 ]
 
 // ---- what it is asked, and answers: the contract's `request` and `response`

@@ -54,7 +54,7 @@ test('an audience read that was not needed is broken off with the answer', async
   const answer = await withinDeadline(async (deadline) => {
     const { read, write } = openTable({ client, tableName: 'none', signal: deadline.signal })
     const outbox = openOutbox({ read, write, deadline })
-    outbox.readAudience({ license_id: 'l' })
+    outbox.prefetchAudience({ license_id: 'l' })
     await call
     await outbox.flush()
     return 'answer'

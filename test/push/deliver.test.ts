@@ -2,11 +2,11 @@ import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { Faults } from '../../infra/local/gateway/settings.ts'
 import { pushed } from '../../shared/protocol/envelope.ts'
 import { connections } from '../../shared/access/audience.ts'
-import { pushAgain } from '../../shared/delivery/retry-push.ts'
+import { retryPush } from '../../shared/delivery/retry-push.ts'
 import { deliver } from '../../shared/delivery/deliver.ts'
 import { targetOf } from '../../shared/delivery/deferred-push.ts'
 import type { Job } from '../../shared/jobs/job-queue.ts'
-import { work } from '../../shared/delivery/worker-context.ts'
+import { runWork } from '../../shared/delivery/worker-context.ts'
 import { readAgentSockets } from '../../shared/table/sockets.ts'
 import type { Client } from '../support/client.ts'
 import { crowd } from '../support/crowd.ts'
@@ -92,7 +92,7 @@ describe('one connection with many pushes', () => {
         (await rows(license)).map(({ connection }) => connection),
       )
       const payload = { chat_id: 'c', thread_id: 'late' }
-      await work(async ({ push }) => push(to, 'thread_closed', payload), { deadlineMs: 1500 })
+      await runWork(async ({ push }) => push(to, 'thread_closed', payload), { deadlineMs: 1500 })
       world.gateway.setFaults({})
       await world.queue.flush()
       expect(await got(ann)).toEqual([pushed('thread_closed', payload)])
@@ -125,7 +125,7 @@ describe('one connection with many pushes', () => {
       await world.queue.flush()
       const [row] = await rows(license)
       post(() => ({ delayMs: 60 }))
-      await work(async (ctx) => {
+      await runWork(async (ctx) => {
         for (let n = 0; n < 25; n += 1)
           ctx.push(connections(license.id, [row!.connection]), 'thread_closed', {
             chat_id: 'c',
@@ -192,11 +192,11 @@ describe('pushes that are tried again', () => {
       post(({ connectionId }) => (hanging.has(connectionId) ? { hang: true } : undefined))
       const jobs: Job[] = []
       const tryAll = (tries: number, targets: readonly { connection: string }[]) =>
-        pushAgain(
+        retryPush(
           {
             ...{ read: world.table.read, write: world.table.write, signal: new AbortController().signal },
             now: () => Date.now(),
-            later: async (job) => void jobs.push(job),
+            enqueue: async (job) => void jobs.push(job),
           },
           {
             job: 'push',

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { pushed } from '../../shared/protocol/envelope.ts'
 import { limits } from '../../shared/protocol/limits.ts'
-import { pushJobs } from '../../shared/delivery/deferred-push.ts'
+import { deferPushes } from '../../shared/delivery/deferred-push.ts'
 import type { AgentSocketItem } from '../../shared/table/sockets.ts'
 import { encode } from '../../shared/jobs/job-queue.ts'
 
@@ -36,7 +36,7 @@ describe('pushes that are put off', () => {
 
   test.each(Object.entries(cases))('%s fit into messages of less than 900 KB', (_, [count, frames]) => {
     const all = targets(count, limits.idBytes)
-    const jobs = pushJobs(all.map(rowOf), frames)
+    const jobs = deferPushes(all.map(rowOf), frames)
     expect(Math.max(...jobs.map(bytesOf))).toBeLessThan(900_000)
     // each target gets each frame once
     const got = new Map<string, string[]>()
@@ -52,18 +52,18 @@ describe('pushes that are put off', () => {
 
   test('keep their order within a job, and go into one job where they fit', () => {
     const frames = Array.from({ length: 10 }, (_, n) => frame(`${n}`))
-    expect(pushJobs(targets(3).map(rowOf), frames)).toEqual([
+    expect(deferPushes(targets(3).map(rowOf), frames)).toEqual([
       { job: 'push', targets: targets(3), frames, tries: 0 },
     ])
     const long = Array.from({ length: 10 }, (_, n) => frame(`${n}`.repeat(60_000)))
-    const jobs = pushJobs(targets(1).map(rowOf), long)
+    const jobs = deferPushes(targets(1).map(rowOf), long)
     expect(jobs.length).toBeGreaterThan(1)
     expect(jobs.flatMap(({ frames }) => frames)).toEqual(long)
   })
 
   test('are none without frames or without connections', () => {
-    expect(pushJobs(targets(1).map(rowOf), [])).toEqual([])
-    expect(pushJobs([], [frame('x')])).toEqual([])
+    expect(deferPushes(targets(1).map(rowOf), [])).toEqual([])
+    expect(deferPushes([], [frame('x')])).toEqual([])
   })
 })
 

@@ -4,12 +4,12 @@ import { createGroup } from '../../shared/provisioning/change-group.ts'
 import { createLicense } from '../../shared/provisioning/change-license.ts'
 import { threadLists, withWord } from '../../shared/archive/index/lists.ts'
 import { indexedWords } from '../../shared/archive/index/words.ts'
-import { type Chat, chatListed, chatStarted } from '../../shared/table/chats.ts'
+import { type Chat, putChatListing, putNewChat } from '../../shared/table/chats.ts'
 import type { Table } from '../../shared/table/client.ts'
 import { threadId } from '../../shared/table/keys.ts'
-import { entryPut, headPut, newHead, nextEntries } from '../../shared/table/thread-log.ts'
+import { putEntry, putHead, newHead, nextEntries } from '../../shared/table/thread-log.ts'
 import type { Op } from '../../shared/table/ops.ts'
-import { posted } from '../../shared/table/postings.ts'
+import { putPosting } from '../../shared/table/postings.ts'
 
 // An archive of closed threads over three years, made up but always the same, with its index.
 
@@ -64,13 +64,13 @@ const opsOf = (license: string, i: number, size: number, at: number, random: () 
   return [
     ...(isShown
       ? [
-          chatStarted(chat),
-          chatListed(chat),
-          headPut(id, head),
-          ...entries.map((entry) => entryPut(id, entry)),
+          putNewChat(chat),
+          putChatListing(chat),
+          putHead(id, head),
+          ...entries.map((entry) => putEntry(id, entry)),
         ]
       : []),
-    ...lists.map((list) => posted(license, list, place)),
+    ...lists.map((list) => putPosting(license, list, place)),
   ].map((op): Op => ('Put' in op ? { Put: { Item: op.Put.Item } } : op))
 }
 

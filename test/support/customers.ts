@@ -1,14 +1,14 @@
 import {
   type Chat,
-  chatActive,
+  listActiveChat,
   type ChatScopes,
-  chatListed,
-  chatStarted,
+  putChatListing,
+  putNewChat,
   type ChatUser,
 } from '../../shared/table/chats.ts'
 import { type CustomerItem, readCustomer } from '../../shared/table/customers.ts'
 import { customerChatId, keys } from '../../shared/table/keys.ts'
-import { entryPut, headPut, newHead, nextEntries, type StoredEvent } from '../../shared/table/thread-log.ts'
+import { putEntry, putHead, newHead, nextEntries, type StoredEvent } from '../../shared/table/thread-log.ts'
 import type { World } from './world.ts'
 
 // Customers have no endpoint of their own here: what is known of them is put into the table as their actions would.
@@ -57,11 +57,11 @@ export const startCustomerChat = async (
   }))
   const entries = nextEntries({ n: 1, m: 0, last: head }, events, { nonce, version: 1, at })
   const refusals = await table.write.transact([
-    chatStarted(chat),
-    headPut(chat.id, head),
-    ...entries.map((entry) => entryPut(chat.id, entry)),
-    chatActive(chat, at),
-    chatListed(chat),
+    putNewChat(chat),
+    putHead(chat.id, head),
+    ...entries.map((entry) => putEntry(chat.id, entry)),
+    listActiveChat(chat, at),
+    putChatListing(chat),
   ])
   if (refusals.length > 0) throw new Error(`The chat of ${customer} did not start`)
   return chat.id

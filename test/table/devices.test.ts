@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { deviceHash, type DeviceItem, deviceKept } from '../../shared/table/devices.ts'
+import { deviceHash, type DeviceItem, putDevice } from '../../shared/table/devices.ts'
 
 const device: DeviceItem = {
   hash: deviceHash('t-1'),
@@ -15,14 +15,14 @@ const row = { pk: 'LICENSE#l', sk: `DEVICE#ann#${device.hash}` }
 
 describe('a device that is kept', () => {
   test('for the first time is put in both places, on condition that nobody has it', () => {
-    expect(deviceKept(undefined, device)).toEqual([
+    expect(putDevice(undefined, device)).toEqual([
       { Put: { Item: { ...own, ...device }, ConditionExpression: 'attribute_not_exists(pk)' } },
       { Put: { Item: { ...row, ...device } } },
     ])
   })
 
   test('by its agent again takes the place of what was read', () => {
-    expect(deviceKept({ ...device, enabled: false, nonce: 'old' }, device)).toEqual([
+    expect(putDevice({ ...device, enabled: false, nonce: 'old' }, device)).toEqual([
       {
         Put: {
           Item: { ...own, ...device },
@@ -38,7 +38,7 @@ describe('a device that is kept', () => {
     ['agent', { agent_id: 'ben' }, { pk: 'LICENSE#l', sk: `DEVICE#ben#${device.hash}` }],
     ['licence', { license_id: 'm' }, { pk: 'LICENSE#m', sk: `DEVICE#ann#${device.hash}` }],
   ])('and was another %s’s takes that one’s row along', (_, other, left) => {
-    const [first, ...rest] = deviceKept({ ...device, ...other, nonce: 'old' }, device)
+    const [first, ...rest] = putDevice({ ...device, ...other, nonce: 'old' }, device)
     expect(first).toMatchObject({ Put: { ConditionExpression: 'nonce = :read' } })
     expect(rest).toEqual([{ Put: { Item: { ...row, ...device } } }, { Delete: { Key: left } }])
   })

@@ -1,60 +1,60 @@
 import {
-  customerFree,
-  customerWentOffline,
-  detailsChanged,
-  threadStartedWith,
+  requireNotBanned,
+  setCustomerOffline,
+  setCustomerDetails,
+  setThreadOfCustomer,
 } from '../../shared/table/customers.ts'
-import { customerErased, erasureEnded } from '../../shared/table/erasing.ts'
-import { chatAssigned, loadMoved, loadSwitched, loadTaken } from '../../shared/table/loads.ts'
-import { agentReady } from '../../shared/table/accounts.ts'
+import { setErased, removeErasure } from '../../shared/table/erasing.ts'
+import { setAssignedChat, adjustLoad, switchLoad, incrementLoad } from '../../shared/table/loads.ts'
+import { requireAgentReady } from '../../shared/table/accounts.ts'
 import { describe, expect, test } from 'vitest'
 import {
-  agentActive,
+  requireAgentActive,
   AgentItem,
-  groupExists,
-  loggedIn,
-  statusChanged,
-  wentOffline,
+  requireGroup,
+  setOnline,
+  setStatus,
+  setOffline,
 } from '../../shared/table/accounts.ts'
 import {
-  activeChatChanged,
+  updateActiveChat,
   type Chat,
-  chatAbsent,
-  chatActive,
-  chatChanged,
-  chatInactive,
-  chatListed,
-  checkDue,
-  chatStarted,
-  chatUnchanged,
+  requireNoChat,
+  listActiveChat,
+  putChat,
+  unlistActiveChat,
+  putChatListing,
+  setNextCheck,
+  putNewChat,
+  requireChatUnchanged,
   seenEvent,
   seenMoved,
 } from '../../shared/table/chats.ts'
-import { banLifted, customerBanned, CustomerItem, isBanned } from '../../shared/table/customers.ts'
+import { removeBan, setBan, CustomerItem, isBanned } from '../../shared/table/customers.ts'
 import {
-  entryPut,
+  putEntry,
   eventsRange,
-  headPut,
-  headUsers,
+  putHead,
+  setHeadUsers,
   newHead,
   nextEntry,
   tailRange,
   threadRange,
 } from '../../shared/table/thread-log.ts'
 import type { Op } from '../../shared/table/ops.ts'
-import { heldProperties, propertiesChanged } from '../../shared/table/stored-properties.ts'
+import { parseProperties, setProperties } from '../../shared/table/stored-properties.ts'
 import {
-  customerExtended,
-  customerRenamed,
-  rowRemoved,
-  rowSlow,
-  closingClaimed,
-  connected,
-  sessionEnded,
+  extendSession,
+  setCustomerName,
+  removeRow,
+  markSlow,
+  putClosingClaim,
+  putSocket,
+  endSession,
   type Session,
-  sessionRefreshed,
-  sessionStarted,
-  socketRemoved,
+  refreshSession,
+  putSession,
+  removeSocket,
 } from '../../shared/table/sockets.ts'
 
 const agent = AgentItem.parse({
@@ -64,7 +64,7 @@ const agentKey = { pk: 'LICENSE#l1', sk: 'AGENT#ann' }
 
 describe('presence, as data', () => {
   test('the first login sets the status, where account and presence are as they were read', () => {
-    expect(loggedIn(agent, 'accepting_chats')).toEqual({
+    expect(setOnline(agent, 'accepting_chats')).toEqual({
       Update: {
         Key: agentKey,
         UpdateExpression:
@@ -92,7 +92,7 @@ describe('presence, as data', () => {
 
   test('a later login only counts: it sets no status, and needs the agent to be online still, with the status as it was read', () => {
     const online = { ...agent, online: true, routing_status: 'accepting_chats' as const }
-    expect(loggedIn(online, undefined)).toEqual({
+    expect(setOnline(online, undefined)).toEqual({
       Update: {
         Key: agentKey,
         UpdateExpression: 'SET #online = :true, #seq = if_not_exists(#seq, :zero) + :one REMOVE #away',
@@ -116,7 +116,7 @@ describe('presence, as data', () => {
   })
 
   test('an agent goes offline only where no login came since, by one check, which holds again for itself', () => {
-    expect(wentOffline({ ...agent, online: true }, 'k')).toEqual({
+    expect(setOffline({ ...agent, online: true }, 'k')).toEqual({
       Update: {
         Key: agentKey,
         UpdateExpression: 'SET #online = :false, offline_by = :check',
@@ -129,9 +129,9 @@ describe('presence, as data', () => {
 
   test('neither touches the version of the account, which would count as a change of it', () => {
     for (const op of [
-      loggedIn(agent, 'accepting_chats'),
-      loggedIn(agent, undefined),
-      wentOffline(agent, 'k'),
+      setOnline(agent, 'accepting_chats'),
+      setOnline(agent, undefined),
+      setOffline(agent, 'k'),
     ])
       expect('Update' in op && op.Update.UpdateExpression).not.toMatch(/#version/)
   })
@@ -139,7 +139,7 @@ describe('presence, as data', () => {
 
 describe('checks of accounts, as data', () => {
   test('an agent is there, neither suspended nor deleted', () => {
-    expect(agentActive('l1', 'ann')).toEqual({
+    expect(requireAgentActive('l1', 'ann')).toEqual({
       ConditionCheck: {
         Key: agentKey,
         ConditionExpression:
@@ -151,7 +151,7 @@ describe('checks of accounts, as data', () => {
   })
 
   test('a group is there', () => {
-    expect(groupExists('l1', 2)).toEqual({
+    expect(requireGroup('l1', 2)).toEqual({
       ConditionCheck: {
         Key: { pk: 'LICENSE#l1', sk: 'GROUP#2' },
         ConditionExpression: 'attribute_exists(pk)',
@@ -171,38 +171,38 @@ const nowMs = 1_700_000_000_123
 
 describe('sockets, as data', () => {
   test('a connection is kept for as long as the gateway can hold it open', () => {
-    expect(connected('c=', nowMs)).toEqual({
+    expect(putSocket('c=', nowMs)).toEqual({
       Put: { Item: { ...socketKey, connection: 'c=', connected_at: nowMs, ttl: 1_700_000_000 + 7500 } },
     })
   })
 
   test('a login writes the session to a socket that is there, not being closed and nobody else’s, and its row without what others need not know', () => {
     const { name: _, application: __, ...shared } = session
-    expect(
-      sessionStarted({ connection: 'c=', connected_at: nowMs, ttl: 1_700_007_500 }, session, nowMs),
-    ).toEqual([
-      {
-        Update: {
-          Key: socketKey,
-          UpdateExpression: 'SET #session = :session REMOVE closing_at, closing_by',
-          ConditionExpression:
-            'attribute_exists(pk) AND (attribute_not_exists(closing_at) OR closing_at < :stale) AND (attribute_not_exists(#session) OR (#session.license_id = :license AND #session.agent_id = :user))',
-          ExpressionAttributeNames: { '#session': 'session' },
-          ExpressionAttributeValues: {
-            ':session': session,
-            ':license': 'l1',
-            ':user': 'ann',
-            ':stale': nowMs - 10_000,
+    expect(putSession({ connection: 'c=', connected_at: nowMs, ttl: 1_700_007_500 }, session, nowMs)).toEqual(
+      [
+        {
+          Update: {
+            Key: socketKey,
+            UpdateExpression: 'SET #session = :session REMOVE closing_at, closing_by',
+            ConditionExpression:
+              'attribute_exists(pk) AND (attribute_not_exists(closing_at) OR closing_at < :stale) AND (attribute_not_exists(#session) OR (#session.license_id = :license AND #session.agent_id = :user))',
+            ExpressionAttributeNames: { '#session': 'session' },
+            ExpressionAttributeValues: {
+              ':session': session,
+              ':license': 'l1',
+              ':user': 'ann',
+              ':stale': nowMs - 10_000,
+            },
           },
         },
-      },
-      { Put: { Item: { ...rowKey, ...shared, connection: 'c=', ttl: 1_700_007_500 } } },
-    ])
+        { Put: { Item: { ...rowKey, ...shared, connection: 'c=', ttl: 1_700_007_500 } } },
+      ],
+    )
   })
 
   test("a refresh brings both up to date, where they are there and still this agent's", () => {
     const account = { name: 'Anna', permission: 'owner' as const, groups: [2], license_expires_at: 5 }
-    const [socket, row] = sessionRefreshed('c=', session, account)
+    const [socket, row] = refreshSession('c=', session, account)
     expect(socket).toMatchObject({
       Update: {
         Key: socketKey,
@@ -224,7 +224,8 @@ describe('sockets, as data', () => {
   })
 
   test('closing is claimed by one, unless whoever did has died, and with the session it was judged by', () => {
-    const claim = (of: typeof session | undefined) => closingClaimed('c=', { session: of, nonce: 'n', nowMs })
+    const claim = (of: typeof session | undefined) =>
+      putClosingClaim('c=', { session: of, nonce: 'n', nowMs })
     const free =
       'attribute_exists(pk) AND ((attribute_not_exists(closing_at) OR closing_at < :stale) OR closing_by = :nonce)'
     const values = { ':now': nowMs, ':stale': nowMs - 10_000, ':nonce': 'n' }
@@ -257,7 +258,7 @@ describe('sockets, as data', () => {
 
   test('a session ends where there is one, and its row with it', () => {
     const { name: _, application: __, ...shared } = session
-    expect(sessionEnded({ ...shared, connection: 'c=', ttl: 1 }, 'access_token_revoked')).toEqual([
+    expect(endSession({ ...shared, connection: 'c=', ttl: 1 }, 'access_token_revoked')).toEqual([
       {
         Update: {
           Key: socketKey,
@@ -280,9 +281,9 @@ describe('sockets, as data', () => {
 
   test('rows are deleted by their own key, and marked slow only while they are there', () => {
     const { name: _, application: __, ...shared } = session
-    expect(socketRemoved('c=')).toEqual({ Delete: { Key: socketKey } })
-    expect(rowRemoved({ license_id: 'l1', agent_id: 'ann' }, 'c=')).toEqual({ Delete: { Key: rowKey } })
-    expect(rowSlow({ ...shared, connection: 'c=' }, nowMs)).toEqual({
+    expect(removeSocket('c=')).toEqual({ Delete: { Key: socketKey } })
+    expect(removeRow({ license_id: 'l1', agent_id: 'ann' }, 'c=')).toEqual({ Delete: { Key: rowKey } })
+    expect(markSlow({ ...shared, connection: 'c=' }, nowMs)).toEqual({
       Update: {
         Key: rowKey,
         UpdateExpression: 'SET slow_until = :until',
@@ -310,13 +311,13 @@ const chatKey = { pk: 'CHAT#c0', sk: 'CHAT' }
 
 describe('chats, as data', () => {
   test('a chat is started where none has its id', () => {
-    expect(chatStarted(chat)).toEqual({
+    expect(putNewChat(chat)).toEqual({
       Put: { Item: { ...chatKey, ...chat }, ConditionExpression: 'attribute_not_exists(pk)' },
     })
   })
 
   test('a change holds for the version before the one that it makes', () => {
-    expect(chatChanged(chat)).toEqual({
+    expect(putChat(chat)).toEqual({
       Put: {
         Item: { ...chatKey, ...chat },
         ConditionExpression: '#version = :read',
@@ -327,7 +328,7 @@ describe('chats, as data', () => {
   })
 
   test('an annotation holds for the chat as it was read', () => {
-    expect(chatUnchanged(chat)).toEqual({
+    expect(requireChatUnchanged(chat)).toEqual({
       ConditionCheck: {
         Key: chatKey,
         ConditionExpression: '#version = :version',
@@ -339,8 +340,8 @@ describe('chats, as data', () => {
 
   test('the lists: all chats of a licence by id alone; active ones with what visibility is decided by', () => {
     const activeKey = { pk: 'LICENSE#l1#ACTIVE', sk: 'c0' }
-    expect(chatListed(chat)).toEqual({ Put: { Item: { pk: 'LICENSE#l1#CHATS', sk: 'c0' } } })
-    expect(chatActive(chat, nowMs)).toEqual({
+    expect(putChatListing(chat)).toEqual({ Put: { Item: { pk: 'LICENSE#l1#CHATS', sk: 'c0' } } })
+    expect(listActiveChat(chat, nowMs)).toEqual({
       Put: {
         Item: {
           ...activeKey,
@@ -348,7 +349,7 @@ describe('chats, as data', () => {
         },
       },
     })
-    expect(activeChatChanged(chat)).toEqual({
+    expect(updateActiveChat(chat)).toEqual({
       Update: {
         Key: activeKey,
         UpdateExpression: 'SET #users = :users, #scopes = :scopes REMOVE waiting_since',
@@ -357,13 +358,13 @@ describe('chats, as data', () => {
         ExpressionAttributeValues: { ':users': chat.users, ':scopes': chat.scopes },
       },
     })
-    expect(activeChatChanged({ ...chat, waiting_since: 7 })).toMatchObject({
+    expect(updateActiveChat({ ...chat, waiting_since: 7 })).toMatchObject({
       Update: {
         UpdateExpression: 'SET #users = :users, #scopes = :scopes, waiting_since = :waiting',
         ExpressionAttributeValues: { ':waiting': 7 },
       },
     })
-    expect(chatInactive(chat)).toEqual({ Delete: { Key: activeKey } })
+    expect(unlistActiveChat(chat)).toEqual({ Delete: { Key: activeKey } })
   })
 
   const properties = { a: { b: { value: 1 } } }
@@ -373,7 +374,7 @@ describe('chats, as data', () => {
   }
 
   test('properties of a chat are changed as they were read, or made', () => {
-    expect(propertiesChanged({ chat: 'c0' }, heldProperties(undefined), properties, 'n1')).toEqual({
+    expect(setProperties({ chat: 'c0' }, parseProperties(undefined), properties, 'n1')).toEqual({
       Update: {
         ...set,
         Key: { pk: 'CHAT#c0', sk: 'CHAT#PROPS' },
@@ -384,8 +385,8 @@ describe('chats, as data', () => {
   })
 
   test('properties of a thread are changed only where it exists', () => {
-    const held = heldProperties({ properties_version: 4, properties: {} })
-    expect(propertiesChanged({ chat: 'c0', n: 2 }, held, properties, 'n1')).toEqual({
+    const held = parseProperties({ properties_version: 4, properties: {} })
+    expect(setProperties({ chat: 'c0', n: 2 }, held, properties, 'n1')).toEqual({
       Update: {
         ...set,
         Key: { pk: 'CHAT#c0', sk: 'LOG#00000002#00000000' },
@@ -436,7 +437,7 @@ describe('the log, as data', () => {
 
   test('threads and events are put where nothing is: the next key is the lock', () => {
     const state = { version: 6, at: nowMs }
-    expect(headPut('c0', head)).toEqual({
+    expect(putHead('c0', head)).toEqual({
       Put: {
         Item: {
           ...{ pk: 'CHAT#c0', sk: 'LOG#00000002#00000000' },
@@ -445,7 +446,7 @@ describe('the log, as data', () => {
         ConditionExpression: 'attribute_not_exists(pk)',
       },
     })
-    expect(entryPut('c0', entry)).toEqual({
+    expect(putEntry('c0', entry)).toEqual({
       Put: {
         Item: {
           ...{ pk: 'CHAT#c0', sk: 'LOG#00000002#00000001' },
@@ -458,7 +459,7 @@ describe('the log, as data', () => {
   })
 
   test('users are added to a thread that is there, as a set', () => {
-    expect(headUsers('c0', 2, ['ann', 'ben'])).toEqual({
+    expect(setHeadUsers('c0', 2, ['ann', 'ben'])).toEqual({
       Update: {
         Key: { pk: 'CHAT#c0', sk: 'LOG#00000002#00000000' },
         UpdateExpression: 'ADD user_ids :users',
@@ -487,31 +488,37 @@ describe('every write', () => {
   const tab = { license_id: 'l1', customer_id: 'cleo', connection: 'c=', ttl: 1 }
   const customerRow = { ...tab, token_expires_at: 1, license_expires_at: 1 }
   const ofCustomers: Op[] = [
-    ...[...customerExtended(customerRow, 2), customerRenamed(customerRow, 'Cleo')],
-    ...[customerFree('l1', 'cleo', nowMs), threadStartedWith('l1', 'cleo', { nowMs })],
-    ...[threadStartedWith('l1', 'cleo', { nowMs, visit }), detailsChanged(who, details, by)],
-    detailsChanged({ ...who, version: 0 }, { ...details, email: 'c@x', visit }, { ...by, login: false }),
-    customerWentOffline(CustomerItem.parse({ id: 'cleo', license_id: 'l1' }), 'k'),
-    ...[loadMoved('l1', 'ann', -1), loadTaken('l1', 'ann'), loadSwitched('l1', 'ann', true)],
-    ...[loadSwitched('l1', 'ann', false), chatAssigned('l1', 'ann', 6, nowMs), agentReady(agent)],
-    agentReady({ ...agent, routing_status: 'accepting_chats' }),
+    ...[...extendSession(customerRow, 2), setCustomerName(customerRow, 'Cleo')],
+    ...[requireNotBanned('l1', 'cleo', nowMs), setThreadOfCustomer('l1', 'cleo', { nowMs })],
+    ...[setThreadOfCustomer('l1', 'cleo', { nowMs, visit }), setCustomerDetails(who, details, by)],
+    setCustomerDetails({ ...who, version: 0 }, { ...details, email: 'c@x', visit }, { ...by, login: false }),
+    setCustomerOffline(CustomerItem.parse({ id: 'cleo', license_id: 'l1' }), 'k'),
+    ...[adjustLoad('l1', 'ann', -1), incrementLoad('l1', 'ann'), switchLoad('l1', 'ann', true)],
+    ...[switchLoad('l1', 'ann', false), setAssignedChat('l1', 'ann', 6, nowMs), requireAgentReady(agent)],
+    requireAgentReady({ ...agent, routing_status: 'accepting_chats' }),
   ]
 
   const head = newHead({ n: 2, nonce: 'x', version: 6, at: nowMs, userIds: ['ann'] })
   const { name: _, application: __, ...row } = session
   const all: Op[] = [
     ...ofCustomers,
-    ...[loggedIn(agent, 'accepting_chats'), loggedIn(agent, undefined), wentOffline(agent, 'k')],
-    ...[agentActive('l1', 'ann'), groupExists('l1', 1)],
-    ...[connected('c=', nowMs), socketRemoved('c='), rowRemoved({ license_id: 'l1', agent_id: 'ann' }, 'c=')],
-    ...sessionStarted({ connection: 'c=', connected_at: 1, ttl: 2 }, session, nowMs),
-    ...sessionRefreshed('c=', session, session),
-    closingClaimed('c=', { session, nonce: 'n', nowMs }),
-    ...sessionEnded({ ...row, connection: 'c=', ttl: 1 }, 'license_expired'),
-    rowSlow({ ...row, connection: 'c=' }, nowMs),
-    ...[chatStarted(chat), chatChanged(chat), chatUnchanged(chat), chatListed(chat), chatActive(chat, 1)],
-    ...[activeChatChanged(chat), chatInactive(chat), checkDue('l1', { id: 'c0', thread: 2 }, 7)],
-    ...[headPut('c0', head), headUsers('c0', 2, ['ann'])],
+    ...[setOnline(agent, 'accepting_chats'), setOnline(agent, undefined), setOffline(agent, 'k')],
+    ...[requireAgentActive('l1', 'ann'), requireGroup('l1', 1)],
+    ...[putSocket('c=', nowMs), removeSocket('c='), removeRow({ license_id: 'l1', agent_id: 'ann' }, 'c=')],
+    ...putSession({ connection: 'c=', connected_at: 1, ttl: 2 }, session, nowMs),
+    ...refreshSession('c=', session, session),
+    putClosingClaim('c=', { session, nonce: 'n', nowMs }),
+    ...endSession({ ...row, connection: 'c=', ttl: 1 }, 'license_expired'),
+    markSlow({ ...row, connection: 'c=' }, nowMs),
+    ...[
+      putNewChat(chat),
+      putChat(chat),
+      requireChatUnchanged(chat),
+      putChatListing(chat),
+      listActiveChat(chat, 1),
+    ],
+    ...[updateActiveChat(chat), unlistActiveChat(chat), setNextCheck('l1', { id: 'c0', thread: 2 }, 7)],
+    ...[putHead('c0', head), setHeadUsers('c0', 2, ['ann'])],
   ]
   // what customers and loads are written by makes them as well
   const makes = (op: Op) => 'Update' in op && /^CUSTOMER#|#LOAD$/.test(op.Update.Key.pk)
@@ -541,7 +548,7 @@ describe('customers', () => {
   const ban = { days: 2, until: 1_700_172_800, by: 'ann' }
 
   test('are banned only where they exist', () => {
-    expect(customerBanned(customer, ban, 'n1')).toEqual({
+    expect(setBan(customer, ban, 'n1')).toEqual({
       Update: {
         Key,
         UpdateExpression: 'SET ban = :ban, ban_nonce = :nonce REMOVE #ttl',
@@ -554,7 +561,7 @@ describe('customers', () => {
 
   test('leave that they were erased and banned by it, once, and with whom to tell', () => {
     const until = { nowMs: 1_700_000_000_999, untilS: 1_740_000_000 }
-    expect(customerErased('l1', 'cleo', until)).toEqual({
+    expect(setErased('l1', 'cleo', until)).toEqual({
       Put: {
         Item: {
           pk: 'CUSTOMER#l1#cleo',
@@ -570,7 +577,7 @@ describe('customers', () => {
         ConditionExpression: 'attribute_not_exists(erased_at)',
       },
     })
-    expect(erasureEnded('l1', 'cleo')).toEqual({
+    expect(removeErasure('l1', 'cleo')).toEqual({
       Update: {
         Key: { pk: 'CUSTOMER#l1#cleo', sk: 'CUSTOMER' },
         UpdateExpression: 'REMOVE erasing, closing',
@@ -580,7 +587,7 @@ describe('customers', () => {
   })
 
   test('are unbanned while the ban lasts, and once more by the same request', () => {
-    expect(banLifted('l1', 'cleo', 1_700_000_000_999, 'n1')).toEqual({
+    expect(removeBan('l1', 'cleo', 1_700_000_000_999, 'n1')).toEqual({
       Update: {
         Key,
         UpdateExpression: 'SET ban_nonce = :nonce REMOVE ban',
@@ -599,7 +606,7 @@ describe('customers', () => {
   })
 
   test('have no chat yet', () => {
-    expect(chatAbsent('c0')).toEqual({
+    expect(requireNoChat('c0')).toEqual({
       ConditionCheck: {
         Key: { pk: 'CHAT#c0', sk: 'CHAT' },
         ConditionExpression: 'attribute_not_exists(pk)',
@@ -609,7 +616,7 @@ describe('customers', () => {
 })
 
 test('a status is set where it is another, and once more by the same request', () => {
-  expect(statusChanged('l1', 'ann', 'not_accepting_chats', 'n1')).toEqual({
+  expect(setStatus('l1', 'ann', 'not_accepting_chats', 'n1')).toEqual({
     Update: {
       Key: { pk: 'LICENSE#l1', sk: 'AGENT#ann' },
       UpdateExpression: 'SET #status = :status, status_by = :nonce',

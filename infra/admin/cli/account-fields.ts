@@ -108,5 +108,5 @@ export const Duration = z.pipe(
 
 const alphabet = 'abcdefghijkmnpqrstuvwxyz23456789'
 /** An id for whoever does not choose one, without the characters that people take for each other. */
-export const madeUpId = (): string =>
+export const randomId = (): string =>
   Array.from({ length: 12 }, () => alphabet[randomInt(alphabet.length)]).join('')

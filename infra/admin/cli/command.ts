@@ -7,7 +7,7 @@ import { openTarget, type Target } from './target.ts'
 const Place = z.object({ table: z.optional(z.string()), region: z.optional(z.string()) })
 
 /** Runs a command with what its arguments and options come to, once all of them are right. */
-export function runs<S extends z.ZodMiniType>(
+export function action<S extends z.ZodMiniType>(
   command: Command,
   io: Io,
   schema: S,

@@ -19,10 +19,10 @@ export interface Io {
   onInterrupt?(stop: () => void): () => void
 }
 
-export const say = (io: Io, ...lines: string[]): void =>
+export const print = (io: Io, ...lines: string[]): void =>
   io.out(lines.map((line) => `${printable(line)}\n`).join(''))
 
-export const complain = (io: Io, line: string): void => io.err(`${printable(line)}\n`)
+export const warn = (io: Io, line: string): void => io.err(`${printable(line)}\n`)
 
 export const json = (io: Io, value: unknown): void => io.out(`${JSON.stringify(value, undefined, 2)}\n`)
 
@@ -34,7 +34,7 @@ export interface ProgressLine {
 
 export const progressLine = (io: Io): ProgressLine => {
   const { width } = io
-  if (width === undefined) return { show: (text) => complain(io, text), clear: () => {} }
+  if (width === undefined) return { show: (text) => warn(io, text), clear: () => {} }
   const restOfLine = '\u{1b}[K'
   return {
     show: (text) => io.err(`\r${printable(text).slice(0, width() - 1)}${restOfLine}`),
@@ -49,10 +49,10 @@ export function columns(
   rows: readonly (readonly string[])[],
   none: string,
 ) {
-  if (rows.length === 0) return say(io, none)
+  if (rows.length === 0) return print(io, none)
   const cells = [heading, ...rows.map((row) => row.map(oneLine))]
   const widths = heading.map((_, column) => Math.max(...cells.map((row) => row[column]?.length ?? 0)))
-  say(
+  print(
     io,
     ...cells.map((row) =>
       row
@@ -66,7 +66,7 @@ export function columns(
 /** One thing: its title, and a line for each of its values. */
 export function details(io: Io, title: string, values: Record<string, string>): void {
   const width = Math.max(...Object.keys(values).map((name) => name.length))
-  say(
+  print(
     io,
     title,
     ...Object.entries(values).map(([name, value]) => `  ${oneLine(name.padEnd(width))}  ${oneLine(value)}`),

@@ -9,7 +9,7 @@ import {
   Email,
   GroupIds,
   LicenseId,
-  madeUpId,
+  randomId,
   MaxChats,
   Name,
 } from '../cli/account-fields.ts'
@@ -31,8 +31,8 @@ import {
   findObstacle,
   isIdentityOf,
 } from '../../../shared/provisioning/change-agent.ts'
-import { runs } from '../cli/command.ts'
-import { type Io, json, say } from '../cli/output.ts'
+import { action } from '../cli/command.ts'
+import { type Io, json, print } from '../cli/output.ts'
 import { createPoolUser, issuerOf } from '../cli/user-pool.ts'
 
 const Input = z
@@ -97,9 +97,9 @@ Examples:
   )
   for (const option of options) command.addOption(option)
 
-  runs(command, io, Input, async (input, target) => {
+  action(command, io, Input, async (input, target) => {
     const { license, email, userPool } = input
-    const id = input.id ?? madeUpId()
+    const id = input.id ?? randomId()
     const draft = {
       license_id: license,
       id,
@@ -122,11 +122,11 @@ Examples:
     const { agent } = creation
     if (input.json) return json(io, agent)
     const groups = agent.groups.length > 0 ? `, in groups ${agent.groups.join(', ')}` : ''
-    say(io, `Created agent ${id} of license ${license}: ${agent.name}, ${agent.permission}${groups}.`)
+    print(io, `Created agent ${id} of license ${license}: ${agent.name}, ${agent.permission}${groups}.`)
     for (const { issuer, subject } of agent.identities) {
-      say(io, `The subject ${subject} of ${issuer} logs in as it.`)
+      print(io, `The subject ${subject} of ${issuer} logs in as it.`)
       if (target.place === 'local' && issuer === target.issuer)
-        say(io, `A token for it: npm run -s admin -- token ${id} --license ${license}`)
+        print(io, `A token for it: npm run -s admin -- token ${id} --license ${license}`)
     }
   })
 }

@@ -22,8 +22,8 @@ import {
   subjectHasIssuer,
 } from '../cli/agent-identity.ts'
 import { type AgentChanges, changeAgent } from '../../../shared/provisioning/change-agent.ts'
-import { runs } from '../cli/command.ts'
-import { type Io, json, say } from '../cli/output.ts'
+import { action } from '../cli/command.ts'
+import { type Io, json, print } from '../cli/output.ts'
 import type { Target } from '../cli/target.ts'
 
 const Clearable = z.enum(['email', 'avatar', 'groups'], 'Only email, avatar and groups can be cleared')
@@ -105,7 +105,7 @@ Examples:
   )
   for (const option of options) command.addOption(option)
 
-  runs(command, io, Input, async (input, target) => {
+  action(command, io, Input, async (input, target) => {
     const { license, agent: id } = input
     const change = await changeAgent(target.table, license, id, changesOf(input, target))
     switch (change.outcome) {
@@ -119,7 +119,7 @@ Examples:
       case 'changed':
       case 'unchanged':
         if (input.json) return json(io, change.agent)
-        return say(
+        return print(
           io,
           change.outcome === 'changed'
             ? `Changed agent ${id} of license ${license}.`

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import * as z from 'zod/mini'
-import { placeOf } from '../../../shared/access/permissions.ts'
+import { roleOf } from '../../../shared/access/permissions.ts'
 import type { AgentItem } from '../../../shared/table/accounts.ts'
 import { AgentId, LicenseId } from '../cli/account-fields.ts'
 import { activeChats, countActiveChats } from '../../../shared/provisioning/active-chats.ts'
@@ -9,9 +9,9 @@ import { isDeleted, noAgent } from '../cli/agent-errors.ts'
 import { addAgentSet } from './agent-set.ts'
 import { changeAgent, deleteAgent, findAgent, listAgents } from '../../../shared/provisioning/change-agent.ts'
 import { findLicense } from '../../../shared/provisioning/change-license.ts'
-import { runs } from '../cli/command.ts'
+import { action } from '../cli/command.ts'
 import { noLicense } from '../cli/not-found.ts'
-import { columns, details, type Io, json, say } from '../cli/output.ts'
+import { columns, details, type Io, json, print } from '../cli/output.ts'
 
 export function addAgentCommands(program: Command, io: Io): void {
   const agent = program.command('agent').description('Agents: who they are and what they may do.')
@@ -35,7 +35,7 @@ export function addAgentCommands(program: Command, io: Io): void {
 }
 
 function addAgentList(agent: Command, io: Io): void {
-  runs(
+  action(
     agent
       .command('list')
       .description('Lists the agents of a license.')
@@ -68,7 +68,7 @@ function addAgentList(agent: Command, io: Io): void {
 }
 
 function addAgentShow(agent: Command, io: Io): void {
-  runs(
+  action(
     agent
       .command('show')
       .description('Shows an agent.')
@@ -109,7 +109,7 @@ interface Suspension {
 }
 
 function addSuspension(agent: Command, io: Io, { name, description, suspended, done }: Suspension): void {
-  runs(
+  action(
     agent
       .command(name)
       .description(description)
@@ -123,7 +123,7 @@ function addSuspension(agent: Command, io: Io, { name, description, suspended, d
       if (outcome === 'no_agent') throw noAgent(input.license, input.agent)
       if (outcome === 'deleted') throw isDeleted(input.license, input.agent)
       const who = `${input.agent} of license ${input.license}`
-      say(
+      print(
         io,
         outcome === 'changed'
           ? `${done} agent ${who}.`
@@ -134,7 +134,7 @@ function addSuspension(agent: Command, io: Io, { name, description, suspended, d
 }
 
 function addAgentDelete(agent: Command, io: Io): void {
-  runs(
+  action(
     agent
       .command('delete')
       .description(
@@ -151,14 +151,17 @@ function addAgentDelete(agent: Command, io: Io): void {
       const chats = await countActiveChats(
         table,
         license,
-        ({ users, scopes }) => placeOf(id, { users }) !== undefined || scopes.agents.includes(id),
+        ({ users, scopes }) => roleOf(id, { users }) !== undefined || scopes.agents.includes(id),
       )
       const { outcome } = await deleteAgent(table, license, id)
       if (outcome === 'no_agent') throw noAgent(license, id)
       const who = `${id} of license ${license}`
-      if (outcome !== 'deleted') return say(io, `Agent ${who} is deleted already.`)
+      if (outcome !== 'deleted') return print(io, `Agent ${who} is deleted already.`)
       const then = chats > 0 ? ': it leaves them, and their customers go to whoever is free' : ''
-      say(io, `Deleted agent ${who}. ${activeChats(chats, 'has it or names', 'have it or name')} it${then}.`)
+      print(
+        io,
+        `Deleted agent ${who}. ${activeChats(chats, 'has it or names', 'have it or name')} it${then}.`,
+      )
     },
   )
 }

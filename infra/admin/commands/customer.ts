@@ -3,7 +3,7 @@ import * as z from 'zod/mini'
 import { type CustomerItem, isBanned, readCustomer } from '../../../shared/table/customers.ts'
 import { CustomerId, LicenseId } from '../cli/account-fields.ts'
 import { findLicense } from '../../../shared/provisioning/change-license.ts'
-import { runs } from '../cli/command.ts'
+import { action } from '../cli/command.ts'
 import { addCustomerErase } from './erase.ts'
 import { addCustomerExport } from './export.ts'
 import { listCustomers } from '../data/find-customers.ts'
@@ -21,7 +21,7 @@ export function addCustomerCommands(program: Command, io: Io): void {
 }
 
 function addCustomerList(customer: Command, io: Io): void {
-  runs(
+  action(
     customer
       .command('list')
       .description('Lists the customers of a license that have chatted.')
@@ -60,7 +60,7 @@ Examples:
 }
 
 function addCustomerShow(customer: Command, io: Io): void {
-  runs(
+  action(
     customer
       .command('show')
       .description('Shows a customer.')

@@ -5,13 +5,13 @@ import { customerChatId } from '../../../shared/table/keys.ts'
 import { CustomerId, LicenseId } from '../cli/account-fields.ts'
 import { AdminError } from '../../../shared/provisioning/admin-error.ts'
 import { beginErasing, endErasing, findLicense } from '../../../shared/provisioning/change-license.ts'
-import { runs } from '../cli/command.ts'
+import { action } from '../cli/command.ts'
 import { type Erased, eraseChat } from '../data/erase-chat.ts'
-import { eraseRest, sealCustomer } from '../data/erase-customer.ts'
-import { eraseChats, eraseOthers, type Run, sealLicense } from '../data/erase-license.ts'
+import { eraseRest, lockCustomer } from '../data/erase-customer.ts'
+import { eraseChats, eraseOthers, type Run, lockLicense } from '../data/erase-license.ts'
 import { noCustomer, noLicense } from '../cli/not-found.ts'
-import { complain, type Io, isoTime, json, progressLine, say } from '../cli/output.ts'
-import { openAccess, steadily } from '../data/reindex-chat.ts'
+import { warn, type Io, isoTime, json, progressLine, print } from '../cli/output.ts'
+import { openAccess, withRetries } from '../data/reindex-chat.ts'
 import { counted, duration } from '../data/reindex-progress.ts'
 
 /**
@@ -26,7 +26,7 @@ const kept =
 const yes = ['--yes', 'erase it without asking'] as const
 
 export function addCustomerErase(customer: Command, io: Io): void {
-  runs(
+  action(
     customer
       .command('erase')
       .description('Erases all that is stored of a customer, for good, while all goes on.')
@@ -60,13 +60,13 @@ Examples:
       await stoppably(io, async (stopped) => {
         const item = await findLicense(table, license)
         if (item === undefined) throw noLicense(license)
-        const sealed = await sealCustomer(table, license, customer, io.now)
+        const sealed = await lockCustomer(table, license, customer, io.now)
         if (sealed === undefined) throw noCustomer(license, customer)
         await settle(io, sealed.erasedAt + underWayMs, stopped)
         const of = { license, id: customerChatId(license, customer), texts: item.index_texts }
         const access = openAccess(within, io.now)
-        const erased = await steadily(access, (ctx) => eraseChat(ctx, of), { stopped })
-        await steadily(access, (ctx) => eraseRest(ctx, license, customer), { stopped })
+        const erased = await withRetries(access, (ctx) => eraseChat(ctx, of), { stopped })
+        await withRetries(access, (ctx) => eraseRest(ctx, license, customer), { stopped })
         if (input.json)
           return json(io, {
             license_id: license,
@@ -74,14 +74,14 @@ Examples:
             erased_at: Math.floor(sealed.erasedAt / 1000),
             ...erased,
           })
-        say(io, `Erased customer ${customer} of license ${license}: ${inWords(erased)}.`, kept)
+        print(io, `Erased customer ${customer} of license ${license}: ${inWords(erased)}.`, kept)
       })
     },
   )
 }
 
 export function addLicenseErase(license: Command, io: Io): void {
-  runs(
+  action(
     license
       .command('erase')
       .description('Erases a license that has expired, with all that is stored of it, for good.')
@@ -114,7 +114,7 @@ Examples:
         if (begun.outcome === 'no_license') throw noLicense(id)
         if (begun.outcome === 'in_force') throw inForce(id, begun.license.expires_at)
         const run: Run = { ...openAccess(within, io.now), license: id, scan, stopped }
-        await sealLicense(run)
+        await lockLicense(run)
         await settle(io, io.now() + underWayMs, stopped)
         const chats = openCount(io)
         await eraseChats(run, item.index_texts, chats.add)
@@ -124,7 +124,7 @@ Examples:
         const erased = chats.sum()
         if (input.json) return json(io, { license_id: id, ...others, ...erased })
         const of = `${counted(others.agents, 'agent')}, ${counted(others.customers, 'customer')}`
-        say(io, `Erased license ${id}: ${of}, ${counted(erased.chats, 'chat')}, ${inWords(erased)}.`, kept)
+        print(io, `Erased license ${id}: ${of}, ${counted(erased.chats, 'chat')}, ${inWords(erased)}.`, kept)
       })
     },
   )
@@ -149,7 +149,7 @@ const confirm = async (io: Io, isSure: boolean | undefined, what: string, id: st
 const settle = async (io: Io, untilMs: number, stopped: AbortSignal): Promise<void> => {
   const ms = untilMs - io.now()
   if (ms <= 0) return
-  complain(io, `Waiting ${duration(ms / 1000)} for what is under way to end.`)
+  warn(io, `Waiting ${duration(ms / 1000)} for what is under way to end.`)
   await (io.pause ?? ((time, signal) => wait(time, undefined, { signal })))(ms, stopped)
 }
 

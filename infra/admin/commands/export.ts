@@ -5,11 +5,11 @@ import { stringifyJson } from '../../../shared/protocol/json.ts'
 import { CustomerId, LicenseId } from '../cli/account-fields.ts'
 import { AdminError } from '../../../shared/provisioning/admin-error.ts'
 import { findLicense } from '../../../shared/provisioning/change-license.ts'
-import { runs } from '../cli/command.ts'
+import { action } from '../cli/command.ts'
 import { exportCustomer, exportLicense } from '../data/export-license.ts'
 import type { ExportRecord } from '../data/export-records.ts'
 import { noCustomer, noLicense } from '../cli/not-found.ts'
-import { complain, type Io, progressLine } from '../cli/output.ts'
+import { warn, type Io, progressLine } from '../cli/output.ts'
 import { counted } from '../data/reindex-progress.ts'
 
 const out = ['--out <file>', 'where to; it must not exist yet. By default standard output'] as const
@@ -22,7 +22,7 @@ Without that line it is not complete. With --out the file has its name once it i
 ${examples}`
 
 export function addCustomerExport(customer: Command, io: Io): void {
-  runs(
+  action(
     customer
       .command('export')
       .description('Writes out all that is stored of a customer.')
@@ -40,13 +40,13 @@ export function addCustomerExport(customer: Command, io: Io): void {
       const records = exportCustomer(table.read, license, customer)
       const of = { license_id: license, customer_id: customer }
       const { done } = await writeOut(io, input.out, of, records, () => noCustomer(license, customer))
-      complain(io, `Exported customer ${customer} of license ${license}: ${done}.`)
+      warn(io, `Exported customer ${customer} of license ${license}: ${done}.`)
     },
   )
 }
 
 export function addLicenseExport(license: Command, io: Io): void {
-  runs(
+  action(
     license
       .command('export')
       .description('Writes out all that is stored of a license.')
@@ -65,7 +65,7 @@ export function addLicenseExport(license: Command, io: Io): void {
       const records = exportLicense(table.read, scan, found)
       const of = { license_id: found.id }
       const { done } = await writeOut(io, input.out, of, records, () => noLicense(found.id))
-      complain(io, `Exported license ${found.id}: ${done}.`)
+      warn(io, `Exported license ${found.id}: ${done}.`)
     },
   )
 }

@@ -11,14 +11,14 @@ import {
   listGroups,
 } from '../../../shared/provisioning/change-group.ts'
 import { findLicense } from '../../../shared/provisioning/change-license.ts'
-import { runs } from '../cli/command.ts'
+import { action } from '../cli/command.ts'
 import { noGroup, noLicense } from '../cli/not-found.ts'
-import { columns, type Io, json, say } from '../cli/output.ts'
+import { columns, type Io, json, print } from '../cli/output.ts'
 
 export function addGroupCommands(program: Command, io: Io): void {
   const group = program.command('group').description('Groups of agents: the teams that chats are scoped to.')
 
-  runs(
+  action(
     group
       .command('create')
       .description('Creates a group.')
@@ -51,13 +51,13 @@ Examples:
         case 'created': {
           const { id, name } = creation.group
           if (input.json) return json(io, { id, name })
-          return say(io, `Created group ${id} of license ${input.license}: ${name}.`)
+          return print(io, `Created group ${id} of license ${input.license}: ${name}.`)
         }
       }
     },
   )
 
-  runs(
+  action(
     group
       .command('list')
       .description('Lists the groups of a license, with the agents in them.')
@@ -84,7 +84,7 @@ Examples:
     },
   )
 
-  runs(
+  action(
     group
       .command('set')
       .description('Renames a group.')
@@ -97,11 +97,11 @@ Examples:
     async (input, { table }) => {
       const change = await changeGroup(table, input.license, input.group, { name: input.name })
       if (change.outcome === 'no_group') throw noGroup(input.license, input.group)
-      say(io, `Renamed group ${input.group} of license ${input.license}: ${change.group.name}.`)
+      print(io, `Renamed group ${input.group} of license ${input.license}: ${change.group.name}.`)
     },
   )
 
-  runs(
+  action(
     group
       .command('delete')
       .description('Deletes a group that no agent is in. Its id is never given again.')
@@ -157,7 +157,10 @@ Examples:
               ? 'those that name nobody else are open to every agent'
               : `they go to group ${into}`
           const concerned = `${activeChats(chats, 'names', 'name')} it${chats > 0 ? `: ${then}` : ''}.`
-          return say(io, `Deleted group ${group.id} of license ${license}: ${group.name}.${who} ${concerned}`)
+          return print(
+            io,
+            `Deleted group ${group.id} of license ${license}: ${group.name}.${who} ${concerned}`,
+          )
         }
       }
     },

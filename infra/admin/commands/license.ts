@@ -4,7 +4,7 @@ import { LicenseItem } from '../../../shared/table/accounts.ts'
 import {
   Expiry,
   LicenseId,
-  madeUpId,
+  randomId,
   Minutes,
   Name,
   OnOff,
@@ -20,11 +20,11 @@ import {
   findLicense,
   listLicenses,
 } from '../../../shared/provisioning/change-license.ts'
-import { runs } from '../cli/command.ts'
+import { action } from '../cli/command.ts'
 import { addLicenseErase } from './erase.ts'
 import { addLicenseExport } from './export.ts'
 import { noLicense } from '../cli/not-found.ts'
-import { columns, details, type Io, isoTime, json, say } from '../cli/output.ts'
+import { columns, details, type Io, isoTime, json, print } from '../cli/output.ts'
 
 const expiryHelp = 'when it runs out: 2027-01-31 (00:00 UTC), 2027-01-31T12:00:00Z, or unix seconds'
 const defaultDays = 365
@@ -32,7 +32,7 @@ const defaultDays = 365
 export function addLicenseCommands(program: Command, io: Io): void {
   const license = program.command('license').description('Licenses: the accounts to which all else belongs.')
 
-  runs(
+  action(
     license
       .command('create')
       .description('Creates a license.')
@@ -57,7 +57,7 @@ Examples:
     async (input, { table }) => {
       const nowS = Math.floor(io.now() / 1000)
       const { outcome, license } = await createLicense(table, {
-        id: input.id ?? madeUpId(),
+        id: input.id ?? randomId(),
         plan: input.plan,
         expires_at: input.expires ?? nowS + defaultDays * 86_400,
         created_at: nowS,
@@ -67,11 +67,11 @@ Examples:
           `License ${license.id} exists. Choose another --id, or change it with license set.`,
         )
       if (input.json) return json(io, viewOf(license))
-      say(io, `Created license ${license.id}: plan ${license.plan}, ${expiry(license, io)}.`)
+      print(io, `Created license ${license.id}: plan ${license.plan}, ${expiry(license, io)}.`)
     },
   )
 
-  runs(
+  action(
     license
       .command('list')
       .description('Lists all licenses.')
@@ -90,7 +90,7 @@ Examples:
     },
   )
 
-  runs(
+  action(
     license
       .command('show')
       .description('Shows a license.')
@@ -123,7 +123,7 @@ Examples:
     },
   )
 
-  runs(
+  action(
     license
       .command('set')
       .description('Changes what is given, and leaves the rest. Agents who are logged in feel it at once.')
@@ -210,9 +210,9 @@ Examples:
             'Set --archive-minutes to more than --idle-minutes.',
         )
       if (input.json) return json(io, viewOf(license))
-      say(io, `Changed license ${license.id}: plan ${license.plan}, ${expiry(license, io)}.`)
+      print(io, `Changed license ${license.id}: plan ${license.plan}, ${expiry(license, io)}.`)
       if (input.indexTexts === undefined) return
-      say(
+      print(
         io,
         license.index_texts
           ? `The words of new messages are indexed. For those of old ones: reindex ${license.id}.`

@@ -4,9 +4,9 @@ import { readReindexing, type Reindexing } from '../../../shared/table/reindexin
 import { LicenseId } from '../cli/account-fields.ts'
 import { AdminError } from '../../../shared/provisioning/admin-error.ts'
 import { findLicense } from '../../../shared/provisioning/change-license.ts'
-import { runs } from '../cli/command.ts'
+import { action } from '../cli/command.ts'
 import { noLicense } from '../cli/not-found.ts'
-import { complain, type Io, isoTime, json, say } from '../cli/output.ts'
+import { warn, type Io, isoTime, json, print } from '../cli/output.ts'
 import { openAccess, type Run } from '../data/reindex-chat.ts'
 import { eachChatId, type Reindexed, reindexLicense } from '../data/reindex-license.ts'
 import { counted, duration, openProgress } from '../data/reindex-progress.ts'
@@ -19,7 +19,7 @@ const Input = z.object({
 })
 
 export function addReindexCommand(program: Command, io: Io): void {
-  runs(
+  action(
     program
       .command('reindex')
       .description(
@@ -72,7 +72,7 @@ const reindex = async (
   let total = 0
   for await (const _ of eachChatId(access, id)) total += 1
   if (resumed)
-    complain(
+    warn(
       io,
       `Going on with the run of ${iso(start)}: ${before} of ${total} chats are done. --restart begins anew.`,
     )
@@ -80,7 +80,7 @@ const reindex = async (
   const progress = openProgress(io, { before, total })
   stopped.addEventListener('abort', () => {
     progress.clear()
-    complain(io, 'Stopping, once what is under way is done.')
+    warn(io, 'Stopping, once what is under way is done.')
   })
   const run: Run = { ...access, stopped, onThreads: progress.onThreads }
   const reindexed = await reindexLicense(run, id, start, progress.onChat)
@@ -100,10 +100,10 @@ const reindex = async (
   } else if (isDone) {
     const now = resumed ? `, ${done - before} of them now` : ''
     const of = `${counted(done, 'chat')}${now}, ${counted(progress.threads(), 'thread')}`
-    say(io, `Reindexed license ${id}: ${of}, in ${duration(seconds)}.`)
+    print(io, `Reindexed license ${id}: ${of}, in ${duration(seconds)}.`)
   }
   const is = (await findLicense(target.table, id))?.index_texts ?? texts
-  if (is !== texts) complain(io, `note: Indexing texts was turned ${onOff(is)} meanwhile. Run it once more.`)
+  if (is !== texts) warn(io, `note: Indexing texts was turned ${onOff(is)} meanwhile. Run it once more.`)
   if (isDone) return
   throw new AdminError(
     [
@@ -124,7 +124,7 @@ const startOf = (io: Io, license: string, earlier: Reindexing | undefined, texts
   if (earlier?.texts === texts) return earlier
   // what it has done is not as it is to be
   if (earlier !== undefined)
-    complain(
+    warn(
       io,
       `Indexing texts was turned ${onOff(texts)} after the run of ${iso(earlier)}: license ${license} is begun anew.`,
     )

@@ -8,8 +8,8 @@ import { AgentId, Duration, LicenseId, Scope } from '../cli/account-fields.ts'
 import { AdminError } from '../../../shared/provisioning/admin-error.ts'
 import { noAgent } from '../cli/agent-errors.ts'
 import { listLicenses } from '../../../shared/provisioning/change-license.ts'
-import { runs } from '../cli/command.ts'
-import { complain, type Io, say } from '../cli/output.ts'
+import { action } from '../cli/command.ts'
+import { warn, type Io, print } from '../cli/output.ts'
 
 const elsewhere = 'The tokens of a deployed table come from its identity provider: log in there'
 
@@ -22,7 +22,7 @@ const Input = z.object({
 })
 
 export function addTokenCommand(program: Command, io: Io): void {
-  runs(
+  action(
     program
       .command('token')
       .description('Prints a token with which an agent of the local stack logs in.')
@@ -50,7 +50,7 @@ Examples:
           `Agent ${agent.id} of license ${agent.license_id} logs in with tokens of another issuer. ` +
             `Give it a subject of this stack's: agent set ${agent.license_id} ${agent.id} --subject ${agent.license_id}/${agent.id}`,
         )
-      if (agent.suspended) complain(io, `note: agent ${agent.id} is suspended, its login is refused`)
+      if (agent.suspended) warn(io, `note: agent ${agent.id} is suspended, its login is refused`)
       const token = await mintToken({
         key: await openTokenKey(io.localDir),
         issuer: identity.issuer,
@@ -60,7 +60,7 @@ Examples:
         expiresInS: input.expiresIn,
         now: io.now(),
       })
-      say(io, token)
+      print(io, token)
     },
   )
 }

@@ -6,8 +6,8 @@ import { indexedWords } from '../../../shared/archive/index/words.ts'
 import { eventsRange, lastOrderEver, parseEntry } from '../../../shared/table/thread-log.ts'
 import { type Manifest, readManifests, readWords } from '../../../shared/table/manifests.ts'
 import type { Op, Reader, Writer } from '../../../shared/table/ops.ts'
-import { dropMarks, type Place, unposted } from '../../../shared/table/postings.ts'
-import { chatUnlisted } from '../../../shared/table/erasing.ts'
+import { dropMarks, type Place, removePosting } from '../../../shared/table/postings.ts'
+import { removeChatListing } from '../../../shared/table/erasing.ts'
 
 interface Erasing {
   read: Reader<Family>
@@ -41,14 +41,14 @@ export const eraseChat = async (
   const postings = standings.flatMap(({ at, id: thread, lists }) =>
     lists.map((list) => ({ list, at, id: thread })),
   )
-  await ctx.write.batch(once(postings).map(({ list, ...place }) => unposted(license, list, place)))
+  await ctx.write.batch(once(postings).map(({ list, ...place }) => removePosting(license, list, place)))
   let words = 0
   for (const place of placesOf(manifests)) words += await eraseWords(ctx, { license, chat: id, texts }, place)
   // counts that were made of these months are none any more
   const months = once(postings.map(({ list, at }) => ({ list, month: monthOf(at) })))
   await dropMarks(ctx, license, months)
   const { threads, events } = await eraseLog(ctx, id)
-  await ctx.write.write(chatUnlisted(license, id))
+  await ctx.write.write(removeChatListing(license, id))
   return { threads, events, postings: once(postings).length + words }
 }
 
@@ -94,7 +94,7 @@ const eraseWords = async (
       for (const word of event.type === 'message' ? indexedWords(event.text ?? '') : []) words.add(word)
     after = entries.length < itemsAtOnce ? undefined : entries.at(-1)?.m
   }
-  await write.batch([...words].map((word) => unposted(license, withWord(word), place)))
+  await write.batch([...words].map((word) => removePosting(license, withWord(word), place)))
   return words.size
 }
 

@@ -2,18 +2,18 @@ import type { Family } from '../../../shared/protocol/action.ts'
 import { randomBytes } from 'node:crypto'
 import { customerTokenS } from '../../../shared/account/customer-tokens.ts'
 import { withUser } from '../../../shared/archive/index/lists.ts'
-import { loadsMoved } from '../../../shared/chat/agent-load.ts'
-import { coherent } from '../../../shared/table/optimistic-write.ts'
+import { adjustLoads } from '../../../shared/chat/agent-load.ts'
+import { isConsistentSnapshot } from '../../../shared/table/optimistic-write.ts'
 import { manualArchived } from '../../../shared/chat/system-messages.ts'
-import { closingOf } from '../../../shared/chat/append-event.ts'
-import { chatAbsent, chatInactive, readChat } from '../../../shared/table/chats.ts'
+import { planClosing } from '../../../shared/chat/append-event.ts'
+import { requireNoChat, unlistActiveChat, readChat } from '../../../shared/table/chats.ts'
 import type { Table } from '../../../shared/table/client.ts'
 import { type CustomerItem, readCustomer } from '../../../shared/table/customers.ts'
 import {
-  chatErased,
-  customerErased,
+  removeChat,
+  setErased,
   type ErasedCustomer,
-  erasureEnded,
+  removeErasure,
   readErased,
 } from '../../../shared/table/erasing.ts'
 import {
@@ -25,10 +25,10 @@ import {
   marksPk,
   type Pk,
 } from '../../../shared/table/keys.ts'
-import { entryPut, readTail } from '../../../shared/table/thread-log.ts'
+import { putEntry, readTail } from '../../../shared/table/thread-log.ts'
 import type { Attributes, Op, Reader, Writer } from '../../../shared/table/ops.ts'
 import { forgetSocket, SocketItem } from '../../../shared/table/sockets.ts'
-import { contested, uncontested } from '../../../shared/provisioning/retries.ts'
+import { conflict, retryOnConflict } from '../../../shared/provisioning/retries.ts'
 
 /** Whose name stands in the last message of a thread that ends so. */
 const closer = 'The operator'
@@ -42,7 +42,7 @@ export const tokensEndS = (nowMs: number): number => Math.ceil(nowMs / 1000) + c
  * From then on nothing begins on the chat, and nobody logs in as the customer. Resolves to how it is erased, also where it
  * was before; undefined where there is nothing of it.
  */
-export const sealCustomer = async (
+export const lockCustomer = async (
   table: Table,
   license: string,
   customer: string,
@@ -50,7 +50,7 @@ export const sealCustomer = async (
 ): Promise<ErasedCustomer | undefined> => {
   const id = customerChatId(license, customer)
   const nonce = randomBytes(6).toString('base64url')
-  return uncontested<ErasedCustomer | undefined>(async () => {
+  return retryOnConflict<ErasedCustomer | undefined>(async () => {
     const [erased, item, chat, tail, sockets] = await Promise.all([
       readErased(table.read, license, customer),
       readCustomer(table.read, license, customer),
@@ -60,25 +60,25 @@ export const sealCustomer = async (
     ])
     if (erased !== undefined) return erased
     if (item === undefined && chat === undefined && sockets.length === 0) return undefined
-    if (chat !== undefined && (tail === undefined || !coherent({ chat, tail }))) return contested
+    if (chat !== undefined && (tail === undefined || !isConsistentSnapshot({ chat, tail }))) return conflict
     await forgetCounts(table, id, item, sockets)
     const nowMs = now()
     const closing =
       chat?.active === true && tail !== undefined
-        ? closingOf({ chat, tail }, undefined, () => manualArchived(closer, false), { nonce, at: nowMs })
+        ? planClosing({ chat, tail }, undefined, () => manualArchived(closer, false), { nonce, at: nowMs })
         : undefined
     const ops: Op[] = [
-      customerErased(license, customer, { nowMs, untilS: tokensEndS(nowMs), closing }),
-      chat === undefined ? chatAbsent(id) : chatErased(chat),
+      setErased(license, customer, { nowMs, untilS: tokensEndS(nowMs), closing }),
+      chat === undefined ? requireNoChat(id) : removeChat(chat),
       ...(chat === undefined || closing === undefined
         ? []
         : [
-            entryPut(id, closing.entry),
-            chatInactive(chat),
-            ...loadsMoved(chat, closing.chat).map(({ op }) => op),
+            putEntry(id, closing.entry),
+            unlistActiveChat(chat),
+            ...adjustLoads(chat, closing.chat).map(({ op }) => op),
           ]),
     ]
-    if ((await table.write.transact(ops)).length > 0) return contested
+    if ((await table.write.transact(ops)).length > 0) return conflict
     return { erasedAt: nowMs, erasing: true, closing }
   })
 }
@@ -94,7 +94,7 @@ export const eraseRest = async (
     await forgetSocket(write, String(row['sk']), { license_id: license, customer_id: customer })
   // of months also in which it is in no thread: whoever searched for it had them counted
   await deletePartition({ read, write }, marksPk(license, withUser(customer)))
-  await write.write(erasureEnded(license, customer))
+  await write.write(removeErasure(license, customer))
 }
 
 export const deletePartition = async (

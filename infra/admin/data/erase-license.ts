@@ -1,14 +1,14 @@
 import pLimit from 'p-limit'
-import { chatInactive, readChat } from '../../../shared/table/chats.ts'
-import { chatErased, customerErased } from '../../../shared/table/erasing.ts'
+import { unlistActiveChat, readChat } from '../../../shared/table/chats.ts'
+import { removeChat, setErased } from '../../../shared/table/erasing.ts'
 import { isKey } from '../../../shared/table/families.ts'
 import { changedOf, chatPartOf, type Key, keys, type RawKey } from '../../../shared/table/keys.ts'
 import type { Attributes, Op } from '../../../shared/table/ops.ts'
 import { AdminError } from '../../../shared/provisioning/admin-error.ts'
-import { contested, uncontested } from '../../../shared/provisioning/retries.ts'
+import { conflict, retryOnConflict } from '../../../shared/provisioning/retries.ts'
 import { eraseChat, type Erased } from './erase-chat.ts'
 import { deletePartition, tokensEndS } from './erase-customer.ts'
-import { type Access, steadily } from './reindex-chat.ts'
+import { type Access, withRetries } from './reindex-chat.ts'
 import { eachChatId } from './reindex-license.ts'
 import { ofCustomers, ofLicense, type Scan } from '../cli/scan.ts'
 
@@ -48,7 +48,7 @@ const withEach = async <T>(
  * Takes away what anything could begin with: every customer of the licence is one that nobody can be any more, by which its
  * tabs are closed, and no chat has its own item. May run again.
  */
-export const sealLicense = async (run: Run): Promise<void> => {
+export const lockLicense = async (run: Run): Promise<void> => {
   const { license, scan, stopped, now } = run
   for await (const page of scan(ofCustomers(license))) {
     const customers = page
@@ -57,13 +57,13 @@ export const sealLicense = async (run: Run): Promise<void> => {
       .flatMap((of) => (of && 'customer' in of ? [of.customer] : []))
     await withEach(run, new Set(customers), async (customer) => {
       const nowMs = now()
-      const op = customerErased(license, customer, { nowMs, untilS: tokensEndS(nowMs) })
-      await steadily(
+      const op = setErased(license, customer, { nowMs, untilS: tokensEndS(nowMs) })
+      await withRetries(
         run,
         ({ write }) =>
-          uncontested(async () => {
+          retryOnConflict(async () => {
             const outcome = await write.write(op)
-            return outcome.done || outcome.found !== undefined ? undefined : contested
+            return outcome.done || outcome.found !== undefined ? undefined : conflict
           }),
         { stopped },
       )
@@ -73,19 +73,19 @@ export const sealLicense = async (run: Run): Promise<void> => {
 }
 
 const sealChat = (run: Run, id: string): Promise<void> =>
-  steadily(run, ({ read, write }) =>
-    uncontested<void>(async () => {
+  withRetries(run, ({ read, write }) =>
+    retryOnConflict<void>(async () => {
       const chat = await readChat(read, id)
       if (chat === undefined) return
-      const refusals = await write.transact([chatErased(chat), chatInactive(chat)])
-      return refusals.length === 0 ? undefined : contested
+      const refusals = await write.transact([removeChat(chat), unlistActiveChat(chat)])
+      return refusals.length === 0 ? undefined : conflict
     }),
   )
 
 /** Deletes the chats of a sealed licence, once nothing is under way on them any more. May run again. */
 export const eraseChats = (run: Run, texts: boolean, onChat: (erased: Erased) => void): Promise<void> =>
   withEach(run, eachChatId(run, run.license), async (id) =>
-    onChat(await steadily(run, (ctx) => eraseChat(ctx, { license: run.license, id, texts }))),
+    onChat(await withRetries(run, (ctx) => eraseChat(ctx, { license: run.license, id, texts }))),
   )
 
 /** How many were found of what, and deleted. */
@@ -122,7 +122,7 @@ export const eraseOthers = async (run: Run, texts: boolean): Promise<Found> => {
 }
 
 const erasePage = async (run: Run, items: readonly Key[], texts: boolean): Promise<void> => {
-  await steadily(run, async ({ read, write }) => {
+  await withRetries(run, async ({ read, write }) => {
     // that an event was notified stands under a device, without its licence
     for (const { pk, sk } of items) if (sk === keys.device('').sk) await deletePartition({ read, write }, pk)
     const rest = items.filter((key) => chatPartOf(key) === undefined && key.sk !== keys.device('').sk)
@@ -131,7 +131,7 @@ const erasePage = async (run: Run, items: readonly Key[], texts: boolean): Promi
   // one that no list has
   for (const chat of new Set(items.map(chatPartOf).flatMap((part) => (part ? [part.chat] : [])))) {
     await sealChat(run, chat)
-    await steadily(run, (ctx) => eraseChat(ctx, { license: run.license, id: chat, texts }))
+    await withRetries(run, (ctx) => eraseChat(ctx, { license: run.license, id: chat, texts }))
   }
 }
 

@@ -4,7 +4,7 @@ import {
   indexAccess,
   indexChat,
   type Indexing,
-  type Stale,
+  type IndexChanges,
 } from '../../../shared/archive/index/index-chat.ts'
 import { type Chat, readChat } from '../../../shared/table/chats.ts'
 import type { Table } from '../../../shared/table/client.ts'
@@ -71,7 +71,7 @@ type OneRun = Omit<Indexing, 'goOn'>
  * Does some work in one go, again where it failed or was throttled, unless that is to end. Where its time was
  * too short it gets twice as much; throws `TookTooLong` the `mostLate`th time.
  */
-export const steadily = async <T>(
+export const withRetries = async <T>(
   { within, now, writes, limitMs, deadline, pause }: Access,
   work: (ctx: OneRun & Table) => Promise<T>,
   options: { stopped?: AbortSignal; mostLate?: number } = {},
@@ -118,7 +118,7 @@ const batchInTurn = async (writes: LimitFunction, write: Writer, ops: readonly O
  * that is known. May run beside itself and the index's worker.
  */
 export const reindexChat = async (run: Run, id: string): Promise<void> => {
-  const read = () => steadily(run, (ctx) => readChat(ctx.read, id))
+  const read = () => withRetries(run, (ctx) => readChat(ctx.read, id))
   let chat = await read()
   if (chat === undefined) return
   await reindexThreads(run, chat)
@@ -133,15 +133,15 @@ export const reindexChat = async (run: Run, id: string): Promise<void> => {
 
 /** Lets a chat and all its threads follow who may see it. */
 const followAccess = async (run: Run, { id, thread }: Chat): Promise<void> => {
-  const itself: Stale = { chat: true, access: 0, threads: new Set() }
-  await steadily(run, (ctx) => indexChat({ ...ctx, goOn: nowhere }, id, itself))
+  const itself: IndexChanges = { chat: true, access: 0, threads: new Set() }
+  await withRetries(run, (ctx) => indexChat({ ...ctx, goOn: nowhere }, id, itself))
   const left = [thread + 1]
   const goOn: Indexing['goOn'] = async (job) => {
     if (job.job === 'index_access') left.push(job.below)
   }
   for (let below = left.pop(); below !== undefined; below = left.pop()) {
     const from = { below }
-    await steadily(run, (ctx) => indexAccess({ ...ctx, goOn }, id, from))
+    await withRetries(run, (ctx) => indexAccess({ ...ctx, goOn }, id, from))
   }
 }
 
@@ -155,10 +155,14 @@ const reindexThreads = async (run: Run, { id, thread: last }: Chat): Promise<voi
     const count = Math.min(size, last - first + 1)
     const threads = new Set(Array.from({ length: count }, (_, i) => first + i))
     // all threads are named in turn, so that there is nobody else whose access is to be looked at
-    const stale: Stale = { chat: first === 1, access: 0, threads }
+    const stale: IndexChanges = { chat: first === 1, access: 0, threads }
     try {
       const options = count === 1 ? { stopped } : { stopped, mostLate: 1 }
-      await steadily(run, (ctx) => indexChat({ ...ctx, goOn: nowhere }, id, stale, { anew: true }), options)
+      await withRetries(
+        run,
+        (ctx) => indexChat({ ...ctx, goOn: nowhere }, id, stale, { anew: true }),
+        options,
+      )
       run.onThreads(count)
       first += count
     } catch (error) {

@@ -1,6 +1,6 @@
 import { readChatIdsAfter } from '../../../shared/table/chats.ts'
 import { type Reindexing, reindexingEnded, reindexingMoved } from '../../../shared/table/reindexing.ts'
-import { type Access, reindexChat, type Run, steadily } from './reindex-chat.ts'
+import { type Access, reindexChat, type Run, withRetries } from './reindex-chat.ts'
 
 const chatsAtOnce = 8
 const savedEveryMs = 1000
@@ -16,7 +16,7 @@ export async function* eachChatId(
   idsAtOnce = 1000,
 ): AsyncGenerator<string> {
   for (let last = after; ;) {
-    const ids = await steadily(access, ({ read }) => readChatIdsAfter(read, license, last, idsAtOnce))
+    const ids = await withRetries(access, ({ read }) => readChatIdsAfter(read, license, last, idsAtOnce))
     yield* ids
     last = ids.at(-1)
     if (ids.length < idsAtOnce) return
@@ -63,7 +63,7 @@ export const reindexLicense = async (
       chats: start.chats + count,
       failed: again,
     }
-    await steadily(run, ({ write }) => write.write(reindexingMoved(license, moved)))
+    await withRetries(run, ({ write }) => write.write(reindexingMoved(license, moved)))
     savedAt = run.now()
   }
 
@@ -109,7 +109,7 @@ export const reindexLicense = async (
     await Promise.all(underWay)
   }
   if (isCut || failed.size > 0) await save()
-  else await steadily(run, ({ write }) => write.write(reindexingEnded(license)))
+  else await withRetries(run, ({ write }) => write.write(reindexingEnded(license)))
   const end = isCut ? (run.stopped.aborted ? 'stopped' : 'gaveUp') : 'done'
   return { end, done: done(), failures }
 }

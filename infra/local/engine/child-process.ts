@@ -22,7 +22,7 @@ const watchdog = 'exec 3<&0; (read -r _ <&3; kill -s KILL -- -$$) >/dev/null 2>&
  * Starts a command that lives no longer than this process. It has a process group of its own, so that a
  * Ctrl-C in the terminal reaches this process alone, which then stops the command when it is done with it.
  */
-export function startOwned(command: string, args: string[], env: NodeJS.ProcessEnv): OwnedProcess {
+export function spawnChild(command: string, args: string[], env: NodeJS.ProcessEnv): OwnedProcess {
   const child =
     process.platform === 'win32'
       ? spawn(command, args, { env, windowsHide: true })

@@ -5,7 +5,7 @@ import { createServer } from 'node:net'
 import { delimiter, dirname, join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { DynamoDBClient, DynamoDBServiceException, ListTablesCommand } from '@aws-sdk/client-dynamodb'
-import { startOwned } from './child-process.ts'
+import { spawnChild } from './child-process.ts'
 
 export type Engine = {
   name: 'java' | 'embedded' | 'endpoint'
@@ -127,7 +127,7 @@ async function startJava(settings: Settings): Promise<Engine> {
 
 async function java({ dir, env }: Settings): Promise<Launch> {
   // One call tells the version and whether this Java has a compiler.
-  const probe = startOwned('java', ['--list-modules'], env)
+  const probe = spawnChild('java', ['--list-modules'], env)
   const deadline = Date.now() + probeTimeoutMs
   while (probe.ended() === undefined && Date.now() < deadline) await wait(20)
   const end = probe.ended()
@@ -188,7 +188,7 @@ async function start(launch: Launch, { dir, env }: Settings): Promise<Engine> {
   for (let attempt = 1; ; attempt++) {
     const port = await freePort()
     const endpoint = `http://127.0.0.1:${port}`
-    const engine = startOwned(launch.command, launch.args(port), env)
+    const engine = spawnChild(launch.command, launch.args(port), env)
     const deadline = Date.now() + startTimeoutMs
     while (engine.ended() === undefined && Date.now() < deadline) {
       // Without its own word, what answers could be whoever took the port.

@@ -18,7 +18,7 @@ import { refuse } from './handshake.ts'
 import { listenTo } from './inbound.ts'
 import { Invocations } from './invocations.ts'
 import { listenOn } from '../listen-on.ts'
-import { WorkUnderWay } from '../in-flight.ts'
+import { InFlight } from '../in-flight.ts'
 
 export type { Gateway } from './handle.ts'
 export type { GatewayOptions, Route } from './settings.ts'
@@ -45,7 +45,7 @@ class LocalGateway implements Gateway, Managed {
     IncomingMessage,
     { connection: Connection; protocol: string | undefined }
   >()
-  readonly #work = new WorkUnderWay()
+  readonly #work = new InFlight()
   readonly #invocations: Invocations
   #closed: Promise<void> | undefined
   #address = ''

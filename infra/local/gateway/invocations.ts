@@ -11,16 +11,16 @@ import {
 import type { GatewaySettings, Route } from './settings.ts'
 import { type Admission, admission } from './handshake.ts'
 import { type Ending, invoke } from './invoke.ts'
-import type { WorkUnderWay } from '../in-flight.ts'
+import type { InFlight } from '../in-flight.ts'
 
 /** Which Lambda an event goes to, when, and what its answer means. */
 export class Invocations {
   readonly #settings: GatewaySettings
-  readonly #work: WorkUnderWay
+  readonly #work: InFlight
   readonly #lateDisconnects = new Set<() => void>()
   #isClosed = false
 
-  constructor(settings: GatewaySettings, work: WorkUnderWay) {
+  constructor(settings: GatewaySettings, work: InFlight) {
     this.#settings = settings
     this.#work = work
   }

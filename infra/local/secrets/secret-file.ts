@@ -6,7 +6,7 @@ import { dirname } from 'node:path'
  * The text of a file that only its owner may read, made at the first call; of two first calls at once, both get the
  * same.
  */
-export async function keptFile(file: string, make: () => string | Promise<string>): Promise<string> {
+export async function openSecretFile(file: string, make: () => string | Promise<string>): Promise<string> {
   const existing = await read(file)
   if (existing !== undefined) return existing
   await mkdir(dirname(file), { recursive: true })

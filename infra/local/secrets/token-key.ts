@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, SignJWT } from 'jose'
 import * as z from 'zod/mini'
-import { keptFile } from './secret-file.ts'
+import { openSecretFile } from './secret-file.ts'
 
 /** The private JWK that signs local tokens. */
 const TokenKey = z.object({
@@ -18,7 +18,7 @@ export type TokenKey = z.output<typeof TokenKey>
 /** The key of `<dir>/token-key.json`, made at the first call; of two first calls at once, both get the same. */
 export async function openTokenKey(dir: string): Promise<TokenKey> {
   const file = join(dir, 'token-key.json')
-  const text = await keptFile(file, async () => `${JSON.stringify(await newKey(), undefined, 2)}\n`)
+  const text = await openSecretFile(file, async () => `${JSON.stringify(await newKey(), undefined, 2)}\n`)
   try {
     return TokenKey.parse(JSON.parse(text))
   } catch {

@@ -2,10 +2,10 @@ import { type Chat, ChatItem } from '../../table/chats.ts'
 import { chatPartOf, type RawKey } from '../../table/keys.ts'
 import type { Attributes } from '../../table/ops.ts'
 import { accessLists } from './lists.ts'
-import type { Stale } from './index-chat.ts'
+import type { IndexChanges } from './index-chat.ts'
 
 /** A change of an item, as the table's stream tells it. */
-export interface Change {
+export interface StreamChange {
   key: RawKey
   before: Attributes | undefined
   after: Attributes | undefined
@@ -24,10 +24,14 @@ const accessIn = (chat: Chat | undefined): string =>
  * What of the index a change makes stale, and of which chat; undefined: nothing. Images only spare reads:
  * what is then indexed is read anew.
  */
-export const staleBy = ({ key, before, after }: Change): { chat: string; stale: Stale } | undefined => {
+export const indexChangesOf = ({
+  key,
+  before,
+  after,
+}: StreamChange): { chat: string; stale: IndexChanges } | undefined => {
   const part = chatPartOf(key)
   if (part === undefined) return undefined
-  const nothing: Stale = { chat: false, access: 0, threads: new Set() }
+  const nothing: IndexChanges = { chat: false, access: 0, threads: new Set() }
   switch (part.item) {
     case 'chat': {
       const [was, is] = [chatIn(before), chatIn(after)]
@@ -43,7 +47,7 @@ export const staleBy = ({ key, before, after }: Change): { chat: string; stale: 
   }
 }
 
-export const together = (one: Stale, other: Stale): Stale => ({
+export const mergeChanges = (one: IndexChanges, other: IndexChanges): IndexChanges => ({
   chat: one.chat || other.chat,
   access: Math.max(one.access, other.access),
   threads: new Set([...one.threads, ...other.threads]),

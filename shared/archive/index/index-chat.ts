@@ -8,19 +8,19 @@ import { monthOf, threadId } from '../../table/keys.ts'
 import { type Entry, type Head, readEntriesFrom, readHead } from '../../table/thread-log.ts'
 import type { Job } from '../../jobs/job-queue.ts'
 import {
-  accessFollowed,
+  setFollowed,
   type Manifest,
-  manifestChanged,
+  putManifest,
   readManifests,
   readWords,
   type Standing,
-  wordsAdded,
-  wordsReplaced,
+  insertWords,
+  putWords,
 } from '../../table/manifests.ts'
 import type { Op, Reader, Writer } from '../../table/ops.ts'
-import { dropMarks, type Place, posted, unposted } from '../../table/postings.ts'
+import { dropMarks, type Place, putPosting, removePosting } from '../../table/postings.ts'
 import { accessLists, chatLists, isOfAccess, threadLists, withWord } from './lists.ts'
-import { written } from '../../table/optimistic-write.ts'
+import { commitOne } from '../../table/optimistic-write.ts'
 import { indexedWords } from './words.ts'
 
 // Brings the index in line with chats as they are. Whatever it is told has changed, it reads everything anew,
@@ -44,7 +44,7 @@ export interface Indexing {
 }
 
 /** What of a chat may have changed. */
-export interface Stale {
+export interface IndexChanges {
   /** Its properties, or its last thread. */
   chat: boolean
   /** The version that changed who may see it and each of its threads; 0: none did. */
@@ -64,14 +64,14 @@ const accessPostingsAtOnce = 1000
 export const indexChat = async (
   ctx: Indexing,
   id: string,
-  stale: Stale,
+  stale: IndexChanges,
   { anew = false }: { anew?: boolean } = {},
 ): Promise<void> => {
   const isAccess = stale.access > 0
   const numbers = [...(stale.chat || isAccess ? [theChat] : []), ...stale.threads]
   const older = isAccess ? await threadsBelow(ctx.read, id) : []
   const settled = await settleAll(ctx, id, numbers, older, anew)
-  if (isLeft(older) && (await ctx.write.write(accessFollowed(id, stale.access))).done)
+  if (isLeft(older) && (await ctx.write.write(setFollowed(id, stale.access))).done)
     await goOnBelow(ctx, id, older, stale.access)
   if (settled === undefined || (!anew && !(await ctx.indexesTexts(settled.chat.license_id)))) return
   const limit = pLimit(atOnce)
@@ -235,19 +235,19 @@ const settle = async (
   const meant = [...manifest.doubtful, ...(standing === undefined ? [] : [standing])]
   const { followed } = manifest
   const claim = { standing: manifest.standing, doubtful: meant, until: ctx.endsAt, nonce, followed }
-  if (!(await written(write, manifestChanged(id, manifest, claim), nonce))) return false
+  if (!(await commitOne(write, putManifest(id, manifest, claim), nonce))) return false
   const mine = { n: manifest.n, version: manifest.version + 1 }
   try {
     await write.batch([
-      ...deletes.map(({ list, ...place }) => unposted(license_id, list, place)),
-      ...puts.map(({ list, ...place }) => posted(license_id, list, place)),
+      ...deletes.map(({ list, ...place }) => removePosting(license_id, list, place)),
+      ...puts.map(({ list, ...place }) => putPosting(license_id, list, place)),
     ])
     await dropKept(ctx, license_id, [...puts, ...deletes])
     const settled = { standing, doubtful: [], until: 0, nonce: `${nonce}.`, followed }
-    return await written(write, manifestChanged(id, mine, settled), settled.nonce)
+    return await commitOne(write, putManifest(id, mine, settled), settled.nonce)
   } catch (error) {
     // the next run need not wait for this one
-    await write.write(manifestChanged(id, mine, { ...claim, until: 0 })).catch(() => {})
+    await write.write(putManifest(id, mine, { ...claim, until: 0 })).catch(() => {})
     throw error
   }
 }
@@ -314,7 +314,7 @@ const addWords = async (ctx: Indexing, thread: Thread): Promise<boolean> => {
     const bytes = bytesOf(entries)
     const isPage = entries.length === entriesAtOnce
     if (fresh.length > 0 || isPage || bytes > rereadBytes) {
-      const { done } = await ctx.write.write(wordsAdded(chat.id, n, indexed, fresh, last.m))
+      const { done } = await ctx.write.write(insertWords(chat.id, n, indexed, fresh, last.m))
       if (!done) return false
     }
     if (!isPage) return true
@@ -361,15 +361,15 @@ const replaceWords = async (ctx: Indexing, thread: Thread): Promise<boolean> => 
   const gone = [...indexed.words].filter((word) => !words.has(word))
   await ctx.write.batch([
     ...postingsOfWords(thread, [...words]),
-    ...gone.map((word) => unposted(license_id, withWord(word), { at, id: threadId(id, n) })),
+    ...gone.map((word) => removePosting(license_id, withWord(word), { at, id: threadId(id, n) })),
   ])
-  for (const ops of wordsReplaced(id, n, indexed, [...words], upTo))
+  for (const ops of putWords(id, n, indexed, [...words], upTo))
     if ((await ctx.write.transact(ops)).length > 0) return false
   return true
 }
 
 const postingsOfWords = ({ chat, n, at }: Thread, words: readonly string[]): Op<'postings'>[] =>
-  words.map((word) => posted(chat.license_id, withWord(word), { at, id: threadId(chat.id, n) }))
+  words.map((word) => putPosting(chat.license_id, withWord(word), { at, id: threadId(chat.id, n) }))
 
 /** The next entries of a thread, behind one. */
 const readEntries = (read: Reader, { chat, n }: Thread, after: number): Promise<Entry[]> =>

@@ -3,7 +3,7 @@ import type { PropertyFilter } from '../../protocol/filters.ts'
 import type { Properties, PropertyValue } from '../../protocol/properties.ts'
 import type { Chat } from '../../table/chats.ts'
 import type { Head } from '../../table/thread-log.ts'
-import { isAdministrator, reachOf, type Seen, type Viewer } from '../../access/permissions.ts'
+import { isAdministrator, reachOf, type VisibleChat, type Viewer } from '../../access/permissions.ts'
 
 // The lists of the index, by name: one for each thing that a search can name. Those of threads and those of chats are
 // two sets of lists.
@@ -44,7 +44,7 @@ export const isOfAccess = (list: string): boolean => {
 }
 
 /** The lists in which a chat, and each of its threads, stands for those who may see it. */
-export const accessLists = (kind: Kind, { users, scopes }: Seen): string[] => {
+export const accessLists = (kind: Kind, { users, scopes }: VisibleChat): string[] => {
   const present = users.filter((user) => user.present && user.type !== 'customer').map(({ id }) => id)
   const isOpen = scopes.groups.length === 0 && scopes.agents.length === 0
   const scoped = isOpen

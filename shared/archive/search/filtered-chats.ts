@@ -7,14 +7,16 @@ import type { Place } from '../../table/postings.ts'
 import type { Session } from '../../table/sockets.ts'
 import { mayRead } from '../../access/permissions.ts'
 import { fitsFilters } from './property-filters.ts'
-import { onceEach, type OnceEach } from '../../platform/batch-loader.ts'
-import type { Apart } from './search.ts'
+import { createBatchLoader, type BatchLoader } from '../../platform/batch-loader.ts'
+import type { ActiveOverlay } from './search.ts'
 
 type Listed = Omit<ChatRecord, 'seen'>
 
 /** Chats with their properties, by their ids. Strongly consistent. */
-export const openRecords = (read: Reader): OnceEach<Listed> =>
-  onceEach(async (ids) => new Map((await readChats(read, ids)).map((record) => [record.chat.id, record])))
+export const openRecords = (read: Reader): BatchLoader<Listed> =>
+  createBatchLoader(
+    async (ids) => new Map((await readChats(read, ids)).map((record) => [record.chat.id, record])),
+  )
 
 /**
  * The chats with an active thread, as they are now rather than as the index knows them: what was just started or changed is
@@ -22,10 +24,10 @@ export const openRecords = (read: Reader): OnceEach<Listed> =>
  */
 export const activeApart = async (
   read: Reader<Common | 'activeChats'>,
-  records: OnceEach<Listed>,
+  records: BatchLoader<Listed>,
   me: Session,
   { active, properties }: { active: boolean; properties: readonly PropertyFilter[] },
-): Promise<Apart> => {
+): Promise<ActiveOverlay> => {
   const all = await readActiveChats(read, me.license_id)
   const ids = new Set(all.map(({ id }) => id))
   const seen = active ? all.filter((chat) => mayRead(me, chat)) : []

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import pLimit from 'p-limit'
 import type { Reader, Writer } from '../../table/ops.ts'
-import { countKept, markMonth, readKeptCount, readKeptCounts, readMarks } from '../../table/postings.ts'
+import { putKeptCount, markMonth, readKeptCount, readKeptCounts, readMarks } from '../../table/postings.ts'
 import { monthRange, pastMonths } from './months.ts'
 import { searchMonth } from './search-month.ts'
-import { listsOf, nameOfSearch, type Search } from './query.ts'
+import { listsOf, nameOfSearch, type Query } from './query.ts'
 
 // How many a search finds in months that are over. A count is made under marks that stand on that month of each list of
 // the search: set before it is read, and deleted by whoever changes it, after the change. So a count whose marks still
@@ -14,7 +14,7 @@ import { listsOf, nameOfSearch, type Search } from './query.ts'
 export interface Counted {
   license: string
   since: number
-  search: Search
+  search: Query
 }
 
 const together = (
@@ -79,7 +79,7 @@ export const keepCounts = async (
         await found.look()
         let count = 0
         for await (const _ of found.found()) count += 1
-        await write.write(countKept(license, name, month, { count, marks, nowMs }))
+        await write.write(putKeptCount(license, name, month, { count, marks, nowMs }))
       }),
     ),
   )

@@ -16,10 +16,10 @@ import type { Viewer } from '../../access/permissions.ts'
  * What is searched for, by lists of the index: of each of `all` one list at least holds it, of `seen` too, and of `none`
  * none. `seen` is apart since its lists are long: they are asked last. Absent: it excludes nothing.
  */
-export interface Search {
-  all: string[][]
-  seen?: string[] | undefined
-  none: string[]
+export interface Query {
+  allOf: string[][]
+  accessLists?: string[] | undefined
+  noneOf: string[]
 }
 
 export interface Wanted {
@@ -33,11 +33,11 @@ const some = <T>(items: readonly T[] | undefined): items is readonly T[] =>
   items !== undefined && items.length > 0
 
 /** The search for what is wanted among what the viewer may see. */
-export const searchFor = (
+export const planQuery = (
   kind: Kind,
   viewer: Viewer,
   { words = [], agents, teams, properties = [] }: Wanted,
-): Search => {
+): Query => {
   const all = [
     ...words.map((word) => [withWord(word)]),
     ...properties.flatMap((filter) => {
@@ -53,8 +53,8 @@ export const searchFor = (
   })
   const seen = seenBy(kind, viewer)
   const isAll = seen.length === 1 && seen[0] === everything(kind)
-  if (all.length === 0) return { all: [seen], none }
-  return isAll ? { all, none } : { all, seen, none }
+  if (all.length === 0) return { allOf: [seen], noneOf: none }
+  return isAll ? { allOf: all, noneOf: none } : { allOf: all, accessLists: seen, noneOf: none }
 }
 
 // counts are kept under the marks of all of them
@@ -64,16 +64,16 @@ const mostMarked = 64
  * Whether counts of a search are kept. Those by words are not: their lists change with every message, and an index that had
  * to look for marks of each word would cost more than it saves.
  */
-export const isKept = (search: Search): boolean => {
+export const isKept = (search: Query): boolean => {
   const lists = listsOf(search)
   return lists.length <= mostMarked && !lists.some((list) => list.startsWith(withWord('')))
 }
 
-export const listsOf = ({ all, seen = [], none }: Search): string[] =>
+export const listsOf = ({ allOf: all, accessLists: seen = [], noneOf: none }: Query): string[] =>
   [...new Set([...all.flat(), ...seen, ...none])].toSorted()
 
 /** The same for the same search, however it was asked. */
-export const nameOfSearch = ({ all, seen, none }: Search): string => {
+export const nameOfSearch = ({ allOf: all, accessLists: seen, noneOf: none }: Query): string => {
   const canonical = [
     [...all, ...(seen === undefined ? [] : [seen])].map((lists) => lists.toSorted().join('\n')).toSorted(),
     none.toSorted(),

@@ -9,9 +9,9 @@ import { type Entry, type Head, parseHead } from '../../table/thread-log.ts'
 import type { Reader } from '../../table/ops.ts'
 import { mayRead, type Viewer } from '../../access/permissions.ts'
 import { fitsFilters } from './property-filters.ts'
-import { onceEach, type OnceEach } from '../../platform/batch-loader.ts'
+import { createBatchLoader, type BatchLoader } from '../../platform/batch-loader.ts'
 import { type Profiles, readProfiles } from '../../chat/view/profiles.ts'
-import { jsonBytes, shares } from '../../chat/view/frame-budget.ts'
+import { jsonBytes, divideBudget } from '../../chat/view/frame-budget.ts'
 import { readEvents } from '../../chat/view/thread-page.ts'
 import { scopesOf, seenUpTo, threadOf, usersOf } from '../../chat/view/wire-objects.ts'
 import { isIndexed, wordsIn } from '../index/words.ts'
@@ -71,8 +71,10 @@ interface Result extends Found {
  * Threads that a search finds, by their ids. `room` is what all of them may take, in bytes: of each as many
  * events are read as twice its share holds, since others may need less.
  */
-export const openResults = (read: Reader, license: string, room: number): OnceEach<Result> =>
-  onceEach((threads) => readResults(read, license, threads, Math.min(room, (room * 2) / threads.length)))
+export const openResults = (read: Reader, license: string, room: number): BatchLoader<Result> =>
+  createBatchLoader((threads) =>
+    readResults(read, license, threads, Math.min(room, (room * 2) / threads.length)),
+  )
 
 const readResults = async (
   read: Reader,
@@ -156,7 +158,7 @@ const spareBytes = 32
  */
 export const showResults = (results: readonly Result[], room: number): Shown[] => {
   const needs = results.map((result) => jsonBytes(show(result, fullBase(result), Infinity)) + spareBytes)
-  const rooms = shares(needs, room)
+  const rooms = divideBudget(needs, room)
   return results.map((result, index) => {
     const share = (rooms[index] ?? 0) - 1
     const full = fullBase(result)

@@ -1,7 +1,7 @@
 import { behind } from '../../table/keys.ts'
 import type { Reader } from '../../table/ops.ts'
 import { type MonthRange, readPostings, readStanding } from '../../table/postings.ts'
-import type { Search } from './query.ts'
+import type { Query } from './query.ts'
 
 // One month of a search. Short lists are read, and long ones asked about what they hold; where all are long they are read
 // side by side, a page at a time, each from where the others stand.
@@ -72,7 +72,7 @@ const openList = (
 }
 
 /** Postings that are in any of the lists. */
-const together = (lists: readonly Sequence[]): Sequence => {
+const union = (lists: readonly Sequence[]): Sequence => {
   const [only] = lists
   if (only !== undefined && lists.length === 1) return only
   return {
@@ -114,23 +114,23 @@ export interface MonthSearch {
 const mostLooked = 8
 
 /** The conditions that a search begins with: those of few lists, or the one of the fewest. */
-const nearOf = (all: Search['all']): Search['all'] => {
+const nearOf = (all: Query['allOf']): Query['allOf'] => {
   const [fewest, ...others] = all.toSorted((one, other) => one.length - other.length)
   return fewest === undefined ? [] : [fewest, ...others.filter((lists) => lists.length <= mostLooked)]
 }
 
 /** How many reads a first look takes in each month. */
-export const looksOf = ({ all }: Search): number => nearOf(all).flat().length
+export const firstReads = ({ allOf: all }: Query): number => nearOf(all).flat().length
 
 /** A search in one month. Each call of `found` begins anew. */
 export const searchMonth = (
   read: Reader<'postings'>,
   month: Month,
-  { all, seen, none }: Search,
+  { allOf: all, accessLists: seen, noneOf: none }: Query,
 ): MonthSearch => {
   const later = Math.max(firstPage, Math.floor(laterPages / [...all, seen ?? [], none].flat().length))
   const open = (lists: readonly string[], first: number) =>
-    together(lists.map((list) => openList(read, month, list, { first, later })))
+    union(lists.map((list) => openList(read, month, list, { first, later })))
   const near = nearOf(all)
   const far = [...all.filter((lists) => !near.includes(lists)), ...(seen === undefined ? [] : [seen])]
   const looked = near.map((lists) => ({ lists, sequence: open(lists, firstPage) }))
@@ -180,7 +180,7 @@ export const searchMonth = (
       isFresh = false
       const others = far.map((some) => open(some, firstMeeting))
       const barred = none.map((list) => open([list], firstMeeting))
-      yield* meet(month.from, [...begun, ...others], barred)
+      yield* intersect(month.from, [...begun, ...others], barred)
     },
   }
 }
@@ -203,7 +203,7 @@ async function* ask(
 }
 
 /** Reads all of them on side by side: each from the furthest place that another has come to. */
-async function* meet(
+async function* intersect(
   from: string,
   all: readonly Sequence[],
   none: readonly Sequence[],

@@ -3,14 +3,14 @@ import { monthOf, placeOfPosting, postingSk } from '../../table/keys.ts'
 import type { Reader } from '../../table/ops.ts'
 import type { Place } from '../../table/postings.ts'
 import { readCounts } from './kept-counts.ts'
-import { looksOf, type MonthSearch, searchMonth } from './search-month.ts'
+import { firstReads, type MonthSearch, searchMonth } from './search-month.ts'
 import { monthRange, monthsBetween, pastMonths } from './months.ts'
-import { isKept, type Search } from './query.ts'
+import { isKept, type Query } from './query.ts'
 
 /** What is looked for, when, and which part of what is found is asked for. */
 export interface Asked {
   license: string
-  search: Search
+  search: Query
   /** Since when (ms) there is anything to be found. */
   since: number
   now: number
@@ -22,7 +22,7 @@ export interface Asked {
 }
 
 /** What is known better than by the index: of which chats that is, where these stand, and which of them are found. */
-export interface Apart {
+export interface ActiveOverlay {
   holds: (thread: string) => boolean
   places: readonly Place[]
   found: readonly Place[]
@@ -56,7 +56,7 @@ type SearchFamily = 'postings' | 'marks' | 'keptCounts'
 export const search = async (
   read: Reader<SearchFamily>,
   asked: Asked,
-  { apart, onGuess }: { apart?: Promise<Apart>; onGuess?: (places: Place[]) => void } = {},
+  { apart, onGuess }: { apart?: Promise<ActiveOverlay>; onGuess?: (places: Place[]) => void } = {},
 ): Promise<Found> => {
   const { license, page, limit, now, since, from = -Infinity, to = Infinity } = asked
   const months = monthsBetween(Math.max(from, since), Math.min(to, now + skewMs))
@@ -78,7 +78,7 @@ export const search = async (
     await Promise.all(fresh.map(([, one]) => one.look()))
   }
 
-  const early = countable.length === 0 ? months.length : Math.ceil(mostLooks / looksOf(asked.search))
+  const early = countable.length === 0 ? months.length : Math.ceil(mostLooks / firstReads(asked.search))
   const [counts, aside] = await Promise.all([
     countable.length === 0 ? new Map<string, number>() : readCounts(read, asked),
     apart,
@@ -135,7 +135,7 @@ const guessOf = (
 async function* withApart(
   found: AsyncGenerator<string> | undefined,
   extras: readonly Place[],
-  apart: Apart | undefined,
+  apart: ActiveOverlay | undefined,
 ): AsyncGenerator<string> {
   const left = extras.map(postingSk).toSorted()
   for await (const posting of found ?? []) {

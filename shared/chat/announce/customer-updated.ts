@@ -22,7 +22,7 @@ const readKnown = async (read: Reader, id: string): Promise<Known> => {
  * Tells what is known of a customer now: the agents who see its chat, where that is active, and its own connections.
  * `known`: its chat, where that was read just now. `tabs`: all of its connections but one; absent: none.
  */
-export const tellCustomer = async (
+export const announceCustomerUpdated = async (
   ctx: Pushing<'customer_updated'> & { read: Reader },
   customer: CustomerItem,
   { known, tabs }: { known?: Known; tabs?: { but?: string } | undefined },
@@ -33,7 +33,7 @@ export const tellCustomer = async (
   const user = chat?.users.find((one) => one.id === id && one.type === 'customer')
   const isActive = chat?.active === true && user !== undefined
   if (!isActive && tabs === undefined) return
-  if (isActive) ctx.readAudience({ license_id, users: tabs === undefined ? [] : [user] })
+  if (isActive) ctx.prefetchAudience({ license_id, users: tabs === undefined ? [] : [user] })
   const marks = isActive ? await readSeen(ctx.read, [{ id: chat_id, users: [user] }]) : undefined
   const seen = seenUpTo(marks?.get(chat_id), last).get(id)
   ctx.push(aboutCustomer(customer, isActive ? chat : undefined, tabs), 'customer_updated', {

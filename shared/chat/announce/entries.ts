@@ -2,7 +2,7 @@ import type { Chat } from '../../table/chats.ts'
 import { threadId } from '../../table/keys.ts'
 import { type Entry, eventOf } from '../../table/thread-log.ts'
 import { watching } from '../../access/audience.ts'
-import type { ToldBoth } from '../routing-properties.ts'
+import type { AnnouncedRouting } from '../routing-properties.ts'
 import type { Pushing } from '../../delivery/outbox.ts'
 
 /** Tells everyone with access to the chat of what was appended to its log. */
@@ -28,10 +28,10 @@ export const pushClosing = (
 }
 
 /** Tells of properties that changed with something else, on the chat and on its last thread. */
-export const pushTold = (
+export const pushPropertyChanges = (
   { push }: Pushing<'chat_properties_updated' | 'chat_thread_properties_updated'>,
   chat: Chat,
-  told: ToldBoth = {},
+  told: AnnouncedRouting = {},
 ): void => {
   const chat_id = chat.id
   if (told.chat !== undefined) push(watching(chat), 'chat_properties_updated', { chat_id, ...told.chat })

@@ -7,7 +7,7 @@ import type { Chat } from '../../table/chats.ts'
 type Showing = { now: () => number }
 
 /** Tells the others in a chat whether a customer is typing. */
-export const tellTyping = (
+export const announceTyping = (
   ctx: Showing & Pushing<'incoming_typing_indicator'>,
   chat: Chat,
   author_id: string,
@@ -24,7 +24,7 @@ export const tellTyping = (
   })
 
 /** Shows agents and supervisors in a chat what a customer is writing. */
-export const tellSneakPeek = (
+export const announceSneakPeek = (
   ctx: Showing & Pushing<'incoming_sneak_peek'>,
   chat: Chat,
   author_id: string,

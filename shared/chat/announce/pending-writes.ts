@@ -3,10 +3,10 @@ import type { WorkCtx } from '../../delivery/worker-context.ts'
 import { readChat } from '../../table/chats.ts'
 import { countedChat, readPending } from '../../table/counters.ts'
 import { customerChatId } from '../../table/keys.ts'
-import { tellSneakPeek, tellTyping } from './momentary.ts'
+import { announceSneakPeek, announceTyping } from './momentary.ts'
 
 /** Tells the last that a customer has shown of itself and that was put off, while it is in its chat. */
-export const tellPending = async (
+export const announcePending = async (
   ctx: WorkCtx,
   { license_id, customer_id, action }: { license_id: string; customer_id: string; action: Momentary },
 ): Promise<void> => {
@@ -17,6 +17,6 @@ export const tellPending = async (
   ])
   const isIn = chat?.users.some((user) => user.id === customer_id && user.type === 'customer' && user.present)
   if (pending === undefined || chat === undefined || isIn !== true) return
-  if (action === 'send_typing_indicator') tellTyping(ctx, chat, customer_id, pending === true)
-  else if (typeof pending === 'string') tellSneakPeek(ctx, chat, customer_id, pending)
+  if (action === 'send_typing_indicator') announceTyping(ctx, chat, customer_id, pending === true)
+  else if (typeof pending === 'string') announceSneakPeek(ctx, chat, customer_id, pending)
 }

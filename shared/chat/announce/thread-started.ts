@@ -1,12 +1,12 @@
 import type { ChatWithThread } from '../../protocol/objects.ts'
 import { gaining, watching, watchingEither } from '../../access/audience.ts'
-import { pushEntries, pushTold } from './entries.ts'
+import { pushEntries, pushPropertyChanges } from './entries.ts'
 import type { Pushing } from '../../delivery/outbox.ts'
 import type { Job } from '../../jobs/job-queue.ts'
 import { sameUsers } from '../../table/chats.ts'
 import type { Reader } from '../../table/ops.ts'
 import { usersUpdated } from '../membership.ts'
-import { routeSaid, routeSoon } from '../enqueue-routing.ts'
+import { enqueueRoutingOf, enqueueRouting } from '../enqueue-routing.ts'
 import { customerOf } from '../assign-agent.ts'
 import { showChat } from '../view/chat-view.ts'
 import type { Started } from '../start-chat.ts'
@@ -20,7 +20,7 @@ type Telling = Pushing<
 > & {
   read: Reader
   now: () => number
-  later: (job: Job, delayS: number) => Promise<void>
+  enqueue: (job: Job, delayS: number) => Promise<void>
 }
 
 /**
@@ -32,13 +32,13 @@ export const replayedAfterMs = 2000
 /**
  * Tells of a thread that was started, or of what was added to one, and resolves to the chat as it is shown. A
  * chat that begins to wait is looked after once more: an agent may have come meanwhile. What is added to one
- * that waits sets nothing off: a customer repeats it as it likes.
+ * that waits sets nothing off: a customer repeats it likes.
  */
-export const tellStarted = async (
+export const announceThreadStarted = async (
   ctx: Telling,
   { outcome, before, chat, head, entries, events, replayed = [], told }: Started,
 ): Promise<ChatWithThread> => {
-  ctx.readAudience(chat)
+  ctx.prefetchAudience(chat)
   const { shown, profiles, seen } = await showChat(ctx.read, { chat, head, events })
   const to = outcome === 'started' || before === undefined ? watching(chat) : gaining(before, chat)
   // the request that wrote them may have died before its pushes
@@ -46,12 +46,12 @@ export const tellStarted = async (
   ctx.push(late.some(({ m }) => m === 1) ? watching(chat) : to, 'incoming_chat_thread', { chat: shown })
   pushEntries(ctx, chat, late)
   if (outcome === 'appended') pushEntries(ctx, chat, entries)
-  pushTold(ctx, chat, told)
+  pushPropertyChanges(ctx, chat, told)
   if (before !== undefined && !sameUsers(before.users, chat.users))
     ctx.push(watchingEither(before, chat), 'chat_users_updated', usersUpdated(before, chat, profiles, seen))
   const isBack = before !== undefined && customerOf(before) === undefined && customerOf(chat) !== undefined
-  if (outcome === 'started' && chat.waiting_since !== undefined) await routeSoon(ctx, chat.license_id)
-  if (outcome === 'appended' && isBack) await routeSoon(ctx, chat.license_id, chat.id)
-  if (outcome === 'appended') await routeSaid(ctx, chat, entries)
+  if (outcome === 'started' && chat.waiting_since !== undefined) await enqueueRouting(ctx, chat.license_id)
+  if (outcome === 'appended' && isBack) await enqueueRouting(ctx, chat.license_id, chat.id)
+  if (outcome === 'appended') await enqueueRoutingOf(ctx, chat, entries)
   return shown
 }

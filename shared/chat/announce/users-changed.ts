@@ -1,5 +1,5 @@
 import { gaining, watchingEither } from '../../access/audience.ts'
-import { pushEntries, pushTold } from './entries.ts'
+import { pushEntries, pushPropertyChanges } from './entries.ts'
 import type { Pushing } from '../../delivery/outbox.ts'
 import { sameUsers } from '../../table/chats.ts'
 import type { Reader } from '../../table/ops.ts'
@@ -8,7 +8,7 @@ import type { Profiles } from '../view/profiles.ts'
 import { showChat } from '../view/chat-view.ts'
 import type { UsersChanged } from '../append-event.ts'
 
-export type TellingOfUsers = Pushing<
+export type UsersAnnouncement = Pushing<
   | 'incoming_chat_thread'
   | 'incoming_event'
   | 'chat_users_updated'
@@ -17,17 +17,17 @@ export type TellingOfUsers = Pushing<
 > & { read: Reader }
 
 /** Tells of a change of a chat's users: first those whom it gives access the chat, then everyone of it. */
-export const tellChanged = async (
-  ctx: TellingOfUsers,
+export const announceUsersChanged = async (
+  ctx: UsersAnnouncement,
   { before, chat, entries, tail, told }: UsersChanged,
   known?: Profiles,
 ): Promise<void> => {
-  ctx.readAudience(chat)
+  ctx.prefetchAudience(chat)
   const events = [...entries.toReversed(), ...tail.entries].toReversed()
   const { shown, profiles, seen } = await showChat(ctx.read, { chat, events, known })
   ctx.push(gaining(before, chat), 'incoming_chat_thread', { chat: shown })
   pushEntries(ctx, chat, entries)
-  pushTold(ctx, chat, told)
+  pushPropertyChanges(ctx, chat, told)
   // one that waits may be assigned to an agent of its own who is back
   if (!sameUsers(before.users, chat.users))
     ctx.push(watchingEither(before, chat), 'chat_users_updated', usersUpdated(before, chat, profiles, seen))

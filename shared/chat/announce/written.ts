@@ -8,10 +8,10 @@ import { isBanned, isErased, readCustomer } from '../../table/customers.ts'
 import { changedOf, chatPartOf, eventId, keys, type RawKey, seenPartOf, threadId } from '../../table/keys.ts'
 import { authorsOf, readEntriesFrom, readEntry } from '../../table/thread-log.ts'
 import { readProperties } from '../../table/stored-properties.ts'
-import { tellCustomer } from './customer-updated.ts'
-import { ofEachChat } from '../../platform/for-each.ts'
+import { announceCustomerUpdated } from './customer-updated.ts'
+import { mapIsolated } from '../../platform/for-each.ts'
 import { usersUpdated } from '../membership.ts'
-import type { ChatView } from '../../table/optimistic-write.ts'
+import type { ChatSnapshot } from '../../table/optimistic-write.ts'
 import { readView, showChat } from '../view/chat-view.ts'
 import { scopesOf } from '../view/wire-objects.ts'
 
@@ -34,12 +34,12 @@ const mostEntries = 100
 const chatsAtOnce = 4
 
 /** Tells of what stands at these keys. `action`: what wrote it; `before`: the chat as it had read it. */
-export const tellWritten = async (
+export const announceWritten = async (
   ctx: WorkCtx,
   { keys: written, action, before }: { keys: readonly RawKey[]; action: string; before?: Chat | undefined },
 ): Promise<void> => {
   const byChat = groupByChat(written)
-  await ofEachChat(
+  await mapIsolated(
     [...byChat].map(([id, of]) => ({ id, of })),
     ({ id, of }) => tellChat(ctx, id, of, before?.id === id ? before : undefined),
     chatsAtOnce,
@@ -159,7 +159,11 @@ const tellProperties = async (ctx: WorkCtx, chat: Chat, written: Written): Promi
   }
 }
 
-const tellSeen = async (ctx: WorkCtx, { chat, tail }: ChatView, users: readonly string[]): Promise<void> => {
+const tellSeen = async (
+  ctx: WorkCtx,
+  { chat, tail }: ChatSnapshot,
+  users: readonly string[],
+): Promise<void> => {
   if (users.length === 0) return
   const marks = await readMarks(
     ctx.read,
@@ -203,6 +207,6 @@ const tellAccount = async (ctx: WorkCtx, key: RawKey, action: string): Promise<v
       ctx.push(everyAgent(license), 'customer_banned', { customer_id: id, ban: { days: ban.days } })
     if (!isInForce && action === 'unban_customer')
       ctx.push(everyAgent(license), 'customer_unbanned', { customer_id: id })
-    await tellCustomer(ctx, customer, { tabs: {} })
+    await announceCustomerUpdated(ctx, customer, { tabs: {} })
   }
 }

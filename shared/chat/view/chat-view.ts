@@ -4,7 +4,7 @@ import type { ChatWithThread } from '../../protocol/objects.ts'
 import { type Chat, type ChatRecord, readChat, readChatRecord } from '../../table/chats.ts'
 import { type Entry, type Head, readHead, readTail } from '../../table/thread-log.ts'
 import type { Reader } from '../../table/ops.ts'
-import { type ChatView, coherent } from '../../table/optimistic-write.ts'
+import { type ChatSnapshot, isConsistentSnapshot } from '../../table/optimistic-write.ts'
 import { chatWithThread, seenUpTo } from './wire-objects.ts'
 
 const mostTries = 20
@@ -13,17 +13,17 @@ const mostTries = 20
  * A chat and the end of its log, read again until both are of one moment. Undefined where there is no such
  * chat.
  */
-export const readView = async (read: Reader, id: string): Promise<ChatView | undefined> => {
+export const readView = async (read: Reader, id: string): Promise<ChatSnapshot | undefined> => {
   for (let tries = 1; tries <= mostTries; tries += 1) {
     const [chat, tail] = await Promise.all([readChat(read, id), readTail(read, id, true)])
     if (chat === undefined || tail === undefined) return undefined
-    if (coherent({ chat, tail })) return { chat, tail }
+    if (isConsistentSnapshot({ chat, tail })) return { chat, tail }
   }
   throw new InternalError('A chat and its log do not fit')
 }
 
 /** The same of a chat that was there just now. */
-export const expectView = async (read: Reader, id: string): Promise<ChatView> => {
+export const expectView = async (read: Reader, id: string): Promise<ChatSnapshot> => {
   const view = await readView(read, id)
   if (view === undefined) throw new InternalError('A chat is gone')
   return view

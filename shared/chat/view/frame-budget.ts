@@ -9,7 +9,7 @@ export const envelopeBytes = 2048
 export const jsonBytes = (value: unknown): number => Buffer.byteLength(stringifyJson(value), 'utf8')
 
 /** How many of the items, from the first on, fit into `room` bytes as members of a JSON array. */
-export const fitting = (items: readonly unknown[], room: number): number => {
+export const countThatFit = (items: readonly unknown[], room: number): number => {
   let used = 0
   for (const [index, item] of items.entries()) {
     used += jsonBytes(item) + 1
@@ -19,7 +19,7 @@ export const fitting = (items: readonly unknown[], room: number): number => {
 }
 
 /** Room for each of several: equal shares, of which those that need less leave the rest to the others. */
-export const shares = (needs: readonly number[], room: number): number[] => {
+export const divideBudget = (needs: readonly number[], room: number): number[] => {
   const given = new Map<number, number>()
   let left = room
   const order = [...needs.entries()].toSorted(([, one], [, other]) => one - other)

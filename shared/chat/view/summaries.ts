@@ -20,7 +20,7 @@ import {
   tailRange,
 } from '../../table/thread-log.ts'
 import type { Attributes, Reader } from '../../table/ops.ts'
-import { ofEachChat } from '../../platform/for-each.ts'
+import { mapIsolated } from '../../platform/for-each.ts'
 import { chatSummary } from './wire-objects.ts'
 
 /** A chat's summary, with where its log and users stood when it was read. */
@@ -46,7 +46,7 @@ export const readBeginning = async (
 ): Promise<Beginning> => {
   const [heads, ends] = await Promise.all([
     readHeads(read, chats),
-    ofEachChat(chats, ({ id }) => readEnd(read, id)),
+    mapIsolated(chats, ({ id }) => readEnd(read, id)),
   ])
   return { heads, ends, known }
 }
@@ -60,7 +60,7 @@ export const readBeginningOf = async (
   const chats = listed.map(({ chat }) => chat)
   const [heads, ends, known, seen] = await Promise.all([
     readHeads(read, chats),
-    ofEachChat(
+    mapIsolated(
       listed.map((one) => ({ ...one, id: one.chat.id })),
       async ({ id, chat, properties }): Promise<End> => {
         const tail = parseTail(await read.query({ ...tailRange(id, true), limit: 1 }))
@@ -96,9 +96,9 @@ export const summarize = async (
       ends.flatMap(({ id, tail }) => olderThanTail(tail).map((m) => ({ chat: id, n: tail.n, m }))),
     ),
     readProfiles(read, license, users, { known }),
-    ofEachChat(ends, (end) => withHead(read, end, heads)),
+    mapIsolated(ends, (end) => withHead(read, end, heads)),
   ])
-  return ofEachChat(found, async ({ id, record, head, tail }) => {
+  return mapIsolated(found, async ({ id, record, head, tail }) => {
     const newest = Object.values(tail.last.newest).flatMap((m) => {
       const item = older.get(nameOf(keys.event(id, tail.n, m)))
       return tail.entries.find((entry) => entry.m === m) ?? (item === undefined ? [] : parseEntry(item))

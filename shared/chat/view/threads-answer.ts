@@ -8,7 +8,7 @@ import { threadId, threadOf } from '../../table/keys.ts'
 import { type Entry, readLast } from '../../table/thread-log.ts'
 import type { Reader } from '../../table/ops.ts'
 import { readProfiles } from './profiles.ts'
-import { envelopeBytes, fitting, jsonBytes } from './frame-budget.ts'
+import { envelopeBytes, countThatFit, jsonBytes } from './frame-budget.ts'
 import { readThread } from './thread-page.ts'
 import { scopesOf, seenUpTo, usersOf } from './wire-objects.ts'
 
@@ -61,7 +61,7 @@ export const answerThreads = async (
   }
   const newest = threadsOf(chat, 0, limits.threadsSummary)
   const most = limits.frameBytes - envelopeBytes
-  const listed = newest.slice(0, fitting(newest, most - jsonBytes(base) - oneEventBytes))
+  const listed = newest.slice(0, countThatFit(newest, most - jsonBytes(base) - oneEventBytes))
   const answer = { ...base, threads_summary: listed.toReversed() }
   const room = most - jsonBytes(answer)
   const share = Math.floor(room / Math.max(1, threads.length)) - 1

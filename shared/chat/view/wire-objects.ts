@@ -14,7 +14,7 @@ import { threadId } from '../../table/keys.ts'
 import type { ChatRecord, ChatScopes, ChatUser } from '../../table/chats.ts'
 import { type CustomerItem, isBanned, pageViewsOf } from '../../table/customers.ts'
 import { authorsOf, type Entry, eventOf, type Head, type Tail } from '../../table/thread-log.ts'
-import { fitting, jsonBytes } from './frame-budget.ts'
+import { countThatFit, jsonBytes } from './frame-budget.ts'
 
 // What agents are shown of chats: items of the table in, objects of the wire out.
 
@@ -105,7 +105,7 @@ export const usersOf = (users: readonly ChatUser[], profiles: Profiles, seen: Se
   })
   const present = slim.filter((user) => user.present)
   const left = slim.filter((user) => !user.present).toReversed()
-  return [...present, ...left.slice(0, fitting(left, room - jsonBytes(present)))]
+  return [...present, ...left.slice(0, countThatFit(left, room - jsonBytes(present)))]
 }
 
 /** Scopes as they go out: absent where the chat is open to all. */
@@ -145,7 +145,7 @@ export const threadOf = (options: {
   const left = room - jsonBytes({ ...base, events: [], has_more: true })
   if (left < 0) return { ...base, user_ids: [], properties: undefined, events: [], has_more: true }
   const events = options.events.map((entry) => eventOf(chat, entry))
-  const fit = fitting(keep === 'newest' ? events.toReversed() : events, left)
+  const fit = countThatFit(keep === 'newest' ? events.toReversed() : events, left)
   const kept = keep === 'newest' ? events.slice(events.length - fit) : events.slice(0, fit)
   return { ...base, events: kept, ...(more || fit < events.length ? { has_more: true } : {}) }
 }
