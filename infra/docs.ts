@@ -33,7 +33,7 @@ const asyncapiText = async (): Promise<string> => {
       summary: "Where customers' pages connect.",
       host: '{api}.execute-api.{region}.{domain}',
       pathname: '/{stage}',
-      query: { license_id: 'The licence whose agents the customer talks to.' },
+      query: { license_id: 'The license whose agents the customer talks to.' },
       actions: customerActions,
       pushes: customerPushes,
     },

@@ -60,6 +60,6 @@ const idOf = ({ id }: Place): string => id
 
 const expectTexts = async (read: Reader, license: string): Promise<void> => {
   if (await licenseIndexesTexts(read, license)) return
-  const message = 'The messages of this licence are not indexed: leave the query out, or have them indexed'
+  const message = 'The messages of this license are not indexed: leave the query out, or have them indexed'
   throw new ProtocolError('validation', { details: [{ path: 'payload.filters.query', message }] })
 }

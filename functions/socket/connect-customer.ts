@@ -31,8 +31,8 @@ const mostUserAgent = 512
 const mostLogged = 128
 
 /**
- * Customers' `$connect`: keeps the connection, with what its handshake tells, for a licence that is valid and
- * allows the page's origin. It has half a minute to log in. Answers 404 for no licence, 402 for one that has
+ * Customers' `$connect`: keeps the connection, with what its handshake tells, for a license that is valid and
+ * allows the page's origin. It has half a minute to log in. Answers 404 for no license, 402 for one that has
  * expired, 403 for an origin that it does not allow and for a way around the proxy where there is one, 429
  * for too many connections from one address; the log says why.
  */

@@ -32,7 +32,7 @@ interface ClockEvent {
 }
 
 /**
- * Each minute: closes the connections whose token or licence has run out, clears rows that the TTL has not
+ * Each minute: closes the connections whose token or license has run out, clears rows that the TTL has not
  * yet, and does what is due for customers' chats. An event that comes late does not put back the clock.
  */
 const tick = ({ time }: ClockEvent = {}): Promise<void> => {
@@ -42,7 +42,7 @@ const tick = ({ time }: ClockEvent = {}): Promise<void> => {
 
 export const handler = measured('worker', 'clock', tick)
 
-/** For all licences together: however many rows or chats are due, so many are at work side by side. */
+/** For all licenses together: however many rows or chats are due, so many are at work side by side. */
 interface Limits {
   ending: LimitFunction
   looking: LimitFunction
@@ -55,10 +55,10 @@ const run = async (ctx: Ctx): Promise<void> => {
   const swept = inTurn(licenses, ctx.now()).map((item) => {
     const { id } = LicenseListed.parse(item)
     return sweeping(() =>
-      allOf([sweep(ctx, id, limits), lookAfterChats(ctx, id, limits)], 'A licence not swept'),
+      allOf([sweep(ctx, id, limits), lookAfterChats(ctx, id, limits)], 'A license not swept'),
     )
   })
-  await allOf(swept, 'Licences not swept')
+  await allOf(swept, 'Licenses not swept')
 }
 
 // the golden ratio: each start falls into one of the widest gaps between those before it
@@ -107,7 +107,7 @@ const isToRoute = (chat: ActiveChat, { routing }: LicenseItem): boolean =>
   (routing === 'automatic' || (chat.waiting_since === undefined) === (presentAgents(chat).length === 0))
 
 /**
- * What is due for the customers' chats of a licence. Of those that nothing is due for no more is read than
+ * What is due for the customers' chats of a license. Of those that nothing is due for no more is read than
  * the list has.
  */
 const lookAfterChats = async (ctx: Ctx, id: string, { looking }: Limits): Promise<void> => {

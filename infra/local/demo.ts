@@ -22,7 +22,7 @@ export interface Demo {
   agents: { id: string; token: string; permission: Permission }[]
 }
 
-/** A licence to try things with, made where it is missing, and fresh tokens for its agents. */
+/** A license to try things with, made where it is missing, and fresh tokens for its agents. */
 export const openDemo = async (
   table: Table,
   tokens: { key: TokenKey; issuer: string; audience: string },

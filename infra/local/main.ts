@@ -144,7 +144,7 @@ const welcome = (
     `Ready. Agents connect to ${agent_url}`,
     `    customers connect to ${customer_url}?license_id=${license_id}`,
     `  table    ${engine}`,
-    `  licence  ${license_id}`,
+    `  license  ${license_id}`,
     ...agents.map(({ id, permission, token }) => `  ${id.padEnd(8)} ${permission.padEnd(14)} ${token}`),
     `Try it:  npx wscat -c ${agent_url}   then send   {"action":"login","payload":{"token":"<a token>"}}`,
     `         npx wscat -c "${customer_url}?license_id=${license_id}"   then send   {"action":"login"}`,

@@ -22,7 +22,7 @@ interface Row {
 /** Their functions are no actions, and so in no table: counted from what they write and read. */
 const gatewayRoutes: Readonly<Record<string, Taken>> = {
   'agent/$connect': { rru: 0, wru: 1, pushes: 0 },
-  // the licence; the address and the socket
+  // the license; the address and the socket
   'customer/$connect': { rru: 1, wru: 2, pushes: 0 },
   'customer/$disconnect': { rru: 0, wru: 1, pushes: 0 },
   'agent/$default': { rru: 0, wru: 0, pushes: 0 },

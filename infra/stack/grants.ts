@@ -27,7 +27,7 @@ export interface Grant {
 
 /**
  * The partition keys of families, as patterns of IAM. `*` goes on over `#`, so that the pattern of an account
- * takes the keys of its licence's lists as well: where these are not named themselves, they are `not` among
+ * takes the keys of its license's lists as well: where these are not named themselves, they are `not` among
  * the keys.
  */
 export const leadingKeys = (named: readonly Family[]): { like: string[]; not: string[] } => {

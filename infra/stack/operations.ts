@@ -100,7 +100,7 @@ export class Operations extends NestedStack {
       })
     this.#alarm(new Construct(this, 'Table'), 'Throttled', {
       peopleSuffer:
-        'Requests of agents and customers wait for the table or fail: it takes less than they ask for, at least of one chat or licence.',
+        'Requests of agents and customers wait for the table or fail: it takes less than they ask for, at least of one chat or license.',
       metric: sumOf({ reads: throttled('ReadThrottleEvents'), writes: throttled('WriteThrottleEvents') }),
       from: 10,
     })

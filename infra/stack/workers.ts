@@ -123,10 +123,10 @@ export class Workers extends Construct {
       maxRecordAge: Duration.hours(1),
       peopleSuffer: {
         failing:
-          'Changes of agents, licences and customers are not taken up: suspended agents stay connected, absent people look present.',
+          'Changes of agents, licenses and customers are not taken up: suspended agents stay connected, absent people look present.',
         late: 'Agents see who is there and account changes more than a minute late, and a suspended agent can go on chatting.',
         givenUp:
-          'Some change of an agent, licence or customer was given up on: somebody may look present who is gone, or stay connected who should not.',
+          'Some change of an agent, license or customer was given up on: somebody may look present who is gone, or stay connected who should not.',
       },
     })
   }
@@ -150,7 +150,7 @@ export class Workers extends Construct {
           'Agents who search archives do not find what was just written: the newest chats and messages.',
         late: 'Agents who search archives miss what was written in the last minute and more.',
         givenUp:
-          'Agents do not find some chat by what it says or who is in it, until its licence is reindexed (npm run admin -- reindex).',
+          'Agents do not find some chat by what it says or who is in it, until its license is reindexed (npm run admin -- reindex).',
       },
     })
   }
@@ -250,7 +250,7 @@ export class Workers extends Construct {
     })
     this.#alarm(clock, 'Silent', {
       peopleSuffer:
-        'The clock has stopped: customers may wait on for an agent, idle chats stay open, people whose token or licence has run out stay connected.',
+        'The clock has stopped: customers may wait on for an agent, idle chats stay open, people whose token or license has run out stay connected.',
       metric: clock.handler.metricInvocations({ statistic: Stats.SUM, period: Duration.minutes(5) }),
       from: 1,
       below: true,

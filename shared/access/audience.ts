@@ -87,7 +87,7 @@ export const aboutCustomer = (
       }),
 })
 
-/** The agents named, and those of the groups named; without any, every agent of the licence. */
+/** The agents named, and those of the groups named; without any, every agent of the license. */
 export const addressed = (license: string, { groups, agents }: ChatScopes): Audience =>
   groups.length + agents.length === 0
     ? everyAgent(license)

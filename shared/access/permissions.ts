@@ -3,7 +3,7 @@ import { ProtocolError } from '../protocol/errors.ts'
 import type { ChatScopes, ChatUser } from '../table/chats.ts'
 import { type AnySession, isCustomers, type Session } from '../table/sockets.ts'
 
-/** Who looks: a session, or a row of the licence's sockets. */
+/** Who looks: a session, or a row of the license's sockets. */
 export type Viewer = Pick<Session, 'agent_id' | 'permission' | 'groups' | 'token_scopes'>
 /** What is looked at: a chat, or its row among the active ones. */
 export interface VisibleChat {
@@ -23,7 +23,7 @@ export const roleOf = (
   return user === undefined || user.type === 'customer' ? undefined : user.type
 }
 
-/** Protocol §4: whether an agent of the chat's licence has access to it. */
+/** Protocol §4: whether an agent of the chat's license has access to it. */
 export const hasAccess = (viewer: Viewer, chat: VisibleChat): boolean => {
   const { groups, agents } = chat.scopes
   return (

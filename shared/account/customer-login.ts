@@ -172,7 +172,7 @@ const visitorsSocket = (found: SocketItem | undefined, nowMs: number): VisitorsS
   return { ...socket, visitor }
 }
 
-// whoever makes a licence may have a clock that runs ahead
+// whoever makes a license may have a clock that runs ahead
 const skewS = 300
 
 const readHeld = async (
@@ -190,7 +190,7 @@ const readHeld = async (
   ])
   if (item === undefined) throw new ProtocolError('license_not_found')
   const license = LicenseItem.parse(item)
-  // a token that is older than its licence was made for another one of this id, which was erased
+  // a token that is older than its license was made for another one of this id, which was erased
   if (tokenFrom !== undefined && tokenFrom < (license.created_at ?? 0) - skewS)
     throw new ProtocolError('auth')
   if (license.expires_at * 1000 <= ctx.now()) throw new ProtocolError('license_expired')

@@ -57,7 +57,7 @@ const keysNow = async (olderThanMs: number): Promise<Keys> => {
   return reading
 }
 
-/** Who a customer is, in the licence that its token was made for. */
+/** Who a customer is, in the license that its token was made for. */
 export interface CustomerIdentity {
   license_id: string
   customer_id: string
@@ -76,7 +76,7 @@ export const signCustomerToken = async ({ license_id, customer_id }: CustomerIde
     .sign(current.key)
 }
 
-/** Verifies a customer's token for a licence. Throws `auth` for whatever is wrong with it. `issued_at` in Unix seconds. */
+/** Verifies a customer's token for a license. Throws `auth` for whatever is wrong with it. `issued_at` in Unix seconds. */
 export const verifyCustomerToken = async (
   token: unknown,
   license: string,

@@ -67,7 +67,7 @@ export const devicePresented = (
 }
 
 /**
- * Turns notifications to a device on or off for `me`; on takes the device from another agent, of whatever licence.
+ * Turns notifications to a device on or off for `me`; on takes the device from another agent, of whatever license.
  * Throws `authorization` with the sentence `denied` for turning off another agent's, `auth` where `me` no longer works
  * here, `too_many_requests` where others keep changing the device.
  */

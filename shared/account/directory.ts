@@ -7,7 +7,7 @@ import { type Pk, agentPrefix, groupPrefix, keys, licensePk } from '../table/key
 import type { Reader } from '../table/ops.ts'
 import { countThatFit, jsonBytes } from '../chat/view/frame-budget.ts'
 
-/** The agents of a licence and its groups, as many as a login shows; with the deleted agents between them. */
+/** The agents of a license and its groups, as many as a login shows; with the deleted agents between them. */
 export const readDirectory = async (
   read: Reader,
   license: string,

@@ -95,7 +95,7 @@ const claimClosing = async (
 }
 
 /**
- * Closes a connection whose session is over; one that was renewed since is left alone. `row`: what its licence's list
+ * Closes a connection whose session is over; one that was renewed since is left alone. `row`: what its license's list
  * has of it, which goes where the socket is gone.
  */
 export const disconnectIfOver = async (

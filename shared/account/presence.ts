@@ -51,7 +51,7 @@ export const socketGone = async (
 }
 
 /**
- * Takes an agent offline that has not logged in since its last socket went, and tells its licence; whoever
+ * Takes an agent offline that has not logged in since its last socket went, and tells its license; whoever
  * waits for its answer is routed anew. May run twice, and beside a login: the status that is pushed last is
  * right.
  */

@@ -36,7 +36,7 @@ const readLicense = async ({ read }: WorkCtx, id: string): Promise<LicenseItem |
   return item === undefined ? undefined : LicenseItem.parse(item)
 }
 
-/** A licence changed: every session of it gets its new end. One that is over is closed by now. */
+/** A license changed: every session of it gets its new end. One that is over is closed by now. */
 export const licenseChanged = async (
   ctx: WorkCtx,
   id: string,
@@ -59,7 +59,7 @@ export const licenseChanged = async (
 }
 
 /**
- * The customers of active chats: they stay connected, and are told, for as long as their licence lasts now.
+ * The customers of active chats: they stay connected, and are told, for as long as their license lasts now.
  */
 const extendCustomers = async (ctx: WorkCtx, { id, expires_at }: LicenseItem): Promise<void> => {
   const active = await readActiveChats(ctx.read, id)
@@ -76,7 +76,7 @@ const extendCustomers = async (ctx: WorkCtx, { id, expires_at }: LicenseItem): P
 }
 
 /**
- * The customers of a licence that is over who are in an active chat are disconnected; others' sessions end by
+ * The customers of a license that is over who are in an active chat are disconnected; others' sessions end by
  * themselves, or with whatever they start.
  */
 export const endCustomers = async (ctx: WorkCtx, license: string): Promise<void> => {

@@ -10,7 +10,7 @@ import type { ConditionalWrite } from '../table/optimistic-write.ts'
 import type { RoutingChange } from './routing-properties.ts'
 import { agentLeft, routingAssigned, routingUnassigned } from './system-messages.ts'
 
-/** What routing decides by: a licence, its agents, and how much each of them has to do. */
+/** What routing decides by: a license, its agents, and how much each of them has to do. */
 export interface RoutingState {
   license: LicenseItem
   agents: readonly AgentItem[]
@@ -20,7 +20,7 @@ export interface RoutingState {
 }
 
 /**
- * Undefined where there is no such licence. An assignment is conditional: one that lags behind may lose a
+ * Undefined where there is no such license. An assignment is conditional: one that lags behind may lose a
  * race, no more.
  */
 export const readRoutingState = async (

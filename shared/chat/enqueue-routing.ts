@@ -11,7 +11,7 @@ interface Enqueues {
 }
 
 /**
- * Has a licence's waiting chats given to whoever is free, by a worker: an answer does not wait for it.
+ * Has a license's waiting chats given to whoever is free, by a worker: an answer does not wait for it.
  * `chat`: also this one, where nobody may be there for it. Never throws: the clock finds what was missed.
  */
 export const enqueueRouting = async (ctx: Enqueues, license: string, chat?: string): Promise<void> => {

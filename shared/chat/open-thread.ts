@@ -71,7 +71,7 @@ export const readThreadStartInputs = async (
   return { held, desk }
 }
 
-/** A customer's session may be older than the end of its licence: nothing starts after that. */
+/** A customer's session may be older than the end of its license: nothing starts after that. */
 export const requireLicense = (desk: RoutingState | undefined): void => {
   if (desk === undefined || desk.license.expires_at * 1000 <= Date.now())
     throw new ProtocolError('license_expired')

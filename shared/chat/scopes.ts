@@ -88,7 +88,7 @@ export const groupsExist = async (
 }
 
 /**
- * Throws `not_found` where scopes name a group or an agent that the licence does not have, or who may not
+ * Throws `not_found` where scopes name a group or an agent that the license does not have, or who may not
  * work.
  */
 export const requireScopes = async (read: Reader, license: string, scopes: ChatScopes): Promise<void> => {

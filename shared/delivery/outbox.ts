@@ -39,7 +39,7 @@ export type Redacted<Name extends PushName> = Name extends CustomerPushName
   ? CustomerPushPayload<Name>
   : never
 
-/** Whose sockets are read: a licence's agents, and the customers of a chat. */
+/** Whose sockets are read: a license's agents, and the customers of a chat. */
 type Listeners = Pick<Chat, 'license_id'> & Partial<Pick<Chat, 'users'>>
 
 /**
@@ -85,7 +85,7 @@ export const audienceFreshMs = 1000
 const postingMs = 1000
 const puttingOffMs = 1000
 
-/** A list of sockets: of a licence's agents, or of one of its customers. */
+/** A list of sockets: of a license's agents, or of one of its customers. */
 interface List {
   license: string
   customer?: string

@@ -84,7 +84,7 @@ export const Job = z.discriminatedUnion('job', [
     check: z.string(),
   }),
   /**
-   * Gives the chats of a licence that wait for an agent to those who are free; `chat`: also this one, where
+   * Gives the chats of a license that wait for an agent to those who are free; `chat`: also this one, where
    * nobody is there for it; `agent`: also those of this agent, who has gone offline.
    */
   z.object({
@@ -94,7 +94,7 @@ export const Job = z.discriminatedUnion('job', [
     agent: z.optional(z.string()),
   }),
   /**
-   * Takes names that do not exist any more out of the scopes of a licence's chats, of those `after` this one.
+   * Takes names that do not exist any more out of the scopes of a license's chats, of those `after` this one.
    */
   z.object({ job: z.literal('rescope'), license_id: z.string(), after: z.optional(z.string()) }),
   /**

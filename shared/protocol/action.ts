@@ -76,7 +76,7 @@ export interface ActionSpec {
   readonly writes?: readonly Family[]
   /** All that it may push: the type of its `ctx.push`, so that shared code can push no more for it. */
   readonly pushes: readonly PushName[]
-  /** `none`: nothing is known of the connection. `login`: the story itself reads what it needs of it. */
+  /** `none`: nothing is known of the connection. `login`: the handler itself reads what it needs of it. */
   readonly session: 'required' | 'login' | 'none'
   readonly reads: readonly Fetch[]
   /** Others hear of it once a second of each customer: the first and, of more, the last. */

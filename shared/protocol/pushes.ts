@@ -146,17 +146,17 @@ export const pushes = {
   },
   customer_banned: {
     summary: 'A customer was banned, for so many days from now.',
-    to: 'every agent of the licence',
+    to: 'every agent of the license',
     payload: z.strictObject({ customer_id: z.string(), ban: z.strictObject({ days: z.int() }) }),
   },
   customer_unbanned: {
     summary: "A customer's ban was lifted.",
-    to: 'every agent of the licence',
+    to: 'every agent of the license',
     payload: z.strictObject({ customer_id: z.string() }),
   },
   agent_updated: {
     summary: "An agent's routing status changed, or it came or went.",
-    to: 'every agent of the licence',
+    to: 'every agent of the license',
     payload: z.strictObject({
       agent_id: z.string(),
       routing_status: z.enum([...RoutingStatus.options, 'offline']),

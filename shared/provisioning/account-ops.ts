@@ -31,7 +31,7 @@ export const licenseExists = (license: string): Op => ({
   ConditionCheck: { Key: keys.license(license), ConditionExpression: 'attribute_exists(pk)' },
 })
 
-/** The licence exists, and never had a group of this id that was deleted. */
+/** The license exists, and never had a group of this id that was deleted. */
 export const groupIdUnused = (license: string, group: number): Op => ({
   ConditionCheck: {
     Key: keys.license(license),

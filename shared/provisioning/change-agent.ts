@@ -33,7 +33,7 @@ export type AgentObstacle =
 
 export type AgentCreation = { outcome: 'created'; agent: AgentItem } | AgentObstacle
 
-/** Every agent of the licence by id, the deleted ones included. */
+/** Every agent of the license by id, the deleted ones included. */
 export async function listAgents(table: Table, license: string): Promise<AgentItem[]> {
   const items = await table.read.query({ pk: licensePk(license), prefix: agentPrefix, strong: true })
   return items.map((item) => AgentItem.parse(item))

@@ -11,7 +11,7 @@ import { findLicense } from './change-license.ts'
 const GroupRecord = z.extend(GroupItem, { version: z.int() })
 type GroupRecord = z.output<typeof GroupRecord>
 
-/** Of a transaction's 100 items: the group, its licence, and so many of its agents. */
+/** Of a transaction's 100 items: the group, its license, and so many of its agents. */
 const agentsPerDelete = 90
 
 export async function listGroups(table: Table, license: string): Promise<GroupRecord[]> {
@@ -27,7 +27,7 @@ type GroupCreation =
   /** A deleted group had this id. */
   | { outcome: 'id_used' | 'no_license' }
 
-/** Without an `id`: the next that no group of the licence has or ever had. */
+/** Without an `id`: the next that no group of the license has or ever had. */
 export async function createGroup(
   table: Table,
   draft: { license_id: string; id?: number | undefined; name: string },

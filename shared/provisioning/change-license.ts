@@ -22,7 +22,7 @@ export async function listLicenses(table: Table): Promise<LicenseRecord[]> {
   return found.map((item) => LicenseRecord.parse(item)).toSorted((a, b) => (a.id < b.id ? -1 : 1))
 }
 
-/** `expires_at` in unix seconds. `exists`: the licence of that id, which stays as it is. */
+/** `expires_at` in unix seconds. `exists`: the license of that id, which stays as it is. */
 type LicenseCreation = { outcome: 'created' | 'exists'; license: LicenseItem }
 
 export async function createLicense(
@@ -77,7 +77,7 @@ type Erasing =
   { outcome: 'erasing' } | { outcome: 'no_license' } | { outcome: 'in_force'; license: LicenseItem }
 
 /**
- * The licence, which must be over, is being erased: it cannot be changed any more, and all its sessions end.
+ * The license, which must be over, is being erased: it cannot be changed any more, and all its sessions end.
  */
 export async function beginErasing(table: Table, id: string, nowMs: number): Promise<Erasing> {
   return retryOnConflict<Erasing>(async () => {
@@ -92,7 +92,7 @@ export async function beginErasing(table: Table, id: string, nowMs: number): Pro
   })
 }
 
-/** The licence is gone; whatever else there is of it must be gone by then. */
+/** The license is gone; whatever else there is of it must be gone by then. */
 export async function endErasing(table: Table, id: string): Promise<void> {
   const gone = { ExpressionAttributeNames: { '#at': 'erasing_at' } }
   await retryOnConflict<'gone'>(async () => {

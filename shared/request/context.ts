@@ -53,7 +53,7 @@ interface Arriving {
 }
 
 /**
- * What a story may use, by its contract: `needs` gives `read` and `push`, `writes` gives `write`, `reads`
+ * What a handler may use, by its contract: `needs` gives `read` and `push`, `writes` gives `write`, `reads`
  * what was fetched. What is not declared is not there, and does not compile.
  */
 export type Ctx<Spec extends ActionSpec> = Base &
@@ -91,7 +91,7 @@ type Authorized<Spec extends ActionSpec> = Asking<Spec> &
     { of: PropertiesOwner; properties: StoredProperties }
   >
 
-/** What a story returns: its response's payload, or nothing where the response has none. */
+/** What a handler returns: its response's payload, or nothing where the response has none. */
 type Answer<Spec extends ActionSpec> = Spec['response'] extends z.core.$ZodType
   ? z.input<Spec['response']>
   : void
@@ -211,7 +211,7 @@ export const authorizeRequest = (
 }
 
 /**
- * The chat asked for, of the requester's own licence, a customer's own; another's is as absent as one that
+ * The chat asked for, of the requester's own license, a customer's own; another's is as absent as one that
  * never was.
  */
 const chatOf = (me: AnySession, { chat }: Prefetched): Chat => {

@@ -48,11 +48,11 @@ z.config(en())
 const client = tableClient()
 
 /**
- * Makes an action's Lambda of its contract and its story. Reads the frame; fetches the session and what the
+ * Makes an action's Lambda of its contract and its handler. Reads the frame; fetches the session and what the
  * contract names in one round; judges session, payload, chat and permission in this order (protocol §1); runs
- * the story; sends its pushes; answers, once, whatever happens.
+ * the handler; sends its pushes; answers, once, whatever happens.
  */
-export const serve = <const Spec extends ActionSpec>(spec: Spec, story: Handler<Spec>) =>
+export const serve = <const Spec extends ActionSpec>(spec: Spec, handler: Handler<Spec>) =>
   measured(
     spec.by ?? 'agent',
     spec.name,
@@ -63,7 +63,7 @@ export const serve = <const Spec extends ActionSpec>(spec: Spec, story: Handler<
           if (frame === undefined) throw new InternalError('The frame was not read')
           const payload = await handleRequest(
             spec,
-            story,
+            handler,
             requestContext.connectionId,
             frame.payload,
             deadline,
@@ -79,7 +79,7 @@ export const serve = <const Spec extends ActionSpec>(spec: Spec, story: Handler<
 /** Everything between the frame and the answer. */
 const handleRequest = async <Spec extends ActionSpec>(
   spec: Spec,
-  story: Handler<Spec>,
+  handler: Handler<Spec>,
   connection: string,
   received: unknown,
   deadline: Deadline,
@@ -146,11 +146,11 @@ const handleRequest = async <Spec extends ActionSpec>(
     try {
       // what the contract does not declare is left out of the type; that the rest is there, no type can show
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion, typescript/consistent-type-assertions
-      const answer = await story(all as unknown as Ctx<Spec>, payload)
+      const answer = await handler(all as unknown as Ctx<Spec>, payload)
       await counting?.allowed
       return answer
     } finally {
-      // also where the story threw: what it had pushed by then is written
+      // also where the handler threw: what it had pushed by then is written
       if (!(await outbox.flush())) await record.tellLater()
     }
   } catch (error) {

@@ -130,7 +130,7 @@ export const findUnseen = async (read: Reader, view: ChatSnapshot): Promise<Unse
 }
 
 /**
- * Hands on chats of a licence, one after the other, each by what the last has made of the agents' loads.
+ * Hands on chats of a license, one after the other, each by what the last has made of the agents' loads.
  * Resolves to whether it did.
  */
 export const reassignUnseen = (

@@ -41,7 +41,7 @@ const rescopeChat = (ctx: WorkCtx<ScopesFamily>, id: string, names: Names): Prom
   })
 
 /**
- * Gives all chats of a licence the scopes that count, the active ones first, then the others by pages; the rest goes on
+ * Gives all chats of a license the scopes that count, the active ones first, then the others by pages; the rest goes on
  * `after` a chat by another job. May run twice.
  */
 export const rescope = async (

@@ -29,7 +29,7 @@ export const usersChangeOf = ({ waitingSince, ...staffing }: Assignment): UsersC
 })
 
 /**
- * Changes who attends a chat, as `decide` says of it and of the licence's agents, and tells. Resolves to
+ * Changes who attends a chat, as `decide` says of it and of the license's agents, and tells. Resolves to
  * whether it did.
  */
 export const reassignChat = async (
@@ -58,7 +58,7 @@ export const reassignChat = async (
 }
 
 /**
- * Gives a licence's waiting chats, and those that all agents have left, to the agents who are free, the one
+ * Gives a license's waiting chats, and those that all agents have left, to the agents who are free, the one
  * waiting longest first. `chat`: also one whose agents may all be away; `agent`: also those of an agent who
  * has gone. May run twice, and beside any other change.
  */

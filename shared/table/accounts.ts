@@ -31,13 +31,13 @@ export const LicenseItem = z.object({
 })
 export type LicenseItem = z.output<typeof LicenseItem>
 
-/** Whether the texts of a licence's messages are indexed. Eventually consistent. */
+/** Whether the texts of a license's messages are indexed. Eventually consistent. */
 export const licenseIndexesTexts = async (read: Reader, id: string): Promise<boolean> => {
   const item = await read.get(keys.license(id))
   return item === undefined || LicenseItem.parse(item).index_texts
 }
 
-/** `LICENSES` / `<l>`: that there is such a licence. */
+/** `LICENSES` / `<l>`: that there is such a license. */
 export const LicenseListed = z.object({ id: z.string() })
 
 /** `LICENSE#<l>` / `GROUP#<g>` */

@@ -231,10 +231,10 @@ export const readActiveChats = async (
   return rows.map((row) => ActiveItem.parse(row))
 }
 
-/** A chat's row in the list of all of its licence. */
+/** A chat's row in the list of all of its license. */
 const ListedItem = z.object({ sk: z.string() })
 
-/** The ids of all chats of a licence, in no order. */
+/** The ids of all chats of a license, in no order. */
 export const readChatIds = async (read: Reader<'chats'>, license: string): Promise<string[]> => {
   const rows = await read.query({ pk: chatsPk(license), strong: true })
   return rows.map((row) => ListedItem.parse(row).sk)

@@ -7,7 +7,7 @@ import type { Key, RawKey } from './keys.ts'
  */
 export const families = {
   licenses: 'LICENSES',
-  /** A licence with its groups, its agents and their devices. */
+  /** A license with its groups, its agents and their devices. */
   account: 'LICENSE#*',
   agentSockets: 'LICENSE#*#SOCKETS',
   chats: 'LICENSE#*#CHATS',

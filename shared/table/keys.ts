@@ -44,7 +44,7 @@ export const licensePk = (license: string): Pk<'account'> => pkOf(`LICENSE#${par
 export const agentPrefix = 'AGENT#'
 export const groupPrefix = 'GROUP#'
 export const logPrefix = 'LOG#'
-/** Of devices under their licence. */
+/** Of devices under their license. */
 export const devicePrefix = 'DEVICE#'
 const chatPrefix = 'CHAT'
 
@@ -83,7 +83,7 @@ export const keys = {
   pending: (pk: Pk<'count'>, action: string): Key<'count'> => ({ pk, sk: `PENDING#${action}` }),
 
   socket: (connection: string): Key<'socket'> => ({ pk: pkOf(`SOCKET#${part(connection)}`), sk: 'SOCKET' }),
-  /** A live socket of an agent, in its licence's list. */
+  /** A live socket of an agent, in its license's list. */
   agentSocket: (license: string, agent: string, connection: string): Key<'agentSockets'> => ({
     pk: socketsPk(license),
     sk: `${part(agent)}#${part(connection)}`,
@@ -146,7 +146,7 @@ export const keys = {
     pk: keptCountsPk(license, search),
     sk: month,
   }),
-  /** How far a rebuilding of a licence's index has come. */
+  /** How far a rebuilding of a license's index has come. */
   reindexing: (license: string): Key<'account'> => ({ pk: licensePk(license), sk: 'REINDEX' }),
 }
 
@@ -175,7 +175,7 @@ export const keptCountsPk = (license: string, search: string): Pk<'keptCounts'> 
   pkOf(`INDEX#${part(license)}#COUNTS#${part(search)}`)
 export const manifestPrefix = 'INDEX#'
 /**
- * How partition keys begin that are a licence's alone, beside its own one: its lists, its customers, its
+ * How partition keys begin that are a license's alone, beside its own one: its lists, its customers, its
  * index.
  */
 export const licensePrefixes = (license: string): readonly string[] => [
@@ -203,9 +203,9 @@ export const activePk = (license: string): Pk<'activeChats'> => pkOf(`LICENSE#${
 export const devicePk = (hash: string): Pk<'device'> => pkOf(`DEVICE#${part(hash)}`)
 export const chatPk = (chat: string): Pk<'chat'> => pkOf(`CHAT#${part(chat)}`)
 export const threadPrefix = (n: number): string => `${logPrefix}${numbered(n)}#`
-/** The sockets of one agent in its licence's list. */
+/** The sockets of one agent in its license's list. */
 export const agentSocketsPrefix = (agent: string): string => `${part(agent)}#`
-/** The devices of one agent of a licence. */
+/** The devices of one agent of a license. */
 export const agentDevicesPrefix = (agent: string): string => `${devicePrefix}${part(agent)}#`
 
 /**

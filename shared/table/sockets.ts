@@ -8,7 +8,7 @@ import type { Attributes, Op, Reader, Writer } from './ops.ts'
 /** Until when a session counts, in Unix seconds. */
 const lasting = { token_expires_at: z.int(), license_expires_at: z.int() }
 
-/** Which agent is at the other end: what `serve` and the audience decide by, copied from agent and licence at login. */
+/** Which agent is at the other end: what `serve` and the audience decide by, copied from agent and license at login. */
 const agentIdentity = {
   license_id: z.string(),
   agent_id: z.string(),
@@ -25,7 +25,7 @@ const customerIdentity = { license_id: z.string(), customer_id: z.string(), ...l
 const AgentSession = z.object({
   ...agentIdentity,
   name: z.string(),
-  /** When its licence was made (Unix seconds): how far back archives can reach. */
+  /** When its license was made (Unix seconds): how far back archives can reach. */
   license_created_at: z.optional(z.int()),
   /** Which login made it so: one whose answer was lost knows its own work by it. */
   nonce: z.optional(z.string()),
@@ -70,7 +70,7 @@ export type CustomerSession = z.output<typeof CustomerSession>
 /** Whoever is at the other end of a connection. */
 export type AnySession = Session | CustomerSession
 
-/** `LICENSE#<l>#SOCKETS`: a live socket in its licence's list; the audience is chosen from these. */
+/** `LICENSE#<l>#SOCKETS`: a live socket in its license's list; the audience is chosen from these. */
 const row = {
   connection: z.string(),
   ttl: z.int(),
@@ -104,9 +104,9 @@ export type Connected = Identified & { connection: string }
 export const isCustomers = <I extends Identified>(of: I): of is Extract<I, { customer_id: string }> =>
   'customer_id' in of
 
-// no deployment is older; of a licence that does not say when it was made
+// no deployment is older; of a license that does not say when it was made
 const earliestS = Date.UTC(2026, 0) / 1000
-/** Since when (ms) there can be anything in the archives of an agent's licence. */
+/** Since when (ms) there can be anything in the archives of an agent's license. */
 export const archivesSince = ({ license_created_at = earliestS }: Session): number =>
   license_created_at * 1000
 
@@ -171,7 +171,7 @@ const notClosing = '(attribute_not_exists(closing_at) OR closing_at < :stale)'
 
 /**
  * The two writes of a login: the session on its socket, which must still be there, not being closed and nobody else's;
- * and its row in the licence's list.
+ * and its row in the license's list.
  */
 export const putSession = <S extends AnySession>(
   socket: SocketItem,
@@ -218,7 +218,7 @@ export const setCustomerName = (row: CustomerSocketItem, name: string): Op<'sock
   },
 })
 
-/** Brings the end of its licence in a customer's session and its row up to date; each only where it still exists. */
+/** Brings the end of its license in a customer's session and its row up to date; each only where it still exists. */
 export const extendSession = (
   row: CustomerSocketItem,
   expiresAt: number,
@@ -402,7 +402,7 @@ export const readSocket = async (
   return socket.ttl * 1000 > nowMs ? socket : undefined
 }
 
-/** Every row of a licence's list, or of one agent in it; also those that no longer count as live. Skips what is none. */
+/** Every row of a license's list, or of one agent in it; also those that no longer count as live. Skips what is none. */
 export const readAgentSockets = async (
   read: Reader,
   license: string,
@@ -454,7 +454,7 @@ const rowIn = <S extends z.ZodMiniType>(
   return []
 }
 
-/** Why a session counts no more, by time alone; undefined while it does. Token before licence, as `login` checks them. */
+/** Why a session counts no more, by time alone; undefined while it does. Token before license, as `login` checks them. */
 export const expiryOf = (
   session: Pick<AnySession, 'token_expires_at' | 'license_expires_at'>,
   nowMs: number,

@@ -53,7 +53,7 @@ const oneByOne = async (calls: ReturnType<typeof hold>, count: number) => {
 
 describe('a run of the clock', () => {
   test(
-    'ends no more than 16 connections side by side, however many of one licence are due',
+    'ends no more than 16 connections side by side, however many of one license are due',
     { tags: ['full'] },
     async () => {
       const license = await world.license({ ann: {}, ben: {} })
@@ -83,7 +83,7 @@ describe('a run of the clock', () => {
   )
 
   test(
-    'reads no more than 16 licences side by side, and ends what is due in any',
+    'reads no more than 16 licenses side by side, and ends what is due in any',
     { tags: ['full'] },
     async () => {
       const licenses = await Promise.all(Array.from({ length: 18 }, () => world.license({ ann: {} })))
@@ -116,7 +116,7 @@ describe('a run of the clock', () => {
         ? { errorType: 'ValidationException' }
         : undefined,
     )
-    await expect(world.tick()).rejects.toThrow('Licences not swept')
+    await expect(world.tick()).rejects.toThrow('Licenses not swept')
     await ben.closing()
     world.proxy.setFault(undefined)
     await world.tick()
@@ -152,14 +152,14 @@ describe('where a run begins', () => {
       minute * 60_000,
     )
 
-  test('it comes to each licence once', () => {
+  test('it comes to each license once', () => {
     for (const minute of [0, 1, 29_737_000])
       expect(at(minute).toSorted((a, b) => a - b)).toEqual(Array.from({ length: 1000 }, (_, i) => i))
     expect(inTurn([], 60_000)).toEqual([])
     expect(inTurn(['one'], 29_737_001 * 60_000)).toEqual(['one'])
   })
 
-  test('runs that come to a tenth of the licences only have come to each within 16 minutes', () => {
+  test('runs that come to a tenth of the licenses only have come to each within 16 minutes', () => {
     for (const first of [0, 7, 29_737_000, 29_737_123]) {
       const reached = new Set<number>()
       for (let minute = first; minute < first + 16; minute += 1)

@@ -26,7 +26,7 @@ const names = async (client: Client) => (await client.received()).map(({ action 
 const shown = async (client: Client, chat_id: string) =>
   (await client.ok('get_chat_threads', { chat_id })).chat
 
-/** A licence that tests share, in which each has customers of its own. */
+/** A license that tests share, in which each has customers of its own. */
 const openOffice = async () => {
   const license = await world.license({ ann: {}, ben: {} })
   const [ann, ben] = [await license.login('ann'), await license.login('ben')]
@@ -39,7 +39,7 @@ beforeAll(async () => {
   office = await openOffice()
 })
 let customers = 0
-/** The shared licence, its pushes forgotten, and a new customer. */
+/** The shared license, its pushes forgotten, and a new customer. */
 const withCustomer = async () => {
   const customer_id = `cus-${(customers += 1)}`
   await addCustomer(world, office.license.id, customer_id)
@@ -189,7 +189,7 @@ describe('ban_customer', () => {
     })
   })
 
-  test('takes the same customer id of another licence for another customer', async () => {
+  test('takes the same customer id of another license for another customer', async () => {
     const [one, two] = [await world.license({ ann: {} }), await world.license({ ann: {} })]
     const [ann, other] = [await one.login('ann'), await two.login('ann')]
     const chats = await Promise.all(
@@ -207,7 +207,7 @@ describe('ban_customer', () => {
 })
 
 describe('ban_customer is refused', () => {
-  test('with not_found for a customer that is unknown, or of another licence', async () => {
+  test('with not_found for a customer that is unknown, or of another license', async () => {
     const license = await world.license({ ann: {} })
     const other = await world.license({ ann: {} })
     await addCustomer(world, other.id, 'cus')

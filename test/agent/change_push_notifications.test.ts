@@ -14,7 +14,7 @@ const openOffice = async () => {
   const license = await world.license({ ann: {}, ben: {} })
   return { license, ann: await license.login('ann'), ben: await license.login('ben') }
 }
-/** A licence of the tests that do not ask which devices an agent has. */
+/** A license of the tests that do not ask which devices an agent has. */
 let office: Awaited<ReturnType<typeof openOffice>>
 beforeAll(async () => {
   office = await openOffice()
@@ -154,7 +154,7 @@ describe('what is refused', () => {
     expect(await devicesOf(license, 'olga')).toEqual([])
   })
 
-  test('turning off a device of another licence’s agent of the same id is too', async () => {
+  test('turning off a device of another license’s agent of the same id is too', async () => {
     const [license, other] = [await world.license({ ann: {} }), await world.license({ ann: {} })]
     const [ann, stranger] = [await license.login('ann'), await other.login('ann')]
     const token = newToken()
@@ -194,7 +194,7 @@ describe('a device that is turned on', () => {
     expect(await ann.refused(action, change(token, false))).toEqual(denied)
   })
 
-  test('moves from another licence, to an agent of the same id too', async () => {
+  test('moves from another license, to an agent of the same id too', async () => {
     const [license, other] = [await world.license({ ann: {} }), await world.license({ ann: {} })]
     const [ann, stranger] = [await license.login('ann'), await other.login('ann')]
     const token = newToken()
@@ -205,7 +205,7 @@ describe('a device that is turned on', () => {
     expect(await devicesOf(other, 'ann')).toHaveLength(1)
   })
 
-  test('by ten agents of two licences at once is one’s in the end, in both places, and nobody else’s', async () => {
+  test('by ten agents of two licenses at once is one’s in the end, in both places, and nobody else’s', async () => {
     const names = ['a', 'b', 'c', 'd', 'e']
     const agents = Object.fromEntries(names.map((name) => [name, {}]))
     const licenses = [await world.license(agents), await world.license(agents)]

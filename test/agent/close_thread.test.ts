@@ -31,7 +31,7 @@ let two: Awaited<ReturnType<typeof twoAgents>>
 beforeAll(async () => {
   two = await twoAgents()
 })
-/** A chat that ann has started, and ben, who has access to it, in a licence that tests share. */
+/** A chat that ann has started, and ben, who has access to it, in a license that tests share. */
 const annAndBen = async (payload?: object, { license, ann, ben } = two) => ({
   ...{ license, ann, ben },
   chat: await startChat(ann, payload, ben),
@@ -249,7 +249,7 @@ describe('close_thread', () => {
     })
   })
 
-  test('agents without access and those of other licences receive nothing', async () => {
+  test('agents without access and those of other licenses receive nothing', async () => {
     const license = await world.license(
       { ann: {}, grouped: { groups: [1] }, outsider: { groups: [2] }, olga: { permission: 'owner' } },
       { groups: ['Sales', 'Support'] },

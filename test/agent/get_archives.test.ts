@@ -761,7 +761,7 @@ test(
   'get_archives of a license whose texts are not indexed refuses a query; its words are found again with the next message',
   { tags: ['full'] },
   async () => {
-    const sentence = 'The messages of this licence are not indexed: leave the query out, or have them indexed'
+    const sentence = 'The messages of this license are not indexed: leave the query out, or have them indexed'
     const { license, ann } = await alone(world)
     const id = await saying(ann, 'monday')
     await world.settled()

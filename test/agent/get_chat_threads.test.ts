@@ -29,7 +29,7 @@ let ann: Client
 beforeAll(async () => {
   ann = await (await world.license({ ann: {} })).login('ann')
 })
-/** A chat of ann's, in a licence that tests share. */
+/** A chat of ann's, in a license that tests share. */
 const annAlone = async (payload?: object) => {
   const { chat } = await ann.ok('start_chat', payload)
   await ann.received()

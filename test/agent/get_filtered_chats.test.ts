@@ -82,7 +82,7 @@ describe('get_filtered_chats', () => {
     })
   })
 
-  test('of a licence without chats answers none; those of another licence are never there', async () => {
+  test('of a license without chats answers none; those of another license are never there', async () => {
     const { ann } = await alone({ permission: 'owner' })
     const other = await alone({ permission: 'owner' })
     await start(other.ann)

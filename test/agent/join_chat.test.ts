@@ -38,7 +38,7 @@ const setUsers = async (chat_id: string, change: (users: ChatUser[]) => ChatUser
     expect((await world.table.write.write(op)).done).toBe(true)
 }
 
-/** Tests share a licence: ann, Ben and Cleo are logged in, dora is not. */
+/** Tests share a license: ann, Ben and Cleo are logged in, dora is not. */
 const openOffice = async () => {
   const license = await world.license({ ann: {}, ben: { name: 'Ben' }, cleo: { name: 'Cleo' }, dora: {} })
   const [ann, ben] = [await license.login('ann'), await license.login('ben')]
@@ -51,7 +51,7 @@ let office: Awaited<ReturnType<typeof openOffice>>
 beforeAll(async () => {
   office = await openOffice()
 })
-/** The shared licence, with all pushes forgotten. */
+/** The shared license, with all pushes forgotten. */
 const sameOffice = async () => {
   for (const client of [office.ann, office.ben, office.cleo]) await client.received()
   return office
@@ -309,7 +309,7 @@ describe('join_chat without an active thread', () => {
 })
 
 describe('join_chat is refused', () => {
-  test('with not_found for agents that are unknown, suspended, deleted or of another licence', async () => {
+  test('with not_found for agents that are unknown, suspended, deleted or of another license', async () => {
     const license = await world.license({ ann: {}, ben: {}, sam: {}, del: {} })
     await world.license({ zoe: {} })
     await changeAgent(world.table, license.id, 'sam', { suspended: true })

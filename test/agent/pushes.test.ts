@@ -85,7 +85,7 @@ describe('protocol §6', () => {
     await expectTold([{ push: 'incoming_event', to: cause.thereafter, payload }])
   })
 
-  test('agent_updated: every agent of the licence hears of one that comes and that goes', async () => {
+  test('agent_updated: every agent of the license hears of one that comes and that goes', async () => {
     const everyone: Receiver[] = ['host', ...people, 'blind']
     const updated = (routing_status: string) => [
       { push: 'agent_updated', to: everyone, payload: { agent_id: 'late', routing_status } },

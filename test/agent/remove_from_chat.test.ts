@@ -37,7 +37,7 @@ beforeAll(async () => {
 })
 /**
  * A chat of ann and ben that, by its scopes, ann alone could see; cleo is logged in. Without drafts of others it
- * is in a licence that tests share.
+ * is in a license that tests share.
  */
 const scene = async (
   drafts?: Partial<Record<string, AgentDraft>>,

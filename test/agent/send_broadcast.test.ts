@@ -57,7 +57,7 @@ const rawContent = (client: Client): string | undefined =>
   )?.[1]
 
 describe('send_broadcast', () => {
-  test('reaches every agent of the licence, each connection once, with one id', async () => {
+  test('reaches every agent of the license, each connection once, with one id', async () => {
     const { license, ann, all } = await sameOffice()
     const stranger = await (await world.license({ zoe: {} })).login('zoe')
     const unknown = await world.open()

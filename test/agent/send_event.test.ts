@@ -62,7 +62,7 @@ beforeAll(async () => {
   one = await oneAgent()
 })
 
-/** A chat that ann has started, and ben, who has access to it, in a licence that tests share. */
+/** A chat that ann has started, and ben, who has access to it, in a license that tests share. */
 const annAndBen = async (payload?: object, { license, ann, ben } = two) => ({
   ...{ license, ann, ben },
   chat: await startChat(ann, payload, ben),

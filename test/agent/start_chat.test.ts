@@ -33,13 +33,13 @@ let shared: Client
 beforeAll(async () => {
   shared = (await annAlone({ groups: ['Sales'] })).ann
 })
-/** The agent of a licence that tests share which do not ask how many chats it has. */
+/** The agent of a license that tests share which do not ask how many chats it has. */
 const sameAnn = async () => {
   await shared.received()
   return { ann: shared }
 }
 
-/** How many chats of a licence are listed, and how many of them as active. */
+/** How many chats of a license are listed, and how many of them as active. */
 const written = async ({ id }: License) => {
   const [all, active] = await Promise.all(
     [chatsPk(id), activePk(id)].map((pk) => world.table.read.query({ pk, strong: true })),

@@ -219,7 +219,7 @@ describe('start_chat with a customer', () => {
 })
 
 describe('start_chat with a customer is refused', () => {
-  test('with not_found for one that is unknown, has told nothing yet, or is of another licence', async () => {
+  test('with not_found for one that is unknown, has told nothing yet, or is of another license', async () => {
     const { license, ann, ben } = await openOffice()
     const abroad = await world.license({})
     const { id: foreign } = await abroad.visit({ customer: { name: 'Carl' } })

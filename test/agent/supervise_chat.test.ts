@@ -33,7 +33,7 @@ const shown = async (client: Client, chat_id: string) =>
 const storedUsers = async (chat_id: string) => (await readChat(world.table.read, chat_id))?.users
 const names = async (client: Client) => (await client.received()).map(({ action }) => action)
 
-/** Tests share a licence: ann, Ben and Cleo are logged in, dora is not. */
+/** Tests share a license: ann, Ben and Cleo are logged in, dora is not. */
 const openOffice = async () => {
   const license = await world.license({ ann: {}, ben: { name: 'Ben' }, cleo: { name: 'Cleo' }, dora: {} })
   const [ann, ben] = [await license.login('ann'), await license.login('ben')]
@@ -46,7 +46,7 @@ let office: Awaited<ReturnType<typeof openOffice>>
 beforeAll(async () => {
   office = await openOffice()
 })
-/** The shared licence, with all pushes forgotten. */
+/** The shared license, with all pushes forgotten. */
 const sameOffice = async () => {
   for (const client of [office.ann, office.ben, office.cleo]) await client.received()
   return office
@@ -352,7 +352,7 @@ describe('supervise_chat without an active thread', () => {
 })
 
 describe('supervise_chat is refused', () => {
-  test('with not_found for agents that are unknown, suspended, deleted or of another licence', async () => {
+  test('with not_found for agents that are unknown, suspended, deleted or of another license', async () => {
     const license = await world.license({ ann: {}, ben: {}, sam: {}, del: {} })
     await world.license({ zoe: {} })
     await changeAgent(world.table, license.id, 'sam', { suspended: true })

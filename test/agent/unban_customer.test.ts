@@ -24,7 +24,7 @@ beforeAll(async () => {
   office = await openOffice()
 })
 let customers = 0
-/** The licence that tests share, its pushes forgotten, and a customer who is banned for so many seconds. */
+/** The license that tests share, its pushes forgotten, and a customer who is banned for so many seconds. */
 const withBanned = async (seconds: number) => {
   const customer_id = `banned-${(customers += 1)}`
   await addCustomer(world, office.license.id, customer_id, { ban: endingIn(seconds) })
@@ -34,7 +34,7 @@ const withBanned = async (seconds: number) => {
 const endingIn = (seconds: number): Ban => ({ days: 1, until: nowS() + seconds, by: 'ann' })
 
 describe('unban_customer', () => {
-  test('lifts the ban and tells every agent of the licence, those without access to the chat too', async () => {
+  test('lifts the ban and tells every agent of the license, those without access to the chat too', async () => {
     const license = await world.license({ ann: {}, ben: {} })
     const other = await (await world.license({ ann: {} })).login('ann')
     const [ann, ben] = [await license.login('ann'), await license.login('ben')]
@@ -155,7 +155,7 @@ describe('unban_customer lifts the ban once, and pushes once,', () => {
 })
 
 describe('unban_customer is refused', () => {
-  test('with not_found for a customer that is unknown, or of another licence', async () => {
+  test('with not_found for a customer that is unknown, or of another license', async () => {
     const license = await world.license({ ann: {} })
     const other = await world.license({ ann: {} })
     await addCustomer(world, other.id, 'cus', { ban: endingIn(1000) })

@@ -49,7 +49,7 @@ let office: Awaited<ReturnType<typeof openOffice>>
 beforeAll(async () => {
   office = await openOffice()
 })
-/** A licence that tests share in which nobody goes offline: ann and ben accept chats, all pushes are forgotten. */
+/** A license that tests share in which nobody goes offline: ann and ben accept chats, all pushes are forgotten. */
 const sameOffice = async () => {
   for (const client of [office.ann, office.ben]) await client.ok('update_agent', accepting)
   for (const client of office.all) await told(client)
@@ -70,7 +70,7 @@ const goOffline = async (license: License, agent: string, clients: Client[]) => 
 }
 
 describe('update_agent', () => {
-  test('changes the requester’s own status and tells every agent of the licence', async () => {
+  test('changes the requester’s own status and tells every agent of the license', async () => {
     const { license, ann, all } = await sameOffice()
     const stranger = await (await world.license({ zoe: {} })).login('zoe')
     await told(stranger)
@@ -310,7 +310,7 @@ describe('update_agent is refused', () => {
     expect(await statusOf(license, 'ben')).toBe('accepting_chats')
   })
 
-  test('with not_found for an agent that is unknown, deleted or of another licence', async () => {
+  test('with not_found for an agent that is unknown, deleted or of another license', async () => {
     const { license, olga, ada, all } = await openOffice()
     const other = await world.license({ zoe: {} })
     await other.login('zoe')

@@ -31,7 +31,7 @@ interface Office<Id extends string> {
   chat: PushPayload<'incoming_chat_thread'>['chat']
 }
 
-/** A licence with groups 1 to 3 and a chat that ann started under these scopes; its pushes are forgotten. */
+/** A license with groups 1 to 3 and a chat that ann started under these scopes; its pushes are forgotten. */
 const openOffice = async <Id extends string>(
   others: Record<Id, AgentDraft>,
   scopes: object = { agents: ['ann'] },
@@ -51,7 +51,7 @@ beforeAll(async () => {
   // a login is told later what it may have missed: of the chats of tests there is nothing
   await calm(world)
 })
-/** A chat of ann's under these scopes, in a licence that tests share; ben and cleo are in no group. */
+/** A chat of ann's under these scopes, in a license that tests share; ben and cleo are in no group. */
 const openChat = async (
   scopes: object = { agents: ['ann'] },
   initial_events = [message('hello')],

@@ -22,7 +22,7 @@ import type { ChatModel, Searcher, ThreadModel } from './naive.ts'
 import type { Random } from './seeded.ts'
 import type { Writing } from './texts.ts'
 
-// A licence's chats as years of work leave them, and the items of the table that they are.
+// A license's chats as years of work leave them, and the items of the table that they are.
 
 const hourMs = 3_600_000
 const dayMs = 24 * hourMs
@@ -210,7 +210,7 @@ export const chatOps = (license_id: string, model: ChatModel): Op[] => {
   ]
 }
 
-/** Makes a licence look as old as its archives; for logins after it. */
+/** Makes a license look as old as its archives; for logins after it. */
 export const makeOld = async ({ table }: World, { id }: License, sinceMs: number): Promise<void> => {
   await table.write.write({
     Update: {

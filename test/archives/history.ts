@@ -65,7 +65,7 @@ export interface Replay {
 // each may wait for a writer that died
 const mostAttempts = 60
 
-/** Begins the history of a licence's chats anew: without any of their items, and with an empty index. */
+/** Begins the history of a license's chats anew: without any of their items, and with an empty index. */
 export const replay = async (
   world: World,
   client: DynamoDBClient,

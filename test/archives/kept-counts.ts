@@ -58,7 +58,7 @@ const chatAt = (at: number, own: Partial<ChatModel> = {}): ChatModel => {
 const chatsIn = (back: number, count: number, own?: Partial<ChatModel>): ChatModel[] =>
   Array.from({ length: count }, (_, i) => chatAt(month(back) + dayMs + i * 60_000, own))
 
-/** The archives, each of a licence: since when there is one, what is in it, and how many of the last of these change. */
+/** The archives, each of a license: since when there is one, what is in it, and how many of the last of these change. */
 const populations = {
   over: {
     since: month(6),

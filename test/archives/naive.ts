@@ -201,7 +201,7 @@ export const listsOfThread = (chat: ChatModel, { userIds, properties }: ThreadMo
   return ['all', ...accessLists(chat), ...users, ...propertyLists(properties)].map((list) => `T.${list}`)
 }
 
-/** Everything that stands in the lists of a licence's index, as `<pk> <sk>`, sorted. */
+/** Everything that stands in the lists of a license's index, as `<pk> <sk>`, sorted. */
 export const indexOf = (license: string, chats: readonly ChatModel[]): string[] =>
   chats
     .flatMap((chat) => {
@@ -247,7 +247,7 @@ export const chatModelOf = (items: readonly Attributes[]): ChatModel | undefined
   }
 }
 
-/** All chats of a licence, as the table has them. */
+/** All chats of a license, as the table has them. */
 export const readModels = async (read: Reader<'chats' | 'chat'>, license: string): Promise<ChatModel[]> => {
   const ids = await readChatIds(read, license)
   const partitions = await Promise.all(ids.map((id) => read.query({ pk: chatPk(id), strong: true })))

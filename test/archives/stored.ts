@@ -34,7 +34,7 @@ export const scan = async (
   return items
 }
 
-/** What stands under a licence's index, as `<pk> <sk>`, sorted: lists, and whatever else there is. */
+/** What stands under a license's index, as `<pk> <sk>`, sorted: lists, and whatever else there is. */
 export const storedIndex = async (
   client: DynamoDBClient,
   world: Pick<World, 'tableName'>,

@@ -12,7 +12,7 @@ export interface Office {
   /** A customer whose chat is started and closed, and one whose chat's scopes change. */
   dora: Socket
   evan: Socket
-  /** An agent of a licence that has an archive. */
+  /** An agent of a license that has an archive. */
   owner: Socket
   /** Carl's chat: of 25 messages. */
   chat_id: string

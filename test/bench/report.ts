@@ -91,7 +91,7 @@ export const pageText = (report: Report): string => {
     '# Benchmark',
     `By \`${command}\`, on ${machine}, which runs gateway, functions, ${report.engine} and clients together: times are to be compared with each other, not with a cloud's. Counts are the same everywhere.`,
     '## Actions',
-    'Each action as a licence of eighteen agents asks for it, with a customer on two tabs: twenty sockets. Times are from sending a request to its answer, one request after the other; p99 is the last but one where fewer than 200 were made. Round trips to DynamoDB follow one another, calls are all of them; RRU and WRU are what DynamoDB charges, transactions at their double price. Pushes are those before the answer, with their bytes in all. `get_archives` searches 300 threads. The import is in a process of its own, whose code is not cached.',
+    'Each action as a license of eighteen agents asks for it, with a customer on two tabs: twenty sockets. Times are from sending a request to its answer, one request after the other; p99 is the last but one where fewer than 200 were made. Round trips to DynamoDB follow one another, calls are all of them; RRU and WRU are what DynamoDB charges, transactions at their double price. Pushes are those before the answer, with their bytes in all. `get_archives` searches 300 threads. The import is in a process of its own, whose code is not cached.',
     table(
       [
         ...['action', 'p50, ms', 'p95', 'p99', 'requests', 'round trips', 'calls', 'RRU', 'WRU'],

@@ -28,7 +28,7 @@ export interface Stand extends LocalStack {
   /** Of both gateways, the newest last. */
   requests: RequestEntry[]
   token(license: string, agent: string): Promise<string>
-  /** Makes a licence with these agents, and groups that nobody is in. */
+  /** Makes a license with these agents, and groups that nobody is in. */
   addLicense(
     license: string,
     agents: readonly string[],

@@ -41,7 +41,7 @@ const talk = async ({ writers, chat_id }: Talk, over: Over, sent: (ms: number) =
 
 export const throughput = async (dist: string): Promise<Throughput[]> => {
   const stand = await startStand({ dist }, { counted: false })
-  // a licence each: who does not take part hears nothing
+  // a license each: who does not take part hears nothing
   const open = async (n: number): Promise<Talk> => {
     const license = `talk-${n}`
     await stand.addLicense(license, ['ann'], { groups: [] })

@@ -139,7 +139,7 @@ const compare = async (
 const perAgent = 25
 
 /**
- * Gives both sides so many sockets. Ours belong to agents of one licence: the table gets what a login writes, by the
+ * Gives both sides so many sockets. Ours belong to agents of one license: the table gets what a login writes, by the
  * sockets of one that did log in.
  */
 const grow = async (stand: Stand, license: string, [ours, floor]: readonly [Side, Side], size: number) => {

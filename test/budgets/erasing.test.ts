@@ -46,7 +46,7 @@ test(
     // the chat and its row among the active ones, in a transaction, and that among all
     const own = 2 * 2 + 1
     expect(wru / chats).toBeGreaterThanOrEqual(postings + log + books + own)
-    // with all that there is of a licence once
+    // with all that there is of a license once
     expect(wru / chats).toBeLessThan(postings + log + books + own + 1)
     expect(rru / chats).toBeLessThan(20)
   },

@@ -50,7 +50,7 @@ const connectionOf = async <T>(open: () => Promise<T>): Promise<[T, string]> => 
 }
 const socketAt = (connection: string) => readSocket(world.table.read, connection, Date.now())
 
-describe('a handshake names a licence', () => {
+describe('a handshake names a license', () => {
   test.each([
     ['without a query', ''],
     ['without license_id', '?license=l-1'],
@@ -84,7 +84,7 @@ describe('the Origin of a handshake', () => {
     shop = await world.license({}, { settings })
   })
 
-  test('may be any where the licence lists none', async () => {
+  test('may be any where the license lists none', async () => {
     const license = await world.license({})
     for (const origin of ['https://anywhere.example', 'null']) await license.visit({}, from(origin))
   })
@@ -150,7 +150,7 @@ describe('a connection', () => {
   })
   const arriving = (headers?: Record<string, string>) => connectionOf(() => license.arrive(headers))
 
-  test('keeps what its handshake tells: licence, address and user agent, and logs no warning', async () => {
+  test('keeps what its handshake tells: license, address and user agent, and logs no warning', async () => {
     expect(await warningsOf(() => license.visit())).toEqual([])
     const [, connection] = await arriving({ 'user-agent': 'Mozilla/5.0 (Test)' })
     expect(await socketAt(connection)).toMatchObject({

@@ -161,7 +161,7 @@ describe('a chat in which nothing is said', () => {
     expect((await chatNow(office)).properties.routing).toEqual({ unassigned: { value: false } })
   })
 
-  test('is idle and archived after the minutes of its licence', { tags: ['full'] }, async () => {
+  test('is idle and archived after the minutes of its license', { tags: ['full'] }, async () => {
     const { carl, after, told } = await openOffice({ idle_minutes: 2, archive_minutes: 4, unseen_minutes: 3 })
     await after(1.9)
     expect(await told(carl)).toEqual([])
@@ -334,7 +334,7 @@ describe('a chat whose customer speaks unseen', () => {
     ])
   })
 
-  test('goes to another after the minutes of its licence', async () => {
+  test('goes to another after the minutes of its license', async () => {
     const { license, carl, after, told } = await openUnseen({ unseen_minutes: 2 })
     await license.addAgent('ben')
     await license.login('ben')
@@ -584,7 +584,7 @@ describe('what both sides have missed', () => {
     })
   })
 
-  test('customers of a licence that has run out are disconnected', { tags: ['full'] }, async () => {
+  test('customers of a license that has run out are disconnected', { tags: ['full'] }, async () => {
     const office = await openOffice()
     const { license, ann, carl } = office
     const soon = Math.floor(Date.now() / 1000) + 20
@@ -626,7 +626,7 @@ describe('a run of the clock', () => {
           ? { errorType: 'ValidationException' }
           : undefined,
       )
-      await expect(second.after(10.5)).rejects.toThrow('Licences not swept')
+      await expect(second.after(10.5)).rejects.toThrow('Licenses not swept')
       expect(await second.told(second.carl)).toEqual([idle(10), ...propertiesUpdated])
       expect(await first.told(first.carl)).toEqual([])
       world.proxy.setFault(undefined)

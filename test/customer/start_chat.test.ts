@@ -362,7 +362,7 @@ describe('start_chat of a customer who was removed', () => {
 })
 
 describe('start_chat is refused', () => {
-  test('with license_expired once the licence ran out', async () => {
+  test('with license_expired once the license ran out', async () => {
     const license = await world.license({}, { expiresAt: Math.floor(Date.now() / 1000) + 50 })
     const { client } = await license.visit({ customer: { name: 'Carl' } })
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 60_000 })

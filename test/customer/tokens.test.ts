@@ -30,7 +30,7 @@ const loginWith = async (token: unknown, at = license) => (await at.arrive()).ok
 const refusedWith = async (token: unknown, at = license) => (await at.arrive()).refused('login', { token })
 
 describe('the token of a customer', () => {
-  test('names it by a key of ours, for its licence and a year', async () => {
+  test('names it by a key of ours, for its license and a year', async () => {
     const before = nowS()
     const { token, id } = await license.visit()
     expect(decodeProtectedHeader(token)).toEqual({ alg: 'HS256', kid: expect.stringMatching(/^.{8,}$/) })
@@ -56,7 +56,7 @@ describe('the token of a customer', () => {
     expect(ids.size).toBe(3)
   })
 
-  test('of another licence is auth', async () => {
+  test('of another license is auth', async () => {
     const other = await world.license({})
     const { token } = await other.visit()
     expect(await refusedWith(token)).toEqual(invalidToken)
@@ -141,7 +141,7 @@ describe('the token of a customer', () => {
       ['that names nobody', { sub: undefined }],
       ['whose name is empty', { sub: '' }],
       ['of another issuer', { iss: 'https://evil.test' }],
-      ['of no licence', { aud: undefined }],
+      ['of no license', { aud: undefined }],
       ['that is not valid yet', { nbf: 4_000_000_000 }],
     ])('one %s is auth', async (_what, claims) => {
       expect(await refusedWith(await signed(claims))).toEqual(invalidToken)

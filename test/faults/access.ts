@@ -20,7 +20,7 @@ export const hasAccess = (agent: AgentRecord, state: ChatState): boolean => {
 export const isMember = (user: string, { users }: ChatState): boolean =>
   users.some(({ id, present }) => id === user && present)
 
-/** Who an agent is; a person of another licence is none. */
+/** Who an agent is; a person of another license is none. */
 export const agentOf = (history: History, license: string, id: string): AgentRecord | undefined =>
   history.licenses.find((one) => one.id === license)?.agents.find((agent) => agent.id === id)
 

@@ -2,7 +2,7 @@ import type { Reply } from './app.ts'
 import { Actor, type Context, someEvent, type Step } from './actor.ts'
 import type { AgentRecord } from './history.ts'
 
-/** As many chats of a licence are active at most: a login reads them all. */
+/** As many chats of a license are active at most: a login reads them all. */
 const mostActive = 8
 
 /** An agent's app. */

@@ -111,7 +111,7 @@ export const pushesAreForThoseWithAccess: Check = checking(
   },
 )
 
-export const nothingForeign: Check = checking('nothing of another licence reaches anyone', (history, on) => {
+export const nothingForeign: Check = checking('nothing of another license reaches anyone', (history, on) => {
   const chats = new Chats(history)
   const foreign = new Map(
     history.licenses.map(({ id }) => {

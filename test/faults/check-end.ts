@@ -3,7 +3,7 @@ import { agentOf, Chats, hasAccess, isMember } from './access.ts'
 import { type Check, checking, framesOf, grouped } from './history.ts'
 import { chatsOf, logsOf, type StoredChat } from './stored-log.ts'
 
-/** The rows of such a list of each licence. */
+/** The rows of such a list of each license. */
 const rowsUnder = (items: readonly Attributes[], list: string) =>
   items.flatMap((row) => {
     const [table, license = '', name] = String(row['pk']).split('#')

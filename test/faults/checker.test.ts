@@ -61,7 +61,7 @@ const runsOn = 'nothing of a request runs on after its answer'
 const unheard = 'nothing fails that nobody waits for'
 const asked = 'an answer is for whoever had access while it was asked for'
 const pushes = 'a push about a chat is for whoever had access since it was caused'
-const foreign = 'nothing of another licence reaches anyone'
+const foreign = 'nothing of another license reaches anyone'
 const hidden = 'nothing hidden reaches a customer'
 const presence = 'who is online has a socket, and who has one is'
 const status = 'the status pushed last is the one in force'
@@ -307,13 +307,13 @@ const violations: [what: string, by: string, spoil: (history: Sample) => void][]
     },
   ],
   [
-    'a chat of another licence is pushed',
+    'a chat of another license is pushed',
     foreign,
     (history) =>
       void history.frames.push(frame(0, 66, push('thread_closed', { chat_id: 'c2', thread_id: 'c2_1' }))),
   ],
   [
-    'a text of another licence is pushed',
+    'a text of another license is pushed',
     foreign,
     (history) =>
       void history.frames.push(

@@ -69,7 +69,7 @@ export const endRun = async (
   return { followers: records, probes, quiet, watched, over: { items: await stand.scan(), atMs } }
 }
 
-/** Agents change their statuses, and one of each licence leaves: what every socket is told last. */
+/** Agents change their statuses, and one of each license leaves: what every socket is told last. */
 const changeStatuses = async (
   { calm }: Stand,
   cast: Cast,

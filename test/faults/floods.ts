@@ -40,7 +40,7 @@ const enoughRefusals = 5
 const minuteNow = () => Math.floor(Date.now() / 60_000)
 
 /**
- * Floods of each kind against a licence whose people chat, each from an address of its own. What their
+ * Floods of each kind against a license whose people chat, each from an address of its own. What their
  * connections send and get is kept apart from what the checker looks at: nothing was promised to them.
  */
 export const openFloods = ({ stack, licenses, rates }: Stand, kinds: readonly FloodKind[]) => {

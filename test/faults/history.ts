@@ -13,7 +13,7 @@ export interface AgentRecord {
 
 export interface LicenseRecord {
   id: string
-  /** Part of every text, name and id that this licence's people make up. */
+  /** Part of every text, name and id that this license's people make up. */
   marker: string
   agents: readonly AgentRecord[]
 }

@@ -60,7 +60,7 @@ const clockMs = 5000
 /** Polls are rare: one is dear when there is much in the table, and what comes together is indexed together. */
 const pace: Pace = { presenceGraceS: 3, queueRetryMs: 3000, streamPollMs: 500, stayMs: 2500 }
 
-/** The apps of a licence, and its followers. */
+/** The apps of a license, and its followers. */
 const cast = (
   stand: Stand,
   base: Omit<Context, 'scene' | 'url' | 'from'>,

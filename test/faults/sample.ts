@@ -1,7 +1,7 @@
 import type { Attributes } from '../../shared/table/ops.ts'
 import type { ChatState, FloodRecord, FrameRecord, History, RequestRecord } from './history.ts'
 
-// A short history in which nothing is wrong, written down by hand: two licences, each with a chat. In the first, ann (an
+// A short history in which nothing is wrong, written down by hand: two licenses, each with a chat. In the first, ann (an
 // agent of it) and carl, its customer, talk; sue supervises and is hidden from carl; pat has no access; fay follows.
 
 const chat = 'c1'

@@ -1,7 +1,7 @@
 import type { Dice } from './dice.ts'
 import type { LicenseRecord } from './history.ts'
 
-/** What the apps of a licence have heard of a chat; it may be out of date. */
+/** What the apps of a license have heard of a chat; it may be out of date. */
 export interface KnownChat {
   id: string
   thread: string | undefined
@@ -12,7 +12,7 @@ export interface KnownChat {
   customer?: string | undefined
 }
 
-/** What the people of a licence know together, so that they mostly ask for what there is. */
+/** What the people of a license know together, so that they mostly ask for what there is. */
 export class Scene {
   readonly license: LicenseRecord
   readonly #dice: Dice

@@ -50,7 +50,7 @@ describe('the thirty-first connection of an agent', () => {
     for (const client of others) await client.next('incoming_chat_thread')
   })
 
-  test('is not there where one logs in again, nor where others of the licence are', async () => {
+  test('is not there where one logs in again, nor where others of the license are', async () => {
     const license = await world.license({ ann: {}, ben: {} })
     const clients: Client[] = [await license.login('ben')]
     for (let n = 0; n < mostConnections; n += 1) clients.push(await license.login('ann'))
@@ -72,7 +72,7 @@ describe('the thirty-first connection of an agent', () => {
 })
 
 describe('many agents at once', () => {
-  /** A licence of so many agents, whom an owner watches: `updates` tells of whom it was told since. */
+  /** A license of so many agents, whom an owner watches: `updates` tells of whom it was told since. */
   const office = async (count: number) => {
     const ids = Array.from({ length: count }, (_, n) => `agent-${String(n).padStart(3, '0')}`)
     const drafts: Record<string, AgentDraft> = Object.fromEntries(ids.map((id) => [id, {}]))

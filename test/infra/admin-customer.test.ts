@@ -19,12 +19,12 @@ describe.each(engines)('admin customer on $label', ({ endpoint }) => {
 
   const customer = (...argv: string[]) => world.admin('customer', ...argv)
 
-  /** A customer of the licence, as `send_event` and the like leave it. */
+  /** A customer of the license, as `send_event` and the like leave it. */
   const known = async (license: string, id: string, fields: Partial<CustomerItem> = {}) => {
     const Item = { ...keys.customer(license, id), id, license_id: license, ...fields }
     await world.table.write.write({ Put: { Item } })
   }
-  /** A chat of the licence with these users, each as `customer`, `agent` or `supervisor`. */
+  /** A chat of the license with these users, each as `customer`, `agent` or `supervisor`. */
   const chatted = async (license: string, id: string, users: Chat['users']) => {
     const chat: Chat = {
       id,

@@ -124,7 +124,7 @@ test('a customer is written out with all that is stored of it, as people read it
   expect(rest.at(-1)).toEqual({ record: 'end', counts: { customer: 1, chat: 1, thread: 2, event: 6 } })
 })
 
-test('a licence is written out with all that is stored of it, but nothing that opens anything, and of no other', async () => {
+test('a license is written out with all that is stored of it, but nothing that opens anything, and of no other', async () => {
   const { license, known } = await populated()
   const told = await license.visit({ customer: { name: 'Never chatted' } })
   await calm(world)

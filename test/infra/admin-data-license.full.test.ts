@@ -16,7 +16,7 @@ beforeAll(async () => {
 afterEach(() => data.proxy.setFault(undefined))
 afterAll(() => data.close())
 
-/** A licence with something of everything, and what it is found by in the table. */
+/** A license with something of everything, and what it is found by in the table. */
 const populated = async ({ brief = false } = {}) => {
   const license = await world.license(
     { ann: { name: 'Ann', groups: [1] }, bea: { name: 'Bea', default_status: 'not_accepting_chats' } },
@@ -53,7 +53,7 @@ const end = async ({ id }: License) =>
   expect(await data.admin(['license', 'set', id, '--expires', '2026-01-31'])).toMatchObject({ code: 0 })
 const erase = ({ id }: License, ...more: string[]) => data.admin(['license', 'erase', id, '--yes', ...more])
 
-test('a licence is erased with all that there is of it, and another one is left alone', async () => {
+test('a license is erased with all that there is of it, and another one is left alone', async () => {
   const other = await populated({ brief: true })
   const before = await data.traces(...other.clues)
   const { license, ann, tabs, clues } = await populated()
@@ -78,7 +78,7 @@ test('a licence is erased with all that there is of it, and another one is left 
   })
 })
 
-test('a licence that is valid is not erased, and one that is being erased cannot be made valid', async () => {
+test('a license that is valid is not erased, and one that is being erased cannot be made valid', async () => {
   const license = await world.license({ ann: {} })
   const until = new RegExp(`^error: License ${license.id} is valid until .+Z\\. End it first: license set`)
   expect(await erase(license)).toMatchObject({ code: 1, err: expect.stringMatching(until) })
@@ -106,7 +106,7 @@ test('a licence that is valid is not erased, and one that is being erased cannot
   expect(await data.traces(license.id)).toEqual([])
 })
 
-test('a licence is erased wherever the command died before', async () => {
+test('a license is erased wherever the command died before', async () => {
   const calls = await data.dyingAtEachCall(
     async () => {
       const { license, clues } = await populated({ brief: true })

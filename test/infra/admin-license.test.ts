@@ -3,7 +3,7 @@ import { keys, licensesPk } from '../../shared/table/keys.ts'
 import { startEngines } from '../support/engines.ts'
 import { type AdminWorld, now, openAdminWorld } from './admin-world.ts'
 
-/** What a licence is where nothing was said of its customers. */
+/** What a license is where nothing was said of its customers. */
 const untouched = {
   origins: [],
   routing: 'automatic',

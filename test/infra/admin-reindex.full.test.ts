@@ -37,7 +37,7 @@ const reindex = (license: string, more = {}, ...options: string[]) =>
 const start = async (agent: Client, chat: object = {}, texts: string[] = []): Promise<string> =>
   (await agent.ok('start_chat', { chat, initial_events: texts.map((each) => message(each)) })).chat.id
 
-/** A licence with seven chats of all sorts; the index has caught up with them. */
+/** A license with seven chats of all sorts; the index has caught up with them. */
 const populated = async () => {
   const license = await world.license(
     { ann: {}, ben: { groups: [1] }, cleo: { permission: 'administrator' } },

@@ -25,7 +25,7 @@ afterAll(async () => {
   await engine.stop()
 })
 
-/** A licence of so many chats, and its index once all of it is written. */
+/** A license of so many chats, and its index once all of it is written. */
 const withIndex = async (chats: number) => {
   const { license, ids } = await world.licenseOf(chats)
   expect(await world.reindex(license)).toMatchObject({ code: 0 })
@@ -103,7 +103,7 @@ describe('admin reindex', () => {
     expect(await world.wordsOf(license)).toEqual(whole)
   })
 
-  test('leaves an index as it is that is right, and one of another licence alone', async () => {
+  test('leaves an index as it is that is right, and one of another license alone', async () => {
     const [{ license, index }, other] = [await withIndex(2), await forgotten(1)]
     const { calls } = await world.proxy.record(() => world.reindex(license))
     expect(await world.indexOf(license)).toEqual(index)

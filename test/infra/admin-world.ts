@@ -52,14 +52,14 @@ export async function openAdminWorld(engineEndpoint: string) {
       if (code !== 0) throw new Error(err)
       return JSON.parse(out)
     },
-    /** A licence of one test. */
+    /** A license of one test. */
     async license(...options: string[]): Promise<string> {
       const id = randomId()
       const { code, err } = await admin('license', 'create', '--id', id, ...options)
       if (code !== 0) throw new Error(err)
       return id
     },
-    /** Everything of the licence: no item may be left over, and none be missing. */
+    /** Everything of the license: no item may be left over, and none be missing. */
     itemsOf: (license: string) => table.read.query({ pk: licensePk(license), strong: true }),
     /** Runs once before the next call of this kind is performed. */
     beforeNext(operation: string, run: () => Promise<unknown>) {

@@ -137,7 +137,7 @@ test('the gateway’s own routes may write and delete their socket, and nothing 
   expect(spelled(socketGrants.default)).toEqual(session)
 })
 
-test('customers’ $connect may besides look at licences, and count by address', () => {
+test('customers’ $connect may besides look at licenses, and count by address', () => {
   expect(spelled(socketGrants.connectCustomer)).toEqual([
     'Connect: dynamodb:PutItem on table where SOCKET#*',
     'License: dynamodb:GetItem on table where LICENSE#* but LICENSE#*#SOCKETS LICENSE#*#CHATS LICENSE#*#ACTIVE LICENSE#*#LOAD',

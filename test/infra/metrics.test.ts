@@ -56,7 +56,7 @@ describe('a line of metrics', () => {
     }
   })
 
-  test('has no dimension that grows with licences, people, chats or connections', () => {
+  test('has no dimension that grows with licenses, people, chats or connections', () => {
     const dimensions = new Set(
       lines.flatMap(({ _aws }) => _aws.CloudWatchMetrics.flatMap((one: any) => one.Dimensions.flat())),
     )

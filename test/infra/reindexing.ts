@@ -39,7 +39,7 @@ export const openIndex = ({ table: { read, write }, tableName, proxy }: Place) =
     for await (const { Items = [] } of pages) found.push(...(Items as Item[]))
     return found
   }
-  /** The postings of a licence's index, by list. */
+  /** The postings of a license's index, by list. */
   const postings = (license: string) => itemsUnder(`INDEX#${license}#LIST#`)
   /** The same, as text. */
   const indexOf = async (license: string): Promise<string[]> =>
@@ -60,7 +60,7 @@ export const openIndex = ({ table: { read, write }, tableName, proxy }: Place) =
     wordsOf,
     booksOf,
     remove,
-    /** The licence as if nothing of it, or of these chats of it, had ever been indexed. */
+    /** The license as if nothing of it, or of these chats of it, had ever been indexed. */
     async forget(license: string, chats?: readonly string[]): Promise<void> {
       const lost = await postings(license)
       for (const chat of chats ?? (await readChatIds(read, license))) lost.push(...(await booksOf(chat)))
@@ -84,7 +84,7 @@ export const openIndex = ({ table: { read, write }, tableName, proxy }: Place) =
 }
 export type Index = ReturnType<typeof openIndex>
 
-/** The chats of a licence whose manifests were written among these calls. */
+/** The chats of a license whose manifests were written among these calls. */
 export const chatsIn = (calls: { operation: string; request: Record<string, unknown> }[]): string[] => {
   const items = calls.flatMap(({ operation, request }) =>
     operation === 'PutItem' ? [(request as any).Item] : [],
@@ -158,7 +158,7 @@ export const openReindexing = async (engineEndpoint: string) => {
     reindex: (license: string, more: Partial<Io> = {}, ...options: string[]) =>
       world.adminWith({ pause, ...more }, 'reindex', license, ...options),
     chat,
-    /** A licence with so many chats, and their ids in order. */
+    /** A license with so many chats, and their ids in order. */
     async licenseOf(chats: number): Promise<{ license: string; ids: string[] }> {
       const license = await world.license()
       const ids = Array.from({ length: chats }, (_, i) => `${license}x${String(i).padStart(3, '0')}`)

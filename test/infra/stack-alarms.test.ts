@@ -175,7 +175,7 @@ describe('the dashboard', () => {
       expect(widgets.filter(({ properties }: any) => properties.title === title)).toHaveLength(1)
   })
 
-  test('asks for metrics by dimensions that are there, and never by licence', () => {
+  test('asks for metrics by dimensions that are there, and never by license', () => {
     const dimensions = new Set(
       [...body.join('').matchAll(/AgentChat\/AgentChat\\+",([a-z,]+)/g)].map(([, found]) => found),
     )

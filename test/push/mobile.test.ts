@@ -251,7 +251,7 @@ describe('who is in the chat', () => {
     },
   )
 
-  test('of another licence under the same id is not', { tags: ['full'] }, async () => {
+  test('of another license under the same id is not', { tags: ['full'] }, async () => {
     const [scene, other] = [await openScene(), await openScene()]
     const event = await say(scene)
     expect(heard(scene.phone)).toEqual([event])

@@ -22,7 +22,7 @@ const breakQueue = () => {
   world.settings['LATER_QUEUE_URL'] = `${queueUrl}-gone`
 }
 
-/** Refuses the next reads of a licence's sockets, without the SDK trying again; tells how many were made. */
+/** Refuses the next reads of a license's sockets, without the SDK trying again; tells how many were made. */
 const spoilAudience = ({ id }: License, times: number) => {
   let reads = 0
   world.proxy.setFault(({ operation, request }) => {
@@ -71,7 +71,7 @@ describe.each(Object.entries(cases))('an audience read %s', (_, { run, told }) =
   })
 })
 
-describe('a row of the licence’s sockets that is not as it should be', () => {
+describe('a row of the license’s sockets that is not as it should be', () => {
   test('keeps no one else from pushes, nor an agent from logging in', async () => {
     const license = await world.license({ ann: {}, ben: {} })
     const ann = await license.login('ann')
@@ -99,7 +99,7 @@ describe('while the delay queue fails', () => {
     expect((await ann.refused('start_chat')).type).toBe('auth')
   })
 
-  test('a session whose licence has run out is still answered license_expired', async () => {
+  test('a session whose license has run out is still answered license_expired', async () => {
     const license = await world.license({ ann: {} }, { expiresAt: nowS() + 50 })
     const ann = await license.login('ann')
     breakQueue()

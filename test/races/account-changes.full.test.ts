@@ -112,7 +112,7 @@ describe.each(orders)('an account that changes %s', (order) => {
     if (order === orders[0]) expect(outcomes).toEqual(new Set(['refused', 'closed']))
   })
 
-  test('and its licence expires by it refuses the login, or ends the session that came of it', async () => {
+  test('and its license expires by it refuses the login, or ends the session that came of it', async () => {
     const license = await world.license({ ann: { permission: 'owner' }, lea: {} })
     const nowS = Math.floor(Date.now() / 1000)
     let before: Client | undefined

@@ -31,7 +31,7 @@ const holdTransaction = (about: string) => {
   return { reached: reached.promise, letGo: () => over.resolve(undefined) }
 }
 
-test('a licence that is extended keeps the customers of its active chats connected', async () => {
+test('a license that is extended keeps the customers of its active chats connected', async () => {
   const license = await world.license({ ann: {} })
   await license.login('ann')
   const { client, id } = await license.visit()

@@ -17,7 +17,7 @@ beforeAll(async () => {
   })
 })
 
-// tests run side by side: each spoils the calls that name its own licence or chat
+// tests run side by side: each spoils the calls that name its own license or chat
 const spoilers = new Map<string, (operation: string) => Fault | undefined>()
 
 /** Spoils the next calls of this operation that name `id`, and tells how many it has spoilt. */

@@ -73,7 +73,7 @@ describe('a transaction whose answer was lost', () => {
     expect(pushed).toEqual(['incoming_event', 'chat_users_updated'])
   })
 
-  test('a first login tells the licence that the agent is online', async () => {
+  test('a first login tells the license that the agent is online', async () => {
     const license = await world.license({ ann: {}, ben: {} })
     const ann = await license.login('ann')
     const lost = loseAnswer((request) => request.includes(license.id) && request.includes('ben'))

@@ -245,7 +245,7 @@ export class CustomerClient extends StrictClient<CustomerPayloads> {
   }
 }
 
-/** An agent's app. `agent_updated`, which every login of a licence causes, is kept apart as `presence`. */
+/** An agent's app. `agent_updated`, which every login of a license causes, is kept apart as `presence`. */
 export class Client extends StrictClient<AgentPayloads> {
   readonly presence: Pushed<'agent_updated'>[] = []
 

@@ -65,7 +65,7 @@ const listen = async (world: Pick<World, 'agentUrl'>): Promise<Listener> => {
   return { socket, frames }
 }
 
-/** The connections of a licence's agents as if they had come a minute earlier. */
+/** The connections of a license's agents as if they had come a minute earlier. */
 export const aged = async (world: World, { id }: License): Promise<void> =>
   agedRows(world, await readAgentSockets(world.table.read, id))
 

@@ -13,7 +13,7 @@ import type { World } from './world.ts'
 
 // Customers have no endpoint of their own here: what is known of them is put into the table as their actions would.
 
-/** Makes a customer known to a licence. */
+/** Makes a customer known to a license. */
 export const addCustomer = async (
   { table }: World,
   license_id: string,

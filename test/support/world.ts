@@ -26,7 +26,7 @@ export type AgentDraft = Partial<
 
 type LicenseSettings = Parameters<typeof changeLicense>[2]
 
-/** A licence of one test: its agents by id, each with a way to get tokens and logged-in clients. */
+/** A license of one test: its agents by id, each with a way to get tokens and logged-in clients. */
 export interface License {
   id: string
   /** A token that logs this agent in; `scope` as token scopes, `expiresInS` a day. */

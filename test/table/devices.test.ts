@@ -36,7 +36,7 @@ describe('a device that is kept', () => {
 
   test.each([
     ['agent', { agent_id: 'ben' }, { pk: 'LICENSE#l', sk: `DEVICE#ben#${device.hash}` }],
-    ['licence', { license_id: 'm' }, { pk: 'LICENSE#m', sk: `DEVICE#ann#${device.hash}` }],
+    ['license', { license_id: 'm' }, { pk: 'LICENSE#m', sk: `DEVICE#ann#${device.hash}` }],
   ])('and was another %s’s takes that one’s row along', (_, other, left) => {
     const [first, ...rest] = putDevice({ ...device, ...other, nonce: 'old' }, device)
     expect(first).toMatchObject({ Put: { ConditionExpression: 'nonce = :read' } })

@@ -30,14 +30,14 @@ import {
 
 describe('the key design', () => {
   test.each<[item: string, key: Key, pk: string, sk: string]>([
-    ['all licences', keys.licenseListed('l1'), 'LICENSES', 'l1'],
-    ['a licence', keys.license('l1'), 'LICENSE#l1', 'LICENSE'],
+    ['all licenses', keys.licenseListed('l1'), 'LICENSES', 'l1'],
+    ['a license', keys.license('l1'), 'LICENSE#l1', 'LICENSE'],
     ['a group', keys.group('l1', 7), 'LICENSE#l1', 'GROUP#7'],
     ['an agent', keys.agent('l1', 'ann@x.org'), 'LICENSE#l1', 'AGENT#ann@x.org'],
     ['who a token is', keys.identity('https://idp/pool', 's-1'), 'IDENTITY#https://idp/pool#s-1', 'IDENTITY'],
     ['a socket and its session', keys.socket('Zx9_-abc='), 'SOCKET#Zx9_-abc=', 'SOCKET'],
     [
-      "a live socket of a licence's agents",
+      "a live socket of a license's agents",
       keys.agentSocket('l1', 'ann', 'Zx9='),
       'LICENSE#l1#SOCKETS',
       'ann#Zx9=',
@@ -58,7 +58,7 @@ describe('the key design', () => {
     ['up to when a user has seen it', keys.chatSeen('c0', 'ann#1'), 'CHAT#c0', 'CHAT#SEEN#ann%231'],
     ['a thread', keys.thread('c0', 3), 'CHAT#c0', 'LOG#00000003#00000000'],
     ['an event of it', keys.event('c0', 3, 41), 'CHAT#c0', 'LOG#00000003#00000041'],
-    ['a chat of a licence', keys.chatListed('l1', 'c0'), 'LICENSE#l1#CHATS', 'c0'],
+    ['a chat of a license', keys.chatListed('l1', 'c0'), 'LICENSE#l1#CHATS', 'c0'],
     ['a chat with an active thread', keys.activeChat('l1', 'c0'), 'LICENSE#l1#ACTIVE', 'c0'],
     ["an agent's load", keys.load('l1', 'ann#1'), 'LICENSE#l1#LOAD', 'ann%231'],
     [
@@ -102,7 +102,7 @@ describe('the key design', () => {
     ])
   })
 
-  test('has prefixes under which all of a licence stands that is not under its own key, and of no other', () => {
+  test('has prefixes under which all of a license stands that is not under its own key, and of no other', () => {
     const own = (license: string) => [
       keys.agentSocket(license, 'ann', 'x'),
       keys.chatListed(license, 'c'),
@@ -212,7 +212,7 @@ describe('addresses that ids are', () => {
       expect(eventAddressOf('c0', id), id).toBeUndefined()
   })
 
-  test("a customer's chat is one, by licence and customer, and no other chat's id is as long", () => {
+  test("a customer's chat is one, by license and customer, and no other chat's id is as long", () => {
     const id = customerChatId('l1', 'cleo')
     expect(customerChatId('l1', 'cleo')).toBe(id)
     expect(new Set([id, customerChatId('l1cleo', ''), customerChatId('l', '1cleo')]).size).toBe(3)

@@ -338,7 +338,7 @@ describe('chats, as data', () => {
     })
   })
 
-  test('the lists: all chats of a licence by id alone; active ones with what visibility is decided by', () => {
+  test('the lists: all chats of a license by id alone; active ones with what visibility is decided by', () => {
     const activeKey = { pk: 'LICENSE#l1#ACTIVE', sk: 'c0' }
     expect(putChatListing(chat)).toEqual({ Put: { Item: { pk: 'LICENSE#l1#CHATS', sk: 'c0' } } })
     expect(listActiveChat(chat, nowMs)).toEqual({

@@ -48,13 +48,13 @@ export const openScan = (client: DynamoDBClient, TableName: string): Scan => {
   }
 }
 
-/** A licence's customers, and their sockets. */
+/** A license's customers, and their sockets. */
 export const ofCustomers = (license: string): Filter => ({
   FilterExpression: 'begins_with(pk, :prefix)',
   ExpressionAttributeValues: { ':prefix': customersPrefix(license) },
 })
 
-/** All of a licence, but what stands beside its chats and devices under their keys. */
+/** All of a license, but what stands beside its chats and devices under their keys. */
 export const ofLicense = (license: string): Filter => {
   const prefixes = licensePrefixes(license)
   return {

@@ -26,7 +26,7 @@ const itemsAtOnce = 100
 
 /**
  * Deletes all that is left of a chat whose own item is gone, once nothing is under way on it any more: first what it has in
- * the index, since what names that stands beside the chat. `texts`: whether the licence has texts of messages indexed. May run again
+ * the index, since what names that stands beside the chat. `texts`: whether the license has texts of messages indexed. May run again
  * wherever it was cut short.
  */
 export const eraseChat = async (
@@ -86,7 +86,7 @@ const eraseWords = async (
 ): Promise<number> => {
   const indexed = await readWords(read, chat, n)
   const words = new Set(indexed.words)
-  // of a licence that leaves them out there are none: a delete of what is not there costs as much
+  // of a license that leaves them out there are none: a delete of what is not there costs as much
   for (let after = texts || indexed.portions.length > 0 ? 0 : undefined; after !== undefined;) {
     const range = eventsRange(chat, n, after + 1, lastOrderEver)
     const entries = (await read.query({ ...range, limit: itemsAtOnce, strong: true })).map(parseEntry)

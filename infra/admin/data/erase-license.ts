@@ -45,7 +45,7 @@ const withEach = async <T>(
 }
 
 /**
- * Takes away what anything could begin with: every customer of the licence is one that nobody can be any more, by which its
+ * Takes away what anything could begin with: every customer of the license is one that nobody can be any more, by which its
  * tabs are closed, and no chat has its own item. May run again.
  */
 export const lockLicense = async (run: Run): Promise<void> => {
@@ -82,7 +82,7 @@ const sealChat = (run: Run, id: string): Promise<void> =>
     }),
   )
 
-/** Deletes the chats of a sealed licence, once nothing is under way on them any more. May run again. */
+/** Deletes the chats of a sealed license, once nothing is under way on them any more. May run again. */
 export const eraseChats = (run: Run, texts: boolean, onChat: (erased: Erased) => void): Promise<void> =>
   withEach(run, eachChatId(run, run.license), async (id) =>
     onChat(await withRetries(run, (ctx) => eraseChat(ctx, { license: run.license, id, texts }))),
@@ -97,7 +97,7 @@ export interface Found {
 const mostPasses = 10
 
 /**
- * Deletes whatever else there is of a licence, but its own item: reads the whole table until it finds nothing of it. May run
+ * Deletes whatever else there is of a license, but its own item: reads the whole table until it finds nothing of it. May run
  * again.
  */
 export const eraseOthers = async (run: Run, texts: boolean): Promise<Found> => {
@@ -123,7 +123,7 @@ export const eraseOthers = async (run: Run, texts: boolean): Promise<Found> => {
 
 const erasePage = async (run: Run, items: readonly Key[], texts: boolean): Promise<void> => {
   await withRetries(run, async ({ read, write }) => {
-    // that an event was notified stands under a device, without its licence
+    // that an event was notified stands under a device, without its license
     for (const { pk, sk } of items) if (sk === keys.device('').sk) await deletePartition({ read, write }, pk)
     const rest = items.filter((key) => chatPartOf(key) === undefined && key.sk !== keys.device('').sk)
     await write.batch(rest.map((key): Op => ({ Delete: { Key: key } })))

@@ -81,7 +81,7 @@ export async function* exportCustomer(read: Reader<Family>, license: string, id:
 }
 
 /**
- * All that is stored of a licence. Customers are found by reading the whole table: no list has those without
+ * All that is stored of a license. Customers are found by reading the whole table: no list has those without
  * a chat.
  */
 export async function* exportLicense(read: Reader<Family>, scan: Scan, license: LicenseRecord): Records {

@@ -6,7 +6,7 @@ import { keys } from '../../../shared/table/keys.ts'
 /** So many chats or customers are in memory and under way together. */
 const atOnce = 500
 
-/** Every customer that is or was in a chat of the licence, by id. */
+/** Every customer that is or was in a chat of the license, by id. */
 export async function listCustomers({ read }: Table, license: string): Promise<CustomerItem[]> {
   const ids = new Set<string>()
   for (const some of portionsOf(await readChatIds(read, license)))

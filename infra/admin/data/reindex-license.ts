@@ -8,7 +8,7 @@ const savedEveryMs = 1000
 const mostFailedInRow = 20
 const mostFailed = 100
 
-/** The ids of a licence's chats, in their order, from the first or the one that follows `after`. */
+/** The ids of a license's chats, in their order, from the first or the one that follows `after`. */
 export async function* eachChatId(
   access: Access,
   license: string,
@@ -33,7 +33,7 @@ export interface Reindexed {
 }
 
 /**
- * Rebuilds the index of a licence's chats from `start` on, then of those again that had failed before. The table says how
+ * Rebuilds the index of a license's chats from `start` on, then of those again that had failed before. The table says how
  * far it is, so that whatever ends this run, another goes on; nothing, once all is done. May run beside itself.
  */
 export const reindexLicense = async (

@@ -37,7 +37,7 @@ export interface Indexing {
   endsAt: number
   /** Waits a short random time before attempt `tries`; throws where it is too late for another. */
   pause: (tries: number) => Promise<void>
-  /** Whether a licence has the texts of its messages indexed. */
+  /** Whether a license has the texts of its messages indexed. */
   indexesTexts: (license: string) => Promise<boolean>
   /** Hands what is left to a run of its own. */
   goOn: (job: IndexJob) => Promise<void>

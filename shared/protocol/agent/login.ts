@@ -9,7 +9,7 @@ export const login = action({
   name: 'login',
   summary: 'Logs an agent in on this connection and returns its initial state.',
   request: z.object({
-    // protocol §5: absent or not a string is `auth`, which only the story can answer
+    // protocol §5: absent or not a string is `auth`, which only the handler can answer
     token: z.optional(
       z.unknown().register(z.globalRegistry, {
         description: 'Required: the access token, a signed JWT, with or without "Bearer " before it.',

@@ -5,7 +5,7 @@ import { opt, Scopes } from '../fields.ts'
 
 export const sendBroadcast = action({
   name: 'send_broadcast',
-  summary: 'Sends any JSON to agents and groups, or to every agent of the licence; it is not stored.',
+  summary: 'Sends any JSON to agents and groups, or to every agent of the license; it is not stored.',
   request: z.object({ scopes: opt(Scopes), content: ContentText }),
   response: null,
   needs: ['read', 'push', 'fan_out'],

@@ -10,7 +10,7 @@ export const login = action({
   summary: 'Logs a customer in on this connection, a new one where it shows no token.',
   by: 'customer',
   request: z.object({
-    // protocol §5: what is not a string is `auth`, which only the story can answer
+    // protocol §5: what is not a string is `auth`, which only the handler can answer
     token: z.optional(
       z.unknown().register(z.globalRegistry, {
         description: 'From an earlier login; absent or null: a new customer.',
