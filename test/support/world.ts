@@ -15,7 +15,9 @@ import { join } from 'node:path'
 import { Client, type CustomerClient } from './client.ts'
 import { startEngineProxy } from './engine-proxy.ts'
 import { functionsIn } from './functions.ts'
-import { expectAllowed, named } from './permitted-calls.ts'
+import { named } from './lambda-name.ts'
+import { expectAllowed } from './permitted-calls.ts'
+import { holdStreamPolls, type StreamPolls } from './stream-polls.ts'
 
 export const issuer = 'https://issuer.test'
 export const audience = 'agent-chat-test'
@@ -92,10 +94,20 @@ let javaEngine: Promise<Engine> | undefined
  * held: each world has its own. DynamoDB Local takes seconds: the worlds of a process share one, which ends
  * with the process.
  */
-const engineOfWorld = async (): Promise<{ endpoint: string; release(table: string): Promise<void> }> => {
+const engineOfWorld = async (): Promise<{
+  endpoint: string
+  polls?: StreamPolls
+  release(table: string): Promise<void>
+}> => {
   if (process.env['DYNAMODB_ENGINE'] !== 'java') {
-    const { endpoint, stop } = await startEngine()
-    return { endpoint, release: stop }
+    const { name, endpoint, stop } = await startEngine()
+    if (name !== 'embedded') return { endpoint, release: stop }
+    const polls = holdStreamPolls(endpoint)
+    const release = async () => {
+      polls.stop()
+      await stop()
+    }
+    return { endpoint, polls, release }
   }
   const { endpoint } = await (javaEngine ??= startEngine())
   return {
@@ -177,7 +189,7 @@ interface OwnedWorld {
 
 const makeWorld = async (options: WorldOptions): Promise<OwnedWorld> => {
   const engine = await engineOfWorld()
-  const proxy = await startEngineProxy(engine.endpoint)
+  const proxy = await startEngineProxy(engine.endpoint, { onWritten: () => engine.polls?.wake() })
   const key = await newTokenKey()
   const tableName = `test-${randomUUID()}`
   const requests: RequestEntry[] = []
@@ -222,6 +234,7 @@ const makeWorld = async (options: WorldOptions): Promise<OwnedWorld> => {
   }
   const end = async () => {
     await closeAll()
+    engine.polls?.release()
     await stack.stop()
     await proxy.stop()
     await engine.release(tableName)
