@@ -9,6 +9,8 @@ NodeHttpHandler.prototype.handle = function (this: NodeHttpHandler, ...asked) {
 }
 
 export interface StreamPolls {
+  /** How often something was written to the engine. */
+  writes(): number
   /** Something was written to the engine elsewhere. */
   wake(): void
   /** Holds no more of them. */
@@ -53,6 +55,7 @@ export const holdStreamPolls = (endpoint: string): StreamPolls => {
     return { status: answer.status, headers: { 'content-type': answer.contentType }, body: answer.body }
   })
   return {
+    writes: () => writes,
     wake: written,
     release: () => {
       isReleased = true
