@@ -4,12 +4,12 @@ import { expectPromisesKept } from './promises.ts'
 
 const seed = Number(process.env['FAULTS_SEED'] ?? 1)
 // lower than those of the long load: each flood has to meet its own
-const rates = { startChat: 16, sendEvent: 16, other: 16, addressFactor: 1, licenseStarts: 100 }
+const rates = { startChat: 24, sendEvent: 24, other: 24, addressFactor: 1, licenseStarts: 100 }
 const flooded = { phases: 1, floodKinds: cheapFloods, rates }
 const again = `FAULTS_SEED=${seed} npx vitest run test/faults/faults.test.ts`
 
 test(`a short load with faults everywhere breaks no promise (${again})`, { timeout: 90_000 }, async () => {
-  const { findings, floods } = await expectPromisesKept({ seed, requests: 80, ...flooded })
+  const { findings, floods } = await expectPromisesKept({ seed, requests: 100, ...flooded })
   // which promises a short load touches differs from run to run
   expect(findings.reduce((sum, { checked }) => sum + checked, 0)).toBeGreaterThan(100)
   for (const { name, refused } of floods) expect(refused, name).toBeGreaterThan(0)

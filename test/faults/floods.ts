@@ -201,9 +201,9 @@ export const openFloods = ({ stack, licenses, rates }: Stand, kinds: readonly Fl
   let next = 0
   return {
     records,
-    /** Every kind once, over its limit, all side by side. */
+    /** Every kind once, over its limit. */
     once: async (): Promise<void> => {
-      await Promise.all(floods.map((flood) => flood(() => false)))
+      for (const flood of floods) await flood(() => false)
     },
     /** Kinds in turn, each over its limit, until `isOver`; the next call continues where this one ended. */
     until: async (isOver: () => boolean): Promise<void> => {

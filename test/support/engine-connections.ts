@@ -78,8 +78,15 @@ export const openEngineConnections = (endpoint: string): EngineConnections => {
     async post(headers, body) {
       const connection = await takeConnection()
       connection.answered = Promise.withResolvers()
-      const lines = forwarded.flatMap((name) => (headers[name] === undefined ? [] : [`${name}: ${String(headers[name])}`]))
-      const head = ['POST / HTTP/1.1', `host: ${hostname}:${port}`, `content-length: ${body.length}`, ...lines]
+      const lines = forwarded.flatMap((name) =>
+        headers[name] === undefined ? [] : [`${name}: ${String(headers[name])}`],
+      )
+      const head = [
+        'POST / HTTP/1.1',
+        `host: ${hostname}:${port}`,
+        `content-length: ${body.length}`,
+        ...lines,
+      ]
       connection.socket.write(Buffer.concat([Buffer.from(`${head.join('\r\n')}\r\n\r\n`), body]))
       return connection.answered.promise
     },
@@ -101,7 +108,8 @@ const wholeAnswer = (got: Buffer): EngineAnswer | undefined => {
   const sent = got.subarray(headLength + headEnd.length)
   const length = field('content-length')
   // no JSON has line ends in it
-  const isWhole = length === undefined ? sent.subarray(-lastChunk.length).equals(lastChunk) : sent.length >= Number(length)
+  const isWhole =
+    length === undefined ? sent.subarray(-lastChunk.length).equals(lastChunk) : sent.length >= Number(length)
   if (!isWhole) return undefined
   return {
     status: Number(head.split(' ', 2)[1]),
@@ -112,7 +120,7 @@ const wholeAnswer = (got: Buffer): EngineAnswer | undefined => {
 
 const unchunked = (sent: Buffer): Buffer => {
   const chunks: Buffer[] = []
-  for (let at = 0; ; ) {
+  for (let at = 0; ;) {
     const start = sent.indexOf('\r\n', at) + 2
     const length = Number.parseInt(sent.toString('latin1', at, start), 16)
     if (length === 0) return Buffer.concat(chunks)

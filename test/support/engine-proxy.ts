@@ -152,7 +152,11 @@ export async function startEngineProxy(
     const { buffer: bytes, byteOffset, byteLength } = body
     return perform(headers, Buffer.from(bytes, byteOffset, byteLength)).then((exchange) => {
       if (exchange === undefined) throw Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' })
-      return { status: exchange.status, headers: { 'content-type': exchange.contentType }, body: exchange.body }
+      return {
+        status: exchange.status,
+        headers: { 'content-type': exchange.contentType },
+        body: exchange.body,
+      }
     })
   })
 
@@ -210,7 +214,9 @@ function pricing({ request }: Call, text: string): Buffer {
   const { ReturnConsumedCapacity: asked } = request
   if (asked === undefined && text !== '{}')
     return Buffer.from(text.replace('{', '{"ReturnConsumedCapacity":"TOTAL",'))
-  return Buffer.from(JSON.stringify(asked === 'NONE' ? { ...request, ReturnConsumedCapacity: 'TOTAL' } : request))
+  return Buffer.from(
+    JSON.stringify(asked === 'NONE' ? { ...request, ReturnConsumedCapacity: 'TOTAL' } : request),
+  )
 }
 
 function answer(response: ServerResponse, { status, contentType, body }: EngineAnswer) {

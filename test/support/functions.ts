@@ -17,7 +17,9 @@ const require = createRequire(import.meta.url)
 const fingerprint = (): string => {
   const files = globSync(['{functions,shared}/**/*.ts', 'infra/{build,lambda-credentials}.ts'], { cwd: root })
   const hash = createHash('sha256')
-  const own = globSync('direct*.ts', { cwd: import.meta.dirname }).map((file) => join(import.meta.dirname, file))
+  const own = globSync('direct*.ts', { cwd: import.meta.dirname }).map((file) =>
+    join(import.meta.dirname, file),
+  )
   for (const file of [...files.toSorted(), 'package-lock.json', import.meta.filename, ...own.toSorted()])
     hash.update(`${file}\0`).update(readFileSync(resolve(root, file)))
   return hash.digest('hex').slice(0, 16)
