@@ -51,8 +51,7 @@ const direct: Plugin = {
     onResolve({ filter: /^@smithy\/node-http-handler$/ }, ({ importer }) =>
       importer === handler ? undefined : { path: handler },
     )
-    const signer = join(import.meta.dirname, 'direct-signer.ts')
-    onResolve({ filter: /^@smithy\/signature-v4$/ }, () => ({ path: signer }))
+    onResolve({ filter: /^@smithy\/signature-v4$/ }, () => ({ path: handler }))
   },
 }
 
