@@ -121,6 +121,12 @@ beforeEach(async () => {
   if (!heard(lifeline.phone).includes(event)) throw new Error('No notification arrives any more')
 })
 
+/** A scene that tests share which leave who is in it, and ben's phone, as they are: it has not been notified yet. */
+const sameScene = (): Scene => {
+  for (const list of [fcm.sent, fcm.asked]) list.length = 0
+  return lifeline
+}
+
 describe('an event', () => {
   test.each([
     [{ customer: { name: 'Kim' } }, 'Kim'],
@@ -142,7 +148,7 @@ describe('an event', () => {
   })
 
   test('reaches the phone of who is in the chat, with author, text and ids', async () => {
-    const scene = await openScene()
+    const scene = sameScene()
     const event = await say(scene, message('How are you?'))
     expect(fcm.sent.filter(({ token }) => token === scene.phone)).toEqual([
       {
@@ -161,7 +167,7 @@ describe('an event', () => {
   })
 
   test('reaches an iOS phone in the form of its platform', async () => {
-    const scene = await openScene()
+    const scene = sameScene()
     const iPhone = await withPhone(scene.license, 'ben', 'ios')
     await say(scene)
     const [sent] = fcm.sent.filter(({ token }) => token === iPhone)
@@ -170,7 +176,7 @@ describe('an event', () => {
   })
 
   test('that is a form or custom is told of without its content', async () => {
-    const scene = await openScene()
+    const scene = sameScene()
     const field = { type: 'text', name: 'pin', label: 'PIN', value: 'secret-1234' }
     await say(scene, { type: 'filled_form', fields: [field] })
     await say(scene, { type: 'custom', content: { pin: 'secret-1234' } })
@@ -180,7 +186,7 @@ describe('an event', () => {
   })
 
   test('of 16 KiB arrives, cut', async () => {
-    const scene = await openScene()
+    const scene = sameScene()
     const event = await say(scene, message('👩‍👩‍👧‍👦'.repeat(600)))
     expect(heard(scene.phone)).toEqual([event])
   })
@@ -194,7 +200,7 @@ describe('an event', () => {
   })
 
   test('goes out over a connection of its own: one that was kept may have died while the function was frozen', async () => {
-    const scene = await openScene()
+    const scene = sameScene()
     await say(scene)
     await say(scene)
     const asked = fcm.asked.filter(({ token }) => token === scene.phone)
@@ -223,14 +229,14 @@ describe('who is in the chat', () => {
   })
 
   test('is notified on each of its phones', async () => {
-    const scene = await openScene()
+    const scene = sameScene()
     const second = await withPhone(scene.license, 'ben')
     const event = await say(scene)
     expect([heard(scene.phone), heard(second)]).toEqual([[event], [event]])
   })
 
   test('is not notified of its own events', async () => {
-    const scene = await openScene()
+    const scene = sameScene()
     const own = await withPhone(scene.license, 'ann')
     const event = await say(scene)
     expect(heard(scene.phone)).toEqual([event])
@@ -291,7 +297,7 @@ describe('who is in the chat', () => {
   })
 
   test('by a token that may not read chats is not', async () => {
-    const scene = await openScene()
+    const scene = sameScene()
     const [blind, mine] = [newToken(), newToken()]
     for (const [token, scope] of [
       [blind, 'broadcast:write'],
@@ -307,7 +313,7 @@ describe('who is in the chat', () => {
 
 describe('a phone', () => {
   test('whose socket lives is not notified, and is from when it is gone', async () => {
-    const scene = await openScene()
+    const scene = sameScene()
     const app = await scene.license.login('ben', presenting(scene.phone))
     await say(scene)
     expect(attempts(scene.phone)).toEqual([])
@@ -366,7 +372,7 @@ describe('a phone', () => {
 
 describe('records of the stream', () => {
   test('that come again notify no phone twice, whether at once or one after the other', async () => {
-    const scene = await openScene()
+    const scene = sameScene()
     const event = await sayUnnoticed(scene)
     const record = await recordOf(scene, event)
     expect(attempts(scene.phone)).toEqual([])
@@ -380,7 +386,7 @@ describe('records of the stream', () => {
   })
 
   test('leave a mark that lasts a day', async () => {
-    const scene = await openScene()
+    const scene = sameScene()
     const event = await say(scene)
     const mark = await world.table.read.get(keys.notified(deviceHash(scene.phone), event))
     const inS = Number(mark?.['ttl']) - Date.now() / 1000
@@ -389,7 +395,7 @@ describe('records of the stream', () => {
   })
 
   test('that are older than ten minutes notify nobody', async () => {
-    const scene = await openScene()
+    const scene = sameScene()
     const event = await sayUnnoticed(scene)
     const old = await recordOf(scene, event, { at: Date.now() - 10 * 60_000 - 1000 })
     await notify({ Records: [old] })
@@ -399,7 +405,7 @@ describe('records of the stream', () => {
   })
 
   test('of entries that were changed or went notify nobody', async () => {
-    const scene = await openScene()
+    const scene = sameScene()
     const event = await sayUnnoticed(scene)
     const record = await recordOf(scene, event)
     for (const eventName of ['MODIFY', 'REMOVE']) await notify({ Records: [{ ...record, eventName }] })
@@ -407,7 +413,7 @@ describe('records of the stream', () => {
   })
 
   test('that make no sense fail no batch, and keep no other from its phone', async () => {
-    const scene = await openScene()
+    const scene = sameScene()
     const event = await sayUnnoticed(scene)
     const record = await recordOf(scene, event)
     const broken = await recordOf(scene, event, { event: { type: 'unheard of' } })
@@ -418,7 +424,7 @@ describe('records of the stream', () => {
 
 describe('a token that FCM does not know any more', () => {
   test('is removed, however FCM says so, and not asked for again', async () => {
-    const scene = await openScene()
+    const scene = sameScene()
     const unknown = await withPhones(scene.license, {
       UNREGISTERED: answers.unregistered,
       'INVALID_ARGUMENT with the sentence for tokens': answers.badToken,
@@ -479,7 +485,7 @@ const pauses = (token: string): number[] => {
 
 describe('an FCM that is busy or failing', () => {
   test('is asked again, after a longer pause each time', async () => {
-    const scene = await openScene()
+    const scene = sameScene()
     const failing = { 429: answers.quota, 500: answers.internal, 503: answers.unavailable }
     const busy = await withPhones(scene.license, failing, 2)
     const event = await say(scene)
@@ -492,7 +498,7 @@ describe('an FCM that is busy or failing', () => {
   })
 
   test('is asked when it said', async () => {
-    const scene = await openScene()
+    const scene = sameScene()
     fcm.answer(scene.phone, { ...(answers.quota as Exclude<FcmAnswer, 'hang'>), retryAfter: '1' })
     const event = await say(scene)
     expect(heard(scene.phone)).toEqual([event])
@@ -509,7 +515,7 @@ describe('an FCM that is busy or failing', () => {
   })
 
   test('is not waited for where that would take longer than there is time', async () => {
-    const scene = await openScene()
+    const scene = sameScene()
     fcm.answer(scene.phone, { status: 429, retryAfter: '3600' })
     const startedAt = performance.now()
     await say(scene)
@@ -597,7 +603,7 @@ describe('access tokens', () => {
   )
 
   test('that it does not take then either are given up, and the device kept', async () => {
-    const scene = await openScene()
+    const scene = sameScene()
     fcm.answer(scene.phone, answers.unauthenticated, answers.unauthenticated)
     await say(scene)
     expect(attempts(scene.phone)).toHaveLength(2)
@@ -615,7 +621,7 @@ describe('access tokens', () => {
   })
 
   test('that Google refuses to give drop the message, and the service account is read anew', async () => {
-    const scene = await openScene()
+    const scene = sameScene()
     fcm.revoke()
     fcm.exchange(400)
     await say(scene)

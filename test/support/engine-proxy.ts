@@ -1,16 +1,12 @@
 import { once } from 'node:events'
-import {
-  Agent,
-  createServer,
-  type IncomingMessage,
-  request as httpRequest,
-  type ServerResponse,
-} from 'node:http'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import { setTimeout as wait } from 'node:timers/promises'
 import { answerDirectly, answerNoMore } from './direct.ts'
 import { type PricedAnswer, type PricedRequest, priceOf } from './capacity.ts'
+import { type EngineAnswer, openEngineConnections, writing } from './engine-connections.ts'
+import { runningLambda } from './lambda-name.ts'
 
 export type Call = {
   operation: string
@@ -65,20 +61,18 @@ export type EngineProxy = {
 }
 
 type Headers = IncomingMessage['headers']
-type Exchange = { status: number; headers: Headers; body: Buffer }
 
 const serverErrors = new Set(['InternalServerError', 'ServiceUnavailable', 'InternalFailure'])
 
 /**
  * A proxy on loopback before a DynamoDB engine that counts, prices, delays and spoils its calls. `onCall` is told of each
- * call that ended, in place of the list, and unpriced.
+ * call that ended, in place of the list, and unpriced; `onWritten` whenever the engine may hold something new.
  */
 export async function startEngineProxy(
   target: string,
-  { onCall }: { onCall?: (call: Call) => void } = {},
+  { onCall, onWritten }: { onCall?: (call: Call) => void; onWritten?: () => void } = {},
 ): Promise<EngineProxy> {
-  let { hostname, port } = new URL(target)
-  const agent = new Agent({ keepAlive: true, maxSockets: 256 })
+  let engine = openEngineConnections(target)
   const calls: Call[] = []
   let faultFor: FaultFor | undefined
   let delayMs = 0
@@ -96,17 +90,18 @@ export async function startEngineProxy(
   }
 
   /** Undefined where the connection is cut. */
-  async function perform(headers: Headers, body: Buffer): Promise<Exchange | undefined> {
+  async function perform(headers: Headers, body: Buffer): Promise<EngineAnswer | undefined> {
     const [service = '', operation = ''] = String(headers['x-amz-target'] ?? '').split('.')
-    if (!service.startsWith('DynamoDB_')) return forward(headers, body)
+    if (!service.startsWith('DynamoDB_')) return engine.post(headers, body)
 
+    const text = body.toString()
     const call: Call = {
       operation,
-      request: JSON.parse(body.toString()),
+      request: JSON.parse(text),
       startedAt: performance.now(),
       endedAt: 0,
       status: 0,
-      lambda: headers['x-lambda']?.toString(),
+      lambda: headers['x-lambda']?.toString() ?? runningLambda(),
       rru: 0,
       wru: 0,
     }
@@ -115,7 +110,7 @@ export async function startEngineProxy(
     if (lateBy > 0) await wait(lateBy)
     const fails =
       fault !== undefined && (fault.reset || fault.errorType !== undefined || fault.status !== undefined)
-    let exchange: Exchange | undefined
+    let exchange: EngineAnswer | undefined
     if (!fails || fault.afterWrite) {
       const isPriced = onCall === undefined
       const sentAt = performance.now()
@@ -123,7 +118,7 @@ export async function startEngineProxy(
         call.engine = { sentAt, endedAt: performance.now(), status }
       }
       try {
-        exchange = await forward(headers, isPriced ? pricing(call) : body, call)
+        exchange = await engine.post(headers, isPriced ? pricing(call, text) : body)
       } catch {
         // the engine is away, or went in the middle of it
         ended('unknown')
@@ -131,6 +126,7 @@ export async function startEngineProxy(
         return undefined
       }
       ended(exchange.status)
+      if (writing.test(operation)) onWritten?.()
       if (isPriced)
         Object.assign(
           call,
@@ -149,17 +145,6 @@ export async function startEngineProxy(
     else onCall(call)
   }
 
-  async function forward(given: Headers, body: Buffer, call?: Call): Promise<Exchange> {
-    const headers = { ...given, host: `${hostname}:${port}`, 'content-length': body.length }
-    // every call of DynamoDB's is a POST to the root
-    const outgoing = httpRequest({ agent, hostname, port, path: '/', method: 'POST', headers })
-    // whoever asks without a socket is named by whatever names requests of this process
-    if (call !== undefined) call.lambda ??= outgoing.getHeader('x-lambda')?.toString()
-    outgoing.end(body)
-    const [incoming] = (await once(outgoing, 'response')) as [IncomingMessage]
-    return { status: incoming.statusCode ?? 502, headers: incoming.headers, body: await buffer(incoming) }
-  }
-
   const own = (server.address() as AddressInfo).port
   // what is spoiled or slow is so on a connection
   answerDirectly(own, ({ headers, body }) => {
@@ -167,7 +152,11 @@ export async function startEngineProxy(
     const { buffer: bytes, byteOffset, byteLength } = body
     return perform(headers, Buffer.from(bytes, byteOffset, byteLength)).then((exchange) => {
       if (exchange === undefined) throw Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' })
-      return { ...exchange, headers: { 'content-type': String(exchange.headers['content-type']) } }
+      return {
+        status: exchange.status,
+        headers: { 'content-type': exchange.contentType },
+        body: exchange.body,
+      }
     })
   })
 
@@ -194,14 +183,15 @@ export async function startEngineProxy(
       delayMs = ms
     },
     setTarget(endpoint) {
-      ;({ hostname, port } = new URL(endpoint))
+      engine.close()
+      engine = openEngineConnections(endpoint)
     },
     async stop() {
       answerNoMore(own)
       const closed = once(server, 'close')
       server.close()
       server.closeAllConnections()
-      agent.destroy()
+      engine.close()
       await closed
     },
   }
@@ -220,18 +210,20 @@ export function sequentialDepth(calls: Pick<Call, 'startedAt' | 'endedAt'>[]): n
 }
 
 /** The call's request, asking for what it takes. */
-function pricing({ request }: Call): Buffer {
-  const priced = { ReturnConsumedCapacity: 'TOTAL', ...request }
-  if (priced.ReturnConsumedCapacity === 'NONE') priced.ReturnConsumedCapacity = 'TOTAL'
-  return Buffer.from(JSON.stringify(priced))
+function pricing({ request }: Call, text: string): Buffer {
+  const { ReturnConsumedCapacity: asked } = request
+  if (asked === undefined && text !== '{}')
+    return Buffer.from(text.replace('{', '{"ReturnConsumedCapacity":"TOTAL",'))
+  return Buffer.from(
+    JSON.stringify(asked === 'NONE' ? { ...request, ReturnConsumedCapacity: 'TOTAL' } : request),
+  )
 }
 
-function answer(response: ServerResponse, { status, headers, body }: Exchange) {
-  const { connection: _, 'transfer-encoding': __, ...kept } = headers
-  response.writeHead(status, { ...kept, 'content-length': body.length }).end(body)
+function answer(response: ServerResponse, { status, contentType, body }: EngineAnswer) {
+  response.writeHead(status, { 'content-type': contentType, 'content-length': body.length }).end(body)
 }
 
-function failure({ errorType = 'InternalServerError', status, body = {} }: Fault): Exchange {
+function failure({ errorType = 'InternalServerError', status, body = {} }: Fault): EngineAnswer {
   const text = JSON.stringify({
     __type: `com.amazonaws.dynamodb.v20120810#${errorType}`,
     message: 'Injected',
@@ -239,7 +231,7 @@ function failure({ errorType = 'InternalServerError', status, body = {} }: Fault
   })
   return {
     status: status ?? (serverErrors.has(errorType) ? 500 : 400),
-    headers: { 'content-type': 'application/x-amz-json-1.0' },
+    contentType: 'application/x-amz-json-1.0',
     body: Buffer.from(text),
   }
 }

@@ -17,8 +17,10 @@ const require = createRequire(import.meta.url)
 const fingerprint = (): string => {
   const files = globSync(['{functions,shared}/**/*.ts', 'infra/{build,lambda-credentials}.ts'], { cwd: root })
   const hash = createHash('sha256')
-  const own = ['direct-handler.ts', 'direct.ts'].map((file) => join(import.meta.dirname, file))
-  for (const file of [...files.toSorted(), 'package-lock.json', import.meta.filename, ...own])
+  const own = globSync('direct*.ts', { cwd: import.meta.dirname }).map((file) =>
+    join(import.meta.dirname, file),
+  )
+  for (const file of [...files.toSorted(), 'package-lock.json', import.meta.filename, ...own.toSorted()])
     hash.update(`${file}\0`).update(readFileSync(resolve(root, file)))
   return hash.digest('hex').slice(0, 16)
 }
@@ -41,14 +43,15 @@ const kept = async (kind: string, make: (out: string) => Promise<unknown>): Prom
 /** The bundles as they ship, in a folder. */
 export const shippedBundles = (): Promise<string> => kept('dist', (out) => build(out))
 
-/** Has the SDK's clients answered by servers of the same process without a socket. */
+/** Has the SDK's clients answered by servers of the same process without a socket and without signatures. */
 const direct: Plugin = {
   name: 'direct',
   setup: ({ onResolve }) => {
-    const own = join(import.meta.dirname, 'direct-handler.ts')
+    const handler = join(import.meta.dirname, 'direct-handler.ts')
     onResolve({ filter: /^@smithy\/node-http-handler$/ }, ({ importer }) =>
-      importer === own ? undefined : { path: own },
+      importer === handler ? undefined : { path: handler },
     )
+    onResolve({ filter: /^@smithy\/signature-v4$/ }, () => ({ path: handler }))
   },
 }
 

@@ -1,6 +1,3 @@
-import { AsyncLocalStorage } from 'node:async_hooks'
-import { subscribe } from 'node:diagnostics_channel'
-import type { ClientRequest } from 'node:http'
 import { runSimulation } from '@cloud-copilot/iam-simulate'
 import {
   actionGrants,
@@ -9,7 +6,6 @@ import {
   statementOf,
   workerGrants,
 } from '../../infra/stack/grants.ts'
-import type { Around } from '../../infra/local/handlers.ts'
 import { agentActions } from '../../shared/protocol/agent/index.ts'
 import { customerActions } from '../../shared/protocol/customer/index.ts'
 import { families, isOf } from '../../shared/table/families.ts'
@@ -20,17 +16,6 @@ import type { Call } from './engine-proxy.ts'
 const accountId = '111111111111'
 /** The table, as the policies of these tests name it. */
 export const tableArn = `arn:aws:dynamodb:eu-west-1:${accountId}:table/Chats`
-
-const running = new AsyncLocalStorage<string>()
-subscribe('http.client.request.created', (message) => {
-  const { request } = message as { request: ClientRequest }
-  const name = running.getStore()
-  const isOnTable = String(request.getHeader('x-amz-target') ?? '').startsWith('DynamoDB_')
-  if (name !== undefined && isOnTable) request.setHeader('x-lambda', name)
-})
-
-/** Runs a Lambda so that its calls to the table bear its bundle's name. */
-export const named: Around = ({ name, event }, run) => running.run(name, () => run(event))
 
 /** What IAM is asked of a call: an action, on all partition keys of the call. */
 export interface Asked {
