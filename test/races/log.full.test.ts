@@ -6,7 +6,7 @@ import { idOf, isAsAnswered, logOf, message, send, textsById } from './stored.ts
 
 let world: World
 beforeAll(async () => {
-  world = await sharedWorld()
+  world = await sharedWorld({ stream: false })
 })
 afterEach(() => {
   world.gateway.setJitter(undefined)

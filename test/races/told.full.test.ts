@@ -1,5 +1,5 @@
 import { beforeAll, expect, test } from 'vitest'
-import { startWorld, type World } from '../support/world.ts'
+import { sharedWorld, type World } from '../support/world.ts'
 import { calm } from './holding.ts'
 import { expectTold, type Told, toldActions } from './told.ts'
 
@@ -9,7 +9,7 @@ const mostSteps = 8
 
 let world: World
 beforeAll(async () => {
-  world = await startWorld()
+  world = await sharedWorld({ stream: false })
 })
 
 /** The table of one request: its calls, and those of nobody else, hang from the one of this number on. */
