@@ -10,7 +10,8 @@ import { type License, startWorld, useSettings, type World } from '../support/wo
 
 let world: World
 beforeAll(async () => {
-  world = await startWorld()
+  // each socket that goes would have the stream's worker read all others of its agent
+  world = await startWorld({ stream: false })
   useSettings(world)
 })
 afterEach(() => {
@@ -30,6 +31,8 @@ const allGot = (listeners: readonly Listener[], action: string, count = 1) =>
     interval: 20,
   })
 const leave = async (listeners: readonly Listener[]) => {
+  // nobody looks at what a $disconnect does, which is dear two thousand times
+  world.gateway.setFaults({ disconnect: () => ({ lose: true }) })
   await Promise.all(
     listeners.filter(isOpen).map(({ socket }) => {
       socket.close()

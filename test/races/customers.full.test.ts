@@ -8,7 +8,7 @@ import { readCustomerSockets } from '../../shared/table/sockets.ts'
 import type { Client, CustomerClient, Response } from '../support/client.ts'
 import type { Fault } from '../support/engine-proxy.ts'
 import { type License, sharedWorld, type World } from '../support/world.ts'
-import { atEachStep } from './holding.ts'
+import { atEachStep, calm } from './holding.ts'
 import { errorOf, logOf, message } from './stored.ts'
 
 let world: World
@@ -50,6 +50,8 @@ const arrive = async (chat: 'none' | 'active' | 'closed', { stored = true } = {}
 const arriveOnTwoTabs = async (...args: Parameters<typeof arrive>) => {
   const customer = await arrive(...args)
   const { client: tab } = await license.visit({ token: customer.token })
+  // what a slow post left to the queue is of before
+  await calm(world)
   for (const client of [customer.carl, tab]) await client.received()
   return { ...customer, tab }
 }
