@@ -42,9 +42,9 @@ const openScene = async (world: World): Promise<Scene> => {
   const ann = await license.login('ann')
   const connection = world.gateway.connections().find((id) => !before.includes(id)) ?? ''
   const { chat } = await zoe.ok('start_chat', { initial_events: [message('first')] })
-  const { id: chat_id, thread } = chat
-  await zoe.ok('join_chat', { chat_id, agent_ids: ['ann'] })
-  return { license, ann, zoe, connection, chat_id, thread_id: thread.id, event_id: thread.events[0].id }
+  await zoe.ok('join_chat', { chat_id: chat.id, agent_ids: ['ann'] })
+  const { event, thread_id } = await zoe.ok('send_event', { chat_id: chat.id, event: message('second') })
+  return { license, ann, zoe, connection, chat_id: chat.id, thread_id, event_id: event.id }
 }
 
 const threadOf = async ({ zoe, chat_id }: Scene) =>
