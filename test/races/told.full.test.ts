@@ -48,7 +48,8 @@ test(
     const answers = await Promise.all(all.map(({ told }) => told.ask()))
     for (const { until } of all) await until
     world.proxy.setFault(undefined)
-    await calm(world)
+    // a hundred jobs at once: a push of one that takes long goes by the queue once more
+    for (let tries = 0; tries < 3; tries += 1) await calm(world)
     const lost = answers.filter(({ success }) => !success).length
     let stored = 0
     for (const [index, { told, at }] of all.entries()) {
