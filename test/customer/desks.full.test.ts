@@ -5,7 +5,7 @@ import { walkDesks } from './desks.ts'
 // Another walk: `DESKS_SEED=… DESKS=… npx vitest run --project long test/customer/desks.full`.
 
 const seed = Number(process.env['DESKS_SEED'] ?? 1)
-const desks = Number(process.env['DESKS'] ?? 24)
+const desks = Number(process.env['DESKS'] ?? 12)
 const atOnce = 12
 const timeout = 60_000 + desks * 8000
 

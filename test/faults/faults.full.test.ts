@@ -5,9 +5,9 @@ import { longRates } from './run.ts'
 const seed = Number(process.env['FAULTS_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
 const again = `FAULTS_SEED=${seed} npx vitest run test/faults/faults.full.test.ts`
 
-// the load takes about a minute of a machine of its own
-test(`2,000 requests with faults everywhere break no promise (${again})`, { timeout: 300_000 }, async () => {
-  const { findings, floods } = await expectPromisesKept({ seed, requests: 1850, phases: 6, rates: longRates })
+// `npm run faults` makes twenty times as many
+test(`1,000 requests with faults everywhere break no promise (${again})`, { timeout: 300_000 }, async () => {
+  const { findings, floods } = await expectPromisesKept({ seed, requests: 900, phases: 2, rates: longRates })
   for (const { check, checked } of findings) expect(checked, check).toBeGreaterThan(0)
   // how many come to their limits depends on the machine
   expect(floods.filter(({ refused }) => refused > 0)).not.toEqual([])

@@ -20,10 +20,11 @@ export const cheapFloods = [
   'connects of agents',
   'connects of customers',
 ] as const
+/** First those that only long loads meet, the one of the highest limit last of them: a load may be over before it. */
 export const allFloods = [
-  'threads closed and begun in turn',
-  'marks as seen, typing, sneak peeks and page changes',
   'properties from ten tabs',
+  'marks as seen, typing, sneak peeks and page changes',
+  'threads closed and begun in turn',
   ...cheapFloods,
 ] as const
 export type FloodKind = (typeof allFloods)[number]

@@ -35,7 +35,7 @@ export const reportOf = (report: Report, command: string): string => {
   return `# Under faults
 
 \`${command}\` wrote this page. It runs the bundles that ship on one machine, lets everything go wrong that can, and holds
-the promises of the design against every request, answer and push. \`npm run test:all\` does the same with 2,000 requests, \`npm test\` with 100.
+the promises of the design against every request, answer and push. \`npm run test:all\` does the same with 1,000 requests, \`npm test\` with 100.
 
 | | |
 | --- | --- |

@@ -1,15 +1,17 @@
-import { beforeAll, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { changeAgent } from '../../shared/provisioning/change-agent.ts'
 import { changeLicense } from '../../shared/provisioning/change-license.ts'
 import { readAgentSockets, readSocket } from '../../shared/table/sockets.ts'
 import type { Client } from '../support/client.ts'
-import { type License, sharedWorld, type World } from '../support/world.ts'
+import { endWorlds, type License, sharedWorld, type World } from '../support/world.ts'
 import { atEachStep, calm } from './holding.ts'
 
 let world: World
-beforeAll(async () => {
+// one that has heard much is slow: the next test gets another
+beforeEach(async () => {
   world = await sharedWorld()
 })
+afterEach(endWorlds)
 
 /** The sessions of lea's connections, as socket and row have them. */
 const sessionsOf = async (license: License) => {

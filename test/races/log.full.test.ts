@@ -6,7 +6,7 @@ import { idOf, isAsAnswered, logOf, message, send, textsById } from './stored.ts
 
 let world: World
 beforeAll(async () => {
-  world = await sharedWorld()
+  world = await sharedWorld({ stream: false })
 })
 afterEach(() => {
   world.gateway.setJitter(undefined)
@@ -21,7 +21,7 @@ describe('close_thread', () => {
     const [ann, ben] = [await license.login('ann'), await license.login('ben')]
     jitter()
     const ways = { before: 0, after: 0, annotated: 0 }
-    for (let round = 0; round < 5; round += 1) {
+    for (let round = 0; round < 3; round += 1) {
       const { chat } = await ann.ok('start_chat', { initial_events: [message('first')] })
       await ann.ok('join_chat', { chat_id: chat.id, agent_ids: ['ben'] })
       const sending = Array.from({ length: 20 }, async (_, i): Promise<[string, Response]> => {
@@ -89,7 +89,7 @@ describe('remove_from_chat', () => {
       await license.login('ben'),
     ]
     jitter()
-    for (let round = 0; round < 4; round += 1) {
+    for (let round = 0; round < 3; round += 1) {
       const { chat } = await ann.ok('start_chat')
       const ben = { chat_id: chat.id, agent_ids: ['ben'] }
       await ann.ok('join_chat', ben)
@@ -175,7 +175,7 @@ describe('one custom_id', () => {
       await license.login('ben'),
     ]
     jitter()
-    for (let round = 0; round < 5; round += 1) {
+    for (let round = 0; round < 3; round += 1) {
       const { chat } = await ann.ok('start_chat', { initial_events: [message('first')] })
       if (closed) await ann.ok('close_thread', { chat_id: chat.id })
       await ben.received()

@@ -11,14 +11,13 @@ import type { Call, Fault } from '../support/engine-proxy.ts'
 import { type License, sharedWorld, type World } from '../support/world.ts'
 import { logOf, message } from './stored.ts'
 
-// A write is done and its answer is lost: the request must find out that the write stands. The cases run
-// side by side, since they wait for the end of their 12 s; a fault is for the calls that name its own
-// license.
+// A write is done and its answer is lost: the request must find out that the write stands. All cases run side by side, since
+// they wait for the end of their 12 s; a fault is for the calls that name its own license.
 
 let world: World
 const faults = new Map<string, (call: Pick<Call, 'operation' | 'request'>) => Fault | undefined>()
 beforeAll(async () => {
-  world = await sharedWorld({ delayScale: 1000 })
+  world = await sharedWorld({ delayScale: 1000, stream: false })
   world.proxy.setFault((call) => {
     const text = JSON.stringify(call.request)
     for (const [license, faultFor] of faults) if (text.includes(license)) return faultFor(call)
@@ -202,14 +201,12 @@ const heard = async (client: Client): Promise<string[]> => {
   return all.map(({ action }) => action)
 }
 
-describe.each(Object.entries(outcomes))('a transaction whose answer is lost, %s,', (_, outcome) => {
-  test.concurrent.each(Object.entries(cases))(
-    'is success, done once and told once: %s',
-    async (_name, open) => {
+describe.concurrent('a transaction whose answer is lost', () => {
+  test.each(Object.entries(outcomes))('%s, is success, done once and told once', async (_, outcome) => {
+    const each = Object.entries(cases).map(async ([name, open]) => {
       const office = await openOffice()
       const { license, ann } = office
       const { ask, told, check } = await open(office)
-      await world.settled()
       await heard(ann)
       const startedAt = performance.now()
       let transactions = 0
@@ -220,17 +217,17 @@ describe.each(Object.entries(outcomes))('a transaction whose answer is lost, %s,
       })
       await ask()
       faults.delete(license.id)
-      expect(transactions).toBeGreaterThan(1)
-      expect(await heard(ann)).toEqual(told)
+      expect(transactions, name).toBeGreaterThan(1)
+      expect(await heard(ann), name).toEqual(told)
       await check()
-    },
-  )
+    })
+    await Promise.all(each)
+  })
 })
 
 /** Logs lea in, the answer to one call lost; resolves to how many calls there were that name the license. */
 const loginLosing = async (step: number, isLate: boolean): Promise<number> => {
   const { license, ann } = await openOffice()
-  await world.settled()
   await heard(ann)
   const token = await license.token('lea')
   const lea = await world.open()
@@ -256,7 +253,7 @@ const loginLosing = async (step: number, isLate: boolean): Promise<number> => {
   return calls
 }
 
-describe('a login of which the answer to any one call is lost', () => {
+describe.concurrent('a login of which the answer to any one call is lost', () => {
   test.each([
     ['is success, done once and told once', false],
     ['is so too where that ends too late for another attempt', true],

@@ -1,4 +1,4 @@
-import { beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { changeAgent } from '../../shared/provisioning/change-agent.ts'
 import { keys } from '../../shared/table/keys.ts'
 import { readAgentSockets } from '../../shared/table/sockets.ts'
@@ -6,19 +6,29 @@ import type { Fault } from '../support/engine-proxy.ts'
 import { sharedWorld, type World } from '../support/world.ts'
 
 // A write is done, its answer is lost, and the SDK's repeats only hear that a transaction is under way: the request
-// must find out that the work is its own.
+// must find out that the work is its own. The SDK waits for seconds between its repeats, so they run side by side: a fault
+// is for the calls that fit.
 
 let world: World
+type FaultFor = (operation: string, request: string) => Fault | undefined
+const faults = new Set<FaultFor>()
 beforeAll(async () => {
   world = await sharedWorld()
+  world.proxy.setFault(({ operation, request }) => {
+    const text = JSON.stringify(request)
+    for (const faultFor of faults) {
+      const fault = faultFor(operation, text)
+      if (fault !== undefined) return fault
+    }
+    return undefined
+  })
 })
-beforeEach(() => world.proxy.setFault(undefined))
 
 /** The next transaction that fits is done and its answer lost; the SDK's repeats of it are told that one is under way. */
 const loseAnswer = (fits: (request: string) => boolean) => {
   let left = 4
-  world.proxy.setFault(({ operation, request }): Fault | undefined => {
-    if (operation !== 'TransactWriteItems' || left === 0 || !fits(JSON.stringify(request))) return undefined
+  faults.add((operation, request) => {
+    if (operation !== 'TransactWriteItems' || left === 0 || !fits(request)) return undefined
     left -= 1
     return left === 3
       ? { errorType: 'InternalServerError', afterWrite: true }
@@ -27,7 +37,7 @@ const loseAnswer = (fits: (request: string) => boolean) => {
   return () => 4 - left
 }
 
-describe('a transaction whose answer was lost', () => {
+describe.concurrent('a transaction whose answer was lost', () => {
   test('close_thread answers success and pushes its closing, once', async () => {
     const license = await world.license({ ann: {}, ben: {} })
     const [ann, ben] = [await license.login('ann'), await license.login('ben')]
@@ -89,9 +99,8 @@ test('a suspended agent is told and closed, though the answer to the claim of it
   const license = await world.license({ ann: {} })
   const ann = await license.login('ann')
   let lost = 0
-  world.proxy.setFault(({ operation, request }): Fault | undefined => {
-    if (operation !== 'UpdateItem' || lost > 0 || !JSON.stringify(request).includes('closing_at'))
-      return undefined
+  faults.add((operation, request) => {
+    if (operation !== 'UpdateItem' || lost > 0 || !request.includes('closing_at')) return undefined
     lost += 1
     return { errorType: 'InternalServerError', afterWrite: true }
   })

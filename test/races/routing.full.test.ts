@@ -1,14 +1,14 @@
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { changeAgent } from '../../shared/provisioning/change-agent.ts'
 import { readActiveChats, readChat } from '../../shared/table/chats.ts'
-import { type License, startWorld, type Visitor, type World } from '../support/world.ts'
+import { type License, sharedWorld, type Visitor, type World } from '../support/world.ts'
 import { expectLoads } from '../customer/loads.ts'
 import { atEachStep, calm } from './holding.ts'
 import { logOf, message } from './stored.ts'
 
 let world: World
 beforeAll(async () => {
-  world = await startWorld({ presenceGraceS: 0 })
+  world = await sharedWorld({ presenceGraceS: 0, stream: false })
 })
 
 const licenses: License[] = []
@@ -185,6 +185,63 @@ describe('a chat that becomes unassigned while an agent comes to be free', () =>
     })
     expect(steps).toBeGreaterThan(4)
   })
+})
+
+describe('two tabs of a customer that start a chat at once', () => {
+  test('have one chat, with the events of both, given to one agent', async () => {
+    const license = await openLicense({ ann: {}, ben: {} })
+    await license.login('ann')
+    await license.login('ben')
+    world.proxy.setDelay(5)
+    for (let i = 0; i < 10; i += 1) {
+      const one = await license.visit({ customer: { name: `c${i}` } })
+      const two = await license.visit({ token: one.token })
+      const chats = await Promise.all([start(one, 'from the one'), start(two, 'from the other')])
+      expect(chats[0]).toBe(chats[1])
+      await world.settled()
+      const said = (await logOf(world, chats[0])).flatMap(({ n, event }) =>
+        event.type === 'message' ? [[n, event.text]] : [],
+      )
+      expect(said.toSorted()).toEqual([
+        [1, 'from the one'],
+        [1, 'from the other'],
+      ])
+      expect(await agentsOf(chats[0])).toHaveLength(1)
+      expect(await routed(chats[0])).toHaveLength(1)
+    }
+    expect(await expectLoads(world, license.id)).toEqual({ ann: 5, ben: 5 })
+  })
+
+  test('have one chat, however far the one has come when the other starts', async () => {
+    const license = await openLicense({ ann: { max_chats: 1000 } })
+    await license.login('ann')
+    const steps = await atEachStep(world, async () => {
+      const one = await license.visit()
+      const two = await license.visit({ token: one.token })
+      await calm(world)
+      let chats: string[] = []
+      return {
+        held: async () => chats.push(await start(one, 'from the one')),
+        meanwhile: async () => chats.push(await start(two, 'from the other')),
+        check: async () => {
+          if (chats.length < 2) chats.push(await start(two, 'from the other'))
+          expect(chats[0]).toBe(chats[1])
+          const log = await logOf(world, chats[0]!)
+          expect(log.filter(({ event }) => event.type === 'message').map(({ n }) => n)).toEqual([1, 1])
+          expect(await agentsOf(chats[0]!)).toEqual(['ann'])
+          expect(await routed(chats[0]!)).toEqual(['Chat assigned to ann'])
+        },
+      }
+    })
+    expect(steps).toBeGreaterThan(4)
+  })
+})
+
+// with the stream's worker, who hears of sockets and accounts
+describe('a chat whose agent goes', () => {
+  beforeAll(async () => {
+    world = await sharedWorld({ presenceGraceS: 0 })
+  })
 
   test('is taken, whenever within the routing of what its customer says that agent logs in', async () => {
     const steps = await atEachStep(world, async () => {
@@ -234,56 +291,6 @@ describe('a chat that becomes unassigned while an agent comes to be free', () =>
           expect(await waitingOf(license.id)).toEqual([chat])
           expect((await routed(chat)).at(-1)).toBe('Chat is unassigned')
           expect(await expectLoads(world, license.id)).toEqual({})
-        },
-      }
-    })
-    expect(steps).toBeGreaterThan(4)
-  })
-})
-
-describe('two tabs of a customer that start a chat at once', () => {
-  test('have one chat, with the events of both, given to one agent', async () => {
-    const license = await openLicense({ ann: {}, ben: {} })
-    await license.login('ann')
-    await license.login('ben')
-    world.proxy.setDelay(5)
-    for (let i = 0; i < 10; i += 1) {
-      const one = await license.visit({ customer: { name: `c${i}` } })
-      const two = await license.visit({ token: one.token })
-      const chats = await Promise.all([start(one, 'from the one'), start(two, 'from the other')])
-      expect(chats[0]).toBe(chats[1])
-      await world.settled()
-      const said = (await logOf(world, chats[0])).flatMap(({ n, event }) =>
-        event.type === 'message' ? [[n, event.text]] : [],
-      )
-      expect(said.toSorted()).toEqual([
-        [1, 'from the one'],
-        [1, 'from the other'],
-      ])
-      expect(await agentsOf(chats[0])).toHaveLength(1)
-      expect(await routed(chats[0])).toHaveLength(1)
-    }
-    expect(await expectLoads(world, license.id)).toEqual({ ann: 5, ben: 5 })
-  })
-
-  test('have one chat, however far the one has come when the other starts', async () => {
-    const license = await openLicense({ ann: { max_chats: 1000 } })
-    await license.login('ann')
-    const steps = await atEachStep(world, async () => {
-      const one = await license.visit()
-      const two = await license.visit({ token: one.token })
-      await calm(world)
-      let chats: string[] = []
-      return {
-        held: async () => chats.push(await start(one, 'from the one')),
-        meanwhile: async () => chats.push(await start(two, 'from the other')),
-        check: async () => {
-          if (chats.length < 2) chats.push(await start(two, 'from the other'))
-          expect(chats[0]).toBe(chats[1])
-          const log = await logOf(world, chats[0]!)
-          expect(log.filter(({ event }) => event.type === 'message').map(({ n }) => n)).toEqual([1, 1])
-          expect(await agentsOf(chats[0]!)).toEqual(['ann'])
-          expect(await routed(chats[0]!)).toEqual(['Chat assigned to ann'])
         },
       }
     })
