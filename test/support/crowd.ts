@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import pLimit from 'p-limit'
 import { WebSocket } from 'ws'
 import { type Key, keys } from '../../shared/table/keys.ts'
 import type { Op } from '../../shared/table/ops.ts'
@@ -80,7 +81,7 @@ export const agedRows = async (world: World, rows: readonly SocketRow[]): Promis
       ExpressionAttributeValues: { ':minute': -agoS },
     },
   })
-  for (const row of rows)
-    for (const key of [keys.socket(row.connection), rowKey(row, row.connection)])
-      await world.table.write.write(earlier(key))
+  const limit = pLimit(16)
+  const both = rows.flatMap((row) => [keys.socket(row.connection), rowKey(row, row.connection)])
+  await Promise.all(both.map((key) => limit(() => world.table.write.write(earlier(key)))))
 }
