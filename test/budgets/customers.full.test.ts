@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { tailRange } from '../../shared/table/log.ts'
 import { itemBytes } from '../support/capacity.ts'
 import type { Client, CustomerClient } from '../support/client.ts'
+import { mapAtOnce } from '../support/map-at-once.ts'
 import { type License, startWorld, type Visitor, type World } from '../support/world.ts'
 
 // Longer than a call takes by itself, so that calls made side by side overlap and the depth counts round trips; short
@@ -81,7 +82,7 @@ interface Office {
 const openOffice = async (): Promise<Office> => {
   const drafts = ids.map((id) => [id, { name: `Agent ${id}`, max_chats: 100 }] as const)
   const license = await world.license(Object.fromEntries(drafts), { groups: ['Support', 'Sales'] })
-  const clients = await Promise.all(ids.map((id) => license.login(id)))
+  const clients = await mapAtOnce(ids, (id) => license.login(id))
   const [ann, ...others] = clients
   await Promise.all(
     others.map((other) => other.ok('update_agent', { routing_status: 'not_accepting_chats' })),
@@ -302,7 +303,7 @@ describe('start_chat with the sockets of 18 agents', () => {
 
   test('where nobody is free, and the join of whoever takes it then', async () => {
     const license = await world.license(Object.fromEntries(ids.map((id) => [id, { max_chats: 0 }])))
-    const clients = await Promise.all(ids.map((id) => license.login(id)))
+    const clients = await mapAtOnce(ids, (id) => license.login(id))
     const { client } = await license.visit()
     let waiting: any
     // one further event, the customer

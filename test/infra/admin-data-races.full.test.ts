@@ -1,11 +1,10 @@
-import pLimit from 'p-limit'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { keys } from '../../shared/table/keys.ts'
 import { calm } from '../races/holding.ts'
 import type { Client } from '../support/client.ts'
+import { mapAtOnce } from '../support/map-at-once.ts'
 import type { License, World } from '../support/world.ts'
 import {
-  atOnce,
   type DataWorld,
   type KnownCustomer,
   knownCustomer,
@@ -63,8 +62,7 @@ test.each(Object.keys(asked))('nothing is left of %s under way at any of its cal
 
   // a customer for each call, which is held until all else of each is taken away
   const held: { known: KnownCustomer; running: Promise<unknown>; letGo: () => void }[] = []
-  const limit = pLimit(atOnce)
-  const customers = await Promise.all(Array.from({ length: steps }, () => limit(customer)))
+  const customers = await mapAtOnce(Array.from({ length: steps }), customer)
   for (const [before, known] of customers.entries()) {
     const [reached, over] = [Promise.withResolvers<true>(), Promise.withResolvers<undefined>()]
     let calls = 0

@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { DynamoDBDocumentClient, ScanCommand } from '@aws-sdk/lib-dynamodb'
-import pLimit from 'p-limit'
 import { expect } from 'vitest'
 import { runAdmin } from '../../infra/admin/main.ts'
 import type { Io } from '../../infra/admin/output.ts'
@@ -12,10 +11,8 @@ import { localClientConfig } from '../../infra/local/dynamodb.ts'
 import { keys } from '../../shared/table/keys.ts'
 import { calm } from '../races/holding.ts'
 import { startEngineProxy } from '../support/engine-proxy.ts'
+import { mapAtOnce } from '../support/map-at-once.ts'
 import { type License, startWorld, type World } from '../support/world.ts'
-
-/** So many requests at once are answered in time on a slow machine too. */
-export const atOnce = 6
 
 export interface Item extends Record<string, unknown> {
   pk: string
@@ -103,11 +100,7 @@ export async function openDataWorld() {
       expect(await admin(whole.argv)).toMatchObject({ code: 0 })
       proxy.setFault(undefined)
       const steps = Array.from({ length: Math.ceil(calls / every) }, (_, i) => 1 + i * every)
-      // some at once, since much of it is waiting
-      const limit = pLimit(atOnce)
-      const dying = await Promise.all(
-        steps.map((step) => limit(async () => ({ step, ...(await prepare()) }))),
-      )
+      const dying = await mapAtOnce(steps, async (step) => ({ step, ...(await prepare()) }))
       for (const { step, argv } of dying) {
         let made = 0
         let stop = () => {}

@@ -1,5 +1,4 @@
 import { once } from 'node:events'
-import pLimit from 'p-limit'
 import { WebSocket } from 'ws'
 import { type Key, keys } from '../../shared/table/keys.ts'
 import type { Op } from '../../shared/table/ops.ts'
@@ -10,6 +9,7 @@ import {
   type Session,
   type SocketRow,
 } from '../../shared/table/sockets.ts'
+import { mapAtOnce } from './map-at-once.ts'
 import type { License, World } from './world.ts'
 
 /** A bare connection and the frames that it was sent. */
@@ -81,7 +81,6 @@ export const agedRows = async (world: World, rows: readonly SocketRow[]): Promis
       ExpressionAttributeValues: { ':minute': -agoS },
     },
   })
-  const limit = pLimit(16)
   const both = rows.flatMap((row) => [keys.socket(row.connection), rowKey(row, row.connection)])
-  await Promise.all(both.map((key) => limit(() => world.table.write.write(earlier(key)))))
+  await mapAtOnce(both, (key) => world.table.write.write(earlier(key)))
 }
