@@ -89,7 +89,7 @@ describe('get_filtered_chats over many generated chats', () => {
 
       const kinds = ['exists', 'values', 'exclude_values'] as const
       const sizes = new Set<number>()
-      for (let i = 0; i < 40; i += 1) {
+      for (let i = 0; i < 60; i += 1) {
         const asked = new Map<string, { kind: (typeof kinds)[number]; value: boolean | PropertyValue[] }>()
         const properties: Record<string, any> = {}
         for (let n = random(4); n > 0; n -= 1) {
