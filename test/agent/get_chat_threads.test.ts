@@ -5,6 +5,7 @@ import { keys } from '../../shared/table/keys.ts'
 import { readThread } from '../../shared/chat/view/thread-page.ts'
 import { putEntry, putHead, newHead, nextEntries } from '../../shared/table/thread-log.ts'
 import type { Reader } from '../../shared/table/ops.ts'
+import { putAll } from '../archives/put.ts'
 import type { Client } from '../support/client.ts'
 import { sharedWorld, type World } from '../support/world.ts'
 
@@ -473,18 +474,16 @@ describe('get_chat_threads', () => {
         const stored = await readChat(world.table.read, chat.id)
         const version = stored!.version + 1
         const at = Date.now()
-        for (const n of range(2, 100)) {
+        const ops = range(2, 100).flatMap((n) => {
           const head = newHead({ n, nonce: 'n', version, at, userIds: ['ann'] })
           const texts = range(1, 40).map((m) => ({
             ...{ type: 'message' as const, author_id: 'ann' },
             text: n % 2 === 0 ? `${m}` : `${m}`.padStart(3000, 'x'),
           }))
           const entries = nextEntries({ n, m: 0, last: head }, texts, { nonce: 'n', version, at })
-          await world.table.write.transact([
-            putHead(chat.id, head),
-            ...entries.map((entry) => putEntry(chat.id, entry)),
-          ])
-        }
+          return [putHead(chat.id, head), ...entries.map((entry) => putEntry(chat.id, entry))]
+        })
+        await putAll(world.table, ops)
         await world.table.write.write(putChat({ ...stored!, version, thread: 100 }))
         const thread_ids = range(1, 100).map((n) => `${chat.id}_${n}`)
         world.proxy.setDelay(10)

@@ -3,6 +3,7 @@ import type { PropertyValue } from '../../shared/protocol/properties.ts'
 import { readChat } from '../../shared/table/chats.ts'
 import type { Client } from '../support/client.ts'
 import { message } from '../support/events.ts'
+import { mapAtOnce } from '../support/map-at-once.ts'
 import { sharedWorld, type World } from '../support/world.ts'
 
 let world: World
@@ -62,7 +63,7 @@ describe('get_filtered_chats over many generated chats', () => {
         [{ agents: ['ben'] }, true],
         [{ agents: ['ann'], groups: [1] }, false],
       ]
-      const model: Model[] = []
+      const starting: (() => Promise<Model>)[] = []
       for (let i = 0; i < 60; i += 1) {
         const properties = new Map<string, PropertyValue>()
         const given: Record<string, Record<string, PropertyValue>> = {}
@@ -72,23 +73,18 @@ describe('get_filtered_chats over many generated chats', () => {
           ;(Object.hasOwn(given, space) ? given[space]! : (given[space] = {}))[name] = value
         }
         const [scope, isVisible] = one(scopes)
-        const id = await start(ann, { scopes: scope, properties: given })
-        let [active, visible] = [true, isVisible]
-        if (random(2) === 0) {
-          await ann.ok('close_thread', { chat_id: id })
-          active = false
-          if (random(3) === 0) {
-            await ann.ok('send_event', { chat_id: id, event: message('again') })
-            active = true
-          }
-        }
-        if (!visible && random(3) === 0) {
-          await ann.ok('join_chat', { chat_id: id, agent_ids: ['ben'] })
-          visible = true
-        }
-        model.push({ id, properties, active, visible, at: 0 })
+        const [closes, writesAgain, joins] = [random(2) === 0, random(3) === 0, random(3) === 0]
+        starting.push(async () => {
+          const id = await start(ann, { scopes: scope, properties: given })
+          if (closes) await ann.ok('close_thread', { chat_id: id })
+          if (closes && writesAgain) await ann.ok('send_event', { chat_id: id, event: message('again') })
+          const isJoined = !isVisible && joins
+          if (isJoined) await ann.ok('join_chat', { chat_id: id, agent_ids: ['ben'] })
+          const active = !closes || writesAgain
+          return { id, properties, active, visible: isVisible || isJoined, at: await startedAt(id) }
+        })
       }
-      for (const chat of model) chat.at = await startedAt(chat.id)
+      const model = await mapAtOnce(starting, (begin) => begin())
       model.sort((a, b) => b.at - a.at || (a.id < b.id ? -1 : 1))
 
       const kinds = ['exists', 'values', 'exclude_values'] as const

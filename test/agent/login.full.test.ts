@@ -3,6 +3,7 @@ import { limits } from '../../shared/protocol/limits.ts'
 import { keys } from '../../shared/table/keys.ts'
 import { startCustomerChat } from '../support/customers.ts'
 import { message } from '../support/events.ts'
+import { mapAtOnce } from '../support/map-at-once.ts'
 import { type License, sharedWorld, type World } from '../support/world.ts'
 
 let world: World
@@ -35,6 +36,11 @@ const writeGroups = (license: License, count: number) =>
       Put: { Item: { ...keys.group(license.id, id + 1), id: id + 1, name: `Group ${id}` } },
     })),
   )
+const startChats = async (license: License, count: number, texts?: string[]) => {
+  await mapAtOnce(numbered('cus-', count), (id) =>
+    startCustomerChat(world, license.id, id, texts === undefined ? {} : { texts }),
+  )
+}
 
 test('a login shows the newest hundred chats', async () => {
   const license = await world.license({ ann: {} })
@@ -56,7 +62,7 @@ describe('the directory of a login', () => {
     await writeAgents(license, numbered('agent-', 500).slice(2), draft)
     const ann = await license.login('agent-0000')
     const initial_events = [message('x'.repeat(16_000))]
-    for (let i = 0; i < 6; i += 1) await ann.ok('start_chat', { initial_events })
+    await mapAtOnce(Array.from({ length: 6 }), () => ann.ok('start_chat', { initial_events }))
 
     const { answer, bytes } = await loggedIn(license, 'agent-0001')
     expect(bytes).toBeLessThanOrEqual(limits.frameBytes)
@@ -71,8 +77,7 @@ describe('the directory of a login', () => {
     const license = await world.license({ ann: {} })
     await writeAgents(license, numbered('agent-', 499))
     await writeGroups(license, 500)
-    for (const id of numbered('cus-', 100))
-      await startCustomerChat(world, license.id, id, { texts: ['x'.repeat(2000)] })
+    await startChats(license, 100, ['x'.repeat(2000)])
 
     const { answer, bytes } = await loggedIn(license)
     expect(bytes).toBeLessThanOrEqual(limits.frameBytes)
@@ -85,7 +90,7 @@ describe('the directory of a login', () => {
     const license = await world.license({ ann: { name: 'Ä'.repeat(128), avatar } })
     await writeAgents(license, numbered('agent-', 499), { avatar })
     await writeGroups(license, 500)
-    for (const id of numbered('cus-', 100)) await startCustomerChat(world, license.id, id)
+    await startChats(license, 100)
     const { answer, bytes } = await loggedIn(license)
     expect(bytes).toBeLessThanOrEqual(limits.frameBytes)
     expect([answer.agents.length, answer.groups.length, answer.chats_summary.length]).toEqual([500, 500, 100])

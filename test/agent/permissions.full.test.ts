@@ -7,7 +7,7 @@ import { type Scene, setScene } from './scene.ts'
 let world: World
 let scene: Scene
 beforeAll(async () => {
-  world = await sharedWorld({ index: true })
+  world = await sharedWorld()
   scene = await setScene(world)
 })
 
@@ -30,6 +30,8 @@ test.each([
 })
 
 test('lists of chats show whom a chat is shown to, and nobody else', async () => {
+  const world = await sharedWorld({ index: true })
+  const scene = await setScene(world)
   const hidden = await scene.start('hidden')
   const closed = await scene.start('hidden', { closed: true })
   const open = await scene.start('open')

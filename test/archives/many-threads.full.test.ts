@@ -1,4 +1,4 @@
 import { testManyThreads, testVeryManyThreads } from './many-threads.ts'
 
-testManyThreads(500)
-testVeryManyThreads(5000)
+testManyThreads(150)
+testVeryManyThreads(2500)

@@ -3,5 +3,5 @@ import { describeReplays } from './replays.ts'
 
 // more runs than a test has time for
 describe('in full', { timeout: 240_000 }, () => {
-  describeReplays({ steps: 60, full: true })
+  describeReplays({ steps: 30, full: true })
 })

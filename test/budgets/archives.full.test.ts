@@ -5,7 +5,7 @@ import type { Client } from '../support/client.ts'
 import { audience, issuer, startWorld, type World } from '../support/world.ts'
 
 // Longer than a call takes by itself, so that calls made side by side overlap and the depth counts round trips.
-const callMs = 600
+const callMs = 400
 // some eighty a month: more than a first look reads
 const size = 3000
 const license = 'archive'
@@ -27,9 +27,9 @@ beforeAll(async () => {
 }, 120_000)
 afterAll(() => void process.stdout.write(`\n${figures.join('\n')}\n`))
 
-const costOf = async (agent: string, filters: object) => {
+const costOf = async (agent: string, filters: object, delayMs = callMs) => {
   const release = world.queue.hold()
-  world.proxy.setDelay(callMs)
+  world.proxy.setDelay(delayMs)
   const ask = () => clients[agent]!.ok('get_archives', { filters })
   const { result, sequentialDepth: trips, rru } = await world.proxy.record(ask).finally(release)
   world.proxy.setDelay(0)
@@ -47,7 +47,8 @@ describe.each(['owner', 'normal'])('of %s, get_archives', (agent) => {
   })
 
   test('without a filter takes four round trips once months that are over are counted', async () => {
-    const first = await costOf(agent, {})
+    // how many round trips does not matter yet
+    const first = await costOf(agent, {}, 0)
     expect(first.result.pagination).toEqual({ page: 1, total: size })
     await world.queue.flush()
     await world.settled()

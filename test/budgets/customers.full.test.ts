@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { tailRange } from '../../shared/table/thread-log.ts'
 import { itemBytes } from '../support/capacity.ts'
 import type { Client, CustomerClient } from '../support/client.ts'
+import { mapAtOnce } from '../support/map-at-once.ts'
 import { type License, startWorld, type Visitor, type World } from '../support/world.ts'
 
 // Longer than a call takes by itself, so that calls made side by side overlap and the depth counts round trips; short
@@ -81,12 +82,17 @@ interface Office {
 const openOffice = async (): Promise<Office> => {
   const drafts = ids.map((id) => [id, { name: `Agent ${id}`, max_chats: 100 }] as const)
   const license = await world.license(Object.fromEntries(drafts), { groups: ['Support', 'Sales'] })
-  const clients: Client[] = []
-  for (const id of ids) clients.push(await license.login(id))
+  const clients = await mapAtOnce(ids, (id) => license.login(id))
   const [ann, ...others] = clients
-  for (const other of others) await other.ok('update_agent', { routing_status: 'not_accepting_chats' })
+  await Promise.all(
+    others.map((other) => other.ok('update_agent', { routing_status: 'not_accepting_chats' })),
+  )
   return { license, ann: ann!, others }
 }
+let office: Office
+beforeAll(async () => {
+  office = await openOffice()
+})
 
 /** Makes the item of a message one of just under 1 KB. */
 const longText = 'x'.repeat(720)
@@ -112,10 +118,8 @@ describe.each([
   { tailOf: 'entries of 1 KB', text: longText, least: 900, most: 1024, sendRru: 8 },
   { tailOf: 'short entries', text: 'hello', least: 1, most: 300, sendRru: 5 },
 ])('with the sockets of 18 agents, two tabs and 25 $tailOf', ({ tailOf, text, least, most, sendRru }) => {
-  let office: Office
   let talk: Talk
   beforeAll(async () => {
-    office = await openOffice()
     talk = await startTalk(office, text)
   })
   const event = { type: 'message', text }
@@ -154,10 +158,8 @@ describe.each([
 })
 
 describe('with the sockets of 18 agents, two tabs and 25 entries of 1 KB', () => {
-  let office: Office
   let talk: Talk
   beforeAll(async () => {
-    office = await openOffice()
     talk = await startTalk(office, longText)
   })
 
@@ -225,7 +227,6 @@ describe('close_thread', () => {
     ['a customer', ({ carl }: Talk) => carl],
     ['an agent', (_: Talk, { ann }: Office) => ann],
   ] as const)('of %s', async (who, by) => {
-    const office = await openOffice()
     const talk = await startTalk(office, longText)
     const { chat_id } = talk
     await within(`close_thread of ${who}`, { trips: 3, rru: 12, wru: 6 + 2 }, () =>
@@ -235,10 +236,6 @@ describe('close_thread', () => {
 })
 
 describe('start_chat with the sockets of 18 agents', () => {
-  let office: Office
-  beforeAll(async () => {
-    office = await openOffice()
-  })
   const message = { type: 'message', text: longText }
   const chat = { thread: { events: [message] } }
   const arrive = (payload?: object) => office.license.visit(payload)
@@ -306,8 +303,7 @@ describe('start_chat with the sockets of 18 agents', () => {
 
   test('where nobody is free, and the join of whoever takes it then', async () => {
     const license = await world.license(Object.fromEntries(ids.map((id) => [id, { max_chats: 0 }])))
-    const clients: Client[] = []
-    for (const id of ids) clients.push(await license.login(id))
+    const clients = await mapAtOnce(ids, (id) => license.login(id))
     const { client } = await license.visit()
     let waiting: any
     // one further event, the customer
@@ -322,10 +318,6 @@ describe('start_chat with the sockets of 18 agents', () => {
 })
 
 describe('login of a customer', () => {
-  let office: Office
-  beforeAll(async () => {
-    office = await openOffice()
-  })
   const details = {
     customer: {
       ...{ name: 'Carl', email: 'carl@example.com', properties: { plan: 'gold' } },

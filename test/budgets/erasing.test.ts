@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { calm } from '../races/holding.ts'
+import { mapAtOnce } from '../support/map-at-once.ts'
 import { type DataWorld, message, openDataWorld } from '../infra/data-world.ts'
 
 let data: DataWorld
@@ -20,12 +21,10 @@ test(
     const { world } = data
     const license = await world.license({ ann: {} })
     const ann = await license.login('ann')
-    for (let chat = 0; chat < chats; chat += 1)
-      await ann.ok('start_chat', {
-        initial_events: Array.from({ length: messages }, (_, m) =>
-          message(Array.from({ length: words }, (_, w) => `word${m}x${w}`).join(' ')),
-        ),
-      })
+    const initial_events = Array.from({ length: messages }, (_, m) =>
+      message(Array.from({ length: words }, (_, w) => `word${m}x${w}`).join(' ')),
+    )
+    await mapAtOnce(Array.from({ length: chats }), () => ann.ok('start_chat', { initial_events }))
     await calm(world)
     await data.admin(['license', 'set', license.id, '--expires', '2026-01-31'])
     await calm(world)

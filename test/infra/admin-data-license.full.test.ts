@@ -5,7 +5,7 @@ import { putKeptCount, markMonth } from '../../shared/table/postings.ts'
 import { reindexingMoved } from '../../shared/table/reindexing.ts'
 import { calm } from '../races/holding.ts'
 import type { License, World } from '../support/world.ts'
-import { type DataWorld, knownCustomer, message, openDataWorld } from './data-world.ts'
+import { type DataWorld, knownCustomer, message, openDataWorld, tracesIn } from './data-world.ts'
 
 let data: DataWorld
 let world: World
@@ -114,10 +114,7 @@ test('a license is erased wherever the command died before', async () => {
       await calm(world)
       return {
         argv: ['license', 'erase', license.id, '--yes'],
-        check: async () => {
-          await calm(world)
-          expect(await data.traces(...clues)).toEqual([])
-        },
+        check: (items) => expect(tracesIn(items, ...clues)).toEqual([]),
       }
     },
     { every: 3 },

@@ -7,6 +7,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { keys } from '../../shared/table/keys.ts'
 import { atEachStep, calm } from '../races/holding.ts'
 import type { Client } from '../support/client.ts'
+import { compileCache } from '../support/compile-cache.ts'
 import { startCustomerChat } from '../support/customers.ts'
 import type { World } from '../support/world.ts'
 import { type DataWorld, message, openDataWorld } from './data-world.ts'
@@ -276,7 +277,7 @@ describe('admin reindex as a process of its own', () => {
     plain.proxy.setDelay(callMs)
     const child = spawn(process.execPath, ['infra/admin/main.ts', 'reindex', license], {
       cwd: join(import.meta.dirname, '../..'),
-      env: { ...process.env, AGENT_CHAT_LOCAL_DIR: plain.localDir },
+      env: { ...process.env, ...compileCache, AGENT_CHAT_LOCAL_DIR: plain.localDir },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     return { license, ids, child, complaints: text(child.stderr) }
@@ -286,18 +287,25 @@ describe('admin reindex as a process of its own', () => {
     plain.proxy.setDelay(0)
   })
 
-  test.each(['SIGINT', 'SIGTERM'] as const)('is interrupted by %s', async (signal) => {
-    const begun = Promise.withResolvers<void>()
-    plain.proxy.setFault(({ operation }) => {
-      if (operation === 'BatchWriteItem') begun.resolve()
+  test('is interrupted by SIGINT and by SIGTERM', async () => {
+    const waiting = new Map<string, () => void>()
+    plain.proxy.setFault(({ operation, request }) => {
+      const asked = operation === 'BatchWriteItem' ? JSON.stringify(request) : ''
+      for (const [license, begun] of waiting) if (asked.includes(license)) begun()
       return undefined
     })
-    const { license, child, complaints } = await startProgram(20, 40)
-    await begun.promise
-    child.kill(signal)
-    expect(await once(child, 'exit')).toEqual([1, null])
-    expect(await complaints).toMatch(/^Stopping, .+\nerror: Stopped\. \d+ of 20 chats are done\.\n/)
-    expect((await plain.progressOf(license))!.chats).toBeGreaterThan(0)
+    await Promise.all(
+      (['SIGINT', 'SIGTERM'] as const).map(async (signal) => {
+        const { license, child, complaints } = await startProgram(20, 40)
+        await new Promise<void>((begun) => waiting.set(license, begun))
+        child.kill(signal)
+        expect(await once(child, 'exit')).toEqual([1, null])
+        expect(await complaints).toMatch(
+          /^Stopping, .+\n(\d+ of 20 .+\n)*error: Stopped\. \d+ of 20 chats are done\.\n/,
+        )
+        expect((await plain.progressOf(license))!.chats).toBeGreaterThan(0)
+      }),
+    )
   })
 
   test('goes on where it was killed', async () => {

@@ -11,11 +11,21 @@ import { localClientConfig } from '../../infra/local/engine/engine.ts'
 import { keys } from '../../shared/table/keys.ts'
 import { calm } from '../races/holding.ts'
 import { startEngineProxy } from '../support/engine-proxy.ts'
+import { mapAtOnce } from '../support/map-at-once.ts'
 import { type License, startWorld, type World } from '../support/world.ts'
 
 export interface Item extends Record<string, unknown> {
   pk: string
   sk: string
+}
+
+/** Those in which one of these stands, anywhere, in any case. */
+export const tracesIn = (items: readonly Item[], ...needles: string[]): Item[] => {
+  const wanted = needles.map((needle) => needle.toLowerCase())
+  return items.filter((item) => {
+    const text = JSON.stringify(item, (_, value) => (value instanceof Set ? [...value] : value)).toLowerCase()
+    return wanted.some((needle) => text.includes(needle))
+  })
 }
 
 /** A whole backend with its index, and the commands that an operator gives beside it. */
@@ -72,31 +82,32 @@ export async function openDataWorld() {
     admin,
     everything,
     /** Items of the whole table in which one of these stands, anywhere, in any case. */
-    async traces(...needles: string[]): Promise<Item[]> {
-      const wanted = needles.map((needle) => needle.toLowerCase())
-      return (await everything()).filter((item) => {
-        const text = JSON.stringify(item, (_, value) =>
-          value instanceof Set ? [...value] : value,
-        ).toLowerCase()
-        return wanted.some((needle) => text.includes(needle))
-      })
-    },
+    traces: async (...needles: string[]): Promise<Item[]> => tracesIn(await everything(), ...needles),
     /**
-     * Has the command die, and runs it again, once for each of its calls: that call is done, and its answer and all else
-     * fails. Resolves to how many calls there were to die at.
+     * Has the command die, and runs it again, at each of its calls, or at some: that call is done, and its answer and
+     * all else fails. `check` looks at all items once all is done. Resolves to how many calls there were to die at.
      */
     async dyingAtEachCall(
-      prepare: () => Promise<{ argv: string[]; check(): Promise<void> }>,
+      prepare: () => Promise<{ argv: string[]; check(items: readonly Item[]): void }>,
       { every = 1 }: { every?: number } = {},
     ): Promise<number> {
-      for (let step = 1; ; step += every) {
-        const { argv, check } = await prepare()
-        let calls = 0
+      const whole = await prepare()
+      let calls = 0
+      proxy.setFault(() => {
+        calls += 1
+        return undefined
+      })
+      expect(await admin(whole.argv)).toMatchObject({ code: 0 })
+      proxy.setFault(undefined)
+      const steps = Array.from({ length: Math.ceil(calls / every) }, (_, i) => 1 + i * every)
+      const dying = await mapAtOnce(steps, async (step) => ({ step, ...(await prepare()) }))
+      for (const { step, argv } of dying) {
+        let made = 0
         let stop = () => {}
         proxy.setFault(() => {
-          if ((calls += 1) < step) return undefined
+          if ((made += 1) < step) return undefined
           stop()
-          return { errorType: 'ValidationException', afterWrite: calls === step }
+          return { errorType: 'ValidationException', afterWrite: made === step }
         })
         const first = await admin(argv, {
           onInterrupt: (run) => {
@@ -105,16 +116,22 @@ export async function openDataWorld() {
           },
         })
         proxy.setFault(undefined)
+        const again = first.code === 0 ? first : await admin(argv)
+        // the very last call was done
+        if (again.code !== 0 && !again.err.includes('There is no license'))
+          throw new Error(`Died at call ${step}: ${again.err}`)
+      }
+      await calm(world)
+      const items = await everything()
+      whole.check(items)
+      for (const { step, check } of dying) {
         try {
-          const again = first.code === 0 ? first : await admin(argv)
-          // the very last call was done
-          if (again.code !== 0 && !again.err.includes('There is no license')) throw new Error(again.err)
-          await check()
+          check(items)
         } catch (error) {
           throw new Error(`Died at call ${step}`, { cause: error })
         }
-        if (calls < step) return step - 1
       }
+      return calls
     },
     async close() {
       client.destroy()

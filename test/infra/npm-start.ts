@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,6 +9,7 @@ import { promisify } from 'node:util'
 import { expect, inject, onTestFinished, vi } from 'vitest'
 import { handlers } from '../../infra/build.ts'
 import { Client, type CustomerClient } from '../support/client.ts'
+import { compileCache } from '../support/compile-cache.ts'
 
 const root = join(import.meta.dirname, '../..')
 
@@ -43,11 +44,12 @@ export const ownDir = async (): Promise<string> => {
 }
 
 /**
- * A folder of bundles that share one file: 47 that ship alone take seconds to import, which `start.full.test.ts` does.
+ * A folder of bundles that share one file: 47 that ship alone take seconds to import, which one test of
+ * `start.full.test.ts` does.
  */
 export const writeSharedBundles = async (dist: string): Promise<void> => {
   await mkdir(dist, { recursive: true })
-  await cp(inject('functions'), join(dist, 'functions.cjs'))
+  await symlink(inject('functions'), join(dist, 'functions.cjs'))
   for (const name of handlers()) {
     await mkdir(join(dist, name), { recursive: true })
     const text = `import { handlers } from '../../functions.cjs'\nexport const handler = handlers['${name}']\n`
@@ -55,15 +57,24 @@ export const writeSharedBundles = async (dist: string): Promise<void> => {
   }
 }
 
+const program = [process.execPath, 'infra/run.mjs', 'infra/local/main.ts']
+
+/** A run that ends with its test; with `onEnd`, with what that belongs to. */
 export const start = (
   dir: string,
   flags: string[] = [],
   env: NodeJS.ProcessEnv = {},
-  [command = '', ...args]: string[] = [process.execPath, 'infra/run.mjs', 'infra/local/main.ts'],
+  {
+    argv: [command = '', ...args] = program,
+    onEnd = onTestFinished,
+  }: { argv?: string[]; onEnd?: (end: () => Promise<void>) => void } = {},
 ): Run => {
   const child = spawn(command, [...args, ...flags], {
     cwd: root,
-    env: { ...process.env, DYNAMODB_ENGINE: 'embedded', AGENT_CHAT_LOCAL_DIR: dir, ...env },
+    env: {
+      ...{ ...process.env, ...compileCache, DYNAMODB_ENGINE: 'embedded', AGENT_CHAT_LOCAL_DIR: dir },
+      ...env,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
     // as in a terminal, which signals the whole group
     detached: true,
@@ -89,7 +100,7 @@ export const start = (
       return code ?? by
     },
   }
-  onTestFinished(async () => {
+  onEnd(async () => {
     if (child.exitCode === null && child.signalCode === null) await run.end('SIGKILL')
   })
   return run

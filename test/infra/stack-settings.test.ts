@@ -1,10 +1,13 @@
-import { spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { describe, expect, test } from 'vitest'
 import { settingsFrom } from '../../infra/stack/stack-settings.ts'
 import { bulkheadOf, laterAtOnce, throttleOf } from '../../infra/stack/throttles.ts'
+import { compileCache } from '../support/compile-cache.ts'
 import { allowed, app, bundleNames, bundles, findings, synthesize } from './synthesized.ts'
 
 const ours = synthesize()
@@ -341,27 +344,29 @@ describe('a key of the deployment’s own', () => {
 })
 
 describe('the app', () => {
-  test('synthesizes without AWS credentials, checks included', { tags: ['full'] }, () => {
+  test('synthesizes without AWS credentials, checks included', { tags: ['full'] }, async () => {
     const out = mkdtempSync(join(tmpdir(), 'synth-'))
     const context = { ...app().node.getAllContext(), dist: bundles(bundleNames) }
     const environment = Object.entries(process.env).filter(([name]) => !/^(AWS|NODE_ENV|VITEST)/.test(name))
-    const run = (context: object) =>
-      spawnSync(process.execPath, ['infra/run.mjs', 'infra/stack/app.ts'], {
+    const run = async (context: object) => {
+      const program = spawn(process.execPath, ['infra/run.mjs', 'infra/app.ts'], {
         cwd: join(import.meta.dirname, '../..'),
         env: {
-          ...Object.fromEntries(environment),
+          ...{ ...Object.fromEntries(environment), ...compileCache },
           CDK_OUTDIR: out,
           CDK_CONTEXT_JSON: JSON.stringify(context),
         },
-        encoding: 'utf8',
+        stdio: ['ignore', 'ignore', 'pipe'],
       })
-    const refused = run({ ...context, memry: '512' })
-    expect([refused.status, refused.stderr]).toEqual([
+      const [stderr, [status]] = await Promise.all([text(program.stderr), once(program, 'close')])
+      return [status, stderr]
+    }
+    const [refused, done] = await Promise.all([run({ ...context, memry: '512' }), run(context)])
+    expect(refused).toEqual([
       1,
       "The stack's settings are wrong. -c memry: is no setting; did you mean memory?\n",
     ])
-    const done = run(context)
-    expect([done.status, done.stderr]).toEqual([0, ''])
+    expect(done).toEqual([0, ''])
     expect(existsSync(join(out, 'AgentChat.template.json'))).toBe(true)
     rmSync(out, { recursive: true })
   })

@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs'
-import { rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { afterAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { startEngine } from '../../infra/local/engine/engine.ts'
 import { Client } from '../support/client.ts'
 import { startEngineProxy } from '../support/engine-proxy.ts'
-import { shippedBundles } from '../support/functions.ts'
 import {
   allGone,
   childrenOf,
@@ -19,9 +19,14 @@ import {
   start,
   startJson,
   startMs,
+  writeSharedBundles,
 } from './npm-start.ts'
 
-const built = ['--dist', await shippedBundles()]
+// the first test imports the bundles that ship, which takes seconds
+const dist = await mkdtemp(join(tmpdir(), 'agent-chat-bundles-'))
+afterAll(() => rm(dist, { recursive: true }))
+await writeSharedBundles(dist)
+const built = ['--dist', dist]
 const event = { type: 'message', text: 'still here' }
 
 describe('npm start', () => {

@@ -5,5 +5,5 @@ const seed = Number(process.env['FUZZ_SEED'] ?? Math.floor(Math.random() * 2 ** 
 describeFuzz({
   seed,
   again: `FUZZ_SEED=${seed} npx vitest run test/protocol/fuzz.full.test.ts`,
-  frames: { agent: 3000, customer: 1800 },
+  frames: { agent: 1500, customer: 900 },
 })

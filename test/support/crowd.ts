@@ -9,6 +9,7 @@ import {
   type Session,
   type SocketRow,
 } from '../../shared/table/sockets.ts'
+import { mapAtOnce } from './map-at-once.ts'
 import type { License, World } from './world.ts'
 
 /** A bare connection and the frames that it was sent. */
@@ -80,7 +81,6 @@ export const agedRows = async (world: World, rows: readonly SocketRow[]): Promis
       ExpressionAttributeValues: { ':minute': -agoS },
     },
   })
-  for (const row of rows)
-    for (const key of [keys.socket(row.connection), rowKey(row, row.connection)])
-      await world.table.write.write(earlier(key))
+  const both = rows.flatMap((row) => [keys.socket(row.connection), rowKey(row, row.connection)])
+  await mapAtOnce(both, (key) => world.table.write.write(earlier(key)))
 }

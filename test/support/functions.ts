@@ -5,7 +5,7 @@ import { createRequire } from 'node:module'
 import { join, resolve } from 'node:path'
 import { compileFunction } from 'node:vm'
 import { build as esbuild, type Plugin } from 'esbuild'
-import { build, bundleOptions, handlers } from '../../infra/build.ts'
+import { bundleOptions, handlers } from '../../infra/build.ts'
 import type { Handler, LoadHandlers } from '../../infra/local/handlers.ts'
 
 const root = join(import.meta.dirname, '../..')
@@ -39,9 +39,6 @@ const kept = async (kind: string, make: (out: string) => Promise<unknown>): Prom
   await rename(unfinished, out)
   return out
 }
-
-/** The bundles as they ship, in a folder. */
-export const shippedBundles = (): Promise<string> => kept('dist', (out) => build(out))
 
 /** Has the SDK's clients answered by servers of the same process without a socket and without signatures. */
 const direct: Plugin = {
