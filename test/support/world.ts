@@ -161,7 +161,7 @@ const mostCallsOfSharedWorld = 8000
 /**
  * A backend that the files of a worker use one after the other: it is warm, which takes a new one a second of
  * CPU. For tests that keep to licenses of their own: the table holds those of earlier files, all of whose
- * connections are closed, and nothing is under way or delayed. A file that changes settings, or counts what
+ * connections are cut, and nothing is under way or delayed. A file that changes settings, or counts what
  * the clock's worker does, starts its own. Without a `stream` it does not slow down, and no worker hears of accounts and
  * sockets that change.
  */
@@ -243,14 +243,14 @@ const makeWorld = async (options: WorldOptions): Promise<OwnedWorld> => {
     proxy.setFault(undefined)
     proxy.setDelay(0)
     for (const gateway of [stack.gateway, stack.customers]) {
-      gateway.setFaults({})
+      // what becomes of those who go is nothing to the files to come
+      gateway.setFaults({ disconnect: () => ({ lose: true }) })
       gateway.setJitter(undefined)
     }
     await closeAll()
     await settled()
-    // offline checks
-    await stack.queue.flush()
-    await settled()
+    stack.queue.discard()
+    for (const gateway of [stack.gateway, stack.customers]) gateway.setFaults({})
     await expectAllowed(proxy.calls)
     proxy.calls.length = 0
     requests.length = 0

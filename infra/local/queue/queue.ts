@@ -17,6 +17,8 @@ export type LocalQueue = {
   settled(options?: { includeDelayed?: boolean }): Promise<void>
   /** Makes all delayed messages due and resolves when they are handled. */
   flush(): Promise<void>
+  /** Drops all delayed messages. */
+  discard(): void
   /** Hands nothing out any more until the function returned is called. */
   hold(): () => void
   deadLetters(): DeadLetter[]
@@ -192,6 +194,10 @@ export async function startQueue(settings: {
     async flush() {
       for (const entry of Array.from(delayed)) release(entry)
       await settled()
+    },
+    discard() {
+      for (const { cancel } of delayed) cancel()
+      delayed.clear()
     },
     hold() {
       held = true
