@@ -81,8 +81,8 @@ describe('admin', () => {
     [[], /^Usage: npm run admin --/],
     [['license'], /^Usage: npm run admin -- license/],
     [
-      ['license'],
-      /^error: unknown command 'license'\n\(Did you mean license\?\)\n\(--help shows what there is\)\n$/,
+      ['licens'],
+      /^error: unknown command 'licens'\n\(Did you mean license\?\)\n\(--help shows what there is\)\n$/,
     ],
     [['license', 'show'], /^error: missing required argument 'license'\n\(--help shows what there is\)\n$/],
     [['license', 'list', '--all'], /^error: unknown option '--all'\n/],
@@ -100,10 +100,10 @@ describe('admin', () => {
   it('runs as a program', async () => {
     const program = join(import.meta.dirname, '../../infra/admin/main.ts')
     const run = promisify(execFile)
-    await expect(run(process.execPath, [program, 'license'])).rejects.toMatchObject({
+    await expect(run(process.execPath, [program, 'licens'])).rejects.toMatchObject({
       code: 2,
       stdout: '',
-      stderr: expect.stringContaining("unknown command 'license'"),
+      stderr: expect.stringContaining("unknown command 'licens'"),
     })
   })
 })
