@@ -4,6 +4,7 @@ import { format } from 'prettier'
 import * as z from 'zod/mini'
 import type { ActionSpec } from '../shared/protocol/action.ts'
 import { agentActions } from '../shared/protocol/agent/index.ts'
+import { houseDiagram } from './architecture.ts'
 import { asyncapi, type Endpoint } from './asyncapi.ts'
 import { customerActions } from '../shared/protocol/customer/index.ts'
 import { customerPushes, pushes } from '../shared/protocol/pushes.ts'
@@ -14,6 +15,7 @@ const asyncapiFile = join(root, 'asyncapi.json')
 const readmeFile = join(root, 'README.md')
 const benchmarkFile = join(root, 'docs/benchmark.md')
 const floodsFile = join(root, 'docs/floods.md')
+const architectureFile = join(root, 'docs/architecture.md')
 
 /** The AsyncAPI document's text, of the tables as they are. */
 const asyncapiText = async (): Promise<string> => {
@@ -131,11 +133,19 @@ const floodsText = async (): Promise<string> => {
   return format(text, { parser: 'markdown', printWidth: 110 })
 }
 
+/** docs/architecture.md with the house as the imports draw it. */
+const architectureText = async (): Promise<string> =>
+  format(between(await readFile(architectureFile, 'utf8'), 'floors', houseDiagram(root)), {
+    parser: 'markdown',
+    printWidth: 110,
+  })
+
 /** What is generated: the files and what they hold when they are up to date. */
 export const generated: Readonly<Record<string, () => Promise<string>>> = {
   [asyncapiFile]: asyncapiText,
   [readmeFile]: readmeText,
   [floodsFile]: floodsText,
+  [architectureFile]: architectureText,
 }
 
 if (process.argv[1] === import.meta.filename)
