@@ -61,7 +61,7 @@ const stateOf = async (id: string): Promise<State> => {
 }
 
 const chatCount = 10
-const changes = 60
+const changes = 130
 
 const begin = async (): Promise<Race> => {
   const license = await world.license(
