@@ -53,13 +53,19 @@ export const rooms: readonly Room[] = [
     folder: 'shared/chat/announce',
     floor: 7,
     holds: 'what is pushed about a change',
-    besides: ['shared/chat', 'shared/chat/view'],
+    besides: ['shared/chat', 'shared/chat/start', 'shared/chat/view'],
   },
   {
     folder: 'shared/chat',
     floor: 7,
     holds: 'the rules of a chat, one verb per file',
-    besides: ['shared/chat/announce', 'shared/chat/view'],
+    besides: ['shared/chat/start', 'shared/chat/announce', 'shared/chat/view'],
+  },
+  {
+    folder: 'shared/chat/start',
+    floor: 7,
+    holds: 'starting chats and threads',
+    besides: ['shared/chat'],
   },
   { folder: 'shared/chat/view', floor: 7, holds: 'what readers are shown' },
 
@@ -81,6 +87,18 @@ export const rooms: readonly Room[] = [
   { folder: 'shared/jobs', floor: 4, holds: 'the delay queue' },
   { folder: 'shared/platform', floor: 3, holds: 'log, metrics, settings, secrets, deadlines' },
   { folder: 'shared/provisioning', floor: 3, holds: 'changing licenses, groups and agents' },
-  { folder: 'shared/table', floor: 2, holds: 'every item and key, the one client' },
+  {
+    folder: 'shared/table/chat',
+    floor: 2,
+    holds: 'items of chats and their logs',
+    besides: ['shared/table'],
+  },
+  { folder: 'shared/table/archive', floor: 2, holds: "the index's items", besides: ['shared/table'] },
+  {
+    folder: 'shared/table',
+    floor: 2,
+    holds: 'every key, the other items, the one client',
+    besides: ['shared/table/chat', 'shared/table/archive'],
+  },
   { folder: 'shared/protocol', floor: 1, holds: 'the wire: contracts, objects, errors, limits' },
 ]

@@ -1,4 +1,4 @@
-import { closeThread as close } from '../../shared/chat/append-event.ts'
+import { closeThread as close } from '../../shared/chat/close-thread.ts'
 import { enqueueRouting } from '../../shared/chat/enqueue-routing.ts'
 import { closeThread } from '../../shared/protocol/agent/close_thread.ts'
 import { pushClosing } from '../../shared/chat/announce/entries.ts'

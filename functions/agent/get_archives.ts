@@ -17,7 +17,7 @@ import { limits } from '../../shared/protocol/limits.ts'
 import { serve } from '../../shared/request/serve.ts'
 import { licenseIndexesTexts } from '../../shared/table/accounts.ts'
 import type { Reader } from '../../shared/table/ops.ts'
-import type { Place } from '../../shared/table/postings.ts'
+import type { Place } from '../../shared/table/archive/postings.ts'
 import { archivesSince } from '../../shared/table/sockets.ts'
 
 const dayMs = 24 * 3_600_000

@@ -10,8 +10,8 @@ import { fitSummaries } from '../../shared/chat/view/wire-objects.ts'
 import { getFilteredChats } from '../../shared/protocol/agent/get_filtered_chats.ts'
 import { limits } from '../../shared/protocol/limits.ts'
 import { serve } from '../../shared/request/serve.ts'
-import { chatOfThread } from '../../shared/table/keys.ts'
-import type { Place } from '../../shared/table/postings.ts'
+import { chatOfThread } from '../../shared/table/ids.ts'
+import type { Place } from '../../shared/table/archive/postings.ts'
 import { archivesSince } from '../../shared/table/sockets.ts'
 
 export const handler = serve(getFilteredChats, async (ctx, { filters, pagination }) => {

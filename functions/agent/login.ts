@@ -16,7 +16,7 @@ import { log } from '../../shared/platform/log.ts'
 import type { Job } from '../../shared/jobs/job-queue.ts'
 import { limitUser } from '../../shared/request/rate-limits.ts'
 import { serve } from '../../shared/request/serve.ts'
-import { readActiveChats } from '../../shared/table/chats.ts'
+import { readActiveChats } from '../../shared/table/chat/read-chats.ts'
 import { countedUser } from '../../shared/table/counters.ts'
 
 let checks: TokenChecks | undefined

@@ -1,7 +1,7 @@
 import { readProfiles } from '../../shared/chat/view/profiles.ts'
 import { planLeave, usersUpdated } from '../../shared/chat/membership.ts'
 import { enqueueRouting } from '../../shared/chat/enqueue-routing.ts'
-import { changeUsers } from '../../shared/chat/append-event.ts'
+import { changeUsers } from '../../shared/chat/change-users.ts'
 import { removeFromChat } from '../../shared/protocol/agent/remove_from_chat.ts'
 import { watchingEither } from '../../shared/access/audience.ts'
 import { pushEntries } from '../../shared/chat/announce/entries.ts'

@@ -12,7 +12,7 @@ import { LicenseItem } from '../../shared/table/accounts.ts'
 import type { SocketWrites } from '../../shared/platform/writes.ts'
 import { openTable, tableClient } from '../../shared/table/client.ts'
 import { keys } from '../../shared/table/keys.ts'
-import { putSocket } from '../../shared/table/sockets.ts'
+import { putSocket } from '../../shared/table/session-writes.ts'
 
 interface ConnectEvent {
   requestContext: {

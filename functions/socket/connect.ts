@@ -8,7 +8,7 @@ import { mayConnect } from '../../shared/request/rate-limits.ts'
 import { enqueueJob } from '../../shared/jobs/job-queue.ts'
 import type { SocketWrites } from '../../shared/platform/writes.ts'
 import { openTable } from '../../shared/table/client.ts'
-import { putSocket } from '../../shared/table/sockets.ts'
+import { putSocket } from '../../shared/table/session-writes.ts'
 
 const client = new DynamoDBClient({})
 const loginWithinS = 30

@@ -3,7 +3,7 @@ import { config } from '../../shared/platform/config.ts'
 import { measured } from '../../shared/platform/metrics.ts'
 import type { SocketWrites } from '../../shared/platform/writes.ts'
 import { openTable } from '../../shared/table/client.ts'
-import { forgetSocket } from '../../shared/table/sockets.ts'
+import { forgetSocket } from '../../shared/table/end-session.ts'
 
 const client = new DynamoDBClient({})
 

@@ -4,22 +4,18 @@ import { endCustomers } from '../../shared/account/refresh.ts'
 import { closeInactive } from '../../shared/routing/close-inactive.ts'
 import { namesDeletedGroup } from '../../shared/chat/deleted-names.ts'
 import { enqueueRouting } from '../../shared/chat/enqueue-routing.ts'
-import { isOfCustomer, lacksAgent, presentAgents } from '../../shared/chat/assign-agent.ts'
+import { isOfCustomer, lacksAgent, presentAgents } from '../../shared/chat/routing-state.ts'
 import { reassignUnseen } from '../../shared/routing/reassign-unseen.ts'
 import { InternalError } from '../../shared/protocol/errors.ts'
 import { runWork, type WorkCtx } from '../../shared/delivery/worker-context.ts'
 import { measured } from '../../shared/platform/metrics.ts'
 import type { WorkerWrites } from '../../shared/platform/writes.ts'
 import { LicenseItem, LicenseListed } from '../../shared/table/accounts.ts'
-import { type ActiveChat, readActiveChats } from '../../shared/table/chats.ts'
+import { type ActiveChat } from '../../shared/table/chat/chats.ts'
+import { readActiveChats } from '../../shared/table/chat/read-chats.ts'
 import { keys, licensesPk } from '../../shared/table/keys.ts'
-import {
-  type AgentSocketItem,
-  removeConnection,
-  isLive,
-  readAgentSockets,
-  readSocket,
-} from '../../shared/table/sockets.ts'
+import { type AgentSocketItem, isLive, readAgentSockets, readSocket } from '../../shared/table/sockets.ts'
+import { removeConnection } from '../../shared/table/end-session.ts'
 
 // of the Lambda's 60 s
 const deadlineMs = 50_000

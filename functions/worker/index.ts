@@ -1,6 +1,7 @@
 import { unmarshall } from '@aws-sdk/util-dynamodb'
 import pLimit from 'p-limit'
-import { indexChat, type IndexJob, type IndexChanges } from '../../shared/archive/index/index-chat.ts'
+import { indexChat, type IndexChanges } from '../../shared/archive/index/index-chat.ts'
+import { type IndexJob } from '../../shared/archive/index/context.ts'
 import { indexChangesOf, mergeChanges } from '../../shared/archive/index/changes.ts'
 import { type BatchResult, failed } from '../../shared/platform/batch.ts'
 import { config } from '../../shared/platform/config.ts'

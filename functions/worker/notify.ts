@@ -11,7 +11,8 @@ import { measured } from '../../shared/platform/metrics.ts'
 import { runWork, type WorkCtx } from '../../shared/delivery/worker-context.ts'
 import { isBanned, isErased, readCustomer } from '../../shared/table/customers.ts'
 import { readCustomerSockets } from '../../shared/table/sockets.ts'
-import { changedOf, chatOfEntry, type RawKey } from '../../shared/table/keys.ts'
+import { type RawKey } from '../../shared/table/keys.ts'
+import { changedOf, chatOfEntry } from '../../shared/table/key-parts.ts'
 
 type Image = Parameters<typeof unmarshall>[0]
 interface StreamEvent {

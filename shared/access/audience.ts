@@ -1,9 +1,9 @@
 import { mayRead, roleOf, type VisibleChat } from './permissions.ts'
 import type { Audience, CustomerAudience } from '../delivery/outbox.ts'
 import { isShown, redactedFor } from './visibility.ts'
-import type { Chat, ChatScopes } from '../table/chats.ts'
+import type { Chat, ChatScopes } from '../table/chat/chats.ts'
 import type { CustomerItem } from '../table/customers.ts'
-import type { Entry } from '../table/thread-log.ts'
+import type { Entry } from '../table/chat/thread-log.ts'
 import type { AgentSocketItem, CustomerSocketItem } from '../table/sockets.ts'
 
 type SeenChat = VisibleChat & { license_id: string }

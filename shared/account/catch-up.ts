@@ -4,9 +4,10 @@ import { readView, showChat } from '../chat/view/chat-view.ts'
 import { connections, customerConnection } from '../access/audience.ts'
 import type { Audience } from '../delivery/outbox.ts'
 import type { WorkCtx } from '../delivery/worker-context.ts'
-import { type Chat, readActiveChats, readChat } from '../table/chats.ts'
-import { customerChatId, threadId } from '../table/keys.ts'
-import { eventOf, readEntriesFrom } from '../table/thread-log.ts'
+import { type Chat, readChat } from '../table/chat/chats.ts'
+import { readActiveChats } from '../table/chat/read-chats.ts'
+import { customerChatId, threadId } from '../table/ids.ts'
+import { eventOf, readEntriesFrom } from '../table/chat/thread-log.ts'
 import { type AnySession, isCustomers, readSocket } from '../table/sockets.ts'
 
 /** What a login answered: per chat the thread, the order and the version; and when it ran, in ms. */

@@ -3,7 +3,8 @@ import type { CustomerDetails as Asked } from '../protocol/customer-fields.ts'
 import { ProtocolError } from '../protocol/errors.ts'
 import { CustomerItem, setCustomerDetails, isBanned, readCustomer } from '../table/customers.ts'
 import type { Reader, Writer } from '../table/ops.ts'
-import { setCustomerName, type CustomerSession, readCustomerSockets, type Visitor } from '../table/sockets.ts'
+import { type CustomerSession, readCustomerSockets, type Visitor } from '../table/sockets.ts'
+import { setCustomerName } from '../table/session-writes.ts'
 import { areSameDetails, isSameToItself, mergedDetails } from './customer-details.ts'
 
 interface Changing {

@@ -18,20 +18,19 @@ import {
 import { keys } from '../table/keys.ts'
 import type { Reader, Writer } from '../table/ops.ts'
 import {
-  removeConnection,
   type CustomerSession,
   type CustomerSocketItem,
   isLive,
   isStarting,
   readCustomerSockets,
   readSocket,
-  endSession,
-  putSession,
   type SocketFamily,
   type SocketItem,
   userIdOf,
   type Visitor,
 } from '../table/sockets.ts'
+import { putSession } from '../table/session-writes.ts'
+import { removeConnection, endSession } from '../table/end-session.ts'
 import { areSameDetails, isSameToItself, mergedDetails, saysSomething } from './customer-details.ts'
 import { customerTokenS, verifyCustomerToken } from './customer-tokens.ts'
 import { openSocket } from './login.ts'

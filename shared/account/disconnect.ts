@@ -5,18 +5,15 @@ import type { Job } from '../jobs/job-queue.ts'
 import type { Reader, Writer } from '../table/ops.ts'
 import {
   type AnySession,
-  putClosingClaim,
-  closingMs,
   expiryOf,
-  forgetSocket,
   type Identified,
-  isClosing,
   readSocket,
-  endSession,
   type SocketFamily,
   SocketItem,
   type SocketRow,
 } from '../table/sockets.ts'
+import { closingMs, isClosing } from '../table/session-writes.ts'
+import { putClosingClaim, forgetSocket, endSession } from '../table/end-session.ts'
 
 interface Disconnecting {
   read: Reader

@@ -11,17 +11,15 @@ import type { Common } from '../table/families.ts'
 import { keys } from '../table/keys.ts'
 import type { Reader, Writer } from '../table/ops.ts'
 import {
-  isClosing,
   isLive,
   readAgentSockets,
   readSocket,
   type Session,
-  refreshSession,
-  putSession,
   type SocketFamily,
   type SocketItem,
   userIdOf,
 } from '../table/sockets.ts'
+import { isClosing, refreshSession, putSession } from '../table/session-writes.ts'
 import { devicePresented } from './devices.ts'
 import { afterAnswerS, endSessions } from './disconnect.ts'
 import type { TokenIdentity } from './tokens.ts'

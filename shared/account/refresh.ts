@@ -3,27 +3,27 @@ import { planLeave, usersUpdated } from '../chat/membership.ts'
 import { mapIsolated } from '../platform/for-each.ts'
 import { enqueueRouting } from '../chat/enqueue-routing.ts'
 import { expectView, readView, showChat } from '../chat/view/chat-view.ts'
-import { changeUsers, type ThreadFamily } from '../chat/append-event.ts'
+import { changeUsers } from '../chat/change-users.ts'
+import { type ThreadFamily } from '../chat/thread-writes.ts'
 import { limits } from '../protocol/limits.ts'
 import { connections, watchingEither } from '../access/audience.ts'
 import { pushEntries } from '../chat/announce/entries.ts'
 import type { WorkCtx } from '../delivery/worker-context.ts'
 import { AgentItem, LicenseItem } from '../table/accounts.ts'
-import { type ActiveChat, type Chat, readActiveChats } from '../table/chats.ts'
+import { type ActiveChat, type Chat } from '../table/chat/chats.ts'
+import { readActiveChats } from '../table/chat/read-chats.ts'
 import { keys } from '../table/keys.ts'
 import type { DeviceFamily } from '../table/devices.ts'
 import {
-  type AccountCopy,
   type AgentSocketItem,
   agentsSession,
-  extendSession,
   readAgentSockets,
   readCustomerSockets,
   readSocket,
   type Session,
-  endSession,
-  refreshSession,
 } from '../table/sockets.ts'
+import { type AccountCopy, extendSession, refreshSession } from '../table/session-writes.ts'
+import { endSession } from '../table/end-session.ts'
 import { dropDevices } from './devices.ts'
 import { disconnectIfOver, endSessions } from './disconnect.ts'
 import { profilesOf } from '../chat/view/profiles.ts'

@@ -6,7 +6,8 @@ import { announceUsersChanged, type UsersAnnouncement } from './announce/users-c
 import type { Names } from './membership.ts'
 import type { RequestSnapshot } from '../table/optimistic-write.ts'
 import { readAgents } from './view/profiles.ts'
-import { changeUsers, type UsersChange, type ThreadFamily, type ThreadWrites } from './append-event.ts'
+import { changeUsers, type UsersChange } from './change-users.ts'
+import { type ThreadFamily, type ThreadWrites } from './thread-writes.ts'
 
 type Agents = ReadonlyMap<string, AgentItem>
 

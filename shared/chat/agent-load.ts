@@ -1,6 +1,6 @@
 import type { ErrorType } from '../protocol/errors.ts'
-import type { Chat } from '../table/chats.ts'
-import { adjustLoad, incrementLoad } from '../table/loads.ts'
+import type { Chat } from '../table/chat/chats.ts'
+import { adjustLoad, incrementLoad } from '../table/chat/loads.ts'
 import type { ConditionalWrite } from '../table/optimistic-write.ts'
 
 type Working = Pick<Chat, 'license_id' | 'users' | 'active'>

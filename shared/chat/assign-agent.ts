@@ -1,75 +1,14 @@
-import { AgentItem, requireAgentReady, LicenseItem } from '../table/accounts.ts'
-import { type Chat, type ChatUser, departed, newlyHad } from '../table/chats.ts'
-import type { Common } from '../table/families.ts'
-import { agentPrefix, keys, licensePk } from '../table/keys.ts'
-import { setAssignedChat, type Load, readLoads } from '../table/loads.ts'
-import { awaitsAnswer, type Entry, type State, type StoredEvent } from '../table/thread-log.ts'
-import type { Reader } from '../table/ops.ts'
+import type { AgentItem } from '../table/accounts.ts'
+import { requireAgentReady } from '../table/accounts.ts'
+import { type Chat } from '../table/chat/chats.ts'
+import { type ChatUser, departed, newlyHad } from '../table/chat/chat-users.ts'
+import { setAssignedChat, type Load } from '../table/chat/loads.ts'
+import { awaitsAnswer, type Entry, type State, type StoredEvent } from '../table/chat/thread-log.ts'
 import { hasAccess } from '../access/permissions.ts'
 import type { ConditionalWrite } from '../table/optimistic-write.ts'
 import type { RoutingChange } from './routing-properties.ts'
 import { agentLeft, routingAssigned, routingUnassigned } from './system-messages.ts'
-
-/** What routing decides by: a license, its agents, and how much each of them has to do. */
-export interface RoutingState {
-  license: LicenseItem
-  agents: readonly AgentItem[]
-  /** Who was deleted: their names stay. */
-  deleted: readonly AgentItem[]
-  loads: ReadonlyMap<string, Load>
-}
-
-/**
- * Undefined where there is no such license. An assignment is conditional: one that lags behind may lose a
- * race, no more.
- */
-export const readRoutingState = async (
-  read: Reader<Common | 'loads'>,
-  license: string,
-  { strong }: { strong: boolean },
-): Promise<RoutingState | undefined> => {
-  const [item, found, loads] = await Promise.all([
-    read.get(keys.license(license), { strong }),
-    read.query({ pk: licensePk(license), prefix: agentPrefix, strong }),
-    readLoads(read, license, { strong }),
-  ])
-  if (item === undefined) return undefined
-  const agents = found.map((agent) => AgentItem.parse(agent))
-  return {
-    license: LicenseItem.parse(item),
-    agents: agents.filter(({ deleted }) => !deleted),
-    deleted: agents.filter(({ deleted }) => deleted),
-    loads: new Map(loads.map((load) => [load.agent, load])),
-  }
-}
-
-/** Whether a chat is a customer's, be the customer in it or not. */
-export const isOfCustomer = ({ users }: Pick<Chat, 'users'>): boolean =>
-  users.some(({ type }) => type === 'customer')
-
-/** The customer that is in a chat. */
-export const customerOf = ({ users }: Pick<Chat, 'users'>): ChatUser | undefined =>
-  users.find(({ type, present }) => type === 'customer' && present)
-
-export const presentAgents = ({ users }: Pick<Chat, 'users'>): string[] =>
-  users.filter(({ type, present }) => type === 'agent' && present).map(({ id }) => id)
-
-/** A customer's chat that waits for an agent, or whose last one has left. */
-export const lacksAgent = (chat: Pick<Chat, 'users' | 'waiting_since'>): boolean =>
-  customerOf(chat) !== undefined && (chat.waiting_since !== undefined || presentAgents(chat).length === 0)
-
-/** The agents of a chat who are logged in. One who was suspended just now is about to leave it. */
-export const onlineAgents = (chat: Pick<Chat, 'users'>, { agents }: RoutingState): AgentItem[] => {
-  const ids = presentAgents(chat)
-  return agents.filter(({ id, online, suspended }) => online && !suspended && ids.includes(id))
-}
-
-/**
- * Whether an agent is there for new chats: connected now, not merely within the time of grace, and accepting
- * them.
- */
-const isReady = ({ online, away, suspended, routing_status, default_status }: AgentItem): boolean =>
-  online && !away && !suspended && (routing_status ?? default_status) === 'accepting_chats'
+import { type RoutingState, customerOf, presentAgents, onlineAgents, isReady } from './routing-state.ts'
 
 /** What routing asks of a chat. */
 export type Routable = Pick<Chat, 'license_id' | 'users' | 'scopes' | 'waiting_since' | 'thread'>

@@ -1,8 +1,8 @@
 import { ProtocolError } from '../protocol/errors.ts'
-import { requireNoChat, requireChatUnchanged, readChat } from '../table/chats.ts'
+import { requireNoChat, requireChatUnchanged, readChat } from '../table/chat/chats.ts'
 import { type Ban, type CustomerItem, setBan, isErased, readCustomer } from '../table/customers.ts'
-import { customerChatId } from '../table/keys.ts'
-import { readTail } from '../table/thread-log.ts'
+import { customerChatId } from '../table/ids.ts'
+import { readTail } from '../table/chat/thread-log.ts'
 import type { Op, Reader, Writer } from '../table/ops.ts'
 import type { Session } from '../table/sockets.ts'
 import {
@@ -14,7 +14,8 @@ import {
   retryUntilCommitted,
 } from '../table/optimistic-write.ts'
 import { customerBanned as bannedMessage } from './system-messages.ts'
-import { type Closing, type ThreadFamily, planClosing } from './append-event.ts'
+import { type Closing, planClosing } from './close-thread.ts'
+import { type ThreadFamily } from './thread-writes.ts'
 
 const dayS = 24 * 3600
 

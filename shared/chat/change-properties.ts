@@ -3,7 +3,7 @@ import { ProtocolError } from '../protocol/errors.ts'
 import { utf8Bytes } from '../protocol/fields.ts'
 import { limits } from '../protocol/limits.ts'
 import type { Properties, PropertiesChange } from '../protocol/properties.ts'
-import type { Chat } from '../table/chats.ts'
+import type { Chat } from '../table/chat/chats.ts'
 import type { Op, WriteOutcome, Writer } from '../table/ops.ts'
 import { type ConditionalWrite, retryUntilCommitted } from '../table/optimistic-write.ts'
 import {
@@ -11,7 +11,7 @@ import {
   type StoredProperties,
   type PropertiesOwner,
   setProperties,
-} from '../table/stored-properties.ts'
+} from '../table/chat/stored-properties.ts'
 
 const namesIn = <T>(spaces: Record<string, T>, space: string): T | undefined =>
   Object.hasOwn(spaces, space) ? spaces[space] : undefined

@@ -1,10 +1,10 @@
 import { ProtocolError } from '../protocol/errors.ts'
 import { LicenseItem } from '../table/accounts.ts'
-import type { ChatScopes } from '../table/chats.ts'
+import type { ChatScopes } from '../table/chat/chats.ts'
 import { keys } from '../table/keys.ts'
 import type { Reader } from '../table/ops.ts'
 import { type AnySession, isCustomers } from '../table/sockets.ts'
-import type { RoutingState } from './assign-agent.ts'
+import type { RoutingState } from './routing-state.ts'
 
 // Names in scopes that do not exist any more (protocol §7): a deleted group counts as its successor, where it
 // has one.

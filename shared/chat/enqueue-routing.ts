@@ -1,9 +1,9 @@
 import type { Pushing } from '../delivery/outbox.ts'
 import type { Job } from '../jobs/job-queue.ts'
 import { log } from '../platform/log.ts'
-import type { Chat } from '../table/chats.ts'
-import { type Entry, isSaid } from '../table/thread-log.ts'
-import { customerOf, presentAgents } from './assign-agent.ts'
+import type { Chat } from '../table/chat/chats.ts'
+import { type Entry, isSaid } from '../table/chat/thread-log.ts'
+import { customerOf, presentAgents } from './routing-state.ts'
 import { isShown } from '../access/visibility.ts'
 
 interface Enqueues {

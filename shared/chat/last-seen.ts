@@ -1,5 +1,5 @@
-import { type Chat, seenEvent, SeenItem, seenMoved } from '../table/chats.ts'
-import { authorsOf, type Entry, readLast } from '../table/thread-log.ts'
+import { type Chat, seenEvent, SeenItem, seenMoved } from '../table/chat/chats.ts'
+import { authorsOf, type Entry, readLast } from '../table/chat/thread-log.ts'
 import type { Reader, Writer } from '../table/ops.ts'
 import { type AnySession, userIdOf } from '../table/sockets.ts'
 

@@ -1,6 +1,6 @@
 import type { Properties, PropertiesChange } from '../protocol/properties.ts'
-import type { Chat } from '../table/chats.ts'
-import { setHeadUsers } from '../table/thread-log.ts'
+import type { Chat } from '../table/chat/chats.ts'
+import { setHeadUsers } from '../table/chat/log-entries.ts'
 import type { Op, Reader } from '../table/ops.ts'
 import {
   parseProperties,
@@ -8,7 +8,7 @@ import {
   type PropertiesOwner,
   setProperties,
   readProperties,
-} from '../table/stored-properties.ts'
+} from '../table/chat/stored-properties.ts'
 import { differences, merged, type AnnouncedProperties } from './change-properties.ts'
 
 // The namespace `routing`, which is the server's own: it stands on the chat and on its active thread.

@@ -3,12 +3,13 @@ import { watching } from '../access/audience.ts'
 import { pushPropertyChanges } from './announce/entries.ts'
 import type { Pushing } from '../delivery/outbox.ts'
 import type { Job } from '../jobs/job-queue.ts'
-import { threadId } from '../table/keys.ts'
-import { eventOf, readHead } from '../table/thread-log.ts'
+import { threadId } from '../table/ids.ts'
+import { eventOf, readHead } from '../table/chat/thread-log.ts'
 import { enqueueRoutingOf } from './enqueue-routing.ts'
 import { showChat } from './view/chat-view.ts'
 import { replayedAfterMs, announceThreadStarted } from './announce/thread-started.ts'
-import { appendEvent, type Appending, type ThreadStarting } from './append-event.ts'
+import { appendEvent, type Appending } from './append-event.ts'
+import { type ThreadStarting } from './thread-writes.ts'
 
 type Sending = Appending &
   ThreadStarting &

@@ -1,5 +1,5 @@
 import type { SystemMessageType } from '../protocol/events.ts'
-import type { StoredEvent } from '../table/thread-log.ts'
+import type { StoredEvent } from '../table/chat/thread-log.ts'
 
 /** The server's sentences (protocol §3). `forAgents`: of a supervisor, whom customers do not know. */
 const systemMessage = (type: SystemMessageType, text: string, forAgents = false): StoredEvent => ({

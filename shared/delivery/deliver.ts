@@ -2,15 +2,9 @@ import { log } from '../platform/log.ts'
 import { enqueueJob } from '../jobs/job-queue.ts'
 import { count, timed } from '../platform/metrics.ts'
 import type { Writer } from '../table/ops.ts'
-import {
-  type Connected,
-  removeConnection,
-  isLive,
-  isStarting,
-  markSlow,
-  type SocketFamily,
-  type SocketRow,
-} from '../table/sockets.ts'
+import { type Connected, isLive, isStarting, type SocketFamily, type SocketRow } from '../table/sockets.ts'
+import { markSlow } from '../table/session-writes.ts'
+import { removeConnection } from '../table/end-session.ts'
 import { endpointOf, post, type PostOutcome } from './connections.ts'
 import { type Delivery, directMost, type HandOver, sliceOf, slicesOf } from './fan-out.ts'
 import { deferPushes } from './deferred-push.ts'

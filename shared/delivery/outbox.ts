@@ -2,7 +2,7 @@ import { pushed } from '../protocol/envelope.ts'
 import type { CustomerPushPayload, CustomerPushName, PushName, PushPayload } from '../protocol/pushes.ts'
 import type { Deadline } from '../platform/deadline.ts'
 import { log } from '../platform/log.ts'
-import type { Chat } from '../table/chats.ts'
+import type { Chat } from '../table/chat/chats.ts'
 import type { Reader, Writer } from '../table/ops.ts'
 import {
   isCustomers,

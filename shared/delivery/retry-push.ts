@@ -3,14 +3,8 @@ import type { Job } from '../jobs/job-queue.ts'
 import { log } from '../platform/log.ts'
 import { count } from '../platform/metrics.ts'
 import type { Reader, Writer } from '../table/ops.ts'
-import {
-  removeConnection,
-  isLive,
-  isStarting,
-  readRows,
-  type SocketFamily,
-  type SocketRow,
-} from '../table/sockets.ts'
+import { isLive, isStarting, readRows, type SocketFamily, type SocketRow } from '../table/sockets.ts'
+import { removeConnection } from '../table/end-session.ts'
 import { endpointOf, post, postsAtOnce } from './connections.ts'
 import { targetOf } from './deferred-push.ts'
 

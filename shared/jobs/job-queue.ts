@@ -1,7 +1,7 @@
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs'
 import * as z from 'zod/mini'
 import { CustomerDisconnectReason, DisconnectReason } from '../protocol/pushes.ts'
-import { ChatItem } from '../table/chats.ts'
+import { ChatItem } from '../table/chat/chats.ts'
 import { config } from '../platform/config.ts'
 
 /** A connection that a push is meant for. */

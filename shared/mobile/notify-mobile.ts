@@ -5,7 +5,7 @@ import { type Profiles, readProfiles } from '../chat/view/profiles.ts'
 import { unnamed } from '../chat/view/wire-objects.ts'
 import { log } from '../platform/log.ts'
 import { runWork, type WorkCtx } from '../delivery/worker-context.ts'
-import { type Chat, readChat } from '../table/chats.ts'
+import { type Chat, readChat } from '../table/chat/chats.ts'
 import {
   type DeviceFamily,
   type DeviceItem,
@@ -13,8 +13,8 @@ import {
   readAgentDevices,
   removeDevice,
 } from '../table/devices.ts'
-import { eventId } from '../table/keys.ts'
-import { type Entry, parseEntry } from '../table/thread-log.ts'
+import { eventId } from '../table/ids.ts'
+import { type Entry, parseEntry } from '../table/chat/thread-log.ts'
 import { isLive, readAgentSockets } from '../table/sockets.ts'
 import { type MobileMessage, send, type Sending } from './fcm.ts'
 import { bodyOf, notificationFor } from './notification.ts'

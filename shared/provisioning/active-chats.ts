@@ -1,4 +1,5 @@
-import { type ActiveChat, readActiveChats } from '../table/chats.ts'
+import { type ActiveChat } from '../table/chat/chats.ts'
+import { readActiveChats } from '../table/chat/read-chats.ts'
 import type { Table } from '../table/client.ts'
 
 /** How many active chats of a license a change concerns. */

@@ -5,13 +5,17 @@ import type { ActionSpec, Family } from '../protocol/action.ts'
 import { ProtocolError } from '../protocol/errors.ts'
 import type { ConnectionStatus } from '../delivery/connections.ts'
 import type { Pushing } from '../delivery/outbox.ts'
-import { type Chat, readChat } from '../table/chats.ts'
+import { type Chat, readChat } from '../table/chat/chats.ts'
 import { isShown } from '../access/visibility.ts'
 import type { Common } from '../table/families.ts'
-import { customerChatId, eventAddressOf, isChatId, threadOf } from '../table/keys.ts'
-import { type Entry, readEntry, readTail, type Tail } from '../table/thread-log.ts'
+import { customerChatId, eventAddressOf, isChatId, threadOf } from '../table/ids.ts'
+import { type Entry, readEntry, readTail, type Tail } from '../table/chat/thread-log.ts'
 import type { Reader, Writer } from '../table/ops.ts'
-import { type StoredProperties, type PropertiesOwner, readProperties } from '../table/stored-properties.ts'
+import {
+  type StoredProperties,
+  type PropertiesOwner,
+  readProperties,
+} from '../table/chat/stored-properties.ts'
 import {
   type AnySession,
   type CustomerSession,
@@ -23,7 +27,8 @@ import {
   type Visitor,
 } from '../table/sockets.ts'
 import type { Job } from '../jobs/job-queue.ts'
-import type { Limiting, Paced } from './rate-limits.ts'
+import type { Limiting } from './rate-limits.ts'
+import type { Paced } from './pace.ts'
 
 type Has<List extends readonly unknown[], Item> = Extract<List[number], Item> extends never ? false : true
 type If<Condition, Then> = Condition extends true ? Then : unknown

@@ -9,7 +9,7 @@ import { withinDeadline } from '../platform/deadline.ts'
 import { type Job, enqueueJob } from '../jobs/job-queue.ts'
 import { log, logInvalidItem } from '../platform/log.ts'
 import { answeredWith, measured } from '../platform/metrics.ts'
-import { limitFrame } from './rate-limits.ts'
+import { limitFrame } from './count-request.ts'
 
 /** A message as the gateway hands it over, as far as it is used; the stack adds the frame it has read. */
 export interface Message {

@@ -1,4 +1,4 @@
-import type { Chat } from '../table/chats.ts'
+import type { Chat } from '../table/chat/chats.ts'
 import type { Key } from '../table/keys.ts'
 import type { Op, Writer } from '../table/ops.ts'
 import type { Deadline } from '../platform/deadline.ts'

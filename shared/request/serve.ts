@@ -11,8 +11,8 @@ import { endpointOf, isConnected } from '../delivery/connections.ts'
 import { invokeFanOut } from '../delivery/fan-out.ts'
 import { openOutbox } from '../delivery/outbox.ts'
 import { openTable, tableClient } from '../table/client.ts'
-import type { Chat } from '../table/chats.ts'
-import { readTail } from '../table/thread-log.ts'
+import type { Chat } from '../table/chat/chats.ts'
+import { readTail } from '../table/chat/thread-log.ts'
 import { type AnySession, type Connected, expiryOf, isCustomers, readSocket } from '../table/sockets.ts'
 import { config } from '../platform/config.ts'
 import {
@@ -30,16 +30,9 @@ import { type Job, enqueueJob } from '../jobs/job-queue.ts'
 import { parseFrame, type Message } from './parse-frame.ts'
 import { log, logInvalidItem } from '../platform/log.ts'
 import { measured } from '../platform/metrics.ts'
-import {
-  countFailedLogin,
-  countRequest,
-  countThread,
-  limitFrame,
-  pace,
-  type Paced,
-  type Limiting,
-  writingAfter,
-} from './rate-limits.ts'
+import { type Limiting } from './rate-limits.ts'
+import { countFailedLogin, countRequest, countThread, limitFrame, writingAfter } from './count-request.ts'
+import { pace, type Paced } from './pace.ts'
 import { recordWrites, type WriteRecord } from './record-writes.ts'
 
 // without a locale every issue would read "Invalid input"

@@ -1,10 +1,11 @@
 import { ProtocolError } from '../protocol/errors.ts'
 import { runPart, type WorkCtx } from '../delivery/worker-context.ts'
-import { ChatItem, type ChatScopes, readActiveChats, readChatIdsAfter } from '../table/chats.ts'
+import { ChatItem, type ChatScopes } from '../table/chat/chats.ts'
+import { readActiveChats, readChatIdsAfter } from '../table/chat/read-chats.ts'
 import { keys } from '../table/keys.ts'
 import { mapIsolated } from '../platform/for-each.ts'
 import { existingScopes, type Names } from '../chat/deleted-names.ts'
-import { readRoutingState } from '../chat/assign-agent.ts'
+import { readRoutingState } from '../chat/routing-state.ts'
 import { changeScopes, type ScopesFamily, announceScopes, without } from '../chat/scopes.ts'
 import { expectView, readView } from '../chat/view/chat-view.ts'
 

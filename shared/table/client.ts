@@ -19,9 +19,7 @@ import {
   TransactWriteCommand,
   UpdateCommand,
 } from '@aws-sdk/lib-dynamodb'
-import { unmarshall } from '@aws-sdk/util-dynamodb'
 import { NodeHttpHandler } from '@smithy/node-http-handler'
-import type { Key } from './keys.ts'
 import type {
   Attributes,
   OnInvalidItem,
@@ -33,6 +31,7 @@ import type {
   Writer,
 } from './ops.ts'
 import { isThrottled, retryTransient } from './transient-errors.ts'
+import { withKey, type BatchedWrite, batchedWrite, transactItem, plain, queryExpression } from './requests.ts'
 
 // without `info` the SDK spares filtering the input and the output of each call for a log that nobody keeps
 const logger = Object.assign(Object.create(null), {
@@ -233,49 +232,3 @@ const lostRaces: ReadonlySet<string> = new Set([
   'ThrottlingError',
   'ProvisionedThroughputExceeded',
 ])
-
-const withKey = <T extends { Key: Key }>(op: T): Omit<T, 'Key'> & { Key: { pk: string; sk: string } } => ({
-  ...op,
-  Key: { pk: op.Key.pk, sk: op.Key.sk },
-})
-
-interface BatchedWrite {
-  PutRequest?: { Item: Attributes | undefined } | undefined
-  DeleteRequest?: { Key: Attributes | undefined } | undefined
-}
-
-const batchedWrite = (op: Op): BatchedWrite => {
-  const [kind] = Object.values(op)
-  if (kind?.ConditionExpression !== undefined) throw new InternalError('A batch takes no conditions')
-  if ('Put' in op) return { PutRequest: { Item: op.Put.Item } }
-  if ('Delete' in op) return { DeleteRequest: withKey(op.Delete) }
-  throw new InternalError('A batch takes puts and deletes only')
-}
-
-const transactItem = (TableName: string, op: Op) => {
-  const onFailure = { ReturnValuesOnConditionCheckFailure: 'ALL_OLD' } as const
-  if ('Put' in op) return { Put: { TableName, ...op.Put, ...onFailure } }
-  if ('Update' in op) return { Update: { TableName, ...withKey(op.Update), ...onFailure } }
-  if ('Delete' in op) return { Delete: { TableName, ...withKey(op.Delete), ...onFailure } }
-  return { ConditionCheck: { TableName, ...withKey(op.ConditionCheck), ...onFailure } }
-}
-
-// the items in exceptions come as the wire has them
-const plain = (item: Parameters<typeof unmarshall>[0] | undefined): Attributes | undefined =>
-  item === undefined ? undefined : unmarshall(item)
-
-const queryExpression = ({ pk, prefix, from, to }: Range) => {
-  const sortKey =
-    prefix !== undefined
-      ? ' AND begins_with(sk, :prefix)'
-      : from !== undefined && to !== undefined
-        ? ' AND sk BETWEEN :from AND :to'
-        : ''
-  return {
-    KeyConditionExpression: `pk = :pk${sortKey}`,
-    ExpressionAttributeValues: {
-      ':pk': pk,
-      ...(prefix !== undefined ? { ':prefix': prefix } : sortKey === '' ? {} : { ':from': from, ':to': to }),
-    },
-  }
-}

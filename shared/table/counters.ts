@@ -1,12 +1,5 @@
-import {
-  addressPk,
-  agentCounterPk,
-  chatCounterPk,
-  customerChatId,
-  keys,
-  licenseCounterPk,
-  type Pk,
-} from './keys.ts'
+import { addressPk, agentCounterPk, chatCounterPk, keys, licenseCounterPk, type Pk } from './keys.ts'
+import { customerChatId } from './ids.ts'
 import { type Identified, isCustomers } from './sockets.ts'
 import type { Reader, Writer } from './ops.ts'
 

@@ -1,7 +1,8 @@
 import * as z from 'zod/mini'
-import { type Chat, ChatItem } from './chats.ts'
+import { type Chat, ChatItem } from './chat/chats.ts'
 import { keys } from './keys.ts'
-import { type Entry, putEntry, parseEntry } from './thread-log.ts'
+import { type Entry, parseEntry } from './chat/thread-log.ts'
+import { putEntry } from './chat/log-entries.ts'
 import type { Op, Reader } from './ops.ts'
 
 /**

@@ -1,7 +1,7 @@
 import { type ErrorType, ProtocolError } from '../protocol/errors.ts'
-import type { Chat } from './chats.ts'
+import type { Chat } from './chat/chats.ts'
 import type { Family } from '../protocol/action.ts'
-import type { Tail } from './thread-log.ts'
+import type { Tail } from './chat/thread-log.ts'
 import type { Attributes, Op, CancellationReason, Writer } from './ops.ts'
 import type { AnySession } from './sockets.ts'
 

@@ -1,9 +1,8 @@
-import type { Family } from '../protocol/action.ts'
 import * as z from 'zod/mini'
 import { CustomerDisconnectReason, DisconnectReason } from '../protocol/pushes.ts'
 import { Permission } from '../protocol/objects.ts'
 import { agentSocketsPrefix, customerSocketsPk, type Key, keys, socketsPk } from './keys.ts'
-import type { Attributes, Op, Reader, Writer } from './ops.ts'
+import type { Attributes, Reader } from './ops.ts'
 
 /** Until when a session counts, in Unix seconds. */
 const lasting = { token_expires_at: z.int(), license_expires_at: z.int() }
@@ -20,6 +19,7 @@ const agentIdentity = {
   /** The hash of the mobile device's token that counts as one instance with this socket. */
   device: z.optional(z.string()),
 }
+
 const customerIdentity = { license_id: z.string(), customer_id: z.string(), ...lasting }
 
 const AgentSession = z.object({
@@ -33,6 +33,7 @@ const AgentSession = z.object({
   /** Set once the session is over before its socket is: a suspended or deleted agent's. */
   ended: z.optional(DisconnectReason),
 })
+
 const CustomerSession = z.object({
   ...customerIdentity,
   /** As system messages name the customer. */
@@ -48,6 +49,7 @@ const Visitor = z.object({
   ip: z.string(),
   user_agent: z.optional(z.string()),
 })
+
 export type Visitor = z.output<typeof Visitor>
 
 /** `SOCKET#<connection>`: a connection and, after login, its session. `ttl` in Unix seconds. */
@@ -63,10 +65,14 @@ export const SocketItem = z.object({
   visitor: z.optional(Visitor),
   session: z.optional(z.union([AgentSession, CustomerSession])),
 })
+
 export type SocketItem = z.output<typeof SocketItem>
+
 /** An agent's session. */
 export type Session = z.output<typeof AgentSession>
+
 export type CustomerSession = z.output<typeof CustomerSession>
+
 /** Whoever is at the other end of a connection. */
 export type AnySession = Session | CustomerSession
 
@@ -77,20 +83,25 @@ const row = {
   /** Milliseconds: until then a connection that timed out is pushed to by the `later` worker only. */
   slow_until: z.optional(z.int()),
 }
+
 export const AgentSocketItem = z.object({
   ...agentIdentity,
   ...row,
   /** As its session's. */
   ended: z.optional(DisconnectReason),
 })
+
 export type AgentSocketItem = z.output<typeof AgentSocketItem>
+
 /** `CUSTOMER#<l>#<c>#SOCKETS`: a live socket of a customer. */
 export const CustomerSocketItem = z.object({
   ...customerIdentity,
   ...row,
   ended: z.optional(CustomerDisconnectReason),
 })
+
 export type CustomerSocketItem = z.output<typeof CustomerSocketItem>
+
 /** A live socket in its list, whoever's it is. */
 export type SocketRow = AgentSocketItem | CustomerSocketItem
 
@@ -106,6 +117,7 @@ export const isCustomers = <I extends Identified>(of: I): of is Extract<I, { cus
 
 // no deployment is older; of a license that does not say when it was made
 const earliestS = Date.UTC(2026, 0) / 1000
+
 /** Since when (ms) there can be anything in the archives of an agent's license. */
 export const archivesSince = ({ license_created_at = earliestS }: Session): number =>
   license_created_at * 1000
@@ -119,7 +131,8 @@ export const userIdOf = (of: Identified): string => ('customer_id' in of ? of.cu
 
 /** Where a live socket of such a user stands, and the list that it is in. */
 export type SocketFamily<I extends Identified = Identified> = 'socket' | RowFamily<I>
-type RowFamily<I extends Identified = Identified> = I extends { customer_id: string }
+
+export type RowFamily<I extends Identified = Identified> = I extends { customer_id: string }
   ? 'customerSockets'
   : 'agentSockets'
 
@@ -136,256 +149,13 @@ export const rowKey = <I extends Identified>(of: I, connection: string): Key<Row
 }
 
 /** That a session is still the same user's. */
-const sameUser = (of: Identified): { condition: string; value: string } => ({
+export const sameUser = (of: Identified): { condition: string; value: string } => ({
   condition: 'customer_id' in of ? '#session.customer_id = :user' : '#session.agent_id = :user',
   value: userIdOf(of),
 })
 
 /** The gateway closes a connection after two hours; what is left behind goes with the TTL, in seconds. */
 export const maxAgeS = 2 * 3600 + 300
-
-export const putSocket = (
-  connection: string,
-  nowMs: number,
-  from: Pick<SocketItem, 'ip' | 'visitor'> = {},
-): Op<'socket'> => ({
-  Put: {
-    Item: {
-      ...keys.socket(connection),
-      connection,
-      ...from,
-      connected_at: nowMs,
-      ttl: Math.floor(nowMs / 1000) + maxAgeS,
-    },
-  },
-})
-
-// whoever set this mark closes the connection; left behind by a worker that died, it holds no longer than this
-export const closingMs = 10_000
-
-/** Whether a worker is closing this connection just now. */
-export const isClosing = ({ closing_at }: SocketItem, nowMs: number): boolean =>
-  closing_at !== undefined && closing_at >= nowMs - closingMs
-
-const notClosing = '(attribute_not_exists(closing_at) OR closing_at < :stale)'
-
-/**
- * The two writes of a login: the session on its socket, which must still be there, not being closed and nobody else's;
- * and its row in the license's list.
- */
-export const putSession = <S extends AnySession>(
-  socket: SocketItem,
-  session: S,
-  nowMs: number,
-): Op<SocketFamily<S>>[] => {
-  const same = sameUser(session)
-  return [
-    {
-      Update: {
-        Key: keys.socket(socket.connection),
-        UpdateExpression: 'SET #session = :session REMOVE closing_at, closing_by',
-        ConditionExpression: `attribute_exists(pk) AND ${notClosing} AND (attribute_not_exists(#session) OR (#session.license_id = :license AND ${same.condition}))`,
-        ExpressionAttributeNames: { '#session': 'session' },
-        ExpressionAttributeValues: {
-          ':session': session,
-          ':license': session.license_id,
-          ':user': same.value,
-          ':stale': nowMs - closingMs,
-        },
-      },
-    },
-    { Put: { Item: { ...rowKey(session, socket.connection), ...rowOf(session, socket) } } },
-  ]
-}
-
-const rowOf = (session: AnySession, { connection, ttl }: SocketItem): SocketRow => {
-  if (isCustomers(session)) {
-    const { license_id, customer_id, token_expires_at, license_expires_at } = session
-    return { license_id, customer_id, token_expires_at, license_expires_at, connection, ttl }
-  }
-  const { name: _, application: __, ended: ___, nonce: ____, license_created_at: _____, ...shared } = session
-  return { ...shared, connection, ttl }
-}
-
-/** Brings the name in a customer's session up to date, where it is still its session. */
-export const setCustomerName = (row: CustomerSocketItem, name: string): Op<'socket'> => ({
-  Update: {
-    Key: keys.socket(row.connection),
-    UpdateExpression: 'SET #session.#name = :name',
-    ConditionExpression: sameUser(row).condition,
-    ExpressionAttributeNames: { '#session': 'session', '#name': 'name' },
-    ExpressionAttributeValues: { ':name': name, ':user': row.customer_id },
-  },
-})
-
-/** Brings the end of its license in a customer's session and its row up to date; each only where it still exists. */
-export const extendSession = (
-  row: CustomerSocketItem,
-  expiresAt: number,
-): Op<SocketFamily<CustomerSocketItem>>[] => [
-  {
-    Update: {
-      Key: keys.socket(row.connection),
-      UpdateExpression: 'SET #session.license_expires_at = :expires',
-      ConditionExpression: sameUser(row).condition,
-      ExpressionAttributeNames: { '#session': 'session' },
-      ExpressionAttributeValues: { ':expires': expiresAt, ':user': row.customer_id },
-    },
-  },
-  {
-    Update: {
-      Key: rowKey(row, row.connection),
-      UpdateExpression: 'SET license_expires_at = :expires',
-      ConditionExpression: 'attribute_exists(pk)',
-      ExpressionAttributeValues: { ':expires': expiresAt },
-    },
-  },
-]
-
-/** What of an account is copied into its sessions. */
-export type AccountCopy = Pick<Session, 'name' | 'permission' | 'groups' | 'license_expires_at'>
-
-/** Brings a session and its row up to date with its account; each only where it still exists. */
-export const refreshSession = (
-  connection: string,
-  session: Session,
-  account: AccountCopy,
-): Op<'socket' | 'agentSockets'>[] => {
-  const { name, permission, groups, license_expires_at } = account
-  const values = { ':permission': permission, ':groups': groups, ':expires': license_expires_at }
-  return [
-    {
-      Update: {
-        Key: keys.socket(connection),
-        UpdateExpression:
-          'SET #session.#name = :name, #session.#permission = :permission, #session.#groups = :groups, #session.license_expires_at = :expires',
-        ConditionExpression: '#session.agent_id = :agent',
-        ExpressionAttributeNames: {
-          '#session': 'session',
-          '#name': 'name',
-          '#permission': 'permission',
-          '#groups': 'groups',
-        },
-        ExpressionAttributeValues: { ...values, ':name': name, ':agent': session.agent_id },
-      },
-    },
-    {
-      Update: {
-        Key: keys.agentSocket(session.license_id, session.agent_id, connection),
-        UpdateExpression: 'SET #permission = :permission, #groups = :groups, license_expires_at = :expires',
-        ConditionExpression: 'attribute_exists(pk)',
-        ExpressionAttributeNames: { '#permission': 'permission', '#groups': 'groups' },
-        ExpressionAttributeValues: values,
-      },
-    },
-  ]
-}
-
-/**
- * Claims the closing of a connection, so that of several workers one tells it why; only with the session it was judged
- * by, so that one that was renewed, or logged in at the last moment, stays.
- */
-export const putClosingClaim = (
-  connection: string,
-  { session, nonce, nowMs }: { session: AnySession | undefined; nonce: string; nowMs: number },
-): Op<'socket'> => {
-  const judged =
-    session === undefined
-      ? 'attribute_not_exists(#session)'
-      : session.ended === undefined
-        ? '#session.token_expires_at = :token AND #session.license_expires_at = :license'
-        : 'attribute_exists(#session.ended)'
-  const expiries =
-    session === undefined || session.ended !== undefined
-      ? {}
-      : { ':token': session.token_expires_at, ':license': session.license_expires_at }
-  return {
-    Update: {
-      Key: keys.socket(connection),
-      UpdateExpression: 'SET closing_at = :now, closing_by = :nonce',
-      ConditionExpression: `attribute_exists(pk) AND (${notClosing} OR closing_by = :nonce) AND ${judged}`,
-      ExpressionAttributeNames: { '#session': 'session' },
-      ExpressionAttributeValues: {
-        ':now': nowMs,
-        ':stale': nowMs - closingMs,
-        ':nonce': nonce,
-        ...expiries,
-      },
-    },
-  }
-}
-
-/** Ends a session while its socket is still open: whatever it asks from now on is refused, and nothing is pushed to it. */
-export const endSession = <R extends SocketRow>(
-  row: R,
-  reason: NonNullable<R['ended']>,
-): Op<SocketFamily<R>>[] => {
-  const same = sameUser(row)
-  return [
-    {
-      Update: {
-        Key: keys.socket(row.connection),
-        UpdateExpression: 'SET #session.ended = :reason',
-        ConditionExpression: same.condition,
-        ExpressionAttributeNames: { '#session': 'session' },
-        ExpressionAttributeValues: { ':reason': reason, ':user': same.value },
-      },
-    },
-    {
-      Update: {
-        Key: rowKey(row, row.connection),
-        UpdateExpression: 'SET ended = :reason',
-        ConditionExpression: 'attribute_exists(pk)',
-        ExpressionAttributeValues: { ':reason': reason },
-      },
-    },
-  ]
-}
-
-export const removeSocket = (connection: string): Op<'socket'> => ({
-  Delete: { Key: keys.socket(connection) },
-})
-
-export const removeRow = <I extends Identified>(of: I, connection: string): Op<RowFamily<I>> => ({
-  Delete: { Key: rowKey(of, connection) },
-})
-
-/** All that is kept of a user's connection. */
-export const removeConnection = <C extends Connected>(of: C): Op<SocketFamily<C>>[] => [
-  removeSocket(of.connection),
-  removeRow(of, of.connection),
-]
-
-/**
- * Forgets a connection: its socket, and the row of whoever is logged in on it by then; of `session`, where the socket
- * is gone already and may have left its row behind.
- */
-export const forgetSocket = async (
-  write: Writer<SocketFamily>,
-  connection: string,
-  session?: Identified,
-): Promise<void> => {
-  const removed = await deleted(write, removeSocket(connection))
-  const last = (removed === undefined ? undefined : SocketItem.parse(removed).session) ?? session
-  if (last !== undefined) await deleted(write, removeRow(last, connection))
-}
-
-// a delete without a condition is refused only while a login's transaction on the item is under way
-const deleted = async <F extends Family>(write: Writer<F>, op: Op<F>): Promise<Attributes | undefined> => {
-  for (;;) {
-    const outcome = await write.write(op, { returns: 'old' })
-    if (outcome.done) return outcome.attributes
-  }
-}
-
-export const markSlow = (row: Connected, untilMs: number): Op<RowFamily> => ({
-  Update: {
-    Key: rowKey(row, row.connection),
-    UpdateExpression: 'SET slow_until = :until',
-    ConditionExpression: 'attribute_exists(pk)',
-    ExpressionAttributeValues: { ':until': untilMs },
-  },
-})
 
 /** The IP address that a connection comes from. */
 export const addressOf = ({ visitor, ip }: SocketItem): string | undefined => visitor?.ip ?? ip

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest'
-import { putChat, readChat } from '../../shared/table/chats.ts'
+import { putChat, readChat } from '../../shared/table/chat/chats.ts'
 import type { Client } from '../support/client.ts'
 import { sharedWorld, type World } from '../support/world.ts'
 

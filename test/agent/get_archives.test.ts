@@ -1,6 +1,6 @@
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { changeLicense } from '../../shared/provisioning/change-license.ts'
-import { customerChatId } from '../../shared/table/keys.ts'
+import { customerChatId } from '../../shared/table/ids.ts'
 import type { Client } from '../support/client.ts'
 import { addCustomer, startCustomerChat } from '../support/customers.ts'
 import { message } from '../support/events.ts'

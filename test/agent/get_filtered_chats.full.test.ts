@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { PropertyValue } from '../../shared/protocol/properties.ts'
-import { readChat } from '../../shared/table/chats.ts'
+import { readChat } from '../../shared/table/chat/chats.ts'
 import type { Client } from '../support/client.ts'
 import { message } from '../support/events.ts'
 import { mapAtOnce } from '../support/map-at-once.ts'

@@ -1,5 +1,5 @@
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { readChat } from '../../shared/table/chats.ts'
+import { readChat } from '../../shared/table/chat/chats.ts'
 import type { Client } from '../support/client.ts'
 import { startCustomerChat } from '../support/customers.ts'
 import { sharedWorld, type World } from '../support/world.ts'

@@ -1,6 +1,6 @@
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { PushPayload } from '../../shared/protocol/pushes.ts'
-import { readChatRecord } from '../../shared/table/chats.ts'
+import { readChatRecord } from '../../shared/table/chat/read-chats.ts'
 import { keys } from '../../shared/table/keys.ts'
 import { calm } from '../races/holding.ts'
 import type { Client } from '../support/client.ts'

@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest'
-import { updateActiveChat, putChat, type ChatUser, readChat } from '../../shared/table/chats.ts'
+import { updateActiveChat, putChat, readChat } from '../../shared/table/chat/chats.ts'
+import { type ChatUser } from '../../shared/table/chat/chat-users.ts'
 import type { PushPayload } from '../../shared/protocol/pushes.ts'
 import { calm } from '../races/holding.ts'
 import type { Client } from '../support/client.ts'

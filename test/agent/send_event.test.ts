@@ -1,5 +1,5 @@
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
-import { putChat, readChat } from '../../shared/table/chats.ts'
+import { putChat, readChat } from '../../shared/table/chat/chats.ts'
 import type { Client, WireError } from '../support/client.ts'
 import { type License, sharedWorld, type World } from '../support/world.ts'
 

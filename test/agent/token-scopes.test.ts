@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { authorize } from '../../shared/access/permissions.ts'
 import { agentActions } from '../../shared/protocol/agent/index.ts'
-import { eventId, threadId } from '../../shared/table/keys.ts'
+import { eventId, threadId } from '../../shared/table/ids.ts'
 import type { Client } from '../support/client.ts'
 import { sharedWorld, type World } from '../support/world.ts'
 import {

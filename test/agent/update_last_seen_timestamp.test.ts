@@ -1,5 +1,5 @@
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { readChatRecord } from '../../shared/table/chats.ts'
+import { readChatRecord } from '../../shared/table/chat/read-chats.ts'
 import { calm, testAtSteps } from '../races/holding.ts'
 import type { Client } from '../support/client.ts'
 import type { Fault } from '../support/engine-proxy.ts'

@@ -5,17 +5,12 @@ import {
   putChatListing,
   type ChatScopes,
   putNewChat,
-  type ChatUser,
-} from '../../shared/table/chats.ts'
-import { customerChatId, keys } from '../../shared/table/keys.ts'
-import {
-  putEntry,
-  putHead,
-  newHead,
-  nextEntries,
-  nextEntry,
-  type StoredEvent,
-} from '../../shared/table/thread-log.ts'
+} from '../../shared/table/chat/chats.ts'
+import { type ChatUser } from '../../shared/table/chat/chat-users.ts'
+import { keys } from '../../shared/table/keys.ts'
+import { customerChatId } from '../../shared/table/ids.ts'
+import { type StoredEvent } from '../../shared/table/chat/thread-log.ts'
+import { putEntry, putHead, newHead, nextEntries, nextEntry } from '../../shared/table/chat/log-entries.ts'
 import type { Op } from '../../shared/table/ops.ts'
 import type { License, World } from '../support/world.ts'
 import type { ChatModel, Searcher, ThreadModel } from './naive.ts'

@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto'
 import { isIndexed, wordsIn } from '../../shared/archive/index/words.ts'
 import type { Properties, PropertyValue } from '../../shared/protocol/properties.ts'
-import { ChatItem, type Chat, type ChatScopes, type ChatUser, readChatIds } from '../../shared/table/chats.ts'
+import { ChatItem, type Chat, type ChatScopes } from '../../shared/table/chat/chats.ts'
+import { type ChatUser } from '../../shared/table/chat/chat-users.ts'
+import { readChatIds } from '../../shared/table/chat/read-chats.ts'
 import { chatPk } from '../../shared/table/keys.ts'
-import { parseEntry, parseHead, type StoredEvent } from '../../shared/table/thread-log.ts'
+import { parseEntry, parseHead, type StoredEvent } from '../../shared/table/chat/thread-log.ts'
 import type { Attributes, Reader } from '../../shared/table/ops.ts'
 
 // What searches must find, and what must stand in the index, worked out from chats as they are: everything is looked at,

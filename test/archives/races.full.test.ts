@@ -1,6 +1,6 @@
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { changeAgent } from '../../shared/provisioning/change-agent.ts'
-import { readChat } from '../../shared/table/chats.ts'
+import { readChat } from '../../shared/table/chat/chats.ts'
 import type { Client } from '../support/client.ts'
 import { type License, startWorld, type World } from '../support/world.ts'
 import { searcher } from './generated.ts'

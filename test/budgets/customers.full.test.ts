@@ -1,6 +1,6 @@
 import { marshall } from '@aws-sdk/util-dynamodb'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { tailRange } from '../../shared/table/thread-log.ts'
+import { tailRange } from '../../shared/table/chat/log-ranges.ts'
 import { itemBytes } from '../support/capacity.ts'
 import type { Client, CustomerClient } from '../support/client.ts'
 import { mapAtOnce } from '../support/map-at-once.ts'

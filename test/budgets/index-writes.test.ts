@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { changeLicense } from '../../shared/provisioning/change-license.ts'
-import { mostWordsOfCustomers, wordsAtOnceBytes } from '../../shared/archive/index/index-chat.ts'
+import { mostWordsOfCustomers, wordsAtOnceBytes } from '../../shared/archive/index/index-words.ts'
 import { count, countedLicense } from '../../shared/table/counters.ts'
 import type { Client } from '../support/client.ts'
 import { type License, sharedWorld, type World } from '../support/world.ts'

@@ -13,7 +13,7 @@ import type { ActionSpec, TokenScope } from '../../shared/protocol/action.ts'
 import { agentActions } from '../../shared/protocol/agent/index.ts'
 import type { Session } from '../../shared/table/sockets.ts'
 import { ProtocolError } from '../../shared/protocol/errors.ts'
-import type { ChatUser } from '../../shared/table/chats.ts'
+import type { ChatUser } from '../../shared/table/chat/chat-users.ts'
 
 const viewer = (draft: Partial<Viewer> = {}): Viewer => ({
   agent_id: 'ann',

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { adjustLoads } from '../../shared/chat/agent-load.ts'
-import type { ChatUser } from '../../shared/table/chats.ts'
-import { setAssignedChat, adjustLoad, incrementLoad } from '../../shared/table/loads.ts'
+import type { ChatUser } from '../../shared/table/chat/chat-users.ts'
+import { setAssignedChat, adjustLoad, incrementLoad } from '../../shared/table/chat/loads.ts'
 
 const user = (id: string, type: ChatUser['type'] = 'agent', present = true): ChatUser => ({
   id,

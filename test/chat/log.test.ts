@@ -4,18 +4,20 @@ import { keys } from '../../shared/table/keys.ts'
 import {
   authorsOf,
   type Entry,
-  putEntry,
   eventOf,
-  putHead,
-  newHead,
-  nextEntries,
-  nextEntry,
   parseEntry,
   parseHead,
   parseTail,
   type StoredEvent,
+} from '../../shared/table/chat/thread-log.ts'
+import {
+  putEntry,
+  putHead,
+  newHead,
+  nextEntries,
+  nextEntry,
   storedEvent,
-} from '../../shared/table/thread-log.ts'
+} from '../../shared/table/chat/log-entries.ts'
 import type { Attributes, Op } from '../../shared/table/ops.ts'
 
 const chat = 'chat1'

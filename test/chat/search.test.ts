@@ -7,7 +7,7 @@ import { isKept, nameOfSearch, type Query } from '../../shared/archive/search/qu
 import { withWord } from '../../shared/archive/index/lists.ts'
 import { monthOf, postingSk, postingsPk } from '../../shared/table/keys.ts'
 import type { Attributes, Reader } from '../../shared/table/ops.ts'
-import type { Place } from '../../shared/table/postings.ts'
+import type { Place } from '../../shared/table/archive/postings.ts'
 
 const license = 'l'
 const dayMs = 24 * 3_600_000

@@ -8,8 +8,9 @@ import { answered, pushed } from '../../shared/protocol/envelope.ts'
 import { contentOf } from '../../shared/protocol/events.ts'
 import { stringifyJson } from '../../shared/protocol/json.ts'
 import { limits } from '../../shared/protocol/limits.ts'
-import type { Chat } from '../../shared/table/chats.ts'
-import { type Entry, eventOf, newHead, nextEntries, type Tail } from '../../shared/table/thread-log.ts'
+import type { Chat } from '../../shared/table/chat/chats.ts'
+import { type Entry, eventOf, type Tail } from '../../shared/table/chat/thread-log.ts'
+import { newHead, nextEntries } from '../../shared/table/chat/log-entries.ts'
 
 // What is stored as JSON text is shown as it stands: a content that is costly to read costs nothing to show.
 

@@ -11,8 +11,11 @@ import {
 } from '../../shared/chat/view/wire-objects.ts'
 import { ChatSummary, ChatWithThread, type FullChatSummary, Thread } from '../../shared/protocol/objects.ts'
 import { AgentItem } from '../../shared/table/accounts.ts'
-import type { Chat, ChatRecord, ChatUser } from '../../shared/table/chats.ts'
-import { type Entry, newHead, nextEntries, type StoredEvent } from '../../shared/table/thread-log.ts'
+import type { Chat } from '../../shared/table/chat/chats.ts'
+import type { ChatUser } from '../../shared/table/chat/chat-users.ts'
+import type { ChatRecord } from '../../shared/table/chat/read-chats.ts'
+import { type Entry, type StoredEvent } from '../../shared/table/chat/thread-log.ts'
+import { newHead, nextEntries } from '../../shared/table/chat/log-entries.ts'
 
 const profile = (id: string, draft: object = {}): [string, AgentItem] => [
   id,

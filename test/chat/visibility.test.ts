@@ -28,10 +28,12 @@ import {
 } from '../../shared/access/audience.ts'
 import type { Audience } from '../../shared/delivery/outbox.ts'
 import { AgentItem } from '../../shared/table/accounts.ts'
-import type { Chat, ChatUser } from '../../shared/table/chats.ts'
+import type { Chat } from '../../shared/table/chat/chats.ts'
+import type { ChatUser } from '../../shared/table/chat/chat-users.ts'
 import { CustomerItem } from '../../shared/table/customers.ts'
-import { eventId, threadId } from '../../shared/table/keys.ts'
-import { type Entry, eventOf, newHead, nextEntries, type StoredEvent } from '../../shared/table/thread-log.ts'
+import { eventId, threadId } from '../../shared/table/ids.ts'
+import { type Entry, eventOf, type StoredEvent } from '../../shared/table/chat/thread-log.ts'
+import { newHead, nextEntries } from '../../shared/table/chat/log-entries.ts'
 import { leaksIn, type Secrets } from '../customer/leaks.ts'
 
 const seed = Number(process.env['FUZZ_SEED'] ?? Math.floor(Math.random() * 2 ** 31))

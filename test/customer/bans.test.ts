@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest'
-import { readChat } from '../../shared/table/chats.ts'
+import { readChat } from '../../shared/table/chat/chats.ts'
 import { readCustomer } from '../../shared/table/customers.ts'
 import { keys } from '../../shared/table/keys.ts'
 import { readCustomerSockets } from '../../shared/table/sockets.ts'

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest'
-import { readActiveChats } from '../../shared/table/chats.ts'
+import { readActiveChats } from '../../shared/table/chat/read-chats.ts'
 import { logOf } from '../races/stored.ts'
 import { sharedWorld, type World } from '../support/world.ts'
 import { message } from '../support/events.ts'

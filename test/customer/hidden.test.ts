@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { readChat } from '../../shared/table/chats.ts'
+import { readChat } from '../../shared/table/chat/chats.ts'
 import type { Client, CustomerClient, WireError } from '../support/client.ts'
 import { type License, sharedWorld } from '../support/world.ts'
 import { leaksIn } from './leaks.ts'

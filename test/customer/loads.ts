@@ -1,6 +1,7 @@
 import { expect } from 'vitest'
-import { type ActiveChat, readActiveChats } from '../../shared/table/chats.ts'
-import { readLoads } from '../../shared/table/loads.ts'
+import { type ActiveChat } from '../../shared/table/chat/chats.ts'
+import { readActiveChats } from '../../shared/table/chat/read-chats.ts'
+import { readLoads } from '../../shared/table/chat/loads.ts'
 import type { World } from '../support/world.ts'
 
 /** How many active chats with a customer each agent has, counted anew; agents who have none are left out. */

@@ -1,6 +1,7 @@
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { changeLicense } from '../../shared/provisioning/change-license.ts'
-import { customerChatId, keys } from '../../shared/table/keys.ts'
+import { keys } from '../../shared/table/keys.ts'
+import { customerChatId } from '../../shared/table/ids.ts'
 import { readCustomerSockets } from '../../shared/table/sockets.ts'
 import type { Client, CustomerClient } from '../support/client.ts'
 import { agedRows } from '../support/crowd.ts'

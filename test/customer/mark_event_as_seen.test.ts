@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest'
-import { readChatRecord } from '../../shared/table/chats.ts'
+import { readChatRecord } from '../../shared/table/chat/read-chats.ts'
 import { keys } from '../../shared/table/keys.ts'
 import { sharedWorld, type World } from '../support/world.ts'
 import { message } from '../support/events.ts'

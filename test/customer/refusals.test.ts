@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { customerActions } from '../../shared/protocol/customer/index.ts'
-import { customerChatId } from '../../shared/table/keys.ts'
+import { customerChatId } from '../../shared/table/ids.ts'
 import { message } from '../support/events.ts'
 import { denied, notFound, notLoggedIn } from '../support/wire-errors.ts'
 import { sharedWorld, type World } from '../support/world.ts'

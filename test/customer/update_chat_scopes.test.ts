@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest'
-import { readChat } from '../../shared/table/chats.ts'
+import { readChat } from '../../shared/table/chat/chats.ts'
 import { sharedWorld, type World } from '../support/world.ts'
 import { bare, names, next, openReception } from './reception.ts'
 

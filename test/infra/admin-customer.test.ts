@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { putChatListing, putNewChat, type Chat } from '../../shared/table/chats.ts'
+import { putChatListing, putNewChat, type Chat } from '../../shared/table/chat/chats.ts'
 import type { CustomerItem } from '../../shared/table/customers.ts'
-import { customerChatId, keys } from '../../shared/table/keys.ts'
+import { keys } from '../../shared/table/keys.ts'
+import { customerChatId } from '../../shared/table/ids.ts'
 import { startEngines } from '../support/engines.ts'
 import { type AdminWorld, now, openAdminWorld } from './admin-world.ts'
 

@@ -1,7 +1,7 @@
 import { afterAll, expect, test } from 'vitest'
 import { endCrashedRun } from '../../infra/local/crash-recovery.ts'
 import { openTable } from '../../shared/table/client.ts'
-import { putManifest, readManifests } from '../../shared/table/manifests.ts'
+import { putManifest, readManifests } from '../../shared/table/archive/manifests.ts'
 import { freshTable, startEngines } from '../support/engines.ts'
 
 const engines = await startEngines()

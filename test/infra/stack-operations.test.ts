@@ -2,7 +2,8 @@ import { Annotations, Match } from 'aws-cdk-lib/assertions'
 import { Validations } from 'aws-cdk-lib'
 import { describe, expect, test } from 'vitest'
 import { matchesPattern } from '../../infra/local/stream/stream-records.ts'
-import { changedOf, type Key, keys } from '../../shared/table/keys.ts'
+import { type Key, keys } from '../../shared/table/keys.ts'
+import { changedOf } from '../../shared/table/key-parts.ts'
 import { findings, flat, named, synthesize } from './synthesized.ts'
 
 const ours = synthesize()

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { bodyOf, cut, notificationFor } from '../../shared/mobile/notification.ts'
-import type { Entry, StoredEvent } from '../../shared/table/thread-log.ts'
+import type { Entry, StoredEvent } from '../../shared/table/chat/thread-log.ts'
 
 const entry = (event: StoredEvent): Entry => ({
   n: 2,

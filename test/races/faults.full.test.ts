@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { changeAgent, findAgent } from '../../shared/provisioning/change-agent.ts'
-import { readActiveChats } from '../../shared/table/chats.ts'
+import { readActiveChats } from '../../shared/table/chat/read-chats.ts'
 import { chatPk, logPrefix } from '../../shared/table/keys.ts'
 import { readAgentSockets, readSocket } from '../../shared/table/sockets.ts'
 import type { Client } from '../support/client.ts'

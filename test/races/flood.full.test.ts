@@ -1,6 +1,6 @@
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { ErrorType } from '../../shared/protocol/errors.ts'
-import type { Entry } from '../../shared/table/thread-log.ts'
+import type { Entry } from '../../shared/table/chat/thread-log.ts'
 import type { Client, Response } from '../support/client.ts'
 import { sharedWorld, type World } from '../support/world.ts'
 import { errorOf, isAsAnswered, logOf, send, textsById } from './stored.ts'

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect } from 'vitest'
-import { readChat } from '../../shared/table/chats.ts'
+import { readChat } from '../../shared/table/chat/chats.ts'
 import { startWorld, type Visitor, type World } from '../support/world.ts'
 import { expectLoads } from '../customer/loads.ts'
 import { calm, testAtSteps } from './holding.ts'

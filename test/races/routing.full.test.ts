@@ -1,6 +1,7 @@
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { changeAgent } from '../../shared/provisioning/change-agent.ts'
-import { readActiveChats, readChat } from '../../shared/table/chats.ts'
+import { readChat } from '../../shared/table/chat/chats.ts'
+import { readActiveChats } from '../../shared/table/chat/read-chats.ts'
 import { type License, sharedWorld, type Visitor, type World } from '../support/world.ts'
 import { expectLoads } from '../customer/loads.ts'
 import { atEachStep, calm } from './holding.ts'

@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
 import { chatPk, logPrefix } from '../../shared/table/keys.ts'
-import { type Entry, parseEntry } from '../../shared/table/thread-log.ts'
+import { type Entry, parseEntry } from '../../shared/table/chat/thread-log.ts'
 import type { ErrorType } from '../../shared/protocol/errors.ts'
 import type { Client, Response, WireError } from '../support/client.ts'
 import type { World } from '../support/world.ts'

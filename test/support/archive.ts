@@ -4,12 +4,12 @@ import { createGroup } from '../../shared/provisioning/change-group.ts'
 import { createLicense } from '../../shared/provisioning/change-license.ts'
 import { threadLists, withWord } from '../../shared/archive/index/lists.ts'
 import { indexedWords } from '../../shared/archive/index/words.ts'
-import { type Chat, putChatListing, putNewChat } from '../../shared/table/chats.ts'
+import { type Chat, putChatListing, putNewChat } from '../../shared/table/chat/chats.ts'
 import type { Table } from '../../shared/table/client.ts'
-import { threadId } from '../../shared/table/keys.ts'
-import { putEntry, putHead, newHead, nextEntries } from '../../shared/table/thread-log.ts'
+import { threadId } from '../../shared/table/ids.ts'
+import { putEntry, putHead, newHead, nextEntries } from '../../shared/table/chat/log-entries.ts'
 import type { Op } from '../../shared/table/ops.ts'
-import { putPosting } from '../../shared/table/postings.ts'
+import { putPosting } from '../../shared/table/archive/postings.ts'
 
 // An archive of closed threads over three years, made up but always the same, with its index.
 

@@ -4,11 +4,13 @@ import {
   type ChatScopes,
   putChatListing,
   putNewChat,
-  type ChatUser,
-} from '../../shared/table/chats.ts'
+} from '../../shared/table/chat/chats.ts'
+import { type ChatUser } from '../../shared/table/chat/chat-users.ts'
 import { type CustomerItem, readCustomer } from '../../shared/table/customers.ts'
-import { customerChatId, keys } from '../../shared/table/keys.ts'
-import { putEntry, putHead, newHead, nextEntries, type StoredEvent } from '../../shared/table/thread-log.ts'
+import { keys } from '../../shared/table/keys.ts'
+import { customerChatId } from '../../shared/table/ids.ts'
+import { type StoredEvent } from '../../shared/table/chat/thread-log.ts'
+import { putEntry, putHead, newHead, nextEntries } from '../../shared/table/chat/log-entries.ts'
 import type { World } from './world.ts'
 
 // Customers have no endpoint of their own here: what is known of them is put into the table as their actions would.

@@ -6,27 +6,27 @@ import {
   agentDevicesPrefix,
   agentPrefix,
   agentSocketsPrefix,
-  changedOf,
-  chatOfEntry,
   chatPk,
-  customerChatId,
-  customersPrefix,
   devicePk,
   devicePrefix,
-  eventAddressOf,
-  eventId,
   groupPrefix,
-  isChatId,
   type Key,
   keys,
   licensePk,
-  licensePrefixes,
   logPrefix,
   socketsPk,
-  threadId,
-  threadOf,
   threadPrefix,
 } from '../../shared/table/keys.ts'
+import { customersPrefix, licensePrefixes } from '../../shared/table/key-prefixes.ts'
+import { changedOf, chatOfEntry } from '../../shared/table/key-parts.ts'
+import {
+  customerChatId,
+  eventAddressOf,
+  eventId,
+  isChatId,
+  threadId,
+  threadOf,
+} from '../../shared/table/ids.ts'
 
 describe('the key design', () => {
   test.each<[item: string, key: Key, pk: string, sk: string]>([

@@ -5,7 +5,7 @@ import {
   setThreadOfCustomer,
 } from '../../shared/table/customers.ts'
 import { setErased, removeErasure } from '../../shared/table/erasing.ts'
-import { setAssignedChat, adjustLoad, switchLoad, incrementLoad } from '../../shared/table/loads.ts'
+import { setAssignedChat, adjustLoad, switchLoad, incrementLoad } from '../../shared/table/chat/loads.ts'
 import { requireAgentReady } from '../../shared/table/accounts.ts'
 import { describe, expect, test } from 'vitest'
 import {
@@ -29,33 +29,22 @@ import {
   requireChatUnchanged,
   seenEvent,
   seenMoved,
-} from '../../shared/table/chats.ts'
+} from '../../shared/table/chat/chats.ts'
 import { removeBan, setBan, CustomerItem, isBanned } from '../../shared/table/customers.ts'
-import {
-  putEntry,
-  eventsRange,
-  putHead,
-  setHeadUsers,
-  newHead,
-  nextEntry,
-  tailRange,
-  threadRange,
-} from '../../shared/table/thread-log.ts'
+import { eventsRange, tailRange, threadRange } from '../../shared/table/chat/log-ranges.ts'
+import { putEntry, putHead, setHeadUsers, newHead, nextEntry } from '../../shared/table/chat/log-entries.ts'
 import type { Op } from '../../shared/table/ops.ts'
-import { parseProperties, setProperties } from '../../shared/table/stored-properties.ts'
+import { parseProperties, setProperties } from '../../shared/table/chat/stored-properties.ts'
+import { type Session } from '../../shared/table/sockets.ts'
 import {
   extendSession,
   setCustomerName,
-  removeRow,
   markSlow,
-  putClosingClaim,
   putSocket,
-  endSession,
-  type Session,
   refreshSession,
   putSession,
-  removeSocket,
-} from '../../shared/table/sockets.ts'
+} from '../../shared/table/session-writes.ts'
+import { removeRow, putClosingClaim, endSession, removeSocket } from '../../shared/table/end-session.ts'
 
 const agent = AgentItem.parse({
   ...{ id: 'ann', license_id: 'l1', name: 'Ann', permission: 'normal', groups: [1], version: 4, seq: 9 },

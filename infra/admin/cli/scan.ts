@@ -1,7 +1,8 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { DynamoDBDocumentClient, ScanCommand } from '@aws-sdk/lib-dynamodb'
-import { customersPrefix, licensePk, licensePrefixes } from '../../../shared/table/keys.ts'
+import { licensePk } from '../../../shared/table/keys.ts'
+import { customersPrefix, licensePrefixes } from '../../../shared/table/key-prefixes.ts'
 import type { Attributes } from '../../../shared/table/ops.ts'
 import { isThrottled } from '../../../shared/table/transient-errors.ts'
 

@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Command } from 'commander'
 import * as z from 'zod/mini'
-import { customerChatId } from '../../../shared/table/keys.ts'
+import { customerChatId } from '../../../shared/table/ids.ts'
 import { CustomerId, LicenseId } from '../cli/account-fields.ts'
 import { AdminError } from '../../../shared/provisioning/admin-error.ts'
 import { beginErasing, endErasing, findLicense } from '../../../shared/provisioning/change-license.ts'

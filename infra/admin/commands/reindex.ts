@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import * as z from 'zod/mini'
-import { readReindexing, type Reindexing } from '../../../shared/table/reindexing.ts'
+import { readReindexing, type Reindexing } from '../../../shared/table/archive/reindexing.ts'
 import { LicenseId } from '../cli/account-fields.ts'
 import { AdminError } from '../../../shared/provisioning/admin-error.ts'
 import { findLicense } from '../../../shared/provisioning/change-license.ts'

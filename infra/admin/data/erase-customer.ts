@@ -5,8 +5,8 @@ import { withUser } from '../../../shared/archive/index/lists.ts'
 import { adjustLoads } from '../../../shared/chat/agent-load.ts'
 import { isConsistentSnapshot } from '../../../shared/table/optimistic-write.ts'
 import { manualArchived } from '../../../shared/chat/system-messages.ts'
-import { planClosing } from '../../../shared/chat/append-event.ts'
-import { requireNoChat, unlistActiveChat, readChat } from '../../../shared/table/chats.ts'
+import { planClosing } from '../../../shared/chat/close-thread.ts'
+import { requireNoChat, unlistActiveChat, readChat } from '../../../shared/table/chat/chats.ts'
 import type { Table } from '../../../shared/table/client.ts'
 import { type CustomerItem, readCustomer } from '../../../shared/table/customers.ts'
 import {
@@ -19,15 +19,17 @@ import {
 import {
   addressPk,
   chatCounterPk,
-  customerChatId,
   customerSocketsPk,
   keys,
   marksPk,
   type Pk,
 } from '../../../shared/table/keys.ts'
-import { putEntry, readTail } from '../../../shared/table/thread-log.ts'
+import { customerChatId } from '../../../shared/table/ids.ts'
+import { readTail } from '../../../shared/table/chat/thread-log.ts'
+import { putEntry } from '../../../shared/table/chat/log-entries.ts'
 import type { Attributes, Op, Reader, Writer } from '../../../shared/table/ops.ts'
-import { forgetSocket, SocketItem } from '../../../shared/table/sockets.ts'
+import { SocketItem } from '../../../shared/table/sockets.ts'
+import { forgetSocket } from '../../../shared/table/end-session.ts'
 import { conflict, retryOnConflict } from '../../../shared/provisioning/retries.ts'
 
 /** Whose name stands in the last message of a thread that ends so. */

@@ -1,7 +1,7 @@
 import type { Family } from '../../../shared/protocol/action.ts'
 import { seenUpTo } from '../../../shared/chat/view/wire-objects.ts'
 import { AgentItem, GroupItem } from '../../../shared/table/accounts.ts'
-import { readChatIdsAfter, readChatRecord } from '../../../shared/table/chats.ts'
+import { readChatIdsAfter, readChatRecord } from '../../../shared/table/chat/read-chats.ts'
 import { CustomerItem, readCustomer } from '../../../shared/table/customers.ts'
 import { DeviceItem } from '../../../shared/table/devices.ts'
 import {
@@ -9,17 +9,17 @@ import {
   agentPrefix,
   behind,
   chatPk,
-  customerChatId,
   customerSocketsPk,
   devicePrefix,
   groupPrefix,
-  isCustomerKey,
   keys,
   licensePk,
   logPrefix,
   socketsPk,
 } from '../../../shared/table/keys.ts'
-import { isHead, parseEntry, parseHead, readLast } from '../../../shared/table/thread-log.ts'
+import { isCustomerKey } from '../../../shared/table/key-parts.ts'
+import { customerChatId } from '../../../shared/table/ids.ts'
+import { isHead, parseEntry, parseHead, readLast } from '../../../shared/table/chat/thread-log.ts'
 import type { Attributes, Reader } from '../../../shared/table/ops.ts'
 import { SocketItem } from '../../../shared/table/sockets.ts'
 import type { LicenseRecord } from '../../../shared/provisioning/change-license.ts'

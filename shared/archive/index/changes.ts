@@ -1,5 +1,6 @@
-import { type Chat, ChatItem } from '../../table/chats.ts'
-import { chatPartOf, type RawKey } from '../../table/keys.ts'
+import { type Chat, ChatItem } from '../../table/chat/chats.ts'
+import { type RawKey } from '../../table/keys.ts'
+import { chatPartOf } from '../../table/key-parts.ts'
 import type { Attributes } from '../../table/ops.ts'
 import { accessLists } from './lists.ts'
 import type { IndexChanges } from './index-chat.ts'

@@ -1,7 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import pLimit from 'p-limit'
 import type { Reader, Writer } from '../../table/ops.ts'
-import { putKeptCount, markMonth, readKeptCount, readKeptCounts, readMarks } from '../../table/postings.ts'
+import {
+  putKeptCount,
+  markMonth,
+  readKeptCount,
+  readKeptCounts,
+  readMarks,
+} from '../../table/archive/postings.ts'
 import { monthRange, pastMonths } from './months.ts'
 import { searchMonth } from './search-month.ts'
 import { listsOf, nameOfSearch, type Query } from './query.ts'

@@ -1,7 +1,7 @@
 import pLimit from 'p-limit'
 import { monthOf, placeOfPosting, postingSk } from '../../table/keys.ts'
 import type { Reader } from '../../table/ops.ts'
-import type { Place } from '../../table/postings.ts'
+import type { Place } from '../../table/archive/postings.ts'
 import { readCounts } from './kept-counts.ts'
 import { firstReads, type MonthSearch, searchMonth } from './search-month.ts'
 import { monthRange, monthsBetween, pastMonths } from './months.ts'

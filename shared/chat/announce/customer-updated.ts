@@ -1,9 +1,10 @@
 import { aboutCustomer } from '../../access/audience.ts'
 import type { Pushing } from '../../delivery/outbox.ts'
-import { type Chat, readChat, readSeen } from '../../table/chats.ts'
+import { type Chat, readChat } from '../../table/chat/chats.ts'
+import { readSeen } from '../../table/chat/read-chats.ts'
 import type { CustomerItem } from '../../table/customers.ts'
-import { customerChatId } from '../../table/keys.ts'
-import { readLast, type Tail } from '../../table/thread-log.ts'
+import { customerChatId } from '../../table/ids.ts'
+import { readLast, type Tail } from '../../table/chat/thread-log.ts'
 import type { Reader } from '../../table/ops.ts'
 import { customerUser, seenUpTo } from '../view/wire-objects.ts'
 

@@ -1,6 +1,6 @@
 import { othersIn, staffOf } from '../../access/audience.ts'
 import type { Pushing } from '../../delivery/outbox.ts'
-import type { Chat } from '../../table/chats.ts'
+import type { Chat } from '../../table/chat/chats.ts'
 
 // What a customer shows of itself for a moment, and what is not stored.
 

@@ -1,8 +1,8 @@
 import type { Momentary } from '../../jobs/job-queue.ts'
 import type { WorkCtx } from '../../delivery/worker-context.ts'
-import { readChat } from '../../table/chats.ts'
+import { readChat } from '../../table/chat/chats.ts'
 import { countedChat, readPending } from '../../table/counters.ts'
-import { customerChatId } from '../../table/keys.ts'
+import { customerChatId } from '../../table/ids.ts'
 import { announceSneakPeek, announceTyping } from './momentary.ts'
 
 /** Tells the last that a customer has shown of itself and that was put off, while it is in its chat. */

@@ -1,12 +1,12 @@
 import { gaining, watchingEither } from '../../access/audience.ts'
 import { pushEntries, pushPropertyChanges } from './entries.ts'
 import type { Pushing } from '../../delivery/outbox.ts'
-import { sameUsers } from '../../table/chats.ts'
+import { sameUsers } from '../../table/chat/chat-users.ts'
 import type { Reader } from '../../table/ops.ts'
 import { usersUpdated } from '../membership.ts'
 import type { Profiles } from '../view/profiles.ts'
 import { showChat } from '../view/chat-view.ts'
-import type { UsersChanged } from '../append-event.ts'
+import type { UsersChanged } from '../change-users.ts'
 
 export type UsersAnnouncement = Pushing<
   | 'incoming_chat_thread'

@@ -1,16 +1,11 @@
 import type { CustomerChatSummary, CustomerEvent } from '../../protocol/customer-objects.ts'
 import { limits } from '../../protocol/limits.ts'
-import { type Chat, readChatRecord } from '../../table/chats.ts'
-import { customerChatId, keys, threadId } from '../../table/keys.ts'
-import {
-  type Entry,
-  eventOf,
-  parseEntry,
-  readTail,
-  type Tail,
-  tailRange,
-  threadRange,
-} from '../../table/thread-log.ts'
+import { type Chat } from '../../table/chat/chats.ts'
+import { readChatRecord } from '../../table/chat/read-chats.ts'
+import { keys } from '../../table/keys.ts'
+import { customerChatId, threadId } from '../../table/ids.ts'
+import { type Entry, eventOf, parseEntry, readTail, type Tail } from '../../table/chat/thread-log.ts'
+import { tailRange, threadRange } from '../../table/chat/log-ranges.ts'
 import type { Reader } from '../../table/ops.ts'
 import type { CustomerSession } from '../../table/sockets.ts'
 import { readProfiles } from './profiles.ts'

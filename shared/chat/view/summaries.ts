@@ -1,14 +1,9 @@
 import { InternalError } from '../../protocol/errors.ts'
 import { type Profiles, readProfiles } from './profiles.ts'
 import type { FullChatSummary } from '../../protocol/objects.ts'
-import {
-  type ActiveChat,
-  type Chat,
-  type ChatRecord,
-  type ChatUser,
-  readChatRecord,
-  readSeen,
-} from '../../table/chats.ts'
+import { type ActiveChat, type Chat } from '../../table/chat/chats.ts'
+import { type ChatUser } from '../../table/chat/chat-users.ts'
+import { type ChatRecord, readChatRecord, readSeen } from '../../table/chat/read-chats.ts'
 import { keys } from '../../table/keys.ts'
 import {
   type Head,
@@ -17,8 +12,8 @@ import {
   parseTail,
   readHead,
   type Tail,
-  tailRange,
-} from '../../table/thread-log.ts'
+} from '../../table/chat/thread-log.ts'
+import { tailRange } from '../../table/chat/log-ranges.ts'
 import type { Attributes, Reader } from '../../table/ops.ts'
 import { mapIsolated } from '../../platform/for-each.ts'
 import { chatSummary } from './wire-objects.ts'

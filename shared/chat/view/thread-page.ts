@@ -1,16 +1,9 @@
 import { ProtocolError } from '../../protocol/errors.ts'
 import { limits } from '../../protocol/limits.ts'
 import type { Thread } from '../../protocol/objects.ts'
-import type { Chat } from '../../table/chats.ts'
-import {
-  type Entry,
-  eventOf,
-  eventsRange,
-  type Head,
-  lastOrderEver,
-  parseEntry,
-  readHead,
-} from '../../table/thread-log.ts'
+import type { Chat } from '../../table/chat/chats.ts'
+import { type Entry, eventOf, type Head, parseEntry, readHead } from '../../table/chat/thread-log.ts'
+import { eventsRange, lastOrderEver } from '../../table/chat/log-ranges.ts'
 import type { Reader } from '../../table/ops.ts'
 import { jsonBytes } from './frame-budget.ts'
 import { threadOf } from './wire-objects.ts'

@@ -10,10 +10,12 @@ import type {
   Thread,
   User,
 } from '../../protocol/objects.ts'
-import { threadId } from '../../table/keys.ts'
-import type { ChatRecord, ChatScopes, ChatUser } from '../../table/chats.ts'
+import { threadId } from '../../table/ids.ts'
+import type { ChatScopes } from '../../table/chat/chats.ts'
+import type { ChatUser } from '../../table/chat/chat-users.ts'
+import type { ChatRecord } from '../../table/chat/read-chats.ts'
 import { type CustomerItem, isBanned, pageViewsOf } from '../../table/customers.ts'
-import { authorsOf, type Entry, eventOf, type Head, type Tail } from '../../table/thread-log.ts'
+import { authorsOf, type Entry, eventOf, type Head, type Tail } from '../../table/chat/thread-log.ts'
 import { countThatFit, jsonBytes } from './frame-budget.ts'
 
 // What agents are shown of chats: items of the table in, objects of the wire out.

@@ -1,7 +1,7 @@
-import type { Common } from '../table/families.ts'
-import { ProtocolError } from '../protocol/errors.ts'
-import type { Properties, PropertiesChange } from '../protocol/properties.ts'
-import { requireAgentActive } from '../table/accounts.ts'
+import type { Common } from '../../table/families.ts'
+import { ProtocolError } from '../../protocol/errors.ts'
+import type { Properties, PropertiesChange } from '../../protocol/properties.ts'
+import { requireAgentActive } from '../../table/accounts.ts'
 import {
   type Chat,
   listActiveChat,
@@ -9,38 +9,21 @@ import {
   putChatListing,
   type ChatScopes,
   putNewChat,
-  type ChatUser,
-  noneOverdue,
-  sameUsers,
-  withArrivals,
-} from '../table/chats.ts'
-import { setThreadOfCustomer, type Visit } from '../table/customers.ts'
-import {
-  type Entry,
-  putEntry,
-  type Head,
-  putHead,
-  newHead,
-  nextEntries,
-  type StoredEvent,
-  type Tail,
-} from '../table/thread-log.ts'
-import type { Reader } from '../table/ops.ts'
-import { parseProperties, type StoredProperties, readProperties } from '../table/stored-properties.ts'
-import { type AnySession, isCustomers } from '../table/sockets.ts'
-import { adjustLoads, takesOn } from './agent-load.ts'
-import { existingScopes } from './deleted-names.ts'
-import type { ConditionalWrite } from '../table/optimistic-write.ts'
-import { checkLimits, merged, type AnnouncedProperties } from './change-properties.ts'
-import {
-  keepAssignment,
-  customerOf,
-  type RoutingState,
-  onlineAgents,
-  readRoutingState,
-  assignAtStart,
-} from './assign-agent.ts'
-import { mergeOp, type RoutingChange, routingProperties } from './routing-properties.ts'
+} from '../../table/chat/chats.ts'
+import { type ChatUser, noneOverdue, sameUsers, withArrivals } from '../../table/chat/chat-users.ts'
+import { setThreadOfCustomer, type Visit } from '../../table/customers.ts'
+import { type Entry, type Head, type StoredEvent, type Tail } from '../../table/chat/thread-log.ts'
+import { putEntry, putHead, newHead, nextEntries } from '../../table/chat/log-entries.ts'
+import type { Reader } from '../../table/ops.ts'
+import { parseProperties, type StoredProperties, readProperties } from '../../table/chat/stored-properties.ts'
+import { type AnySession, isCustomers } from '../../table/sockets.ts'
+import { adjustLoads, takesOn } from '../agent-load.ts'
+import { existingScopes } from '../deleted-names.ts'
+import type { ConditionalWrite } from '../../table/optimistic-write.ts'
+import { checkLimits, merged, type AnnouncedProperties } from '../change-properties.ts'
+import { keepAssignment, assignAtStart } from '../assign-agent.ts'
+import { customerOf, type RoutingState, onlineAgents, readRoutingState } from '../routing-state.ts'
+import { mergeOp, type RoutingChange, routingProperties } from '../routing-properties.ts'
 
 // How a thread starts: a chat's first one and every later one, by an agent or by a customer.
 

@@ -1,6 +1,6 @@
 import * as z from 'zod/mini'
-import { keys, loadsPk } from './keys.ts'
-import type { Op, Reader } from './ops.ts'
+import { keys, loadsPk } from '../keys.ts'
+import type { Op, Reader } from '../ops.ts'
 
 /**
  * `LICENSE#<l>#LOAD` / `<agent>`: how many active chats with a customer an agent has, and when it was last

@@ -1,16 +1,10 @@
 import * as z from 'zod/mini'
-import {
-  contentOf,
-  type Event,
-  eventTypes,
-  FormFields,
-  type NewCustomerEvent,
-  type NewInitialEvent,
-  Recipients,
-} from '../protocol/events.ts'
-import { PropertiesOutput, type Properties } from '../protocol/properties.ts'
-import { chatPk, eventId, keys, logPrefix, threadPrefix } from './keys.ts'
-import type { Attributes, Op, Range, Reader } from './ops.ts'
+import { contentOf, type Event, eventTypes, FormFields, Recipients } from '../../protocol/events.ts'
+import { PropertiesOutput, type Properties } from '../../protocol/properties.ts'
+import { keys } from '../keys.ts'
+import { eventId } from '../ids.ts'
+import type { Attributes, Reader } from '../ops.ts'
+import { tailRange, lastOrderEver, eventsRange } from './log-ranges.ts'
 
 // A chat is a log: `LOG#<n>#0` is thread n, `LOG#<n>#<m>` its event m. The next key, put on condition that it
 // does not exist, is the lock: orders have no gaps and no repeats, whoever writes.
@@ -18,7 +12,7 @@ import type { Attributes, Op, Range, Reader } from './ops.ts'
 /**
  * An event as it is stored: what its key does not say. `content` is JSON text, `recipients` absent means all.
  */
-const StoredEvent = z.object({
+export const StoredEvent = z.object({
   type: z.enum(eventTypes),
   custom_id: z.optional(z.string()),
   author_id: z.optional(z.string()),
@@ -30,9 +24,11 @@ const StoredEvent = z.object({
   content: z.optional(z.string()),
   system_message_type: z.optional(z.string()),
 })
+
 export type StoredEvent = z.output<typeof StoredEvent>
 
 const Newest = z.partialRecord(z.enum(eventTypes), z.int())
+
 type Newest = z.output<typeof Newest>
 
 /** What every entry says of its thread so far, so that the last one tells all without reading the others. */
@@ -63,7 +59,9 @@ const state = {
   /** When (Unix seconds) the last few authors before this entry's own last sent something. */
   authors: z.optional(z.record(z.string(), z.int())),
 }
+
 const EntryItem = z.object({ sk: z.string(), ...state, event: StoredEvent })
+
 const HeadItem = z.object({
   sk: z.string(),
   ...state,
@@ -72,10 +70,13 @@ const HeadItem = z.object({
 })
 
 export type State = Omit<z.output<typeof EntryItem>, 'sk' | 'event'>
+
 /** What the last entry of a log says, or the head of a thread without any. */
-type End = State & { event?: Pick<StoredEvent, 'author_id'> }
+export type End = State & { event?: Pick<StoredEvent, 'author_id'> }
+
 /** Event `m` of thread `n`. */
 export type Entry = State & { n: number; m: number; event: StoredEvent }
+
 /** Thread `n` itself. */
 export type Head = State & {
   n: number
@@ -112,17 +113,6 @@ export interface Tail {
   last: End
   entries: readonly Entry[]
 }
-
-/** How far back a tail goes: within it an event sent again is known by its `custom_id` (protocol §5). */
-const tailLength = 25
-
-export const tailRange = (chat: string, strong: boolean): Range<'chat'> => ({
-  pk: chatPk(chat),
-  prefix: logPrefix,
-  backwards: true,
-  limit: tailLength,
-  strong,
-})
 
 export const parseTail = (items: readonly Attributes[]): Tail | undefined => {
   const [newest] = items
@@ -178,45 +168,10 @@ export const authorsOf = ({ authors = {}, at, event }: Pick<End, 'authors' | 'at
     ...(event?.author_id === undefined ? [] : [[event.author_id, Math.floor(at / 1000)] as const]),
   ])
 
-// a chat of two has one before each entry's own; each is some 45 bytes of every entry
-const mostAuthors = 4
-
-/** The last few authors so far but an entry's own, the latest first; absent: nobody. */
-const authorsBefore = (
-  last: Pick<End, 'authors' | 'at' | 'event'>,
-  own: string | undefined,
-): Pick<State, 'authors'> => {
-  const others = [...authorsOf(last)].filter(([id]) => id !== own).toSorted(([, a], [, b]) => b - a)
-  return others.length === 0 ? {} : { authors: Object.fromEntries(others.slice(0, mostAuthors)) }
-}
-
-const isPublic = (event: StoredEvent): boolean => event.recipients !== 'agents'
-
-/** A new thread, before its first event. */
-export const newHead = (options: {
-  n: number
-  nonce: string
-  version: number
-  at: number
-  userIds: string[]
-  properties?: Properties | undefined
-  /** The end of the log before it. */
-  last?: End | undefined
-}): Head => ({
-  n: options.n,
-  m: 0,
-  nonce: options.nonce,
-  version: options.version,
-  at: options.at,
-  newest: {},
-  visible: 0,
-  asked: 0,
-  ...(options.last === undefined ? {} : authorsBefore(options.last, undefined)),
-  user_ids: new Set(options.userIds),
-  properties: options.properties,
-})
+export const isPublic = (event: StoredEvent): boolean => event.recipients !== 'agents'
 
 const said = ['message', 'filled_form', 'custom'] as const
+
 /** Whether an event is something that somebody says: annotations and system messages prolong no thread. */
 export const isSaid = ({ type }: Pick<StoredEvent, 'type'>): boolean => said.some((one) => one === type)
 
@@ -234,112 +189,6 @@ export const lastSaidInPublic = ({ newest, shown }: Pick<State, 'newest' | 'show
  */
 export const awaitsAnswer = (last: Pick<State, 'asked' | 'newest' | 'shown'>): boolean =>
   last.asked === undefined || last.asked > 0 || lastSaidInPublic(last) === 0
-
-/** What a customer says asks, whatever any agent says in public answers all of it. */
-const askedAfter = (
-  last: Pick<State, 'asked'>,
-  event: StoredEvent,
-  m: number,
-  byCustomer: boolean,
-): number | undefined => {
-  if (!isSaid(event) || !isPublic(event)) return last.asked
-  if (!byCustomer) return 0
-  return last.asked === undefined || last.asked === 0 ? m : last.asked
-}
-
-/** Whether an event ends that its thread is idle: something is said that the customer can see. */
-export const endsIdle = (event: StoredEvent): boolean => isSaid(event) && isPublic(event)
-
-const idleAfter = (last: Pick<State, 'idle'>, event: StoredEvent): boolean =>
-  event.system_message_type === 'routing.idle' || (last.idle === true && !endsIdle(event))
-
-/** The entry that follows `before`. `at` is when it is written, moved up where a clock ran ahead. */
-export const nextEntry = (
-  before: { n: number; m: number; last: Omit<End, 'nonce'> },
-  event: StoredEvent,
-  by: {
-    nonce: string
-    version: number
-    at: number
-    /** Whose event it is. */
-    byCustomer?: boolean
-    closes?: boolean
-    closedBy?: string | undefined
-  },
-): Entry => {
-  const { n, last } = before
-  const m = before.m + 1
-  const newest = { ...last.newest, [event.type]: m }
-  const shownBefore = last.shown ?? last.newest
-  const shown = isPublic(event) ? { ...shownBefore, [event.type]: m } : shownBefore
-  const same = isPublic(event) && last.shown === undefined
-  const closedBy = by.closedBy ?? last.closed_by
-  const asked = askedAfter(last, event, m, by.byCustomer === true)
-  return {
-    n,
-    m,
-    nonce: by.nonce,
-    version: by.version,
-    at: Math.max(by.at, last.at),
-    newest,
-    ...(same ? {} : { shown }),
-    visible: last.visible + (isPublic(event) ? 1 : 0),
-    ...(asked === undefined ? {} : { asked }),
-    ...(last.closed === true || by.closes === true ? { closed: true } : {}),
-    ...(closedBy === undefined ? {} : { closed_by: closedBy }),
-    ...(idleAfter(last, event) ? { idle: true } : {}),
-    ...authorsBefore(last, event.author_id),
-    event,
-  }
-}
-
-/** The entries that follow one another from `before` on. */
-export const nextEntries = (
-  before: { n: number; m: number; last: Omit<End, 'nonce'> },
-  events: readonly StoredEvent[],
-  by: { nonce: string; version: number; at: number; byCustomer?: boolean },
-): Entry[] => {
-  const entries: Entry[] = []
-  for (const event of events) {
-    const last = entries.at(-1)
-    entries.push(nextEntry(last === undefined ? before : { n: before.n, m: last.m, last }, event, by))
-  }
-  return entries
-}
-
-export const putHead = (chat: string, { n, m: _, ...head }: Head): Op<'chat'> => ({
-  Put: { Item: { ...keys.thread(chat, n), ...head }, ConditionExpression: 'attribute_not_exists(pk)' },
-})
-
-export const putEntry = (chat: string, { n, m, ...entry }: Entry): Op<'chat'> => ({
-  Put: { Item: { ...keys.event(chat, n, m), ...entry }, ConditionExpression: 'attribute_not_exists(pk)' },
-})
-
-/** Puts users among the thread's `user_ids`, a set; those who leave stay in it. */
-export const setHeadUsers = (chat: string, n: number, userIds: readonly string[]): Op<'chat'> => ({
-  Update: {
-    Key: keys.thread(chat, n),
-    UpdateExpression: 'ADD user_ids :users',
-    ConditionExpression: 'attribute_exists(pk)',
-    ExpressionAttributeValues: { ':users': new Set(userIds) },
-  },
-})
-
-/** Orders have eight digits in keys. */
-export const lastOrderEver = 99_999_999
-
-/** Events `from` to `to` of a thread, both included. */
-export const eventsRange = (chat: string, n: number, from: number, to: number): Range<'chat'> => ({
-  pk: chatPk(chat),
-  from: keys.event(chat, n, from).sk,
-  to: keys.event(chat, n, to).sk,
-})
-
-/** A thread with all its events: its head is the first item. */
-export const threadRange = (chat: string, n: number): Range<'chat'> => ({
-  pk: chatPk(chat),
-  prefix: threadPrefix(n),
-})
 
 /** An event as agents see it. */
 export const eventOf = (chat: string, entry: Entry): Event => {
@@ -369,19 +218,5 @@ export const eventOf = (chat: string, entry: Entry): Event => {
         text: event.text ?? '',
         system_message_type: event.system_message_type ?? '',
       }
-  }
-}
-
-/** An event as a client sent it, ready to be stored. */
-export const storedEvent = (
-  event: NewInitialEvent | NewCustomerEvent,
-  author: string,
-  recipients: Recipients,
-): StoredEvent => {
-  const { recipients: _, ...rest }: typeof event & { recipients?: unknown } = event
-  return {
-    ...rest,
-    ...(event.type === 'system_message' ? {} : { author_id: author }),
-    ...(recipients === 'agents' ? { recipients } : {}),
   }
 }

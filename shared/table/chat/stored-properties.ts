@@ -1,7 +1,7 @@
 import * as z from 'zod/mini'
-import { PropertiesOutput, type Properties } from '../protocol/properties.ts'
-import { type Key, keys } from './keys.ts'
-import type { Attributes, Op, Reader } from './ops.ts'
+import { PropertiesOutput, type Properties } from '../../protocol/properties.ts'
+import { type Key, keys } from '../keys.ts'
+import type { Attributes, Op, Reader } from '../ops.ts'
 
 /** Whose properties: a chat's, `CHAT#<chat>` / `CHAT#PROPS`, or its thread `n`'s, which stand on the thread's item. */
 export interface PropertiesOwner {

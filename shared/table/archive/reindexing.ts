@@ -1,6 +1,6 @@
 import * as z from 'zod/mini'
-import { keys } from './keys.ts'
-import type { Op, Reader } from './ops.ts'
+import { keys } from '../keys.ts'
+import type { Op, Reader } from '../ops.ts'
 
 /** `LICENSE#<l>` / `REINDEX`: how far a rebuilding of the license's index has come; gone once all of it is done. */
 const ReindexingItem = z.object({

@@ -1,6 +1,6 @@
 import * as z from 'zod/mini'
-import { type Key, keptCountsPk, keys, marksPk, postingsPk } from './keys.ts'
-import type { Op, Reader, Writer } from './ops.ts'
+import { type Key, keptCountsPk, keys, marksPk, postingsPk } from '../keys.ts'
+import type { Op, Reader, Writer } from '../ops.ts'
 
 // The index's lists: `INDEX#<l>#LIST#<list>#<month>` / `<time, counting down>#<thread>`, an item without anything else for
 // each thread in the list; of the chats' own lists, for each chat by its last thread.

@@ -1,0 +1,87 @@
+import type { Family } from '../protocol/action.ts'
+import { updateActiveChat, type Chat, putChat } from '../table/chat/chats.ts'
+import { type ChatUser, withArrivals } from '../table/chat/chat-users.ts'
+import { type Entry } from '../table/chat/thread-log.ts'
+import { putEntry, nextEntries } from '../table/chat/log-entries.ts'
+import type { StoredEvent, Tail } from '../table/chat/thread-log.ts'
+import type { Op } from '../table/ops.ts'
+import { adjustLoads } from './agent-load.ts'
+import {
+  type Attempt,
+  type ChatSnapshot,
+  type ConditionalWrite,
+  commitAll,
+  updateLog,
+} from '../table/optimistic-write.ts'
+import { readRouting, type RoutingChange, routingOps, type AnnouncedRouting } from './routing-properties.ts'
+import type { ThreadWrites, ThreadFamily } from './thread-writes.ts'
+
+const presentIds = (users: readonly ChatUser[]): string[] =>
+  users.filter(({ present }) => present).map(({ id }) => id)
+
+/**
+ * A change of who is in a chat, with the messages that tell of it where a thread is active. `Guarding`: the
+ * families of what its guards write or check.
+ */
+export interface UsersChange<Guarding extends Family = never> {
+  users: ChatUser[]
+  messages: StoredEvent[]
+  /** Held by the same transaction. */
+  guards?: ConditionalWrite<Guarding>[]
+  /** Merged into `routing` of chat and active thread. */
+  routing?: RoutingChange
+  /** Since when (ms) the chat waits for an agent; absent: as before, `null`: it does not. */
+  waitingSince?: number | null | undefined
+  /** Whose load `guards` move. */
+  assigned?: string | undefined
+  /** Who comes as an agent of an active chat, and must be able to work. */
+  coming?: readonly string[] | undefined
+}
+
+/** The chat as it then is, the entries appended, and `before`, the chat as it was. */
+export interface UsersChanged {
+  before: Chat
+  chat: Chat
+  entries: Entry[]
+  /** The log's end before it. */
+  tail: Tail
+  told: AnnouncedRouting
+}
+
+/** Changes a chat's users as `decide` says of each view; undefined from it: nothing is to change. */
+export const changeUsers = <V extends ChatSnapshot, Guarding extends Family = never>(
+  ctx: ThreadWrites<ThreadFamily | Guarding, V>,
+  decide: (view: V) => UsersChange<Guarding> | undefined,
+): Promise<UsersChanged> =>
+  updateLog(ctx, async (view): Promise<Attempt<UsersChanged>> => {
+    const { chat: before, tail } = view
+    const change = decide(view)
+    const nothing = { before, chat: before, entries: [], tail, told: {} }
+    if (change === undefined) return { result: nothing, committed: true }
+    const { nonce } = ctx
+    const { guards = [], routing = {}, waitingSince } = change
+    const at = ctx.now()
+    const users = withArrivals(change.users, at)
+    const { waiting_since: waited, ...rest } = before
+    const since = waitingSince === undefined ? waited : (waitingSince ?? undefined)
+    const chat: Chat = {
+      ...rest,
+      users,
+      version: before.version + 1,
+      changed_at: at,
+      nonce,
+      ...(since === undefined ? {} : { waiting_since: since }),
+    }
+    const entries = chat.active
+      ? nextEntries(tail, change.messages, { nonce, version: chat.version, at })
+      : []
+    const held = Object.keys(routing).length > 0 ? await readRouting(ctx.read, before) : undefined
+    const userIds = chat.active ? presentIds(users) : []
+    const routed = routingOps(chat, held, routing, { nonce, userIds })
+    const ops: Op<ThreadFamily>[] = [putChat(chat), ...routed.ops]
+    const { assigned, coming } = change
+    const loads = adjustLoads(before, chat, { assigned, coming, onConditionFailed: 'not_found' })
+    if (chat.active) ops.push(updateActiveChat(chat), ...entries.map((entry) => putEntry(chat.id, entry)))
+    const placed = commitAll(ctx.write, [...guards, ...loads, ...ops.map((op) => ({ op }))], nonce)
+    return { result: { before, chat, entries, tail, told: routed.told }, committed: placed }
+  })

@@ -1,0 +1,18 @@
+import type { Family } from '../protocol/action.ts'
+import type { Reader, Writer } from '../table/ops.ts'
+import type { ChatSnapshot, LogUpdate, RequestSnapshot } from '../table/optimistic-write.ts'
+
+export type ThreadWrites<F extends Family, V extends ChatSnapshot = RequestSnapshot> = LogUpdate<V> & {
+  read: Reader
+  write: Writer<F>
+  /** Now, in ms. */
+  now: () => number
+}
+
+/** Starting threads: `admitThread` counts one for its user, and throws `too_many_requests`. */
+export interface ThreadStarting {
+  admitThread: () => Promise<void>
+}
+
+/** What any change of a thread or of its users writes. */
+export type ThreadFamily = 'chat' | 'activeChats' | 'loads'

@@ -1,0 +1,51 @@
+import * as z from 'zod/mini'
+
+const userTypes = ['customer', 'agent', 'supervisor'] as const
+
+/** A user of a chat. */
+export const ChatUser = z.object({
+  id: z.string(),
+  type: z.enum(userTypes),
+  present: z.boolean(),
+  /** Was once here as agent or customer, and so exists for customers. */
+  met: z.optional(z.literal(true)),
+  /** Since when (ms) it has the chat, of an agent who is in it. */
+  since: z.optional(z.int()),
+  /** The chat waits for another agent, since this one has not replied. */
+  overdue: z.optional(z.literal(true)),
+  /** The thread that the agent has left by itself. */
+  left: z.optional(z.int()),
+})
+
+export type ChatUser = z.output<typeof ChatUser>
+
+/** A user who is in the chat no more. */
+export const departed = ({ since: _, overdue: __, ...user }: ChatUser): ChatUser => ({
+  ...user,
+  present: false,
+})
+
+/**
+ * Users of whom each has the chat anew, and none is overdue: the change that they come with says since when.
+ */
+export const newlyHad = (users: readonly ChatUser[]): ChatUser[] =>
+  users.map(({ overdue: _, since: __, ...user }) => user)
+
+/** Users of a new thread, in which nobody has failed to reply yet. */
+export const noneOverdue = (users: readonly ChatUser[]): ChatUser[] =>
+  users.map(({ overdue: _, ...user }) => user)
+
+/**
+ * Users as they are after a change of a chat: whoever is an agent of it has it since `atMs`, or since before.
+ */
+export const withArrivals = (users: readonly ChatUser[], atMs: number): ChatUser[] =>
+  users.map((user) =>
+    user.type === 'agent' && user.present && user.since === undefined ? { ...user, since: atMs } : user,
+  )
+
+const shownUsers = (users: readonly ChatUser[]): string =>
+  JSON.stringify(users.map(({ id, type, present, met }) => [id, type, present, met]))
+
+/** Whether nobody came, left, or is here as something else. */
+export const sameUsers = (some: readonly ChatUser[], others: readonly ChatUser[]): boolean =>
+  shownUsers(some) === shownUsers(others)

@@ -1,0 +1,202 @@
+import * as z from 'zod/mini'
+import { PropertiesOutput } from '../../protocol/properties.ts'
+import { keys } from '../keys.ts'
+import type { Op, Reader } from '../ops.ts'
+import { ChatUser } from './chat-users.ts'
+
+export const ChatScopes = z.object({ groups: z.array(z.int()), agents: z.array(z.string()) })
+
+export type ChatScopes = z.output<typeof ChatScopes>
+
+/**
+ * `CHAT#<chat>` / `CHAT`. Every write of users, scopes or activity is conditional on `version` and raises it.
+ * `thread` is the number of the last thread, `active` whether it is open, `changed_at` (ms) when users last changed.
+ */
+export const ChatItem = z.object({
+  id: z.string(),
+  license_id: z.string(),
+  users: z.array(ChatUser),
+  scopes: ChatScopes,
+  version: z.int(),
+  thread: z.int(),
+  active: z.boolean(),
+  changed_at: z.int(),
+  /** When the last thread began, in ms. */
+  started_at: z._default(z.int(), 0),
+  /**
+   * Since when (ms) no agent has been there for its customer; left so where its thread was closed meanwhile.
+   */
+  waiting_since: z.optional(z.int()),
+  /** Which request wrote it so: one whose answer was lost knows its own work by it. */
+  nonce: z.optional(z.string()),
+})
+
+export type Chat = z.output<typeof ChatItem>
+
+/** `LICENSE#<l>#ACTIVE` / `<chat>`: a chat with an active thread, with what visibility is decided by. */
+export const ActiveItem = z.object({
+  id: z.string(),
+  users: z.array(ChatUser),
+  scopes: ChatScopes,
+  thread: z.int(),
+  /** When the thread began, in ms: a login shows the newest first. */
+  started_at: z.int(),
+  waiting_since: z.optional(z.int()),
+  /** When (ms) the clock is to look at it again; absent: at once. */
+  check_at: z.optional(z.int()),
+})
+
+export type ActiveChat = z.output<typeof ActiveItem>
+
+export const putNewChat = (chat: Chat): Op<'chat'> => ({
+  Put: { Item: { ...keys.chat(chat.id), ...chat }, ConditionExpression: 'attribute_not_exists(pk)' },
+})
+
+/** Replaces the chat as it was read: conditional on its version, which the new state raises. */
+export const putChat = (chat: Chat): Op<'chat'> => ({
+  Put: {
+    Item: { ...keys.chat(chat.id), ...chat },
+    ConditionExpression: '#version = :read',
+    ExpressionAttributeNames: { '#version': 'version' },
+    ExpressionAttributeValues: { ':read': chat.version - 1 },
+  },
+})
+
+export const requireChatUnchanged = (chat: Chat): Op<'chat'> => ({
+  ConditionCheck: {
+    Key: keys.chat(chat.id),
+    ConditionExpression: '#version = :version',
+    ExpressionAttributeNames: { '#version': 'version' },
+    ExpressionAttributeValues: { ':version': chat.version },
+  },
+})
+
+/** There is no such chat yet. */
+export const requireNoChat = (chat: string): Op<'chat'> => ({
+  ConditionCheck: { Key: keys.chat(chat), ConditionExpression: 'attribute_not_exists(pk)' },
+})
+
+export const putChatListing = (chat: Chat): Op<'chats'> => ({
+  Put: { Item: { ...keys.chatListed(chat.license_id, chat.id) } },
+})
+
+export const listActiveChat = (chat: Chat, startedAtMs: number): Op<'activeChats'> => ({
+  Put: {
+    Item: {
+      ...keys.activeChat(chat.license_id, chat.id),
+      id: chat.id,
+      users: chat.users,
+      scopes: chat.scopes,
+      thread: chat.thread,
+      started_at: startedAtMs,
+      waiting_since: chat.waiting_since,
+    },
+  },
+})
+
+/** The copy of users in the list of active chats, where the chat is in it. */
+export const updateActiveChat = (chat: Chat): Op<'activeChats'> => {
+  const waiting = chat.waiting_since
+  return {
+    Update: {
+      Key: keys.activeChat(chat.license_id, chat.id),
+      UpdateExpression: `SET #users = :users, #scopes = :scopes${waiting === undefined ? ' REMOVE waiting_since' : ', waiting_since = :waiting'}`,
+      ConditionExpression: 'attribute_exists(pk)',
+      ExpressionAttributeNames: { '#users': 'users', '#scopes': 'scopes' },
+      ExpressionAttributeValues: {
+        ':users': chat.users,
+        ':scopes': chat.scopes,
+        ...(waiting === undefined ? {} : { ':waiting': waiting }),
+      },
+    },
+  }
+}
+
+/** When the clock is to look at an active chat again, of the thread that it looked at. */
+export const setNextCheck = (
+  license: string,
+  { id, thread }: Pick<ActiveChat, 'id' | 'thread'>,
+  atMs: number,
+): Op<'activeChats'> => ({
+  Update: {
+    Key: keys.activeChat(license, id),
+    UpdateExpression: 'SET check_at = :at',
+    ConditionExpression: '#thread = :thread',
+    ExpressionAttributeNames: { '#thread': 'thread' },
+    ExpressionAttributeValues: { ':at': atMs, ':thread': thread },
+  },
+})
+
+export const unlistActiveChat = (chat: Chat): Op<'activeChats'> => ({
+  Delete: { Key: keys.activeChat(chat.license_id, chat.id) },
+})
+
+/** An event of a chat's log: its sort key, which sorts as the log does. */
+export const seenEvent = (chat: string, { n, m }: { n: number; m: number }): string =>
+  keys.event(chat, n, m).sk
+
+/**
+ * Moves up to when a user has seen a chat (Unix seconds) forward, never back; with an `event`, to it: of
+ * events of the same second, to a later one. The item keeps what it moved from, so that its writer knows what
+ * moved.
+ */
+export const seenMoved = (
+  chat: string,
+  user: string,
+  to: { timestamp: number; event?: string | undefined },
+  nonce: string,
+): Op<'chat'> => {
+  const { timestamp, event } = to
+  const later = 'attribute_not_exists(pk) OR #timestamp < :timestamp'
+  const sameSecond = '#timestamp = :timestamp AND (attribute_not_exists(#event) OR #event < :event)'
+  const set = [
+    '#user = :user',
+    '#timestamp = :timestamp',
+    'nonce = :nonce',
+    'timestamp_before = if_not_exists(#timestamp, :never)',
+  ]
+  return {
+    Update: {
+      Key: keys.chatSeen(chat, user),
+      // a time says nothing of one event
+      UpdateExpression: `SET ${set.join(', ')}${event === undefined ? ' REMOVE #event' : ', #event = :event'}`,
+      ConditionExpression: event === undefined ? later : `${later} OR (${sameSecond})`,
+      ExpressionAttributeNames: { '#user': 'user', '#timestamp': 'timestamp', '#event': 'event' },
+      ExpressionAttributeValues: {
+        ':user': user,
+        ':timestamp': timestamp,
+        ':nonce': nonce,
+        ':never': -1,
+        ...(event === undefined ? {} : { ':event': event }),
+      },
+    },
+  }
+}
+
+export const readChat = async (read: Reader, chat: string): Promise<Chat | undefined> => {
+  const item = await read.get(keys.chat(chat), { strong: true })
+  return item === undefined ? undefined : ChatItem.parse(item)
+}
+
+/** A chat's row in the list of all of its license. */
+export const ListedItem = z.object({ sk: z.string() })
+
+// sorts behind every character that a chat's id may have
+export const lastIdEver = '~'
+
+export const PropertiesItem = z.object({ properties: PropertiesOutput })
+
+/**
+ * `CHAT#<chat>` / `CHAT#SEEN#<user>`: up to when (Unix seconds) and, where it was an event that was marked,
+ * up to which.
+ */
+export const SeenItem = z.object({
+  user: z.string(),
+  timestamp: z.int(),
+  event: z.optional(z.string()),
+  /** What the time was before; -1: there was none. */
+  timestamp_before: z.optional(z.int()),
+  nonce: z.optional(z.string()),
+})
+
+export type SeenItem = z.output<typeof SeenItem>

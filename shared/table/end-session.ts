@@ -1,0 +1,112 @@
+import type { Family } from '../protocol/action.ts'
+import { keys } from './keys.ts'
+import type { Attributes, Op, Writer } from './ops.ts'
+import {
+  SocketItem,
+  type AnySession,
+  type SocketRow,
+  type Identified,
+  type Connected,
+  type SocketFamily,
+  type RowFamily,
+  rowKey,
+  sameUser,
+} from './sockets.ts'
+import { closingMs, notClosing } from './session-writes.ts'
+
+/**
+ * Claims the closing of a connection, so that of several workers one tells it why; only with the session it was judged
+ * by, so that one that was renewed, or logged in at the last moment, stays.
+ */
+export const putClosingClaim = (
+  connection: string,
+  { session, nonce, nowMs }: { session: AnySession | undefined; nonce: string; nowMs: number },
+): Op<'socket'> => {
+  const judged =
+    session === undefined
+      ? 'attribute_not_exists(#session)'
+      : session.ended === undefined
+        ? '#session.token_expires_at = :token AND #session.license_expires_at = :license'
+        : 'attribute_exists(#session.ended)'
+  const expiries =
+    session === undefined || session.ended !== undefined
+      ? {}
+      : { ':token': session.token_expires_at, ':license': session.license_expires_at }
+  return {
+    Update: {
+      Key: keys.socket(connection),
+      UpdateExpression: 'SET closing_at = :now, closing_by = :nonce',
+      ConditionExpression: `attribute_exists(pk) AND (${notClosing} OR closing_by = :nonce) AND ${judged}`,
+      ExpressionAttributeNames: { '#session': 'session' },
+      ExpressionAttributeValues: {
+        ':now': nowMs,
+        ':stale': nowMs - closingMs,
+        ':nonce': nonce,
+        ...expiries,
+      },
+    },
+  }
+}
+
+/** Ends a session while its socket is still open: whatever it asks from now on is refused, and nothing is pushed to it. */
+export const endSession = <R extends SocketRow>(
+  row: R,
+  reason: NonNullable<R['ended']>,
+): Op<SocketFamily<R>>[] => {
+  const same = sameUser(row)
+  return [
+    {
+      Update: {
+        Key: keys.socket(row.connection),
+        UpdateExpression: 'SET #session.ended = :reason',
+        ConditionExpression: same.condition,
+        ExpressionAttributeNames: { '#session': 'session' },
+        ExpressionAttributeValues: { ':reason': reason, ':user': same.value },
+      },
+    },
+    {
+      Update: {
+        Key: rowKey(row, row.connection),
+        UpdateExpression: 'SET ended = :reason',
+        ConditionExpression: 'attribute_exists(pk)',
+        ExpressionAttributeValues: { ':reason': reason },
+      },
+    },
+  ]
+}
+
+export const removeSocket = (connection: string): Op<'socket'> => ({
+  Delete: { Key: keys.socket(connection) },
+})
+
+export const removeRow = <I extends Identified>(of: I, connection: string): Op<RowFamily<I>> => ({
+  Delete: { Key: rowKey(of, connection) },
+})
+
+/** All that is kept of a user's connection. */
+export const removeConnection = <C extends Connected>(of: C): Op<SocketFamily<C>>[] => [
+  removeSocket(of.connection),
+  removeRow(of, of.connection),
+]
+
+/**
+ * Forgets a connection: its socket, and the row of whoever is logged in on it by then; of `session`, where the socket
+ * is gone already and may have left its row behind.
+ */
+export const forgetSocket = async (
+  write: Writer<SocketFamily>,
+  connection: string,
+  session?: Identified,
+): Promise<void> => {
+  const removed = await deleted(write, removeSocket(connection))
+  const last = (removed === undefined ? undefined : SocketItem.parse(removed).session) ?? session
+  if (last !== undefined) await deleted(write, removeRow(last, connection))
+}
+
+// a delete without a condition is refused only while a login's transaction on the item is under way
+const deleted = async <F extends Family>(write: Writer<F>, op: Op<F>): Promise<Attributes | undefined> => {
+  for (;;) {
+    const outcome = await write.write(op, { returns: 'old' })
+    if (outcome.done) return outcome.attributes
+  }
+}
