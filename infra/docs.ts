@@ -12,7 +12,7 @@ import { type Taken, worstMinute } from './stack/flood-cost.ts'
 
 const root = join(import.meta.dirname, '..')
 const asyncapiFile = join(root, 'asyncapi.json')
-const readmeFile = join(root, 'README.md')
+const protocolFile = join(root, 'docs/protocol.md')
 const benchmarkFile = join(root, 'docs/benchmark.md')
 const floodsFile = join(root, 'docs/floods.md')
 const architectureFile = join(root, 'docs/architecture.md')
@@ -71,15 +71,15 @@ export const between = (text: string, name: string, section: string): string => 
   return `${before}${begin}\n\n${section}\n\n${end}${after}`
 }
 
-/** The README with what stands between its marks made of the tables. */
-const readmeText = async (): Promise<string> => {
+/** docs/protocol.md with the text between its marks made of the action tables and the pushes. */
+const protocolText = async (): Promise<string> => {
   const sections = {
     actions: actionTable(agentActions),
     pushes: pushTable(pushes),
     'customer-actions': actionTable(customerActions),
     'customer-pushes': pushTable(customerPushes),
   }
-  let text = await readFile(readmeFile, 'utf8')
+  let text = await readFile(protocolFile, 'utf8')
   for (const [name, section] of Object.entries(sections)) text = between(text, name, section)
   return format(text, { parser: 'markdown', printWidth: 110 })
 }
@@ -143,7 +143,7 @@ const architectureText = async (): Promise<string> =>
 /** What is generated: the files and what they hold when they are up to date. */
 export const generated: Readonly<Record<string, () => Promise<string>>> = {
   [asyncapiFile]: asyncapiText,
-  [readmeFile]: readmeText,
+  [protocolFile]: protocolText,
   [floodsFile]: floodsText,
   [architectureFile]: architectureText,
 }

@@ -4,9 +4,9 @@ import type { PushName } from './pushes.ts'
 /**
  * What a Lambda may touch beside the items that it writes: both its IAM grants and the type of its `ctx`.
  * `read`: GetItem, BatchGetItem and Query on the families that are `common` in `table/families.ts`.
- * `push`: posting to connections, and deleting or marking their rows. `fan_out`, beside `push`: handing posts to many
- * connections over to other functions; without it, the action's own function posts to as many as there are. `look`, beside
- * `push`: asking the gateway whether it still has a customer's connection.
+ * `push`: posting to connections, and deleting or marking their rows. `fan_out`, beside `push`: handing posts
+ * to many connections over to other functions; without it, the action's own function posts to as many as there
+ * are. `connection_status`, beside `push`: asking the gateway whether it still has a customer's connection.
  */
 export type Need = 'read' | 'push' | 'fan_out' | 'connection_status'
 
