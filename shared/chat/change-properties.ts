@@ -71,7 +71,7 @@ export const checkLimits = ({ routing: _, ...properties }: Properties): void => 
 }
 
 /** Both changes, by name; the later one where they name the same. */
-const together = (earlier: PropertiesChange, later: PropertiesChange): PropertiesChange =>
+const mergeChanges = (earlier: PropertiesChange, later: PropertiesChange): PropertiesChange =>
   Object.fromEntries(
     [...new Set([...Object.keys(earlier), ...Object.keys(later)])].map((space) => [
       space,
@@ -122,22 +122,22 @@ export const changeProperties = async <Guarding extends Family = never>(
     return view
   }
   // of an attempt that may have been stored and its answer lost, since others wrote after it: told as well
-  let doubtful: AnnouncedProperties | undefined
+  let unconfirmed: AnnouncedProperties | undefined
   const isDone = ({ properties }: StoredProperties) =>
     Object.keys(differences(properties, change)).length === 0
   const { told } = await retryUntilCommitted<{ told: AnnouncedProperties | undefined }, State>(
     { ...ctx, refresh },
     ctx,
     {
-      isOwn: ({ properties: held }) => held.by === nonce || (doubtful !== undefined && isDone(held)),
+      isOwn: ({ properties: held }) => held.by === nonce || (unconfirmed !== undefined && isDone(held)),
       attempt: async ({ properties: held }) => {
-        if (isDone(held)) return { result: { told: doubtful }, committed: true }
+        if (isDone(held)) return { result: { told: unconfirmed }, committed: true }
         const differing = differences(held.properties, change)
         const after = merged(held.properties, differing)
         checkLimits(after)
         const version = held.version + 1
         const attempted: AnnouncedProperties = {
-          properties: together(doubtful?.properties ?? {}, differing),
+          properties: mergeChanges(unconfirmed?.properties ?? {}, differing),
           version,
         }
         const result: { told: AnnouncedProperties | undefined } = { told: attempted }
@@ -146,9 +146,9 @@ export const changeProperties = async <Guarding extends Family = never>(
           if (outcome.done) return true
           const found = parseProperties(outcome.found)
           if (found.by === nonce) return true
-          if (found.version > version) doubtful = attempted
+          if (found.version > version) unconfirmed = attempted
           // the version that it would have made is another's: it was not stored
-          if (found.version === version) result.told = doubtful
+          if (found.version === version) result.told = unconfirmed
           return false
         }
         return { result, committed: write() }

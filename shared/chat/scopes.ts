@@ -39,7 +39,7 @@ export const without = (some: ChatScopes, others: ChatScopes): ChatScopes => ({
   agents: some.agents.filter((agent) => !others.agents.includes(agent)),
 })
 
-const together = (some: ChatScopes, others: ChatScopes): ChatScopes => ({
+const union = (some: ChatScopes, others: ChatScopes): ChatScopes => ({
   groups: [...some.groups, ...without(others, some).groups],
   agents: [...some.agents, ...without(others, some).agents],
 })
@@ -124,10 +124,10 @@ export const changeScopes = <V extends ChatSnapshot, Guarding extends Family = n
 ): Promise<ScopesChanged> =>
   updateLog(ctx, async ({ chat: before, tail }): Promise<Attempt<ScopesChanged>> => {
     const { license_id, scopes: held } = before
-    const scopes = without(together(held, add), remove)
+    const scopes = without(union(held, add), remove)
     const [added, removed] = [without(scopes, held), without(held, scopes)]
     // what stands there already may have been deleted since, and can be taken away all the same
-    const checks = await scopeChecks(ctx.read, license_id, without(together(add, remove), held))
+    const checks = await scopeChecks(ctx.read, license_id, without(union(add, remove), held))
     const { nonce } = ctx
     const result = (chat: Chat) => ({ before, chat, added, removed, tail })
     if (isEmpty(added) && isEmpty(removed))

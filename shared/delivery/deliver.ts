@@ -129,7 +129,7 @@ export const deliverAll = async (
     work.catch(() => undefined)
     settled.push(work)
   }
-  const hung: Connected[] = []
+  const slowRows: Connected[] = []
   const posts = () =>
     quick.map(async ({ row, which }) => {
       const { outcome, through, slow } = await postAll(row, framesOf(frames, which), posting)
@@ -137,13 +137,13 @@ export const deliverAll = async (
       count('pushes_sent', through)
       count('pushes_gone', isGone ? 1 : 0)
       if (isGone) for (const op of removeConnection(row)) settle(write.write(op))
-      if (slow) hung.push(row)
+      if (slow) slowRows.push(row)
       if (outcome !== 'sent' && !isGone) wait({ row, which: which.slice(through) })
     })
   if (deliveries.length > 0) await timed('fan_out', () => Promise.all(posts()))
   // where most are late, it is this function or the gateway that is
-  if (hung.length <= fewSlow || hung.length * 2 <= quick.length)
-    for (const row of hung) settle(write.write(markSlow(row, nowMs + slowMs)))
+  if (slowRows.length <= fewSlow || slowRows.length * 2 <= quick.length)
+    for (const row of slowRows) settle(write.write(markSlow(row, nowMs + slowMs)))
   for (const same of waiting.values()) {
     const jobs = deferPushes(
       same.map(({ row }) => row),

@@ -78,7 +78,7 @@ const attempt = async (message: MobileMessage, signal: AbortSignal, isRenewed = 
   try {
     access = await known.token()
   } catch (error) {
-    return judgeExchange(error, opened)
+    return classifyExchange(error, opened)
   }
   try {
     response = await post(known.url, access, message, signal)
@@ -86,15 +86,15 @@ const attempt = async (message: MobileMessage, signal: AbortSignal, isRenewed = 
     // it may have arrived all the same
     return { outcome: 'failed', why: { cause: nameOf(error) } }
   }
-  if (response.status !== 401) return judge(response)
+  if (response.status !== 401) return classify(response)
   known.notTaken(access)
   if (!isRenewed) return attempt(message, signal, true)
   forgetAccount(opened)
-  return judge(response)
+  return classify(response)
 }
 
 /** Why there is no access token. */
-const judgeExchange = (error: unknown, opened: Promise<Account>): Answer => {
+const classifyExchange = (error: unknown, opened: Promise<Account>): Answer => {
   const status = z.object({ status: z.int() }).safeParse(error).data?.status
   const why = { exchange: nameOf(error), status }
   // the key may have been replaced in the secret since
@@ -129,7 +129,7 @@ const post = async (
   return { status: response.status, retryAfter: response.headers.get('retry-after'), body }
 }
 
-const Refusal = z.object({
+const ErrorBody = z.object({
   error: z.object({
     status: z.optional(z.string()),
     message: z.optional(z.string()),
@@ -145,9 +145,9 @@ const Refusal = z.object({
   }),
 })
 
-const judge = ({ status, retryAfter, body }: Posted): Answer => {
+const classify = ({ status, retryAfter, body }: Posted): Answer => {
   if (status < 300) return { outcome: 'sent' }
-  const { error } = refusalIn(body) ?? {}
+  const { error } = errorBodyIn(body) ?? {}
   const codes = (error?.details ?? []).flatMap(({ errorCode }) => errorCode ?? [])
   const fields = (error?.details ?? []).flatMap(({ fieldViolations = [] }) =>
     fieldViolations.map(({ field }) => field),
@@ -162,9 +162,9 @@ const judge = ({ status, retryAfter, body }: Posted): Answer => {
   return { outcome: 'refused', why }
 }
 
-const refusalIn = (body: string): z.output<typeof Refusal> | undefined => {
+const errorBodyIn = (body: string): z.output<typeof ErrorBody> | undefined => {
   try {
-    return Refusal.safeParse(parseJson(body)).data
+    return ErrorBody.safeParse(parseJson(body)).data
   } catch (error) {
     // what stands before FCM may answer a page
     if (error instanceof SyntaxError) return undefined

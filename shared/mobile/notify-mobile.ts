@@ -35,9 +35,9 @@ const entryIn = (image: Appended['image']): Entry | undefined => {
 const freshMs = 10 * 60_000
 
 // the stream brings changes of accounts too, and they wait for the notifications of the records before them
-const patience = { ms: 8000, tries: 4 }
+const normalBudget = { ms: 8000, tries: 4 }
 /** After FCM has failed, until it works again, but no longer than `impatientMs`. */
-const impatience = { ms: 2000, tries: 1 }
+const degradedBudget = { ms: 2000, tries: 1 }
 const impatientMs = 60_000
 let impatientUntil = 0
 
@@ -50,7 +50,7 @@ const sendsAtOnce = 32
  */
 export const notifyMobile = async (appended: readonly Appended[]): Promise<void> => {
   if (appended.length === 0) return
-  const { ms, tries } = Date.now() < impatientUntil ? impatience : patience
+  const { ms, tries } = Date.now() < impatientUntil ? degradedBudget : normalBudget
   const untilMs = performance.now() + ms
   const [inTurn, sending] = [pLimit(eventsAtOnce), pLimit(sendsAtOnce)]
   const notifyAll = async (ctx: WorkCtx<DeviceFamily>): Promise<void> => {

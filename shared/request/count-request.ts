@@ -9,7 +9,7 @@ import {
   type Limiting,
   kindOf,
   mostOf,
-  judge,
+  enforce,
   limitUser,
   limitUsersAddress,
   limitAddress,
@@ -64,7 +64,7 @@ export const countRequest = (
         log.error('An address was not counted', { cause: error }),
       )
     ;({ previousAt } = own)
-    await judge(ctx, own, most, { address })
+    await enforce(ctx, own, most, { address })
   }
   const allowed = counted()
   // whoever awaits it is told; it may reject before

@@ -61,7 +61,7 @@ const tooMany = (nowMs: number, untilMs?: number): ProtocolError => {
  * Judges a count. Throws `too_many_requests` over the limit, which says when to try again. Who goes five
  * times over it is closed as well, and its address cannot connect for a minute.
  */
-export const judge = async (
+export const enforce = async (
   ctx: Limiting,
   { count: times, refusedUntil }: Counts,
   most: number,
@@ -98,7 +98,7 @@ export const limitUser = async (
   const most = mostOf(ctx.endpoint, kind)
   if (most === 0) return 0
   const counts = await count(ctx.write, who, kind, Date.now(), { by, stamp })
-  await judge(ctx, counts, most, { address, by })
+  await enforce(ctx, counts, most, { address, by })
   return counts.previousAt
 }
 
@@ -133,7 +133,7 @@ const mostOfAddress = (what: OfAddress): number => {
   return (what === 'start_chat' ? start_chat : other) * addressFactor
 }
 
-/** Counts what comes from an address; throws as `judge` does. */
+/** Counts what comes from an address; throws as `enforce` does. */
 export const limitAddress = async (
   ctx: Limiting,
   address: string | undefined,
@@ -141,7 +141,7 @@ export const limitAddress = async (
 ): Promise<void> => {
   const most = mostOfAddress(what)
   if (most === 0 || address === undefined) return
-  await judge(ctx, await count(ctx.write, countedAddress(address), what, Date.now()), most, { address })
+  await enforce(ctx, await count(ctx.write, countedAddress(address), what, Date.now()), most, { address })
 }
 
 /** Whether an address may connect: counts it. */

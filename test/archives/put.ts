@@ -44,8 +44,8 @@ export const putArchived = (table: Table, license: string, chats: readonly ChatM
 export const manifestOps = ({ id, users, scopes, threads }: ChatModel): Op[] =>
   threads.map(({ n, at, userIds, properties }) => {
     const lists = threadLists({ users: [...users], scopes }, { user_ids: userIds, properties })
-    const standing = { at, id: threadId(id, n), lists }
-    return putManifest(id, { n, version: 0 }, { standing, doubtful: [], until: 0, nonce: 'put', followed: 0 })
+    const indexedState = { at, id: threadId(id, n), lists }
+    return putManifest(id, { n, version: 0 }, { indexedState, pendingStates: [], leaseUntil: 0, nonce: 'put', followed: 0 })
   })
 
 /** Puts chats and has the product index them. One by one they take the longest. */

@@ -5,7 +5,7 @@ import { eachChatId } from '../../infra/admin/data/reindex-license.ts'
 import { withWord } from '../../shared/archive/index/lists.ts'
 import { openTable } from '../../shared/table/client.ts'
 import { keys } from '../../shared/table/keys.ts'
-import type { Standing } from '../../shared/table/archive/manifests.ts'
+import type { IndexedState } from '../../shared/table/archive/manifests.ts'
 import type { Op } from '../../shared/table/ops.ts'
 import { putPosting } from '../../shared/table/archive/postings.ts'
 import { type Reindexing, reindexingMoved } from '../../shared/table/archive/reindexing.ts'
@@ -116,10 +116,10 @@ describe('admin reindex', () => {
     const strays: Op[] = []
     for (const chat of ids) {
       const books = await world.booksOf(chat)
-      const first = books.find(({ sk }) => sk === keys.manifest(chat, 1).sk)!['standing'] as Standing
+      const first = books.find(({ sk }) => sk === keys.manifest(chat, 1).sk)!['standing'] as IndexedState
       for (const book of books) {
         if (book.sk.startsWith('INDEX#')) {
-          const standing = book['standing'] as Standing
+          const standing = book['standing'] as IndexedState
           const stray = `${standing.lists[0]!.slice(0, 2)}has:never.there`
           strays.push(putPosting(license, stray, standing))
           strays.push({

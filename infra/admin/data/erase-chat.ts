@@ -36,11 +36,11 @@ export const eraseChat = async (
   { license, id, texts }: { license: string; id: string; texts: boolean },
 ): Promise<Erased> => {
   const manifests = await settledManifests(ctx, id)
-  const standings = manifests.flatMap(({ standing, doubtful }) => [
-    ...(standing ? [standing] : []),
-    ...doubtful,
+  const states = manifests.flatMap(({ indexedState, pendingStates }) => [
+    ...(indexedState ? [indexedState] : []),
+    ...pendingStates,
   ])
-  const postings = standings.flatMap(({ at, id: thread, lists }) =>
+  const postings = states.flatMap(({ at, id: thread, lists }) =>
     lists.map((list) => ({ list, at, id: thread })),
   )
   await ctx.write.batch(once(postings).map(({ list, ...place }) => removePosting(license, list, place)))
@@ -62,7 +62,7 @@ const once = <T>(all: readonly T[]): T[] => [
 const settledManifests = async ({ read, now }: Erasing, chat: string): Promise<Manifest[]> => {
   for (;;) {
     const manifests = await readManifests(read, chat)
-    const until = Math.max(0, ...manifests.map((manifest) => manifest.until))
+    const until = Math.max(0, ...manifests.map((manifest) => manifest.leaseUntil))
     if (until <= now()) return manifests
     await wait(until - now() + 1)
   }
@@ -73,8 +73,8 @@ const placesOf = (manifests: readonly Manifest[]): (Place & { n: number })[] =>
   once(
     manifests
       .filter(({ n }) => n > 0)
-      .flatMap(({ n, standing, doubtful }) =>
-        [...(standing ? [standing] : []), ...doubtful]
+      .flatMap(({ n, indexedState, pendingStates }) =>
+        [...(indexedState ? [indexedState] : []), ...pendingStates]
           .filter(({ id }) => id !== '')
           .map(({ at, id }) => ({ n, at, id })),
       ),

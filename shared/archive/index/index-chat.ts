@@ -8,7 +8,7 @@ import {
   type Manifest,
   putManifest,
   readManifests,
-  type Standing,
+  type IndexedState,
 } from '../../table/archive/manifests.ts'
 import type { Reader } from '../../table/ops.ts'
 import { dropMarks, putPosting, removePosting } from '../../table/archive/postings.ts'
@@ -16,7 +16,7 @@ import { accessLists } from './lists.ts'
 import { commitOne } from '../../table/optimistic-write.ts'
 import type { Indexing } from './context.ts'
 import { type Thread, indexWords } from './index-words.ts'
-import { manifestsOf, standingOf, postingsOf, theChat } from './standing.ts'
+import { readChatManifests, indexedStateOf, postingsOf, theChat } from './indexed-state.ts'
 
 /** What of a chat may have changed. */
 export interface IndexChanges {
@@ -112,19 +112,19 @@ const settleAll = async (
   anew: boolean,
 ): Promise<Settled | undefined> => {
   const limit = pLimit(atOnce)
-  const claims = new Set<string>()
+  const leases = new Set<string>()
   const starts = new Map<number, number>()
   let left: readonly number[] | undefined
   for (let tries = 1; ; tries += 1) {
-    const manifests = await manifestsOf(ctx.read, id, left ?? numbers, left === undefined ? others : [])
+    const manifests = await readChatManifests(ctx.read, id, left ?? numbers, left === undefined ? others : [])
     const [found] = await readChats(ctx.read, [id])
     if (found === undefined) return undefined
     const settled = await Promise.all(
       manifests.map((manifest) =>
         limit(async () => {
-          const standing = await standingOf(ctx.read, found, manifest, numbers)
-          if (standing !== undefined) starts.set(manifest.n, standing.at)
-          return (await settle(ctx, found.chat, manifest, standing, { anew, claims })) ? [] : [manifest.n]
+          const indexedState = await indexedStateOf(ctx.read, found, manifest, numbers)
+          if (indexedState !== undefined) starts.set(manifest.n, indexedState.at)
+          return (await settle(ctx, found.chat, manifest, indexedState, { anew, leases })) ? [] : [manifest.n]
         }),
       ),
     )
@@ -136,35 +136,35 @@ const settleAll = async (
 
 /**
  * Makes the postings of one manifest what they should be; resolves to whether it did: else somebody else is
- * at it, or was faster. `claims` are this run's own, which it need not wait for. The manifest says what is to
+ * at it, or was faster. `leases` are this run's own, which it need not wait for. The manifest says what is to
  * be written before anything is, so that whatever a run leaves behind is known.
  */
 const settle = async (
   ctx: Indexing,
   chat: Chat,
   manifest: Manifest,
-  standing: Standing | undefined,
-  { anew, claims }: { anew: boolean; claims: Set<string> },
+  indexedState: IndexedState | undefined,
+  { anew, leases }: { anew: boolean; leases: Set<string> },
 ): Promise<boolean> => {
   const { write } = ctx
   const { license_id, id } = chat
-  const before = postingsOf(manifest.standing)
-  const doubtful = manifest.doubtful.map(postingsOf)
-  const wanted = postingsOf(standing)
+  const before = postingsOf(manifest.indexedState)
+  const pendingStates = manifest.pendingStates.map(postingsOf)
+  const wanted = postingsOf(indexedState)
   const isCertain = (name: string) =>
-    !anew && before.has(name) && doubtful.every((postings) => postings.has(name))
+    !anew && before.has(name) && pendingStates.every((postings) => postings.has(name))
   const puts = [...wanted].filter(([name]) => !isCertain(name)).map(([, posting]) => posting)
-  const known = new Map([before, ...doubtful].flatMap((postings) => [...postings]))
+  const known = new Map([before, ...pendingStates].flatMap((postings) => [...postings]))
   const deletes = [...known].filter(([name]) => !wanted.has(name)).map(([, posting]) => posting)
-  if (puts.length === 0 && deletes.length === 0 && manifest.doubtful.length === 0) return true
-  if (manifest.until > ctx.now() && !claims.has(manifest.nonce)) return false
+  if (puts.length === 0 && deletes.length === 0 && manifest.pendingStates.length === 0) return true
+  if (manifest.leaseUntil > ctx.now() && !leases.has(manifest.nonce)) return false
 
   const nonce = randomBytes(6).toString('base64url')
-  claims.add(nonce)
-  const meant = [...manifest.doubtful, ...(standing === undefined ? [] : [standing])]
+  leases.add(nonce)
+  const meant = [...manifest.pendingStates, ...(indexedState === undefined ? [] : [indexedState])]
   const { followed } = manifest
-  const claim = { standing: manifest.standing, doubtful: meant, until: ctx.endsAt, nonce, followed }
-  if (!(await commitOne(write, putManifest(id, manifest, claim), nonce))) return false
+  const lease = { indexedState: manifest.indexedState, pendingStates: meant, leaseUntil: ctx.endsAt, nonce, followed }
+  if (!(await commitOne(write, putManifest(id, manifest, lease), nonce))) return false
   const mine = { n: manifest.n, version: manifest.version + 1 }
   try {
     await write.batch([
@@ -172,11 +172,11 @@ const settle = async (
       ...puts.map(({ list, ...place }) => putPosting(license_id, list, place)),
     ])
     await dropKept(ctx, license_id, [...puts, ...deletes])
-    const settled = { standing, doubtful: [], until: 0, nonce: `${nonce}.`, followed }
+    const settled = { indexedState, pendingStates: [], leaseUntil: 0, nonce: `${nonce}.`, followed }
     return await commitOne(write, putManifest(id, mine, settled), settled.nonce)
   } catch (error) {
     // the next run need not wait for this one
-    await write.write(putManifest(id, mine, { ...claim, until: 0 })).catch(() => {})
+    await write.write(putManifest(id, mine, { ...lease, leaseUntil: 0 })).catch(() => {})
     throw error
   }
 }

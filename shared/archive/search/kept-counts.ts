@@ -23,7 +23,7 @@ export interface Counted {
   search: Query
 }
 
-const together = (
+const joinMarks = (
   lists: readonly string[],
   markOf: (list: string) => string | undefined,
 ): string | undefined => {
@@ -42,8 +42,8 @@ export const readCounts = async (
     ...lists.map((list) => readMarks(read, license, list)),
   ])
   const holding = [...kept].filter(([month, count]) => {
-    const standing = together(lists, (list) => marks[lists.indexOf(list)]?.get(month))
-    return standing === count.marks
+    const joined = joinMarks(lists, (list) => marks[lists.indexOf(list)]?.get(month))
+    return joined === count.marks
   })
   return new Map(holding.map(([month, { count }]) => [month, count]))
 }

@@ -1,6 +1,6 @@
 import { behind } from '../../table/keys.ts'
 import type { Reader } from '../../table/ops.ts'
-import { type MonthRange, readPostings, readStanding } from '../../table/archive/postings.ts'
+import { type MonthRange, readPostings, readHeld } from '../../table/archive/postings.ts'
 import type { Query } from './query.ts'
 
 // One month of a search. Short lists are read, and long ones asked about what they hold; where all are long they are read
@@ -170,7 +170,7 @@ export const searchMonth = (
       const conditions = unasked()
       const lists = [...new Set([...conditions.flat(), ...none])]
       if (known !== undefined && known.length * lists.length <= mostAsked) {
-        yield* ask(read, month, known, { conditions, lists, none })
+        yield* probe(read, month, known, { conditions, lists, none })
         return
       }
       // what was looked into goes on from there, once
@@ -186,7 +186,7 @@ export const searchMonth = (
 }
 
 /** Of the candidates those that one list of each condition holds, and none of `none`. */
-async function* ask(
+async function* probe(
   read: Reader<'postings'>,
   { license, month, strong = false }: Month,
   candidates: readonly string[],
@@ -196,8 +196,8 @@ async function* ask(
     none,
   }: { conditions: readonly (readonly string[])[]; lists: readonly string[]; none: readonly string[] },
 ): AsyncGenerator<string> {
-  const standing = await readStanding(read, { license, lists, month }, candidates, { strong })
-  const holds = (posting: string) => (list: string) => standing.get(list)?.has(posting) === true
+  const held = await readHeld(read, { license, lists, month }, candidates, { strong })
+  const holds = (posting: string) => (list: string) => held.get(list)?.has(posting) === true
   for (const posting of candidates)
     if (conditions.every((any) => any.some(holds(posting))) && !none.some(holds(posting))) yield posting
 }

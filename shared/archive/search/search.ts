@@ -79,7 +79,7 @@ export const search = async (
   }
 
   const early = countable.length === 0 ? months.length : Math.ceil(mostLooks / firstReads(asked.search))
-  const [counts, aside] = await Promise.all([
+  const [counts, overlay] = await Promise.all([
     countable.length === 0 ? new Map<string, number>() : readCounts(read, asked),
     apart,
     lookInto(months.slice(0, early)),
@@ -87,13 +87,13 @@ export const search = async (
   const offset = (page - 1) * limit
   onGuess?.(guessOf(months, looked, offset, limit))
 
-  const extras = Map.groupBy(aside?.found ?? [], ({ at }) => monthOf(at))
-  const found = (month: string) => withApart(opened.get(month)?.found(), extras.get(month) ?? [], aside)
+  const addedByMonth = Map.groupBy(overlay?.found ?? [], ({ at }) => monthOf(at))
+  const found = (month: string) => withApart(opened.get(month)?.found(), addedByMonth.get(month) ?? [], overlay)
   // what is apart may have been counted there
-  const besides = new Set(aside?.places.map(({ at }) => monthOf(at)))
+  const uncountable = new Set(overlay?.places.map(({ at }) => monthOf(at)))
   const counted = new Map(
     countable.flatMap((month) => {
-      const count = besides.has(month) ? undefined : counts.get(month)
+      const count = uncountable.has(month) ? undefined : counts.get(month)
       return count === undefined ? [] : [[month, count] as const]
     }),
   )
@@ -134,10 +134,10 @@ const guessOf = (
 /** What the index finds in a month, but what is apart as that knows it. */
 async function* withApart(
   found: AsyncGenerator<string> | undefined,
-  extras: readonly Place[],
+  added: readonly Place[],
   apart: ActiveOverlay | undefined,
 ): AsyncGenerator<string> {
-  const left = extras.map(postingSk).toSorted()
+  const left = added.map(postingSk).toSorted()
   for await (const posting of found ?? []) {
     while (left[0] !== undefined && left[0] < posting) yield left.shift() ?? posting
     if (apart === undefined || !apart.holds(placeOfPosting(posting).id)) yield posting

@@ -6,14 +6,14 @@ import type { Op, Reader } from '../ops.ts'
 
 // What of a chat stands in the index, beside the chat itself.
 
-const Standing = z.object({
+const IndexedState = z.object({
   /** A time in ms and an id: which posting it is. */
   at: z.int(),
   id: z.string(),
   lists: z.array(z.string()),
 })
 /** A posting in each of some lists. */
-export type Standing = z.output<typeof Standing>
+export type IndexedState = z.output<typeof IndexedState>
 
 /**
  * `CHAT#<chat>` / `INDEX#<n>`: in which lists thread `n` stands; 0: the chat itself. While its postings are being changed
@@ -22,8 +22,8 @@ export type Standing = z.output<typeof Standing>
 const ManifestItem = z.object({
   sk: z.string(),
   version: z.int(),
-  standing: Standing,
-  doubtful: z._default(z.array(Standing), []),
+  standing: IndexedState,
+  doubtful: z._default(z.array(IndexedState), []),
   until: z._default(z.int(), 0),
   /** Of the write that made it so. */
   nonce: z._default(z.string(), ''),
@@ -33,25 +33,28 @@ export interface Manifest {
   n: number
   /** 0: nothing is indexed yet. */
   version: number
-  standing: Standing | undefined
-  doubtful: readonly Standing[]
-  until: number
+  indexedState: IndexedState | undefined
+  /** What a run that has the lease, or had it and ended early, may have put. */
+  pendingStates: readonly IndexedState[]
+  /** Until when (ms) the run that changes it has the lease. */
+  leaseUntil: number
   nonce: string
   /** Of the chat itself: the version whose access its older threads are to follow; 0: of none. */
   followed: number
 }
 
 const parse = (item: unknown): Manifest => {
-  const { sk, ...manifest } = ManifestItem.parse(item)
-  return { n: lastNumberOf({ sk }), ...manifest }
+  const { sk, standing, doubtful, until, ...rest } = ManifestItem.parse(item)
+  const states = { indexedState: standing, pendingStates: doubtful, leaseUntil: until }
+  return { n: lastNumberOf({ sk }), ...states, ...rest }
 }
 
 const unindexed = (n: number): Manifest => ({
   n,
   version: 0,
-  standing: undefined,
-  doubtful: [],
-  until: 0,
+  indexedState: undefined,
+  pendingStates: [],
+  leaseUntil: 0,
   nonce: '',
   followed: 0,
 })
@@ -85,8 +88,10 @@ export const putManifest = (
       version: before.version + 1,
       // by which a writer whose answer was lost knows its own work
       nonce: after.nonce,
-      standing: after.standing ?? { at: 0, id: '', lists: [] },
-      ...(after.doubtful.length === 0 ? {} : { doubtful: after.doubtful, until: after.until }),
+      standing: after.indexedState ?? { at: 0, id: '', lists: [] },
+      ...(after.pendingStates.length === 0
+        ? {}
+        : { doubtful: after.pendingStates, until: after.leaseUntil }),
       ...(after.followed === 0 ? {} : { followed: after.followed }),
     },
     ...(before.version === 0

@@ -48,7 +48,7 @@ export const readPostings = async (
 }
 
 /** Which of the postings, by their sort keys, each of the lists has in a month. */
-export const readStanding = async (
+export const readHeld = async (
   read: Reader<'postings'>,
   { license, lists, month }: { license: string; lists: readonly string[]; month: string },
   postings: readonly string[],
