@@ -12,7 +12,9 @@ const roomOf = (file: string): string | undefined => {
   return rooms.find(({ folder }) => held(folder) || (folder === 'shared/protocol' && beneath(folder)))?.folder
 }
 
-/** Which rooms each room imports, by the files as they are. Throws for an arrow that `rooms` does not allow. */
+/**
+ * Which rooms each room imports, by the files as they are. Throws for an arrow that `rooms` does not allow.
+ */
 const importsOf = (root: string): Map<string, Set<string>> => {
   const arrows = new Map(rooms.map(({ folder }) => [folder, new Set<string>()]))
   for (const file of globSync('{functions,shared,infra}/**/*.ts', { cwd: root }).map(posixed)) {

@@ -30,8 +30,9 @@ export const bundleOptions = {
 } satisfies BuildOptions
 
 /**
- * Bundles every handler into `dist/<kind>/<name>/index.mjs`: what the stack deploys and what the local gateway
- * imports; `files`, by name, in place of the handlers. Resolves to esbuild's account of what went into each.
+ * Bundles every handler into `dist/<kind>/<name>/index.mjs`: what the stack deploys and what the local
+ * gateway imports; `files`, by name, in place of the handlers. Resolves to esbuild's account of what went
+ * into each.
  */
 export const build = async (
   outdir: string = dist,

@@ -2,10 +2,13 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fastestEngine, isThere } from './support/engines.ts'
 
-// Runs everything, each file once on each engine that matters for it; `--rest`: without what `npm test` has run already.
-// Ends with 1 where anything failed.
+// Runs everything, each file once on each engine that matters for it; `--rest`: without what `npm test` has
+// run already. Ends with 1 where anything failed.
 
-/** What depends on how an engine behaves: transactions that meet, conditions, conflicts, streams, what is stored. */
+/**
+ * What depends on how an engine behaves: transactions that meet, conditions, conflicts, streams, what is
+ * stored.
+ */
 const ofEngines = [
   'test/table',
   'test/infra/local-dynamodb',

@@ -14,8 +14,8 @@ const client = new DynamoDBClient({})
 const loginWithinS = 30
 
 /**
- * `$connect`: keeps the connection, which has half a minute to log in. Nothing can be sent to it from here yet. Answers 429 for
- * too many connections from one address.
+ * `$connect`: keeps the connection, which has half a minute to log in. Nothing can be sent to it from here
+ * yet. Answers 429 for too many connections from one address.
  */
 export const handler = measured(
   'socket',

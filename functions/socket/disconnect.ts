@@ -8,8 +8,8 @@ import { forgetSocket } from '../../shared/table/end-session.ts'
 const client = new DynamoDBClient({})
 
 /**
- * `$disconnect`: forgets the connection. It may come late, twice or never, and concerns this connection only: presence
- * follows from the row that goes, by the stream.
+ * `$disconnect`: forgets the connection. It may come late, twice or never, and concerns this connection only:
+ * presence follows from the row that goes, by the stream.
  */
 export const handler = measured(
   'socket',

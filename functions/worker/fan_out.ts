@@ -7,8 +7,8 @@ import { runWork } from '../../shared/delivery/worker-context.ts'
 const postingMs = 10_000
 
 /**
- * Posts one slice of a push to a large audience. It is invoked asynchronously: a run that fails is tried again, so that a
- * connection may get a frame twice.
+ * Posts one slice of a push to a large audience. It is invoked asynchronously: a run that fails is tried
+ * again, so that a connection may get a frame twice.
  */
 const postSlice = async (event: unknown): Promise<void> => {
   const slice = Slice.parse(event)

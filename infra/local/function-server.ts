@@ -24,7 +24,8 @@ const mostBytes = 1024 * 1024
 const invocations = /^\/2015-03-31\/functions\/([\w-]+)\/invocations$/
 
 /**
- * Takes asynchronous invocations as Lambda's API does: 202 at once, then the function runs, twice more where it fails.
+ * Takes asynchronous invocations as Lambda's API does: 202 at once, then the function runs, twice more where
+ * it fails.
  *
  * @param retryDelayMs before the second and the third attempt; Lambda waits one and two minutes
  */

@@ -11,7 +11,8 @@ const Holder = z.object({ pid: z.int(), began: z.string() })
 type Holder = z.output<typeof Holder>
 
 /**
- * Makes this process the only one that works in a folder, until it ends. A lock whose process has ended is taken over.
+ * Makes this process the only one that works in a folder, until it ends. A lock whose process has ended is
+ * taken over.
  * @param describe a sentence about the process that has the lock
  * @throws Error with that sentence
  */

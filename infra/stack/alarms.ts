@@ -35,7 +35,9 @@ const kebab = (id: string): string =>
     .replaceAll('_', '-')
     .toLowerCase()
 
-/** The only way to an alarm here: no one is woken without being told for whom, and where it says what to do. */
+/**
+ * The only way to an alarm here: no one is woken without being told for whom, and where it says what to do.
+ */
 export class PeopleAlarm extends Construct {
   /** Its heading in the runbook: of what it watches, and what is wrong with that. */
   readonly heading: string
@@ -66,7 +68,10 @@ export class PeopleAlarm extends Construct {
   }
 }
 
-/** The sum over five minutes. A metric without data counts as 0: `a + b` would have no value where either has none. */
+/**
+ * The sum over five minutes. A metric without data counts as 0: `a + b` would have no value where either has
+ * none.
+ */
 export const sumOf = (usingMetrics: Record<string, IMetric>): IMetric =>
   new MathExpression({
     expression: `SUM([${Object.keys(usingMetrics)

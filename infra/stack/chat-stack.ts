@@ -177,7 +177,10 @@ export class ChatStack extends Stack {
     new CfnOutput(this, 'LaterQueueUrl', { value: later.queue.queueUrl })
   }
 
-  /** Of a secret of which only the name is given: Secrets Manager has added six characters, which no one knows. */
+  /**
+   * Of a secret of which only the name is given: Secrets Manager has added six characters, which no one
+   * knows.
+   */
   #arnOf(secret: string): string {
     if (secret.startsWith('arn:')) return secret
     const resourceName = `${secret}-??????`
@@ -190,8 +193,8 @@ export class ChatStack extends Stack {
   }
 
   /**
-   * WebSocket stages with access logs are refused in an account and region where API Gateway has no role to write
-   * them. That role is one setting for all APIs there, so it outlives this stack.
+   * WebSocket stages with access logs are refused in an account and region where API Gateway has no role to
+   * write them. That role is one setting for all APIs there, so it outlives this stack.
    */
   #allowGatewayLogs(): IDependable {
     const role = new Role(this, 'GatewayLogsRole', {

@@ -8,7 +8,10 @@ interface CustomerStackProps extends Omit<SocketApiProps, 'audience'> {
   readonly removalPolicy: RemovalPolicy
 }
 
-/** The customers' endpoint, nested so that each stack stays far from the 500 resources that it may have, and their tokens' key. */
+/**
+ * The customers' endpoint, nested so that each stack stays far from the 500 resources that it may have, and
+ * their tokens' key.
+ */
 export class CustomerStack extends NestedStack {
   readonly api: SocketApi
   readonly keyArn: string

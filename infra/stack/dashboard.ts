@@ -27,7 +27,9 @@ interface DashboardProps {
 const period = Duration.minutes(5)
 const kinds = ['agent', 'customer', 'worker'] as const
 
-/** What an operator looks at, the first first: who suffers, what people ask for and get, then what it runs on. */
+/**
+ * What an operator looks at, the first first: who suffers, what people ask for and get, then what it runs on.
+ */
 export class Dashboard extends Construct {
   constructor(scope: Construct, id: string, { agents, customers, tableName, within }: DashboardProps) {
     super(scope, id)

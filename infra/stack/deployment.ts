@@ -3,7 +3,10 @@ import { Metric, type IMetric, Stats } from 'aws-cdk-lib/aws-cloudwatch'
 import type { Construct } from 'constructs'
 import { type Kind, type Measure, namespaceOf } from '../../shared/platform/metrics.ts'
 
-/** The name of the deployment that this is a part of, whichever nested stack it is in: it begins all names people see. */
+/**
+ * The name of the deployment that this is a part of, whichever nested stack it is in: it begins all names
+ * people see.
+ */
 export const deploymentOf = (scope: Construct): string => {
   let stack = Stack.of(scope)
   while (stack instanceof NestedStack && stack.nestedStackParent) stack = stack.nestedStackParent

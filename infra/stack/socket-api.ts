@@ -20,7 +20,9 @@ import { actionGrants, type Grant } from './grants.ts'
 import { type Bulkhead, type Throttle, throttleOf } from './throttles.ts'
 
 export interface SocketApiProps {
-  /** The deployment that it is of, whichever nested stack it is in: it begins the names seen in the console. */
+  /**
+   * The deployment that it is of, whichever nested stack it is in: it begins the names seen in the console.
+   */
   readonly deployment: string
   /** Who connects here, in one word: it names the API, the bundles' folder and the people of the alarms. */
   readonly audience: string
@@ -50,7 +52,10 @@ interface RoutesProps {
   readonly functions: FunctionSurroundings
   /** What those that log in may touch beside their `needs`. */
   readonly loginGrants?: readonly Grant[]
-  /** The environment of each action that has a session, of those that push, to many as well, and of those that log in. */
+  /**
+   * The environment of each action that has a session, of those that push, to many as well, and of those that
+   * log in.
+   */
   readonly environments: {
     readonly session: Readonly<Record<string, string>>
     readonly push: Readonly<Record<string, string>>
@@ -60,8 +65,8 @@ interface RoutesProps {
 }
 
 /**
- * A WebSocket endpoint. First it stands, with its address; then `addRoutes` puts the functions behind it. So two
- * of them can know each other's address, whichever stack or nested stack each is in.
+ * A WebSocket endpoint. First it stands, with its address; then `addRoutes` puts the functions behind it. So
+ * two of them can know each other's address, whichever stack or nested stack each is in.
  */
 export class SocketApi extends Construct {
   /** Where clients connect. */
@@ -140,7 +145,8 @@ export class SocketApi extends Construct {
       periods: 3,
       topic: props.alarmTopic,
     })
-    // One filter over the shared log instead of an alarm per function: it sees crashes and `internal` answers alike.
+    // One filter over the shared log instead of an alarm per function: it sees crashes and `internal` answers
+    // alike.
     const failures = new MetricFilter(this, 'Failures', {
       logGroup: this.logGroup,
       filterPattern: FilterPattern.stringValue('$.level', '=', 'ERROR'),
@@ -172,7 +178,10 @@ export class SocketApi extends Construct {
     }
   }
 
-  /** How the API's id reads in a policy of its own stack, of a stack nested beside it, and of the one around it. */
+  /**
+   * How the API's id reads in a policy of its own stack, of a stack nested beside it, and of the one around
+   * it.
+   */
   #spellings(): readonly string[] {
     const stack = Stack.of(this)
     const api = this.#api.node.defaultChild
@@ -188,7 +197,10 @@ export class SocketApi extends Construct {
     ]
   }
 
-  /** A route and a function per action, and the gateway's own three. Only `$connect` and `$disconnect` are one-way. */
+  /**
+   * A route and a function per action, and the gateway's own three. Only `$connect` and `$disconnect` are
+   * one-way.
+   */
   addRoutes(props: RoutesProps): void {
     for (const spec of props.actions)
       this.#addRoute(spec.name, props.functions, {

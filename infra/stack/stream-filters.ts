@@ -1,7 +1,7 @@
 import { chatPk, keys, licensePk, logPrefix } from '../../shared/table/keys.ts'
 
-// Which records of the table's stream each worker gets, in Lambda's filter patterns: the stack deploys them and the local
-// stream goes by them.
+// Which records of the table's stream each worker gets, in Lambda's filter patterns: the stack deploys them
+// and the local stream goes by them.
 
 /** What a leaf of a filter pattern lists. */
 export type Match = string | { prefix: string } | { suffix: string }

@@ -84,8 +84,8 @@ interface OnStream {
 }
 
 /**
- * Everything that no route invokes: `notify` and `index` on the stream, `later` on its queue, `clock` each minute,
- * `fan_out` by functions that push to many.
+ * Everything that no route invokes: `notify` and `index` on the stream, `later` on its queue, `clock` each
+ * minute, `fan_out` by functions that push to many.
  */
 export class Workers extends Construct {
   readonly #props: WorkersProps

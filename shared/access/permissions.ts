@@ -54,7 +54,9 @@ const readScopes: readonly TokenScope[] = ['chats--all:read', 'chats--chat_scope
 export const mayRead = (viewer: Viewer, chat: VisibleChat): boolean =>
   hasAccess(viewer, chat) && tokenAllows(readScopes, viewer, chat)
 
-/** Which chats a viewer is shown at all, by its token: all that it has access to, or only those that it is in. */
+/**
+ * Which chats a viewer is shown at all, by its token: all that it has access to, or only those that it is in.
+ */
 export const reachOf = ({ permission, token_scopes: scopes }: Viewer): 'accessible' | 'own' =>
   scopes === undefined ||
   scopes.includes('chats--chat_scopes:read') ||
@@ -75,8 +77,8 @@ const concernsOnly = (me: string, payload: object): boolean => {
 }
 
 /**
- * Refuses with the action's own sentence where the requester may not do it (protocol §4). A customer may do everything in its
- * own chat, but what takes a member once it was removed.
+ * Refuses with the action's own sentence where the requester may not do it (protocol §4). A customer may do
+ * everything in its own chat, but what takes a member once it was removed.
  */
 export const authorize = (
   spec: ActionSpec,

@@ -11,7 +11,10 @@ import { readSecret } from '../platform/secrets.ts'
 export const customerTokenS = 365 * 24 * 3600
 const issuer = 'agent-chat'
 const algorithm = 'HS256'
-/** How long a key is used without asking whether it was replaced, and how soon an unknown one may be asked for again. */
+/**
+ * How long a key is used without asking whether it was replaced, and how soon an unknown one may be asked for
+ * again.
+ */
 const keptMs = 600_000
 const askedAgainMs = 10_000
 
@@ -76,7 +79,10 @@ export const signCustomerToken = async ({ license_id, customer_id }: CustomerIde
     .sign(current.key)
 }
 
-/** Verifies a customer's token for a license. Throws `auth` for whatever is wrong with it. `issued_at` in Unix seconds. */
+/**
+ * Verifies a customer's token for a license. Throws `auth` for whatever is wrong with it. `issued_at` in Unix
+ * seconds.
+ */
 export const verifyCustomerToken = async (
   token: unknown,
   license: string,

@@ -54,8 +54,8 @@ const deviceOf = (
 })
 
 /**
- * What a login writes of its device: it is the agent's from then on. One that the agent has disabled stays so, another
- * agent's is enabled as it moves.
+ * What a login writes of its device: it is the agent's from then on. One that the agent has disabled stays
+ * so, another agent's is enabled as it moves.
  */
 export const devicePresented = (
   found: DeviceItem | undefined,
@@ -67,9 +67,9 @@ export const devicePresented = (
 }
 
 /**
- * Turns notifications to a device on or off for `me`; on takes the device from another agent, of whatever license.
- * Throws `authorization` with the sentence `denied` for turning off another agent's, `auth` where `me` no longer works
- * here, `too_many_requests` where others keep changing the device.
+ * Turns notifications to a device on or off for `me`; on takes the device from another agent, of whatever
+ * license. Throws `authorization` with the sentence `denied` for turning off another agent's, `auth` where
+ * `me` no longer works here, `too_many_requests` where others keep changing the device.
  */
 export const setNotifications = async (
   ctx: Changing & { me: Session },

@@ -47,8 +47,8 @@ type Colleague = z.output<typeof Colleague>
 type Group = z.output<typeof Group>
 
 /**
- * The directory as a login shows it, within `room` bytes: the last avatars go first where it is too large, then the last
- * names. Groups have a third of the room, and what agents without avatars leave of the rest.
+ * The directory as a login shows it, within `room` bytes: the last avatars go first where it is too large,
+ * then the last names. Groups have a third of the room, and what agents without avatars leave of the rest.
  */
 export const showDirectory = (
   { agents, groups }: { agents: readonly AgentItem[]; groups: readonly GroupItem[] },

@@ -31,8 +31,8 @@ const postingMs = 1000
 export const afterAnswerS = 1
 
 /**
- * Tells a connection why, closes it and forgets it, where its session is still the one given. May run twice: then one
- * of the two does it, and where that one died, it is done by a job once its claim holds no more.
+ * Tells a connection why, closes it and forgets it, where its session is still the one given. May run twice:
+ * then one of the two does it, and where that one died, it is done by a job once its claim holds no more.
  */
 export const disconnect = async (
   ctx: Disconnecting,
@@ -71,8 +71,8 @@ const frameOf = (endpoint: Endpoint, given: Reason): string | undefined => {
 }
 
 /**
- * Whose it is to close a connection: the socket where it is ours, another worker's, nobody's where it is gone or its session
- * has changed.
+ * Whose it is to close a connection: the socket where it is ours, another worker's, nobody's where it is gone
+ * or its session has changed.
  */
 const claimClosing = async (
   ctx: Disconnecting,
@@ -92,8 +92,8 @@ const claimClosing = async (
 }
 
 /**
- * Closes a connection whose session is over; one that was renewed since is left alone. `row`: what its license's list
- * has of it, which goes where the socket is gone.
+ * Closes a connection whose session is over; one that was renewed since is left alone. `row`: what its
+ * license's list has of it, which goes where the socket is gone.
  */
 export const disconnectIfOver = async (
   ctx: Disconnecting,
@@ -108,8 +108,8 @@ export const disconnectIfOver = async (
 }
 
 /**
- * Ends sessions: what they ask for from now on is refused. Their connections are told why, and closed, by the delay queue's
- * worker.
+ * Ends sessions: what they ask for from now on is refused. Their connections are told why, and closed, by the
+ * delay queue's worker.
  */
 export const endSessions = async <R extends SocketRow>(
   ctx: Pick<Disconnecting, 'enqueue'> & { write: Writer<SocketFamily<R>> },

@@ -53,9 +53,9 @@ interface LoggingIn {
 }
 
 /**
- * Turns a verified token into a session on this connection. Socket, row, presence and device are written in one
- * transaction that holds only for the agent as it was read, so that a change of it cannot fall between; one of the license is
- * looked for by `settleSession`.
+ * Turns a verified token into a session on this connection. Socket, row, presence and device are written in
+ * one transaction that holds only for the agent as it was read, so that a change of it cannot fall between;
+ * one of the license is looked for by `settleSession`.
  */
 export const startSession = async (
   ctx: LoggingIn,
@@ -118,10 +118,10 @@ export const startSession = async (
 }
 
 /**
- * What a session that is written leaves to be done, beside whatever is read next. Where its license was changed since it was
- * read, those who follow that change may have looked for sessions before this one was there: the session follows by itself.
- * Of more than 30 connections of an agent the oldest are closed. Resolves to the license as it is now; throws
- * `license_expired`.
+ * What a session that is written leaves to be done, beside whatever is read next. Where its license was
+ * changed since it was read, those who follow that change may have looked for sessions before this one was
+ * there: the session follows by itself. Of more than 30 connections of an agent the oldest are closed.
+ * Resolves to the license as it is now; throws `license_expired`.
  */
 export const settleSession = async (
   ctx: LoggingIn & Later,
@@ -131,7 +131,8 @@ export const settleSession = async (
   return settled
 }
 
-// a check of the license in the login's transaction would make transactions of all who log in at once wait for each other
+// a check of the license in the login's transaction would make transactions of all who log in at once wait
+// for each other
 const followLicense = async (
   { read, write, connection, now, enqueue }: LoggingIn & Later,
   session: Session,

@@ -13,7 +13,10 @@ import { keys, keyBytes } from '../table/keys.ts'
 
 export interface TokenChecks {
   issuer: string
-  /** Expected as `aud`, or as `client_id` of an access token whose `token_use` says so (Cognito's have no `aud`). */
+  /**
+   * Expected as `aud`, or as `client_id` of an access token whose `token_use` says so (Cognito's have no
+   * `aud`).
+   */
   audience: string
   keys: JWTVerifyGetKey
   /**
@@ -74,7 +77,10 @@ export const remoteKeys = (url: string): JWTVerifyGetKey => {
   }
 }
 
-/** Verifies a login's token. Throws `auth` for whatever is wrong with it, and other errors where keys are out of reach. */
+/**
+ * Verifies a login's token. Throws `auth` for whatever is wrong with it, and other errors where keys are out
+ * of reach.
+ */
 export const verifyToken = async (token: unknown, checks: TokenChecks): Promise<TokenIdentity> => {
   if (typeof token !== 'string') throw new ProtocolError('auth')
   const { payload, protectedHeader } = await verified(token.replace(/^Bearer\s+/i, ''), checks)

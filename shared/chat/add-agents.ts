@@ -18,8 +18,9 @@ interface AgentView extends RequestSnapshot {
 type Adding = ThreadWrites<ThreadFamily | 'account', AgentView> & UsersAnnouncement
 
 /**
- * Puts agents into a chat as `decide` says, and tells: first those whom it gives access the chat, then everyone of the
- * messages and of the change. Throws `not_found` for agents that do not exist or may not work.
+ * Puts agents into a chat as `decide` says, and tells: first those whom it gives access the chat, then
+ * everyone of the messages and of the change. Throws `not_found` for agents that do not exist or may not
+ * work.
  */
 export const addAgents = async (
   ctx: Adding,
@@ -33,7 +34,9 @@ export const addAgents = async (
   await announceUsersChanged(ctx, changed, { agents: known, customers: new Map() })
 }
 
-/** Whoever a read that may lag behind would refuse is read again: the transaction itself checks the others. */
+/**
+ * Whoever a read that may lag behind would refuse is read again: the transaction itself checks the others.
+ */
 const othersOf = async (
   { me, read }: { me: Session; read: Reader },
   ids: readonly string[],

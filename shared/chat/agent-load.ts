@@ -22,8 +22,8 @@ export const takesOn = (
 
 /**
  * What a change of a chat does to its agents' loads: in the same transaction, so that they are always right.
- * `assigned`: whose load is moved by its assignment. `coming`: who must be able to work, `onConditionFailed` what it
- * means where one cannot.
+ * `assigned`: whose load is moved by its assignment. `coming`: who must be able to work, `onConditionFailed`
+ * what it means where one cannot.
  */
 export const adjustLoads = (
   before: Pick<Working, 'users' | 'active'> | undefined,

@@ -42,8 +42,9 @@ interface BanView {
 }
 
 /**
- * Bans a customer and closes its active thread, in one transaction that holds for the chat as it was read: a thread that
- * starts meanwhile is either closed with it, or meets the ban. Throws `not_found` for an unknown customer.
+ * Bans a customer and closes its active thread, in one transaction that holds for the chat as it was read: a
+ * thread that starts meanwhile is either closed with it, or meets the ban. Throws `not_found` for an unknown
+ * customer.
  */
 export const banCustomer = async (ctx: Banning, id: string, days: number): Promise<Banned> => {
   const { read, nonce } = ctx

@@ -63,7 +63,9 @@ export const mergeOp = (
   return { op, told: { properties, version: held.version + 1 } }
 }
 
-/** The writes of a change of `routing`, and of the active thread's `user_ids`, which stand on the same item. */
+/**
+ * The writes of a change of `routing`, and of the active thread's `user_ids`, which stand on the same item.
+ */
 export const routingOps = (
   { id, thread: n, active }: Pick<Chat, 'id' | 'thread' | 'active'>,
   held: StoredRouting | undefined,

@@ -23,10 +23,14 @@ interface Gateway {
 
 const gateways = new Map<Endpoint, Gateway>()
 
-/** So many posts are under way at once, the others wait: over the default 50 sockets, 500 posts of 20 ms take ten turns. */
+/**
+ * So many posts are under way at once, the others wait: over the default 50 sockets, 500 posts of 20 ms take
+ * ten turns.
+ */
 export const postsAtOnce = 256
 
-// nothing is tried again that the gateway refused, since what does not go through at once goes to the delay queue
+// nothing is tried again that the gateway refused, since what does not go through at once goes to the delay
+// queue
 const gatewayOf = (of: Endpoint): Gateway => {
   const known = gateways.get(of)
   if (known !== undefined) return known
@@ -51,8 +55,8 @@ const gatewayOf = (of: Endpoint): Gateway => {
 }
 
 /**
- * Posts one frame. `gone`: the connection is no more. `late`: not through when the signal fired. `failed`: throttled
- * or refused by the gateway, worth another try. Never throws.
+ * Posts one frame. `gone`: the connection is no more. `late`: not through when the signal fired. `failed`:
+ * throttled or refused by the gateway, worth another try. Never throws.
  */
 export const post = async (
   endpoint: Endpoint,
@@ -75,7 +79,10 @@ export interface ConnectionStatus {
   isConnected: (of: Connected) => Promise<boolean>
 }
 
-/** Whether the gateway still has a connection; where it does not say so soon, it counts as there. Never throws. */
+/**
+ * Whether the gateway still has a connection; where it does not say so soon, it counts as there. Never
+ * throws.
+ */
 export const isConnected = async (
   endpoint: Endpoint,
   connection: string,

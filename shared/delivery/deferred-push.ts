@@ -9,12 +9,14 @@ interface Limits {
   count: number
 }
 
-// SQS takes messages of up to 1 MiB. One frame may be over its limit: a frame of 120 KiB has up to 240 KiB as a string
-// in a job's JSON. What a job holds is also what its worker gets through in the time of one try
+// SQS takes messages of up to 1 MiB. One frame may be over its limit: a frame of 120 KiB has up to 240 KiB as
+// a string in a job's JSON. What a job holds is also what its worker gets through in the time of one try
 const frameLimits: Limits = { bytes: 200 * 1024, count: 20 }
 const targetLimits: Limits = { bytes: 200 * 1024, count: 500 }
 
-/** The frames for each of the targets, as jobs that SQS takes: in order within a job, the jobs in any order. */
+/**
+ * The frames for each of the targets, as jobs that SQS takes: in order within a job, the jobs in any order.
+ */
 export const deferPushes = (rows: readonly Connected[], frames: readonly string[]): PushJob[] => {
   const named = rows.map(targetOf)
   return cut(frames, frameLimits).flatMap((frames) =>

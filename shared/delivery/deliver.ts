@@ -15,7 +15,10 @@ export interface Push {
   frame: string
 }
 
-/** A connection that leaves a post open for so long is slow; half as long, where it has taken no other frame before. */
+/**
+ * A connection that leaves a post open for so long is slow; half as long, where it has taken no other frame
+ * before.
+ */
 const slowPostMs = 1000
 /** How long a connection that timed out is pushed to by the `later` worker only. */
 const slowMs = 60_000
@@ -23,7 +26,9 @@ const laterDelayS = 1
 /** Where more than these, and more than half of all, take nothing, it is not they who are slow. */
 const fewSlow = 10
 
-/** Which of the pushes each live connection is to get: lists of numbers tell cheaply who is to get the same. */
+/**
+ * Which of the pushes each live connection is to get: lists of numbers tell cheaply who is to get the same.
+ */
 const deliveriesOf = (rows: readonly SocketRow[], pushes: readonly Push[], nowMs: number): Delivery[] =>
   rows
     .filter((row) => isLive(row, nowMs))
@@ -60,10 +65,10 @@ interface Delivering {
 }
 
 /**
- * Sends a request's pushes: at least once to each living connection, connections side by side, each one's in order.
- * Those to more than 100 connections are handed over to other functions, where there is a way to. A push that fails fails
- * nothing else: a connection that is gone loses its rows, what does not get through in time, or is throttled, is left to
- * the delay queue. Never throws; takes `postingMs` at the most.
+ * Sends a request's pushes: at least once to each living connection, connections side by side, each one's in
+ * order. Those to more than 100 connections are handed over to other functions, where there is a way to. A
+ * push that fails fails nothing else: a connection that is gone loses its rows, what does not get through in
+ * time, or is throttled, is left to the delay queue. Never throws; takes `postingMs` at the most.
  */
 export const deliver = async (
   options: Delivering & {

@@ -63,8 +63,8 @@ const targetOf = (row: Target): Target => {
 let lambda: SignedClient | undefined
 
 /**
- * Invokes `fan_out` asynchronously: it runs once and, where it fails, twice more. Lambda's API by a signed request, since its
- * client in the SDK is larger than what else a function carries for its pushes.
+ * Invokes `fan_out` asynchronously: it runs once and, where it fails, twice more. Lambda's API by a signed
+ * request, since its client in the SDK is larger than what else a function carries for its pushes.
  */
 export const invokeFanOut: HandOver = async (slice, signal) => {
   const body = JSON.stringify(slice)

@@ -24,8 +24,8 @@ const moreTries = 2
 const retryS = 5
 
 /**
- * Pushes that did not go through: tried again where the connection still counts, and once more after that. Those whose turn
- * did not come, since too many before them hung, have been tried no more often than before.
+ * Pushes that did not go through: tried again where the connection still counts, and once more after that.
+ * Those whose turn did not come, since too many before them hung, have been tried no more often than before.
  */
 export const retryPush = async (ctx: Trying, { targets, frames, tries }: PushJob): Promise<void> => {
   const rows = (await readRows(ctx.read, targets)).filter((row) => isLive(row, ctx.now()))

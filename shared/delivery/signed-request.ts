@@ -17,8 +17,8 @@ interface Posted {
 export type SignedClient = (request: Posted, signal: AbortSignal) => Promise<{ status: number; text: string }>
 
 /**
- * Posts to a service of AWS's by requests signed with the function's credentials, and nothing else that its client in the
- * SDK does: of the time of a core that a post to a connection took, that was more than half.
+ * Posts to a service of AWS's by requests signed with the function's credentials, and nothing else that its
+ * client in the SDK does: of the time of a core that a post to a connection took, that was more than half.
  */
 export const createSignedClient = (
   service: string,

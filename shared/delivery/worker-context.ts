@@ -32,8 +32,8 @@ const client = tableClient()
 const postingMs = 5000
 
 /**
- * Does one piece of work of a worker within the deadline of a request, or its own, and sends its pushes once it is done.
- * `now`: what time it takes it to be.
+ * Does one piece of work of a worker within the deadline of a request, or its own, and sends its pushes once
+ * it is done. `now`: what time it takes it to be.
  */
 export const runWork = <Worker extends keyof WorkerWrites = never>(
   run: (ctx: WorkCtx<WorkerWrites[Worker]>) => Promise<void>,

@@ -16,8 +16,8 @@ export interface MobileMessage {
 }
 
 /**
- * `dead`: the token will never work again. `refused`: this message was not taken, and would not be the next time.
- * `failed`: FCM did not answer, or not in time.
+ * `dead`: the token will never work again. `refused`: this message was not taken, and would not be the next
+ * time. `failed`: FCM did not answer, or not in time.
  */
 export type SendOutcome = 'sent' | 'dead' | 'refused' | 'failed'
 
@@ -40,9 +40,9 @@ interface Answer {
 const firstPauseMs = 500
 
 /**
- * Sends one message; again, after longer and longer pauses or when FCM says, where FCM is too busy or failing, as long
- * as `untilMs` and `tries` allow. One whose fate is unknown is not sent again. Never throws: the log says why a message
- * was not sent, without token and text.
+ * Sends one message; again, after longer and longer pauses or when FCM says, where FCM is too busy or
+ * failing, as long as `untilMs` and `tries` allow. One whose fate is unknown is not sent again. Never throws:
+ * the log says why a message was not sent, without token and text.
  */
 export const send = async (message: MobileMessage, sending: Sending): Promise<SendOutcome> => {
   for (let tries = 1; ; tries += 1) {

@@ -24,7 +24,10 @@ export const bodyOf = ({ type, text }: StoredEvent): string | undefined => {
   }
 }
 
-/** An event as FCM is to show it on a device: under the author's name, in the chat's group, with the ids for the app. */
+/**
+ * An event as FCM is to show it on a device: under the author's name, in the chat's group, with the ids for
+ * the app.
+ */
 export const notificationFor = (
   { token, platform }: Pick<DeviceItem, 'token' | 'platform'>,
   about: { chat: string; entry: Entry; title: string | undefined; body: string; nowMs: number },
@@ -60,7 +63,9 @@ export const notificationFor = (
 const characters = new Intl.Segmenter('en', { granularity: 'grapheme' })
 const ellipsis = '…'
 
-/** At most so many bytes of UTF-8: whole characters as people see them, and an ellipsis where there were more. */
+/**
+ * At most so many bytes of UTF-8: whole characters as people see them, and an ellipsis where there were more.
+ */
 export const cut = (text: string, maxBytes: number): string => {
   if (utf8Bytes(text) <= maxBytes) return text
   const room = maxBytes - utf8Bytes(ellipsis)

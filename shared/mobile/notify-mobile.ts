@@ -45,8 +45,8 @@ const eventsAtOnce = 8
 const sendsAtOnce = 32
 
 /**
- * Notifies the mobile devices of those in the chats of these events. An event and a device meet once at the most, also
- * where this runs twice. Never throws, and takes 8 s at the most, 2 s while FCM does not work.
+ * Notifies the mobile devices of those in the chats of these events. An event and a device meet once at the
+ * most, also where this runs twice. Never throws, and takes 8 s at the most, 2 s while FCM does not work.
  */
 export const notifyMobile = async (appended: readonly Appended[]): Promise<void> => {
   if (appended.length === 0) return
@@ -86,7 +86,10 @@ interface Addressed {
   message: MobileMessage
 }
 
-/** An event's messages: to the enabled devices of those in the chat now, but the author, that no live socket speaks for. */
+/**
+ * An event's messages: to the enabled devices of those in the chat now, but the author, that no live socket
+ * speaks for.
+ */
 const messagesFor = async (ctx: WorkCtx, { chat: id, image }: Appended): Promise<Addressed[]> => {
   const entry = entryIn(image)
   const body = entry && bodyOf(entry.event)

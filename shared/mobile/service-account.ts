@@ -16,7 +16,8 @@ const googleTokenUri = 'https://oauth2.googleapis.com/token'
 
 export const callMs = 3000
 
-// a Lambda that was frozen finds its kept connections dead, and cannot tell whether a message was lost with one
+// a Lambda that was frozen finds its kept connections dead, and cannot tell whether a message was lost with
+// one
 export const ownConnection = { connection: 'close' }
 
 export interface Account {

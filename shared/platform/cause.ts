@@ -5,9 +5,10 @@ const mostErrors = 5
 const mostCauses = 5
 
 /**
- * What went wrong, for the log: the error's name, its code or what it says, and where. Parsers, schemas and the SDK's
- * marshalling quote in their messages what they were given, which may be what people wrote; so only those messages are
- * shown that this code (`InternalError`) or AWS has worded, and of the latter nothing from the first quotation on.
+ * What went wrong, for the log: the error's name, its code or what it says, and where. Parsers, schemas and
+ * the SDK's marshalling quote in their messages what they were given, which may be what people wrote; so only
+ * those messages are shown that this code (`InternalError`) or AWS has worded, and of the latter nothing from
+ * the first quotation on.
  */
 export const causeOf = (error: unknown, depth = 0): string => {
   if (!(error instanceof Error)) return typeof error

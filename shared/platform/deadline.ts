@@ -14,8 +14,9 @@ export interface Deadline {
 }
 
 /**
- * Runs a request within its 15 s (protocol §1), other work within its own time: then every call under way is aborted and `request_timeout` thrown,
- * so that nothing of it runs on. What a request that ended earlier has left under way is aborted too.
+ * Runs a request within its 15 s (protocol §1), other work within its own time: then every call under way is
+ * aborted and `request_timeout` thrown, so that nothing of it runs on. What a request that ended earlier has
+ * left under way is aborted too.
  */
 export const withinDeadline = async <T>(
   run: (deadline: Deadline) => Promise<T>,
@@ -45,8 +46,9 @@ export const withinDeadline = async <T>(
 }
 
 /**
- * Waits before another attempt at a lost race, longer after each, and a random part of the time that the request has
- * taken so far: where reads and writes are slow, others need as long. Throws `too_many_requests` past the 12 s.
+ * Waits before another attempt at a lost race, longer after each, and a random part of the time that the
+ * request has taken so far: where reads and writes are slow, others need as long. Throws `too_many_requests`
+ * past the 12 s.
  */
 export const pauseBefore = async (
   tries: number,

@@ -3,9 +3,9 @@ import { log } from './log.ts'
 import { isTransient } from '../table/transient-errors.ts'
 
 /**
- * What `run` makes of each chat, `atOnce` of them side by side, in their order. A chat that it throws at is logged and left
- * out, so that it takes no other along; where it throws at all of several, or for a reason of the moment, it is not for the
- * chats, and that is thrown.
+ * What `run` makes of each chat, `atOnce` of them side by side, in their order. A chat that it throws at is
+ * logged and left out, so that it takes no other along; where it throws at all of several, or for a reason of
+ * the moment, it is not for the chats, and that is thrown.
  */
 export const mapIsolated = async <C extends { id: string }, T>(
   chats: readonly C[],

@@ -16,8 +16,8 @@ const told = ({ cause, ...fields }: Fields) => ({
 })
 
 /**
- * The function's log: lines of JSON, each with its request, connection and action. It names fields and never holds
- * tokens, texts, names or properties. `POWERTOOLS_LOG_LEVEL` sets what is written.
+ * The function's log: lines of JSON, each with its request, connection and action. It names fields and never
+ * holds tokens, texts, names or properties. `POWERTOOLS_LOG_LEVEL` sets what is written.
  */
 export const log = {
   warn: (message: string, fields: Fields = {}): void => logger.warn(message, told(fields)),

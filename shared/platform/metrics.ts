@@ -4,8 +4,9 @@ import type { ErrorType } from '../protocol/errors.ts'
 import { cleaned } from './cause.ts'
 import { config } from './config.ts'
 
-// Numbers for people who run this: one line of the log per run, which CloudWatch reads its metrics from (embedded metric
-// format). A library's metrics of one line all share their dimensions; here each has its own few.
+// Numbers for people who run this: one line of the log per run, which CloudWatch reads its metrics from
+// (embedded metric format). A library's metrics of one line all share their dimensions; here each has its own
+// few.
 
 /** What a function serves: the actions of an endpoint, the gateway's own routes, or nobody who waits. */
 export type Kind = 'agent' | 'customer' | 'socket' | 'worker'
@@ -92,8 +93,8 @@ interface Invoked {
 type Invoking = Pick<Context, 'awsRequestId'>
 
 /**
- * A function's handler with what is measured of its runs. An error that it throws is logged by Lambda as it is, with all
- * its fields: it leaves without what people wrote.
+ * A function's handler with what is measured of its runs. An error that it throws is logged by Lambda as it
+ * is, with all its fields: it leaves without what people wrote.
  */
 export const measured =
   <Event, Result, Ctx extends Invoking = Invoking>(

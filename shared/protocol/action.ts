@@ -3,10 +3,10 @@ import type { PushName } from './pushes.ts'
 
 /**
  * What a Lambda may touch beside the items that it writes: both its IAM grants and the type of its `ctx`.
- * `read`: GetItem, BatchGetItem and Query on the families that are `common` in `table/families.ts`.
- * `push`: posting to connections, and deleting or marking their rows. `fan_out`, beside `push`: handing posts
- * to many connections over to other functions; without it, the action's own function posts to as many as there
- * are. `connection_status`, beside `push`: asking the gateway whether it still has a customer's connection.
+ * `read`: GetItem, BatchGetItem and Query on the families that are `common` in `table/families.ts`. `push`:
+ * posting to connections, and deleting or marking their rows. `fan_out`, beside `push`: handing posts to many
+ * connections over to other functions; without it, the action's own function posts to as many as there are.
+ * `connection_status`, beside `push`: asking the gateway whether it still has a customer's connection.
  */
 export type Need = 'read' | 'push' | 'fan_out' | 'connection_status'
 
@@ -31,9 +31,9 @@ export type Family =
   | 'keptCounts'
 
 /**
- * What `serve` fetches side by side with the session: of `payload.chat_id` (without it, a customer's own) the chat and the end
- * of its log; the event that `payload.event_id` names in it; the properties of the chat, or of the thread that
- * `payload.thread_id` names.
+ * What `serve` fetches side by side with the session: of `payload.chat_id` (without it, a customer's own) the
+ * chat and the end of its log; the event that `payload.event_id` names in it; the properties of the chat, or
+ * of the thread that `payload.thread_id` names.
  */
 type Fetch = 'chat' | 'tail' | 'event' | 'chatProperties' | 'threadProperties'
 

@@ -10,7 +10,9 @@ import type {
   ShownToCustomers,
 } from './pushes.ts'
 
-/** What of a request every answer to it repeats. `id` and `request_id` are as they came: strings or numbers. */
+/**
+ * What of a request every answer to it repeats. `id` and `request_id` are as they came: strings or numbers.
+ */
 export interface Echo {
   id?: unknown
   request_id?: unknown
@@ -77,7 +79,10 @@ const mostCharacters = 256
 const cut = (text: string): string =>
   text.length <= mostCharacters ? text : `${text.slice(0, mostCharacters).toWellFormed()}…`
 
-/** A frame can be wrong in thousands of places, under names as long as itself; what a person needs is the first few. */
+/**
+ * A frame can be wrong in thousands of places, under names as long as itself; what a person needs is the
+ * first few.
+ */
 const firstOf = <Fault>(
   faults: readonly Fault[],
   at: string,
@@ -110,7 +115,8 @@ const faultsIn = (issues: readonly z.core.$ZodIssue[], at: readonly PropertyKey[
 
 /** What a schema found wrong, in words that let a person mend the request: of many faults the first. */
 export const detailsOf = (issues: readonly z.core.$ZodIssue[], at: string): ErrorDetail[] =>
-  // paths are spelled out of those alone that are shown: a name as long as the frame may be in thousands of them
+  // paths are spelled out of those alone that are shown: a name as long as the frame may be in thousands of
+  // them
   firstOf(faultsIn(issues, [at]), at, ({ path, message }) => ({ path: path.map(String).join('.'), message }))
 
 /** A successful answer; without `payload` where the action has none. */

@@ -1,4 +1,7 @@
-/** Every error type of the protocol (§2): its stable number and the sentence used where an action has none of its own. */
+/**
+ * Every error type of the protocol (§2): its stable number and the sentence used where an action has none of
+ * its own.
+ */
 export const errorTable = {
   validation: { code: 400, message: 'Wrong format of request' },
   auth: { code: 401, message: 'Invalid access token' },
@@ -23,8 +26,8 @@ export interface ErrorDetail {
 }
 
 /**
- * A fault that this code has worded itself, of nothing that people wrote: the log repeats its message, as it does of no
- * other error that a library could have made of what it was given. Clients get `internal`.
+ * A fault that this code has worded itself, of nothing that people wrote: the log repeats its message, as it
+ * does of no other error that a library could have made of what it was given. Clients get `internal`.
  */
 export class InternalError extends Error {
   constructor(message: string, options?: ErrorOptions) {

@@ -20,8 +20,8 @@ const fieldTypes = [
   'title',
   'information',
 ] as const
-// DynamoDB's numbers have 38 digits, more than any double needs, and lie between 1e-130 and 9.9e125; its SDK takes none
-// beyond 2^53
+// DynamoDB's numbers have 38 digits, more than any double needs, and lie between 1e-130 and 9.9e125; its SDK
+// takes none beyond 2^53
 const FormNumber = z.number().check(
   z.refine((value) => Math.abs(value) <= Number.MAX_SAFE_INTEGER, 'Too large: at most 2^53 - 1'),
   z.refine((value) => value === 0 || Math.abs(value) >= 1e-130, 'Too near to 0: at least 1e-130'),

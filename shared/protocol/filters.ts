@@ -3,7 +3,10 @@ import { atMost, Flag } from './fields.ts'
 import { limits } from './limits.ts'
 import { PropertyValue, withoutProto } from './properties.ts'
 
-/** What is asked of one property. `in` compares type and value; `notIn` also holds where the property is absent. */
+/**
+ * What is asked of one property. `in` compares type and value; `notIn` also holds where the property is
+ * absent.
+ */
 export type PropertyFilter = { namespace: string; name: string } & (
   { exists: boolean } | { in: readonly PropertyValue[] } | { notIn: readonly PropertyValue[] }
 )

@@ -73,8 +73,8 @@ interface Part {
 }
 
 /**
- * The parts of a text, were it JSON, that lie deeper than `limits.frameDepth`, and the numbers outside of them that no
- * double holds; in order. One pass without recursion.
+ * The parts of a text, were it JSON, that lie deeper than `limits.frameDepth`, and the numbers outside of
+ * them that no double holds; in order. One pass without recursion.
  */
 const oddParts = (text: string): Part[] => {
   const parts: Part[] = []
@@ -100,7 +100,10 @@ const oddParts = (text: string): Part[] => {
   return parts
 }
 
-/** The text with other text in place of its deep parts and, where `quotesLossy`, quotes around its lossy numbers. */
+/**
+ * The text with other text in place of its deep parts and, where `quotesLossy`, quotes around its lossy
+ * numbers.
+ */
 const rewritten = (text: string, parts: readonly Part[], quotesLossy: boolean): string => {
   let made = ''
   let from = 0
@@ -114,8 +117,8 @@ const rewritten = (text: string, parts: readonly Part[], quotesLossy: boolean): 
 }
 
 /**
- * Puts raw values where `quoted`, the same JSON but for quotes around the numbers that no double holds, has a string and
- * `plain` has a number: a string of the JSON's own is one in both. Changes and returns `quoted`.
+ * Puts raw values where `quoted`, the same JSON but for quotes around the numbers that no double holds, has a
+ * string and `plain` has a number: a string of the JSON's own is one in both. Changes and returns `quoted`.
  */
 const withRaw = (plain: unknown, quoted: unknown): unknown => {
   if (typeof plain === 'number' && typeof quoted === 'string') return JSON.rawJSON(quoted)
@@ -144,10 +147,10 @@ export interface JsonRead {
 }
 
 /**
- * JSON as it came: a number that a double cannot hold (an integer beyond 2^53, more digits than it has, 1e400, 1e-400)
- * is kept as it was written, as a raw value that `JSON.stringify` writes out again. No schema takes it for a number, so
- * it may live on only where anything may stand: in `content` and in a request's id. Throws a `SyntaxError` where it is no
- * JSON. Takes time in proportion to the text's length, whatever it is.
+ * JSON as it came: a number that a double cannot hold (an integer beyond 2^53, more digits than it has,
+ * 1e400, 1e-400) is kept as it was written, as a raw value that `JSON.stringify` writes out again. No schema
+ * takes it for a number, so it may live on only where anything may stand: in `content` and in a request's id.
+ * Throws a `SyntaxError` where it is no JSON. Takes time in proportion to the text's length, whatever it is.
  */
 export const readJson = (text: string): JsonRead => {
   const parts = oddParts(text)
@@ -158,7 +161,9 @@ export const readJson = (text: string): JsonRead => {
   return { value: withRaw(value, quoted), isTooDeep, hasRaw: true }
 }
 
-/** The value of a JSON text as `readJson` reads it. Throws a `SyntaxError` for one that is too deep as well. */
+/**
+ * The value of a JSON text as `readJson` reads it. Throws a `SyntaxError` for one that is too deep as well.
+ */
 export const parseJson = (text: string): unknown => {
   const { value, isTooDeep } = readJson(text)
   if (isTooDeep) throw new SyntaxError(`JSON of more than ${limits.frameDepth} levels`)
@@ -166,8 +171,8 @@ export const parseJson = (text: string): unknown => {
 }
 
 /**
- * Makes NaN, which no schema takes, of every raw number that is not inside of a `content`: schemas would take it for an
- * object, with fields that are all absent. Changes the value that it is given.
+ * Makes NaN, which no schema takes, of every raw number that is not inside of a `content`: schemas would take
+ * it for an object, with fields that are all absent. Changes the value that it is given.
  */
 export const rawInContentOnly = (value: unknown): unknown => {
   if (JSON.isRawJSON(value)) return Number.NaN
@@ -184,8 +189,9 @@ export const rawInContentOnly = (value: unknown): unknown => {
 }
 
 /**
- * Stands in JSON where a `JsonText` is. `JSON.stringify` writes no `/` behind a backslash, and behind a quote no backslash
- * but one that begins an escape: no text of anybody's comes out of it with these four characters in a row.
+ * Stands in JSON where a `JsonText` is. `JSON.stringify` writes no `/` behind a backslash, and behind a quote
+ * no backslash but one that begins an escape: no text of anybody's comes out of it with these four characters
+ * in a row.
  */
 const placeholder = '"\\/"'
 
@@ -209,7 +215,10 @@ export class JsonText {
   }
 }
 
-/** `JSON.stringify` for what is answered, pushed or measured: values that are JSON text already are put in unread. */
+/**
+ * `JSON.stringify` for what is answered, pushed or measured: values that are JSON text already are put in
+ * unread.
+ */
 export const stringifyJson = (value: unknown): string => {
   const texts: string[] = []
   found = texts

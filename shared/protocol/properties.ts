@@ -25,7 +25,10 @@ const Entry = z.pipe(
   z.transform((entry) => (typeof entry === 'object' && entry !== null ? entry : { value: entry })),
 )
 
-/** A record that refuses the key `__proto__`: zod leaves it out without a word, and what was asked would not be done. */
+/**
+ * A record that refuses the key `__proto__`: zod leaves it out without a word, and what was asked would not
+ * be done.
+ */
 export const withoutProto = <R extends z.core.$ZodType<unknown, Record<string, unknown>>>(
   record: R,
   message: string,

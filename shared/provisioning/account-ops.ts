@@ -1,7 +1,10 @@
 import { keys, type Key } from '../table/keys.ts'
 import type { Attributes, Op } from '../table/ops.ts'
 
-/** Sets and removes just these attributes of an item, and raises its version, if it still is the one that was read. */
+/**
+ * Sets and removes just these attributes of an item, and raises its version, if it still is the one that was
+ * read.
+ */
 export function changed(key: Key, version: number, set: Attributes, remove: readonly string[] = []): Op {
   const values = { ...set, version: version + 1 }
   const assignments = Object.keys(values).map((name) => `#${name} = :${name}`)
@@ -42,8 +45,8 @@ export const groupIdUnused = (license: string, group: number): Op => ({
 })
 
 /**
- * The group exists and gets a member: raising its version makes a delete that did not see the member start over.
- * Costs as much as a check that it exists.
+ * The group exists and gets a member: raising its version makes a delete that did not see the member start
+ * over. Costs as much as a check that it exists.
  */
 export const groupJoined = (license: string, group: number): Op => ({
   Update: {

@@ -86,8 +86,8 @@ export const enforce = async (
 }
 
 /**
- * Counts what a user asks for, over all its connections. Resolves to when (ms) it was counted before under the same
- * `stamp`; 0: not in this minute.
+ * Counts what a user asks for, over all its connections. Resolves to when (ms) it was counted before under
+ * the same `stamp`; 0: not in this minute.
  */
 export const limitUser = async (
   ctx: Limiting,

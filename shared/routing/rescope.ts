@@ -42,8 +42,8 @@ const rescopeChat = (ctx: WorkCtx<ScopesFamily>, id: string, names: Names): Prom
   })
 
 /**
- * Gives all chats of a license the scopes that count, the active ones first, then the others by pages; the rest goes on
- * `after` a chat by another job. May run twice.
+ * Gives all chats of a license the scopes that count, the active ones first, then the others by pages; the
+ * rest goes on `after` a chat by another job. May run twice.
  */
 export const rescope = async (
   ctx: WorkCtx<ScopesFamily>,

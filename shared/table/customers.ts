@@ -42,8 +42,8 @@ export const pageViewsOf = ({ page_views, visit }: Pick<CustomerDetails, 'page_v
   page_views ?? visit?.pages.length ?? 0
 
 /**
- * `CUSTOMER#<l>#<c>` / `CUSTOMER`: one that has chatted, or told something of itself; without a chat it expires. `seq` is
- * raised by every login.
+ * `CUSTOMER#<l>#<c>` / `CUSTOMER`: one that has chatted, or told something of itself; without a chat it
+ * expires. `seq` is raised by every login.
  */
 export const CustomerItem = z.object({
   id: z.string(),

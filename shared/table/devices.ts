@@ -9,8 +9,8 @@ import type { Op, Reader, Writer } from './ops.ts'
 export type DeviceFamily = 'device' | 'account'
 
 /**
- * `DEVICE#<hash>` / `DEVICE`, and the same again under its agent, `LICENSE#<l>` / `DEVICE#<a>#<hash>`. The first is the
- * lock of both: every change of either is conditional on its `nonce`.
+ * `DEVICE#<hash>` / `DEVICE`, and the same again under its agent, `LICENSE#<l>` / `DEVICE#<a>#<hash>`. The
+ * first is the lock of both: every change of either is conditional on its `nonce`.
  */
 export const DeviceItem = z.object({
   /** The SHA-256 of the token, in hex: keys and sessions hold it in place of the token. */
@@ -65,7 +65,10 @@ const deviceRemoved = (device: DeviceItem): Op<DeviceFamily>[] => [
 
 const removalTries = 10
 
-/** Forgets a device unless it has moved since it was read; whoever moved it has taken the row along. May run twice. */
+/**
+ * Forgets a device unless it has moved since it was read; whoever moved it has taken the row along. May run
+ * twice.
+ */
 export const removeDevice = async (
   { write, pause }: { write: Writer<DeviceFamily>; pause: (tries: number) => Promise<void> },
   device: DeviceItem,
@@ -97,7 +100,10 @@ const MarkItem = z.object({ nonce: z.string() })
 const markTtlS = 24 * 3600
 const markTries = 3
 
-/** Whether it is the caller's to notify a device of an event: of all that ask, one hears so. Its mark lasts a day. */
+/**
+ * Whether it is the caller's to notify a device of an event: of all that ask, one hears so. Its mark lasts a
+ * day.
+ */
 export const mayNotify = async (
   { write, now }: { write: Writer<'device'>; now: () => number },
   hash: string,

@@ -15,8 +15,8 @@ import {
 import { closingMs, notClosing } from './session-writes.ts'
 
 /**
- * Claims the closing of a connection, so that of several workers one tells it why; only with the session it was judged
- * by, so that one that was renewed, or logged in at the last moment, stays.
+ * Claims the closing of a connection, so that of several workers one tells it why; only with the session it
+ * was judged by, so that one that was renewed, or logged in at the last moment, stays.
  */
 export const putClosingClaim = (
   connection: string,
@@ -48,7 +48,10 @@ export const putClosingClaim = (
   }
 }
 
-/** Ends a session while its socket is still open: whatever it asks from now on is refused, and nothing is pushed to it. */
+/**
+ * Ends a session while its socket is still open: whatever it asks from now on is refused, and nothing is
+ * pushed to it.
+ */
 export const endSession = <R extends SocketRow>(
   row: R,
   reason: NonNullable<R['ended']>,
@@ -90,8 +93,8 @@ export const removeConnection = <C extends Connected>(of: C): Op<SocketFamily<C>
 ]
 
 /**
- * Forgets a connection: its socket, and the row of whoever is logged in on it by then; of `session`, where the socket
- * is gone already and may have left its row behind.
+ * Forgets a connection: its socket, and the row of whoever is logged in on it by then; of `session`, where
+ * the socket is gone already and may have left its row behind.
  */
 export const forgetSocket = async (
   write: Writer<SocketFamily>,

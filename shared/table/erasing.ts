@@ -6,8 +6,8 @@ import { putEntry } from './chat/log-entries.ts'
 import type { Op, Reader } from './ops.ts'
 
 /**
- * `CUSTOMER#<l>#<c>` / `CUSTOMER` of a customer whose data are erased. Banned by it, so that whatever is conditional on no
- * ban meets it; it goes with the last token that says who the customer was.
+ * `CUSTOMER#<l>#<c>` / `CUSTOMER` of a customer whose data are erased. Banned by it, so that whatever is
+ * conditional on no ban meets it; it goes with the last token that says who the customer was.
  */
 const ErasedItem = z.object({
   erased_at: z.int(),
@@ -39,7 +39,10 @@ export const readErased = async (
   }
 }
 
-/** Replaces all that is known of a customer, unless it is erased already. `untilS`: until when its tokens last. */
+/**
+ * Replaces all that is known of a customer, unless it is erased already. `untilS`: until when its tokens
+ * last.
+ */
 export const setErased = (
   license: string,
   customer: string,

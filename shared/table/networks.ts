@@ -2,8 +2,8 @@ const groupsOfNetwork = 4
 const mapped = /^::ffff:(\d{1,3}(?:\.\d{1,3}){3})$/i
 
 /**
- * The network of an IP address that one site has to itself: an IPv4 address as it is, of an IPv6 address its `/64`, as in
- * `2001:db8:0:1::/64`. What is no address is returned as it came.
+ * The network of an IP address that one site has to itself: an IPv4 address as it is, of an IPv6 address its
+ * `/64`, as in `2001:db8:0:1::/64`. What is no address is returned as it came.
  */
 export const networkOf = (ip: string): string => {
   const [, v4] = mapped.exec(ip) ?? []

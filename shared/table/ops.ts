@@ -12,8 +12,8 @@ interface Condition {
 }
 
 /**
- * One write, as data: building it and sending it are two steps, so that expressions are tested without a table. Its type
- * says of which family the item is.
+ * One write, as data: building it and sending it are two steps, so that expressions are tested without a
+ * table. Its type says of which family the item is.
  */
 export type Op<F extends Family = Family> =
   | { Put: { Item: Key<F> & Attributes } & Condition }
@@ -49,7 +49,9 @@ export interface Reader<F extends Family = Common> {
 /** `fields`: paths of those that do not fit; no values. */
 export type OnInvalidItem = (item: { license: string; sk: unknown; fields: string[] }) => void
 
-/** `found`: the item that stood in the way, where one did. A put without one lost a race, or was throttled. */
+/**
+ * `found`: the item that stood in the way, where one did. A put without one lost a race, or was throttled.
+ */
 export type WriteOutcome =
   { done: true; attributes: Attributes | undefined } | { done: false; found: Attributes | undefined }
 
@@ -63,9 +65,9 @@ export interface CancellationReason {
 /** Writes items of these families, and no others. */
 export interface Writer<F extends Family = Family> {
   /**
-   * Writes one item. A failed condition is an outcome, and so is a put's conflict with a transaction, or that it was
-   * throttled; updates and deletes wait for the transaction to end. Anything else throws. `returns`: the item as it was or, of an update, as
-   * it then is, as the outcome's `attributes`.
+   * Writes one item. A failed condition is an outcome, and so is a put's conflict with a transaction, or that
+   * it was throttled; updates and deletes wait for the transaction to end. Anything else throws. `returns`:
+   * the item as it was or, of an update, as it then is, as the outcome's `attributes`.
    */
   write: (op: Op<F>, options?: { returns?: 'old' | 'new' }) => Promise<WriteOutcome>
   /** Puts and deletes without conditions, each for itself, in any order; resolves once all are done. */

@@ -96,8 +96,8 @@ export const updateLog = <T, V extends ChatSnapshot>(
   })
 
 /**
- * A write of a transaction. `otherwise`: what it means where its condition does not hold, in the words of `message`; without
- * it a race is lost.
+ * A write of a transaction. `otherwise`: what it means where its condition does not hold, in the words of
+ * `message`; without it a race is lost.
  */
 export interface ConditionalWrite<F extends Family = Family> {
   op: Op<F>

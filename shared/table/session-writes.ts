@@ -30,7 +30,8 @@ export const putSocket = (
   },
 })
 
-// whoever set this mark closes the connection; left behind by a worker that died, it holds no longer than this
+// whoever set this mark closes the connection; left behind by a worker that died, it holds no longer than
+// this
 export const closingMs = 10_000
 
 /** Whether a worker is closing this connection just now. */
@@ -40,8 +41,8 @@ export const isClosing = ({ closing_at }: SocketItem, nowMs: number): boolean =>
 export const notClosing = '(attribute_not_exists(closing_at) OR closing_at < :stale)'
 
 /**
- * The two writes of a login: the session on its socket, which must still be there, not being closed and nobody else's;
- * and its row in the license's list.
+ * The two writes of a login: the session on its socket, which must still be there, not being closed and
+ * nobody else's; and its row in the license's list.
  */
 export const putSession = <S extends AnySession>(
   socket: SocketItem,
@@ -88,7 +89,10 @@ export const setCustomerName = (row: CustomerSocketItem, name: string): Op<'sock
   },
 })
 
-/** Brings the end of its license in a customer's session and its row up to date; each only where it still exists. */
+/**
+ * Brings the end of its license in a customer's session and its row up to date; each only where it still
+ * exists.
+ */
 export const extendSession = (
   row: CustomerSocketItem,
   expiresAt: number,

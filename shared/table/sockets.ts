@@ -7,7 +7,10 @@ import type { Attributes, Reader } from './ops.ts'
 /** Until when a session counts, in Unix seconds. */
 const lasting = { token_expires_at: z.int(), license_expires_at: z.int() }
 
-/** Which agent is at the other end: what `serve` and the audience decide by, copied from agent and license at login. */
+/**
+ * Which agent is at the other end: what `serve` and the audience decide by, copied from agent and license at
+ * login.
+ */
 const agentIdentity = {
   license_id: z.string(),
   agent_id: z.string(),
@@ -172,7 +175,10 @@ export const readSocket = async (
   return socket.ttl * 1000 > nowMs ? socket : undefined
 }
 
-/** Every row of a license's list, or of one agent in it; also those that no longer count as live. Skips what is none. */
+/**
+ * Every row of a license's list, or of one agent in it; also those that no longer count as live. Skips what
+ * is none.
+ */
 export const readAgentSockets = async (
   read: Reader,
   license: string,
@@ -224,7 +230,10 @@ const rowIn = <S extends z.ZodMiniType>(
   return []
 }
 
-/** Why a session counts no more, by time alone; undefined while it does. Token before license, as `login` checks them. */
+/**
+ * Why a session counts no more, by time alone; undefined while it does. Token before license, as `login`
+ * checks them.
+ */
 export const expiryOf = (
   session: Pick<AnySession, 'token_expires_at' | 'license_expires_at'>,
   nowMs: number,
@@ -236,7 +245,10 @@ export const expiryOf = (
 // more than how far apart the clocks of functions are, and that `ttl` counts in seconds
 const startingMs = 2000 + 1000
 
-/** Whether a connection is so new that its gateway may not know it yet, and answers 410 as for one that is gone. */
+/**
+ * Whether a connection is so new that its gateway may not know it yet, and answers 410 as for one that is
+ * gone.
+ */
 export const isStarting = ({ ttl }: Pick<SocketRow, 'ttl'>, nowMs: number): boolean =>
   nowMs < (ttl - maxAgeS) * 1000 + startingMs
 

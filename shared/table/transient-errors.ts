@@ -16,9 +16,9 @@ const isBroken = (error: unknown): boolean =>
 const repeats = 2
 
 /**
- * Repeats at once a call whose connection broke: one that may be made twice. A function that was frozen may find all of its
- * kept connections dead, and makes calls over all of them; the SDK, where it repeats them itself, has no more than so many
- * retries for all.
+ * Repeats at once a call whose connection broke: one that may be made twice. A function that was frozen may
+ * find all of its kept connections dead, and makes calls over all of them; the SDK, where it repeats them
+ * itself, has no more than so many retries for all.
  */
 export const retryTransient = async <T>(call: () => Promise<T>): Promise<T> => {
   for (let tries = 0; ; tries += 1)

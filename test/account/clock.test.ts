@@ -43,7 +43,10 @@ const hold = (fits: (operation: string, request: string) => boolean) => {
     most: () => most,
   }
 }
-/** Lets one call after the other go, so that any that do not wait for their turn have come long before the last. */
+/**
+ * Lets one call after the other go, so that any that do not wait for their turn have come long before the
+ * last.
+ */
 const oneByOne = async (calls: ReturnType<typeof hold>, count: number) => {
   for (let gone = 0; gone < count; gone += 1) {
     await calls.came(Math.min(count, gone + sideBySide))

@@ -172,7 +172,10 @@ describe('a session whose license has run out', () => {
 })
 
 describe('a suspended agent', () => {
-  /** ann and ben in a chat that nobody else may see; ben supervises another, and was in one whose thread is closed. */
+  /**
+   * ann and ben in a chat that nobody else may see; ben supervises another, and was in one whose thread is
+   * closed.
+   */
   const scene = async (sockets: number) => {
     const license = await world.license({ ann: {}, ben: { name: 'Ben' }, cleo: {} })
     const [ann, cleo] = [await license.login('ann'), await license.login('cleo')]

@@ -40,7 +40,9 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-/** A key set on loopback that counts who asks for it; `answer` may be changed, `stop` takes it off the net. */
+/**
+ * A key set on loopback that counts who asks for it; `answer` may be changed, `stop` takes it off the net.
+ */
 const startKeySet = async (pairs: readonly Pair[]) => {
   const jwks = async (set: readonly Pair[]) => ({
     keys: await Promise.all(

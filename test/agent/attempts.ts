@@ -4,7 +4,8 @@ import type { World } from '../support/world.ts'
 import { type Kind, people, type Person, type Row } from './matrix.ts'
 import type { Scene } from './scene.ts'
 
-// Rows of `matrix.ts` tried by those who may: by all of them in an active chat with scopes, elsewhere by those for whom it differs.
+// Rows of `matrix.ts` tried by those who may: by all of them in an active chat with scopes, elsewhere by
+// those for whom it differs.
 
 export interface Variant {
   name: string
@@ -41,7 +42,10 @@ export const storedOfChat = async (world: World, scene: Scene, chat: string): Pr
   return scene.storedOfChat(chat)
 }
 
-/** Fails unless each of them may do it, and it tells and changes what it should: nothing where it is so already. */
+/**
+ * Fails unless each of them may do it, and it tells and changes what it should: nothing where it is so
+ * already.
+ */
 export const tryVariant = async (
   world: World,
   scene: Scene,
@@ -72,8 +76,9 @@ export const tryVariant = async (
 }
 
 /**
- * Fails unless the first of those who may do it in an active chat with scopes tells and changes what it should, and the
- * others may do it too: where they can, by the same request, which then changes nothing more and tells nobody.
+ * Fails unless the first of those who may do it in an active chat with scopes tells and changes what it
+ * should, and the others may do it too: where they can, by the same request, which then changes nothing more
+ * and tells nobody.
  */
 export const tryTogether = async (world: World, scene: Scene, row: Row): Promise<void> => {
   const { clients, heard, silence } = scene

@@ -299,7 +299,10 @@ describe('ban_customer bans once, and pushes once,', () => {
 })
 
 describe('ban_customer, at each step of it', () => {
-  /** A customer's chat that `ann` is in, and what all races must leave: one closing, annotations behind it, a ban. */
+  /**
+   * A customer's chat that `ann` is in, and what all races must leave: one closing, annotations behind it, a
+   * ban.
+   */
   const prepare = async () => {
     const license = await world.license({ ann: { permission: 'owner' } })
     const [ann, again] = [await license.login('ann'), await license.login('ann')]

@@ -26,7 +26,10 @@ const stepsOf = (page: string): Step[] => {
   })
 }
 
-/** Ids and the like that a person copies from answers: `<chat_id>` stands for the same text wherever it stands. */
+/**
+ * Ids and the like that a person copies from answers: `<chat_id>` stands for the same text wherever it
+ * stands.
+ */
 const copied = new Map<unknown, unknown>()
 const isBlank = (text: unknown): boolean => typeof text === 'string' && /^<[^<>]+>$/.test(text)
 

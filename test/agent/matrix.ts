@@ -2,10 +2,14 @@ import type { RoutingStatus } from '../../shared/protocol/objects.ts'
 import type { PushName } from '../../shared/protocol/pushes.ts'
 import { denied } from '../support/wire-errors.ts'
 
-// Protocol §4 (who may do what, and token scopes) and §6 (who gets which push), and the source's sentences: written out
-// here as data, not taken from the contracts that they judge. `scene.ts` puts these people and chats on the wire.
+// Protocol §4 (who may do what, and token scopes) and §6 (who gets which push), and the source's sentences:
+// written out here as data, not taken from the contracts that they judge. `scene.ts` puts these people and
+// chats on the wire.
 
-/** Agents of one license, each with what sets it apart: its permission, the chat's scopes, its place in the chat. */
+/**
+ * Agents of one license, each with what sets it apart: its permission, the chat's scopes, its place in the
+ * chat.
+ */
 export const people = [
   'owner',
   'administrator',
@@ -91,7 +95,9 @@ export interface Row {
   unchanged?: readonly Person[]
   /** Whether it is stored. */
   writes: boolean
-  /** What an owner of another license is answered; `own`: it names nothing, and works on that license alone. */
+  /**
+   * What an owner of another license is answered; `own`: it names nothing, and works on that license alone.
+   */
   stranger: 'not_found' | 'denied' | 'own'
   /** The guests are in the chat beforehand. */
   guestsIn?: true
@@ -358,14 +364,19 @@ export const tokenScopes: readonly TokenScopeRow[] = [
 /** Rows that no token scope narrows: one's own device is as much one's own with any token. */
 export const unscoped: readonly string[] = ["change_push_notifications of one's own device"]
 
-/** By whom the reach of a scope is told: by permission, in the chat, by the chat's scopes, and without access. */
+/**
+ * By whom the reach of a scope is told: by permission, in the chat, by the chat's scopes, and without access.
+ */
 export const holders = ['administrator', 'member', 'named', 'outsider'] as const
 export type Holder = (typeof holders)[number]
 
 /** In whose hands a scope helps most: all but those for administrators do where one is in the chat. */
 export const strongest = (scope: string): Holder => (scope.includes('--all:') ? 'administrator' : 'member')
 
-/** Whether this one may do it, in a chat with scopes, by what it is itself; and then whether the scope helps it. */
+/**
+ * Whether this one may do it, in a chat with scopes, by what it is itself; and then whether the scope helps
+ * it.
+ */
 export const helps = (one: TokenScopeRow, row: Row, holder: Person): boolean => {
   if (!row.may.hidden.includes(holder)) return false
   if (unscoped.includes(row.name)) return true

@@ -37,8 +37,8 @@ beforeAll(async () => {
   office = await openOffice()
 })
 /**
- * A chat of ann and ben that, by its scopes, ann alone could see; cleo is logged in. Without drafts of others it
- * is in a license that tests share.
+ * A chat of ann and ben that, by its scopes, ann alone could see; cleo is logged in. Without drafts of others
+ * it is in a license that tests share.
  */
 const scene = async (
   drafts?: Partial<Record<string, AgentDraft>>,

@@ -56,17 +56,20 @@ export interface Scene {
   /** The same of another, in the chat and at the moment of a place that is known. */
   placeAs(me: string, place: Place): Place
   /**
-   * Undoes what an action did to a chat that `start` gave, as far as it keeps others from doing it too; resolves to
-   * whether there was anything to undo.
+   * Undoes what an action did to a chat that `start` gave, as far as it keeps others from doing it too;
+   * resolves to whether there was anything to undo.
    */
   restore(chat: string, options: { closed: boolean }): Promise<boolean>
   /** All that is stored of a chat. */
   storedOfChat(chat: string): Promise<unknown>
-  /** What is stored of the license: itself, its agents and their devices, its customers, and which chats it has. */
+  /**
+   * What is stored of the license: itself, its agents and their devices, its customers, and which chats it
+   * has.
+   */
   storedOfLicense(): Promise<unknown>
   /**
-   * All that was pushed to a client up to now, presence last, and forgets it. What a slow machine kept from getting
-   * through in time is waited for, and what came twice for that counts once.
+   * All that was pushed to a client up to now, presence last, and forgets it. What a slow machine kept from
+   * getting through in time is waited for, and what came twice for that counts once.
    */
   told(client: Client): Promise<Pushed[]>
   /** The names of it. */
@@ -75,7 +78,10 @@ export interface Scene {
   forget(): Promise<void>
   /** Fails where anyone of either license has received anything. */
   silence(): Promise<void>
-  /** Lets the time pass after which jobs of the delay queue are due: what a login may have missed, who went offline. */
+  /**
+   * Lets the time pass after which jobs of the delay queue are due: what a login may have missed, who went
+   * offline.
+   */
   timePasses(): Promise<void>
 }
 
@@ -87,7 +93,10 @@ const otherStatus = (agents: readonly Attributes[], id: string) =>
 const byKey = (a: Attributes, b: Attributes) =>
   `${String(a['pk'])} ${String(a['sk'])}` < `${String(b['pk'])} ${String(b['sk'])}` ? -1 : 1
 
-/** Makes the licenses and logs in whom a test is about: everyone, unless it says so. Each more is one more to push to. */
+/**
+ * Makes the licenses and logs in whom a test is about: everyone, unless it says so. Each more is one more to
+ * push to.
+ */
 export const setScene = async (world: World, who: readonly Person[] = people): Promise<Scene> => {
   const { read } = world.table
   const guests = Object.fromEntries(people.map((person) => [guestOf(person), {}]))

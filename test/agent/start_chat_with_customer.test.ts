@@ -18,7 +18,9 @@ const withCustomer = (id: string, more: object = {}) => ({
 const sentence = 'You do not have permission to perform this action.'
 const banned = { type: 'customer_banned', code: 403, message: 'Customer is banned' }
 
-/** Carl, who has told a name and has no chat yet, on two tabs; ann and ben may take chats, out is in group 2. */
+/**
+ * Carl, who has told a name and has no chat yet, on two tabs; ann and ben may take chats, out is in group 2.
+ */
 const openOffice = async () => {
   const license = await world.license(
     { ann: { name: 'Ann' }, ben: { name: 'Ben', permission: 'owner' }, out: { groups: [2] } },

@@ -49,7 +49,10 @@ let office: Awaited<ReturnType<typeof openOffice>>
 beforeAll(async () => {
   office = await openOffice()
 })
-/** A license that tests share in which nobody goes offline: ann and ben accept chats, all pushes are forgotten. */
+/**
+ * A license that tests share in which nobody goes offline: ann and ben accept chats, all pushes are
+ * forgotten.
+ */
 const sameOffice = async () => {
   for (const client of [office.ann, office.ben]) await client.ok('update_agent', accepting)
   for (const client of office.all) await told(client)

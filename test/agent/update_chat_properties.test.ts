@@ -217,7 +217,9 @@ describe('update_chat_properties', () => {
   })
 })
 
-/** What certainly stored nothing is sent again: a machine with much else to do may take longer than the 12 s. */
+/**
+ * What certainly stored nothing is sent again: a machine with much else to do may take longer than the 12 s.
+ */
 const untilTaken = async (client: Client, payload: object): Promise<Response> => {
   for (;;) {
     const answer = await client.call(action, payload)

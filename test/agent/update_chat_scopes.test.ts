@@ -65,7 +65,9 @@ const openChat = async (
 const scopesOf = async (chat: string): Promise<ChatScopes | undefined> =>
   (await readChat(world.table.read, chat))?.scopes
 const names = async (client: Client) => (await client.received()).map(({ action }) => action)
-/** Fails unless the client was shown the chat, and only then told by this push why; others may come between. */
+/**
+ * Fails unless the client was shown the chat, and only then told by this push why; others may come between.
+ */
 const isShownBefore = async (client: Client, push: string) =>
   expect(
     (await names(client)).filter((name) => [push, 'incoming_chat_thread'].includes(name)).slice(0, 2),

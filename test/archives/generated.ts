@@ -136,8 +136,8 @@ export const monthStart = (at: number, later = 0): number => {
 }
 
 /**
- * Times in ms, as unevenly as work is, and the moments where days and months meet. The fullest month has a third of all of
- * them.
+ * Times in ms, as unevenly as work is, and the moments where days and months meet. The fullest month has a
+ * third of all of them.
  */
 export const generateStarts = (
   random: Random,

@@ -54,7 +54,10 @@ export interface Replay {
   records: readonly DynamoDBRecord[]
   /** Brings the table to where it was behind the first `count` records; never back. */
   moveTo(count: number): Promise<void>
-  /** Hands a batch to the worker, again from what it reports as failed until nothing is; resolves to how often. */
+  /**
+   * Hands a batch to the worker, again from what it reports as failed until nothing is; resolves to how
+   * often.
+   */
   handle(batch: readonly DynamoDBRecord[]): Promise<number>
   /** Makes the index empty, and leaves chats as they are. */
   empty(): Promise<void>

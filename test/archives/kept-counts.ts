@@ -58,7 +58,10 @@ const chatAt = (at: number, own: Partial<ChatModel> = {}): ChatModel => {
 const chatsIn = (back: number, count: number, own?: Partial<ChatModel>): ChatModel[] =>
   Array.from({ length: count }, (_, i) => chatAt(month(back) + dayMs + i * 60_000, own))
 
-/** The archives, each of a license: since when there is one, what is in it, and how many of the last of these change. */
+/**
+ * The archives, each of a license: since when there is one, what is in it, and how many of the last of these
+ * change.
+ */
 const populations = {
   over: {
     since: month(6),
@@ -155,7 +158,10 @@ export const describeKeptCounts = ({ full, hold }: { full: boolean; hold: HoldSt
   const keptItems = async ({ license }: Archive): Promise<string[]> =>
     (await storedIndex(client, world, license.id)).filter((key) => /^INDEX#[^#]+#(MARKS|COUNTS)#/.test(key))
 
-  /** What searches read of lists. Those who count read consistently; what logins have done meanwhile reads no lists. */
+  /**
+   * What searches read of lists. Those who count read consistently; what logins have done meanwhile reads no
+   * lists.
+   */
   const listRru = ({ license }: Archive, calls: readonly Call[]): number =>
     calls
       .filter(({ request }) => {

@@ -116,7 +116,10 @@ export const testManyThreads = (threads: number): void => {
   })
 }
 
-/** The same of a chat whose threads take minutes to follow. Only what is noted of them is there, and the last one. */
+/**
+ * The same of a chat whose threads take minutes to follow. Only what is noted of them is there, and the last
+ * one.
+ */
 export const testVeryManyThreads = (threads: number): void => {
   describe(`a chat of ${threads} threads that changes its scopes`, () => {
     beginAt(now)

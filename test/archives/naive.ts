@@ -8,8 +8,8 @@ import { chatPk } from '../../shared/table/keys.ts'
 import { parseEntry, parseHead, type StoredEvent } from '../../shared/table/chat/thread-log.ts'
 import type { Attributes, Reader } from '../../shared/table/ops.ts'
 
-// What searches must find, and what must stand in the index, worked out from chats as they are: everything is looked at,
-// every time. Of the code under test it takes nothing but what a word is.
+// What searches must find, and what must stand in the index, worked out from chats as they are: everything is
+// looked at, every time. Of the code under test it takes nothing but what a word is.
 
 export interface ThreadModel {
   n: number
@@ -65,7 +65,9 @@ const mostOfMessage = 200
 const mostOfThread = 2000
 
 const known = new WeakMap<ThreadModel, ReadonlySet<string>>()
-/** Protocol §5 and the limits of the index: so many words of a message, so many of a thread, the first ones. */
+/**
+ * Protocol §5 and the limits of the index: so many words of a message, so many of a thread, the first ones.
+ */
 export const wordsOf = (thread: ThreadModel): ReadonlySet<string> => {
   const cached = known.get(thread)
   if (cached !== undefined) return cached

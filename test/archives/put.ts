@@ -12,8 +12,8 @@ import { type ChatModel, indexOf } from './naive.ts'
 const opsAtOnce = 1000
 
 /**
- * Puts what is not there yet: without the conditions that guard it against others, and chats before what stands beside
- * them, since nobody finds a thread without its chat.
+ * Puts what is not there yet: without the conditions that guard it against others, and chats before what
+ * stands beside them, since nobody finds a thread without its chat.
  */
 export const putAll = async ({ write }: Table, ops: readonly Op[]): Promise<void> => {
   const puts = ops.map((op): Extract<Op, { Put: unknown }> => {
@@ -36,7 +36,10 @@ export const postingOps = (
     return isNamed(pk) ? [{ Put: { Item: { pk, sk } as Key & Attributes } }] : []
   })
 
-/** Puts chats, with their place in the index as it must be; what the product notes of it beside them is not there. */
+/**
+ * Puts chats, with their place in the index as it must be; what the product notes of it beside them is not
+ * there.
+ */
 export const putArchived = (table: Table, license: string, chats: readonly ChatModel[]): Promise<void> =>
   putAll(table, [...chats.flatMap((chat) => chatOps(license, chat)), ...postingOps(license, chats)])
 
@@ -45,7 +48,11 @@ export const manifestOps = ({ id, users, scopes, threads }: ChatModel): Op[] =>
   threads.map(({ n, at, userIds, properties }) => {
     const lists = threadLists({ users: [...users], scopes }, { user_ids: userIds, properties })
     const indexedState = { at, id: threadId(id, n), lists }
-    return putManifest(id, { n, version: 0 }, { indexedState, pendingStates: [], leaseUntil: 0, nonce: 'put', followed: 0 })
+    return putManifest(
+      id,
+      { n, version: 0 },
+      { indexedState, pendingStates: [], leaseUntil: 0, nonce: 'put', followed: 0 },
+    )
   })
 
 /** Puts chats and has the product index them. One by one they take the longest. */

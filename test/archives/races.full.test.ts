@@ -25,8 +25,9 @@ afterEach(() => world.proxy.setFault(undefined))
 type State = Pick<ChatModel, 'id' | 'users' | 'scopes'>
 
 /**
- * When agents had no access for certain: from the answer to what took it away until what gives it back is sent. Each such
- * time has a number, so that whoever looks at its beginning and its end knows whether it is the same one.
+ * When agents had no access for certain: from the answer to what took it away until what gives it back is
+ * sent. Each such time has a number, so that whoever looks at its beginning and its end knows whether it is
+ * the same one.
  */
 const openTimes = () => {
   const times = new Map<string, number>()

@@ -41,7 +41,10 @@ const reordered = (random: Random, batch: readonly DynamoDBRecord[]): DynamoDBRe
   return order
 }
 
-/** `steps`: how many things happen at random behind what is in every history; `full`: all ways that it may come. */
+/**
+ * `steps`: how many things happen at random behind what is in every history; `full`: all ways that it may
+ * come.
+ */
 export const describeReplays = ({ steps, full }: { steps: number; full: boolean }): void =>
   void describe(`the index's worker over a history of ${steps} actions and more (ARCHIVES_SEED=${seed})`, () => {
     let world: World

@@ -37,7 +37,9 @@ import { writing } from './texts.ts'
 interface Extent {
   months: number
   threads: number
-  /** Of the threads; one by one they take the longest, so that the others' postings are put as they must be. */
+  /**
+   * Of the threads; one by one they take the longest, so that the others' postings are put as they must be.
+   */
   indexed: number
   /** Searches over the wire, of threads and of chats, and of the index itself. */
   searches: { archives: number; chats: number; index: number }
@@ -45,7 +47,10 @@ interface Extent {
   full: boolean
   /** What the usual seed decides. */
   usual: {
-    /** How many of the wire's searches found something, and how many different numbers of threads and of chats. */
+    /**
+     * How many of the wire's searches found something, and how many different numbers of threads and of
+     * chats.
+     */
     found: { some: number; totals: number; chatTotals: number }
     /** The ways to come to what is found that no search of the index goes. */
     unused: readonly Path[]

@@ -1,10 +1,15 @@
 const usualSeed = 20_261_127
-/** What every generator here starts from; another one is tried by `ARCHIVES_SEED=… vitest run test/archives`. */
+/**
+ * What every generator here starts from; another one is tried by `ARCHIVES_SEED=… vitest run test/archives`.
+ */
 export const seed = Number(process.env['ARCHIVES_SEED'] ?? usualSeed)
 /** Of another seed only what holds for every seed is known. */
 export const isUsualSeed = seed === usualSeed
 
-/** The time of all archives here, whatever day it is: later than any engine's clock, which so finds no TTL over. */
+/**
+ * The time of all archives here, whatever day it is: later than any engine's clock, which so finds no TTL
+ * over.
+ */
 export const today = Date.UTC(2041, 4, 17, 9, 30)
 
 /** Choices that are the same in every run of a seed. */

@@ -60,8 +60,8 @@ export const clientOf = (world: World): DynamoDBClient =>
   new DynamoDBClient(localClientConfig(world.proxy.endpoint))
 
 /**
- * Ends the table's stream: the embedded engine takes the longer for a write the more records it holds. The world's
- * `settled` waits in vain from here on.
+ * Ends the table's stream: the embedded engine takes the longer for a write the more records it holds. The
+ * world's `settled` waits in vain from here on.
  */
 export const endStream = async (
   client: DynamoDBClient,

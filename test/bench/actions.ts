@@ -23,7 +23,10 @@ const actions = [
   ...customerActions.map(({ name }) => `customer/${name}`),
 ]
 
-/** Longer than a call takes by itself, so that calls made side by side overlap and the depth counts round trips. */
+/**
+ * Longer than a call takes by itself, so that calls made side by side overlap and the depth counts round
+ * trips.
+ */
 const callMs = 80
 /** How often an action is timed: as often as fits into its time. */
 const turns = { warm: 5, least: 20, most: 100, withinMs: 700 }
@@ -60,7 +63,10 @@ const askOnce = async (name: string, stand: Stand, office: Office, turn: number)
   return answer
 }
 
-/** Counts what one request of each action costs; all that earlier requests left to the workers is done before it. */
+/**
+ * Counts what one request of each action costs; all that earlier requests left to the workers is done before
+ * it.
+ */
 export const countActions = (dist: string): Promise<Record<string, ActionCounts>> =>
   withOffice(dist, { counted: true }, async (stand, office) => {
     const counts: Record<string, ActionCounts> = {}

@@ -6,9 +6,9 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { DynamoDBDocumentClient, PutCommand } from '@aws-sdk/lib-dynamodb'
 import { NodeHttpHandler } from '@smithy/node-http-handler'
 
-// The least that a message can take: one put, a post to each of a list of connections that is known already, an answer. No
-// session, no permission, no order, nothing that a failure would be noticed by. By the SDK's clients, with as many sockets as
-// the functions' have.
+// The least that a message can take: one put, a post to each of a list of connections that is known already,
+// an answer. No session, no permission, no order, nothing that a failure would be noticed by. By the SDK's
+// clients, with as many sockets as the functions' have.
 
 /** Whom it posts to; set by whoever imports the bundle. */
 export const listeners: string[] = []

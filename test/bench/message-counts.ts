@@ -5,7 +5,8 @@ import { startStand } from './stand.ts'
 import { mean } from './statistics.ts'
 import { cloudMs } from './versus-floor.ts'
 
-// What a message takes in chats of so many people: everything that the stack does for it, its workers' part too.
+// What a message takes in chats of so many people: everything that the stack does for it, its workers' part
+// too.
 
 const sizes = [2, 5, 50]
 const messages = 16

@@ -7,7 +7,10 @@ export interface Office {
   /** The agent whom customers are given to, and one who joins and leaves. */
   ann: Socket
   ben: Socket
-  /** A customer on two tabs: with the agents' these are the twenty sockets that the budgets of design §4 are for. */
+  /**
+   * A customer on two tabs: with the agents' these are the twenty sockets that the budgets of design §4 are
+   * for.
+   */
   carl: Socket
   /** A customer whose chat is started and closed, and one whose chat's scopes change. */
   dora: Socket

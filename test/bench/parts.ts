@@ -12,7 +12,9 @@ export interface PartOptions {
   archives: { sizes: readonly number[]; full: boolean }
 }
 
-/** What can be asked for by name; each runs in a process of its own, which holds one stack after the other. */
+/**
+ * What can be asked for by name; each runs in a process of its own, which holds one stack after the other.
+ */
 export const parts = {
   bundles: ({ dist }: PartOptions) => bundleFigures(dist),
   'actions-counted': ({ dist }: PartOptions) => countActions(dist),

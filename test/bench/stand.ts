@@ -43,7 +43,9 @@ export interface Stand extends LocalStack {
   end(): Promise<void>
 }
 
-/** @param counted whether the functions reach the engine through a proxy that counts and prices their calls */
+/**
+ * @param counted whether the functions reach the engine through a proxy that counts and prices their calls
+ */
 export const startStand = async (
   { dist, index = false, prepare, around }: StandOptions,
   { counted }: { counted: boolean },

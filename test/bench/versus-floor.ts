@@ -139,8 +139,8 @@ const compare = async (
 const perAgent = 25
 
 /**
- * Gives both sides so many sockets. Ours belong to agents of one license: the table gets what a login writes, by the
- * sockets of one that did log in.
+ * Gives both sides so many sockets. Ours belong to agents of one license: the table gets what a login writes,
+ * by the sockets of one that did log in.
  */
 const grow = async (stand: Stand, license: string, [ours, floor]: readonly [Side, Side], size: number) => {
   const [row] = await readAgentSockets(stand.table.read, license)

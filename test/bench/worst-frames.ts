@@ -12,8 +12,9 @@ import { Client, type CustomerClient, type Response } from '../support/client.ts
 import { crowd } from '../support/crowd.ts'
 import type { Call, EngineProxy } from '../support/engine-proxy.ts'
 
-// The worst frame of each kind that a stranger may send, and what it costs: a customer on the most tabs, in a chat of
-// the most users, with the longest events and a hundred threads of them, of which a hundred sockets of agents hear.
+// The worst frame of each kind that a stranger may send, and what it costs: a customer on the most tabs, in a
+// chat of the most users, with the longest events and a hundred threads of them, of which a hundred sockets
+// of agents hear.
 
 /** What a frame costs its own function, and what it leaves to workers, those of the index above all. */
 export interface Cost {

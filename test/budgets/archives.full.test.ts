@@ -4,7 +4,8 @@ import { fillArchive } from '../support/archive.ts'
 import type { Client } from '../support/client.ts'
 import { audience, issuer, startWorld, type World } from '../support/world.ts'
 
-// Longer than a call takes by itself, so that calls made side by side overlap and the depth counts round trips.
+// Longer than a call takes by itself, so that calls made side by side overlap and the depth counts round
+// trips.
 const callMs = 400
 // some eighty a month: more than a first look reads
 const size = 3000

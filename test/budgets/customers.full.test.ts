@@ -6,8 +6,8 @@ import type { Client, CustomerClient } from '../support/client.ts'
 import { mapAtOnce } from '../support/map-at-once.ts'
 import { type License, startWorld, type Visitor, type World } from '../support/world.ts'
 
-// Longer than a call takes by itself, so that calls made side by side overlap and the depth counts round trips; short
-// enough that an audience which was read early is not read again.
+// Longer than a call takes by itself, so that calls made side by side overlap and the depth counts round
+// trips; short enough that an audience which was read early is not read again.
 const callMs = 150
 // with a customer's two tabs twenty
 const agents = 18

@@ -26,7 +26,10 @@ interface Writes {
   calls: number
 }
 
-/** The items that the index's worker writes because of a request, and in how many calls; `name` prints what that costs. */
+/**
+ * The items that the index's worker writes because of a request, and in how many calls; `name` prints what
+ * that costs.
+ */
 const indexWritesOf = async (request: () => Promise<unknown>, name?: string): Promise<Writes> => {
   await world.settled()
   const { result: answeredAt, calls } = await world.proxy.record(async () => {
@@ -93,7 +96,8 @@ test('what else is written to the index', async () => {
   const rated = { chat_id, thread_id: `${chat_id}_1`, properties: { rating: { score: 1 } } }
   const rates = await indexWritesOf(() => ann.ok('update_chat_thread_properties', rated), 'a rating')
   const closes = await indexWritesOf(() => ann.ok('close_thread', { chat_id }), 'a thread is closed')
-  // of thread and chat the agent's presence, and of the thread its user, with what is noted of both, which may come apart
+  // of thread and chat the agent's presence, and of the thread its user, with what is noted of both, which
+  // may come apart
   expect(joins.items).toBeLessThanOrEqual(3 + 2 * 2 + 2)
   // the property and its value
   expect([rates.items, closes.items]).toEqual([2 + 2, 0])

@@ -12,8 +12,8 @@ import { addCustomer, startCustomerChat } from '../support/customers.ts'
 import { mapAtOnce } from '../support/map-at-once.ts'
 import { type License, startWorld, type World } from '../support/world.ts'
 
-// Longer than a call takes by itself, so that calls made side by side overlap and the depth counts round trips; short
-// enough that an audience which was read early is not read again.
+// Longer than a call takes by itself, so that calls made side by side overlap and the depth counts round
+// trips; short enough that an audience which was read early is not read again.
 const callMs = 150
 const sockets = 20
 const tail = 25

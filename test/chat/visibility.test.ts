@@ -123,7 +123,10 @@ const content = fc.constantFrom(
   { type: 'form' },
 )
 
-/** An event that somebody of the chat wrote, or the server: those of whom the customer never met are for agents. */
+/**
+ * An event that somebody of the chat wrote, or the server: those of whom the customer never met are for
+ * agents.
+ */
 const eventBy = (list: readonly ChatUser[]): fc.Arbitrary<StoredEvent> =>
   fc
     .tuple(fc.constantFrom(...list), fc.boolean(), content, words, fc.nat(9))

@@ -225,7 +225,8 @@ describe('a message is found by each of its words', () => {
     expect(found(message!, 'elsewhere')).toBe(false)
   })
 
-  // Nothing parts these words; a dictionary does. It makes the same words of them when they come by themselves
+  // Nothing parts these words; a dictionary does. It makes the same words of them when they come by
+  // themselves
   test.for([
     ['Chinese', '我忘记了密码，登录不了账户', '密码 登录 账户 忘记'],
     ['traditional Chinese', '商品質量有問題想要換貨', '商品 質量 問題 換貨'],
@@ -242,8 +243,9 @@ describe('a message is found by each of its words', () => {
       expect({ query, found: found(message!, query) }).toEqual({ query, found: true })
   })
 
-  // Of 118 words that people would look up in sentences of support 8 are missed: parts of longer ones (university in
-  // student), and those of a sentence parted elsewhere (开发/票, develop/ticket, for 开/发票, write/invoice)
+  // Of 118 words that people would look up in sentences of support 8 are missed: parts of longer ones
+  // (university in student), and those of a sentence parted elsewhere (开发/票, develop/ticket, for 开/发票,
+  // write/invoice)
   test('but where a dictionary parts them differently than people do', () => {
     expect(wordsIn('能不能开发票')).toEqual(['能不能', '开发', '票'])
     expect(found('能不能开发票', '发票')).toBe(false)

@@ -8,7 +8,8 @@ import { notFound } from '../support/wire-errors.ts'
 import { type License, sharedWorld, type Visitor, type World } from '../support/world.ts'
 import { expectLoads } from './loads.ts'
 
-// What becomes of a customer whose chat, or whose widget, names a group or an agent that is deleted (protocol §7).
+// What becomes of a customer whose chat, or whose widget, names a group or an agent that is deleted (protocol
+// §7).
 
 let world: World
 beforeAll(async () => {

@@ -10,8 +10,9 @@ import type { Client } from '../support/client.ts'
 import { message } from '../support/events.ts'
 import type { License, Visitor, World } from '../support/world.ts'
 
-// Desks at which agents and customers do whatever comes to their minds, and a model of protocol §7 that says at each quiet
-// moment who may be left waiting. It goes by what was asked for and what logs say, never by how routing decides.
+// Desks at which agents and customers do whatever comes to their minds, and a model of protocol §7 that says
+// at each quiet moment who may be left waiting. It goes by what was asked for and what logs say, never by how
+// routing decides.
 
 const minuteMs = 60_000
 
@@ -98,7 +99,9 @@ const openDesk = async (world: World, name: string, random: Random): Promise<Des
   }
 }
 
-/** A step of a desk; it says what it did. What is refused is refused: a step may come too late for another. */
+/**
+ * A step of a desk; it says what it did. What is refused is refused: a step may come too late for another.
+ */
 type Step = (world: World, desk: Desk) => Promise<string | undefined>
 
 const attempt = async (client: Visitor['client'] | Client, action: string, payload: object): Promise<any> => {

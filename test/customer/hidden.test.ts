@@ -5,8 +5,9 @@ import type { Client, CustomerClient, WireError } from '../support/client.ts'
 import { type License, sharedWorld } from '../support/world.ts'
 import { leaksIn } from './leaks.ts'
 
-// Agents do at random whatever they can to a customer's chat, and the customer reads along on two tabs: of what is not
-// for it, it gets nothing. Who is known to it, and what is hidden, is taken from what an owner sees who is never in the chat.
+// Agents do at random whatever they can to a customer's chat, and the customer reads along on two tabs: of
+// what is not for it, it gets nothing. Who is known to it, and what is hidden, is taken from what an owner
+// sees who is never in the chat.
 
 const seed = Number(process.env['FUZZ_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
 

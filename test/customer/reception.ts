@@ -23,7 +23,9 @@ export interface Reception {
   /** Scoped to group 1, with an active thread: carl's "hello", then its assignment to ann. */
   chat_id: string
   thread_id: string
-  /** `ann` is in the chat, `gus` sees it by its group, `olga` as owner, `sue` supervises, `out` has no access. */
+  /**
+   * `ann` is in the chat, `gus` sees it by its group, `olga` as owner, `sue` supervises, `out` has no access.
+   */
   staff: Record<StaffName, Client>
   /** Those with access. */
   watching: Client[]

@@ -6,10 +6,12 @@ import { denied, notFound, notLoggedIn } from '../support/wire-errors.ts'
 import { sharedWorld, type World } from '../support/world.ts'
 import { openReception, type Reception } from './reception.ts'
 
-// What customers' actions on a chat refuse alike: who is not logged in, what no chat can be, chats that are not the
-// customer's own, and the customer whom an agent has removed. None of it is told to anybody.
+// What customers' actions on a chat refuse alike: who is not logged in, what no chat can be, chats that are
+// not the customer's own, and the customer whom an agent has removed. None of it is told to anybody.
 
-/** What each action on a chat takes beside the chat, and with which sentence it refuses a removed customer. */
+/**
+ * What each action on a chat takes beside the chat, and with which sentence it refuses a removed customer.
+ */
 const properties = { a: { x: 1 } }
 const changing: Record<string, [payload: (chat_id: string) => object, sentence: string]> = {
   close_thread: [() => ({}), 'You are not allowed to close this chat.'],
@@ -35,7 +37,9 @@ const ofNoChat = ['login', 'ping', 'start_chat', 'update_customer', 'get_chats_s
 let world: World
 let here: Reception
 let removed: Reception
-/** Chats that are not the customer's: another customer's, another license's, an agent's own, and none at all. */
+/**
+ * Chats that are not the customer's: another customer's, another license's, an agent's own, and none at all.
+ */
 let strange: Record<string, string>
 beforeAll(async () => {
   world = await sharedWorld({ delayScale: 1000 })

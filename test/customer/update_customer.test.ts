@@ -7,7 +7,10 @@ import { invalid } from '../support/wire-errors.ts'
 import { type License, sharedWorld, type Visitor, type World } from '../support/world.ts'
 
 let world: World
-/** Where all customers here come to; ann is given each of their chats, ben sees those of group 2 and those open to all. */
+/**
+ * Where all customers here come to; ann is given each of their chats, ben sees those of group 2 and those
+ * open to all.
+ */
 let license: License
 let ann: Client
 let ben: Client

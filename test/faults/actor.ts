@@ -21,7 +21,10 @@ export interface Context {
 /** What an actor does in one step, as one request. */
 export type Step = readonly [action: string, payload: object]
 
-/** An app or a tab: logs in, asks for one thing after the other, sometimes two at once, and comes again when it is cut off. */
+/**
+ * An app or a tab: logs in, asks for one thing after the other, sometimes two at once, and comes again when
+ * it is cut off.
+ */
 export abstract class Actor {
   protected readonly ctx: Context
   protected app: App | undefined

@@ -58,8 +58,8 @@ export const answersAreForThoseWithAccess: Check = checking(
 )
 
 /**
- * How long a push may be on its way: 15 s of a request that is slow, a second of posts, and two further tries by the delay
- * queue, with faults of their own.
+ * How long a push may be on its way: 15 s of a request that is slow, a second of posts, and two further tries
+ * by the delay queue, with faults of their own.
  */
 const longestWayMs = 30_000
 

@@ -1,8 +1,8 @@
 import { type Check, checking, framesOf, type History, type RequestRecord } from './history.ts'
 
 /**
- * What a client knows of a request. `unknown`: nobody answered, the gateway did in the Lambda's place, or the answer says
- * that the outcome is not known.
+ * What a client knows of a request. `unknown`: nobody answered, the gateway did in the Lambda's place, or the
+ * answer says that the outcome is not known.
  */
 export interface Outcome {
   kind: 'success' | 'refused' | 'unknown'

@@ -16,8 +16,8 @@ const livingOf = ({ sockets }: Recorder): Record<string, number[]> => {
 }
 
 /**
- * Nothing goes wrong any more: everyone comes on again, what is dead is found out, and all that was put off is done. Then
- * the table is held against what the apps saw; then all leave, and their time runs out.
+ * Nothing goes wrong any more: everyone comes on again, what is dead is found out, and all that was put off
+ * is done. Then the table is held against what the apps saw; then all leave, and their time runs out.
  */
 export const endRun = async (
   stand: Stand,

@@ -20,7 +20,10 @@ export const cheapFloods = [
   'connects of agents',
   'connects of customers',
 ] as const
-/** First those that only long loads meet, the one of the highest limit last of them: a load may be over before it. */
+/**
+ * First those that only long loads meet, the one of the highest limit last of them: a load may be over before
+ * it.
+ */
 export const allFloods = [
   'properties from ten tabs',
   'marks as seen, typing, sneak peeks and page changes',

@@ -22,8 +22,8 @@ interface FollowerOptions {
 }
 
 /**
- * An app that keeps nothing but how far it has read each chat, and is cut off again and again. What a push does not
- * continue, and what it finds after a reconnect, it reads with `after_order`.
+ * An app that keeps nothing but how far it has read each chat, and is cut off again and again. What a push
+ * does not continue, and what it finds after a reconnect, it reads with `after_order`.
  */
 export class Follower {
   readonly #recorder: Recorder
@@ -72,8 +72,8 @@ export class Follower {
   }
 
   /**
-   * Logs in on a new connection, and reads what it missed: in the chats that the login lists, and in those that were active
-   * when it went. `all`: also in those that were closed then.
+   * Logs in on a new connection, and reads what it missed: in the chats that the login lists, and in those
+   * that were active when it went. `all`: also in those that were closed then.
    */
   async connect({ all = false }: { all?: boolean } = {}): Promise<void> {
     const { url, from, license, as, login } = this.#options
@@ -108,7 +108,9 @@ export class Follower {
     if (this.#options.as === 'customer') await this.#app?.call('start_chat', { chat: { thread: { events } } })
   }
 
-  /** All that there is: also the chats that began and ended while it was away, which a login does not list. */
+  /**
+   * All that there is: also the chats that began and ended while it was away, which a login does not list.
+   */
   async finish(): Promise<void> {
     await this.#work
     do await this.connect({ all: true })

@@ -1,7 +1,7 @@
 import type { Attributes } from '../../shared/table/ops.ts'
 
-// What a run leaves for the checker: everything that was asked and everything that came, as plain data. Times are
-// `performance.now()` in ms; those in the table's items are ms since 1970.
+// What a run leaves for the checker: everything that was asked and everything that came, as plain data. Times
+// are `performance.now()` in ms; those in the table's items are ms since 1970.
 
 export interface AgentRecord {
   id: string
@@ -109,7 +109,10 @@ export interface History {
   unheard: readonly string[]
   followers: readonly FollowerRecord[]
   probes: readonly ProbeRecord[]
-  /** What the table held when all was quiet again, and which sockets of each user, by `<license> <user>`, then lived. */
+  /**
+   * What the table held when all was quiet again, and which sockets of each user, by `<license> <user>`, then
+   * lived.
+   */
   quiet: { items: readonly Attributes[]; living: Readonly<Record<string, readonly number[]>>; at: number }
   /** `agent_updated` that every socket living at the end saw last, by watching socket and agent. */
   watched: readonly { socket: number; agent: string; license: string; status: string }[]
@@ -129,7 +132,9 @@ export interface Finding {
 
 export type Check = (history: History) => Finding
 
-/** A check that looks at things one by one: `say` tells of a violation, `count` that one more was looked at. */
+/**
+ * A check that looks at things one by one: `say` tells of a violation, `count` that one more was looked at.
+ */
 export const checking =
   (
     check: string,

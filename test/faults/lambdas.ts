@@ -3,12 +3,15 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { ClientRequest } from 'node:http'
 import type { Around } from '../../infra/local/handlers.ts'
 
-/** What becomes of an invocation at one of its calls to the table, the queue or a connection; 1: the first. */
+/**
+ * What becomes of an invocation at one of its calls to the table, the queue or a connection; 1: the first.
+ */
 export interface Fate {
   atCall: number
   /**
-   * `killed`: the Lambda dies before the call is made; `killed after`: once its answer is there. `frozen`: this call and
-   * all that follow are held; the proxy lets them go once the Lambda is invoked again after its deadline.
+   * `killed`: the Lambda dies before the call is made; `killed after`: once its answer is there. `frozen`:
+   * this call and all that follow are held; the proxy lets them go once the Lambda is invoked again after its
+   * deadline.
    */
   how: 'killed' | 'killed after' | 'frozen'
 }
@@ -25,7 +28,9 @@ interface Invocation {
 
 const connections = /\/(@|%40)connections\//
 
-/** Calls that leave the Lambda; not those that fetch keys and secrets, which all share in this one process. */
+/**
+ * Calls that leave the Lambda; not those that fetch keys and secrets, which all share in this one process.
+ */
 const isCall = (request: ClientRequest): boolean => {
   const target = String(request.getHeader('x-amz-target') ?? '')
   return target.startsWith('DynamoDB_') || target.startsWith('AmazonSQS') || connections.test(request.path)
@@ -35,8 +40,8 @@ const described = (request: ClientRequest): string =>
   `${request.method} ${request.path} ${String(request.getHeader('x-amz-target') ?? '')}`
 
 /**
- * Follows every Lambda that runs in this process by the calls that it makes, wherever they come from: some die at one of
- * them, some freeze, and none may make one after its answer.
+ * Follows every Lambda that runs in this process by the calls that it makes, wherever they come from: some
+ * die at one of them, some freeze, and none may make one after its answer.
  */
 export const followLambdas = (fateOf: (name: string) => Fate | undefined) => {
   const running = new AsyncLocalStorage<Invocation>()

@@ -23,8 +23,8 @@ export interface RunOptions {
   /** How often the engine is killed, evenly over the run. */
   kills: number
   /**
-   * The number of parts of the load, of which every other one is flooded, the last one too. 1: each flood goes
-   * once over its limit.
+   * The number of parts of the load, of which every other one is flooded, the last one too. 1: each flood
+   * goes once over its limit.
    */
   phases: number
   /** Which floods there are; all kinds if absent. */
@@ -57,7 +57,9 @@ export const longRates: Rates = {
 }
 const sideBySide = 8
 const clockMs = 5000
-/** Polls are rare: one is dear when there is much in the table, and what comes together is indexed together. */
+/**
+ * Polls are rare: one is dear when there is much in the table, and what comes together is indexed together.
+ */
 const pace: Pace = { presenceGraceS: 3, queueRetryMs: 3000, streamPollMs: 500, stayMs: 2500 }
 
 /** The apps of a license, and its followers. */

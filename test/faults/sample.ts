@@ -1,8 +1,9 @@
 import type { Attributes } from '../../shared/table/ops.ts'
 import type { ChatState, FloodRecord, FrameRecord, History, RequestRecord } from './history.ts'
 
-// A short history in which nothing is wrong, written down by hand: two licenses, each with a chat. In the first, ann (an
-// agent of it) and carl, its customer, talk; sue supervises and is hidden from carl; pat has no access; fay follows.
+// A short history in which nothing is wrong, written down by hand: two licenses, each with a chat. In the
+// first, ann (an agent of it) and carl, its customer, talk; sue supervises and is hidden from carl; pat has
+// no access; fay follows.
 
 const chat = 'c1'
 const other = 'c2'

@@ -35,7 +35,10 @@ const chatStatesOf = ({ request, engine }: Call): ChatState[] => {
   })
 }
 
-/** The people of a license: of every permission, in and out of its groups, one whose token is for its own chats alone. */
+/**
+ * The people of a license: of every permission, in and out of its groups, one whose token is for its own
+ * chats alone.
+ */
 const peopleOf = (marker: string): AgentRecord[] => {
   const of = (name: string, rest: Omit<AgentRecord, 'id'>): AgentRecord => ({
     id: `${name}${marker}`,
@@ -72,7 +75,9 @@ interface Settings {
 
 export type Stand = Awaited<ReturnType<typeof startStand>>
 
-/** The whole stack with faults on every side: two licenses with their people on an engine that can be killed. */
+/**
+ * The whole stack with faults on every side: two licenses with their people on an engine that can be killed.
+ */
 export const startStand = async (handlers: LoadHandlers, faults: OpenFaults, { pace, rates }: Settings) => {
   // what fails here is meant to
   process.env['POWERTOOLS_LOG_LEVEL'] ??= 'SILENT'
@@ -167,7 +172,10 @@ export const startStand = async (handlers: LoadHandlers, faults: OpenFaults, { p
       }
       await stack.settled()
     },
-    /** What a minute does to connections: those that were slow are not any more, and none is too new to be called gone. */
+    /**
+     * What a minute does to connections: those that were slow are not any more, and none is too new to be
+     * called gone.
+     */
     minuteLater: async () => {
       for (const { pk, sk } of await scan())
         if (String(pk).startsWith('SOCKET#') || String(pk).endsWith('#SOCKETS'))

@@ -1,7 +1,8 @@
 import { once } from 'node:events'
 import { WebSocket } from 'ws'
 
-// Apps that connect and then do nothing, in a process of their own so that what they take is not the gateway's.
+// Apps that connect and then do nothing, in a process of their own so that what they take is not the
+// gateway's.
 const [url = '', count = '0'] = process.argv.slice(2)
 const atOnce = 100
 

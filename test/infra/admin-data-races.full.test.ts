@@ -25,7 +25,10 @@ const loadOf = async (license: License, agent: string) =>
   (await world.table.read.get(keys.load(license.id, agent), { strong: true }))?.['active']
 const staffed = () => world.license({ ann: { name: 'Ann' } })
 
-/** What is asked for while the customer is taken away: all of it ends before the rest is erased, as in time it does. */
+/**
+ * What is asked for while the customer is taken away: all of it ends before the rest is erased, as in time it
+ * does.
+ */
 const asked: Record<string, (of: KnownCustomer, ann: Client, license: License) => Promise<unknown>> = {
   "customer's event": ({ client, chat_id, clue }) =>
     client.call('send_event', { chat_id, event: message(`${clue} late`) }),

@@ -84,8 +84,9 @@ export async function openDataWorld() {
     /** Items of the whole table in which one of these stands, anywhere, in any case. */
     traces: async (...needles: string[]): Promise<Item[]> => tracesIn(await everything(), ...needles),
     /**
-     * Has the command die, and runs it again, at each of its calls, or at some: that call is done, and its answer and
-     * all else fails. `check` looks at all items once all is done. Resolves to how many calls there were to die at.
+     * Has the command die, and runs it again, at each of its calls, or at some: that call is done, and its
+     * answer and all else fails. `check` looks at all items once all is done. Resolves to how many calls
+     * there were to die at.
      */
     async dyingAtEachCall(
       prepare: () => Promise<{ argv: string[]; check(items: readonly Item[]): void }>,
@@ -145,8 +146,8 @@ export type DataWorld = Awaited<ReturnType<typeof openDataWorld>>
 export const message = (text: string, more: object = {}) => ({ type: 'message', text, ...more })
 
 /**
- * A customer that has told all that it can, with a chat of two threads, the second of which is active, and two tabs;
- * `brief`: with one of each.
+ * A customer that has told all that it can, with a chat of two threads, the second of which is active, and
+ * two tabs; `brief`: with one of each.
  */
 export const knownCustomer = async (world: World, license: License, { brief = false } = {}) => {
   // whatever the customer says holds it

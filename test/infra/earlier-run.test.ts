@@ -13,7 +13,13 @@ test.each(engines)(
     const { client, tableName } = await freshTable(endpoint, { stream: false })
     const table = openTable({ client, tableName })
     const indexedState = { at: 1, id: 'abc_1', lists: ['all'] }
-    const held = { indexedState, pendingStates: [indexedState], leaseUntil: Date.now() + 20_000, nonce: 'x', followed: 0 }
+    const held = {
+      indexedState,
+      pendingStates: [indexedState],
+      leaseUntil: Date.now() + 20_000,
+      nonce: 'x',
+      followed: 0,
+    }
     await table.write.write(putManifest('abc', { n: 1, version: 0 }, held))
     const settled = { ...held, doubtful: [], until: 0 }
     await table.write.write(putManifest('abc', { n: 2, version: 0 }, settled))

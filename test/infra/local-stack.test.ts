@@ -43,7 +43,9 @@ test('it has settled only when no customer’s request is under way either', asy
 
 test('a rotated key of customers’ tokens signs, and the one before it still verifies', async () => {
   const { arrive } = await world.license({})
-  /** The token of a login, longer after the last one than functions use a key without asking for a newer one. */
+  /**
+   * The token of a login, longer after the last one than functions use a key without asking for a newer one.
+   */
   const loginLater = async (token?: string) => {
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 11 * 60_000 })
     const client = await arrive()

@@ -108,7 +108,10 @@ const byCustomers: Frames = ({ chat_id, thread_id, event_id }) => [
   ['close_thread', { chat_id }],
 ]
 
-/** The same frame, wrong wherever it can be: with secrets in place of ids, of fields' names and of whole values. */
+/**
+ * The same frame, wrong wherever it can be: with secrets in place of ids, of fields' names and of whole
+ * values.
+ */
 const wrong = (payload: object): object[] => [
   Object.fromEntries(Object.keys(payload).map((name) => [name, secret(`in-place-of-${name}`)])),
   Object.fromEntries(Object.keys(payload).map((name) => [name, { [secret('nested')]: [secret('in')] }])),

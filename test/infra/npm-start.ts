@@ -13,7 +13,9 @@ import { compileCache } from '../support/compile-cache.ts'
 
 const root = join(import.meta.dirname, '../..')
 
-/** A start loads some fifty bundles: 5 s of a core that it has for itself, and a test shares it with others. */
+/**
+ * A start loads some fifty bundles: 5 s of a core that it has for itself, and a test shares it with others.
+ */
 export const startMs = 60_000
 /** This only ends what would never come. */
 const patience = { timeout: 30_000 }

@@ -118,7 +118,10 @@ const listed = ({ Sid, Effect, Action, Resource, Condition = {} }: any) => ({
 /** A key of each family. */
 const keyOf = (family: Family): string => families[family].replaceAll('*', 'x')
 const answers = new Map<string, Promise<boolean>>()
-/** Whether statements allow an action on items of these keys: of functions with the same ones one is asked about. */
+/**
+ * Whether statements allow an action on items of these keys: of functions with the same ones one is asked
+ * about.
+ */
 const ask = (statements: object[], action: string, keys: string[]): Promise<boolean> => {
   const question = JSON.stringify([statements, action, keys])
   const answer = answers.get(question) ?? isAllowed(statements, { action: `dynamodb:${action}`, keys })

@@ -29,7 +29,9 @@ const expressionsIn = (file: string, text: string): Found[] => {
   expect(errors).toEqual([])
   const found: Found[] = []
   const constants = new Map<string, Expression[]>()
-  /** A text that can be told without running it: a literal, a constant of this file, or a template of such. */
+  /**
+   * A text that can be told without running it: a literal, a constant of this file, or a template of such.
+   */
   const textOf = (expression: Expression | undefined): string => {
     if (expression?.type === 'Literal' && typeof expression['value'] === 'string') return expression['value']
     const [constant, ...others] = constants.get(expression?.['name']) ?? []

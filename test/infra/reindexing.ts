@@ -118,7 +118,10 @@ interface ChatDraft {
   properties?: Head['properties']
 }
 
-/** A table with chats that nothing is indexed of, and the commands that an operator gives; no backend runs on it. */
+/**
+ * A table with chats that nothing is indexed of, and the commands that an operator gives; no backend runs on
+ * it.
+ */
 export const openReindexing = async (engineEndpoint: string) => {
   const world = await openAdminWorld(engineEndpoint)
   const index = openIndex(world)

@@ -72,7 +72,8 @@ test(
     await nora.ok('send_event', { chat_id: own.id, event: { ...event, text: 'hello you' } })
     await customer.eventually('incoming_event', ({ event }) => 'text' in event && event.text === 'hello you')
 
-    // a customer may do so much in a minute, as deployed; of eleven, six are in the same minute, whenever it ends
+    // a customer may do so much in a minute, as deployed; of eleven, six are in the same minute, whenever it
+    // ends
     const eager = await openCustomer(run)
     await eager.ok('login')
     const answers = []

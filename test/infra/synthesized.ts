@@ -67,8 +67,8 @@ const synthesizeAnew = (context: Record<string, unknown>) => {
 const known = new Map<string, ReturnType<typeof synthesizeAnew>>()
 
 /**
- * The shipped stack with these settings, as templates: its own, and the nested ones of customers and of operations. It
- * takes a second, and is made once in a process for the same settings.
+ * The shipped stack with these settings, as templates: its own, and the nested ones of customers and of
+ * operations. It takes a second, and is made once in a process for the same settings.
  */
 export const synthesize = (context: Record<string, unknown> = {}): ReturnType<typeof synthesizeAnew> => {
   const settings = JSON.stringify(context)
@@ -107,7 +107,10 @@ export const flat = (value: any): string => {
 const abroad =
   /<(?:referencetoAgentChat|Customers\w+\.Outputs\.AgentChatCustomers)(\w+?)[0-9A-F]{8}(Ref|[A-Z]\w+)>/g
 
-/** The same, with the hashes of the logical ids dropped; what is in another stack reads as if it were in this one. */
+/**
+ * The same, with the hashes of the logical ids dropped; what is in another stack reads as if it were in this
+ * one.
+ */
 export const named = (value: any): string =>
   flat(value)
     .replace(abroad, (_, id: string, of: string) => (of === 'Ref' ? `<${id}>` : `<${id}.${of}>`))

@@ -4,11 +4,13 @@ import { agentActions } from '../../shared/protocol/agent/index.ts'
 import { readFrame } from '../../shared/protocol/envelope.ts'
 import { faultsOf } from './faults.ts'
 
-// What agents may send, field by field (protocol §3, §5, §8), without a socket: events, properties and filters have files
-// of their own, here stands where they are. That a fault is answered as `validation`, before anything else of the payload
-// counts, is proved on the wire (test/agent/envelope.test.ts).
+// What agents may send, field by field (protocol §3, §5, §8), without a socket: events, properties and
+// filters have files of their own, here stands where they are. That a fault is answered as `validation`,
+// before anything else of the payload counts, is proved on the wire (test/agent/envelope.test.ts).
 
-/** A value that is refused, the place in it that is complained of, and our own sentence where there is one. */
+/**
+ * A value that is refused, the place in it that is complained of, and our own sentence where there is one.
+ */
 type Wrong = [value: unknown, at?: string | undefined, sentence?: string | undefined]
 /** What a field is made of; the first of `fits` stands in the whole request. */
 interface Part {
@@ -101,7 +103,10 @@ const properties: Part = {
     [{ a: { x: 'x'.repeat(4000), y: 'x'.repeat(4000), z: 'x'.repeat(4000) } }, '', 'At most 8192 bytes'],
   ],
 }
-/** A change is measured in full once it is merged (test/chat/properties.test.ts): at most twice the limit comes. */
+/**
+ * A change is measured in full once it is merged (test/chat/properties.test.ts): at most twice the limit
+ * comes.
+ */
 const change: Part = {
   ...properties,
   wrong: [...properties.wrong.slice(0, -1), [{ a: named(100, 'x'.repeat(200)) }, '', 'At most 8192 bytes']],
@@ -216,7 +221,10 @@ const anObject: Part = { fits: [{}], wrong: [[[]], ['x'], [5]] }
 
 const chatId = { chat_id: needed(id) }
 const events = { initial_events: initialEvents, 'chat.thread.events': initialEvents }
-/** Every action, with its fields by their paths. A login's token is `auth` whatever it is, and has its own tests. */
+/**
+ * Every action, with its fields by their paths. A login's token is `auth` whatever it is, and has its own
+ * tests.
+ */
 const requests: Record<string, Record<string, Part>> = {
   login: {
     reconnect: flag,

@@ -256,7 +256,9 @@ const cut = (frame: string, bytes: number): string =>
         .toString()
         .replace(/\ufffd$/, '')
 
-/** Any text frame that the gateway lets in, from what fits a contract of `actions` to what is no JSON at all. */
+/**
+ * Any text frame that the gateway lets in, from what fits a contract of `actions` to what is no JSON at all.
+ */
 export const anyFrame = (ids: RealIds, actions: readonly ActionSpec[]): fc.Arbitrary<string> => {
   const names = actions.map(({ name }) => name)
   const anyAction = fc.oneof(

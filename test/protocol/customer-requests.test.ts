@@ -5,8 +5,8 @@ import { customerActions } from '../../shared/protocol/customer/index.ts'
 import { message } from '../support/events.ts'
 import { faultsOf } from './faults.ts'
 
-// Which payloads the customers' actions take, as data. What a text, an event, a property or a filter may be is tested
-// with these (fields, events, properties); here is that each action takes them where it should.
+// Which payloads the customers' actions take, as data. What a text, an event, a property or a filter may be
+// is tested with these (fields, events, properties); here is that each action takes them where it should.
 
 const many = <T>(count: number, item: (i: number) => T) => Array.from({ length: count }, (_, i) => item(i))
 const numbered = (count: number) => Object.fromEntries(many(count, (i) => [`n${i}`, 'x']))
@@ -47,7 +47,10 @@ const right: Record<string, object> = {
   get_chat_threads_summary: { chat_id: 'c', pagination: { offset: 5000, limit: 1000 } },
 }
 
-/** One field's values that are refused; the answer names `at`, the field itself by default, with this sentence. */
+/**
+ * One field's values that are refused; the answer names `at`, the field itself by default, with this
+ * sentence.
+ */
 type Wrong = [field: string, values: unknown[], sentence?: string | undefined, at?: string]
 const id = [undefined, null, 5, '', 'x'.repeat(129), ['c'], half]
 const oneOf =

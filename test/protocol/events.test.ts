@@ -294,7 +294,10 @@ describe('content', () => {
   })
 })
 
-/** A decimal number in one form, of any size: its sign, its digits without zeros around them, and its power of ten. */
+/**
+ * A decimal number in one form, of any size: its sign, its digits without zeros around them, and its power of
+ * ten.
+ */
 const decimal = (text: string): string => {
   const [, sign = '', int = '', fraction = '', exponent = '0'] =
     /^(-?)(\d+)(?:\.(\d+))?(?:[eE]\+?(-?\d+))?$/.exec(text)!

@@ -57,7 +57,9 @@ const parse = (text: string): unknown => {
 }
 
 const sendEvent = specOf('send_event')
-/** What the reading of any frame is measured by: V8's own parsing of it, and an ordinary frame of its length. */
+/**
+ * What the reading of any frame is measured by: V8's own parsing of it, and an ordinary frame of its length.
+ */
 const besideOf = (frame: (length: number) => string) => (length: number) => {
   const [own, other] = [frame(length), ordinary(length)]
   return () => [parse(own), read(sendEvent, other)]
@@ -70,7 +72,9 @@ const times =
   (length) =>
     filled(length, open, part, close)
 
-/** Frames with one of these made a function busy for most of a second, or would in a parser that is no better. */
+/**
+ * Frames with one of these made a function busy for most of a second, or would in a parser that is no better.
+ */
 const longNumbers: Record<string, Shape> = {
   digits: times('1', '7'),
   'zeros behind a digit': times('1', '0'),

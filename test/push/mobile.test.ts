@@ -36,7 +36,10 @@ const withPhone = async (license: License, agent: string, platform = 'android'):
   return token
 }
 
-/** A phone of ben's for each of these answers, which FCM gives to its next `times` messages. Resolves to their tokens. */
+/**
+ * A phone of ben's for each of these answers, which FCM gives to its next `times` messages. Resolves to their
+ * tokens.
+ */
 const withPhones = async (
   license: License,
   given: Record<string, FcmAnswer>,
@@ -87,7 +90,10 @@ const isKept = async (token: string): Promise<boolean> => {
   return (await world.table.read.get(keys.agentDevice(license_id, agent_id, hash))) !== undefined
 }
 
-/** Sends an event while the phone's app is awake: the phone has not been notified of it when the app goes to sleep. */
+/**
+ * Sends an event while the phone's app is awake: the phone has not been notified of it when the app goes to
+ * sleep.
+ */
 const sayUnnoticed = async (scene: Scene): Promise<string> => {
   const app = await scene.license.login('ben', presenting(scene.phone))
   const event = await say(scene)
@@ -121,7 +127,10 @@ beforeEach(async () => {
   if (!heard(lifeline.phone).includes(event)) throw new Error('No notification arrives any more')
 })
 
-/** A scene that tests share which leave who is in it, and ben's phone, as they are: it has not been notified yet. */
+/**
+ * A scene that tests share which leave who is in it, and ben's phone, as they are: it has not been notified
+ * yet.
+ */
 const sameScene = (): Scene => {
   for (const list of [fcm.sent, fcm.asked]) list.length = 0
   return lifeline

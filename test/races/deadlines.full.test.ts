@@ -4,8 +4,8 @@ import type { Fault } from '../support/engine-proxy.ts'
 import { sharedWorld, type World } from '../support/world.ts'
 import { errorOf, logOf, message } from './stored.ts'
 
-// Each of these takes as long as it says, so they run side by side: a fault is for the calls that name its own chat or
-// license.
+// Each of these takes as long as it says, so they run side by side: a fault is for the calls that name its
+// own chat or license.
 type FaultFor = (operation: string, request: string) => Fault | undefined | Promise<undefined>
 
 let world: World

@@ -32,7 +32,10 @@ const allPushed = async () => {
   for (let tries = 0; tries < 2; tries += 1) await world.queue.flush()
 }
 
-/** Every client has received what is in the log and nothing else; what timed out is pushed once it is repeated. */
+/**
+ * Every client has received what is in the log and nothing else; what timed out is pushed once it is
+ * repeated.
+ */
 const everyoneHas = async (clients: Client[], chat: string, log: Entry[], sent: [string, Response][]) => {
   await allPushed()
   const unknown = sent.filter(([, answer]) => errorOf(answer) === 'request_timeout').map(([text]) => text)
@@ -45,7 +48,8 @@ const everyoneHas = async (clients: Client[], chat: string, log: Entry[], sent: 
   }
 }
 
-// all of it in one process: each sender has as much of the machine as a Lambda has for itself only where it is fast
+// all of it in one process: each sender has as much of the machine as a Lambda has for itself only where it
+// is fast
 const timeout = 180_000
 
 describe('many senders in one chat', { timeout }, () => {

@@ -76,8 +76,8 @@ const runHeld = async (
 }
 
 /**
- * Plays a race out once for each call to the table that `held` makes: that call is held, alone or with those that are
- * made beside it, until `meanwhile` has ended. Resolves to how many calls there were to hold.
+ * Plays a race out once for each call to the table that `held` makes: that call is held, alone or with those
+ * that are made beside it, until `meanwhile` has ended. Resolves to how many calls there were to hold.
  */
 export const atEachStep = async (
   world: World,

@@ -10,7 +10,10 @@ beforeEach(async () => {
 })
 afterEach(endWorlds)
 
-/** Ann is there; Lea logs in and is gone again before the next run, so that each login is the first of its agent. */
+/**
+ * Ann is there; Lea logs in and is gone again before the next run, so that each login is the first of its
+ * agent.
+ */
 const openOffice = async () => {
   const license = await world.license({ ann: { permission: 'owner' }, ben: {}, lea: {} })
   const ann = await license.login('ann')

@@ -11,8 +11,8 @@ import type { Call, Fault } from '../support/engine-proxy.ts'
 import { type License, sharedWorld, type World } from '../support/world.ts'
 import { logOf, message } from './stored.ts'
 
-// A write is done and its answer is lost: the request must find out that the write stands. All cases run side by side, since
-// they wait for the end of their 12 s; a fault is for the calls that name its own license.
+// A write is done and its answer is lost: the request must find out that the write stands. All cases run side
+// by side, since they wait for the end of their 12 s; a fault is for the calls that name its own license.
 
 let world: World
 const faults = new Map<string, (call: Pick<Call, 'operation' | 'request'>) => Fault | undefined>()

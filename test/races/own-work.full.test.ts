@@ -5,9 +5,9 @@ import { readAgentSockets } from '../../shared/table/sockets.ts'
 import type { Fault } from '../support/engine-proxy.ts'
 import { sharedWorld, type World } from '../support/world.ts'
 
-// A write is done, its answer is lost, and the SDK's repeats only hear that a transaction is under way: the request
-// must find out that the work is its own. The SDK waits for seconds between its repeats, so they run side by side: a fault
-// is for the calls that fit.
+// A write is done, its answer is lost, and the SDK's repeats only hear that a transaction is under way: the
+// request must find out that the work is its own. The SDK waits for seconds between its repeats, so they run
+// side by side: a fault is for the calls that fit.
 
 let world: World
 type FaultFor = (operation: string, request: string) => Fault | undefined
@@ -24,7 +24,10 @@ beforeAll(async () => {
   })
 })
 
-/** The next transaction that fits is done and its answer lost; the SDK's repeats of it are told that one is under way. */
+/**
+ * The next transaction that fits is done and its answer lost; the SDK's repeats of it are told that one is
+ * under way.
+ */
 const loseAnswer = (fits: (request: string) => boolean) => {
   let left = 4
   faults.add((operation, request) => {

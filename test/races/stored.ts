@@ -13,7 +13,9 @@ export const send = async (client: Client, chat_id: string, text: string): Promi
   await client.call('send_event', { chat_id, event: message(text) }),
 ]
 
-/** The chat's entries in the order of their keys; fails where a thread has gaps, or its time runs backwards. */
+/**
+ * The chat's entries in the order of their keys; fails where a thread has gaps, or its time runs backwards.
+ */
 export const logOf = async (world: World, chat: string): Promise<Entry[]> => {
   const items = await world.table.read.query({ pk: chatPk(chat), prefix: logPrefix, strong: true })
   const entries = items.filter(({ event }) => event !== undefined).map(parseEntry)

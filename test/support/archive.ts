@@ -78,9 +78,9 @@ const opsOf = (license: string, i: number, size: number, at: number, random: () 
 export const monthMs = (365 * 24 * 3_600_000) / 12
 
 /**
- * A license with an archive of so many threads, whose agents `owner` and `normal`, who is in group 1, have no chats. Of the
- * threads ten say "zeppelin", half "order", three in ten "delivery"; four in ten are rated, from 1 to 5; three in ten are for
- * group 1 only.
+ * A license with an archive of so many threads, whose agents `owner` and `normal`, who is in group 1, have no
+ * chats. Of the threads ten say "zeppelin", half "order", three in ten "delivery"; four in ten are rated,
+ * from 1 to 5; three in ten are for group 1 only.
  */
 export const fillArchive = async (
   table: Table,

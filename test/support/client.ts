@@ -66,8 +66,8 @@ interface Opening {
 }
 
 /**
- * An app, strict: a frame that its endpoint's contracts do not declare, down to a field, fails whatever the test waits
- * for. Frames are queued, so that no test races its own listener.
+ * An app, strict: a frame that its endpoint's contracts do not declare, down to a field, fails whatever the
+ * test waits for. Frames are queued, so that no test races its own listener.
  */
 abstract class StrictClient<Payloads> {
   readonly socket: WebSocket

@@ -23,8 +23,8 @@ const agoS = 60
 const atOnce = 100
 
 /**
- * Many connections of one agent, and their ids in no order. Their sessions are written as logins write them, without these:
- * a thousand logins take longer than all that is tested with them. They came a minute ago.
+ * Many connections of one agent, and their ids in no order. Their sessions are written as logins write them,
+ * without these: a thousand logins take longer than all that is tested with them. They came a minute ago.
  */
 export const crowd = async (
   world: Pick<World, 'gateway' | 'agentUrl' | 'table'>,

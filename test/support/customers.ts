@@ -13,7 +13,8 @@ import { type StoredEvent } from '../../shared/table/chat/thread-log.ts'
 import { putEntry, putHead, newHead, nextEntries } from '../../shared/table/chat/log-entries.ts'
 import type { World } from './world.ts'
 
-// Customers have no endpoint of their own here: what is known of them is put into the table as their actions would.
+// Customers have no endpoint of their own here: what is known of them is put into the table as their actions
+// would.
 
 /** Makes a customer known to a license. */
 export const addCustomer = async (

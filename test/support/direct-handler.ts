@@ -2,8 +2,8 @@ import { NodeHttpHandler as SocketHandler } from '@smithy/node-http-handler'
 import type { SignatureV4 as Signer } from '@smithy/signature-v4'
 import { handleDirectly } from './direct.ts'
 
-// Stands for the SDK's own handler in the bundles of tests: what a server of the same process answers directly goes over no
-// socket. Everything else does, and so does all that ships.
+// Stands for the SDK's own handler in the bundles of tests: what a server of the same process answers
+// directly goes over no socket. Everything else does, and so does all that ships.
 
 export * from '@smithy/node-http-handler'
 
@@ -16,8 +16,8 @@ export class NodeHttpHandler extends SocketHandler {
 type Options = ConstructorParameters<typeof Signer>[0]
 
 /**
- * Stands for the signer: nothing local goes by signatures, and one takes as long as a read. What a signature is made of is
- * a test of its own.
+ * Stands for the signer: nothing local goes by signatures, and one takes as long as a read. What a signature
+ * is made of is a test of its own.
  */
 export class SignatureV4 {
   readonly #credentials: Options['credentials']

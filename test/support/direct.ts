@@ -1,6 +1,7 @@
 import type { NodeHttpHandler } from '@smithy/node-http-handler'
 
-// Servers of this process that answer without a socket, by port. Bundles of tests have modules of their own: they meet here.
+// Servers of this process that answer without a socket, by port. Bundles of tests have modules of their own:
+// they meet here.
 
 interface DirectRequest {
   headers: Record<string, string>

@@ -27,8 +27,8 @@ const mostConnections = 256
 export const writing = /^(Put|Update|Delete|BatchWrite|TransactWrite)/
 
 /**
- * Kept-alive connections to an engine, which posts go over one at a time. By hand, since Node's own client takes five times
- * the CPU of all this: measured, 0.35 ms for each call.
+ * Kept-alive connections to an engine, which posts go over one at a time. By hand, since Node's own client
+ * takes five times the CPU of all this: measured, 0.35 ms for each call.
  */
 export const openEngineConnections = (endpoint: string): EngineConnections => {
   const { hostname, port } = new URL(endpoint)

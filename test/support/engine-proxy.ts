@@ -65,8 +65,9 @@ type Headers = IncomingMessage['headers']
 const serverErrors = new Set(['InternalServerError', 'ServiceUnavailable', 'InternalFailure'])
 
 /**
- * A proxy on loopback before a DynamoDB engine that counts, prices, delays and spoils its calls. `onCall` is told of each
- * call that ended, in place of the list, and unpriced; `onWritten` whenever the engine may hold something new.
+ * A proxy on loopback before a DynamoDB engine that counts, prices, delays and spoils its calls. `onCall` is
+ * told of each call that ended, in place of the list, and unpriced; `onWritten` whenever the engine may hold
+ * something new.
  */
 export async function startEngineProxy(
   target: string,

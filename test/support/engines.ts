@@ -5,7 +5,10 @@ import { type Engine, localClientConfig, startEngine } from '../../infra/local/e
 const started = async (name: string): Promise<Engine> =>
   startEngine({ env: { ...process.env, DYNAMODB_ENGINE: name } })
 
-/** Which engine tests run on: the one that the environment names, or else the fastest that this machine can run. */
+/**
+ * Which engine tests run on: the one that the environment names, or else the fastest that this machine can
+ * run.
+ */
 export const fastestEngine = async (): Promise<Pick<Engine, 'name' | 'label'>> => {
   const { DYNAMODB_ENGINE, DYNAMODB_ENDPOINT } = process.env
   const engine =

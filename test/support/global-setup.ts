@@ -9,7 +9,10 @@ declare module 'vitest' {
   }
 }
 
-/** Bundles the functions once, for all workers, and chooses the engine that all tests run on which are not about engines. */
+/**
+ * Bundles the functions once, for all workers, and chooses the engine that all tests run on which are not
+ * about engines.
+ */
 export default async (project: TestProject): Promise<void> => {
   const engine = await fastestEngine()
   // workers inherit it

@@ -21,13 +21,17 @@ const leastTimes = (acts: readonly (() => unknown)[], isEnough: (times: number[]
 /** What is done with an input of so many characters; the input is made before time is taken. */
 type Of = (length: number) => () => unknown
 
-/** By how much more `of` may take for each character of a long input than of a short one; quadratic time takes 8. */
+/**
+ * By how much more `of` may take for each character of a long input than of a short one; quadratic time takes
+ * 8.
+ */
 const mostGrowth = 4
 
 /**
- * Asserts that `of` takes time in proportion to the length of its input: eight times the length takes no more than that
- * many times as long, but for a factor, by the time that `beside` takes for the same: work that is known to be linear. A
- * busy machine makes measuring take longer, and changes nothing else: what counts is the least time of each.
+ * Asserts that `of` takes time in proportion to the length of its input: eight times the length takes no more
+ * than that many times as long, but for a factor, by the time that `beside` takes for the same: work that is
+ * known to be linear. A busy machine makes measuring take longer, and changes nothing else: what counts is
+ * the least time of each.
  */
 export const expectProportional = (
   what: string,

@@ -8,7 +8,10 @@ export const tooMany = {
   details: [{ path: '', message: 'Try again in 47 s' }],
 }
 
-/** A clock of the test file's own, which stands at the 13th second of a minute; each test has a minute to itself. */
+/**
+ * A clock of the test file's own, which stands at the 13th second of a minute; each test has a minute to
+ * itself.
+ */
 export const ownMinutes = (): { nextMinute(): void; secondsOn(s: number): void } => {
   let clock = Date.now()
   const nextMinute = () => {

@@ -31,8 +31,8 @@ const ofTransaction = {
 } as const
 
 /**
- * What IAM is asked of a call of the wire. A transaction's actions are asked about with the keys of all its items, which no
- * way of looking at them is stricter than.
+ * What IAM is asked of a call of the wire. A transaction's actions are asked about with the keys of all its
+ * items, which no way of looking at them is stricter than.
  */
 const askedOf = ({ operation, request }: Pick<Call, 'operation' | 'request'>): Asked[] => {
   const asked = (action: string, keys: any[]): Asked => ({
@@ -120,7 +120,10 @@ const familyOf = (pk: string): string =>
 
 const known = new Set<string>()
 
-/** Throws where a function made a call that IAM denies it. Of calls that are alike each process asks about one. */
+/**
+ * Throws where a function made a call that IAM denies it. Of calls that are alike each process asks about
+ * one.
+ */
 export const expectAllowed = async (calls: readonly Call[]): Promise<void> => {
   const denied: string[] = []
   for (const { lambda, ...call } of calls) {

@@ -1,6 +1,9 @@
 import { test } from 'vitest'
 
-/** A test for each row, as `test.each`: `npm test` runs that of the first row, the long part those of the others. */
+/**
+ * A test for each row, as `test.each`: `npm test` runs that of the first row, the long part those of the
+ * others.
+ */
 export const testFirst = <Row extends [unknown, ...unknown[]]>(
   title: string,
   rows: readonly Row[],

@@ -22,8 +22,8 @@ export interface StreamPolls {
 const longestHoldMs = 2000
 
 /**
- * Answers polls of the stream of an engine that only this process writes to once there may be something to read. A poll
- * takes as long as three reads, and a stack polls all the time.
+ * Answers polls of the stream of an engine that only this process writes to once there may be something to
+ * read. A poll takes as long as three reads, and a stack polls all the time.
  */
 export const holdStreamPolls = (endpoint: string): StreamPolls => {
   const port = Number(new URL(endpoint).port)

@@ -45,7 +45,9 @@ export const issuerHasSubject = z.refine<IdentityInput>(
   { error: 'Which subject of it? Add --subject <sub>', path: ['issuer'] },
 )
 
-/** The identity of a subject that was given: its issuer is the one given, the pool's, or the local stack's. */
+/**
+ * The identity of a subject that was given: its issuer is the one given, the pool's, or the local stack's.
+ */
 export function identityOf(subject: string, { issuer, userPool }: IdentityInput, target: Target): Identity {
   if (userPool !== undefined) return { issuer: issuerOf(userPool), subject }
   if (issuer !== undefined) return { issuer, subject }

@@ -15,7 +15,10 @@ export interface Io {
   ask?(question: string): Promise<string>
   /** Waits so long; rejects once the signal fires. */
   pause?(ms: number, signal?: AbortSignal): Promise<void>
-  /** Has `stop` called, once, when somebody wants the command to end; returns how to have it not called any more. */
+  /**
+   * Has `stop` called, once, when somebody wants the command to end; returns how to have it not called any
+   * more.
+   */
   onInterrupt?(stop: () => void): () => void
 }
 
@@ -73,7 +76,8 @@ export function details(io: Io, title: string, values: Record<string, string>): 
   )
 }
 
-// names come from people, strangers among them: nothing in them may steer the terminal, or look like another line
+// names come from people, strangers among them: nothing in them may steer the terminal, or look like another
+// line
 const oneLine = (text: string): string => text.replaceAll('\n', '\u{fffd}')
 const printable = (text: string): string => text.replaceAll(/[^\P{Cc}\n]/gu, '\u{fffd}')
 

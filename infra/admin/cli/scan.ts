@@ -14,8 +14,8 @@ export interface Filter {
 }
 
 /**
- * Every item that the filter names, a page at a time, strongly consistent: reads the whole table for it. For what no list
- * leads to.
+ * Every item that the filter names, a page at a time, strongly consistent: reads the whole table for it. For
+ * what no list leads to.
  */
 export type Scan = (filter: Filter) => AsyncGenerator<Attributes[]>
 

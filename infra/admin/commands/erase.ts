@@ -15,8 +15,8 @@ import { openAccess, withRetries } from '../data/reindex-chat.ts'
 import { counted, duration } from '../data/reindex-progress.ts'
 
 /**
- * What may be under way on a chat, or as a customer, when these are taken away, has ended by then: the clock has 60 s, and
- * nothing has longer.
+ * What may be under way on a chat, or as a customer, when these are taken away, has ended by then: the clock
+ * has 60 s, and nothing has longer.
  */
 const underWayMs = 65_000
 

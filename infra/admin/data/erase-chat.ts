@@ -27,9 +27,9 @@ export interface Erased {
 const itemsAtOnce = 100
 
 /**
- * Deletes all that is left of a chat whose own item is gone, once nothing is under way on it any more: first what it has in
- * the index, since what names that stands beside the chat. `texts`: whether the license has texts of messages indexed. May run again
- * wherever it was cut short.
+ * Deletes all that is left of a chat whose own item is gone, once nothing is under way on it any more: first
+ * what it has in the index, since what names that stands beside the chat. `texts`: whether the license has
+ * texts of messages indexed. May run again wherever it was cut short.
  */
 export const eraseChat = async (
   ctx: Erasing,
@@ -80,7 +80,10 @@ const placesOf = (manifests: readonly Manifest[]): (Place & { n: number })[] =>
       ),
   )
 
-/** Those that are known to be posted, and those of the messages: whoever posted some may have died before it noted them. */
+/**
+ * Those that are known to be posted, and those of the messages: whoever posted some may have died before it
+ * noted them.
+ */
 const eraseWords = async (
   { read, write }: Erasing,
   { license, chat, texts }: { license: string; chat: string; texts: boolean },

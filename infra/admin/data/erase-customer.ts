@@ -40,9 +40,9 @@ const slackS = 24 * 3600
 export const tokensEndS = (nowMs: number): number => Math.ceil(nowMs / 1000) + customerTokenS + slackS
 
 /**
- * Takes a customer away, in one transaction: what is known of it, its chat's own item and, closed before, its active thread.
- * From then on nothing begins on the chat, and nobody logs in as the customer. Resolves to how it is erased, also where it
- * was before; undefined where there is nothing of it.
+ * Takes a customer away, in one transaction: what is known of it, its chat's own item and, closed before, its
+ * active thread. From then on nothing begins on the chat, and nobody logs in as the customer. Resolves to how
+ * it is erased, also where it was before; undefined where there is nothing of it.
  */
 export const lockCustomer = async (
   table: Table,

@@ -46,8 +46,8 @@ const withEach = async <T>(
 }
 
 /**
- * Takes away what anything could begin with: every customer of the license is one that nobody can be any more, by which its
- * tabs are closed, and no chat has its own item. May run again.
+ * Takes away what anything could begin with: every customer of the license is one that nobody can be any
+ * more, by which its tabs are closed, and no chat has its own item. May run again.
  */
 export const lockLicense = async (run: Run): Promise<void> => {
   const { license, scan, stopped, now } = run
@@ -98,8 +98,8 @@ export interface Found {
 const mostPasses = 10
 
 /**
- * Deletes whatever else there is of a license, but its own item: reads the whole table until it finds nothing of it. May run
- * again.
+ * Deletes whatever else there is of a license, but its own item: reads the whole table until it finds nothing
+ * of it. May run again.
  */
 export const eraseOthers = async (run: Run, texts: boolean): Promise<Found> => {
   const found: Found = { agents: 0, customers: 0 }

@@ -37,8 +37,9 @@ export interface Reindexed {
 }
 
 /**
- * Rebuilds the index of a license's chats from `start` on, then of those again that had failed before. The table says how
- * far it is, so that whatever ends this run, another goes on; nothing, once all is done. May run beside itself.
+ * Rebuilds the index of a license's chats from `start` on, then of those again that had failed before. The
+ * table says how far it is, so that whatever ends this run, another goes on; nothing, once all is done. May
+ * run beside itself.
  */
 export const reindexLicense = async (
   run: Run,
@@ -118,7 +119,9 @@ export const reindexLicense = async (
   return { end, done: done(), failures }
 }
 
-/** Things that begin in a row and end in any order: up to which of them all have ended, and how many that are. */
+/**
+ * Things that begin in a row and end in any order: up to which of them all have ended, and how many that are.
+ */
 const openRow = (first: string | undefined) => {
   let begun: { after: string | undefined; count: number } = { after: first, count: 0 }
   /** Those that have not ended, with what was before them. */

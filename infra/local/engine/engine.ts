@@ -45,9 +45,9 @@ class NoJava extends Error {}
 
 /**
  * Starts a DynamoDB engine on a free loopback port and resolves once it answers: DynamoDB Local where there
- * is a Java, else the embedded engine, with a warning where that Java is broken. It ends with this process, however
- * this ends. `DYNAMODB_ENDPOINT` names an engine that runs already; `DYNAMODB_ENGINE` forces `java`, `embedded` or
- * `endpoint`.
+ * is a Java, else the embedded engine, with a warning where that Java is broken. It ends with this process,
+ * however this ends. `DYNAMODB_ENDPOINT` names an engine that runs already; `DYNAMODB_ENGINE` forces `java`,
+ * `embedded` or `endpoint`.
  *
  * @param dir where the data are kept, each engine in files of its own; in memory without it
  * @throws Error with a sentence that says what to install or to set

@@ -30,7 +30,10 @@ interface Call {
 interface Invocation {
   /** How it went, as far as the client is told; never rejects. */
   readonly answer: Promise<Ending>
-  /** Settles when the Lambda has ended, or has used up its time; never rejects, and may be later than `answer`. */
+  /**
+   * Settles when the Lambda has ended, or has used up its time; never rejects, and may be later than
+   * `answer`.
+   */
   readonly over: Promise<Ending>
 }
 

@@ -26,7 +26,10 @@ const SendMessageBatch = z.object({
   Entries: z.optional(z.array(z.extend(Entry, { Id: z.string() }))),
 })
 
-/** `code` is the error's name on the wire; `queryCode` is the one of the older protocol, sent along in a header. */
+/**
+ * `code` is the error's name on the wire; `queryCode` is the one of the older protocol, sent along in a
+ * header.
+ */
 class SqsError extends Error {
   readonly code: string
   readonly queryCode: string

@@ -7,7 +7,10 @@ const leastLength = 32
 /** A key for customers' tokens, as the deployed secret holds one: random text. */
 export const newCustomerKey = (): string => randomBytes(48).toString('base64url')
 
-/** The key of `<dir>/customer-key`, made at the first call: while it is kept, customers who come back are known. */
+/**
+ * The key of `<dir>/customer-key`, made at the first call: while it is kept, customers who come back are
+ * known.
+ */
 export async function openCustomerKey(dir: string): Promise<string> {
   const file = join(dir, 'customer-key')
   const key = (await openSecretFile(file, () => `${newCustomerKey()}\n`)).trim()

@@ -3,8 +3,8 @@ import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
 /**
- * The text of a file that only its owner may read, made at the first call; of two first calls at once, both get the
- * same.
+ * The text of a file that only its owner may read, made at the first call; of two first calls at once, both
+ * get the same.
  */
 export async function openSecretFile(file: string, make: () => string | Promise<string>): Promise<string> {
   const existing = await read(file)

@@ -18,7 +18,9 @@ interface Version {
 
 export interface SecretServer {
   readonly url: string
-  /** A new value for a secret, as `put-secret-value` gives it: the one that was current is the previous one. */
+  /**
+   * A new value for a secret, as `put-secret-value` gives it: the one that was current is the previous one.
+   */
   rotate(name: string, value: string): void
   stop(): Promise<void>
 }
@@ -66,7 +68,10 @@ const versionOf = (value: string): Version => ({
 
 const stages = ['AWSCURRENT', 'AWSPREVIOUS'] as const
 
-/** The version asked for by id or stage, the current one without; one that is no longer staged has its id alone. */
+/**
+ * The version asked for by id or stage, the current one without; one that is no longer staged has its id
+ * alone.
+ */
 const secretOf = (
   known: ReadonlyMap<string, readonly Version[]>,
   { SecretId, VersionId, VersionStage }: z.output<typeof Asked>,

@@ -15,7 +15,9 @@ const TokenKey = z.object({
 })
 export type TokenKey = z.output<typeof TokenKey>
 
-/** The key of `<dir>/token-key.json`, made at the first call; of two first calls at once, both get the same. */
+/**
+ * The key of `<dir>/token-key.json`, made at the first call; of two first calls at once, both get the same.
+ */
 export async function openTokenKey(dir: string): Promise<TokenKey> {
   const file = join(dir, 'token-key.json')
   const text = await openSecretFile(file, async () => `${JSON.stringify(await newKey(), undefined, 2)}\n`)

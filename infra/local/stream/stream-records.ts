@@ -62,7 +62,8 @@ function toEventValue(value: AttributeValue): EventValue {
   if (value.NS !== undefined) return { NS: value.NS }
   if (value.B !== undefined) return { B: base64(value.B) }
   if (value.BS !== undefined) return { BS: value.BS.map(base64) }
-  // how the streams of DynamoDB Local, on Java, show an empty map; a record that threw would stop the stream for ever
+  // how the streams of DynamoDB Local, on Java, show an empty map; a record that threw would stop the stream
+  // for ever
   return { M: {} }
 }
 

@@ -40,9 +40,9 @@ const manyRecords = 100
 
 /**
  * Polls the table's stream and hands its records to the workers, each at its own pace, as Lambda's event
- * source mappings do. They begin with the first record written after this resolved. A worker with a checkpoint
- * begins behind that one, and with all that the engine still has where it knows no place: such a worker gets some
- * records twice.
+ * source mappings do. They begin with the first record written after this resolved. A worker with a
+ * checkpoint begins behind that one, and with all that the engine still has where it knows no place: such a
+ * worker gets some records twice.
  *
  * @param pollMs the wait between polls, 25 by default; four times this after two idle seconds
  */

@@ -163,7 +163,13 @@ const settle = async (
   leases.add(nonce)
   const meant = [...manifest.pendingStates, ...(indexedState === undefined ? [] : [indexedState])]
   const { followed } = manifest
-  const lease = { indexedState: manifest.indexedState, pendingStates: meant, leaseUntil: ctx.endsAt, nonce, followed }
+  const lease = {
+    indexedState: manifest.indexedState,
+    pendingStates: meant,
+    leaseUntil: ctx.endsAt,
+    nonce,
+    followed,
+  }
   if (!(await commitOne(write, putManifest(id, manifest, lease), nonce))) return false
   const mine = { n: manifest.n, version: manifest.version + 1 }
   try {

@@ -5,8 +5,8 @@ import type { Chat } from '../../table/chat/chats.ts'
 import type { Head } from '../../table/chat/thread-log.ts'
 import { isAdministrator, reachOf, type VisibleChat, type Viewer } from '../../access/permissions.ts'
 
-// The lists of the index, by name: one for each thing that a search can name. Those of threads and those of chats are
-// two sets of lists.
+// The lists of the index, by name: one for each thing that a search can name. Those of threads and those of
+// chats are two sets of lists.
 
 export type Kind = 'thread' | 'chat'
 

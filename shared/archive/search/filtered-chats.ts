@@ -20,8 +20,8 @@ export const openRecords = (read: Reader): BatchLoader<Listed> =>
   )
 
 /**
- * The chats with an active thread, as they are now rather than as the index knows them: what was just started or changed is
- * found at once, and the index need not follow which are active.
+ * The chats with an active thread, as they are now rather than as the index knows them: what was just started
+ * or changed is found at once, and the index need not follow which are active.
  */
 export const activeApart = async (
   read: Reader<Common | 'activeChats'>,

@@ -12,9 +12,9 @@ import { monthRange, pastMonths } from './months.ts'
 import { searchMonth } from './search-month.ts'
 import { listsOf, nameOfSearch, type Query } from './query.ts'
 
-// How many a search finds in months that are over. A count is made under marks that stand on that month of each list of
-// the search: set before it is read, and deleted by whoever changes it, after the change. So a count whose marks still
-// stand holds.
+// How many a search finds in months that are over. A count is made under marks that stand on that month of
+// each list of the search: set before it is read, and deleted by whoever changes it, after the change. So a
+// count whose marks still stand holds.
 
 /** Of what, and since when there is anything (ms). */
 export interface Counted {
@@ -51,8 +51,8 @@ export const readCounts = async (
 const monthsAtOnce = 4
 
 /**
- * Counts the months that are over and of which no count holds. May run twice, beside itself, and be cut short: what it has
- * counted stays.
+ * Counts the months that are over and of which no count holds. May run twice, beside itself, and be cut
+ * short: what it has counted stays.
  */
 export const keepCounts = async (
   {

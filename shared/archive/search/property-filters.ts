@@ -6,7 +6,10 @@ const valueOf = (properties: Properties, { namespace, name }: PropertyFilter) =>
   return names !== undefined && Object.hasOwn(names, name) ? names[name]?.value : undefined
 }
 
-/** Whether properties are as every filter asks (protocol §5): values by type and value, `notIn` also where absent. */
+/**
+ * Whether properties are as every filter asks (protocol §5): values by type and value, `notIn` also where
+ * absent.
+ */
 export const fitsFilters = (properties: Properties, filters: readonly PropertyFilter[]): boolean =>
   filters.every((filter) => {
     const value = valueOf(properties, filter)

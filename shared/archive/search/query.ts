@@ -13,8 +13,9 @@ import {
 import type { Viewer } from '../../access/permissions.ts'
 
 /**
- * What is searched for, by lists of the index: of each of `all` one list at least holds it, of `seen` too, and of `none`
- * none. `seen` is apart since its lists are long: they are asked last. Absent: it excludes nothing.
+ * What is searched for, by lists of the index: of each of `all` one list at least holds it, of `seen` too,
+ * and of `none` none. `seen` is apart since its lists are long: they are asked last. Absent: it excludes
+ * nothing.
  */
 export interface Query {
   allOf: string[][]
@@ -61,8 +62,8 @@ export const planQuery = (
 const mostMarked = 64
 
 /**
- * Whether counts of a search are kept. Those by words are not: their lists change with every message, and an index that had
- * to look for marks of each word would cost more than it saves.
+ * Whether counts of a search are kept. Those by words are not: their lists change with every message, and an
+ * index that had to look for marks of each word would cost more than it saves.
  */
 export const isKept = (search: Query): boolean => {
   const lists = listsOf(search)

@@ -28,8 +28,8 @@ const noWord =
   'Has no word to look for: of 2 to 40 letters or digits, or a single digit, ideograph or Hangul syllable'
 
 /**
- * The words that a query looks for; of a blank one none. Words that are not indexed are passed over beside others. Throws
- * `validation` for more than it may have, and for none that can be found.
+ * The words that a query looks for; of a blank one none. Words that are not indexed are passed over beside
+ * others. Throws `validation` for more than it may have, and for none that can be found.
  */
 export const queryWords = (query = ''): string[] => {
   if (query.trim() === '') return []

@@ -3,8 +3,8 @@ import type { Reader } from '../../table/ops.ts'
 import { type MonthRange, readPostings, readHeld } from '../../table/archive/postings.ts'
 import type { Query } from './query.ts'
 
-// One month of a search. Short lists are read, and long ones asked about what they hold; where all are long they are read
-// side by side, a page at a time, each from where the others stand.
+// One month of a search. Short lists are read, and long ones asked about what they hold; where all are long
+// they are read side by side, a page at a time, each from where the others stand.
 
 export interface Month extends Omit<MonthRange, 'list'> {
   strong?: boolean
@@ -15,7 +15,10 @@ const firstPage = 64
 /** What is read first of a list that what is known is to be met with. */
 const firstMeeting = 256
 const laterPages = 4000
-/** Up to so many keys in a month are asked for; for more it is cheaper to read the lists, as far as they are needed. */
+/**
+ * Up to so many keys in a month are asked for; for more it is cheaper to read the lists, as far as they are
+ * needed.
+ */
 const mostAsked = 16
 
 /** Some lists, as one: postings in order, from a target on that only moves forwards. */

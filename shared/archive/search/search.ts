@@ -21,7 +21,10 @@ export interface Asked {
   limit: number
 }
 
-/** What is known better than by the index: of which chats that is, where these stand, and which of them are found. */
+/**
+ * What is known better than by the index: of which chats that is, where these stand, and which of them are
+ * found.
+ */
 export interface ActiveOverlay {
   holds: (thread: string) => boolean
   places: readonly Place[]
@@ -50,8 +53,8 @@ const mostHeld = 1000
 type SearchFamily = 'postings' | 'marks' | 'keptCounts'
 
 /**
- * Searches the index: one page of what is found, and how many there are. `onGuess` is told early what may be on the page.
- * Long lists are streamed, however long that takes: the request's deadline ends it.
+ * Searches the index: one page of what is found, and how many there are. `onGuess` is told early what may be
+ * on the page. Long lists are streamed, however long that takes: the request's deadline ends it.
  */
 export const search = async (
   read: Reader<SearchFamily>,
@@ -88,7 +91,8 @@ export const search = async (
   onGuess?.(guessOf(months, looked, offset, limit))
 
   const addedByMonth = Map.groupBy(overlay?.found ?? [], ({ at }) => monthOf(at))
-  const found = (month: string) => withApart(opened.get(month)?.found(), addedByMonth.get(month) ?? [], overlay)
+  const found = (month: string) =>
+    withApart(opened.get(month)?.found(), addedByMonth.get(month) ?? [], overlay)
   // what is apart may have been counted there
   const uncountable = new Set(overlay?.places.map(({ at }) => monthOf(at)))
   const counted = new Map(

@@ -20,8 +20,9 @@ const readKnown = async (read: Reader, id: string): Promise<Known> => {
 }
 
 /**
- * Tells what is known of a customer now: the agents who see its chat, where that is active, and its own connections.
- * `known`: its chat, where that was read just now. `tabs`: all of its connections but one; absent: none.
+ * Tells what is known of a customer now: the agents who see its chat, where that is active, and its own
+ * connections. `known`: its chat, where that was read just now. `tabs`: all of its connections but one;
+ * absent: none.
  */
 export const announceCustomerUpdated = async (
   ctx: Pushing<'customer_updated'> & { read: Reader },

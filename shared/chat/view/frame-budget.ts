@@ -2,7 +2,10 @@ import { stringifyJson } from '../../protocol/json.ts'
 
 // The 120 KiB rule (protocol §5): every response and push stays below it, full items while they fit.
 
-/** What surrounds an answer: both request ids, of 128 characters that take six bytes each as JSON, and names of fields. */
+/**
+ * What surrounds an answer: both request ids, of 128 characters that take six bytes each as JSON, and names
+ * of fields.
+ */
 export const envelopeBytes = 2048
 
 /** Bytes of UTF-8 that a value takes as JSON. */

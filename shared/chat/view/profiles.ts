@@ -11,7 +11,9 @@ export interface Profiles {
   customers: ReadonlyMap<string, CustomerItem>
 }
 
-/** Eventually consistent unless `strong`; but an agent that is missing then is missing from a strong read too. */
+/**
+ * Eventually consistent unless `strong`; but an agent that is missing then is missing from a strong read too.
+ */
 export const readAgents = async (
   read: Reader,
   license: string,
@@ -23,8 +25,8 @@ export const readAgents = async (
 }
 
 /**
- * The profiles of users that are not `known` yet, and those known. Eventually consistent unless `strong`; but a user that is
- * missing then is missing from a strong read too.
+ * The profiles of users that are not `known` yet, and those known. Eventually consistent unless `strong`; but
+ * a user that is missing then is missing from a strong read too.
  */
 export const readProfiles = async (
   read: Reader,

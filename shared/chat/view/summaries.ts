@@ -75,9 +75,9 @@ export const readBeginningOf = async (
 }
 
 /**
- * Summaries of chats, in their order. Reads, in one round, the older events that a log's last entry names as the newest
- * of their types, and agents that are not known yet: nothing, where nothing is missing. A chat that cannot be read is left
- * out.
+ * Summaries of chats, in their order. Reads, in one round, the older events that a log's last entry names as
+ * the newest of their types, and agents that are not known yet: nothing, where nothing is missing. A chat
+ * that cannot be read is left out.
  */
 export const summarize = async (
   read: Reader,
@@ -163,7 +163,8 @@ const nameOf = ({ pk, sk }: { pk?: unknown; sk?: unknown }): string => `${String
 
 const readEntries = async (read: Reader, addresses: readonly Address[]): Promise<Map<string, Attributes>> => {
   const found = new Map<string, Attributes>()
-  // entries never change: one that an eventually consistent read has is right, one that it lacks is read again
+  // entries never change: one that an eventually consistent read has is right, one that it lacks is read
+  // again
   for (const strong of [false, true]) {
     const wanted = addresses
       .map(({ chat, n, m }) => keys.event(chat, n, m))

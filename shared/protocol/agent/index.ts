@@ -22,7 +22,9 @@ import { updateChatScopes } from './update_chat_scopes.ts'
 import { updateChatThreadProperties } from './update_chat_thread_properties.ts'
 import { updateLastSeenTimestamp } from './update_last_seen_timestamp.ts'
 
-/** What exists on the agents' endpoint. Routes, grants, docs, the local gateway and the tests derive from it. */
+/**
+ * What exists on the agents' endpoint. Routes, grants, docs, the local gateway and the tests derive from it.
+ */
 export const agentActions: readonly ActionSpec[] = [
   login,
   ping,

@@ -16,7 +16,10 @@ import { updateChatThreadProperties } from './update_chat_thread_properties.ts'
 import { updateCustomer } from './update_customer.ts'
 import { updateLastSeenTimestamp } from './update_last_seen_timestamp.ts'
 
-/** What exists on the customers' endpoint. Routes, grants, docs, the local gateway and the tests derive from it. */
+/**
+ * What exists on the customers' endpoint. Routes, grants, docs, the local gateway and the tests derive from
+ * it.
+ */
 export const customerActions: readonly ActionSpec[] = [
   login,
   ping,

@@ -16,8 +16,9 @@ const IndexedState = z.object({
 export type IndexedState = z.output<typeof IndexedState>
 
 /**
- * `CHAT#<chat>` / `INDEX#<n>`: in which lists thread `n` stands; 0: the chat itself. While its postings are being changed
- * it says what to: whoever finds it so later than `until` (ms) does not know which of them are there.
+ * `CHAT#<chat>` / `INDEX#<n>`: in which lists thread `n` stands; 0: the chat itself. While its postings are
+ * being changed it says what to: whoever finds it so later than `until` (ms) does not know which of them are
+ * there.
  */
 const ManifestItem = z.object({
   sk: z.string(),
@@ -89,9 +90,7 @@ export const putManifest = (
       // by which a writer whose answer was lost knows its own work
       nonce: after.nonce,
       standing: after.indexedState ?? { at: 0, id: '', lists: [] },
-      ...(after.pendingStates.length === 0
-        ? {}
-        : { doubtful: after.pendingStates, until: after.leaseUntil }),
+      ...(after.pendingStates.length === 0 ? {} : { doubtful: after.pendingStates, until: after.leaseUntil }),
       ...(after.followed === 0 ? {} : { followed: after.followed }),
     },
     ...(before.version === 0
@@ -130,8 +129,8 @@ export const setFollowed = (chat: string, version: number): Op<'chat'> => ({
 })
 
 /**
- * `CHAT#<chat>` / `WORDS#<n>#<k>`: a portion of the words that thread `n` is found by, small, since each message that adds
- * to it writes it whole. The last one says up to which event the words were taken.
+ * `CHAT#<chat>` / `WORDS#<n>#<k>`: a portion of the words that thread `n` is found by, small, since each
+ * message that adds to it writes it whole. The last one says up to which event the words were taken.
  */
 const PortionItem = z.object({ sk: z.string(), words: z.array(z.string()), up_to: z.int() })
 interface Portion {

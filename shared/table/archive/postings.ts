@@ -2,8 +2,8 @@ import * as z from 'zod/mini'
 import { type Key, keptCountsPk, keys, marksPk, postingsPk } from '../keys.ts'
 import type { Op, Reader, Writer } from '../ops.ts'
 
-// The index's lists: `INDEX#<l>#LIST#<list>#<month>` / `<time, counting down>#<thread>`, an item without anything else for
-// each thread in the list; of the chats' own lists, for each chat by its last thread.
+// The index's lists: `INDEX#<l>#LIST#<list>#<month>` / `<time, counting down>#<thread>`, an item without
+// anything else for each thread in the list; of the chats' own lists, for each chat by its last thread.
 
 /** Where in the index's lists something stands: a time in ms, and the id of a thread. */
 export interface Place {
@@ -66,8 +66,8 @@ export const readHeld = async (
   )
 }
 
-// Counts of whole past months. A mark says of a month of a list that counts were made of it; whoever changes the month
-// deletes the mark, after its change, and the counts that were made under it are none any more.
+// Counts of whole past months. A mark says of a month of a list that counts were made of it; whoever changes
+// the month deletes the mark, after its change, and the counts that were made under it are none any more.
 
 const Mark = z.object({ sk: z.string(), nonce: z.string() })
 const KeptCount = z.object({ sk: z.string(), count: z.int(), marks: z.string() })

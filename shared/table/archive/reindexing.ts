@@ -2,7 +2,10 @@ import * as z from 'zod/mini'
 import { keys } from '../keys.ts'
 import type { Op, Reader } from '../ops.ts'
 
-/** `LICENSE#<l>` / `REINDEX`: how far a rebuilding of the license's index has come; gone once all of it is done. */
+/**
+ * `LICENSE#<l>` / `REINDEX`: how far a rebuilding of the license's index has come; gone once all of it is
+ * done.
+ */
 const ReindexingItem = z.object({
   /** When it began, in ms. */
   began_at: z.int(),

@@ -10,7 +10,8 @@ export type ChatScopes = z.output<typeof ChatScopes>
 
 /**
  * `CHAT#<chat>` / `CHAT`. Every write of users, scopes or activity is conditional on `version` and raises it.
- * `thread` is the number of the last thread, `active` whether it is open, `changed_at` (ms) when users last changed.
+ * `thread` is the number of the last thread, `active` whether it is open, `changed_at` (ms) when users last
+ * changed.
  */
 export const ChatItem = z.object({
   id: z.string(),

@@ -3,7 +3,10 @@ import { PropertiesOutput, type Properties } from '../../protocol/properties.ts'
 import { type Key, keys } from '../keys.ts'
 import type { Attributes, Op, Reader } from '../ops.ts'
 
-/** Whose properties: a chat's, `CHAT#<chat>` / `CHAT#PROPS`, or its thread `n`'s, which stand on the thread's item. */
+/**
+ * Whose properties: a chat's, `CHAT#<chat>` / `CHAT#PROPS`, or its thread `n`'s, which stand on the thread's
+ * item.
+ */
 export interface PropertiesOwner {
   chat: string
   n?: number
@@ -41,8 +44,8 @@ export const readProperties = async (
 }
 
 /**
- * Replaces properties as they were read: conditional on their version, which this raises. `userIds` are put among a
- * thread's by the same write.
+ * Replaces properties as they were read: conditional on their version, which this raises. `userIds` are put
+ * among a thread's by the same write.
  */
 export const setProperties = (
   of: PropertiesOwner,
