@@ -90,6 +90,13 @@ export default defineConfig({
   overrides: [
     {
       files: ['shared/**', 'functions/**'],
+      rules: {
+        'max-lines': ['error', { max: 250, skipBlankLines: true, skipComments: true }],
+        'max-lines-per-function': ['error', { max: 60, skipBlankLines: true, skipComments: true }],
+      },
+    },
+    {
+      files: ['shared/**', 'functions/**'],
       rules: { 'typescript/method-signature-style': ['error', 'property'] },
     },
     { files: ['shared/protocol/json.ts'], rules: { 'typescript/method-signature-style': 'off' } },

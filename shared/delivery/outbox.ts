@@ -91,6 +91,47 @@ interface List {
   customer?: string
 }
 
+/** Who listens, as lists of sockets: read when a push is sent, or beforehand. */
+const openLists = (read: Reader) => {
+  const prefetched = new Map<string, { at: number; rows: Promise<SocketRow[]> }>()
+
+  const readRows = ({ license, customer }: List): Promise<SocketRow[]> =>
+    customer === undefined ? readAgentSockets(read, license) : readCustomerSockets(read, license, customer)
+
+  const rowsOf = async (list: List): Promise<SocketRow[]> => {
+    const known = prefetched.get(JSON.stringify(list))
+    const fresh = known !== undefined && performance.now() - known.at < audienceFreshMs
+    // what the pushes tell of is written: they are worth a second read
+    return (fresh ? known.rows : readRows(list)).catch(() => readRows(list))
+  }
+
+  return {
+    rowsOf,
+    /** The rows of each list once; `isComplete`: all could be read. */
+    rowsOfAll: async (lists: readonly List[]): Promise<{ rows: SocketRow[]; isComplete: boolean }> => {
+      const each = new Map(lists.map((list) => [JSON.stringify(list), list]))
+      const results = await Promise.allSettled([...each.values()].map(rowsOf))
+      for (const result of results)
+        if (result.status === 'rejected')
+          log.error('The audience of a push could not be read', { cause: result.reason })
+      return {
+        rows: results.flatMap((result) => (result.status === 'fulfilled' ? result.value : [])),
+        isComplete: results.every(({ status }) => status === 'fulfilled'),
+      }
+    },
+    prefetch: ({ license_id: license, users = [] }: Listeners): void => {
+      const customers = users.filter(({ type, present }) => type === 'customer' && present)
+      for (const list of [{ license }, ...customers.map(({ id }) => ({ license, customer: id }))]) {
+        const rows = readRows(list)
+        rows.catch(() => undefined) // whoever awaits it sees the failure
+        prefetched.set(JSON.stringify(list), { at: performance.now(), rows })
+      }
+    },
+    settled: () => Promise.allSettled([...prefetched.values()].map(({ rows }) => rows)),
+    forget: () => prefetched.clear(),
+  }
+}
+
 /** Collects the pushes of one request or job until what they tell of is written. */
 export const openOutbox = (options: {
   read: Reader
@@ -101,28 +142,9 @@ export const openOutbox = (options: {
   /** Takes posts to many connections; without it, all are made here. */
   handOver?: HandOver | undefined
 }): Outbox => {
-  const { read, write, deadline } = options
+  const { write, deadline } = options
   let pushes: (Push & { lists: List[] })[] = []
-  const beside = new Map<string, { at: number; rows: Promise<SocketRow[]> }>()
-
-  const readRows = ({ license, customer }: List): Promise<SocketRow[]> =>
-    customer === undefined ? readAgentSockets(read, license) : readCustomerSockets(read, license, customer)
-
-  const rowsOf = async (list: List): Promise<SocketRow[]> => {
-    const known = beside.get(JSON.stringify(list))
-    const fresh = known !== undefined && performance.now() - known.at < audienceFreshMs
-    // what the pushes tell of is written: they are worth a second read
-    return (fresh ? known.rows : readRows(list)).catch(() => readRows(list))
-  }
-
-  const prefetchAudience = ({ license_id: license, users = [] }: Listeners): void => {
-    const customers = users.filter(({ type, present }) => type === 'customer' && present)
-    for (const list of [{ license }, ...customers.map(({ id }) => ({ license, customer: id }))]) {
-      const rows = readRows(list)
-      rows.catch(() => undefined) // whoever awaits it sees the failure
-      beside.set(JSON.stringify(list), { at: performance.now(), rows })
-    }
-  }
+  const { rowsOf, rowsOfAll, prefetch, settled, forget } = openLists(options.read)
 
   return {
     push: ({ license, includes, customers }, name, payload) => {
@@ -143,27 +165,22 @@ export const openOutbox = (options: {
         frame: pushed(name, shown),
       })
     },
-    prefetchAudience,
+    prefetchAudience: prefetch,
     hasConnected: async ({ license_id: license }, agents) => {
       const rows = await rowsOf({ license }).catch(() => undefined)
-      const isOne = (row: SocketRow): boolean =>
-        !isCustomers(row) && agents.includes(row.agent_id) && isLive(row, Date.now())
-      return rows === undefined || rows.some(isOne)
+      const isOne = (row: SocketRow) => !isCustomers(row) && agents.includes(row.agent_id)
+      return rows === undefined || rows.some((row) => isOne(row) && isLive(row, Date.now()))
     },
     awaitAudience: async (of) => {
-      prefetchAudience(of)
-      await Promise.allSettled([...beside.values()].map(({ rows }) => rows))
+      prefetch(of)
+      await settled()
     },
     flush: async () => {
       const sending = pushes
       pushes = []
-      const lists = new Map(sending.flatMap((push) => push.lists).map((list) => [JSON.stringify(list), list]))
-      const read = await Promise.allSettled([...lists.values()].map(rowsOf))
-      for (const result of read)
-        if (result.status === 'rejected')
-          log.error('The audience of a push could not be read', { cause: result.reason })
+      const { rows, isComplete } = await rowsOfAll(sending.flatMap((push) => push.lists))
       await deliver({
-        rows: read.flatMap((result) => (result.status === 'fulfilled' ? result.value : [])),
+        rows,
         pushes: sending,
         handOver: options.handOver,
         write,
@@ -175,8 +192,8 @@ export const openOutbox = (options: {
         ),
         nowMs: Date.now(),
       })
-      beside.clear()
-      return read.every(({ status }) => status === 'fulfilled')
+      forget()
+      return isComplete
     },
   }
 }

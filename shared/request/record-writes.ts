@@ -27,13 +27,41 @@ const keyOf = (op: Op): Key | undefined => {
   return { pk, sk }
 }
 
+/** Runs a write of these ops, and records them unless its outcome is that nothing was written. */
+type Recorded = <T>(
+  ops: readonly Op[],
+  run: () => Promise<T>,
+  isRefused: (outcome: T) => boolean,
+) => Promise<T>
+
+const recordingWriter = ({ write, batch, transact }: Writer, recorded: Recorded): Writer => ({
+  write: (op, options) =>
+    recorded(
+      [op],
+      () => write(op, options),
+      ({ done }) => !done,
+    ),
+  batch: (ops) =>
+    recorded(
+      ops,
+      () => batch(ops),
+      () => false,
+    ),
+  transact: (ops) =>
+    recorded(
+      ops,
+      () => transact(ops),
+      (refusals) => refusals.length > 0,
+    ),
+})
+
 /**
  * A writer that remembers what it has written, and what it may have: a request that fails behind a write, or
  * is late with it, leaves a job that tells of it. One that is in time pays nothing for it. `before`: the chat
  * as `action` has read it.
  */
 export const recordWrites = (
-  { write, batch, transact }: Writer,
+  writer: Writer,
   ctx: {
     action: string
     deadline: Pick<Deadline, 'startedAt'>
@@ -63,11 +91,7 @@ export const recordWrites = (
   const isLate = () => performance.now() - ctx.deadline.startedAt >= lateMs
   const timer = setTimeout(() => void tellLater(), lateMs)
 
-  const recorded = async <T>(
-    ops: readonly Op[],
-    run: () => Promise<T>,
-    isRefused: (outcome: T) => boolean,
-  ): Promise<T> => {
+  const recorded: Recorded = async (ops, run, isRefused) => {
     const own = ops.flatMap((op) => keyOf(op) ?? []).map((key) => [`${key.pk}\n${key.sk}`, key] as const)
     const fresh = own.filter(([name]) => !written.has(name))
     for (const [name, key] of own) written.set(name, key)
@@ -78,26 +102,7 @@ export const recordWrites = (
     return outcome
   }
   return {
-    writer: {
-      write: (op, options) =>
-        recorded(
-          [op],
-          () => write(op, options),
-          ({ done }) => !done,
-        ),
-      batch: (ops) =>
-        recorded(
-          ops,
-          () => batch(ops),
-          () => false,
-        ),
-      transact: (ops) =>
-        recorded(
-          ops,
-          () => transact(ops),
-          (refusals) => refusals.length > 0,
-        ),
-    },
+    writer: recordingWriter(writer, recorded),
     tellLater,
     end: () => clearTimeout(timer),
   }

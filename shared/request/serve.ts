@@ -10,9 +10,10 @@ import { limits } from '../protocol/limits.ts'
 import { endpointOf, isConnected } from '../delivery/connections.ts'
 import { invokeFanOut } from '../delivery/fan-out.ts'
 import { openOutbox } from '../delivery/outbox.ts'
-import { openTable, tableClient } from '../table/client.ts'
+import { openTable, type Table, tableClient } from '../table/client.ts'
 import type { Chat } from '../table/chat/chats.ts'
-import { readTail } from '../table/chat/thread-log.ts'
+import { readTail, type Tail } from '../table/chat/thread-log.ts'
+import type { Reader } from '../table/ops.ts'
 import { type AnySession, type Connected, expiryOf, isCustomers, readSocket } from '../table/sockets.ts'
 import { config } from '../platform/config.ts'
 import {
@@ -31,7 +32,14 @@ import { parseFrame, type Message } from './parse-frame.ts'
 import { log, logInvalidItem } from '../platform/log.ts'
 import { measured } from '../platform/metrics.ts'
 import { type Limiting } from './rate-limits.ts'
-import { countFailedLogin, countRequest, countThread, limitFrame, writingAfter } from './count-request.ts'
+import {
+  type Counting,
+  countFailedLogin,
+  countRequest,
+  countThread,
+  limitFrame,
+  writingAfter,
+} from './count-request.ts'
 import { pace, type Paced } from './pace.ts'
 import { recordWrites, type WriteRecord } from './record-writes.ts'
 
@@ -77,12 +85,8 @@ const handleRequest = async <Spec extends ActionSpec>(
   received: unknown,
   deadline: Deadline,
 ): Promise<unknown> => {
-  const { signal } = deadline
-  const table = openTable({ client, tableName: config.tableName(), signal, onInvalidItem: logInvalidItem })
-  const { read } = table
-  const enqueue = (job: Job, delayS: number) => enqueueJob(job, delayS, signal)
-  const endpoint = spec.by ?? 'agent'
-  const limiting: Limiting = { connection, endpoint, write: table.write, enqueue }
+  const limiting = limitingOf(spec, connection, deadline.signal)
+  const { read, enqueue } = limiting
   const arrive = () => readSocket(read, connection, Date.now())
   if (spec.session === 'none') {
     await limitFrame(limiting, arrive)
@@ -101,40 +105,23 @@ const handleRequest = async <Spec extends ActionSpec>(
     const payload = parse<Spec['request']>(spec.request, received)
     const judged = me === undefined ? undefined : authorizeRequest(spec, me, found, payload)
     before = judged?.chat
-    // an eventually consistent read can be too early to see the log of a chat just started
-    const missed = spec.reads.includes('tail') && judged?.tail === undefined ? judged?.chat : undefined
-    const tail = missed === undefined ? judged?.tail : await readTail(read, missed.id, true)
+    const tail = await tailOf(read, spec, judged)
 
     const handOver = spec.needs.includes('fan_out') ? invokeFanOut : undefined
-    const allowed = counting === undefined ? table.write : writingAfter(counting.allowed, table.write)
+    const allowed = counting === undefined ? limiting.write : writingAfter(counting.allowed, limiting.write)
     record = recordWrites(allowed, { action: spec.name, deadline, enqueue, before: () => before })
-    const write = record.writer
     const outbox = openOutbox({ read, write: allowed, deadline, handOver })
     const nonce = randomBytes(6).toString('base64url')
+    const own = { connection, enqueue, read, write: record.writer, ...judged, tail, nonce, arrive, limiting }
     const all = {
-      connection,
-      enqueue,
-      read,
-      write,
-      ...judged,
-      tail,
-      nonce,
-      arrive,
-      limiting,
+      ...own,
+      ...outbox,
       admitThread: (events = 0) => countThread(spec, limiting, found.socket, events),
-      pace: async (paced: Paced) =>
-        counting === undefined ||
-        me === undefined ||
-        !isCustomers(me) ||
-        pace(spec, limiting, counting.previousAt(), me, paced),
+      pace: paceOf(spec, limiting, counting, me),
       now: () => Date.now(),
       pause: (tries: number) => pauseBefore(tries, deadline),
       refresh: () => reauthorize(read, spec, connection, payload, nonce),
-      push: outbox.push,
-      isConnected: (of: Connected) => isConnected(endpointOf(of), of.connection, signal),
-      prefetchAudience: outbox.prefetchAudience,
-      awaitAudience: outbox.awaitAudience,
-      hasConnected: outbox.hasConnected,
+      isConnected: (of: Connected) => isConnected(endpointOf(of), of.connection, deadline.signal),
     }
     try {
       // what the contract does not declare is left out of the type; that the rest is there, no type can show
@@ -157,6 +144,33 @@ const handleRequest = async <Spec extends ActionSpec>(
     await counting?.done()
   }
 }
+
+/** The table and the queue for one request, and whose limits it is counted against. */
+const limitingOf = (spec: ActionSpec, connection: string, signal: AbortSignal): Limiting & Table => ({
+  ...openTable({ client, tableName: config.tableName(), signal, onInvalidItem: logInvalidItem }),
+  connection,
+  endpoint: spec.by ?? 'agent',
+  enqueue: (job, delayS) => enqueueJob(job, delayS, signal),
+})
+
+/** The tail that the contract reads. An eventually consistent read can be too early for a chat just started. */
+const tailOf = async (
+  read: Reader,
+  { reads }: ActionSpec,
+  found: Pick<Prefetched, 'chat' | 'tail'> | undefined,
+): Promise<Tail | undefined> =>
+  reads.includes('tail') && found?.tail === undefined && found?.chat !== undefined
+    ? readTail(read, found.chat.id, true)
+    : found?.tail
+
+/** Whether what a customer repeats may be told now; agents are not held back. */
+const paceOf =
+  (spec: ActionSpec, limiting: Limiting, counting: Counting | undefined, me: AnySession | undefined) =>
+  async (paced: Paced): Promise<boolean> =>
+    counting === undefined ||
+    me === undefined ||
+    !isCustomers(me) ||
+    pace(spec, limiting, counting.previousAt(), me, paced)
 
 /** The session; where its time is over, its connection is closed a second after the answer that says so. */
 const sessionOrEnd = async (

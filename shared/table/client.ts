@@ -23,7 +23,6 @@ import { NodeHttpHandler } from '@smithy/node-http-handler'
 import type {
   Attributes,
   OnInvalidItem,
-  Op,
   Range,
   Reader,
   CancellationReason,
@@ -79,16 +78,42 @@ export const openTable = <F extends Family = Family>({
     // a map with a key `constructor`, which properties may have, is taken for a class instance
     marshallOptions: { removeUndefinedValues: true, convertClassInstanceToMap: true },
   })
-  const options = signal === undefined ? {} : { abortSignal: signal }
-  const waiting = signal === undefined ? {} : { signal }
-  const TableName = tableName
+  const calls: Calls = {
+    documents,
+    TableName: tableName,
+    options: signal === undefined ? {} : { abortSignal: signal },
+    waiting: signal === undefined ? {} : { signal },
+  }
+  return {
+    read: {
+      get: get(calls),
+      query: query(calls),
+      batchGet: batchGet(calls),
+      ...(onInvalidItem && { onInvalidItem }),
+    },
+    write: { write: write(calls), batch: batch(calls), transact: transact(calls) },
+  }
+}
 
-  const get: Reader<Family>['get'] = async (key, { strong = false } = {}) => {
+/** What each call of a table needs. */
+interface Calls {
+  documents: DynamoDBDocumentClient
+  TableName: string
+  options: { abortSignal?: AbortSignal }
+  /** For the pauses between calls. */
+  waiting: { signal?: AbortSignal }
+}
+
+const get =
+  ({ documents, TableName, options }: Calls): Reader<Family>['get'] =>
+  async (key, { strong = false } = {}) => {
     const command = new GetCommand({ TableName, Key: { pk: key.pk, sk: key.sk }, ConsistentRead: strong })
     return (await retryTransient(() => documents.send(command, options))).Item
   }
 
-  const query = async (range: Range): Promise<Attributes[]> => {
+const query =
+  ({ documents, TableName, options }: Calls): Reader<Family>['query'] =>
+  async (range: Range) => {
     const found: Attributes[] = []
     let start: Attributes | undefined
     do {
@@ -108,7 +133,9 @@ export const openTable = <F extends Family = Family>({
     return found
   }
 
-  const batchGet: Reader<Family>['batchGet'] = async (keys, { strong = false } = {}) => {
+const batchGet =
+  ({ documents, TableName, options }: Calls): Reader<Family>['batchGet'] =>
+  async (keys, { strong = false } = {}) => {
     const wanted = [...new Map(keys.map(({ pk, sk }) => [`${pk}\n${sk}`, { pk, sk }])).values()]
     const chunks = Array.from({ length: Math.ceil(wanted.length / 100) }, (_, i) =>
       wanted.slice(i * 100, i * 100 + 100),
@@ -135,7 +162,9 @@ export const openTable = <F extends Family = Family>({
     return found.flat()
   }
 
-  const write: Writer['write'] = async (op, { returns } = {}): Promise<WriteOutcome> => {
+const write =
+  ({ documents, TableName, options, waiting }: Calls): Writer['write'] =>
+  async (op, { returns } = {}): Promise<WriteOutcome> => {
     const returned =
       returns === undefined
         ? {}
@@ -170,7 +199,9 @@ export const openTable = <F extends Family = Family>({
     }
   }
 
-  const batch: Writer['batch'] = async (ops) => {
+const batch =
+  ({ documents, TableName, options, waiting }: Calls): Writer['batch'] =>
+  async (ops) => {
     const chunks = Array.from({ length: Math.ceil(ops.length / 25) }, (_, i) =>
       ops.slice(i * 25, i * 25 + 25).map(batchedWrite),
     )
@@ -192,7 +223,9 @@ export const openTable = <F extends Family = Family>({
     if (failed !== undefined) throw failed.reason
   }
 
-  const transact = async (ops: readonly Op[]): Promise<CancellationReason[]> => {
+const transact =
+  ({ documents, TableName, options }: Calls): Writer['transact'] =>
+  async (ops) => {
     try {
       await documents.send(
         new TransactWriteCommand({ TransactItems: ops.map((op) => transactItem(TableName, op)) }),
@@ -216,12 +249,6 @@ export const openTable = <F extends Family = Family>({
       return refusals
     }
   }
-
-  return {
-    read: { get, query, batchGet, ...(onInvalidItem && { onInvalidItem }) },
-    write: { write, batch, transact },
-  }
-}
 
 // a transaction under way on an item holds it for some milliseconds
 const conflictTries = 10

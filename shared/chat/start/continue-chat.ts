@@ -54,6 +54,22 @@ export const membersOf = (me: AnySession, customer: string): ChatUser[] => [
   ...(isCustomers(me) ? [] : [memberOf(me)]),
 ]
 
+/** Of the events asked for: those that are there already, ascending, and those that are to be added. */
+const splitSent = (me: AnySession, tail: Tail, events: NewChat['events']) => {
+  const sent = ({ custom_id }: NewChat['events'][number]) =>
+    custom_id === undefined
+      ? undefined
+      : tail.entries.find(({ event }) => event.custom_id === custom_id && event.author_id === userIdOf(me))
+  const replayed = events.flatMap((event) => sent(event) ?? []).toSorted((a, b) => a.m - b.m)
+  return {
+    replayed,
+    fresh: eventsOf(
+      me,
+      events.filter((event) => sent(event) === undefined),
+    ),
+  }
+}
+
 /** What is asked for, added to a thread that is active: scopes are left as they are. */
 export const add = async (
   ctx: Starting,
@@ -73,15 +89,7 @@ export const add = async (
     ? { ...rest, ...still, users, version: before.version + 1, changed_at: at, nonce }
     : before
 
-  const sent = ({ custom_id }: NewChat['events'][number]) =>
-    custom_id === undefined
-      ? undefined
-      : tail.entries.find(({ event }) => event.custom_id === custom_id && event.author_id === userIdOf(me))
-  const replayed = asked.events.flatMap((event) => sent(event) ?? []).toSorted((a, b) => a.m - b.m)
-  const fresh = eventsOf(
-    me,
-    asked.events.filter((event) => sent(event) === undefined),
-  )
+  const { replayed, fresh } = splitSent(me, tail, asked.events)
   const joined = !isCustomers(me) && joins ? [agentJoined(me.name, false)] : []
   const by = { nonce, version: chat.version, at, byCustomer: isCustomers(me) }
   const entries = nextEntries(tail, [...joined, ...fresh], by)

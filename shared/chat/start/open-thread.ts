@@ -21,7 +21,7 @@ import { adjustLoads, takesOn } from '../agent-load.ts'
 import { existingScopes } from '../deleted-names.ts'
 import type { ConditionalWrite } from '../../table/optimistic-write.ts'
 import { checkLimits, merged, type AnnouncedProperties } from '../change-properties.ts'
-import { keepAssignment, assignAtStart } from '../assign-agent.ts'
+import { type Assignment, keepAssignment, assignAtStart, type Routable } from '../assign-agent.ts'
 import { customerOf, type RoutingState, onlineAgents, readRoutingState } from '../routing-state.ts'
 import { mergeOp, type RoutingChange, routingProperties } from '../routing-properties.ts'
 
@@ -106,25 +106,9 @@ export const openThread = (
     thread: n,
     ...(waited === undefined ? {} : { waiting_since: waited }),
   }
-  const staffing =
-    customer === undefined || desk === undefined
-      ? { ...keepAssignment(asked), waitingSince: undefined }
-      : assignAtStart(asked, desk, at)
+  const staffing = assignmentOf(asked, customer, desk, at)
   const version = (before.version ?? 0) + 1
-  const since = staffing.waitingSince
-  const chat: Chat = {
-    id,
-    license_id,
-    users: withArrivals(staffing.users, at),
-    scopes,
-    version,
-    thread: n,
-    active: true,
-    changed_at: sameUsers(before.users ?? [], staffing.users) ? (before.changed_at ?? at) : at,
-    started_at: at,
-    ...(since === undefined ? {} : { waiting_since: since }),
-    nonce,
-  }
+  const chat = chatWith(before, staffing, { scopes, version, thread: n, at, nonce })
 
   // an agent who starts a thread is there for its customer
   const unassigned = desk === undefined && waited !== undefined ? false : staffing.routing.unassigned
@@ -156,15 +140,7 @@ export const openThread = (
   const isNew = before.version === undefined
   const was = isNew ? undefined : { users: before.users ?? [], active: before.active ?? false }
   const writes: ConditionalWrite<ThreadStartFamily>[] = [
-    ...(customer === undefined
-      ? []
-      : [
-          {
-            op: setThreadOfCustomer(license_id, customer.id, { nowMs: now, visit: opening.visit }),
-            // one that is to be stored just now has lost a race where it is there
-            ...(opening.visit === undefined ? { onConditionFailed: 'customer_banned' as const } : {}),
-          },
-        ]),
+    ...(customer === undefined ? [] : [threadOfCustomer(license_id, customer.id, opening.visit, now)]),
     ...staffing.guards,
     { op: isNew ? putNewChat(chat) : putChat(chat) },
     { op: putHead(id, head) },
@@ -176,6 +152,45 @@ export const openThread = (
   ]
   return { chat, head, entries, told: isNew ? {} : { chat: properties?.told }, writes }
 }
+
+/** The chat with its next thread. */
+const chatWith = (
+  before: ThreadStart['before'],
+  { users, waitingSince }: Pick<Assignment, 'users' | 'waitingSince'>,
+  { at, ...own }: Pick<Chat, 'scopes' | 'version' | 'thread' | 'nonce'> & { at: number },
+): Chat => ({
+  id: before.id,
+  license_id: before.license_id,
+  users: withArrivals(users, at),
+  active: true,
+  changed_at: sameUsers(before.users ?? [], users) ? (before.changed_at ?? at) : at,
+  started_at: at,
+  ...(waitingSince === undefined ? {} : { waiting_since: waitingSince }),
+  ...own,
+})
+
+/** Notes the thread on its customer, who must not be banned. */
+const threadOfCustomer = (
+  license: string,
+  customer: string,
+  visit: ThreadStart['visit'],
+  nowMs: number,
+): ConditionalWrite<'customer'> => ({
+  op: setThreadOfCustomer(license, customer, { nowMs, visit }),
+  // one that is to be stored just now has lost a race where it is there
+  ...(visit === undefined ? { onConditionFailed: 'customer_banned' } : {}),
+})
+
+/** What becomes of the thread's agents: routing decides only where a customer starts it. */
+const assignmentOf = (
+  chat: Routable,
+  customer: ChatUser | undefined,
+  desk: RoutingState | undefined,
+  at: number,
+): Assignment =>
+  customer === undefined || desk === undefined
+    ? { ...keepAssignment(chat), waitingSince: undefined }
+    : assignAtStart(chat, desk, at)
 
 /**
  * The loads of the thread's agents; the starter must be able to work: one who is suspended at the moment
