@@ -349,7 +349,7 @@ describe('the app', () => {
     const context = { ...app().node.getAllContext(), dist: bundles(bundleNames) }
     const environment = Object.entries(process.env).filter(([name]) => !/^(AWS|NODE_ENV|VITEST)/.test(name))
     const run = async (context: object) => {
-      const program = spawn(process.execPath, ['infra/run.mjs', 'infra/app.ts'], {
+      const program = spawn(process.execPath, ['infra/run.mjs', 'infra/stack/app.ts'], {
         cwd: join(import.meta.dirname, '../..'),
         env: {
           ...{ ...Object.fromEntries(environment), ...compileCache },
