@@ -36,7 +36,10 @@ beforeAll(async () => {
 const annAndBen = async (chat: object = {}) => {
   const { ann, ben } = office
   const started = (await ann.ok('start_chat', { chat })).chat
-  for (const client of [ann, ben]) await client.received()
+  for (const client of [ann, ben]) {
+    await client.eventually('incoming_chat_thread', ({ chat: { id } }) => id === started.id)
+    await client.received()
+  }
   const [chat_id, thread_id] = [started.id as string, started.thread.id as string]
   return { ...office, started, chat_id, thread_id }
 }

@@ -21,13 +21,13 @@ test.each(engines)(
       followed: 0,
     }
     await table.write.write(putManifest('abc', { n: 1, version: 0 }, held))
-    const settled = { ...held, doubtful: [], until: 0 }
+    const settled = { ...held, pendingStates: [], leaseUntil: 0 }
     await table.write.write(putManifest('abc', { n: 2, version: 0 }, settled))
 
     await endCrashedRun(table, { client, tableName })
     // all else stays as it was: what was being written is known
     expect(await readManifests(table.read, 'abc')).toEqual([
-      { ...held, n: 1, version: 1, until: 0 },
+      { ...held, n: 1, version: 1, leaseUntil: 0 },
       { ...settled, n: 2, version: 1 },
     ])
   },
