@@ -16,16 +16,9 @@ import { readTail, type Tail } from '../table/chat/thread-log.ts'
 import type { Reader } from '../table/ops.ts'
 import { type AnySession, type Connected, expiryOf, isCustomers, readSocket } from '../table/sockets.ts'
 import { config } from '../platform/config.ts'
-import {
-  chatNamedIn,
-  type Ctx,
-  prefetch,
-  type Prefetched,
-  authorizeRequest,
-  reauthorize,
-  sessionOf,
-  type Handler,
-} from './context.ts'
+import { type Ctx, type Handler } from './context.ts'
+import { authorizeRequest, reauthorize, sessionOf } from './authorize.ts'
+import { chatNamedIn, prefetch, type Prefetched } from './prefetch.ts'
 import { type Deadline, pauseBefore, withinDeadline } from '../platform/deadline.ts'
 import { type Job, enqueueJob } from '../jobs/job-queue.ts'
 import { parseFrame, type Message } from './parse-frame.ts'

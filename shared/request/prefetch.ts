@@ -1,0 +1,79 @@
+import type { ActionSpec } from '../protocol/action.ts'
+import { type Chat, readChat } from '../table/chat/chats.ts'
+import { customerChatId, eventAddressOf, isChatId, threadOf } from '../table/ids.ts'
+import { type Entry, readEntry, readTail, type Tail } from '../table/chat/thread-log.ts'
+import type { Reader } from '../table/ops.ts'
+import {
+  type StoredProperties,
+  type PropertiesOwner,
+  readProperties,
+} from '../table/chat/stored-properties.ts'
+import { isCustomers, type SocketItem } from '../table/sockets.ts'
+
+/** What one round of reads found, before any of it was judged. */
+export interface Prefetched {
+  socket?: SocketItem | undefined
+  chat?: Chat | undefined
+  tail?: Tail | undefined
+  event?: Entry | undefined
+  of?: PropertiesOwner | undefined
+  properties?: StoredProperties | undefined
+}
+
+const fieldOf = (payload: unknown, name: string): unknown =>
+  typeof payload === 'object' && payload !== null ? Reflect.get(payload, name) : undefined
+
+/** The chat that a payload names, where a chat can have this id. */
+export const chatNamedIn = (payload: unknown): string | undefined => {
+  const asked = fieldOf(payload, 'chat_id')
+  return isChatId(asked) ? asked : undefined
+}
+
+/** Whose properties the contract names; undefined where no thread can have this id. */
+const holderOf = ({ reads }: ActionSpec, chat: string, payload: unknown): PropertiesOwner | undefined => {
+  if (reads.includes('chatProperties')) return { chat }
+  const thread = reads.includes('threadProperties') ? fieldOf(payload, 'thread_id') : undefined
+  const n = typeof thread === 'string' ? threadOf(chat, thread) : undefined
+  return n === undefined ? undefined : { chat, n }
+}
+
+/** The session, and what the contract names of `payload.chat_id`, side by side. */
+export const prefetch = async (
+  read: Reader,
+  spec: ActionSpec,
+  socket: Promise<SocketItem | undefined>,
+  payload: unknown,
+  { strongTail }: { strongTail: boolean },
+): Promise<Prefetched> => {
+  const { reads } = spec
+  // what no chat, event or thread can be named is not looked up
+  const asked = fieldOf(payload, 'chat_id')
+  const id = chatNamedIn(payload)
+  const eventId = fieldOf(payload, 'event_id')
+  const address = id !== undefined && typeof eventId === 'string' ? eventAddressOf(id, eventId) : undefined
+  const of = id === undefined ? undefined : holderOf(spec, id, payload)
+  const [found, chat, tail, event, properties] = await Promise.all([
+    socket,
+    id !== undefined && reads.includes('chat') ? readChat(read, id) : readOwnChat(read, spec, socket, asked),
+    id !== undefined && reads.includes('tail') ? readTail(read, id, strongTail) : undefined,
+    id !== undefined && address !== undefined && reads.includes('event')
+      ? readEntry(read, id, address)
+      : undefined,
+    of === undefined ? undefined : readProperties(read, of),
+  ])
+  return { socket: found, chat, tail, event, of, properties }
+}
+
+/** A customer's own chat, where an action is about that one without naming it: known once its session is. */
+const readOwnChat = async (
+  read: Reader,
+  { by, reads }: ActionSpec,
+  socket: Promise<SocketItem | undefined>,
+  asked: unknown,
+): Promise<Chat | undefined> => {
+  if (by !== 'customer' || !reads.includes('chat') || (asked ?? undefined) !== undefined) return undefined
+  const session = (await socket)?.session
+  return session !== undefined && isCustomers(session)
+    ? readChat(read, customerChatId(session.license_id, session.customer_id))
+    : undefined
+}
