@@ -1,5 +1,5 @@
 import type { WorkCtx } from '../delivery/worker-context.ts'
-import { type ActiveChat } from '../table/chat/chats.ts'
+import { type ActiveChat, setNextCheck } from '../table/chat/chats.ts'
 import { readActiveChats } from '../table/chat/read-chats.ts'
 import { mapIsolated } from '../platform/for-each.ts'
 import type { ChatSnapshot } from '../table/optimistic-write.ts'
@@ -67,12 +67,14 @@ export const routeChats = async (
   license: string,
   { chat, agent }: { chat?: string | undefined; agent?: string | undefined } = {},
 ): Promise<void> => {
-  const isConcerned = (row: ActiveChat): boolean =>
-    row.id === chat ||
-    lacksAgent(row) ||
-    (agent !== undefined && customerOf(row) !== undefined && presentAgents(row).includes(agent))
-  const concerned = (await readActiveChats(ctx.read, license))
-    .filter(isConcerned)
+  const hasGoneAgent = (row: ActiveChat): boolean =>
+    agent !== undefined && customerOf(row) !== undefined && presentAgents(row).includes(agent)
+  const active = await readActiveChats(ctx.read, license)
+  // what who has gone has seen helps no customer any more: others may have left it unseen for long
+  for (const row of active.filter((one) => hasGoneAgent(one) && (one.check_at ?? 0) > ctx.now()))
+    await ctx.write.write(setNextCheck(license, row, ctx.now()))
+  const concerned = active
+    .filter((row) => row.id === chat || lacksAgent(row) || hasGoneAgent(row))
     .toSorted((a, b) => (a.waiting_since ?? ctx.now()) - (b.waiting_since ?? ctx.now()))
   if (concerned.length === 0) return
   // read after the chats: whoever came after one began to wait is seen

@@ -504,6 +504,31 @@ describe('a chat whose customer speaks unseen', () => {
     expect((await told(carl))[0]).toBe(`Chat assigned to cyd${because('ann')}`)
   })
 
+  const goings: Record<string, (office: Office) => Promise<unknown>> = {
+    'is gone': async ({ ann }) => {
+      await ann.close()
+      await world.settled()
+      await world.queue.flush()
+      await world.settled()
+    },
+    'has left': ({ ann, chat_id }) => ann.ok('remove_from_chat', { chat_id, agent_ids: ['ann'] }),
+  }
+  testFirst('goes on in time where who has seen it %s', Object.entries(goings), async (_, go) => {
+    const office = await openUnseen({}, { ben: notAccepting, cyd: notAccepting })
+    const { license, ann, carl, chat_id, after, told } = office
+    const [ben, cyd] = [await license.login('ben'), await license.login('cyd')]
+    secondsPass(60)
+    await ben.ok('join_chat', { chat_id, agent_ids: ['ben'] })
+    await ann.ok('update_last_seen_timestamp', { chat_id })
+    // the clock looks at it, and finds that nothing will be due for long
+    await after(4)
+    await go(office)
+    await cyd.ok('update_agent', { routing_status: 'accepting_chats' })
+    await told(carl)
+    await after(6.2)
+    expect((await told(carl))[0]).toMatch(/^Chat assigned to cyd because /)
+  })
+
   test('is handed on in time, however often its customer asks', async () => {
     const office = await openUnseen({ unseen_minutes: 1 })
     const { license, carl, chat_id, after, told } = office

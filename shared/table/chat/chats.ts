@@ -101,7 +101,8 @@ export const updateActiveChat = (chat: Chat): Op<'activeChats'> => {
   return {
     Update: {
       Key: keys.activeChat(chat.license_id, chat.id),
-      UpdateExpression: `SET #users = :users, #scopes = :scopes${waiting === undefined ? ' REMOVE waiting_since' : ', waiting_since = :waiting'}`,
+      // who has it may have seen less of it than who had: the clock looks at it next
+      UpdateExpression: `SET #users = :users, #scopes = :scopes${waiting === undefined ? ' REMOVE waiting_since, check_at' : ', waiting_since = :waiting REMOVE check_at'}`,
       ConditionExpression: 'attribute_exists(pk)',
       ExpressionAttributeNames: { '#users': 'users', '#scopes': 'scopes' },
       ExpressionAttributeValues: {
