@@ -341,7 +341,7 @@ describe('chats, as data', () => {
     expect(updateActiveChat(chat)).toEqual({
       Update: {
         Key: activeKey,
-        UpdateExpression: 'SET #users = :users, #scopes = :scopes REMOVE waiting_since',
+        UpdateExpression: 'SET #users = :users, #scopes = :scopes REMOVE waiting_since, check_at',
         ConditionExpression: 'attribute_exists(pk)',
         ExpressionAttributeNames: { '#users': 'users', '#scopes': 'scopes' },
         ExpressionAttributeValues: { ':users': chat.users, ':scopes': chat.scopes },
@@ -349,7 +349,7 @@ describe('chats, as data', () => {
     })
     expect(updateActiveChat({ ...chat, waiting_since: 7 })).toMatchObject({
       Update: {
-        UpdateExpression: 'SET #users = :users, #scopes = :scopes, waiting_since = :waiting',
+        UpdateExpression: 'SET #users = :users, #scopes = :scopes, waiting_since = :waiting REMOVE check_at',
         ExpressionAttributeValues: { ':waiting': 7 },
       },
     })
