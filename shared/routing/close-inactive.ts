@@ -88,11 +88,11 @@ const markIdle = async (
  */
 export const closeInactive = async (
   ctx: WorkCtx<ThreadFamily>,
-  { id }: Pick<ActiveChat, 'id'>,
+  looked: Pick<ActiveChat, 'id' | 'check_at'>,
   license: LicenseItem,
   handOn: (view: ChatSnapshot, unseen: Unseen) => Promise<boolean>,
 ): Promise<boolean> => {
-  const view = await readView(ctx.read, id)
+  const view = await readView(ctx.read, looked.id)
   if (view === undefined || !view.chat.active || !isOfCustomer(view.chat)) return false
   const now = ctx.now()
   const [unseenMs, idleMs, archiveMs] = [
@@ -116,6 +116,6 @@ export const closeInactive = async (
     isIdle ? now + idleMs : quiet + idleMs,
     unseen === undefined || isHandedOn ? now + unseenMs : unseen.since + unseenMs,
   )
-  await ctx.write.write(setNextCheck(license.id, view.chat, next))
+  await ctx.write.write(setNextCheck(license.id, view.chat, next, looked))
   return isHandedOn
 }

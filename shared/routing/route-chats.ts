@@ -57,6 +57,9 @@ export const reassignChat = async (
   return true
 }
 
+/** So many chats are noted for the clock side by side. */
+const checksAtOnce = 25
+
 /**
  * Gives a license's waiting chats, and those that all agents have left, to the agents who are free, the one
  * waiting longest first. `chat`: also one whose agents may all be away; `agent`: also those of an agent who
@@ -69,16 +72,20 @@ export const routeChats = async (
 ): Promise<void> => {
   const hasGoneAgent = (row: ActiveChat): boolean =>
     agent !== undefined && customerOf(row) !== undefined && presentAgents(row).includes(agent)
-  const active = await readActiveChats(ctx.read, license)
-  // what who has gone has seen helps no customer any more: others may have left it unseen for long
-  for (const row of active.filter((one) => hasGoneAgent(one) && (one.check_at ?? 0) > ctx.now()))
-    await ctx.write.write(setNextCheck(license, row, ctx.now()))
-  const concerned = active
+  const concerned = (await readActiveChats(ctx.read, license))
     .filter((row) => row.id === chat || lacksAgent(row) || hasGoneAgent(row))
     .toSorted((a, b) => (a.waiting_since ?? ctx.now()) - (b.waiting_since ?? ctx.now()))
   if (concerned.length === 0) return
-  // read after the chats: whoever came after one began to wait is seen
-  const found = await readRoutingState(ctx.read, license, { strong: true })
+  const [found] = await Promise.all([
+    // read after the chats: an agent who came after one began to wait is seen
+    readRoutingState(ctx.read, license, { strong: true }),
+    // what an agent has seen who has gone helps no customer any more: the others may have left it unseen
+    mapIsolated(
+      concerned.filter(hasGoneAgent),
+      (row) => ctx.write.write(setNextCheck(license, row, ctx.now())),
+      checksAtOnce,
+    ),
+  ])
   if (found === undefined) return
   let desk = found
   await mapIsolated(

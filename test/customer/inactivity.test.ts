@@ -529,6 +529,36 @@ describe('a chat whose customer speaks unseen', () => {
     expect((await told(carl))[0]).toMatch(/^Chat assigned to cyd because /)
   })
 
+  test('goes on in time where who has seen it leaves while the clock looks', async () => {
+    const office = await openUnseen({}, { ben: notAccepting, cyd: notAccepting })
+    const { license, ann, carl, chat_id, after, told } = office
+    const [ben, cyd] = [await license.login('ben'), await license.login('cyd')]
+    secondsPass(60)
+    await ben.ok('join_chat', { chat_id, agent_ids: ['ben'] })
+    await ann.ok('update_last_seen_timestamp', { chat_id })
+    let hasLeft = false
+    world.proxy.setFault(async ({ lambda, operation, request }) => {
+      if (
+        lambda === 'worker/clock' &&
+        operation === 'UpdateItem' &&
+        JSON.stringify(request).includes(chat_id) &&
+        !hasLeft
+      ) {
+        hasLeft = true
+        secondsPass(3 * 60)
+        await ann.ok('remove_from_chat', { chat_id, agent_ids: ['ann'] })
+      }
+      return undefined
+    })
+    await after(4)
+    world.proxy.setFault(undefined)
+    expect(hasLeft).toBe(true)
+    await cyd.ok('update_agent', { routing_status: 'accepting_chats' })
+    await told(carl)
+    await after(6.2)
+    expect((await told(carl))[0]).toMatch(/^Chat assigned to cyd because /)
+  })
+
   test('is handed on in time, however often its customer asks', async () => {
     const office = await openUnseen({ unseen_minutes: 1 })
     const { license, carl, chat_id, after, told } = office

@@ -26,8 +26,8 @@ const none: Capacity = { rru: 0, wru: 0 }
  * What DynamoDB would charge for a call, in request units. Plain reads and writes are taken as the engine
  * reports them. Computed is what the engines get wrong:
  * - DynamoDB Local adds the sizes of a transaction's items before it rounds, so three small puts cost 2
- * there and 6 in DynamoDB; it charges nothing for a query that finds nothing, nor for keys that a
- * BatchGetItem   does not find, and 2 for a delete in a BatchWriteItem that finds nothing.
+ *   there and 6 in DynamoDB; it charges nothing for a query that finds nothing, nor for keys that a
+ *   BatchGetItem does not find, and 2 for a delete in a BatchWriteItem that finds nothing.
  * - No engine prices a refused condition, which DynamoDB charges like a write of what stood in the way.
  *
  * An Update, Delete or ConditionCheck of a transaction counts as 2 for an item of up to 1 KB; only the

@@ -341,15 +341,20 @@ describe('chats, as data', () => {
     expect(updateActiveChat(chat)).toEqual({
       Update: {
         Key: activeKey,
-        UpdateExpression: 'SET #users = :users, #scopes = :scopes REMOVE waiting_since, check_at',
+        UpdateExpression: 'SET #users = :users, #scopes = :scopes, check_at = :changed REMOVE waiting_since',
         ConditionExpression: 'attribute_exists(pk)',
         ExpressionAttributeNames: { '#users': 'users', '#scopes': 'scopes' },
-        ExpressionAttributeValues: { ':users': chat.users, ':scopes': chat.scopes },
+        ExpressionAttributeValues: {
+          ':users': chat.users,
+          ':scopes': chat.scopes,
+          ':changed': chat.changed_at,
+        },
       },
     })
     expect(updateActiveChat({ ...chat, waiting_since: 7 })).toMatchObject({
       Update: {
-        UpdateExpression: 'SET #users = :users, #scopes = :scopes, waiting_since = :waiting REMOVE check_at',
+        UpdateExpression:
+          'SET #users = :users, #scopes = :scopes, check_at = :changed, waiting_since = :waiting',
         ExpressionAttributeValues: { ':waiting': 7 },
       },
     })
@@ -507,6 +512,7 @@ describe('every write', () => {
       listActiveChat(chat, 1),
     ],
     ...[updateActiveChat(chat), unlistActiveChat(chat), setNextCheck('l1', { id: 'c0', thread: 2 }, 7)],
+    ...[undefined, 5].map((check_at) => setNextCheck('l1', { id: 'c0', thread: 2 }, 7, { check_at })),
     ...[putHead('c0', head), setHeadUsers('c0', 2, ['ann'])],
   ]
   // what customers and loads are written by makes them as well

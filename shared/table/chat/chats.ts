@@ -102,32 +102,45 @@ export const updateActiveChat = (chat: Chat): Op<'activeChats'> => {
     Update: {
       Key: keys.activeChat(chat.license_id, chat.id),
       // who has it may have seen less of it than who had: the clock looks at it next
-      UpdateExpression: `SET #users = :users, #scopes = :scopes${waiting === undefined ? ' REMOVE waiting_since, check_at' : ', waiting_since = :waiting REMOVE check_at'}`,
+      UpdateExpression: `SET #users = :users, #scopes = :scopes, check_at = :changed${waiting === undefined ? ' REMOVE waiting_since' : ', waiting_since = :waiting'}`,
       ConditionExpression: 'attribute_exists(pk)',
       ExpressionAttributeNames: { '#users': 'users', '#scopes': 'scopes' },
       ExpressionAttributeValues: {
         ':users': chat.users,
         ':scopes': chat.scopes,
+        ':changed': chat.changed_at,
         ...(waiting === undefined ? {} : { ':waiting': waiting }),
       },
     },
   }
 }
 
-/** When the clock is to look at an active chat again, of the thread that it looked at. */
+/**
+ * When the clock is to look at an active chat again, of the thread that it looked at. `looked`: the row that it
+ * went by; refused where the next look was set anew since, as what it saw may not hold any more.
+ */
 export const setNextCheck = (
   license: string,
   { id, thread }: Pick<ActiveChat, 'id' | 'thread'>,
   atMs: number,
-): Op<'activeChats'> => ({
-  Update: {
-    Key: keys.activeChat(license, id),
-    UpdateExpression: 'SET check_at = :at',
-    ConditionExpression: '#thread = :thread',
-    ExpressionAttributeNames: { '#thread': 'thread' },
-    ExpressionAttributeValues: { ':at': atMs, ':thread': thread },
-  },
-})
+  looked?: Pick<ActiveChat, 'check_at'>,
+): Op<'activeChats'> => {
+  const was = looked?.check_at
+  const unchanged = was === undefined ? 'attribute_not_exists(check_at)' : 'check_at = :was'
+  return {
+    Update: {
+      Key: keys.activeChat(license, id),
+      UpdateExpression: 'SET check_at = :at',
+      ConditionExpression: `#thread = :thread${looked === undefined ? '' : ` AND ${unchanged}`}`,
+      ExpressionAttributeNames: { '#thread': 'thread' },
+      ExpressionAttributeValues: {
+        ':at': atMs,
+        ':thread': thread,
+        ...(was === undefined ? {} : { ':was': was }),
+      },
+    },
+  }
+}
 
 export const unlistActiveChat = (chat: Chat): Op<'activeChats'> => ({
   Delete: { Key: keys.activeChat(chat.license_id, chat.id) },
