@@ -209,8 +209,13 @@ export const openFloods = ({ stack, licenses, rates }: Stand, kinds: readonly Fl
     once: async (): Promise<void> => {
       for (const flood of floods) await flood(() => false)
     },
-    /** Kinds in turn, each over its limit, until `isOver`; the next call continues where this one ended. */
+    /**
+     * Kinds in turn, each over its limit, until `isOver`, but one at least: a slow machine has its load done
+     * before a flood comes to its limit. The next call continues where this one ended.
+     */
     until: async (isOver: () => boolean): Promise<void> => {
+      await floods[next % floods.length]?.(() => false)
+      next += 1
       while (!isOver()) {
         await floods[next % floods.length]?.(isOver)
         if (!isOver()) next += 1
