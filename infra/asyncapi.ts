@@ -1,6 +1,5 @@
 import * as z from 'zod/mini'
 import type { ActionSpec } from '../shared/protocol/action.ts'
-import { errorTable } from '../shared/protocol/errors.ts'
 import { CustomerDetails } from '../shared/protocol/customer-fields.ts'
 import {
   CustomerChatSummary,
@@ -11,6 +10,7 @@ import {
   CustomerThread,
   Myself,
 } from '../shared/protocol/customer-objects.ts'
+import { errorTable } from '../shared/protocol/errors.ts'
 import { ContentText, Event, NewCustomerEvent, NewEvent, NewInitialEvent } from '../shared/protocol/events.ts'
 import { GroupScopes, Scopes } from '../shared/protocol/fields.ts'
 import { deadlines, limits } from '../shared/protocol/limits.ts'

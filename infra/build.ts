@@ -1,7 +1,7 @@
+import { type BuildOptions, build as esbuild, type Metafile } from 'esbuild'
 import { globSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
-import { type BuildOptions, build as esbuild, type Metafile } from 'esbuild'
 
 const root = join(import.meta.dirname, '..')
 export const dist = join(root, 'dist')

@@ -4,10 +4,10 @@ import { format } from 'prettier'
 import * as z from 'zod/mini'
 import type { ActionSpec } from '../shared/protocol/action.ts'
 import { agentActions } from '../shared/protocol/agent/index.ts'
-import { houseDiagram } from './architecture.ts'
-import { asyncapi, type Endpoint } from './asyncapi.ts'
 import { customerActions } from '../shared/protocol/customer/index.ts'
 import { customerPushes, pushes } from '../shared/protocol/pushes.ts'
+import { houseDiagram } from './architecture.ts'
+import { asyncapi, type Endpoint } from './asyncapi.ts'
 import { type Taken, worstMinute } from './stack/flood-cost.ts'
 
 const root = join(import.meta.dirname, '..')

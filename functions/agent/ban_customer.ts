@@ -1,11 +1,11 @@
-import { endSessions } from '../../shared/account/disconnect.ts'
-import { banCustomer as ban } from '../../shared/chat/bans.ts'
-import { banCustomer } from '../../shared/protocol/agent/ban_customer.ts'
-import { enqueueRouting } from '../../shared/chat/enqueue-routing.ts'
 import { everyAgent } from '../../shared/access/audience.ts'
+import { endSessions } from '../../shared/account/disconnect.ts'
 import { pushClosing } from '../../shared/chat/announce/entries.ts'
-import { readCustomerSockets } from '../../shared/table/sockets.ts'
+import { banCustomer as ban } from '../../shared/chat/bans.ts'
+import { enqueueRouting } from '../../shared/chat/enqueue-routing.ts'
+import { banCustomer } from '../../shared/protocol/agent/ban_customer.ts'
 import { serve } from '../../shared/request/serve.ts'
+import { readCustomerSockets } from '../../shared/table/sockets.ts'
 
 export const handler = serve(banCustomer, async (ctx, { customer_id, ban: { days } }) => {
   const { closing } = await ban(ctx, customer_id, days)

@@ -1,7 +1,7 @@
+import { pushClosing } from '../../shared/chat/announce/entries.ts'
 import { closeThread as close } from '../../shared/chat/close-thread.ts'
 import { enqueueRouting } from '../../shared/chat/enqueue-routing.ts'
 import { closeThread } from '../../shared/protocol/agent/close_thread.ts'
-import { pushClosing } from '../../shared/chat/announce/entries.ts'
 import { serve } from '../../shared/request/serve.ts'
 
 export const handler = serve(closeThread, async (ctx, { thread_id }) => {

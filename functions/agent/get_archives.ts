@@ -1,3 +1,5 @@
+import { enqueueCounting } from '../../shared/archive/search/enqueue-counting.ts'
+import { planQuery } from '../../shared/archive/search/query.ts'
 import {
   type Filters,
   openResults,
@@ -5,19 +7,17 @@ import {
   showResults,
   stillFound,
 } from '../../shared/archive/search/results.ts'
-import { enqueueCounting } from '../../shared/archive/search/enqueue-counting.ts'
-import { resolveNames } from '../../shared/chat/deleted-names.ts'
-import { envelopeBytes, jsonBytes } from '../../shared/chat/view/frame-budget.ts'
-import { filledScopes } from '../../shared/chat/scopes.ts'
 import { search } from '../../shared/archive/search/search.ts'
-import { planQuery } from '../../shared/archive/search/query.ts'
+import { resolveNames } from '../../shared/chat/deleted-names.ts'
+import { filledScopes } from '../../shared/chat/scopes.ts'
+import { envelopeBytes, jsonBytes } from '../../shared/chat/view/frame-budget.ts'
 import { getArchives } from '../../shared/protocol/agent/get_archives.ts'
 import { ProtocolError } from '../../shared/protocol/errors.ts'
 import { limits } from '../../shared/protocol/limits.ts'
 import { serve } from '../../shared/request/serve.ts'
 import { licenseIndexesTexts } from '../../shared/table/accounts.ts'
-import type { Reader } from '../../shared/table/ops.ts'
 import type { Place } from '../../shared/table/archive/postings.ts'
+import type { Reader } from '../../shared/table/ops.ts'
 import { archivesSince } from '../../shared/table/sockets.ts'
 
 const dayMs = 24 * 3_600_000

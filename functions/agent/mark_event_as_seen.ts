@@ -1,6 +1,6 @@
+import { watching } from '../../shared/access/audience.ts'
 import { markSeen } from '../../shared/chat/last-seen.ts'
 import { markEventAsSeen } from '../../shared/protocol/agent/mark_event_as_seen.ts'
-import { watching } from '../../shared/access/audience.ts'
 import { serve } from '../../shared/request/serve.ts'
 
 export const handler = serve(markEventAsSeen, async (ctx, { event_id }) => {

@@ -1,10 +1,10 @@
-import { readProfiles } from '../../shared/chat/view/profiles.ts'
-import { planLeave, usersUpdated } from '../../shared/chat/membership.ts'
-import { enqueueRouting } from '../../shared/chat/enqueue-routing.ts'
-import { changeUsers } from '../../shared/chat/change-users.ts'
-import { removeFromChat } from '../../shared/protocol/agent/remove_from_chat.ts'
 import { watchingEither } from '../../shared/access/audience.ts'
 import { pushEntries } from '../../shared/chat/announce/entries.ts'
+import { changeUsers } from '../../shared/chat/change-users.ts'
+import { enqueueRouting } from '../../shared/chat/enqueue-routing.ts'
+import { planLeave, usersUpdated } from '../../shared/chat/membership.ts'
+import { readProfiles } from '../../shared/chat/view/profiles.ts'
+import { removeFromChat } from '../../shared/protocol/agent/remove_from_chat.ts'
 import { serve } from '../../shared/request/serve.ts'
 
 export const handler = serve(removeFromChat, async (ctx, { agent_ids = [], customer_ids = [] }) => {

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
+import { addressed } from '../../shared/access/audience.ts'
 import { withSuccessors } from '../../shared/chat/deleted-names.ts'
-import { requireScopes, filledScopes } from '../../shared/chat/scopes.ts'
+import { filledScopes, requireScopes } from '../../shared/chat/scopes.ts'
 import { sendBroadcast } from '../../shared/protocol/agent/send_broadcast.ts'
 import { contentOf } from '../../shared/protocol/events.ts'
-import { addressed } from '../../shared/access/audience.ts'
 import { serve } from '../../shared/request/serve.ts'
 
 export const handler = serve(sendBroadcast, async (ctx, { scopes, content }) => {

@@ -1,6 +1,6 @@
+import { othersIn } from '../../shared/access/audience.ts'
 import { roleOf } from '../../shared/access/permissions.ts'
 import { sendTypingIndicator } from '../../shared/protocol/agent/send_typing_indicator.ts'
-import { othersIn } from '../../shared/access/audience.ts'
 import { serve } from '../../shared/request/serve.ts'
 
 export const handler = serve(sendTypingIndicator, async (ctx, { recipients = 'all', is_typing }) => {

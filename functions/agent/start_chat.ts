@@ -1,7 +1,7 @@
+import { announceThreadStarted } from '../../shared/chat/announce/thread-started.ts'
 import { withSuccessors } from '../../shared/chat/deleted-names.ts'
 import { filledScopes } from '../../shared/chat/scopes.ts'
 import { startChat as start } from '../../shared/chat/start/start-chat.ts'
-import { announceThreadStarted } from '../../shared/chat/announce/thread-started.ts'
 import { startChat } from '../../shared/protocol/agent/start_chat.ts'
 import { serve } from '../../shared/request/serve.ts'
 

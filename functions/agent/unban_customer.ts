@@ -1,8 +1,8 @@
+import { everyAgent } from '../../shared/access/audience.ts'
 import { unbanCustomer } from '../../shared/protocol/agent/unban_customer.ts'
 import { ProtocolError } from '../../shared/protocol/errors.ts'
-import { everyAgent } from '../../shared/access/audience.ts'
 import { serve } from '../../shared/request/serve.ts'
-import { removeBan, isErased } from '../../shared/table/customers.ts'
+import { isErased, removeBan } from '../../shared/table/customers.ts'
 
 export const handler = serve(unbanCustomer, async (ctx, { customer_id }) => {
   const { license_id } = ctx.me

@@ -1,6 +1,6 @@
+import { watching } from '../../shared/access/audience.ts'
 import { changeProperties } from '../../shared/chat/change-properties.ts'
 import { updateChatProperties } from '../../shared/protocol/agent/update_chat_properties.ts'
-import { watching } from '../../shared/access/audience.ts'
 import { serve } from '../../shared/request/serve.ts'
 
 export const handler = serve(updateChatProperties, async (ctx, { properties }) => {

@@ -1,6 +1,6 @@
+import { watching } from '../../shared/access/audience.ts'
 import { changeProperties } from '../../shared/chat/change-properties.ts'
 import { updateChatThreadProperties } from '../../shared/protocol/agent/update_chat_thread_properties.ts'
-import { watching } from '../../shared/access/audience.ts'
 import { serve } from '../../shared/request/serve.ts'
 
 export const handler = serve(updateChatThreadProperties, async (ctx, { thread_id, properties }) => {

@@ -1,6 +1,6 @@
+import { watching } from '../../shared/access/audience.ts'
 import { moveSeen } from '../../shared/chat/last-seen.ts'
 import { updateLastSeenTimestamp } from '../../shared/protocol/agent/update_last_seen_timestamp.ts'
-import { watching } from '../../shared/access/audience.ts'
 import { serve } from '../../shared/request/serve.ts'
 
 export const handler = serve(updateLastSeenTimestamp, async (ctx, { timestamp: asked }) => {

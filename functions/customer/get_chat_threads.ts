@@ -1,5 +1,5 @@
-import { answerThreads } from '../../shared/chat/view/threads-answer.ts'
 import { isShown, scopesFor, threadFor, usersFor } from '../../shared/access/visibility.ts'
+import { answerThreads } from '../../shared/chat/view/threads-answer.ts'
 import { getChatThreads } from '../../shared/protocol/customer/get_chat_threads.ts'
 import { serve } from '../../shared/request/serve.ts'
 

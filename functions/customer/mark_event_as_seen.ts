@@ -1,8 +1,8 @@
+import { watching } from '../../shared/access/audience.ts'
 import { markSeen } from '../../shared/chat/last-seen.ts'
 import { markEventAsSeen } from '../../shared/protocol/customer/mark_event_as_seen.ts'
-import { watching } from '../../shared/access/audience.ts'
-import { keys } from '../../shared/table/keys.ts'
 import { serve } from '../../shared/request/serve.ts'
+import { keys } from '../../shared/table/keys.ts'
 
 export const handler = serve(markEventAsSeen, async (ctx, { event_id }) => {
   const { me, chat } = ctx

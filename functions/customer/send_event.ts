@@ -1,5 +1,5 @@
-import { sendEvent as send } from '../../shared/chat/send-event.ts'
 import { ownEvent } from '../../shared/access/visibility.ts'
+import { sendEvent as send } from '../../shared/chat/send-event.ts'
 import { sendEvent } from '../../shared/protocol/customer/send_event.ts'
 import { serve } from '../../shared/request/serve.ts'
 

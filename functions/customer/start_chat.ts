@@ -1,8 +1,8 @@
+import { chatFor } from '../../shared/access/visibility.ts'
+import { announceThreadStarted } from '../../shared/chat/announce/thread-started.ts'
 import { withSuccessors } from '../../shared/chat/deleted-names.ts'
 import { filledScopes } from '../../shared/chat/scopes.ts'
 import { startChat as start } from '../../shared/chat/start/start-chat.ts'
-import { announceThreadStarted } from '../../shared/chat/announce/thread-started.ts'
-import { chatFor } from '../../shared/access/visibility.ts'
 import { startChat } from '../../shared/protocol/customer/start_chat.ts'
 import { serve } from '../../shared/request/serve.ts'
 

@@ -1,9 +1,9 @@
-import { whileNotBanned } from '../../shared/chat/not-banned.ts'
-import { changeProperties, removesAny } from '../../shared/chat/change-properties.ts'
-import { updateChatProperties } from '../../shared/protocol/customer/update_chat_properties.ts'
 import { watching } from '../../shared/access/audience.ts'
-import { keys } from '../../shared/table/keys.ts'
+import { changeProperties, removesAny } from '../../shared/chat/change-properties.ts'
+import { whileNotBanned } from '../../shared/chat/not-banned.ts'
+import { updateChatProperties } from '../../shared/protocol/customer/update_chat_properties.ts'
 import { serve } from '../../shared/request/serve.ts'
+import { keys } from '../../shared/table/keys.ts'
 
 export const handler = serve(updateChatProperties, async (ctx, { properties }) => {
   const changed = await changeProperties(ctx, properties, whileNotBanned(ctx, updateChatProperties.denied))

@@ -1,10 +1,10 @@
-import { whileNotBanned } from '../../shared/chat/not-banned.ts'
-import { changeProperties, removesAny } from '../../shared/chat/change-properties.ts'
-import { updateChatThreadProperties } from '../../shared/protocol/customer/update_chat_thread_properties.ts'
 import { watching } from '../../shared/access/audience.ts'
-import { keys } from '../../shared/table/keys.ts'
-import { threadOf } from '../../shared/table/ids.ts'
+import { changeProperties, removesAny } from '../../shared/chat/change-properties.ts'
+import { whileNotBanned } from '../../shared/chat/not-banned.ts'
+import { updateChatThreadProperties } from '../../shared/protocol/customer/update_chat_thread_properties.ts'
 import { serve } from '../../shared/request/serve.ts'
+import { threadOf } from '../../shared/table/ids.ts'
+import { keys } from '../../shared/table/keys.ts'
 
 export const handler = serve(updateChatThreadProperties, async (ctx, { thread_id, properties }) => {
   const changed = await changeProperties(

@@ -1,8 +1,8 @@
+import { watching } from '../../shared/access/audience.ts'
 import { moveSeen } from '../../shared/chat/last-seen.ts'
 import { updateLastSeenTimestamp } from '../../shared/protocol/customer/update_last_seen_timestamp.ts'
-import { watching } from '../../shared/access/audience.ts'
-import { keys } from '../../shared/table/keys.ts'
 import { serve } from '../../shared/request/serve.ts'
+import { keys } from '../../shared/table/keys.ts'
 
 export const handler = serve(updateLastSeenTimestamp, async (ctx, { timestamp: asked }) => {
   const { me, chat } = ctx

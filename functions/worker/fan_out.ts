@@ -1,7 +1,7 @@
 import { deliverAll } from '../../shared/delivery/deliver.ts'
 import { Slice } from '../../shared/delivery/fan-out.ts'
-import { measured } from '../../shared/platform/metrics.ts'
 import { runWork } from '../../shared/delivery/worker-context.ts'
+import { measured } from '../../shared/platform/metrics.ts'
 
 // nobody waits for this run but those whom it tells
 const postingMs = 10_000

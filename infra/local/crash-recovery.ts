@@ -1,15 +1,15 @@
-import { randomUUID } from 'node:crypto'
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { DynamoDBDocumentClient, paginateScan } from '@aws-sdk/lib-dynamodb'
+import { randomUUID } from 'node:crypto'
 import { AgentItem, LicenseListed, setOffline } from '../../shared/table/accounts.ts'
+import { releaseManifest } from '../../shared/table/archive/manifests.ts'
 import type { Table } from '../../shared/table/client.ts'
 import { CustomerItem, setCustomerOffline } from '../../shared/table/customers.ts'
-import { agentPrefix, licensePk, licensesPk, manifestPrefix } from '../../shared/table/keys.ts'
-import { lastNumberOf } from '../../shared/table/key-prefixes.ts'
-import { changedOf } from '../../shared/table/key-parts.ts'
-import { releaseManifest } from '../../shared/table/archive/manifests.ts'
-import { readAgentSockets } from '../../shared/table/sockets.ts'
 import { removeConnection } from '../../shared/table/end-session.ts'
+import { changedOf } from '../../shared/table/key-parts.ts'
+import { lastNumberOf } from '../../shared/table/key-prefixes.ts'
+import { agentPrefix, licensePk, licensesPk, manifestPrefix } from '../../shared/table/keys.ts'
+import { readAgentSockets } from '../../shared/table/sockets.ts'
 
 /**
  * Puts right what a run left behind that was ended or killed: no socket outlives the gateway, nobody is

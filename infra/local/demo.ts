@@ -1,8 +1,8 @@
 import type { Permission } from '../../shared/protocol/objects.ts'
-import type { Table } from '../../shared/table/client.ts'
 import { createAgent } from '../../shared/provisioning/change-agent.ts'
 import { createGroup } from '../../shared/provisioning/change-group.ts'
 import { createLicense } from '../../shared/provisioning/change-license.ts'
+import type { Table } from '../../shared/table/client.ts'
 import { mintToken, type TokenKey } from './secrets/token-key.ts'
 
 const license = 'demo'

@@ -1,8 +1,8 @@
+import type { Context } from 'aws-lambda'
 import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import type { Context } from 'aws-lambda'
 
 /** A bundle's `handler`; without a context it gets one of this run's own. */
 export type Handler = (event: unknown, context?: Pick<Context, 'awsRequestId'>) => unknown

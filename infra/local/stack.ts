@@ -1,5 +1,5 @@
-import { setTimeout as wait } from 'node:timers/promises'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { setTimeout as wait } from 'node:timers/promises'
 import * as z from 'zod/mini'
 import type { ActionSpec } from '../../shared/protocol/action.ts'
 import { agentActions } from '../../shared/protocol/agent/index.ts'
@@ -7,12 +7,10 @@ import { customerActions } from '../../shared/protocol/customer/index.ts'
 import { openTable, type Table } from '../../shared/table/client.ts'
 import { dist as builtDist, handlers } from '../build.ts'
 import { indexed, newEntries, ofAccounts } from '../stack/stream-filters.ts'
-import { openCheckpoint } from './stream/checkpoint.ts'
 import { createTable } from './engine/create-table.ts'
-import { newCustomerKey } from './secrets/customer-key.ts'
 import { localClientConfig } from './engine/engine.ts'
-import { type Gateway, type GatewayOptions, type Route, startGateway } from './gateway/gateway.ts'
 import { type FunctionServer, startFunctionServer } from './function-server.ts'
+import { type Gateway, type GatewayOptions, type Route, startGateway } from './gateway/gateway.ts'
 import {
   type Around,
   bundlesIn,
@@ -21,11 +19,13 @@ import {
   openHandlers,
   type Settings,
 } from './handlers.ts'
-import { startKeyServer } from './secrets/key-server.ts'
 import { startQueue } from './queue/queue.ts'
+import { newCustomerKey } from './secrets/customer-key.ts'
+import { startKeyServer } from './secrets/key-server.ts'
 import { startSecretServer } from './secrets/secret-server.ts'
-import { type LocalStream, startStream } from './stream/streams.ts'
 import type { TokenKey } from './secrets/token-key.ts'
+import { openCheckpoint } from './stream/checkpoint.ts'
+import { type LocalStream, startStream } from './stream/streams.ts'
 
 export interface StackOptions {
   /** The engine as the Lambdas reach it; with `engine`, what runs behind a proxy. */

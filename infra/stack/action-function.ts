@@ -1,5 +1,3 @@
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
 import { Aws, Duration, Validations } from 'aws-cdk-lib'
 import { PolicyDocument, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
 import {
@@ -13,6 +11,8 @@ import {
 } from 'aws-cdk-lib/aws-lambda'
 import type { ILogGroup } from 'aws-cdk-lib/aws-logs'
 import { Construct } from 'constructs'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { deploymentOf } from './deployment.ts'
 import { type Grant, statementOf, type Target } from './grants.ts'
 import { SettingsError } from './stack-settings.ts'

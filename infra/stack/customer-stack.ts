@@ -1,4 +1,4 @@
-import { NestedStack, Validations, type RemovalPolicy } from 'aws-cdk-lib'
+import { NestedStack, type RemovalPolicy, Validations } from 'aws-cdk-lib'
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager'
 import type { Construct } from 'constructs'
 import { SocketApi, type SocketApiProps } from './socket-api.ts'

@@ -1,5 +1,5 @@
-import type { ActionSpec, Family, Need } from '../../shared/protocol/action.ts'
 import { socketWrites, workerWrites } from '../../shared/platform/writes.ts'
+import type { ActionSpec, Family, Need } from '../../shared/protocol/action.ts'
 import { common, families } from '../../shared/table/families.ts'
 import type { SocketFamily } from '../../shared/table/sockets.ts'
 

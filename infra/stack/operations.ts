@@ -1,5 +1,5 @@
 import { Duration, NestedStack } from 'aws-cdk-lib'
-import { Metric, type IMetric, MathExpression, Stats } from 'aws-cdk-lib/aws-cloudwatch'
+import { type IMetric, MathExpression, Metric, Stats } from 'aws-cdk-lib/aws-cloudwatch'
 import type { ITopic } from 'aws-cdk-lib/aws-sns'
 import { Construct } from 'constructs'
 import type { Kind } from '../../shared/platform/metrics.ts'

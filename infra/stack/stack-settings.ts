@@ -1,6 +1,6 @@
-import { resolve } from 'node:path'
 import { RetentionDays } from 'aws-cdk-lib/aws-logs'
 import type { Node } from 'constructs'
+import { resolve } from 'node:path'
 import * as z from 'zod'
 import { strangersAtOnce } from './throttles.ts'
 

@@ -1,10 +1,10 @@
-import { mayRead, roleOf, type VisibleChat } from './permissions.ts'
 import type { Audience, CustomerAudience } from '../delivery/outbox.ts'
-import { isShown, redactedFor } from './visibility.ts'
 import type { Chat, ChatScopes } from '../table/chat/chats.ts'
-import type { CustomerItem } from '../table/customers.ts'
 import type { Entry } from '../table/chat/thread-log.ts'
+import type { CustomerItem } from '../table/customers.ts'
 import type { AgentSocketItem, CustomerSocketItem } from '../table/sockets.ts'
+import { mayRead, roleOf, type VisibleChat } from './permissions.ts'
+import { isShown, redactedFor } from './visibility.ts'
 
 type SeenChat = VisibleChat & { license_id: string }
 

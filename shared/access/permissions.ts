@@ -1,7 +1,7 @@
 import { type ActionSpec, type TokenScope, tokenScopes } from '../protocol/action.ts'
 import { ProtocolError } from '../protocol/errors.ts'
-import type { ChatScopes } from '../table/chat/chats.ts'
 import type { ChatUser } from '../table/chat/chat-users.ts'
+import type { ChatScopes } from '../table/chat/chats.ts'
 import { type AnySession, isCustomers, type Session } from '../table/sockets.ts'
 
 /** Who looks: a session, or a row of the license's sockets. */

@@ -1,4 +1,4 @@
-import { InternalError } from '../protocol/errors.ts'
+import type { CustomerAudience, Redacted } from '../delivery/outbox.ts'
 import type {
   CustomerChatUser,
   CustomerChatWithThread,
@@ -6,12 +6,12 @@ import type {
   CustomerScopes,
   CustomerThread,
 } from '../protocol/customer-objects.ts'
+import { InternalError } from '../protocol/errors.ts'
 import type { Event } from '../protocol/events.ts'
 import type { ChatWithThread, Scopes, Thread, User } from '../protocol/objects.ts'
-import type { CustomerAudience, Redacted } from '../delivery/outbox.ts'
 import type { PushName, PushPayload } from '../protocol/pushes.ts'
-import type { Chat } from '../table/chat/chats.ts'
 import type { ChatUser } from '../table/chat/chat-users.ts'
+import type { Chat } from '../table/chat/chats.ts'
 import type { StoredEvent } from '../table/chat/thread-log.ts'
 
 // What customers see (protocol §3). Whatever they are sent is made here of what agents are sent: answers and

@@ -1,13 +1,13 @@
-import { mayRead } from '../access/permissions.ts'
-import { mapIsolated } from '../platform/for-each.ts'
-import { readView, showChat } from '../chat/view/chat-view.ts'
 import { connections, customerConnection } from '../access/audience.ts'
+import { mayRead } from '../access/permissions.ts'
+import { readView, showChat } from '../chat/view/chat-view.ts'
 import type { Audience } from '../delivery/outbox.ts'
 import type { WorkCtx } from '../delivery/worker-context.ts'
+import { mapIsolated } from '../platform/for-each.ts'
 import { type Chat, readChat } from '../table/chat/chats.ts'
 import { readActiveChats } from '../table/chat/read-chats.ts'
-import { customerChatId, threadId } from '../table/ids.ts'
 import { eventOf, readEntriesFrom } from '../table/chat/thread-log.ts'
+import { customerChatId, threadId } from '../table/ids.ts'
 import { type AnySession, isCustomers, readSocket } from '../table/sockets.ts'
 
 /** What a login answered: per chat the thread, the order and the version; and when it ran, in ms. */

@@ -1,20 +1,16 @@
-import { retryUntilCommitted, commitOne } from '../table/optimistic-write.ts'
 import type { CustomerDetails as Asked } from '../protocol/customer-fields.ts'
 import { ProtocolError } from '../protocol/errors.ts'
-import { CustomerItem, setCustomerDetails, isBanned, readCustomer } from '../table/customers.ts'
+import type { Clock, Reads, Retries, Writes } from '../table/capabilities.ts'
+import { CustomerItem, isBanned, readCustomer, setCustomerDetails } from '../table/customers.ts'
 import type { Reader, Writer } from '../table/ops.ts'
-import { type CustomerSession, readCustomerSockets, type Visitor } from '../table/sockets.ts'
+import { commitOne, retryUntilCommitted } from '../table/optimistic-write.ts'
 import { setCustomerName } from '../table/session-writes.ts'
+import { type CustomerSession, readCustomerSockets, type Visitor } from '../table/sockets.ts'
 import { areSameDetails, isSameToItself, mergedDetails } from './customer-details.ts'
 
-interface Changing {
+interface Changing extends Reads, Writes<'customer' | 'socket'>, Retries, Clock {
   me: CustomerSession
   visitor: Visitor
-  read: Reader
-  write: Writer<'customer' | 'socket'>
-  nonce: string
-  now: () => number
-  pause: (tries: number) => Promise<void>
 }
 
 interface Changed {

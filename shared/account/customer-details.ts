@@ -1,8 +1,8 @@
-import { customerPropertiesFault, type CustomerDetails as Asked } from '../protocol/customer-fields.ts'
+import { unnamed } from '../chat/view/wire-objects.ts'
+import { type CustomerDetails as Asked, customerPropertiesFault } from '../protocol/customer-fields.ts'
 import type { Myself } from '../protocol/customer-objects.ts'
 import { ProtocolError } from '../protocol/errors.ts'
 import { utf8Bytes } from '../protocol/fields.ts'
-import { unnamed } from '../chat/view/wire-objects.ts'
 import { type CustomerDetails, type CustomerItem, pageViewsOf, type Visit } from '../table/customers.ts'
 import type { Visitor } from '../table/sockets.ts'
 

@@ -1,5 +1,5 @@
-import { enqueueRouting } from '../chat/enqueue-routing.ts'
 import { pushClosing } from '../chat/announce/entries.ts'
+import { enqueueRouting } from '../chat/enqueue-routing.ts'
 import type { WorkCtx } from '../delivery/worker-context.ts'
 import { readErased } from '../table/erasing.ts'
 

@@ -1,22 +1,24 @@
 import { randomUUID } from 'node:crypto'
 import { unnamed } from '../chat/view/wire-objects.ts'
-import { commitAll, retryUntilCommitted } from '../table/optimistic-write.ts'
+import type { ConnectionStatus } from '../delivery/connections.ts'
+import type { Enqueues } from '../jobs/job-queue.ts'
 import type { CustomerDetails as Asked } from '../protocol/customer-fields.ts'
 import { ProtocolError } from '../protocol/errors.ts'
 import { limits } from '../protocol/limits.ts'
-import type { ConnectionStatus } from '../delivery/connections.ts'
-import type { Job } from '../jobs/job-queue.ts'
 import { LicenseItem } from '../table/accounts.ts'
+import type { Clock, Reads, Retries, Writes } from '../table/capabilities.ts'
 import {
-  requireNotBanned,
   CustomerItem,
-  setCustomerDetails,
   isBanned,
   isErased,
   readCustomer,
+  requireNotBanned,
+  setCustomerDetails,
 } from '../table/customers.ts'
+import { endSession, removeConnection } from '../table/end-session.ts'
 import { keys } from '../table/keys.ts'
-import type { Reader, Writer } from '../table/ops.ts'
+import { commitAll, retryUntilCommitted } from '../table/optimistic-write.ts'
+import { putSession } from '../table/session-writes.ts'
 import {
   type CustomerSession,
   type CustomerSocketItem,
@@ -29,20 +31,19 @@ import {
   userIdOf,
   type Visitor,
 } from '../table/sockets.ts'
-import { putSession } from '../table/session-writes.ts'
-import { removeConnection, endSession } from '../table/end-session.ts'
 import { areSameDetails, isSameToItself, mergedDetails, saysSomething } from './customer-details.ts'
 import { customerTokenS, verifyCustomerToken } from './customer-tokens.ts'
 import { openSocket } from './login.ts'
 
-interface LoggingIn extends ConnectionStatus {
-  read: Reader
-  write: Writer<'customer' | SocketFamily<CustomerSession>>
+interface LoggingIn
+  extends
+    ConnectionStatus,
+    Reads,
+    Writes<'customer' | SocketFamily<CustomerSession>>,
+    Retries,
+    Clock,
+    Enqueues {
   connection: string
-  nonce: string
-  now: () => number
-  pause: (tries: number) => Promise<void>
-  enqueue: (job: Job, delayS: number) => Promise<void>
 }
 
 export interface CustomerLoggedIn {

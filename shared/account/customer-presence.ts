@@ -1,15 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import { announceCustomerUpdated } from '../chat/announce/customer-updated.ts'
 import type { Outbox } from '../delivery/outbox.ts'
-import type { Job } from '../jobs/job-queue.ts'
-import { type CustomerItem, setCustomerOffline, readCustomer } from '../table/customers.ts'
-import type { Reader, Writer } from '../table/ops.ts'
+import type { Enqueues } from '../jobs/job-queue.ts'
+import type { Clock, Reads } from '../table/capabilities.ts'
+import { type CustomerItem, readCustomer, setCustomerOffline } from '../table/customers.ts'
+import type { Writer } from '../table/ops.ts'
 import { isLive, readCustomerSockets } from '../table/sockets.ts'
 
-interface Checking {
-  read: Reader
-  now: () => number
-}
+type Checking = Reads & Clock
 
 /** The customer, where it counts as online (or this check found it gone) and has no open tab. */
 const withoutTab = async (
@@ -31,7 +29,7 @@ const withoutTab = async (
  * unnoticed.
  */
 export const tabGone = async (
-  ctx: Checking & { enqueue: (job: Job, delayS: number) => Promise<void> },
+  ctx: Checking & Enqueues,
   license: string,
   id: string,
   graceS: number,

@@ -1,9 +1,9 @@
-import { createSecretKey, type KeyObject } from 'node:crypto'
 import { errors, jwtVerify, SignJWT } from 'jose'
-import { InternalError, ProtocolError } from '../protocol/errors.ts'
+import { createSecretKey, type KeyObject } from 'node:crypto'
 import { config } from '../platform/config.ts'
 import { log } from '../platform/log.ts'
 import { readSecret } from '../platform/secrets.ts'
+import { InternalError, ProtocolError } from '../protocol/errors.ts'
 
 // Customers have no accounts: a token of our own is all that says who they are.
 

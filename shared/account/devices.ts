@@ -1,8 +1,7 @@
-import type { Common } from '../table/families.ts'
-import { type ConditionalWrite, commitAll, retryUntilCommitted } from '../table/optimistic-write.ts'
 import type { Device } from '../protocol/device-fields.ts'
 import { ProtocolError } from '../protocol/errors.ts'
 import { requireAgentActive } from '../table/accounts.ts'
+import type { Reads, Retries, Writes } from '../table/capabilities.ts'
 import {
   type DeviceFamily,
   deviceHash,
@@ -12,17 +11,14 @@ import {
   readDevice,
   removeDevice,
 } from '../table/devices.ts'
-import type { Op, Reader, Writer } from '../table/ops.ts'
+import type { Common } from '../table/families.ts'
+import type { Op } from '../table/ops.ts'
+import { commitAll, type ConditionalWrite, retryUntilCommitted } from '../table/optimistic-write.ts'
 import type { Session } from '../table/sockets.ts'
 
 type Owner = Pick<Session, 'license_id' | 'agent_id' | 'token_scopes'>
 
-interface Changing {
-  read: Reader<Common | 'device'>
-  write: Writer<DeviceFamily>
-  nonce: string
-  pause: (tries: number) => Promise<void>
-}
+type Changing = Reads<Common | 'device'> & Writes<DeviceFamily> & Retries
 
 const isOf = ({ license_id, agent_id }: Owner, device: DeviceItem): boolean =>
   device.license_id === license_id && device.agent_id === agent_id
@@ -99,7 +95,7 @@ export const setNotifications = async (
 
 /** A deleted agent's devices go with it: its sessions are over, so none comes after. May run twice. */
 export const dropDevices = async (
-  ctx: Pick<Changing, 'write' | 'pause'> & { read: Reader },
+  ctx: Pick<Changing, 'write' | 'pause'> & Reads,
   license: string,
   agent: string,
 ): Promise<void> => {

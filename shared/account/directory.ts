@@ -1,11 +1,10 @@
 import type * as z from 'zod/mini'
-import type { Colleague, Group, MyProfile } from '../protocol/objects.ts'
-import type { RoutingStatus } from '../protocol/objects.ts'
-import { limits } from '../protocol/limits.ts'
-import { AgentItem, GroupItem } from '../table/accounts.ts'
-import { type Pk, agentPrefix, groupPrefix, keys, licensePk } from '../table/keys.ts'
-import type { Reader } from '../table/ops.ts'
 import { countThatFit, jsonBytes } from '../chat/view/frame-budget.ts'
+import { limits } from '../protocol/limits.ts'
+import type { Colleague, Group, MyProfile, RoutingStatus } from '../protocol/objects.ts'
+import { AgentItem, GroupItem } from '../table/accounts.ts'
+import { agentPrefix, groupPrefix, keys, licensePk, type Pk } from '../table/keys.ts'
+import type { Reader } from '../table/ops.ts'
 
 /** The agents of a license and its groups, as many as a login shows; with the deleted agents between them. */
 export const readDirectory = async (

@@ -1,8 +1,11 @@
+import { closeConnection, type Endpoint, post } from '../delivery/connections.ts'
+import type { Enqueues } from '../jobs/job-queue.ts'
 import { pushed } from '../protocol/envelope.ts'
 import { CustomerDisconnectReason, DisconnectReason } from '../protocol/pushes.ts'
-import { closeConnection, type Endpoint, post } from '../delivery/connections.ts'
-import type { Job } from '../jobs/job-queue.ts'
-import type { Reader, Writer } from '../table/ops.ts'
+import type { Clock, Reads, Writes } from '../table/capabilities.ts'
+import { endSession, forgetSocket, putClosingClaim } from '../table/end-session.ts'
+import type { Writer } from '../table/ops.ts'
+import { closingMs, isClosing } from '../table/session-writes.ts'
 import {
   type AnySession,
   expiryOf,
@@ -12,16 +15,10 @@ import {
   SocketItem,
   type SocketRow,
 } from '../table/sockets.ts'
-import { closingMs, isClosing } from '../table/session-writes.ts'
-import { putClosingClaim, forgetSocket, endSession } from '../table/end-session.ts'
 
-interface Disconnecting {
-  read: Reader
-  write: Writer<SocketFamily>
+interface Disconnecting extends Reads, Writes<SocketFamily>, Clock, Enqueues {
   signal: AbortSignal
   nonce: string
-  now: () => number
-  enqueue: (job: Job, delayS: number) => Promise<void>
 }
 
 type Reason = DisconnectReason | CustomerDisconnectReason

@@ -1,15 +1,16 @@
 import { grantsOf } from '../access/permissions.ts'
-import { commitAll, retryUntilCommitted } from '../table/optimistic-write.ts'
+import type { Enqueues } from '../jobs/job-queue.ts'
 import type { Device } from '../protocol/device-fields.ts'
 import { ProtocolError } from '../protocol/errors.ts'
 import { limits } from '../protocol/limits.ts'
 import type { RoutingStatus } from '../protocol/objects.ts'
-import type { Job } from '../jobs/job-queue.ts'
 import { AgentItem, IdentityItem, LicenseItem, setOnline } from '../table/accounts.ts'
+import type { Clock, Reads, Retries, Writes } from '../table/capabilities.ts'
 import { type DeviceFamily, deviceHash, type DeviceItem, readDevice } from '../table/devices.ts'
 import type { Common } from '../table/families.ts'
 import { keys } from '../table/keys.ts'
-import type { Reader, Writer } from '../table/ops.ts'
+import { commitAll, retryUntilCommitted } from '../table/optimistic-write.ts'
+import { isClosing, putSession, refreshSession } from '../table/session-writes.ts'
 import {
   isLive,
   readAgentSockets,
@@ -19,7 +20,6 @@ import {
   type SocketItem,
   userIdOf,
 } from '../table/sockets.ts'
-import { isClosing, refreshSession, putSession } from '../table/session-writes.ts'
 import { devicePresented } from './devices.ts'
 import { afterAnswerS, endSessions } from './disconnect.ts'
 import type { TokenIdentity } from './tokens.ts'
@@ -33,23 +33,19 @@ export interface LoggedIn {
   cameOnline: boolean
 }
 
-interface Later {
-  enqueue: (job: Job, delayS: number) => Promise<void>
-}
-
 /** What a login is decided by, beside the account. */
 interface Held {
   socket: SocketItem | undefined
   device: DeviceItem | undefined
 }
 
-interface LoggingIn {
-  read: Reader<Common | 'identity' | 'device'>
-  write: Writer<SocketFamily<Session> | DeviceFamily>
+interface LoggingIn
+  extends
+    Reads<Common | 'identity' | 'device'>,
+    Writes<SocketFamily<Session> | DeviceFamily>,
+    Retries,
+    Clock {
   connection: string
-  nonce: string
-  now: () => number
-  pause: (tries: number) => Promise<void>
 }
 
 /**
@@ -124,7 +120,7 @@ export const startSession = async (
  * Resolves to the license as it is now; throws `license_expired`.
  */
 export const settleSession = async (
-  ctx: LoggingIn & Later,
+  ctx: LoggingIn & Enqueues,
   { session, license }: Pick<LoggedIn, 'session' | 'license'>,
 ): Promise<LicenseItem> => {
   const [settled] = await Promise.all([followLicense(ctx, session, license), evictOldest(ctx, session)])
@@ -134,7 +130,7 @@ export const settleSession = async (
 // a check of the license in the login's transaction would make transactions of all who log in at once wait
 // for each other
 const followLicense = async (
-  { read, write, connection, now, enqueue }: LoggingIn & Later,
+  { read, write, connection, now, enqueue }: LoggingIn & Enqueues,
   session: Session,
   known: LicenseItem,
 ): Promise<LicenseItem> => {
@@ -152,7 +148,7 @@ const followLicense = async (
   }
 }
 
-const evictOldest = async (ctx: LoggingIn & Later, { license_id, agent_id }: Session): Promise<void> => {
+const evictOldest = async (ctx: LoggingIn & Enqueues, { license_id, agent_id }: Session): Promise<void> => {
   const nowMs = ctx.now()
   const rows = await readAgentSockets(ctx.read, license_id, agent_id)
   const others = rows.filter((row) => isLive(row, nowMs) && row.connection !== ctx.connection)

@@ -1,17 +1,14 @@
 import { randomUUID } from 'node:crypto'
-import type { RoutingStatus } from '../protocol/objects.ts'
 import { everyAgent } from '../access/audience.ts'
 import type { Outbox } from '../delivery/outbox.ts'
-import type { Job } from '../jobs/job-queue.ts'
+import type { Enqueues } from '../jobs/job-queue.ts'
+import type { RoutingStatus } from '../protocol/objects.ts'
 import { AgentItem, setAway, setOffline } from '../table/accounts.ts'
+import type { Clock, Reads, Writes } from '../table/capabilities.ts'
 import { keys } from '../table/keys.ts'
-import type { Reader, Writer } from '../table/ops.ts'
 import { isLive, readAgentSockets } from '../table/sockets.ts'
 
-interface Checking {
-  read: Reader
-  now: () => number
-}
+type Checking = Reads & Clock
 
 /**
  * The agent, where it is online (or this check took it offline) and has no live socket. `seq` is read before
@@ -36,7 +33,7 @@ const withoutSocket = async (
  * once it may no longer come back unnoticed.
  */
 export const socketGone = async (
-  ctx: Checking & { write: Writer<'account'>; enqueue: (job: Job, delayS: number) => Promise<void> },
+  ctx: Checking & Writes<'account'> & Enqueues,
   license: string,
   agent: string,
   graceS: number,
@@ -56,7 +53,7 @@ export const socketGone = async (
  * right.
  */
 export const expectAgent = async (
-  ctx: Checking & { write: Writer<'account'>; enqueue: (job: Job, delayS: number) => Promise<void> } & Outbox,
+  ctx: Checking & Writes<'account'> & Enqueues & Outbox,
   license: string,
   id: string,
   { seq, check }: { seq: number; check: string },

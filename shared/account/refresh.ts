@@ -1,19 +1,22 @@
-import { mayRead, type VisibleChat } from '../access/permissions.ts'
-import { planLeave, usersUpdated } from '../chat/membership.ts'
-import { mapIsolated } from '../platform/for-each.ts'
-import { enqueueRouting } from '../chat/enqueue-routing.ts'
-import { expectView, readView, showChat } from '../chat/view/chat-view.ts'
-import { changeUsers } from '../chat/change-users.ts'
-import { type ThreadFamily } from '../chat/thread-writes.ts'
-import { limits } from '../protocol/limits.ts'
 import { connections, watchingEither } from '../access/audience.ts'
+import { mayRead, type VisibleChat } from '../access/permissions.ts'
 import { pushEntries } from '../chat/announce/entries.ts'
+import { changeUsers } from '../chat/change-users.ts'
+import { enqueueRouting } from '../chat/enqueue-routing.ts'
+import { planLeave, usersUpdated } from '../chat/membership.ts'
+import type { ThreadFamily } from '../chat/thread-writes.ts'
+import { expectView, readView, showChat } from '../chat/view/chat-view.ts'
+import { profilesOf } from '../chat/view/profiles.ts'
 import type { WorkCtx } from '../delivery/worker-context.ts'
+import { mapIsolated } from '../platform/for-each.ts'
+import { limits } from '../protocol/limits.ts'
 import { AgentItem, LicenseItem } from '../table/accounts.ts'
-import { type ActiveChat, type Chat } from '../table/chat/chats.ts'
+import type { ActiveChat, Chat } from '../table/chat/chats.ts'
 import { readActiveChats } from '../table/chat/read-chats.ts'
-import { keys } from '../table/keys.ts'
 import type { DeviceFamily } from '../table/devices.ts'
+import { endSession } from '../table/end-session.ts'
+import { keys } from '../table/keys.ts'
+import { type AccountCopy, extendSession, refreshSession } from '../table/session-writes.ts'
 import {
   type AgentSocketItem,
   agentsSession,
@@ -22,11 +25,8 @@ import {
   readSocket,
   type Session,
 } from '../table/sockets.ts'
-import { type AccountCopy, extendSession, refreshSession } from '../table/session-writes.ts'
-import { endSession } from '../table/end-session.ts'
 import { dropDevices } from './devices.ts'
 import { disconnectIfOver, endSessions } from './disconnect.ts'
-import { profilesOf } from '../chat/view/profiles.ts'
 
 // What follows from a change of an account. Each reads the account as it is now, so that it may run twice and
 // late.

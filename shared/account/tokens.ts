@@ -2,14 +2,14 @@ import {
   createLocalJWKSet,
   createRemoteJWKSet,
   errors,
+  jwtVerify,
   type JWTVerifyGetKey,
   type JWTVerifyResult,
-  jwtVerify,
 } from 'jose'
+import { log } from '../platform/log.ts'
 import { ProtocolError } from '../protocol/errors.ts'
 import { utf8Bytes } from '../protocol/fields.ts'
-import { log } from '../platform/log.ts'
-import { keys, keyBytes } from '../table/keys.ts'
+import { keyBytes, keys } from '../table/keys.ts'
 
 export interface TokenChecks {
   issuer: string

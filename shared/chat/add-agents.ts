@@ -1,13 +1,13 @@
 import { ProtocolError } from '../protocol/errors.ts'
 import type { AgentItem } from '../table/accounts.ts'
 import type { Reader } from '../table/ops.ts'
+import type { RequestSnapshot } from '../table/optimistic-write.ts'
 import type { Session } from '../table/sockets.ts'
 import { announceUsersChanged, type UsersAnnouncement } from './announce/users-changed.ts'
-import type { Names } from './membership.ts'
-import type { RequestSnapshot } from '../table/optimistic-write.ts'
-import { readAgents } from './view/profiles.ts'
 import { changeUsers, type UsersChange } from './change-users.ts'
-import { type ThreadFamily, type ThreadWrites } from './thread-writes.ts'
+import type { Names } from './membership.ts'
+import type { ThreadFamily, ThreadWrites } from './thread-writes.ts'
+import { readAgents } from './view/profiles.ts'
 
 type Agents = ReadonlyMap<string, AgentItem>
 

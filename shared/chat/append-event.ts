@@ -1,29 +1,29 @@
+import { roleOf } from '../access/permissions.ts'
 import { InternalError, ProtocolError } from '../protocol/errors.ts'
 import type { NewCustomerEvent, NewEvent, Recipients } from '../protocol/events.ts'
 import { type Chat, requireChatUnchanged } from '../table/chat/chats.ts'
-import { requireNotBanned } from '../table/customers.ts'
-import { type Entry, type Head } from '../table/chat/thread-log.ts'
-import { endsIdle, putEntry, nextEntry, storedEvent } from '../table/chat/log-entries.ts'
+import { endsIdle, nextEntry, putEntry, storedEvent } from '../table/chat/log-entries.ts'
 import type { StoredEvent } from '../table/chat/thread-log.ts'
+import type { Entry, Head } from '../table/chat/thread-log.ts'
+import { requireNotBanned } from '../table/customers.ts'
 import type { Reader } from '../table/ops.ts'
-import { isCustomers, userIdOf } from '../table/sockets.ts'
-import { roleOf } from '../access/permissions.ts'
-import {
-  openThread,
-  type ThreadStartFamily,
-  type ThreadStartReads,
-  readThreadStartInputs,
-} from './start/open-thread.ts'
 import {
   type Attempt,
-  type ConditionalWrite,
   commitAll,
-  updateLog,
-  type RequestSnapshot,
   commitOne,
+  type ConditionalWrite,
+  type RequestSnapshot,
+  updateLog,
 } from '../table/optimistic-write.ts'
-import { readRouting, routingOps, type AnnouncedRouting } from './routing-properties.ts'
-import type { ThreadWrites, ThreadStarting } from './thread-writes.ts'
+import { isCustomers, userIdOf } from '../table/sockets.ts'
+import { type AnnouncedRouting, readRouting, routingOps } from './routing-properties.ts'
+import {
+  openThread,
+  readThreadStartInputs,
+  type ThreadStartFamily,
+  type ThreadStartReads,
+} from './start/open-thread.ts'
+import type { ThreadStarting, ThreadWrites } from './thread-writes.ts'
 
 /** Who may read an event: a supervisor's is for agents only, and it may not ask for more (protocol §4). */
 const recipientsOf = (

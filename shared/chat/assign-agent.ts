@@ -1,14 +1,14 @@
+import { hasAccess } from '../access/permissions.ts'
 import type { AgentItem } from '../table/accounts.ts'
 import { requireAgentReady } from '../table/accounts.ts'
-import { type Chat } from '../table/chat/chats.ts'
 import { type ChatUser, departed, newlyHad } from '../table/chat/chat-users.ts'
-import { setAssignedChat, type Load } from '../table/chat/loads.ts'
+import type { Chat } from '../table/chat/chats.ts'
+import { type Load, setAssignedChat } from '../table/chat/loads.ts'
 import { awaitsAnswer, type Entry, type State, type StoredEvent } from '../table/chat/thread-log.ts'
-import { hasAccess } from '../access/permissions.ts'
 import type { ConditionalWrite } from '../table/optimistic-write.ts'
 import type { RoutingChange } from './routing-properties.ts'
+import { customerOf, isReady, onlineAgents, presentAgents, type RoutingState } from './routing-state.ts'
 import { agentLeft, routingAssigned, routingUnassigned } from './system-messages.ts'
-import { type RoutingState, customerOf, presentAgents, onlineAgents, isReady } from './routing-state.ts'
 
 /** What routing asks of a chat. */
 export type Routable = Pick<Chat, 'license_id' | 'users' | 'scopes' | 'waiting_since' | 'thread'>

@@ -1,32 +1,28 @@
 import { ProtocolError } from '../protocol/errors.ts'
-import { requireNoChat, requireChatUnchanged, readChat } from '../table/chat/chats.ts'
-import { type Ban, type CustomerItem, setBan, isErased, readCustomer } from '../table/customers.ts'
-import { customerChatId } from '../table/ids.ts'
+import type { Clock, Reads, Retries, Writes } from '../table/capabilities.ts'
+import { readChat, requireChatUnchanged, requireNoChat } from '../table/chat/chats.ts'
 import { readTail } from '../table/chat/thread-log.ts'
-import type { Op, Reader, Writer } from '../table/ops.ts'
-import type { Session } from '../table/sockets.ts'
+import { type Ban, type CustomerItem, isErased, readCustomer, setBan } from '../table/customers.ts'
+import { customerChatId } from '../table/ids.ts'
+import type { Op, Reader } from '../table/ops.ts'
 import {
   type Attempt,
   type ChatSnapshot,
-  isConsistentSnapshot,
-  wasWrittenBy,
   commitAll,
+  isConsistentSnapshot,
   retryUntilCommitted,
+  wasWrittenBy,
 } from '../table/optimistic-write.ts'
-import { customerBanned as bannedMessage } from './system-messages.ts'
+import type { Session } from '../table/sockets.ts'
 import { type Closing, planClosing } from './close-thread.ts'
-import { type ThreadFamily } from './thread-writes.ts'
+import { customerBanned as bannedMessage } from './system-messages.ts'
+import type { ThreadFamily } from './thread-writes.ts'
 
 const dayS = 24 * 3600
 
-interface Banning {
+interface Banning extends Reads, Writes<ThreadFamily | 'customer'>, Retries, Clock {
   me: Session
-  read: Reader
-  write: Writer<ThreadFamily | 'customer'>
-  nonce: string
-  now: () => number
   refresh: () => Promise<{ me: Session }>
-  pause: (tries: number) => Promise<void>
 }
 
 interface Banned {

@@ -3,15 +3,16 @@ import { ProtocolError } from '../protocol/errors.ts'
 import { utf8Bytes } from '../protocol/fields.ts'
 import { limits } from '../protocol/limits.ts'
 import type { Properties, PropertiesChange } from '../protocol/properties.ts'
+import type { Retries, Writes } from '../table/capabilities.ts'
 import type { Chat } from '../table/chat/chats.ts'
-import type { Op, WriteOutcome, Writer } from '../table/ops.ts'
-import { type ConditionalWrite, retryUntilCommitted } from '../table/optimistic-write.ts'
 import {
   parseProperties,
-  type StoredProperties,
   type PropertiesOwner,
   setProperties,
+  type StoredProperties,
 } from '../table/chat/stored-properties.ts'
+import type { Op, WriteOutcome, Writer } from '../table/ops.ts'
+import { type ConditionalWrite, retryUntilCommitted } from '../table/optimistic-write.ts'
 
 const namesIn = <T>(spaces: Record<string, T>, space: string): T | undefined =>
   Object.hasOwn(spaces, space) ? spaces[space] : undefined
@@ -84,12 +85,9 @@ interface State {
   properties: StoredProperties
 }
 
-interface Changing<F extends Family> extends State {
+interface Changing<F extends Family> extends State, Retries, Writes<'chat' | F> {
   of: PropertiesOwner
-  nonce: string
-  write: Writer<'chat' | F>
   refresh: () => Promise<State>
-  pause: (tries: number) => Promise<void>
 }
 
 /** What of properties changed, as it is told, and the version that it made. */

@@ -1,20 +1,20 @@
 import type { Family } from '../protocol/action.ts'
-import { updateActiveChat, type Chat, putChat } from '../table/chat/chats.ts'
 import { type ChatUser, withArrivals } from '../table/chat/chat-users.ts'
-import { type Entry } from '../table/chat/thread-log.ts'
-import { putEntry, nextEntries } from '../table/chat/log-entries.ts'
+import { type Chat, putChat, updateActiveChat } from '../table/chat/chats.ts'
+import { nextEntries, putEntry } from '../table/chat/log-entries.ts'
 import type { StoredEvent, Tail } from '../table/chat/thread-log.ts'
+import type { Entry } from '../table/chat/thread-log.ts'
 import type { Op } from '../table/ops.ts'
-import { adjustLoads } from './agent-load.ts'
 import {
   type Attempt,
   type ChatSnapshot,
-  type ConditionalWrite,
   commitAll,
+  type ConditionalWrite,
   updateLog,
 } from '../table/optimistic-write.ts'
-import { readRouting, type RoutingChange, routingOps, type AnnouncedRouting } from './routing-properties.ts'
-import type { ThreadWrites, ThreadFamily } from './thread-writes.ts'
+import { adjustLoads } from './agent-load.ts'
+import { type AnnouncedRouting, readRouting, type RoutingChange, routingOps } from './routing-properties.ts'
+import type { ThreadFamily, ThreadWrites } from './thread-writes.ts'
 
 const presentIds = (users: readonly ChatUser[]): string[] =>
   users.filter(({ present }) => present).map(({ id }) => id)

@@ -1,15 +1,15 @@
 import { ProtocolError } from '../protocol/errors.ts'
-import { threadId, threadOf } from '../table/ids.ts'
 import { type Chat, putChat, unlistActiveChat } from '../table/chat/chats.ts'
-import { type Entry } from '../table/chat/thread-log.ts'
-import { putEntry, nextEntry } from '../table/chat/log-entries.ts'
+import { nextEntry, putEntry } from '../table/chat/log-entries.ts'
 import type { StoredEvent } from '../table/chat/thread-log.ts'
+import type { Entry } from '../table/chat/thread-log.ts'
+import { threadId, threadOf } from '../table/ids.ts'
 import type { Op } from '../table/ops.ts'
+import { type ChatSnapshot, commitAll, updateLog } from '../table/optimistic-write.ts'
 import { userIdOf } from '../table/sockets.ts'
 import { adjustLoads } from './agent-load.ts'
-import { type ChatSnapshot, commitAll, updateLog } from '../table/optimistic-write.ts'
 import { manualArchived } from './system-messages.ts'
-import type { ThreadWrites, ThreadFamily } from './thread-writes.ts'
+import type { ThreadFamily, ThreadWrites } from './thread-writes.ts'
 
 /** A thread's closing: the chat as it then is, its last entry, and the writes that make it so. */
 export interface Closing {

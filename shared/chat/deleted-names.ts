@@ -1,8 +1,8 @@
 import { ProtocolError } from '../protocol/errors.ts'
 import { LicenseItem } from '../table/accounts.ts'
+import type { Reads } from '../table/capabilities.ts'
 import type { ChatScopes } from '../table/chat/chats.ts'
 import { keys } from '../table/keys.ts'
-import type { Reader } from '../table/ops.ts'
 import { type AnySession, isCustomers } from '../table/sockets.ts'
 import type { RoutingState } from './routing-state.ts'
 
@@ -40,9 +40,8 @@ export const existingScopes = ({ groups, agents }: ChatScopes, names: Names): Ch
 export const namesDeletedGroup = ({ groups }: ChatScopes, { deleted_groups }: LicenseItem): boolean =>
   groups.some((group) => deleted_groups.includes(group))
 
-interface Asking {
+interface Asking extends Reads {
   me: AnySession
-  read: Reader
 }
 
 /**

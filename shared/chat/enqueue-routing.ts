@@ -1,14 +1,10 @@
+import { isShown } from '../access/visibility.ts'
 import type { Pushing } from '../delivery/outbox.ts'
-import type { Job } from '../jobs/job-queue.ts'
+import type { Enqueues, Job } from '../jobs/job-queue.ts'
 import { log } from '../platform/log.ts'
 import type { Chat } from '../table/chat/chats.ts'
 import { type Entry, isSaid } from '../table/chat/thread-log.ts'
 import { customerOf, presentAgents } from './routing-state.ts'
-import { isShown } from '../access/visibility.ts'
-
-interface Enqueues {
-  enqueue: (job: Job, delayS: number) => Promise<void>
-}
 
 /**
  * Has a license's waiting chats given to whoever is free, by a worker: an answer does not wait for it.

@@ -1,15 +1,12 @@
+import type { Clock, Reads, Writes } from '../table/capabilities.ts'
 import { type Chat, seenEvent, SeenItem, seenMoved } from '../table/chat/chats.ts'
 import { authorsOf, type Entry, readLast } from '../table/chat/thread-log.ts'
-import type { Reader, Writer } from '../table/ops.ts'
 import { type AnySession, userIdOf } from '../table/sockets.ts'
 
-interface Seeing {
+interface Seeing extends Reads, Writes<'chat'>, Clock {
   me: AnySession
   chat: Chat
-  read: Reader
-  write: Writer<'chat'>
   nonce: string
-  now: () => number
   prefetchAudience: (chat: Chat) => void
 }
 

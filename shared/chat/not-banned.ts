@@ -1,6 +1,6 @@
 import { requireNotBanned } from '../table/customers.ts'
-import type { CustomerSession } from '../table/sockets.ts'
 import type { ConditionalWrite } from '../table/optimistic-write.ts'
+import type { CustomerSession } from '../table/sockets.ts'
 
 /**
  * What a customer's change holds by: where no thread is active, a ban leaves its chat as it is. `denied`:

@@ -1,15 +1,15 @@
 import type { Properties, PropertiesChange } from '../protocol/properties.ts'
 import type { Chat } from '../table/chat/chats.ts'
 import { setHeadUsers } from '../table/chat/log-entries.ts'
-import type { Op, Reader } from '../table/ops.ts'
 import {
   parseProperties,
-  type StoredProperties,
   type PropertiesOwner,
-  setProperties,
   readProperties,
+  setProperties,
+  type StoredProperties,
 } from '../table/chat/stored-properties.ts'
-import { differences, merged, type AnnouncedProperties } from './change-properties.ts'
+import type { Op, Reader } from '../table/ops.ts'
+import { type AnnouncedProperties, differences, merged } from './change-properties.ts'
 
 // The namespace `routing`, which is the server's own: it stands on the chat and on its active thread.
 

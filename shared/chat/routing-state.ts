@@ -1,9 +1,9 @@
 import { AgentItem, LicenseItem } from '../table/accounts.ts'
-import type { Chat } from '../table/chat/chats.ts'
 import type { ChatUser } from '../table/chat/chat-users.ts'
+import type { Chat } from '../table/chat/chats.ts'
+import { type Load, readLoads } from '../table/chat/loads.ts'
 import type { Common } from '../table/families.ts'
 import { agentPrefix, keys, licensePk } from '../table/keys.ts'
-import { type Load, readLoads } from '../table/chat/loads.ts'
 import type { Reader } from '../table/ops.ts'
 
 /** What routing decides by: a license, its agents, and how much each of them has to do. */

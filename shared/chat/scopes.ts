@@ -1,26 +1,27 @@
-import { ProtocolError } from '../protocol/errors.ts'
-import type { Family } from '../protocol/action.ts'
-import { limits } from '../protocol/limits.ts'
-import { requireAgentActive, requireGroup } from '../table/accounts.ts'
-import { updateActiveChat, type Chat, putChat, type ChatScopes } from '../table/chat/chats.ts'
-import { keys } from '../table/keys.ts'
-import type { Tail } from '../table/chat/thread-log.ts'
-import type { Reader } from '../table/ops.ts'
-import { type AnySession, isCustomers } from '../table/sockets.ts'
 import { gaining, watchingEither } from '../access/audience.ts'
 import type { Pushing } from '../delivery/outbox.ts'
-import type { Job } from '../jobs/job-queue.ts'
-import { withSuccessors } from './deleted-names.ts'
+import type { Enqueues } from '../jobs/job-queue.ts'
+import type { Family } from '../protocol/action.ts'
+import { ProtocolError } from '../protocol/errors.ts'
+import { limits } from '../protocol/limits.ts'
+import { requireAgentActive, requireGroup } from '../table/accounts.ts'
+import type { Reads } from '../table/capabilities.ts'
+import { type Chat, type ChatScopes, putChat, updateActiveChat } from '../table/chat/chats.ts'
+import type { Tail } from '../table/chat/thread-log.ts'
+import { keys } from '../table/keys.ts'
+import type { Reader } from '../table/ops.ts'
 import {
   type Attempt,
   type ChatSnapshot,
-  type ConditionalWrite,
   commitAll,
+  type ConditionalWrite,
   updateLog,
 } from '../table/optimistic-write.ts'
+import { type AnySession, isCustomers } from '../table/sockets.ts'
+import { withSuccessors } from './deleted-names.ts'
 import { enqueueRouting } from './enqueue-routing.ts'
-import { showChat } from './view/chat-view.ts'
 import type { ThreadWrites } from './thread-writes.ts'
+import { showChat } from './view/chat-view.ts'
 import { scopesOf } from './view/wire-objects.ts'
 
 /** Scopes as a request gives them. */
@@ -156,10 +157,7 @@ export const changeScopes = <V extends ChatSnapshot, Guarding extends Family = n
     return { result: result(chat), committed: placed }
   })
 
-type Telling = Pushing<'incoming_chat_thread' | 'chat_scopes_updated'> & {
-  read: Reader
-  enqueue: (job: Job, delayS: number) => Promise<void>
-}
+type Telling = Pushing<'incoming_chat_thread' | 'chat_scopes_updated'> & Reads & Enqueues
 
 /**
  * Tells of a change of scopes: first those whom it gives access the chat. A chat that waits is routed anew.

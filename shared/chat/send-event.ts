@@ -1,15 +1,15 @@
-import type { Event, NewCustomerEvent, NewEvent } from '../protocol/events.ts'
 import { watching } from '../access/audience.ts'
-import { pushPropertyChanges } from './announce/entries.ts'
 import type { Pushing } from '../delivery/outbox.ts'
-import type { Job } from '../jobs/job-queue.ts'
-import { threadId } from '../table/ids.ts'
+import type { Enqueues } from '../jobs/job-queue.ts'
+import type { Event, NewCustomerEvent, NewEvent } from '../protocol/events.ts'
 import { eventOf, readHead } from '../table/chat/thread-log.ts'
-import { enqueueRoutingOf } from './enqueue-routing.ts'
-import { showChat } from './view/chat-view.ts'
-import { replayedAfterMs, announceThreadStarted } from './announce/thread-started.ts'
+import { threadId } from '../table/ids.ts'
+import { pushPropertyChanges } from './announce/entries.ts'
+import { announceThreadStarted, replayedAfterMs } from './announce/thread-started.ts'
 import { appendEvent, type Appending } from './append-event.ts'
-import { type ThreadStarting } from './thread-writes.ts'
+import { enqueueRoutingOf } from './enqueue-routing.ts'
+import type { ThreadStarting } from './thread-writes.ts'
+import { showChat } from './view/chat-view.ts'
 
 type Sending = Appending &
   ThreadStarting &
@@ -19,7 +19,8 @@ type Sending = Appending &
     | 'chat_users_updated'
     | 'chat_properties_updated'
     | 'chat_thread_properties_updated'
-  > & { enqueue: (job: Job, delayS: number) => Promise<void> }
+  > &
+  Enqueues
 
 /** Adds an event to a chat and tells of it; `denied`: the sentence for what its author may not send. */
 export const sendEvent = async (

@@ -1,13 +1,11 @@
 import type { Family } from '../protocol/action.ts'
-import type { Reader, Writer } from '../table/ops.ts'
+import type { Clock, Reads, Writes } from '../table/capabilities.ts'
 import type { ChatSnapshot, LogUpdate, RequestSnapshot } from '../table/optimistic-write.ts'
 
-export type ThreadWrites<F extends Family, V extends ChatSnapshot = RequestSnapshot> = LogUpdate<V> & {
-  read: Reader
-  write: Writer<F>
-  /** Now, in ms. */
-  now: () => number
-}
+export type ThreadWrites<F extends Family, V extends ChatSnapshot = RequestSnapshot> = LogUpdate<V> &
+  Reads &
+  Writes<F> &
+  Clock
 
 /** Starting threads: `admitThread` counts one for its user, and throws `too_many_requests`. */
 export interface ThreadStarting {

@@ -5,8 +5,8 @@ import {
 } from '@aws-sdk/client-apigatewaymanagementapi'
 import { NodeHttpHandler } from '@smithy/node-http-handler'
 import { config } from '../platform/config.ts'
-import { retryTransient } from '../table/transient-errors.ts'
 import { type Connected, type Identified, isCustomers } from '../table/sockets.ts'
+import { retryTransient } from '../table/transient-errors.ts'
 import { createSignedClient } from './signed-request.ts'
 
 export type PostOutcome = 'sent' | 'gone' | 'late' | 'failed'

@@ -1,5 +1,5 @@
 import { encode, type Job } from '../jobs/job-queue.ts'
-import { isCustomers, type Connected } from '../table/sockets.ts'
+import { type Connected, isCustomers } from '../table/sockets.ts'
 
 type PushJob = Extract<Job, { job: 'push' }>
 type Target = PushJob['targets'][number]

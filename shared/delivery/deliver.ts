@@ -1,13 +1,13 @@
-import { log } from '../platform/log.ts'
 import { enqueueJob } from '../jobs/job-queue.ts'
+import { log } from '../platform/log.ts'
 import { count, timed } from '../platform/metrics.ts'
-import type { Writer } from '../table/ops.ts'
-import { type Connected, isLive, isStarting, type SocketFamily, type SocketRow } from '../table/sockets.ts'
-import { markSlow } from '../table/session-writes.ts'
+import type { Writes } from '../table/capabilities.ts'
 import { removeConnection } from '../table/end-session.ts'
+import { markSlow } from '../table/session-writes.ts'
+import { type Connected, isLive, isStarting, type SocketFamily, type SocketRow } from '../table/sockets.ts'
 import { endpointOf, post, type PostOutcome } from './connections.ts'
-import { type Delivery, directMost, type HandOver, sliceOf, slicesOf } from './fan-out.ts'
 import { deferPushes } from './deferred-push.ts'
+import { type Delivery, directMost, type HandOver, sliceOf, slicesOf } from './fan-out.ts'
 
 /** A push of one request: its frame and who gets it. */
 export interface Push {
@@ -55,8 +55,7 @@ const postAll = async (
   return { outcome: 'sent', through: frames.length, slow: false }
 }
 
-interface Delivering {
-  write: Writer<SocketFamily>
+interface Delivering extends Writes<SocketFamily> {
   /** The end of the work that the posts are a part of, where it comes before the posting time is over. */
   signal: AbortSignal
   /** All posts share this time. */

@@ -1,7 +1,7 @@
-import { InternalError } from '../protocol/errors.ts'
 import { NodeHttpHandler } from '@smithy/node-http-handler'
 import * as z from 'zod/mini'
 import { config } from '../platform/config.ts'
+import { InternalError } from '../protocol/errors.ts'
 import { isCustomers } from '../table/sockets.ts'
 import { createSignedClient, type SignedClient } from './signed-request.ts'
 

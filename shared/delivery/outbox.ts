@@ -1,16 +1,16 @@
-import { pushed } from '../protocol/envelope.ts'
-import type { CustomerPushPayload, CustomerPushName, PushName, PushPayload } from '../protocol/pushes.ts'
 import type { Deadline } from '../platform/deadline.ts'
 import { log } from '../platform/log.ts'
+import { pushed } from '../protocol/envelope.ts'
+import type { CustomerPushName, CustomerPushPayload, PushName, PushPayload } from '../protocol/pushes.ts'
 import type { Chat } from '../table/chat/chats.ts'
 import type { Reader, Writer } from '../table/ops.ts'
 import {
+  type AgentSocketItem,
+  type CustomerSocketItem,
   isCustomers,
   isLive,
   readAgentSockets,
   readCustomerSockets,
-  type AgentSocketItem,
-  type CustomerSocketItem,
   type SocketFamily,
   type SocketRow,
 } from '../table/sockets.ts'

@@ -1,21 +1,17 @@
 import pLimit from 'p-limit'
-import type { Job } from '../jobs/job-queue.ts'
+import type { Enqueues, Job } from '../jobs/job-queue.ts'
 import { log } from '../platform/log.ts'
 import { count } from '../platform/metrics.ts'
-import type { Reader, Writer } from '../table/ops.ts'
-import { isLive, isStarting, readRows, type SocketFamily, type SocketRow } from '../table/sockets.ts'
+import type { Clock, Reads, Writes } from '../table/capabilities.ts'
 import { removeConnection } from '../table/end-session.ts'
+import { isLive, isStarting, readRows, type SocketFamily, type SocketRow } from '../table/sockets.ts'
 import { endpointOf, post, postsAtOnce } from './connections.ts'
 import { targetOf } from './deferred-push.ts'
 
 type PushJob = Extract<Job, { job: 'push' }>
 
-interface Trying {
-  read: Reader
-  write: Writer<SocketFamily>
+interface Trying extends Reads, Writes<SocketFamily>, Clock, Enqueues {
   signal: AbortSignal
-  now: () => number
-  enqueue: (job: Job, delayS: number) => Promise<void>
 }
 
 const postingMs = 3000

@@ -1,8 +1,8 @@
-import { text } from 'node:stream/consumers'
 import { HttpRequest } from '@smithy/core/protocols'
 import { Hash } from '@smithy/core/serde'
 import type { NodeHttpHandler } from '@smithy/node-http-handler'
 import { SignatureV4 } from '@smithy/signature-v4'
+import { text } from 'node:stream/consumers'
 import { config } from '../platform/config.ts'
 import { retryTransient } from '../table/transient-errors.ts'
 

@@ -1,26 +1,22 @@
 import { randomBytes } from 'node:crypto'
-import type { Family } from '../protocol/action.ts'
-import { openOutbox, type Outbox } from './outbox.ts'
-import { openTable, tableClient } from '../table/client.ts'
-import type { Reader, Writer } from '../table/ops.ts'
-import type { SocketFamily } from '../table/sockets.ts'
+import type { Enqueues } from '../jobs/job-queue.ts'
+import { enqueueJob } from '../jobs/job-queue.ts'
 import { config } from '../platform/config.ts'
 import { pauseBefore, withinDeadline } from '../platform/deadline.ts'
-import { type Job, enqueueJob } from '../jobs/job-queue.ts'
 import { logInvalidItem } from '../platform/log.ts'
 import type { WorkerWrites } from '../platform/writes.ts'
+import type { Family } from '../protocol/action.ts'
+import type { Clock, Reads, Retries, Writes } from '../table/capabilities.ts'
+import { openTable, tableClient } from '../table/client.ts'
+import type { SocketFamily } from '../table/sockets.ts'
+import { openOutbox, type Outbox } from './outbox.ts'
 
 /** What a worker may use for one piece of work. Beside items of `F`, each may write those of connections. */
-export interface WorkCtx<F extends Family = never> extends Outbox {
-  read: Reader<Family>
-  write: Writer<F | SocketFamily>
+export interface WorkCtx<F extends Family = never>
+  extends Outbox, Reads<Family>, Writes<F | SocketFamily>, Retries, Clock, Enqueues {
   signal: AbortSignal
   /** When its time is over, by `performance.now()`. */
   endsAt: number
-  nonce: string
-  now: () => number
-  enqueue: (job: Job, delayS: number) => Promise<void>
-  pause: (tries: number) => Promise<void>
 }
 
 const client = tableClient()

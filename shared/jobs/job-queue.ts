@@ -1,8 +1,8 @@
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs'
 import * as z from 'zod/mini'
+import { config } from '../platform/config.ts'
 import { CustomerDisconnectReason, DisconnectReason } from '../protocol/pushes.ts'
 import { ChatItem } from '../table/chat/chats.ts'
-import { config } from '../platform/config.ts'
 
 /** A connection that a push is meant for. */
 const Target = z.union([
@@ -122,6 +122,11 @@ export const Job = z.discriminatedUnion('job', [
   }),
 ])
 export type Job = z.output<typeof Job>
+
+export interface Enqueues {
+  /** Hands a job to the delay queue, to be done in `delayS` whole seconds (0-900) at the earliest. */
+  enqueue: (job: Job, delayS: number) => Promise<void>
+}
 
 const sqs = new SQSClient({})
 

@@ -1,8 +1,8 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import * as z from 'zod/mini'
-import { parseJson } from '../protocol/json.ts'
 import { log } from '../platform/log.ts'
-import { callMs, ownConnection, type Account, openAccount, forgetAccount, nameOf } from './service-account.ts'
+import { parseJson } from '../protocol/json.ts'
+import { type Account, callMs, forgetAccount, nameOf, openAccount, ownConnection } from './service-account.ts'
 
 // Firebase Cloud Messaging, HTTP v1: the one file that knows Google.
 

@@ -1,7 +1,7 @@
 import { utf8Bytes } from '../protocol/fields.ts'
+import type { Entry, StoredEvent } from '../table/chat/thread-log.ts'
 import type { DeviceItem } from '../table/devices.ts'
 import { eventId, threadId } from '../table/ids.ts'
-import type { Entry, StoredEvent } from '../table/chat/thread-log.ts'
 import type { MobileMessage } from './fcm.ts'
 
 // FCM takes 4,096 bytes, ids and names of fields included; a phone shows a few lines

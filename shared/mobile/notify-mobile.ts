@@ -3,9 +3,10 @@ import pLimit from 'p-limit'
 import { mayRead } from '../access/permissions.ts'
 import { type Profiles, readProfiles } from '../chat/view/profiles.ts'
 import { unnamed } from '../chat/view/wire-objects.ts'
-import { log } from '../platform/log.ts'
 import { runWork, type WorkCtx } from '../delivery/worker-context.ts'
+import { log } from '../platform/log.ts'
 import { type Chat, readChat } from '../table/chat/chats.ts'
+import { type Entry, parseEntry } from '../table/chat/thread-log.ts'
 import {
   type DeviceFamily,
   type DeviceItem,
@@ -14,7 +15,6 @@ import {
   removeDevice,
 } from '../table/devices.ts'
 import { eventId } from '../table/ids.ts'
-import { type Entry, parseEntry } from '../table/chat/thread-log.ts'
 import { isLive, readAgentSockets } from '../table/sockets.ts'
 import { type MobileMessage, send, type Sending } from './fcm.ts'
 import { bodyOf, notificationFor } from './notification.ts'

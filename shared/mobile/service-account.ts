@@ -1,9 +1,9 @@
-import { InternalError } from '../protocol/errors.ts'
 import { JWT } from 'google-auth-library'
 import * as z from 'zod/mini'
-import { parseJson } from '../protocol/json.ts'
 import { config } from '../platform/config.ts'
 import { readSecret } from '../platform/secrets.ts'
+import { InternalError } from '../protocol/errors.ts'
+import { parseJson } from '../protocol/json.ts'
 
 const ServiceAccount = z.object({
   project_id: z.string(),

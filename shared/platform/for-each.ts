@@ -1,6 +1,6 @@
 import pLimit from 'p-limit'
-import { log } from './log.ts'
 import { isTransient } from '../table/transient-errors.ts'
+import { log } from './log.ts'
 
 /**
  * What `run` makes of each chat, `atOnce` of them side by side, in their order. A chat that it throws at is

@@ -1,5 +1,5 @@
-import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Context } from 'aws-lambda'
+import { AsyncLocalStorage } from 'node:async_hooks'
 import type { ErrorType } from '../protocol/errors.ts'
 import { cleaned } from './cause.ts'
 import { config } from './config.ts'

@@ -1,4 +1,4 @@
-import { keys, type Key } from '../table/keys.ts'
+import { type Key, keys } from '../table/keys.ts'
 import type { Attributes, Op } from '../table/ops.ts'
 
 /**

@@ -1,4 +1,4 @@
-import { type ActiveChat } from '../table/chat/chats.ts'
+import type { ActiveChat } from '../table/chat/chats.ts'
 import { readActiveChats } from '../table/chat/read-chats.ts'
 import type { Table } from '../table/client.ts'
 

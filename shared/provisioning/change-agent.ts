@@ -1,11 +1,11 @@
 import * as z from 'zod/mini'
 import { AgentItem, IdentityItem } from '../table/accounts.ts'
+import { switchLoad } from '../table/chat/loads.ts'
 import type { Table } from '../table/client.ts'
 import { agentPrefix, keys, licensePk } from '../table/keys.ts'
-import { switchLoad } from '../table/chat/loads.ts'
 import type { Attributes } from '../table/ops.ts'
 import { added, changed, groupJoined, identityDeleted, licenseExists } from './account-ops.ts'
-import { conflict, type Step, retryOnConflict, writeTogether } from './retries.ts'
+import { conflict, retryOnConflict, type Step, writeTogether } from './retries.ts'
 
 /** Who logs in as an agent: the issuer and the subject of its tokens. */
 export type Identity = AgentItem['identities'][number]

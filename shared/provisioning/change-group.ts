@@ -1,11 +1,11 @@
 import * as z from 'zod/mini'
-import { type AgentItem, requireGroup, GroupItem } from '../table/accounts.ts'
+import { type AgentItem, GroupItem, requireGroup } from '../table/accounts.ts'
 import type { Table } from '../table/client.ts'
 import { groupPrefix, keys, licensePk } from '../table/keys.ts'
 import { added, changed, groupDeleted, groupIdUnused } from './account-ops.ts'
-import { conflict, type Step, retryOnConflict, writeTogether } from './retries.ts'
 import { listAgents, withoutGroup } from './change-agent.ts'
 import { findLicense } from './change-license.ts'
+import { conflict, retryOnConflict, type Step, writeTogether } from './retries.ts'
 
 /** `version` is raised by every change of the group, and by every agent that joins it. */
 const GroupRecord = z.extend(GroupItem, { version: z.int() })

@@ -1,11 +1,11 @@
 import { authorize } from '../access/permissions.ts'
-import { wasWrittenBy } from '../table/optimistic-write.ts'
+import { isShown } from '../access/visibility.ts'
 import type { ActionSpec } from '../protocol/action.ts'
 import { ProtocolError } from '../protocol/errors.ts'
 import type { Chat } from '../table/chat/chats.ts'
-import { isShown } from '../access/visibility.ts'
 import { customerChatId } from '../table/ids.ts'
 import type { Reader } from '../table/ops.ts'
+import { wasWrittenBy } from '../table/optimistic-write.ts'
 import {
   type AnySession,
   expiryOf,
@@ -14,7 +14,7 @@ import {
   type SocketItem,
   type Visitor,
 } from '../table/sockets.ts'
-import { type Prefetched, prefetch } from './prefetch.ts'
+import { prefetch, type Prefetched } from './prefetch.ts'
 
 /** The session in force, or the error that says why there is none. */
 export const sessionOf = (

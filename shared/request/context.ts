@@ -1,36 +1,29 @@
 import type * as z from 'zod/mini'
-import type { ActionSpec, Family } from '../protocol/action.ts'
 import type { ConnectionStatus } from '../delivery/connections.ts'
 import type { Pushing } from '../delivery/outbox.ts'
+import type { Enqueues } from '../jobs/job-queue.ts'
+import type { ActionSpec, Family } from '../protocol/action.ts'
+import type { Clock, Retries } from '../table/capabilities.ts'
 import type { Chat } from '../table/chat/chats.ts'
-import type { Common } from '../table/families.ts'
+import type { PropertiesOwner, StoredProperties } from '../table/chat/stored-properties.ts'
 import type { Entry, Tail } from '../table/chat/thread-log.ts'
+import type { Common } from '../table/families.ts'
 import type { Reader, Writer } from '../table/ops.ts'
-import type { StoredProperties, PropertiesOwner } from '../table/chat/stored-properties.ts'
 import type { CustomerSession, Session, SocketItem, Visitor } from '../table/sockets.ts'
-import type { Job } from '../jobs/job-queue.ts'
-import type { Limiting } from './rate-limits.ts'
 import type { Paced } from './pace.ts'
+import type { Limiting } from './rate-limits.ts'
 
 type Has<List extends readonly unknown[], Item> = Extract<List[number], Item> extends never ? false : true
 
 type If<Condition, Then> = Condition extends true ? Then : unknown
 
-interface Base {
+interface Base extends Retries, Clock, Enqueues {
   connection: string
-  /** Marks what this request writes. */
-  nonce: string
-  /** Now, in ms. */
-  now: () => number
-  /** Hands a job to the delay queue. */
-  enqueue: (job: Job, delayS: number) => Promise<void>
   /**
    * Counts a thread that is begun, and so many events that come with it, for whoever begins it; throws
    * `too_many_requests`.
    */
   admitThread: (events?: number) => Promise<void>
-  /** Waits a short random time before attempt `tries`; throws `too_many_requests` past the last moment. */
-  pause: (tries: number) => Promise<void>
 }
 
 /** What a login finds out of itself: the other actions are given a session. */

@@ -1,19 +1,19 @@
+import { config } from '../platform/config.ts'
+import { log } from '../platform/log.ts'
 import type { ActionSpec, Family } from '../protocol/action.ts'
 import { type ErrorType, ProtocolError } from '../protocol/errors.ts'
 import { count, countedChat, countedUser } from '../table/counters.ts'
 import type { Writer } from '../table/ops.ts'
 import { addressOf, isCustomers, type SocketItem } from '../table/sockets.ts'
-import { config } from '../platform/config.ts'
-import { log } from '../platform/log.ts'
 import {
-  type Limiting,
-  kindOf,
-  mostOf,
   enforce,
+  kindOf,
+  limitAddress,
+  type Limiting,
+  limitLicense,
   limitUser,
   limitUsersAddress,
-  limitAddress,
-  limitLicense,
+  mostOf,
 } from './rate-limits.ts'
 
 /** A request that is counted while it is read. */

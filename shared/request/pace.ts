@@ -1,9 +1,9 @@
+import { type Job, Momentary } from '../jobs/job-queue.ts'
 import type { ActionSpec } from '../protocol/action.ts'
-import { countedUser, putOff } from '../table/counters.ts'
 import type { Chat } from '../table/chat/chats.ts'
+import { countedUser, putOff } from '../table/counters.ts'
 import type { Key } from '../table/keys.ts'
 import type { CustomerSession } from '../table/sockets.ts'
-import { type Job, Momentary } from '../jobs/job-queue.ts'
 import type { Limiting } from './rate-limits.ts'
 
 /**

@@ -1,13 +1,13 @@
 import type { ActionSpec } from '../protocol/action.ts'
 import { type Chat, readChat } from '../table/chat/chats.ts'
-import { customerChatId, eventAddressOf, isChatId, threadOf } from '../table/ids.ts'
-import { type Entry, readEntry, readTail, type Tail } from '../table/chat/thread-log.ts'
-import type { Reader } from '../table/ops.ts'
 import {
-  type StoredProperties,
   type PropertiesOwner,
   readProperties,
+  type StoredProperties,
 } from '../table/chat/stored-properties.ts'
+import { type Entry, readEntry, readTail, type Tail } from '../table/chat/thread-log.ts'
+import { customerChatId, eventAddressOf, isChatId, threadOf } from '../table/ids.ts'
+import type { Reader } from '../table/ops.ts'
 import { isCustomers, type SocketItem } from '../table/sockets.ts'
 
 /** What one round of reads found, before any of it was judged. */

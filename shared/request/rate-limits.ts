@@ -1,5 +1,9 @@
+import type { Enqueues } from '../jobs/job-queue.ts'
+import { config } from '../platform/config.ts'
+import { log } from '../platform/log.ts'
 import type { ActionSpec } from '../protocol/action.ts'
 import { ProtocolError } from '../protocol/errors.ts'
+import type { Writes } from '../table/capabilities.ts'
 import {
   count,
   type Counted,
@@ -10,9 +14,6 @@ import {
   refuseUntil,
 } from '../table/counters.ts'
 import type { Writer } from '../table/ops.ts'
-import { config } from '../platform/config.ts'
-import type { Job } from '../jobs/job-queue.ts'
-import { log } from '../platform/log.ts'
 
 // Limits of what strangers may ask for in a minute (protocol §2, `too_many_requests`). Requests are counted
 // for the customer, whatever its connections; what is of no customer yet for the address that it comes from;
@@ -24,11 +25,9 @@ export type Kind = 'start_chat' | 'send_event' | 'other' | 'frame'
 /** The endpoint that somebody is connected to. */
 type Endpoint = 'agent' | 'customer'
 
-export interface Limiting {
+export interface Limiting extends Writes<CounterFamily>, Enqueues {
   connection: string
   endpoint: Endpoint
-  write: Writer<CounterFamily>
-  enqueue: (job: Job, delayS: number) => Promise<void>
 }
 
 const minuteMs = 60_000

@@ -1,9 +1,9 @@
+import type { Job } from '../jobs/job-queue.ts'
+import type { Deadline } from '../platform/deadline.ts'
+import { log } from '../platform/log.ts'
 import type { Chat } from '../table/chat/chats.ts'
 import type { Key } from '../table/keys.ts'
 import type { Op, Writer } from '../table/ops.ts'
-import type { Deadline } from '../platform/deadline.ts'
-import type { Job } from '../jobs/job-queue.ts'
-import { log } from '../platform/log.ts'
 
 /** From then on a request may run out of time between a write and its pushes, in ms after it began. */
 const lateMs = 13_000

@@ -1,39 +1,39 @@
-import { randomBytes } from 'node:crypto'
 import middy from '@middy/core'
 import type { APIGatewayProxyStructuredResultV2 } from 'aws-lambda'
+import { randomBytes } from 'node:crypto'
 import * as z from 'zod/mini'
 import en from 'zod/v4/locales/en.js'
+import { endpointOf, isConnected } from '../delivery/connections.ts'
+import { invokeFanOut } from '../delivery/fan-out.ts'
+import { openOutbox } from '../delivery/outbox.ts'
+import { enqueueJob, type Job } from '../jobs/job-queue.ts'
+import { config } from '../platform/config.ts'
+import { type Deadline, pauseBefore, withinDeadline } from '../platform/deadline.ts'
+import { log, logInvalidItem } from '../platform/log.ts'
+import { measured } from '../platform/metrics.ts'
 import type { ActionSpec } from '../protocol/action.ts'
 import { answered, detailsOf } from '../protocol/envelope.ts'
 import { InternalError, ProtocolError } from '../protocol/errors.ts'
 import { limits } from '../protocol/limits.ts'
-import { endpointOf, isConnected } from '../delivery/connections.ts'
-import { invokeFanOut } from '../delivery/fan-out.ts'
-import { openOutbox } from '../delivery/outbox.ts'
-import { openTable, type Table, tableClient } from '../table/client.ts'
 import type { Chat } from '../table/chat/chats.ts'
 import { readTail, type Tail } from '../table/chat/thread-log.ts'
+import { openTable, type Table, tableClient } from '../table/client.ts'
 import type { Reader } from '../table/ops.ts'
 import { type AnySession, type Connected, expiryOf, isCustomers, readSocket } from '../table/sockets.ts'
-import { config } from '../platform/config.ts'
-import { type Ctx, type Handler } from './context.ts'
 import { authorizeRequest, reauthorize, sessionOf } from './authorize.ts'
-import { chatNamedIn, prefetch, type Prefetched } from './prefetch.ts'
-import { type Deadline, pauseBefore, withinDeadline } from '../platform/deadline.ts'
-import { type Job, enqueueJob } from '../jobs/job-queue.ts'
-import { parseFrame, type Message } from './parse-frame.ts'
-import { log, logInvalidItem } from '../platform/log.ts'
-import { measured } from '../platform/metrics.ts'
-import { type Limiting } from './rate-limits.ts'
+import type { Ctx, Handler } from './context.ts'
 import {
-  type Counting,
   countFailedLogin,
+  type Counting,
   countRequest,
   countThread,
   limitFrame,
   writingAfter,
 } from './count-request.ts'
 import { pace, type Paced } from './pace.ts'
+import { type Message, parseFrame } from './parse-frame.ts'
+import { chatNamedIn, prefetch, type Prefetched } from './prefetch.ts'
+import type { Limiting } from './rate-limits.ts'
 import { recordWrites, type WriteRecord } from './record-writes.ts'
 
 // without a locale every issue would read "Invalid input"

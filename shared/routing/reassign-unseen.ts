@@ -1,16 +1,16 @@
 import pLimit from 'p-limit'
+import { handOver } from '../chat/assign-agent.ts'
+import { customerOf, presentAgents, readRoutingState, type RoutingState } from '../chat/routing-state.ts'
 import { runPart, type WorkCtx } from '../delivery/worker-context.ts'
 import { AgentItem, type LicenseItem } from '../table/accounts.ts'
+import type { ChatUser } from '../table/chat/chat-users.ts'
 import { seenEvent, type SeenItem } from '../table/chat/chats.ts'
-import { type ChatUser } from '../table/chat/chat-users.ts'
 import { readMarks } from '../table/chat/read-chats.ts'
-import { keys } from '../table/keys.ts'
 import { authorsOf, type Entry, isSaid, lastSaidInPublic, readEntry } from '../table/chat/thread-log.ts'
+import { keys } from '../table/keys.ts'
 import type { Reader } from '../table/ops.ts'
 import type { ChatSnapshot } from '../table/optimistic-write.ts'
-import { usersChangeOf, reassignChat, type RoutingFamily } from './route-chats.ts'
-import { handOver } from '../chat/assign-agent.ts'
-import { customerOf, type RoutingState, presentAgents, readRoutingState } from '../chat/routing-state.ts'
+import { reassignChat, type RoutingFamily, usersChangeOf } from './route-chats.ts'
 
 // A chat whose agents do not look at what its customer says is handed on (protocol §7).
 

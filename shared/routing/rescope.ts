@@ -1,13 +1,13 @@
-import { ProtocolError } from '../protocol/errors.ts'
+import { existingScopes, type Names } from '../chat/deleted-names.ts'
+import { readRoutingState } from '../chat/routing-state.ts'
+import { announceScopes, changeScopes, type ScopesFamily, without } from '../chat/scopes.ts'
+import { expectView, readView } from '../chat/view/chat-view.ts'
 import { runPart, type WorkCtx } from '../delivery/worker-context.ts'
+import { mapIsolated } from '../platform/for-each.ts'
+import { ProtocolError } from '../protocol/errors.ts'
 import { ChatItem, type ChatScopes } from '../table/chat/chats.ts'
 import { readActiveChats, readChatIdsAfter } from '../table/chat/read-chats.ts'
 import { keys } from '../table/keys.ts'
-import { mapIsolated } from '../platform/for-each.ts'
-import { existingScopes, type Names } from '../chat/deleted-names.ts'
-import { readRoutingState } from '../chat/routing-state.ts'
-import { changeScopes, type ScopesFamily, announceScopes, without } from '../chat/scopes.ts'
-import { expectView, readView } from '../chat/view/chat-view.ts'
 
 // Scopes of stored chats follow when a group or an agent is deleted: who may see a chat is decided by what it
 // says itself.

@@ -1,21 +1,21 @@
-import type { WorkCtx } from '../delivery/worker-context.ts'
-import { type ActiveChat, setNextCheck } from '../table/chat/chats.ts'
-import { readActiveChats } from '../table/chat/read-chats.ts'
-import { mapIsolated } from '../platform/for-each.ts'
-import type { ChatSnapshot } from '../table/optimistic-write.ts'
-import { reassign, type Assignment, type AssignmentFamily } from '../chat/assign-agent.ts'
+import { announceUsersChanged } from '../chat/announce/users-changed.ts'
+import { type Assignment, type AssignmentFamily, reassign } from '../chat/assign-agent.ts'
+import { changeUsers, type UsersChange } from '../chat/change-users.ts'
+import { enqueueRouting } from '../chat/enqueue-routing.ts'
 import {
   customerOf,
-  type RoutingState,
   lacksAgent,
   presentAgents,
   readRoutingState,
+  type RoutingState,
 } from '../chat/routing-state.ts'
-import { enqueueRouting } from '../chat/enqueue-routing.ts'
+import type { ThreadFamily } from '../chat/thread-writes.ts'
 import { expectView, readView } from '../chat/view/chat-view.ts'
-import { announceUsersChanged } from '../chat/announce/users-changed.ts'
-import { changeUsers, type UsersChange } from '../chat/change-users.ts'
-import { type ThreadFamily } from '../chat/thread-writes.ts'
+import type { WorkCtx } from '../delivery/worker-context.ts'
+import { mapIsolated } from '../platform/for-each.ts'
+import { type ActiveChat, setNextCheck } from '../table/chat/chats.ts'
+import { readActiveChats } from '../table/chat/read-chats.ts'
+import type { ChatSnapshot } from '../table/optimistic-write.ts'
 
 // Routing after the start of a thread (protocol §7): what waits is given to whoever comes to be free.
 

@@ -1,6 +1,3 @@
-import type { Family } from '../protocol/action.ts'
-import { InternalError } from '../protocol/errors.ts'
-import { setTimeout as wait } from 'node:timers/promises'
 import {
   ConditionalCheckFailedException,
   DynamoDBClient,
@@ -20,17 +17,20 @@ import {
   UpdateCommand,
 } from '@aws-sdk/lib-dynamodb'
 import { NodeHttpHandler } from '@smithy/node-http-handler'
+import { setTimeout as wait } from 'node:timers/promises'
+import type { Family } from '../protocol/action.ts'
+import { InternalError } from '../protocol/errors.ts'
 import type {
   Attributes,
+  CancellationReason,
   OnInvalidItem,
   Range,
   Reader,
-  CancellationReason,
   WriteOutcome,
   Writer,
 } from './ops.ts'
+import { type BatchedWrite, batchedWrite, plain, queryExpression, transactItem, withKey } from './requests.ts'
 import { isThrottled, retryTransient } from './transient-errors.ts'
-import { withKey, type BatchedWrite, batchedWrite, transactItem, plain, queryExpression } from './requests.ts'
 
 // without `info` the SDK spares filtering the input and the output of each call for a log that nobody keeps
 const logger = Object.assign(Object.create(null), {

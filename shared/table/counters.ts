@@ -1,7 +1,7 @@
-import { addressPk, agentCounterPk, chatCounterPk, keys, licenseCounterPk, type Pk } from './keys.ts'
 import { customerChatId } from './ids.ts'
-import { type Identified, isCustomers } from './sockets.ts'
+import { addressPk, agentCounterPk, chatCounterPk, keys, licenseCounterPk, type Pk } from './keys.ts'
 import type { Reader, Writer } from './ops.ts'
+import { type Identified, isCustomers } from './sockets.ts'
 
 // counts of a minute are of no use after it, refusals after the next
 const keptForS = 300

@@ -1,7 +1,7 @@
-import { InternalError } from '../protocol/errors.ts'
 import { createHash, randomUUID } from 'node:crypto'
 import * as z from 'zod/mini'
 import { Device } from '../protocol/device-fields.ts'
+import { InternalError } from '../protocol/errors.ts'
 import { agentDevicesPrefix, type Key, keys, licensePk } from './keys.ts'
 import type { Op, Reader, Writer } from './ops.ts'
 

@@ -1,18 +1,18 @@
 import type { Family } from '../protocol/action.ts'
 import { keys } from './keys.ts'
 import type { Attributes, Op, Writer } from './ops.ts'
+import { closingMs, notClosing } from './session-writes.ts'
 import {
-  SocketItem,
   type AnySession,
-  type SocketRow,
-  type Identified,
   type Connected,
-  type SocketFamily,
+  type Identified,
   type RowFamily,
   rowKey,
   sameUser,
+  type SocketFamily,
+  SocketItem,
+  type SocketRow,
 } from './sockets.ts'
-import { closingMs, notClosing } from './session-writes.ts'
 
 /**
  * Claims the closing of a connection, so that of several workers one tells it why; only with the session it

@@ -1,8 +1,8 @@
 import * as z from 'zod/mini'
 import { type Chat, ChatItem } from './chat/chats.ts'
-import { keys } from './keys.ts'
-import { type Entry, parseEntry } from './chat/thread-log.ts'
 import { putEntry } from './chat/log-entries.ts'
+import { type Entry, parseEntry } from './chat/thread-log.ts'
+import { keys } from './keys.ts'
 import type { Op, Reader } from './ops.ts'
 
 /**

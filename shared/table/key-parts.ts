@@ -1,4 +1,4 @@
-import { type RawKey, logPrefix, chatPrefix, keys, unpart } from './keys.ts'
+import { chatPrefix, keys, logPrefix, type RawKey, unpart } from './keys.ts'
 
 /**
  * What a changed item is, from its key alone: the stream's workers read it. Undefined: of no concern to them.

@@ -1,4 +1,4 @@
-import { part, licensePk } from './keys.ts'
+import { licensePk, part } from './keys.ts'
 
 /**
  * How partition keys begin that are a license's alone, beside its own one: its lists, its customers, its

@@ -1,6 +1,6 @@
-import { networkOf } from './networks.ts'
 import type { Family } from '../protocol/action.ts'
 import type { families } from './families.ts'
+import { networkOf } from './networks.ts'
 
 // The whole key design: every pk and sk of the table is made here, and nowhere else.
 

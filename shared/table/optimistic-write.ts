@@ -1,8 +1,9 @@
-import { type ErrorType, ProtocolError } from '../protocol/errors.ts'
-import type { Chat } from './chat/chats.ts'
 import type { Family } from '../protocol/action.ts'
+import { type ErrorType, ProtocolError } from '../protocol/errors.ts'
+import type { Retries } from './capabilities.ts'
+import type { Chat } from './chat/chats.ts'
 import type { Tail } from './chat/thread-log.ts'
-import type { Attributes, Op, CancellationReason, Writer } from './ops.ts'
+import type { Attributes, CancellationReason, Op, Writer } from './ops.ts'
 import type { AnySession } from './sockets.ts'
 
 /** A chat and the end of its log, as last read. */
@@ -16,15 +17,11 @@ export interface RequestSnapshot extends ChatSnapshot {
   me: AnySession
 }
 
-export type LogUpdate<V extends ChatSnapshot = RequestSnapshot> = V & Retries<V>
+export type LogUpdate<V extends ChatSnapshot = RequestSnapshot> = V & Rereads<V>
 
-interface Retries<V> {
-  /** Marks what this request writes. */
-  nonce: string
+interface Rereads<V> extends Retries {
   /** Reads it all again, strongly, and checks permission again. Throws as the first check does. */
   refresh: () => Promise<V>
-  /** Waits a short random time before attempt `tries`; throws `too_many_requests` past the last moment. */
-  pause: (tries: number) => Promise<void>
 }
 
 /** Whether chat and tail are of one moment: else users or activity changed between the two reads. */
@@ -49,7 +46,7 @@ export interface Attempt<T> {
  * where chat and log, as read, are not of one moment.
  */
 export const retryUntilCommitted = async <T, V>(
-  ctx: Omit<Retries<V>, 'nonce'>,
+  ctx: Omit<Rereads<V>, 'nonce'>,
   first: V,
   {
     isOwn,

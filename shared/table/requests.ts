@@ -1,5 +1,5 @@
-import { InternalError } from '../protocol/errors.ts'
 import { unmarshall } from '@aws-sdk/util-dynamodb'
+import { InternalError } from '../protocol/errors.ts'
 import type { Key } from './keys.ts'
 import type { Attributes, Op, Range } from './ops.ts'
 

@@ -1,17 +1,17 @@
 import { keys } from './keys.ts'
 import type { Op } from './ops.ts'
-import type { SocketItem, CustomerSocketItem } from './sockets.ts'
+import type { CustomerSocketItem, SocketItem } from './sockets.ts'
 import {
-  type Session,
   type AnySession,
-  type SocketRow,
   type Connected,
   isCustomers,
-  type SocketFamily,
+  maxAgeS,
   type RowFamily,
   rowKey,
   sameUser,
-  maxAgeS,
+  type Session,
+  type SocketFamily,
+  type SocketRow,
 } from './sockets.ts'
 
 export const putSocket = (

@@ -1,6 +1,6 @@
 import * as z from 'zod/mini'
-import { CustomerDisconnectReason, DisconnectReason } from '../protocol/pushes.ts'
 import { Permission } from '../protocol/objects.ts'
+import { CustomerDisconnectReason, DisconnectReason } from '../protocol/pushes.ts'
 import { agentSocketsPrefix, customerSocketsPk, type Key, keys, socketsPk } from './keys.ts'
 import type { Attributes, Reader } from './ops.ts'
 

@@ -1,7 +1,7 @@
 import { Option } from 'commander'
 import * as z from 'zod/mini'
-import { Issuer, Subject, UserPoolId } from './account-fields.ts'
 import type { Identity } from '../../../shared/provisioning/change-agent.ts'
+import { Issuer, Subject, UserPoolId } from './account-fields.ts'
 import type { Target } from './target.ts'
 import { issuerOf } from './user-pool.ts'
 

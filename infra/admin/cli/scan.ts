@@ -1,8 +1,8 @@
-import { setTimeout as wait } from 'node:timers/promises'
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { DynamoDBDocumentClient, ScanCommand } from '@aws-sdk/lib-dynamodb'
-import { licensePk } from '../../../shared/table/keys.ts'
+import { setTimeout as wait } from 'node:timers/promises'
 import { customersPrefix, licensePrefixes } from '../../../shared/table/key-prefixes.ts'
+import { licensePk } from '../../../shared/table/keys.ts'
 import type { Attributes } from '../../../shared/table/ops.ts'
 import { isThrottled } from '../../../shared/table/transient-errors.ts'
 

@@ -1,10 +1,10 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import * as z from 'zod/mini'
+import { AdminError, UsageError } from '../../../shared/provisioning/admin-error.ts'
 import { openTable, type Table } from '../../../shared/table/client.ts'
 import { localClientConfig } from '../../local/engine/engine.ts'
-import { AdminError, UsageError } from '../../../shared/provisioning/admin-error.ts'
 import type { Io } from './output.ts'
 import { openScan, type Scan } from './scan.ts'
 

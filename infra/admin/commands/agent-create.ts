@@ -1,17 +1,25 @@
 import type { Command } from 'commander'
 import * as z from 'zod/mini'
+import {
+  type AgentCreation,
+  type AgentDraft,
+  createAgent,
+  findAgent,
+  findObstacle,
+  isIdentityOf,
+} from '../../../shared/provisioning/change-agent.ts'
 import type { Table } from '../../../shared/table/client.ts'
 import {
   AgentId,
   AgentPermission,
-  DefaultStatus,
   Avatar,
+  DefaultStatus,
   Email,
   GroupIds,
   LicenseId,
-  randomId,
   MaxChats,
   Name,
+  randomId,
 } from '../cli/account-fields.ts'
 import { obstacleError } from '../cli/agent-errors.ts'
 import {
@@ -23,14 +31,6 @@ import {
   poolHasTable,
   subjectHasIssuer,
 } from '../cli/agent-identity.ts'
-import {
-  type AgentCreation,
-  type AgentDraft,
-  createAgent,
-  findAgent,
-  findObstacle,
-  isIdentityOf,
-} from '../../../shared/provisioning/change-agent.ts'
 import { action } from '../cli/command.ts'
 import { type Io, json, print } from '../cli/output.ts'
 import { createPoolUser, issuerOf } from '../cli/user-pool.ts'

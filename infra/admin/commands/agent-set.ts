@@ -1,10 +1,11 @@
 import type { Command } from 'commander'
 import * as z from 'zod/mini'
+import { type AgentChanges, changeAgent } from '../../../shared/provisioning/change-agent.ts'
 import {
   AgentId,
   AgentPermission,
-  DefaultStatus,
   Avatar,
+  DefaultStatus,
   Email,
   GroupIds,
   LicenseId,
@@ -21,7 +22,6 @@ import {
   poolHasTable,
   subjectHasIssuer,
 } from '../cli/agent-identity.ts'
-import { type AgentChanges, changeAgent } from '../../../shared/provisioning/change-agent.ts'
 import { action } from '../cli/command.ts'
 import { type Io, json, print } from '../cli/output.ts'
 import type { Target } from '../cli/target.ts'

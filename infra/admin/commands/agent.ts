@@ -1,17 +1,17 @@
 import type { Command } from 'commander'
 import * as z from 'zod/mini'
 import { roleOf } from '../../../shared/access/permissions.ts'
-import type { AgentItem } from '../../../shared/table/accounts.ts'
-import { AgentId, LicenseId } from '../cli/account-fields.ts'
 import { activeChats, countActiveChats } from '../../../shared/provisioning/active-chats.ts'
-import { addAgentCreate } from './agent-create.ts'
-import { isDeleted, noAgent } from '../cli/agent-errors.ts'
-import { addAgentSet } from './agent-set.ts'
 import { changeAgent, deleteAgent, findAgent, listAgents } from '../../../shared/provisioning/change-agent.ts'
 import { findLicense } from '../../../shared/provisioning/change-license.ts'
+import type { AgentItem } from '../../../shared/table/accounts.ts'
+import { AgentId, LicenseId } from '../cli/account-fields.ts'
+import { isDeleted, noAgent } from '../cli/agent-errors.ts'
 import { action } from '../cli/command.ts'
 import { noLicense } from '../cli/not-found.ts'
 import { columns, details, type Io, json, print } from '../cli/output.ts'
+import { addAgentCreate } from './agent-create.ts'
+import { addAgentSet } from './agent-set.ts'
 
 export function addAgentCommands(program: Command, io: Io): void {
   const agent = program.command('agent').description('Agents: who they are and what they may do.')

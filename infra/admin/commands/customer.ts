@@ -1,14 +1,14 @@
 import type { Command } from 'commander'
 import * as z from 'zod/mini'
+import { findLicense } from '../../../shared/provisioning/change-license.ts'
 import { type CustomerItem, isBanned, readCustomer } from '../../../shared/table/customers.ts'
 import { CustomerId, LicenseId } from '../cli/account-fields.ts'
-import { findLicense } from '../../../shared/provisioning/change-license.ts'
 import { action } from '../cli/command.ts'
-import { addCustomerErase } from './erase.ts'
-import { addCustomerExport } from './export.ts'
-import { listCustomers } from '../data/find-customers.ts'
 import { noCustomer, noLicense } from '../cli/not-found.ts'
 import { columns, details, type Io, isoTime, json } from '../cli/output.ts'
+import { listCustomers } from '../data/find-customers.ts'
+import { addCustomerErase } from './erase.ts'
+import { addCustomerExport } from './export.ts'
 
 export function addCustomerCommands(program: Command, io: Io): void {
   const customer = program

@@ -1,9 +1,8 @@
 import type { Command } from 'commander'
 import * as z from 'zod/mini'
-import { GroupId, LicenseId, Name } from '../cli/account-fields.ts'
+import { activeChats, countActiveChats } from '../../../shared/provisioning/active-chats.ts'
 import { AdminError } from '../../../shared/provisioning/admin-error.ts'
 import { listAgents } from '../../../shared/provisioning/change-agent.ts'
-import { activeChats, countActiveChats } from '../../../shared/provisioning/active-chats.ts'
 import {
   changeGroup,
   createGroup,
@@ -11,6 +10,7 @@ import {
   listGroups,
 } from '../../../shared/provisioning/change-group.ts'
 import { findLicense } from '../../../shared/provisioning/change-license.ts'
+import { GroupId, LicenseId, Name } from '../cli/account-fields.ts'
 import { action } from '../cli/command.ts'
 import { noGroup, noLicense } from '../cli/not-found.ts'
 import { columns, type Io, json, print } from '../cli/output.ts'

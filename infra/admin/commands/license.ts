@@ -1,16 +1,5 @@
 import type { Command } from 'commander'
 import * as z from 'zod/mini'
-import { LicenseItem } from '../../../shared/table/accounts.ts'
-import {
-  Expiry,
-  LicenseId,
-  randomId,
-  Minutes,
-  Name,
-  OnOff,
-  Origins,
-  RoutingMode,
-} from '../cli/account-fields.ts'
 import { AdminError } from '../../../shared/provisioning/admin-error.ts'
 import { listAgents } from '../../../shared/provisioning/change-agent.ts'
 import { listGroups } from '../../../shared/provisioning/change-group.ts'
@@ -20,11 +9,22 @@ import {
   findLicense,
   listLicenses,
 } from '../../../shared/provisioning/change-license.ts'
+import { LicenseItem } from '../../../shared/table/accounts.ts'
+import {
+  Expiry,
+  LicenseId,
+  Minutes,
+  Name,
+  OnOff,
+  Origins,
+  randomId,
+  RoutingMode,
+} from '../cli/account-fields.ts'
 import { action } from '../cli/command.ts'
-import { addLicenseErase } from './erase.ts'
-import { addLicenseExport } from './export.ts'
 import { noLicense } from '../cli/not-found.ts'
 import { columns, details, type Io, isoTime, json, print } from '../cli/output.ts'
+import { addLicenseErase } from './erase.ts'
+import { addLicenseExport } from './export.ts'
 
 const expiryHelp = 'when it runs out: 2027-01-31 (00:00 UTC), 2027-01-31T12:00:00Z, or unix seconds'
 const defaultDays = 365

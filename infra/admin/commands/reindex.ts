@@ -1,16 +1,16 @@
 import type { Command } from 'commander'
 import * as z from 'zod/mini'
-import { readReindexing, type Reindexing } from '../../../shared/table/archive/reindexing.ts'
-import { LicenseId } from '../cli/account-fields.ts'
 import { AdminError } from '../../../shared/provisioning/admin-error.ts'
 import { findLicense } from '../../../shared/provisioning/change-license.ts'
+import { readReindexing, type Reindexing } from '../../../shared/table/archive/reindexing.ts'
+import { LicenseId } from '../cli/account-fields.ts'
 import { action } from '../cli/command.ts'
 import { noLicense } from '../cli/not-found.ts'
-import { warn, type Io, isoTime, json, print } from '../cli/output.ts'
+import { type Io, isoTime, json, print, warn } from '../cli/output.ts'
+import type { Target } from '../cli/target.ts'
 import { openAccess, type Run } from '../data/reindex-chat.ts'
 import { eachChatId, type Reindexed, reindexLicense } from '../data/reindex-license.ts'
 import { counted, duration, openProgress } from '../data/reindex-progress.ts'
-import type { Target } from '../cli/target.ts'
 
 const Input = z.object({
   license: LicenseId,

@@ -1,15 +1,15 @@
-import type { Family } from '../../../shared/protocol/action.ts'
 import { setTimeout as wait } from 'node:timers/promises'
-import { chatPk, monthOf } from '../../../shared/table/keys.ts'
-import { chatPartOf } from '../../../shared/table/key-parts.ts'
 import { withWord } from '../../../shared/archive/index/lists.ts'
 import { indexedWords } from '../../../shared/archive/index/words.ts'
-import { parseEntry } from '../../../shared/table/chat/thread-log.ts'
-import { eventsRange, lastOrderEver } from '../../../shared/table/chat/log-ranges.ts'
+import type { Family } from '../../../shared/protocol/action.ts'
 import { type Manifest, readManifests, readWords } from '../../../shared/table/archive/manifests.ts'
-import type { Op, Reader, Writer } from '../../../shared/table/ops.ts'
 import { dropMarks, type Place, removePosting } from '../../../shared/table/archive/postings.ts'
+import { eventsRange, lastOrderEver } from '../../../shared/table/chat/log-ranges.ts'
+import { parseEntry } from '../../../shared/table/chat/thread-log.ts'
 import { removeChatListing } from '../../../shared/table/erasing.ts'
+import { chatPartOf } from '../../../shared/table/key-parts.ts'
+import { chatPk, monthOf } from '../../../shared/table/keys.ts'
+import type { Op, Reader, Writer } from '../../../shared/table/ops.ts'
 
 interface Erasing {
   read: Reader<Family>

@@ -1,21 +1,25 @@
-import type { Family } from '../../../shared/protocol/action.ts'
 import { randomBytes } from 'node:crypto'
 import { customerTokenS } from '../../../shared/account/customer-tokens.ts'
 import { withUser } from '../../../shared/archive/index/lists.ts'
 import { adjustLoads } from '../../../shared/chat/agent-load.ts'
-import { isConsistentSnapshot } from '../../../shared/table/optimistic-write.ts'
-import { manualArchived } from '../../../shared/chat/system-messages.ts'
 import { planClosing } from '../../../shared/chat/close-thread.ts'
-import { requireNoChat, unlistActiveChat, readChat } from '../../../shared/table/chat/chats.ts'
+import { manualArchived } from '../../../shared/chat/system-messages.ts'
+import type { Family } from '../../../shared/protocol/action.ts'
+import { conflict, retryOnConflict } from '../../../shared/provisioning/retries.ts'
+import { readChat, requireNoChat, unlistActiveChat } from '../../../shared/table/chat/chats.ts'
+import { putEntry } from '../../../shared/table/chat/log-entries.ts'
+import { readTail } from '../../../shared/table/chat/thread-log.ts'
 import type { Table } from '../../../shared/table/client.ts'
 import { type CustomerItem, readCustomer } from '../../../shared/table/customers.ts'
+import { forgetSocket } from '../../../shared/table/end-session.ts'
 import {
-  removeChat,
-  setErased,
   type ErasedCustomer,
-  removeErasure,
   readErased,
+  removeChat,
+  removeErasure,
+  setErased,
 } from '../../../shared/table/erasing.ts'
+import { customerChatId } from '../../../shared/table/ids.ts'
 import {
   addressPk,
   chatCounterPk,
@@ -24,13 +28,9 @@ import {
   marksPk,
   type Pk,
 } from '../../../shared/table/keys.ts'
-import { customerChatId } from '../../../shared/table/ids.ts'
-import { readTail } from '../../../shared/table/chat/thread-log.ts'
-import { putEntry } from '../../../shared/table/chat/log-entries.ts'
 import type { Attributes, Op, Reader, Writer } from '../../../shared/table/ops.ts'
+import { isConsistentSnapshot } from '../../../shared/table/optimistic-write.ts'
 import { SocketItem } from '../../../shared/table/sockets.ts'
-import { forgetSocket } from '../../../shared/table/end-session.ts'
-import { conflict, retryOnConflict } from '../../../shared/provisioning/retries.ts'
 
 /** Whose name stands in the last message of a thread that ends so. */
 const closer = 'The operator'

@@ -1,11 +1,14 @@
-import type { Family } from '../../../shared/protocol/action.ts'
 import { seenUpTo } from '../../../shared/chat/view/wire-objects.ts'
+import type { Family } from '../../../shared/protocol/action.ts'
+import type { LicenseRecord } from '../../../shared/provisioning/change-license.ts'
 import { AgentItem, GroupItem } from '../../../shared/table/accounts.ts'
 import { readChatIdsAfter, readChatRecord } from '../../../shared/table/chat/read-chats.ts'
+import { isHead, parseEntry, parseHead, readLast } from '../../../shared/table/chat/thread-log.ts'
 import { CustomerItem, readCustomer } from '../../../shared/table/customers.ts'
 import { DeviceItem } from '../../../shared/table/devices.ts'
+import { customerChatId } from '../../../shared/table/ids.ts'
+import { isCustomerKey } from '../../../shared/table/key-parts.ts'
 import {
-  type Pk,
   agentPrefix,
   behind,
   chatPk,
@@ -15,14 +18,12 @@ import {
   keys,
   licensePk,
   logPrefix,
+  type Pk,
   socketsPk,
 } from '../../../shared/table/keys.ts'
-import { isCustomerKey } from '../../../shared/table/key-parts.ts'
-import { customerChatId } from '../../../shared/table/ids.ts'
-import { isHead, parseEntry, parseHead, readLast } from '../../../shared/table/chat/thread-log.ts'
 import type { Attributes, Reader } from '../../../shared/table/ops.ts'
 import { SocketItem } from '../../../shared/table/sockets.ts'
-import type { LicenseRecord } from '../../../shared/provisioning/change-license.ts'
+import { ofCustomers, type Scan } from '../cli/scan.ts'
 import {
   agentRecord,
   chatRecord,
@@ -35,7 +36,6 @@ import {
   licenseRecord,
   threadRecord,
 } from './export-records.ts'
-import { ofCustomers, type Scan } from '../cli/scan.ts'
 
 type Records = AsyncGenerator<ExportRecord>
 

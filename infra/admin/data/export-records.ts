@@ -1,10 +1,10 @@
 import type { Properties } from '../../../shared/protocol/properties.ts'
 import type { AgentItem, GroupItem, LicenseItem } from '../../../shared/table/accounts.ts'
 import type { ChatRecord } from '../../../shared/table/chat/read-chats.ts'
+import { type Entry, eventOf, type Head } from '../../../shared/table/chat/thread-log.ts'
 import { type CustomerItem, pageViewsOf } from '../../../shared/table/customers.ts'
 import type { DeviceItem } from '../../../shared/table/devices.ts'
 import { threadId } from '../../../shared/table/ids.ts'
-import { type Entry, eventOf, type Head } from '../../../shared/table/chat/thread-log.ts'
 import { isCustomers, type SocketItem } from '../../../shared/table/sockets.ts'
 import { isoTime } from '../cli/output.ts'
 

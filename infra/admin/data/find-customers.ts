@@ -1,5 +1,5 @@
-import type { Table } from '../../../shared/table/client.ts'
 import { readChatIds, readChats } from '../../../shared/table/chat/read-chats.ts'
+import type { Table } from '../../../shared/table/client.ts'
 import { CustomerItem } from '../../../shared/table/customers.ts'
 import { keys } from '../../../shared/table/keys.ts'
 

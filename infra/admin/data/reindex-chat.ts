@@ -1,12 +1,12 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import pLimit, { type LimitFunction } from 'p-limit'
-import { indexAccess, indexChat, type IndexChanges } from '../../../shared/archive/index/index-chat.ts'
-import { type Indexing } from '../../../shared/archive/index/context.ts'
+import type { Indexing } from '../../../shared/archive/index/context.ts'
+import { indexAccess, type IndexChanges, indexChat } from '../../../shared/archive/index/index-chat.ts'
+import { findLicense } from '../../../shared/provisioning/change-license.ts'
 import { type Chat, readChat } from '../../../shared/table/chat/chats.ts'
 import type { Table } from '../../../shared/table/client.ts'
 import type { Op, Writer } from '../../../shared/table/ops.ts'
 import { isThrottled } from '../../../shared/table/transient-errors.ts'
-import { findLicense } from '../../../shared/provisioning/change-license.ts'
 
 export interface Access {
   /** The table, whose calls the signal aborts. */

@@ -1,9 +1,9 @@
-import { readChatIdsAfter } from '../../../shared/table/chat/read-chats.ts'
 import {
   type Reindexing,
   reindexingEnded,
   reindexingMoved,
 } from '../../../shared/table/archive/reindexing.ts'
+import { readChatIdsAfter } from '../../../shared/table/chat/read-chats.ts'
 import { type Access, reindexChat, type Run, withRetries } from './reindex-chat.ts'
 
 const chatsAtOnce = 8

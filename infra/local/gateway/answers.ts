@@ -1,7 +1,7 @@
 import * as z from 'zod/mini'
 import { errorFrame, type GatewayEvent } from './events.ts'
-import type { Limits, RequestEntry, Route } from './settings.ts'
 import type { Ending } from './invoke.ts'
+import type { Limits, RequestEntry, Route } from './settings.ts'
 
 const WithAction = z.object({ action: z.string() })
 const WithError = z.object({ payload: z.object({ error: z.object({ type: z.string() }) }) })

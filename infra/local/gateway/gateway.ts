@@ -1,11 +1,16 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
+import { InFlight } from '../in-flight.ts'
+import { listenOn } from '../listen-on.ts'
 import { goingAway, reasonOf } from './close-codes.ts'
 import { Connection } from './connection.ts'
 import { answerHttp, type Managed } from './connections-api.ts'
-import type { DropOptions, Gateway } from './handle.ts'
 import { newId } from './events.ts'
+import type { DropOptions, Gateway } from './handle.ts'
+import { refuse } from './handshake.ts'
+import { listenTo } from './inbound.ts'
+import { Invocations } from './invocations.ts'
 import {
   type Faults,
   type GatewayOptions,
@@ -14,11 +19,6 @@ import {
   noJitter,
   settingsOf,
 } from './settings.ts'
-import { refuse } from './handshake.ts'
-import { listenTo } from './inbound.ts'
-import { Invocations } from './invocations.ts'
-import { listenOn } from '../listen-on.ts'
-import { InFlight } from '../in-flight.ts'
 
 export type { Gateway } from './handle.ts'
 export type { GatewayOptions, Route } from './settings.ts'

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import type { InFlight } from '../in-flight.ts'
 import { answerFrame, outcomeOf, routeKeyOf } from './answers.ts'
 import {
   connectEvent,
@@ -8,10 +9,9 @@ import {
   messageEvent,
   type Origin,
 } from './events.ts'
-import type { GatewaySettings, Route } from './settings.ts'
 import { type Admission, admission } from './handshake.ts'
 import { type Ending, invoke } from './invoke.ts'
-import type { InFlight } from '../in-flight.ts'
+import type { GatewaySettings, Route } from './settings.ts'
 
 /** Which Lambda an event goes to, when, and what its answer means. */
 export class Invocations {

@@ -1,5 +1,5 @@
-import { randomUUID } from 'node:crypto'
 import type { Context } from 'aws-lambda'
+import { randomUUID } from 'node:crypto'
 import * as z from 'zod/mini'
 import type { GatewayEvent } from './events.ts'
 import type { Clock, LambdaHandler, Limits } from './settings.ts'

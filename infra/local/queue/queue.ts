@@ -1,8 +1,8 @@
+import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { text } from 'node:stream/consumers'
-import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda'
 import { type Accepted, answerSqs, md5 } from './sqs-protocol.ts'
 
 /** The time, and a callback after a time; the callback can be called off. */

@@ -1,5 +1,5 @@
-import { createHash, randomUUID } from 'node:crypto'
 import type { SQSMessageAttributes } from 'aws-lambda'
+import { createHash, randomUUID } from 'node:crypto'
 import * as z from 'zod/mini'
 
 /** A message that SQS would take. */

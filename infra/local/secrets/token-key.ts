@@ -1,5 +1,5 @@
-import { join } from 'node:path'
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, SignJWT } from 'jose'
+import { join } from 'node:path'
 import * as z from 'zod/mini'
 import { openSecretFile } from './secret-file.ts'
 

@@ -1,6 +1,6 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb'
 import type { _Record } from '@aws-sdk/client-dynamodb-streams'
-import type { AttributeValue as EventValue, DynamoDBRecord } from 'aws-lambda'
+import type { DynamoDBRecord, AttributeValue as EventValue } from 'aws-lambda'
 import type { FilterPattern, Match } from '../../stack/stream-filters.ts'
 
 export function matchesPattern(pattern: FilterPattern, value: unknown): boolean {

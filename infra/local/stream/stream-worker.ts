@@ -1,6 +1,6 @@
 import type { DynamoDBBatchResponse, DynamoDBRecord, DynamoDBStreamEvent } from 'aws-lambda'
-import type { Checkpoint } from './checkpoint.ts'
 import type { FilterPattern } from '../../stack/stream-filters.ts'
+import type { Checkpoint } from './checkpoint.ts'
 import { matchesPattern } from './stream-records.ts'
 
 export type StreamWorker = {

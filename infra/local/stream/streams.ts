@@ -1,5 +1,3 @@
-import { randomUUID } from 'node:crypto'
-import { isDeepStrictEqual } from 'node:util'
 import { DescribeTableCommand, DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb'
 import {
   DescribeStreamCommand,
@@ -9,9 +7,11 @@ import {
   GetShardIteratorCommand,
   type Shard,
 } from '@aws-sdk/client-dynamodb-streams'
+import { randomUUID } from 'node:crypto'
+import { isDeepStrictEqual } from 'node:util'
 import { tableDefinition } from '../../stack/table-definition.ts'
-import { openMarks } from './checkpoint.ts'
 import { localClientConfig } from '../engine/engine.ts'
+import { openMarks } from './checkpoint.ts'
 import { toEventRecord } from './stream-records.ts'
 import { pause, runWorker, type StreamWorker } from './stream-worker.ts'
 

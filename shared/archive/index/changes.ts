@@ -1,9 +1,9 @@
 import { type Chat, ChatItem } from '../../table/chat/chats.ts'
-import { type RawKey } from '../../table/keys.ts'
 import { chatPartOf } from '../../table/key-parts.ts'
+import type { RawKey } from '../../table/keys.ts'
 import type { Attributes } from '../../table/ops.ts'
-import { accessLists } from './lists.ts'
 import type { IndexChanges } from './index-chat.ts'
+import { accessLists } from './lists.ts'
 
 /** A change of an item, as the table's stream tells it. */
 export interface StreamChange {

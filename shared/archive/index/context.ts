@@ -1,6 +1,6 @@
-import type { Common } from '../../table/families.ts'
 import type { Job } from '../../jobs/job-queue.ts'
-import type { Reader, Writer } from '../../table/ops.ts'
+import type { Clock, Reads, Writes } from '../../table/capabilities.ts'
+import type { Common } from '../../table/families.ts'
 
 // Brings the index in line with chats as they are. Whatever it is told has changed, it reads everything anew,
 // after the manifest that it then replaces: so it may run twice, late, and beside itself.
@@ -8,10 +8,8 @@ import type { Reader, Writer } from '../../table/ops.ts'
 /** What a run leaves to another one. */
 export type IndexJob = Extract<Job, { job: 'index_access' | 'index_words' }>
 
-export interface Indexing {
-  read: Reader<Common | 'marks'>
-  write: Writer<'chat' | 'postings' | 'marks' | 'count'>
-  now: () => number
+export interface Indexing
+  extends Reads<Common | 'marks'>, Writes<'chat' | 'postings' | 'marks' | 'count'>, Clock {
   /** By when (ms) every call of this run has ended. */
   endsAt: number
   /** Waits a short random time before attempt `tries`; throws where it is too late for another. */

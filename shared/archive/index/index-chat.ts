@@ -1,22 +1,22 @@
 import { randomBytes } from 'node:crypto'
 import pLimit from 'p-limit'
-import { readChat, type Chat } from '../../table/chat/chats.ts'
-import { readChats } from '../../table/chat/read-chats.ts'
-import { monthOf } from '../../table/keys.ts'
 import {
-  setFollowed,
+  type IndexedState,
   type Manifest,
   putManifest,
   readManifests,
-  type IndexedState,
+  setFollowed,
 } from '../../table/archive/manifests.ts'
-import type { Reader } from '../../table/ops.ts'
 import { dropMarks, putPosting, removePosting } from '../../table/archive/postings.ts'
-import { accessLists } from './lists.ts'
+import { type Chat, readChat } from '../../table/chat/chats.ts'
+import { readChats } from '../../table/chat/read-chats.ts'
+import { monthOf } from '../../table/keys.ts'
+import type { Reader } from '../../table/ops.ts'
 import { commitOne } from '../../table/optimistic-write.ts'
 import type { Indexing } from './context.ts'
-import { type Thread, indexWords } from './index-words.ts'
-import { readChatManifests, indexedStateOf, postingsOf, theChat } from './indexed-state.ts'
+import { indexWords, type Thread } from './index-words.ts'
+import { indexedStateOf, postingsOf, readChatManifests, theChat } from './indexed-state.ts'
+import { accessLists } from './lists.ts'
 
 /** What of a chat may have changed. */
 export interface IndexChanges {

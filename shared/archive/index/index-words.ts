@@ -1,14 +1,14 @@
 import { utf8Bytes } from '../../protocol/fields.ts'
-import { count, countedLicense } from '../../table/counters.ts'
-import { readChat, type Chat } from '../../table/chat/chats.ts'
-import { threadId } from '../../table/ids.ts'
-import { type Entry, readEntriesFrom, readHead } from '../../table/chat/thread-log.ts'
-import { readWords, insertWords, putWords } from '../../table/archive/manifests.ts'
-import type { Op, Reader } from '../../table/ops.ts'
+import { insertWords, putWords, readWords } from '../../table/archive/manifests.ts'
 import { putPosting, removePosting } from '../../table/archive/postings.ts'
+import { type Chat, readChat } from '../../table/chat/chats.ts'
+import { type Entry, readEntriesFrom, readHead } from '../../table/chat/thread-log.ts'
+import { count, countedLicense } from '../../table/counters.ts'
+import { threadId } from '../../table/ids.ts'
+import type { Op, Reader } from '../../table/ops.ts'
+import type { Indexing } from './context.ts'
 import { withWord } from './lists.ts'
 import { indexedWords } from './words.ts'
-import type { Indexing } from './context.ts'
 
 // of a thread
 const mostWords = 2000

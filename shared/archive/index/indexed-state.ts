@@ -1,10 +1,10 @@
+import { type IndexedState, type Manifest, readManifests } from '../../table/archive/manifests.ts'
+import type { Place } from '../../table/archive/postings.ts'
 import type { Chat } from '../../table/chat/chats.ts'
 import type { ChatRecord } from '../../table/chat/read-chats.ts'
-import { threadId } from '../../table/ids.ts'
 import { type Head, readHead } from '../../table/chat/thread-log.ts'
-import { type Manifest, readManifests, type IndexedState } from '../../table/archive/manifests.ts'
+import { threadId } from '../../table/ids.ts'
 import type { Reader } from '../../table/ops.ts'
-import type { Place } from '../../table/archive/postings.ts'
 import { accessLists, chatLists, isOfAccess, threadLists } from './lists.ts'
 
 export const theChat = 0

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
+import { isAdministrator, reachOf, type Viewer, type VisibleChat } from '../../access/permissions.ts'
 import type { PropertyFilter } from '../../protocol/filters.ts'
 import type { Properties, PropertyValue } from '../../protocol/properties.ts'
 import type { Chat } from '../../table/chat/chats.ts'
 import type { Head } from '../../table/chat/thread-log.ts'
-import { isAdministrator, reachOf, type VisibleChat, type Viewer } from '../../access/permissions.ts'
 
 // The lists of the index, by name: one for each thing that a search can name. Those of threads and those of
 // chats are two sets of lists.

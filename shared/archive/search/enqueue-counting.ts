@@ -1,5 +1,5 @@
+import type { Enqueues, Job } from '../../jobs/job-queue.ts'
 import { log } from '../../platform/log.ts'
-import type { Job } from '../../jobs/job-queue.ts'
 import type { Counted } from './kept-counts.ts'
 import type { Query } from './query.ts'
 
@@ -15,10 +15,7 @@ export const queryOfJob = ({ all, seen, none }: QueryOfJob): Query => ({
 })
 
 /** Has months counted that a search has read to count them, so that the next one need not. */
-export const enqueueCounting = async (
-  ctx: { enqueue: (job: Job, delayS: number) => Promise<void> },
-  { license, since, search }: Counted,
-): Promise<void> => {
+export const enqueueCounting = async (ctx: Enqueues, { license, since, search }: Counted): Promise<void> => {
   await ctx
     .enqueue({ job: 'keep_counts', license_id: license, since, search: jobOf(search) }, 0)
     // a queue that fails makes the next search read them once more

@@ -1,14 +1,14 @@
+import { mayRead } from '../../access/permissions.ts'
+import { type BatchLoader, createBatchLoader } from '../../platform/batch-loader.ts'
 import type { PropertyFilter } from '../../protocol/filters.ts'
-import { type ActiveChat } from '../../table/chat/chats.ts'
+import type { Place } from '../../table/archive/postings.ts'
+import type { ActiveChat } from '../../table/chat/chats.ts'
 import { type ChatRecord, readActiveChats, readChats } from '../../table/chat/read-chats.ts'
 import type { Common } from '../../table/families.ts'
 import { chatOfThread, threadId } from '../../table/ids.ts'
 import type { Reader } from '../../table/ops.ts'
-import type { Place } from '../../table/archive/postings.ts'
 import type { Session } from '../../table/sockets.ts'
-import { mayRead } from '../../access/permissions.ts'
 import { fitsFilters } from './property-filters.ts'
-import { createBatchLoader, type BatchLoader } from '../../platform/batch-loader.ts'
 import type { ActiveOverlay } from './search.ts'
 
 type Listed = Omit<ChatRecord, 'seen'>

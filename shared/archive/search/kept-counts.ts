@@ -1,16 +1,16 @@
 import { randomBytes } from 'node:crypto'
 import pLimit from 'p-limit'
-import type { Reader, Writer } from '../../table/ops.ts'
 import {
-  putKeptCount,
   markMonth,
+  putKeptCount,
   readKeptCount,
   readKeptCounts,
   readMarks,
 } from '../../table/archive/postings.ts'
+import type { Reader, Writer } from '../../table/ops.ts'
 import { monthRange, pastMonths } from './months.ts'
-import { searchMonth } from './search-month.ts'
 import { listsOf, nameOfSearch, type Query } from './query.ts'
+import { searchMonth } from './search-month.ts'
 
 // How many a search finds in months that are over. A count is made under marks that stand on that month of
 // each list of the search: set before it is read, and deleted by whoever changes it, after the change. So a

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import type { Viewer } from '../../access/permissions.ts'
 import type { PropertyFilter } from '../../protocol/filters.ts'
 import {
   everything,
@@ -10,7 +11,6 @@ import {
   withValue,
   withWord,
 } from '../index/lists.ts'
-import type { Viewer } from '../../access/permissions.ts'
 
 /**
  * What is searched for, by lists of the index: of each of `all` one list at least holds it, of `seen` too,

@@ -1,6 +1,6 @@
+import { type MonthRange, readHeld, readPostings } from '../../table/archive/postings.ts'
 import { behind } from '../../table/keys.ts'
 import type { Reader } from '../../table/ops.ts'
-import { type MonthRange, readPostings, readHeld } from '../../table/archive/postings.ts'
 import type { Query } from './query.ts'
 
 // One month of a search. Short lists are read, and long ones asked about what they hold; where all are long

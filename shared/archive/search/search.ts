@@ -1,11 +1,11 @@
 import pLimit from 'p-limit'
+import type { Place } from '../../table/archive/postings.ts'
 import { monthOf, placeOfPosting, postingSk } from '../../table/keys.ts'
 import type { Reader } from '../../table/ops.ts'
-import type { Place } from '../../table/archive/postings.ts'
 import { readCounts } from './kept-counts.ts'
-import { firstReads, type MonthSearch, searchMonth } from './search-month.ts'
 import { monthRange, monthsBetween, pastMonths } from './months.ts'
 import { isKept, type Query } from './query.ts'
+import { firstReads, type MonthSearch, searchMonth } from './search-month.ts'
 
 /** What is looked for, when, and which part of what is found is asked for. */
 export interface Asked {

@@ -1,10 +1,11 @@
 import { aboutCustomer } from '../../access/audience.ts'
 import type { Pushing } from '../../delivery/outbox.ts'
+import type { Reads } from '../../table/capabilities.ts'
 import { type Chat, readChat } from '../../table/chat/chats.ts'
 import { readSeen } from '../../table/chat/read-chats.ts'
+import { readLast, type Tail } from '../../table/chat/thread-log.ts'
 import type { CustomerItem } from '../../table/customers.ts'
 import { customerChatId } from '../../table/ids.ts'
-import { readLast, type Tail } from '../../table/chat/thread-log.ts'
 import type { Reader } from '../../table/ops.ts'
 import { customerUser, seenUpTo } from '../view/wire-objects.ts'
 
@@ -25,7 +26,7 @@ const readKnown = async (read: Reader, id: string): Promise<Known> => {
  * absent: none.
  */
 export const announceCustomerUpdated = async (
-  ctx: Pushing<'customer_updated'> & { read: Reader },
+  ctx: Pushing<'customer_updated'> & Reads,
   customer: CustomerItem,
   { known, tabs }: { known?: Known; tabs?: { but?: string } | undefined },
 ): Promise<void> => {

@@ -1,9 +1,9 @@
-import type { Chat } from '../../table/chat/chats.ts'
-import { threadId } from '../../table/ids.ts'
-import { type Entry, eventOf } from '../../table/chat/thread-log.ts'
 import { watching } from '../../access/audience.ts'
-import type { AnnouncedRouting } from '../routing-properties.ts'
 import type { Pushing } from '../../delivery/outbox.ts'
+import type { Chat } from '../../table/chat/chats.ts'
+import { type Entry, eventOf } from '../../table/chat/thread-log.ts'
+import { threadId } from '../../table/ids.ts'
+import type { AnnouncedRouting } from '../routing-properties.ts'
 
 /** Tells everyone with access to the chat of what was appended to its log. */
 export const pushEntries = (

@@ -1,10 +1,11 @@
 import { othersIn, staffOf } from '../../access/audience.ts'
 import type { Pushing } from '../../delivery/outbox.ts'
+import type { Clock } from '../../table/capabilities.ts'
 import type { Chat } from '../../table/chat/chats.ts'
 
 // What a customer shows of itself for a moment, and what is not stored.
 
-type Showing = { now: () => number }
+type Showing = Clock
 
 /** Tells the others in a chat whether a customer is typing. */
 export const announceTyping = (

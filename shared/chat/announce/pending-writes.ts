@@ -1,5 +1,5 @@
-import type { Momentary } from '../../jobs/job-queue.ts'
 import type { WorkCtx } from '../../delivery/worker-context.ts'
+import type { Momentary } from '../../jobs/job-queue.ts'
 import { readChat } from '../../table/chat/chats.ts'
 import { countedChat, readPending } from '../../table/counters.ts'
 import { customerChatId } from '../../table/ids.ts'

@@ -1,15 +1,15 @@
-import type { ChatWithThread } from '../../protocol/objects.ts'
 import { gaining, watching, watchingEither } from '../../access/audience.ts'
-import { pushEntries, pushPropertyChanges } from './entries.ts'
 import type { Pushing } from '../../delivery/outbox.ts'
-import type { Job } from '../../jobs/job-queue.ts'
+import type { Enqueues } from '../../jobs/job-queue.ts'
+import type { ChatWithThread } from '../../protocol/objects.ts'
+import type { Clock, Reads } from '../../table/capabilities.ts'
 import { sameUsers } from '../../table/chat/chat-users.ts'
-import type { Reader } from '../../table/ops.ts'
+import { enqueueRouting, enqueueRoutingOf } from '../enqueue-routing.ts'
 import { usersUpdated } from '../membership.ts'
-import { enqueueRoutingOf, enqueueRouting } from '../enqueue-routing.ts'
 import { customerOf } from '../routing-state.ts'
-import { showChat } from '../view/chat-view.ts'
 import type { Started } from '../start/new-chat.ts'
+import { showChat } from '../view/chat-view.ts'
+import { pushEntries, pushPropertyChanges } from './entries.ts'
 
 type Telling = Pushing<
   | 'incoming_chat_thread'
@@ -17,11 +17,10 @@ type Telling = Pushing<
   | 'chat_users_updated'
   | 'chat_properties_updated'
   | 'chat_thread_properties_updated'
-> & {
-  read: Reader
-  now: () => number
-  enqueue: (job: Job, delayS: number) => Promise<void>
-}
+> &
+  Reads &
+  Clock &
+  Enqueues
 
 /**
  * The first sender of what is replayed may have died before its pushes; its own retry within this time has

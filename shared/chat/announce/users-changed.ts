@@ -1,12 +1,12 @@
 import { gaining, watchingEither } from '../../access/audience.ts'
-import { pushEntries, pushPropertyChanges } from './entries.ts'
 import type { Pushing } from '../../delivery/outbox.ts'
+import type { Reads } from '../../table/capabilities.ts'
 import { sameUsers } from '../../table/chat/chat-users.ts'
-import type { Reader } from '../../table/ops.ts'
-import { usersUpdated } from '../membership.ts'
-import type { Profiles } from '../view/profiles.ts'
-import { showChat } from '../view/chat-view.ts'
 import type { UsersChanged } from '../change-users.ts'
+import { usersUpdated } from '../membership.ts'
+import { showChat } from '../view/chat-view.ts'
+import type { Profiles } from '../view/profiles.ts'
+import { pushEntries, pushPropertyChanges } from './entries.ts'
 
 export type UsersAnnouncement = Pushing<
   | 'incoming_chat_thread'
@@ -14,7 +14,8 @@ export type UsersAnnouncement = Pushing<
   | 'chat_users_updated'
   | 'chat_properties_updated'
   | 'chat_thread_properties_updated'
-> & { read: Reader }
+> &
+  Reads
 
 /** Tells of a change of a chat's users: first those whom it gives access the chat, then everyone of it. */
 export const announceUsersChanged = async (

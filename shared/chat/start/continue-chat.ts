@@ -1,25 +1,25 @@
+import { roleOf } from '../../access/permissions.ts'
 import { ProtocolError } from '../../protocol/errors.ts'
 import { limits } from '../../protocol/limits.ts'
 import type { Properties } from '../../protocol/properties.ts'
-import { updateActiveChat, type Chat, putChat } from '../../table/chat/chats.ts'
 import { type ChatUser, newlyHad, sameUsers, withArrivals } from '../../table/chat/chat-users.ts'
-import { requireNotBanned, type CustomerItem } from '../../table/customers.ts'
-import { type Tail } from '../../table/chat/thread-log.ts'
-import { endsIdle, putEntry, setHeadUsers, nextEntries } from '../../table/chat/log-entries.ts'
+import { type Chat, putChat, updateActiveChat } from '../../table/chat/chats.ts'
+import { endsIdle, nextEntries, putEntry, setHeadUsers } from '../../table/chat/log-entries.ts'
 import {
-  type StoredProperties,
   type PropertiesOwner,
   readProperties,
+  type StoredProperties,
 } from '../../table/chat/stored-properties.ts'
+import type { Tail } from '../../table/chat/thread-log.ts'
+import { type CustomerItem, requireNotBanned } from '../../table/customers.ts'
+import { type Attempt, commitAll, type ConditionalWrite } from '../../table/optimistic-write.ts'
 import { type AnySession, isCustomers, userIdOf } from '../../table/sockets.ts'
-import { roleOf } from '../../access/permissions.ts'
 import { adjustLoads } from '../agent-load.ts'
-import { type Attempt, type ConditionalWrite, commitAll } from '../../table/optimistic-write.ts'
 import { checkLimits, merged } from '../change-properties.ts'
 import { mergeOp, routingProperties } from '../routing-properties.ts'
 import type { RoutingState } from '../routing-state.ts'
 import { agentJoined } from '../system-messages.ts'
-import { type NewChat, type Starting, type Started, memberOf, eventsOf } from './new-chat.ts'
+import { eventsOf, memberOf, type NewChat, type Started, type Starting } from './new-chat.ts'
 
 /** A customer's chat as it is, whatever there is of it yet. */
 export interface StartView {

@@ -1,15 +1,16 @@
 import type { NewCustomerEvent, NewInitialEvent } from '../../protocol/events.ts'
 import type { Properties } from '../../protocol/properties.ts'
-import type { Chat, ChatScopes } from '../../table/chat/chats.ts'
+import type { Clock, Reads, Retries, Writes } from '../../table/capabilities.ts'
 import type { ChatUser } from '../../table/chat/chat-users.ts'
-import { type Entry, type Head } from '../../table/chat/thread-log.ts'
+import type { Chat, ChatScopes } from '../../table/chat/chats.ts'
 import { storedEvent } from '../../table/chat/log-entries.ts'
-import type { Reader, Writer } from '../../table/ops.ts'
-import { type AnySession, isCustomers, userIdOf, type Visitor } from '../../table/sockets.ts'
-import type { ThreadStartFamily, ThreadStartReads } from './open-thread.ts'
+import type { Entry, Head } from '../../table/chat/thread-log.ts'
+import type { Reader } from '../../table/ops.ts'
 import type { ConditionalWrite } from '../../table/optimistic-write.ts'
+import { type AnySession, isCustomers, userIdOf, type Visitor } from '../../table/sockets.ts'
 import type { AnnouncedRouting } from '../routing-properties.ts'
 import { scopeChecks } from '../scopes.ts'
+import type { ThreadStartFamily, ThreadStartReads } from './open-thread.ts'
 
 export interface NewChat {
   events: readonly (NewInitialEvent | NewCustomerEvent)[]
@@ -24,14 +25,9 @@ export interface NewChat {
   allowed?: Promise<void>
 }
 
-export interface Starting {
+export interface Starting extends Reads<ThreadStartReads>, Writes<ThreadStartFamily>, Retries, Clock {
   me: AnySession
-  read: Reader<ThreadStartReads>
-  write: Writer<ThreadStartFamily>
-  nonce: string
-  now: () => number
   refresh: () => Promise<{ me: AnySession }>
-  pause: (tries: number) => Promise<void>
   visitor?: Visitor
 }
 

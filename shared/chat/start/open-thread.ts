@@ -1,29 +1,29 @@
-import type { Common } from '../../table/families.ts'
 import { ProtocolError } from '../../protocol/errors.ts'
 import type { Properties, PropertiesChange } from '../../protocol/properties.ts'
 import { requireAgentActive } from '../../table/accounts.ts'
+import { type ChatUser, noneOverdue, sameUsers, withArrivals } from '../../table/chat/chat-users.ts'
 import {
   type Chat,
+  type ChatScopes,
   listActiveChat,
   putChat,
   putChatListing,
-  type ChatScopes,
   putNewChat,
 } from '../../table/chat/chats.ts'
-import { type ChatUser, noneOverdue, sameUsers, withArrivals } from '../../table/chat/chat-users.ts'
+import { newHead, nextEntries, putEntry, putHead } from '../../table/chat/log-entries.ts'
+import { parseProperties, readProperties, type StoredProperties } from '../../table/chat/stored-properties.ts'
+import type { Entry, Head, StoredEvent, Tail } from '../../table/chat/thread-log.ts'
 import { setThreadOfCustomer, type Visit } from '../../table/customers.ts'
-import { type Entry, type Head, type StoredEvent, type Tail } from '../../table/chat/thread-log.ts'
-import { putEntry, putHead, newHead, nextEntries } from '../../table/chat/log-entries.ts'
+import type { Common } from '../../table/families.ts'
 import type { Reader } from '../../table/ops.ts'
-import { parseProperties, type StoredProperties, readProperties } from '../../table/chat/stored-properties.ts'
+import type { ConditionalWrite } from '../../table/optimistic-write.ts'
 import { type AnySession, isCustomers } from '../../table/sockets.ts'
 import { adjustLoads, takesOn } from '../agent-load.ts'
+import { assignAtStart, type Assignment, keepAssignment, type Routable } from '../assign-agent.ts'
+import { type AnnouncedProperties, checkLimits, merged } from '../change-properties.ts'
 import { existingScopes } from '../deleted-names.ts'
-import type { ConditionalWrite } from '../../table/optimistic-write.ts'
-import { checkLimits, merged, type AnnouncedProperties } from '../change-properties.ts'
-import { type Assignment, keepAssignment, assignAtStart, type Routable } from '../assign-agent.ts'
-import { customerOf, type RoutingState, onlineAgents, readRoutingState } from '../routing-state.ts'
 import { mergeOp, type RoutingChange, routingProperties } from '../routing-properties.ts'
+import { customerOf, onlineAgents, readRoutingState, type RoutingState } from '../routing-state.ts'
 
 // How a thread starts: a chat's first one and every later one, by an agent or by a customer.
 

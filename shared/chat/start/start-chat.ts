@@ -1,25 +1,25 @@
+import { hasAccess } from '../../access/permissions.ts'
 import { ProtocolError } from '../../protocol/errors.ts'
 import { readChat } from '../../table/chat/chats.ts'
+import { parseProperties, readProperties } from '../../table/chat/stored-properties.ts'
+import { readTail } from '../../table/chat/thread-log.ts'
 import { isBanned, isErased, readCustomer } from '../../table/customers.ts'
 import { customerChatId } from '../../table/ids.ts'
-import { readTail } from '../../table/chat/thread-log.ts'
 import type { Reader } from '../../table/ops.ts'
-import { parseProperties, readProperties } from '../../table/chat/stored-properties.ts'
-import { type AnySession, isCustomers, type Visitor } from '../../table/sockets.ts'
-import { hasAccess } from '../../access/permissions.ts'
-import { requireLicense, type ThreadStartReads, openThread } from './open-thread.ts'
 import {
   type Attempt,
-  isConsistentSnapshot,
-  wasWrittenBy,
   commitAll,
+  isConsistentSnapshot,
   retryUntilCommitted,
+  wasWrittenBy,
 } from '../../table/optimistic-write.ts'
+import { type AnySession, isCustomers, type Visitor } from '../../table/sockets.ts'
 import { readRoutingState } from '../routing-state.ts'
 import { groupsExist } from '../scopes.ts'
-import { type NewChat, type Starting, type Started, agentChecks, eventsOf, isEmpty } from './new-chat.ts'
+import { add, membersOf, type StartView, withMembers } from './continue-chat.ts'
+import { agentChecks, eventsOf, isEmpty, type NewChat, type Started, type Starting } from './new-chat.ts'
+import { openThread, requireLicense, type ThreadStartReads } from './open-thread.ts'
 import { startOwnChat } from './start-own-chat.ts'
-import { type StartView, withMembers, membersOf, add } from './continue-chat.ts'
 
 /**
  * Starts a chat, or a customer's next thread; to a customer's thread that is active it adds. Whoever asks is

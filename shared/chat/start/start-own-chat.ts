@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { ProtocolError } from '../../protocol/errors.ts'
 import { type Chat, readChat } from '../../table/chat/chats.ts'
-import type { AnySession } from '../../table/sockets.ts'
-import { openThread } from './open-thread.ts'
 import { commitAll, retryUntilCommitted } from '../../table/optimistic-write.ts'
+import type { AnySession } from '../../table/sockets.ts'
 import { groupsExist } from '../scopes.ts'
-import { type NewChat, type Starting, type Started, agentChecks, memberOf, eventsOf } from './new-chat.ts'
+import { agentChecks, eventsOf, memberOf, type NewChat, type Started, type Starting } from './new-chat.ts'
+import { openThread } from './open-thread.ts'
 
 interface OwnStartView {
   me: AnySession

@@ -1,11 +1,11 @@
 import { InternalError } from '../../protocol/errors.ts'
-import { nobody, type Profiles, readProfiles } from './profiles.ts'
 import type { ChatWithThread } from '../../protocol/objects.ts'
 import { type Chat, readChat } from '../../table/chat/chats.ts'
 import { type ChatRecord, readChatRecord } from '../../table/chat/read-chats.ts'
 import { type Entry, type Head, readHead, readTail } from '../../table/chat/thread-log.ts'
 import type { Reader } from '../../table/ops.ts'
 import { type ChatSnapshot, isConsistentSnapshot } from '../../table/optimistic-write.ts'
+import { nobody, type Profiles, readProfiles } from './profiles.ts'
 import { chatWithThread, seenUpTo } from './wire-objects.ts'
 
 const mostTries = 20

@@ -1,8 +1,8 @@
 import { AgentItem } from '../../table/accounts.ts'
 import type { ChatUser } from '../../table/chat/chat-users.ts'
 import { CustomerItem } from '../../table/customers.ts'
-import { type Key, keys } from '../../table/keys.ts'
 import { isCustomerKey } from '../../table/key-parts.ts'
+import { type Key, keys } from '../../table/keys.ts'
 import type { Reader } from '../../table/ops.ts'
 
 /** Users by id: names are looked up when they are shown, never copied into chats. */

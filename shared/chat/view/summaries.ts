@@ -1,10 +1,10 @@
+import { mapIsolated } from '../../platform/for-each.ts'
 import { InternalError } from '../../protocol/errors.ts'
-import { type Profiles, readProfiles } from './profiles.ts'
 import type { FullChatSummary } from '../../protocol/objects.ts'
-import { type ActiveChat, type Chat } from '../../table/chat/chats.ts'
-import { type ChatUser } from '../../table/chat/chat-users.ts'
+import type { ChatUser } from '../../table/chat/chat-users.ts'
+import type { ActiveChat, Chat } from '../../table/chat/chats.ts'
+import { tailRange } from '../../table/chat/log-ranges.ts'
 import { type ChatRecord, readChatRecord, readSeen } from '../../table/chat/read-chats.ts'
-import { keys } from '../../table/keys.ts'
 import {
   type Head,
   parseEntry,
@@ -13,9 +13,9 @@ import {
   readHead,
   type Tail,
 } from '../../table/chat/thread-log.ts'
-import { tailRange } from '../../table/chat/log-ranges.ts'
+import { keys } from '../../table/keys.ts'
 import type { Attributes, Reader } from '../../table/ops.ts'
-import { mapIsolated } from '../../platform/for-each.ts'
+import { type Profiles, readProfiles } from './profiles.ts'
 import { chatSummary } from './wire-objects.ts'
 
 /** A chat's summary, with where its log and users stood when it was read. */

@@ -1,4 +1,3 @@
-import type { Profiles } from './profiles.ts'
 import type { Event } from '../../protocol/events.ts'
 import { limits } from '../../protocol/limits.ts'
 import type {
@@ -10,13 +9,14 @@ import type {
   Thread,
   User,
 } from '../../protocol/objects.ts'
-import { threadId } from '../../table/ids.ts'
-import type { ChatScopes } from '../../table/chat/chats.ts'
 import type { ChatUser } from '../../table/chat/chat-users.ts'
+import type { ChatScopes } from '../../table/chat/chats.ts'
 import type { ChatRecord } from '../../table/chat/read-chats.ts'
-import { type CustomerItem, isBanned, pageViewsOf } from '../../table/customers.ts'
 import { authorsOf, type Entry, eventOf, type Head, type Tail } from '../../table/chat/thread-log.ts'
+import { type CustomerItem, isBanned, pageViewsOf } from '../../table/customers.ts'
+import { threadId } from '../../table/ids.ts'
 import { countThatFit, jsonBytes } from './frame-budget.ts'
+import type { Profiles } from './profiles.ts'
 
 // What agents are shown of chats: items of the table in, objects of the wire out.
 

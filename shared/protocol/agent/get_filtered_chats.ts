@@ -3,7 +3,7 @@ import { action } from '../action.ts'
 import { Flag, opt } from '../fields.ts'
 import { PropertyFilters } from '../filters.ts'
 import { ChatSummary } from '../objects.ts'
-import { Pagination, Page } from '../pagination.ts'
+import { Page, Pagination } from '../pagination.ts'
 
 export const getFilteredChats = action({
   name: 'get_filtered_chats',

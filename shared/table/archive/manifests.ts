@@ -1,7 +1,7 @@
 import * as z from 'zod/mini'
 import { utf8Bytes } from '../../protocol/fields.ts'
-import { chatPk, type Key, keys, manifestPrefix, wordsPrefix } from '../keys.ts'
 import { lastNumberOf } from '../key-prefixes.ts'
+import { chatPk, type Key, keys, manifestPrefix, wordsPrefix } from '../keys.ts'
 import type { Op, Reader } from '../ops.ts'
 
 // What of a chat stands in the index, beside the chat itself.

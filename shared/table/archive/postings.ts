@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import { type Key, keptCountsPk, keys, marksPk, postingsPk } from '../keys.ts'
+import { keptCountsPk, type Key, keys, marksPk, postingsPk } from '../keys.ts'
 import type { Op, Reader, Writer } from '../ops.ts'
 
 // The index's lists: `INDEX#<l>#LIST#<list>#<month>` / `<time, counting down>#<thread>`, an item without

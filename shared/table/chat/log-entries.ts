@@ -1,10 +1,10 @@
 import type { Recipients } from '../../protocol/events.ts'
-import { type NewCustomerEvent, type NewInitialEvent } from '../../protocol/events.ts'
+import type { NewCustomerEvent, NewInitialEvent } from '../../protocol/events.ts'
 import type { Properties } from '../../protocol/properties.ts'
 import { keys } from '../keys.ts'
 import type { Op } from '../ops.ts'
 import type { StoredEvent } from './thread-log.ts'
-import { type State, type End, type Entry, type Head, authorsOf, isPublic, isSaid } from './thread-log.ts'
+import { authorsOf, type End, type Entry, type Head, isPublic, isSaid, type State } from './thread-log.ts'
 
 // a chat of two has one before each entry's own; each is some 45 bytes of every entry
 const mostAuthors = 4

@@ -1,17 +1,17 @@
 import type { Properties } from '../../protocol/properties.ts'
 import { activePk, behind, chatsPk, type Key, keys } from '../keys.ts'
 import type { Reader } from '../ops.ts'
+import type { ChatUser } from './chat-users.ts'
 import {
-  ChatItem,
-  type Chat,
-  ActiveItem,
   type ActiveChat,
-  ListedItem,
+  ActiveItem,
+  type Chat,
+  ChatItem,
   lastIdEver,
+  ListedItem,
   PropertiesItem,
   SeenItem,
 } from './chats.ts'
-import type { ChatUser } from './chat-users.ts'
 
 export const readActiveChats = async (
   read: Reader<'activeChats'>,

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import { PropertiesOutput, type Properties } from '../../protocol/properties.ts'
+import { type Properties, PropertiesOutput } from '../../protocol/properties.ts'
 import { type Key, keys } from '../keys.ts'
 import type { Attributes, Op, Reader } from '../ops.ts'
 

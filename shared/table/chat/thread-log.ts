@@ -1,10 +1,10 @@
 import * as z from 'zod/mini'
 import { contentOf, type Event, eventTypes, FormFields, Recipients } from '../../protocol/events.ts'
-import { PropertiesOutput, type Properties } from '../../protocol/properties.ts'
-import { keys } from '../keys.ts'
+import { type Properties, PropertiesOutput } from '../../protocol/properties.ts'
 import { eventId } from '../ids.ts'
+import { keys } from '../keys.ts'
 import type { Attributes, Reader } from '../ops.ts'
-import { tailRange, lastOrderEver, eventsRange } from './log-ranges.ts'
+import { eventsRange, lastOrderEver, tailRange } from './log-ranges.ts'
 
 // A chat is a log: `LOG#<n>#0` is thread n, `LOG#<n>#<m>` its event m. The next key, put on condition that it
 // does not exist, is the lock: orders have no gaps and no repeats, whoever writes.
