@@ -1,11 +1,11 @@
-import { everyAgent } from '../../shared/access/audience.ts'
+import { everyAgent, watching } from '../../shared/access/audience.ts'
 import { endSessions } from '../../shared/account/disconnect.ts'
 import { pushClosing } from '../../shared/chat/announce/entries.ts'
 import { banCustomer as ban } from '../../shared/chat/bans.ts'
 import { enqueueRouting } from '../../shared/chat/enqueue-routing.ts'
 import { banCustomer } from '../../shared/protocol/agent/ban_customer.ts'
 import { serve } from '../../shared/request/serve.ts'
-import { readCustomerSockets } from '../../shared/table/sockets.ts'
+import { readCustomerSockets } from '../../shared/table/socket-lists.ts'
 
 export const handler = serve(banCustomer, async (ctx, { customer_id, ban: { days } }) => {
   const { closing } = await ban(ctx, customer_id, days)
@@ -16,7 +16,7 @@ export const handler = serve(banCustomer, async (ctx, { customer_id, ban: { days
   const [rows] = await Promise.all([
     readCustomerSockets(ctx.read, license, customer_id),
     // its tabs are still to hear of the closing
-    closing && ctx.awaitAudience(closing.chat),
+    closing && ctx.awaitAudience(watching(closing.chat), 'thread_closed'),
   ])
   await endSessions(ctx, rows, 'customer_banned')
   // whoever was in its thread may take another

@@ -38,7 +38,7 @@ const directoryBytes = 96 * 1024
 
 export const handler = serve(
   login,
-  async (ctx, { token, reconnect = false, application, push_notifications }) => {
+  async (ctx, { token, reconnect = false, application, push_notifications, pushes, chats }) => {
     // what is under way now and was pushed to others alone bears an earlier time
     const since = ctx.now() - audienceFreshMs - config.clockSkewMs()
     const identity = await verifyToken(token, tokenChecks())
@@ -48,6 +48,7 @@ export const handler = serve(
         await limitUser(ctx.limiting, countedUser(who), 'other')
       },
       reconnect,
+      wants: { pushes, chats: chats === 'my' ? chats : undefined },
       application,
       device: push_notifications,
     })
@@ -59,7 +60,7 @@ export const handler = serve(
     }
 
     // read after the session was written: whatever happens from now on is pushed to it
-    if (cameOnline) ctx.prefetchAudience(session)
+    if (cameOnline) ctx.prefetchAudience(everyAgent(session.license_id), 'agent_updated')
     const [license, active, directory] = await Promise.all([
       settleSession(ctx, { session, license: loggedIn.license }),
       readActiveChats(ctx.read, session.license_id),
@@ -67,11 +68,11 @@ export const handler = serve(
     ])
     // written first, looked after: a chat that began to wait before is in the list
     if (active.some(({ waiting_since }) => waiting_since !== undefined)) await enqueueRouting(ctx, license.id)
-    const chats = active
+    const accessible = active
       .filter((chat) => mayRead(session, chat))
       .toSorted((a, b) => b.started_at - a.started_at || (a.id < b.id ? -1 : 1))
       .slice(0, limits.chatsSummary)
-    const beginning = await readBeginning(ctx.read, chats, profilesOf(directory.agents))
+    const beginning = await readBeginning(ctx.read, accessible, profilesOf(directory.agents))
     const found = await summarize(ctx.read, license.id, beginning)
     // users and scopes may have changed since the list was read
     const shown = found.filter(({ chat }) => mayRead(session, chat))

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { addressed } from '../../shared/access/audience.ts'
+import { addressed, everyAgent } from '../../shared/access/audience.ts'
 import { withSuccessors } from '../../shared/chat/deleted-names.ts'
 import { filledScopes, requireScopes } from '../../shared/chat/scopes.ts'
 import { sendBroadcast } from '../../shared/protocol/agent/send_broadcast.ts'
@@ -8,7 +8,7 @@ import { serve } from '../../shared/request/serve.ts'
 
 export const handler = serve(sendBroadcast, async (ctx, { scopes, content }) => {
   const { license_id, agent_id } = ctx.me
-  ctx.prefetchAudience({ license_id })
+  ctx.prefetchAudience(everyAgent(license_id), 'incoming_broadcast')
   const to = await withSuccessors(ctx, [filledScopes(scopes)], async (named = filledScopes()) => {
     await requireScopes(ctx.read, license_id, named)
     return named

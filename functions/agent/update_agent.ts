@@ -21,7 +21,7 @@ export const handler = serve(updateAgent, async (ctx, { agent_id, routing_status
   }
   if (routing_status === 'accepting_chats') await enqueueRouting(ctx, me.license_id)
   // of two changes at once either may push last: both push what is in force by then
-  ctx.prefetchAudience(me)
+  ctx.prefetchAudience(everyAgent(me.license_id), 'agent_updated')
   const agent = AgentItem.parse(await ctx.read.get(keys.agent(me.license_id, id), { strong: true }))
   if (!agent.online || agent.routing_status === undefined) return
   ctx.push(everyAgent(me.license_id), 'agent_updated', {

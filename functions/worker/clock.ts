@@ -15,7 +15,8 @@ import type { ActiveChat } from '../../shared/table/chat/chats.ts'
 import { readActiveChats } from '../../shared/table/chat/read-chats.ts'
 import { removeConnection } from '../../shared/table/end-session.ts'
 import { keys, licensesPk } from '../../shared/table/keys.ts'
-import { type AgentSocketItem, isLive, readAgentSockets, readSocket } from '../../shared/table/sockets.ts'
+import { readAgentSockets } from '../../shared/table/socket-lists.ts'
+import { type AgentSocketItem, isLive, readSocket } from '../../shared/table/sockets.ts'
 
 // of the Lambda's 60 s
 const deadlineMs = 50_000

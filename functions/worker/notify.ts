@@ -12,7 +12,7 @@ import { measured } from '../../shared/platform/metrics.ts'
 import { isBanned, isErased, readCustomer } from '../../shared/table/customers.ts'
 import { changedOf, chatOfEntry } from '../../shared/table/key-parts.ts'
 import type { RawKey } from '../../shared/table/keys.ts'
-import { readCustomerSockets } from '../../shared/table/sockets.ts'
+import { readCustomerSockets } from '../../shared/table/socket-lists.ts'
 
 type Image = Parameters<typeof unmarshall>[0]
 interface StreamEvent {

@@ -9,7 +9,7 @@ import { removeConnection } from '../../shared/table/end-session.ts'
 import { changedOf } from '../../shared/table/key-parts.ts'
 import { lastNumberOf } from '../../shared/table/key-prefixes.ts'
 import { agentPrefix, licensePk, licensesPk, manifestPrefix } from '../../shared/table/keys.ts'
-import { readAgentSockets } from '../../shared/table/sockets.ts'
+import { readAgentSockets } from '../../shared/table/socket-lists.ts'
 
 /**
  * Puts right what a run left behind that was ended or killed: no socket outlives the gateway, nobody is

@@ -287,11 +287,14 @@ export const startStack = async (options: StackOptions): Promise<LocalStack> => 
     },
     settled: async () => {
       await idle()
-      // what the workers write and send comes back by stream and queue
-      await stream.settled()
-      await queue.settled()
-      await idle()
-      await stream.settled()
+      for (;;) {
+        await queue.settled()
+        await idle()
+        const before = queue.handedOut()
+        await stream.settled()
+        // what the stream's workers put off has written, too
+        if (queue.isSettled() && queue.handedOut() === before) return
+      }
     },
     stop: async () => {
       await Promise.all([gateway.close(), customers.close()])

@@ -72,7 +72,7 @@ const counters: Grant = {
   items: ['address', 'count'],
 }
 
-const connections: readonly SocketFamily[] = ['socket', 'agentSockets', 'customerSockets']
+const connections: readonly SocketFamily[] = ['socket', 'agentSockets', 'audience', 'customerSockets']
 
 // Queries are for the table alone: there is no index, and no `Scan` anywhere.
 const read = (items?: readonly Family[]): Grant => ({

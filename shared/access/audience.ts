@@ -1,12 +1,14 @@
-import type { Audience, CustomerAudience } from '../delivery/outbox.ts'
+import type { AgentAudience, Audience, CustomerAudience } from '../delivery/outbox.ts'
+import { kindOf } from '../protocol/push-kinds.ts'
 import type { Chat, ChatScopes } from '../table/chat/chats.ts'
 import type { Entry } from '../table/chat/thread-log.ts'
 import type { CustomerItem } from '../table/customers.ts'
 import type { AgentSocketItem, CustomerSocketItem } from '../table/sockets.ts'
-import { mayRead, roleOf, type VisibleChat } from './permissions.ts'
+import { type HeardChat, hearsContent, listsFor, listsOfStaff } from './audience-lists.ts'
+import { mayRead, roleOf } from './permissions.ts'
 import { isShown, redactedFor } from './visibility.ts'
 
-type SeenChat = VisibleChat & { license_id: string }
+type SeenChat = HeardChat & { license_id: string }
 
 const everyTab = () => true
 
@@ -21,20 +23,30 @@ const customersOf = (chat: Pick<Chat, 'users'>, before?: Pick<Chat, 'users'>): C
 
 const usersOf = ({ users }: SeenChat): Pick<Chat, 'users'> => ({ users: [...users] })
 
+/** Agents with access to one of these chats, for what each of them wants to hear. */
+const agentsOf = (
+  chats: readonly SeenChat[],
+  includes: (row: AgentSocketItem) => boolean = (row) => chats.some((chat) => mayRead(row, chat)),
+): AgentAudience => ({
+  includes: (row, name) =>
+    includes(row) && (kindOf(name) !== 'content' || chats.some((chat) => hearsContent(row, chat))),
+  lists: (name) => listsFor(chats, kindOf(name) === 'content' ? 'content' : 'lifecycle'),
+})
+
 /**
  * Every agent with access to the chat, the requester's other connections and its own included, and its
  * customers (protocol §6): these not where it is about an entry that is hidden from them.
  */
 export const watching = (chat: SeenChat, about?: Pick<Entry, 'event'>): Audience => ({
   license: chat.license_id,
-  includes: (row) => mayRead(row, chat),
+  agents: agentsOf([chat]),
   ...(about === undefined || isShown(about.event) ? { customers: customersOf(usersOf(chat)) } : {}),
 })
 
 /** Those who watched before a change, or do after it. */
 export const watchingEither = (before: SeenChat, after: SeenChat): Audience => ({
   license: after.license_id,
-  includes: (row) => mayRead(row, before) || mayRead(row, after),
+  agents: agentsOf([before, after]),
   customers: customersOf(usersOf(after), usersOf(before)),
 })
 
@@ -44,26 +56,27 @@ export const gaining = (before: SeenChat, after: SeenChat): Audience => {
   const were = customersOf(usersOf(before)).ids
   return {
     license: after.license_id,
-    includes: (row) => mayRead(row, after) && !mayRead(row, before),
+    agents: agentsOf([after], (row) => mayRead(row, after) && !mayRead(row, before)),
     customers: { ids: ids.filter((id) => !were.includes(id)), ...rest },
   }
 }
 
-/** Those who are in the chat, as agents or supervisors. */
-export const staffOf = (chat: SeenChat) => ({
-  license: chat.license_id,
-  includes: (row: AgentSocketItem) => roleOf(row.agent_id, chat) !== undefined && mayRead(row, chat),
+/** Those who are in the chat, as agents or supervisors, but the author. */
+const staffBut = (chat: SeenChat, author?: string): AgentAudience => ({
+  includes: (row) =>
+    row.agent_id !== author && roleOf(row.agent_id, chat) !== undefined && mayRead(row, chat),
+  lists: () => listsOfStaff(chat),
 })
 
+/** Those who are in the chat, as agents or supervisors. */
+export const staffOf = (chat: SeenChat): Audience => ({ license: chat.license_id, agents: staffBut(chat) })
+
 /** Those who are in the chat, its customers too, but the author. */
-export const othersIn = (chat: SeenChat, author: string): Audience => {
-  const { license, includes } = staffOf(chat)
-  return {
-    license,
-    includes: (row) => row.agent_id !== author && includes(row),
-    customers: { ...customersOf(usersOf(chat)), includes: (row) => row.customer_id !== author },
-  }
-}
+export const othersIn = (chat: SeenChat, author: string): Audience => ({
+  license: chat.license_id,
+  agents: staffBut(chat, author),
+  customers: { ...customersOf(usersOf(chat)), includes: (row) => row.customer_id !== author },
+})
 
 /**
  * Those to whom a customer's details are of use: agents with access to its chat, where that is active, and
@@ -75,7 +88,7 @@ export const aboutCustomer = (
   tabs: { but?: string } | undefined,
 ): Audience => ({
   license: license_id,
-  ...(activeChat === undefined ? {} : { includes: (row) => mayRead(row, activeChat) }),
+  ...(activeChat === undefined ? {} : { agents: agentsOf([activeChat]) }),
   ...(tabs === undefined
     ? {}
     : {
@@ -87,22 +100,30 @@ export const aboutCustomer = (
       }),
 })
 
+const everyone = () => undefined
+
 /** The agents named, and those of the groups named; without any, every agent of the license. */
 export const addressed = (license: string, { groups, agents }: ChatScopes): Audience =>
   groups.length + agents.length === 0
     ? everyAgent(license)
     : {
         license,
-        includes: (row) =>
-          agents.includes(row.agent_id) || groups.some((group) => row.groups.includes(group)),
+        agents: {
+          includes: (row) =>
+            agents.includes(row.agent_id) || groups.some((group) => row.groups.includes(group)),
+          lists: everyone,
+        },
       }
 
-export const everyAgent = (license: string): Audience => ({ license, includes: () => true })
-
-/** These connections of agents only. */
-export const connections = (license: string, ids: readonly string[]): Audience => ({
+export const everyAgent = (license: string): Audience => ({
   license,
-  includes: ({ connection }) => ids.includes(connection),
+  agents: { includes: () => true, lists: everyone },
+})
+
+/** These connections of one agent only. */
+export const connections = (license: string, agent: string, ids: readonly string[]): Audience => ({
+  license,
+  agents: { includes: ({ connection }) => ids.includes(connection), lists: () => [{ agent }] },
 })
 
 /** This connection of a customer only, of its own chat. */

@@ -75,7 +75,7 @@ const maySee = (session: AnySession, chat: Chat): boolean =>
 const toward = (session: AnySession, connection: string, chat: Chat): Audience =>
   isCustomers(session)
     ? customerConnection(session, connection, chat)
-    : connections(session.license_id, [connection])
+    : connections(session.license_id, session.agent_id, [connection])
 
 const show = async (ctx: WorkCtx, session: AnySession, id: string, connection: string): Promise<void> => {
   const view = await readView(ctx.read, id)

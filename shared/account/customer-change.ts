@@ -5,7 +5,8 @@ import { CustomerItem, isBanned, readCustomer, setCustomerDetails } from '../tab
 import type { Reader, Writer } from '../table/ops.ts'
 import { commitOne, retryUntilCommitted } from '../table/optimistic-write.ts'
 import { setCustomerName } from '../table/session-writes.ts'
-import { type CustomerSession, readCustomerSockets, type Visitor } from '../table/sockets.ts'
+import { readCustomerSockets } from '../table/socket-lists.ts'
+import type { CustomerSession, Visitor } from '../table/sockets.ts'
 import { areSameDetails, isSameToItself, mergedDetails } from './customer-details.ts'
 
 interface Changing extends Reads, Writes<'customer' | 'socket'>, Retries, Clock {

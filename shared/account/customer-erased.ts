@@ -1,3 +1,4 @@
+import { watching } from '../access/audience.ts'
 import { pushClosing } from '../chat/announce/entries.ts'
 import { enqueueRouting } from '../chat/enqueue-routing.ts'
 import type { WorkCtx } from '../delivery/worker-context.ts'
@@ -12,7 +13,7 @@ export const announceErased = async (ctx: WorkCtx, license: string, customer: st
   if (erased?.closing === undefined) return
   const { chat } = erased.closing
   pushClosing(ctx, { ...erased.closing, by: undefined })
-  await ctx.awaitAudience(chat)
+  await ctx.awaitAudience(watching(chat), 'thread_closed')
   // whoever was in its thread may take another
   await enqueueRouting(ctx, license)
 }

@@ -15,16 +15,16 @@ import {
   requireNotBanned,
   setCustomerDetails,
 } from '../table/customers.ts'
-import { endSession, removeConnection } from '../table/end-session.ts'
+import { removeConnection } from '../table/end-session.ts'
 import { keys } from '../table/keys.ts'
 import { commitAll, retryUntilCommitted } from '../table/optimistic-write.ts'
-import { putSession } from '../table/session-writes.ts'
+import { endSession, putSession } from '../table/session-writes.ts'
+import { readCustomerSockets } from '../table/socket-lists.ts'
 import {
   type CustomerSession,
   type CustomerSocketItem,
   isLive,
   isStarting,
-  readCustomerSockets,
   readSocket,
   type SocketFamily,
   type SocketItem,

@@ -5,7 +5,8 @@ import type { Enqueues } from '../jobs/job-queue.ts'
 import type { Clock, Reads } from '../table/capabilities.ts'
 import { type CustomerItem, readCustomer, setCustomerOffline } from '../table/customers.ts'
 import type { Writer } from '../table/ops.ts'
-import { isLive, readCustomerSockets } from '../table/sockets.ts'
+import { readCustomerSockets } from '../table/socket-lists.ts'
+import { isLive } from '../table/sockets.ts'
 
 type Checking = Reads & Clock
 

@@ -3,9 +3,9 @@ import type { Enqueues } from '../jobs/job-queue.ts'
 import { pushed } from '../protocol/envelope.ts'
 import { CustomerDisconnectReason, DisconnectReason } from '../protocol/pushes.ts'
 import type { Clock, Reads, Writes } from '../table/capabilities.ts'
-import { endSession, forgetSocket, putClosingClaim } from '../table/end-session.ts'
+import { forgetSocket, putClosingClaim } from '../table/end-session.ts'
 import type { Writer } from '../table/ops.ts'
-import { closingMs, isClosing } from '../table/session-writes.ts'
+import { closingMs, endSession, isClosing } from '../table/session-writes.ts'
 import {
   type AnySession,
   expiryOf,

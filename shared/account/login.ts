@@ -1,3 +1,4 @@
+import { audienceLists } from '../access/audience-lists.ts'
 import { grantsOf } from '../access/permissions.ts'
 import type { Enqueues } from '../jobs/job-queue.ts'
 import type { Device } from '../protocol/device-fields.ts'
@@ -10,10 +11,10 @@ import { type DeviceFamily, deviceHash, type DeviceItem, readDevice } from '../t
 import type { Common } from '../table/families.ts'
 import { keys } from '../table/keys.ts'
 import { commitAll, retryUntilCommitted } from '../table/optimistic-write.ts'
-import { isClosing, putSession, refreshSession } from '../table/session-writes.ts'
+import { extendSession, isClosing, putSession } from '../table/session-writes.ts'
+import { readAgentSockets } from '../table/socket-lists.ts'
 import {
   isLive,
-  readAgentSockets,
   readSocket,
   type Session,
   type SocketFamily,
@@ -62,6 +63,8 @@ export const startSession = async (
     /** Counts a login of this agent, before anything is written; may refuse it. */
     admit: (who: IdentityItem) => Promise<void>
     reconnect: boolean
+    /** Which pushes the connection wants, and of which chats what is said. */
+    wants: Pick<Session, 'pushes' | 'chats'>
     application?: Session['application']
     /** The mobile device that counts as one instance with this socket. */
     device?: Device | undefined
@@ -91,6 +94,7 @@ export const startSession = async (
       const { agent, license } = await readAccount(ctx, who, token, open)
       const first = agent.online ? undefined : firstStatus(agent, asked.reconnect)
       const session = sessionFor(agent, license, token, {
+        ...asked.wants,
         application: asked.application,
         device: hash,
         nonce,
@@ -140,8 +144,9 @@ const followLicense = async (
     const license = LicenseItem.parse(item)
     if (license.version === followed.version) return license
     followed = license
-    const account = { ...session, license_expires_at: license.expires_at }
-    await Promise.all(refreshSession(connection, session, account).map((op) => write.write(op)))
+    await Promise.all(
+      extendSession({ ...session, connection, ttl: 0 }, license.expires_at).map((op) => write.write(op)),
+    )
     if (license.expires_at * 1000 > now()) continue
     await enqueue({ job: 'end_session', connection, reason: 'license_expired' }, afterAnswerS)
     throw new ProtocolError('license_expired')
@@ -208,16 +213,19 @@ const sessionFor = (
   agent: AgentItem,
   license: LicenseItem,
   token: TokenIdentity,
-  own: Pick<Session, 'application' | 'device' | 'nonce'>,
-): Session => ({
-  license_id: license.id,
-  agent_id: agent.id,
-  name: agent.name,
-  permission: agent.permission,
-  groups: agent.groups,
-  token_scopes: grantsOf(token.scopes, token.resourceServer),
-  token_expires_at: token.expiresAt,
-  license_expires_at: license.expires_at,
-  license_created_at: license.created_at,
-  ...own,
-})
+  own: Pick<Session, 'application' | 'device' | 'nonce' | 'pushes' | 'chats'>,
+): Session => {
+  const session: Session = {
+    license_id: license.id,
+    agent_id: agent.id,
+    name: agent.name,
+    permission: agent.permission,
+    groups: agent.groups,
+    token_scopes: grantsOf(token.scopes, token.resourceServer),
+    token_expires_at: token.expiresAt,
+    license_expires_at: license.expires_at,
+    license_created_at: license.created_at,
+    ...own,
+  }
+  return { ...session, ...audienceLists(session) }
+}

@@ -6,7 +6,8 @@ import type { RoutingStatus } from '../protocol/objects.ts'
 import { AgentItem, setAway, setOffline } from '../table/accounts.ts'
 import type { Clock, Reads, Writes } from '../table/capabilities.ts'
 import { keys } from '../table/keys.ts'
-import { isLive, readAgentSockets } from '../table/sockets.ts'
+import { readAgentSockets } from '../table/socket-lists.ts'
+import { isLive } from '../table/sockets.ts'
 
 type Checking = Reads & Clock
 

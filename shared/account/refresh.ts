@@ -1,4 +1,5 @@
 import { connections, watchingEither } from '../access/audience.ts'
+import { audienceLists } from '../access/audience-lists.ts'
 import { mayRead, type VisibleChat } from '../access/permissions.ts'
 import { pushEntries } from '../chat/announce/entries.ts'
 import { changeUsers } from '../chat/change-users.ts'
@@ -14,17 +15,10 @@ import { AgentItem, LicenseItem } from '../table/accounts.ts'
 import type { ActiveChat, Chat } from '../table/chat/chats.ts'
 import { readActiveChats } from '../table/chat/read-chats.ts'
 import type { DeviceFamily } from '../table/devices.ts'
-import { endSession } from '../table/end-session.ts'
 import { keys } from '../table/keys.ts'
-import { type AccountCopy, extendSession, refreshSession } from '../table/session-writes.ts'
-import {
-  type AgentSocketItem,
-  agentsSession,
-  readAgentSockets,
-  readCustomerSockets,
-  readSocket,
-  type Session,
-} from '../table/sockets.ts'
+import { endSession, extendSession, refreshSession } from '../table/session-writes.ts'
+import { readAgentSockets, readCustomerSockets } from '../table/socket-lists.ts'
+import { type AgentSocketItem, agentsSession, readSocket, type SocketRow } from '../table/sockets.ts'
 import { dropDevices } from './devices.ts'
 import { disconnectIfOver, endSessions } from './disconnect.ts'
 
@@ -48,9 +42,7 @@ export const licenseChanged = async (
   const over = license.expires_at * 1000 <= ctx.now()
   await Promise.all(
     rows.map(async (row) => {
-      const session = await sessionBehind(ctx, row)
-      if (session === undefined) return
-      await refresh(ctx, row, session, { ...session, license_expires_at: license.expires_at })
+      await extend(ctx, row, license)
       if (over) await disconnectIfOver(ctx, row.connection, row)
     }),
   )
@@ -67,12 +59,18 @@ const extendCustomers = async (ctx: WorkCtx, { id, expires_at }: LicenseItem): P
   await Promise.all(
     customers.map(async (customer) => {
       const rows = await readCustomerSockets(ctx.read, id, customer.id)
-      const changed = rows.filter((row) => row.license_expires_at !== expires_at)
-      await Promise.all(
-        changed.flatMap((row) => extendSession(row, expires_at)).map((op) => ctx.write.write(op)),
-      )
+      await Promise.all(rows.map((row) => extend(ctx, row, { expires_at })))
     }),
   )
+}
+
+const extend = async (
+  { write }: WorkCtx,
+  row: SocketRow,
+  { expires_at }: Pick<LicenseItem, 'expires_at'>,
+): Promise<void> => {
+  if (row.license_expires_at === expires_at) return
+  await Promise.all(extendSession(row, expires_at).map((op) => write.write(op)))
 }
 
 /**
@@ -109,28 +107,23 @@ export const agentChanged = async (
     if (agent?.deleted === true) await ctx.enqueue({ job: 'rescope', license_id: license }, 0)
     return
   }
-  const { name, permission, groups } = agent
-  const before = rows[0]
-  await Promise.all(
-    rows.map(async (row) => {
-      const session = await sessionBehind(ctx, row)
-      if (session !== undefined) await refresh(ctx, row, session, { ...session, name, permission, groups })
-    }),
-  )
-  if (before !== undefined) await showGained(ctx, rows, { permission, groups })
+  await Promise.all(rows.map(({ connection }) => refresh(ctx, connection, agent)))
+  if (rows.length > 0) await showGained(ctx, rows, agent)
   if (agent.online) await enqueueRouting(ctx, license)
 }
 
-const sessionBehind = async ({ read, now }: WorkCtx, row: AgentSocketItem): Promise<Session | undefined> =>
-  agentsSession((await readSocket(read, row.connection, now()))?.session)
-
-const refresh = async (
-  ctx: WorkCtx,
-  row: AgentSocketItem,
-  session: Session,
-  account: AccountCopy,
-): Promise<void> => {
-  await Promise.all(refreshSession(row.connection, session, account).map((op) => ctx.write.write(op)))
+/** A connection's session and rows follow its agent; whatever changes the session meanwhile comes first. */
+const refresh = async (ctx: WorkCtx, connection: string, agent: AgentItem): Promise<void> => {
+  const { name, permission, groups } = agent
+  for (let tries = 1; ; tries += 1) {
+    const socket = await readSocket(ctx.read, connection, ctx.now())
+    const session = agentsSession(socket?.session)
+    if (socket === undefined || session?.agent_id !== agent.id || session.ended !== undefined) return
+    const account = { name, permission, groups, ...audienceLists({ ...session, permission, groups }) }
+    const refused = await ctx.write.transact(refreshSession(socket, session, account))
+    if (refused.length === 0) return
+    await ctx.pause(tries)
+  }
 }
 
 // each with the end of its log
@@ -163,7 +156,7 @@ const showGained = async (
       if (view === undefined || to.length === 0) return
       const { chat, tail } = view
       const { shown } = await showChat(ctx.read, { chat, events: tail.entries.toReversed() })
-      ctx.push(connections(chat.license_id, to), 'incoming_chat_thread', { chat: shown })
+      ctx.push(connections(chat.license_id, first.agent_id, to), 'incoming_chat_thread', { chat: shown })
     },
     chatsAtOnce,
   )

@@ -1,4 +1,6 @@
+import { watching } from '../access/audience.ts'
 import { roleOf } from '../access/permissions.ts'
+import type { Pushing } from '../delivery/outbox.ts'
 import { InternalError, ProtocolError } from '../protocol/errors.ts'
 import type { NewCustomerEvent, NewEvent, Recipients } from '../protocol/events.ts'
 import { type Chat, requireChatUnchanged } from '../table/chat/chats.ts'
@@ -61,7 +63,7 @@ export type Appending = ThreadWrites<ThreadStartFamily> & { read: Reader<ThreadS
  * is.
  */
 export const appendEvent = (
-  ctx: Appending & ThreadStarting & { prefetchAudience: (chat: Chat) => void },
+  ctx: Appending & ThreadStarting & Pick<Pushing<'incoming_event'>, 'prefetchAudience'>,
   event: NewEvent | NewCustomerEvent,
   denied: string,
 ): Promise<Appended> =>
@@ -101,10 +103,11 @@ export const appendEvent = (
     if (chat.active) {
       // beside the put, and who logs in at this very moment is told by `later`; after it where many write at
       // once
-      if (tries === 1) ctx.prefetchAudience(chat)
+      const prefetch = () => ctx.prefetchAudience(watching(chat, entry), 'incoming_event')
+      if (tries === 1) prefetch()
       const put = commitOne(ctx.write, putEntry(chat.id, entry), nonce)
       const read = (placed: boolean) => {
-        if (placed) ctx.prefetchAudience(chat)
+        if (placed) prefetch()
         return placed
       }
       return { result, committed: tries === 1 ? put : put.then(read) }

@@ -31,7 +31,7 @@ export const enqueueRoutingOf = async (
   if (customer === undefined || authors.length === 0) return
   const isDue =
     chat.waiting_since === undefined
-      ? authors.includes(customer.id) && !(await ctx.hasConnected(chat, presentAgents(chat)))
+      ? authors.includes(customer.id) && !(await ctx.hasConnected(chat.license_id, presentAgents(chat)))
       : authors.some((author) => author !== customer.id)
   if (isDue) await enqueueRouting(ctx, chat.license_id, chat.id)
 }

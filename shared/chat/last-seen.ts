@@ -1,13 +1,15 @@
+import { watching } from '../access/audience.ts'
+import type { Pushing } from '../delivery/outbox.ts'
 import type { Clock, Reads, Writes } from '../table/capabilities.ts'
 import { type Chat, seenEvent, SeenItem, seenMoved } from '../table/chat/chats.ts'
 import { authorsOf, type Entry, readLast } from '../table/chat/thread-log.ts'
 import { type AnySession, userIdOf } from '../table/sockets.ts'
 
-interface Seeing extends Reads, Writes<'chat'>, Clock {
+interface Seeing
+  extends Reads, Writes<'chat'>, Clock, Pick<Pushing<'last_seen_timestamp_updated'>, 'prefetchAudience'> {
   me: AnySession
   chat: Chat
   nonce: string
-  prefetchAudience: (chat: Chat) => void
 }
 
 /**
@@ -21,7 +23,7 @@ const move = async (
 ): Promise<{ timestamp: number; isOurs: boolean; moved: boolean }> => {
   const { me, chat, nonce } = ctx
   const to = { timestamp: Math.min(wanted, Math.floor(ctx.now() / 1000)), event }
-  ctx.prefetchAudience(chat)
+  ctx.prefetchAudience(watching(chat), 'last_seen_timestamp_updated')
   const [outcome, last] = await Promise.all([
     ctx.write.write(seenMoved(chat.id, userIdOf(me), to, nonce), { returns: 'new' }),
     readLast(ctx.read, chat.id, false),

@@ -166,7 +166,7 @@ export const announceScopes = async (
   ctx: Telling,
   { before, chat, added, removed, tail }: ScopesChanged,
 ): Promise<void> => {
-  ctx.prefetchAudience(chat)
+  ctx.prefetchAudience(watchingEither(before, chat), 'chat_scopes_updated')
   const { shown } = await showChat(ctx.read, { chat, events: tail.entries.toReversed() })
   ctx.push(gaining(before, chat), 'incoming_chat_thread', { chat: shown })
   ctx.push(watchingEither(before, chat), 'chat_scopes_updated', {

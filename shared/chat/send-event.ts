@@ -41,7 +41,7 @@ export const sendEvent = async (
   if (outcome === 'started')
     await announceThreadStarted(ctx, { outcome, before, chat, head, entries: events, events, told })
   if (late && entry.m === 1) {
-    ctx.prefetchAudience(chat)
+    ctx.prefetchAudience(watching(chat), 'incoming_chat_thread')
     const opened = await readHead(ctx.read, chat.id, entry.n)
     if (opened?.nonce === entry.nonce) {
       const { shown } = await showChat(ctx.read, { chat, head: opened, events })

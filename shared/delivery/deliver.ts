@@ -133,7 +133,7 @@ export const deliverAll = async (
     work.catch(() => undefined)
     settled.push(work)
   }
-  const slowRows: Connected[] = []
+  const slowRows: Delivery['row'][] = []
   const posts = () =>
     quick.map(async ({ row, which }) => {
       const { outcome, through, slow } = await postAll(row, framesOf(frames, which), posting)
@@ -147,7 +147,7 @@ export const deliverAll = async (
   if (deliveries.length > 0) await timed('fan_out', () => Promise.all(posts()))
   // where most are late, it is this function or the gateway that is
   if (slowRows.length <= fewSlow || slowRows.length * 2 <= quick.length)
-    for (const row of slowRows) settle(write.write(markSlow(row, nowMs + slowMs)))
+    for (const op of slowRows.flatMap((row) => markSlow(row, nowMs + slowMs))) settle(write.write(op))
   for (const same of waiting.values()) {
     const jobs = deferPushes(
       same.map(({ row }) => row),

@@ -14,7 +14,12 @@ const target = {
 
 /** What of a row is needed to post to its connection and to say what came of it. */
 const Target = z.union([
-  z.object({ ...target, agent_id: z.string() }),
+  z.object({
+    ...target,
+    agent_id: z.string(),
+    lists: z.optional(z.array(z.string())),
+    hears: z.optional(z.enum(['content', 'lifecycle'])),
+  }),
   z.object({ ...target, customer_id: z.string() }),
 ])
 type Target = z.output<typeof Target>
@@ -57,7 +62,9 @@ export const sliceOf = (deliveries: readonly Delivery[], frames: readonly string
 const targetOf = (row: Target): Target => {
   const { license_id, connection, ttl, slow_until } = row
   const known = { license_id, connection, ttl, ...(slow_until !== undefined && { slow_until }) }
-  return isCustomers(row) ? { ...known, customer_id: row.customer_id } : { ...known, agent_id: row.agent_id }
+  if (isCustomers(row)) return { ...known, customer_id: row.customer_id }
+  const { agent_id, lists, hears } = row
+  return { ...known, agent_id, ...(hears !== undefined && { lists, hears }) }
 }
 
 let lambda: SignedClient | undefined

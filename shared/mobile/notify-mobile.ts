@@ -15,7 +15,8 @@ import {
   removeDevice,
 } from '../table/devices.ts'
 import { eventId } from '../table/ids.ts'
-import { isLive, readAgentSockets } from '../table/sockets.ts'
+import { readAgentSockets } from '../table/socket-lists.ts'
+import { isLive } from '../table/sockets.ts'
 import { type MobileMessage, send, type Sending } from './fcm.ts'
 import { bodyOf, notificationFor } from './notification.ts'
 

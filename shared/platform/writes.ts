@@ -17,6 +17,6 @@ export const socketWrites = {
   connect: ['socket', 'address'],
   connectCustomer: ['socket', 'address'],
   default: ['address', 'count'],
-  disconnect: ['socket', 'agentSockets', 'customerSockets'],
+  disconnect: ['socket', 'agentSockets', 'audience', 'customerSockets'],
 } as const satisfies Record<string, readonly Family[]>
 export type SocketWrites = { [Socket in keyof typeof socketWrites]: (typeof socketWrites)[Socket][number] }

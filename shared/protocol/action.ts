@@ -15,6 +15,7 @@ export type Family =
   | 'licenses'
   | 'account'
   | 'agentSockets'
+  | 'audience'
   | 'chats'
   | 'activeChats'
   | 'loads'

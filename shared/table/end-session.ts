@@ -4,14 +4,11 @@ import type { Attributes, Op, Writer } from './ops.ts'
 import { closingMs, notClosing } from './session-writes.ts'
 import {
   type AnySession,
-  type Connected,
-  type Identified,
+  type Listed,
   type RowFamily,
-  rowKey,
-  sameUser,
+  rowKeys,
   type SocketFamily,
   SocketItem,
-  type SocketRow,
 } from './sockets.ts'
 
 /**
@@ -48,62 +45,31 @@ export const putClosingClaim = (
   }
 }
 
-/**
- * Ends a session while its socket is still open: whatever it asks from now on is refused, and nothing is
- * pushed to it.
- */
-export const endSession = <R extends SocketRow>(
-  row: R,
-  reason: NonNullable<R['ended']>,
-): Op<SocketFamily<R>>[] => {
-  const same = sameUser(row)
-  return [
-    {
-      Update: {
-        Key: keys.socket(row.connection),
-        UpdateExpression: 'SET #session.ended = :reason',
-        ConditionExpression: same.condition,
-        ExpressionAttributeNames: { '#session': 'session' },
-        ExpressionAttributeValues: { ':reason': reason, ':user': same.value },
-      },
-    },
-    {
-      Update: {
-        Key: rowKey(row, row.connection),
-        UpdateExpression: 'SET ended = :reason',
-        ConditionExpression: 'attribute_exists(pk)',
-        ExpressionAttributeValues: { ':reason': reason },
-      },
-    },
-  ]
-}
-
 export const removeSocket = (connection: string): Op<'socket'> => ({
   Delete: { Key: keys.socket(connection) },
 })
 
-export const removeRow = <I extends Identified>(of: I, connection: string): Op<RowFamily<I>> => ({
-  Delete: { Key: rowKey(of, connection) },
-})
+const removeRows = <I extends Listed>(of: I, connection: string): Op<RowFamily<I>>[] =>
+  rowKeys(of, connection).map((key) => ({ Delete: { Key: key } }))
 
 /** All that is kept of a user's connection. */
-export const removeConnection = <C extends Connected>(of: C): Op<SocketFamily<C>>[] => [
+export const removeConnection = <C extends Listed & { connection: string }>(of: C): Op<SocketFamily<C>>[] => [
   removeSocket(of.connection),
-  removeRow(of, of.connection),
+  ...removeRows(of, of.connection),
 ]
 
 /**
- * Forgets a connection: its socket, and the row of whoever is logged in on it by then; of `session`, where
- * the socket is gone already and may have left its row behind.
+ * Forgets a connection: its socket, and the rows of whoever is logged in on it by then; of `session`, where
+ * the socket is gone already and may have left its rows behind.
  */
 export const forgetSocket = async (
   write: Writer<SocketFamily>,
   connection: string,
-  session?: Identified,
+  session?: Listed,
 ): Promise<void> => {
   const removed = await deleted(write, removeSocket(connection))
   const last = (removed === undefined ? undefined : SocketItem.parse(removed).session) ?? session
-  if (last !== undefined) await deleted(write, removeRow(last, connection))
+  if (last !== undefined) await Promise.all(removeRows(last, connection).map((op) => deleted(write, op)))
 }
 
 // a delete without a condition is refused only while a login's transaction on the item is under way

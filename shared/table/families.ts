@@ -10,6 +10,8 @@ export const families = {
   /** A license with its groups, its agents and their devices. */
   account: 'LICENSE#*',
   agentSockets: 'LICENSE#*#SOCKETS',
+  /** The same connections, by what their agents may hear. */
+  audience: 'AUDIENCE#*#*',
   chats: 'LICENSE#*#CHATS',
   activeChats: 'LICENSE#*#ACTIVE',
   loads: 'LICENSE#*#LOAD',
@@ -35,6 +37,7 @@ export const common = [
   'chat',
   'socket',
   'agentSockets',
+  'audience',
   'customerSockets',
 ] as const satisfies readonly Family[]
 export type Common = (typeof common)[number]

@@ -7,6 +7,7 @@ import { licensePk, part } from './keys.ts'
 export const licensePrefixes = (license: string): readonly string[] => [
   `${licensePk(license)}#`,
   customersPrefix(license),
+  `AUDIENCE#${part(license)}#`,
   `INDEX#${part(license)}#`,
 ]
 

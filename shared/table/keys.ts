@@ -96,6 +96,15 @@ export const keys = {
     pk: socketsPk(license),
     sk: `${part(agent)}#${part(connection)}`,
   }),
+  /** The same in one of the lists by which audiences are read. */
+  audienceRow: (
+    { license, list, hears }: { license: string; list: string; hears: Hears },
+    agent: string,
+    connection: string,
+  ): Key<'audience'> => ({
+    pk: audiencePk(license, list),
+    sk: `${hearsPrefix(hears)}${part(agent)}#${part(connection)}`,
+  }),
 
   /** A mobile device, by the hash of its token. */
   device: (hash: string): Key<'device'> => ({ pk: devicePk(hash), sk: 'DEVICE' }),
@@ -192,6 +201,18 @@ export const wordsPrefix = (n: number): string => `WORDS#${numbered(n)}#`
 export const manifestPrefix = 'INDEX#'
 
 export const socketsPk = (license: string): Pk<'agentSockets'> => pkOf(`LICENSE#${part(license)}#SOCKETS`)
+
+/**
+ * A list of a license's connections whose agents may hear of the same chats; those that hear what is said in
+ * them stand apart in it from those that hear only that they begin, change and end.
+ */
+export const audiencePk = (license: string, list: string): Pk<'audience'> =>
+  pkOf(`AUDIENCE#${part(license)}#${part(list)}`)
+
+/** What a connection hears of chats that its agent is not in. */
+export type Hears = 'content' | 'lifecycle'
+
+export const hearsPrefix = (hears: Hears): string => (hears === 'content' ? 'C#' : 'L#')
 
 export const chatsPk = (license: string): Pk<'chats'> => pkOf(`LICENSE#${part(license)}#CHATS`)
 

@@ -1,17 +1,18 @@
-import { keys } from './keys.ts'
+import { type Key, keys } from './keys.ts'
 import type { Op } from './ops.ts'
 import type { CustomerSocketItem, SocketItem } from './sockets.ts'
 import {
   type AnySession,
-  type Connected,
   isCustomers,
+  type Listed,
   maxAgeS,
   type RowFamily,
-  rowKey,
+  rowKeys,
   sameUser,
   type Session,
   type SocketFamily,
   type SocketRow,
+  userIdOf,
 } from './sockets.ts'
 
 export const putSocket = (
@@ -41,8 +42,8 @@ export const isClosing = ({ closing_at }: SocketItem, nowMs: number): boolean =>
 export const notClosing = '(attribute_not_exists(closing_at) OR closing_at < :stale)'
 
 /**
- * The two writes of a login: the session on its socket, which must still be there, not being closed and
- * nobody else's; and its row in the license's list.
+ * The writes of a login: the session on its socket, which must still be there, not being closed and nobody
+ * else's; and its rows. Those that an earlier session of the connection had elsewhere go.
  */
 export const putSession = <S extends AnySession>(
   socket: SocketItem,
@@ -65,11 +66,34 @@ export const putSession = <S extends AnySession>(
         },
       },
     },
-    { Put: { Item: { ...rowKey(session, socket.connection), ...rowOf(session, socket) } } },
+    ...putRows(socket, session, socket.session),
   ]
 }
 
-const rowOf = (session: AnySession, { connection, ttl }: SocketItem): SocketRow => {
+/** A connection's rows as its session has them now; those of `before` that it has no more go. */
+const putRows = <S extends AnySession>(
+  socket: Pick<SocketItem, 'connection' | 'ttl'>,
+  session: S,
+  before: AnySession | undefined,
+): Op<RowFamily<S>>[] => {
+  const { connection } = socket
+  const row = rowOf(session, socket)
+  const wanted = rowKeys(session, connection)
+  const had =
+    before === undefined || userIdOf(before) !== userIdOf(session) ? [] : rowKeys(before, connection)
+  const gone = had.filter(({ pk, sk }) => !wanted.some((key) => key.pk === pk && key.sk === sk))
+  return [
+    ...wanted.map((key) => ({ Put: { Item: { ...key, ...row } } })),
+    // of the same user, and so of the same family
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion, typescript/consistent-type-assertions
+    ...gone.map((key) => ({ Delete: { Key: key as Key<RowFamily<S>> } })),
+  ]
+}
+
+const rowOf = (
+  session: AnySession,
+  { connection, ttl }: Pick<SocketItem, 'connection' | 'ttl'>,
+): SocketRow => {
   if (isCustomers(session)) {
     const { license_id, customer_id, token_expires_at, license_expires_at } = session
     return { license_id, customer_id, token_expires_at, license_expires_at, connection, ttl }
@@ -89,77 +113,95 @@ export const setCustomerName = (row: CustomerSocketItem, name: string): Op<'sock
   },
 })
 
-/**
- * Brings the end of its license in a customer's session and its row up to date; each only where it still
- * exists.
- */
-export const extendSession = (
-  row: CustomerSocketItem,
-  expiresAt: number,
-): Op<SocketFamily<CustomerSocketItem>>[] => [
-  {
+/** Sets one field of each row of a connection that still exists. */
+const setInRows = <I extends Listed & { connection: string }>(
+  of: I,
+  field: 'license_expires_at' | 'ended' | 'slow_until',
+  value: string | number,
+): Op<RowFamily<I>>[] =>
+  rowKeys(of, of.connection).map((key) => ({
     Update: {
-      Key: keys.socket(row.connection),
-      UpdateExpression: 'SET #session.license_expires_at = :expires',
-      ConditionExpression: sameUser(row).condition,
-      ExpressionAttributeNames: { '#session': 'session' },
-      ExpressionAttributeValues: { ':expires': expiresAt, ':user': row.customer_id },
-    },
-  },
-  {
-    Update: {
-      Key: rowKey(row, row.connection),
-      UpdateExpression: 'SET license_expires_at = :expires',
+      Key: key,
+      UpdateExpression: 'SET #field = :value',
       ConditionExpression: 'attribute_exists(pk)',
-      ExpressionAttributeValues: { ':expires': expiresAt },
+      ExpressionAttributeNames: { '#field': field },
+      ExpressionAttributeValues: { ':value': value },
     },
-  },
-]
+  }))
 
-/** What of an account is copied into its sessions. */
-export type AccountCopy = Pick<Session, 'name' | 'permission' | 'groups' | 'license_expires_at'>
-
-/** Brings a session and its row up to date with its account; each only where it still exists. */
-export const refreshSession = (
-  connection: string,
-  session: Session,
-  account: AccountCopy,
-): Op<'socket' | 'agentSockets'>[] => {
-  const { name, permission, groups, license_expires_at } = account
-  const values = { ':permission': permission, ':groups': groups, ':expires': license_expires_at }
+/** The same of its session, where it is still this user's, and of its rows. */
+const setInSession = <R extends SocketRow>(
+  row: R,
+  field: 'license_expires_at' | 'ended',
+  value: string | number,
+): Op<SocketFamily<R>>[] => {
+  const same = sameUser(row)
   return [
     {
       Update: {
-        Key: keys.socket(connection),
-        UpdateExpression:
-          'SET #session.#name = :name, #session.#permission = :permission, #session.#groups = :groups, #session.license_expires_at = :expires',
-        ConditionExpression: '#session.agent_id = :agent',
-        ExpressionAttributeNames: {
-          '#session': 'session',
-          '#name': 'name',
-          '#permission': 'permission',
-          '#groups': 'groups',
-        },
-        ExpressionAttributeValues: { ...values, ':name': name, ':agent': session.agent_id },
+        Key: keys.socket(row.connection),
+        UpdateExpression: 'SET #session.#field = :value',
+        ConditionExpression: same.condition,
+        ExpressionAttributeNames: { '#session': 'session', '#field': field },
+        ExpressionAttributeValues: { ':value': value, ':user': same.value },
       },
     },
-    {
-      Update: {
-        Key: keys.agentSocket(session.license_id, session.agent_id, connection),
-        UpdateExpression: 'SET #permission = :permission, #groups = :groups, license_expires_at = :expires',
-        ConditionExpression: 'attribute_exists(pk)',
-        ExpressionAttributeNames: { '#permission': 'permission', '#groups': 'groups' },
-        ExpressionAttributeValues: values,
-      },
-    },
+    ...setInRows(row, field, value),
   ]
 }
 
-export const markSlow = (row: Connected, untilMs: number): Op<RowFamily> => ({
-  Update: {
-    Key: rowKey(row, row.connection),
-    UpdateExpression: 'SET slow_until = :until',
-    ConditionExpression: 'attribute_exists(pk)',
-    ExpressionAttributeValues: { ':until': untilMs },
-  },
-})
+/** Brings the end of its license in a session and its rows up to date; each only where it still exists. */
+export const extendSession = <R extends SocketRow>(row: R, expiresAt: number): Op<SocketFamily<R>>[] =>
+  setInSession(row, 'license_expires_at', expiresAt)
+
+/**
+ * Ends a session while its socket is still open: whatever it asks from now on is refused, and nothing is
+ * pushed to it.
+ */
+export const endSession = <R extends SocketRow>(
+  row: R,
+  reason: NonNullable<R['ended']>,
+): Op<SocketFamily<R>>[] => setInSession(row, 'ended', reason)
+
+/** What of an agent is copied into its sessions, and where they stand by it. */
+export type AccountCopy = Pick<Session, 'name' | 'permission' | 'groups' | 'lists' | 'hears'>
+
+/**
+ * An agent's session and its rows as the account is now, for a transaction: it holds where the session is
+ * still the one that was read.
+ */
+export const refreshSession = (
+  socket: Pick<SocketItem, 'connection' | 'ttl'>,
+  before: Session,
+  account: AccountCopy,
+): Op<SocketFamily<Session>>[] => {
+  const session = { ...before, ...account }
+  const fields = ['agent_id', 'nonce', 'license_expires_at', 'ended', 'permission', 'groups'] as const
+  const isAsRead = fields.map((field) =>
+    before[field] === undefined
+      ? `attribute_not_exists(#session.#${field})`
+      : `#session.#${field} = :${field}`,
+  )
+  const read = fields.flatMap((field) => (before[field] === undefined ? [] : [[`:${field}`, before[field]]]))
+  return [
+    {
+      Update: {
+        Key: keys.socket(socket.connection),
+        UpdateExpression: 'SET #session = :session',
+        ConditionExpression: isAsRead.join(' AND '),
+        ExpressionAttributeNames: {
+          '#session': 'session',
+          ...Object.fromEntries(fields.map((field) => [`#${field}`, field])),
+        },
+        ExpressionAttributeValues: { ':session': session, ...Object.fromEntries(read) },
+      },
+    },
+    ...putRows(socket, session, before),
+  ]
+}
+
+/** Marks a connection as one that takes posts late, in all its rows. */
+export const markSlow = <C extends Listed & { connection: string }>(
+  row: C,
+  untilMs: number,
+): Op<RowFamily<C>>[] => setInRows(row, 'slow_until', untilMs)

@@ -1,8 +1,8 @@
 import * as z from 'zod/mini'
 import { Permission } from '../protocol/objects.ts'
 import { CustomerDisconnectReason, DisconnectReason } from '../protocol/pushes.ts'
-import { agentSocketsPrefix, customerSocketsPk, type Key, keys, socketsPk } from './keys.ts'
-import type { Attributes, Reader } from './ops.ts'
+import { type Key, keys } from './keys.ts'
+import type { Reader } from './ops.ts'
 
 /** Until when a session counts, in Unix seconds. */
 const lasting = { token_expires_at: z.int(), license_expires_at: z.int() }
@@ -21,6 +21,13 @@ const agentIdentity = {
   ...lasting,
   /** The hash of the mobile device's token that counts as one instance with this socket. */
   device: z.optional(z.string()),
+  /** The pushes that the connection wants; absent: all. */
+  pushes: z.optional(z.array(z.string())),
+  /** What is said in chats it wants only of those that the agent is in or follows. */
+  chats: z.optional(z.literal('my')),
+  /** The lists of audiences that it stands in, and as what. */
+  lists: z.optional(z.array(z.string())),
+  hears: z.optional(z.enum(['content', 'lifecycle'])),
 }
 
 const customerIdentity = { license_id: z.string(), customer_id: z.string(), ...lasting }
@@ -79,7 +86,7 @@ export type CustomerSession = z.output<typeof CustomerSession>
 /** Whoever is at the other end of a connection. */
 export type AnySession = Session | CustomerSession
 
-/** `LICENSE#<l>#SOCKETS`: a live socket in its license's list; the audience is chosen from these. */
+/** What each row of a live socket has; audiences are chosen from these. */
 const row = {
   connection: z.string(),
   ttl: z.int(),
@@ -87,6 +94,7 @@ const row = {
   slow_until: z.optional(z.int()),
 }
 
+/** `LICENSE#<l>#SOCKETS` and `AUDIENCE#<l>#<list>`: a live socket of an agent. */
 export const AgentSocketItem = z.object({
   ...agentIdentity,
   ...row,
@@ -111,6 +119,9 @@ export type SocketRow = AgentSocketItem | CustomerSocketItem
 /** A user, as sessions and rows name it. */
 export type Identified =
   Pick<AgentSocketItem, 'license_id' | 'agent_id'> | Pick<CustomerSocketItem, 'license_id' | 'customer_id'>
+
+/** Whose rows a connection has, and where. */
+export type Listed = Identified & Pick<AgentSocketItem, 'lists' | 'hears'>
 
 /** A user's connection. */
 export type Connected = Identified & { connection: string }
@@ -137,18 +148,25 @@ export type SocketFamily<I extends Identified = Identified> = 'socket' | RowFami
 
 export type RowFamily<I extends Identified = Identified> = I extends { customer_id: string }
   ? 'customerSockets'
-  : 'agentSockets'
+  : 'agentSockets' | 'audience'
 
-/** The key of a connection's row in the list of whoever is logged in on it. */
-export const rowKey = <I extends Identified>(of: I, connection: string): Key<RowFamily<I>> => {
-  const user: Identified = of
-  const key =
-    'customer_id' in user
-      ? keys.customerSocket(user.license_id, user.customer_id, connection)
-      : keys.agentSocket(user.license_id, user.agent_id, connection)
+/** The key of a connection's row in the list of all that its customer has, or its agent's license. */
+export const rowKey = (of: Identified, connection: string): Key<'agentSockets' | 'customerSockets'> =>
+  'customer_id' in of
+    ? keys.customerSocket(of.license_id, of.customer_id, connection)
+    : keys.agentSocket(of.license_id, of.agent_id, connection)
+
+/** The keys of all rows of a connection: that one, and those in the lists of audiences. */
+export const rowKeys = <I extends Listed>(of: I, connection: string): Key<RowFamily<I>>[] => {
+  const user: Listed = of
+  const { license_id: license, lists = [], hears } = user
+  const heard =
+    'customer_id' in user || hears === undefined
+      ? []
+      : lists.map((list) => keys.audienceRow({ license, list, hears }, user.agent_id, connection))
   // the same condition twice, of the value and of its type
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion, typescript/consistent-type-assertions
-  return key as Key<RowFamily<I>>
+  return [rowKey(user, connection), ...heard] as Key<RowFamily<I>>[]
 }
 
 /** That a session is still the same user's. */
@@ -173,61 +191,6 @@ export const readSocket = async (
   if (item === undefined) return undefined
   const socket = SocketItem.parse(item)
   return socket.ttl * 1000 > nowMs ? socket : undefined
-}
-
-/**
- * Every row of a license's list, or of one agent in it; also those that no longer count as live. Skips what
- * is none.
- */
-export const readAgentSockets = async (
-  read: Reader,
-  license: string,
-  agent?: string,
-): Promise<AgentSocketItem[]> => {
-  const rows = await read.query({
-    pk: socketsPk(license),
-    strong: true,
-    ...(agent === undefined ? {} : { prefix: agentSocketsPrefix(agent) }),
-  })
-  return rows.flatMap((row) => rowIn(AgentSocketItem, read, license, row))
-}
-
-/** The rows of a customer's connections; also those that no longer count as live. Skips what is none. */
-export const readCustomerSockets = async (
-  read: Reader,
-  license: string,
-  customer: string,
-): Promise<CustomerSocketItem[]> => {
-  const rows = await read.query({ pk: customerSocketsPk(license, customer), strong: true })
-  return rows.flatMap((row) => rowIn(CustomerSocketItem, read, license, row))
-}
-
-/** The rows of these connections, in any order: those that there are. Skips what is none. */
-export const readRows = async (read: Reader, of: readonly Connected[]): Promise<SocketRow[]> => {
-  const items = await read.batchGet(
-    of.map((one) => rowKey(one, one.connection)),
-    { strong: true },
-  )
-  return items.flatMap((item): SocketRow[] => {
-    const license = String(item['license_id'])
-    return 'customer_id' in item
-      ? rowIn(CustomerSocketItem, read, license, item)
-      : rowIn(AgentSocketItem, read, license, item)
-  })
-}
-
-const rowIn = <S extends z.ZodMiniType>(
-  schema: S,
-  read: Pick<Reader, 'onInvalidItem'>,
-  license: string,
-  row: Attributes,
-): z.output<S>[] => {
-  const parsed = schema.safeParse(row)
-  if (parsed.success) return [parsed.data]
-  // one bad row must not keep a whole license from its pushes
-  const fields = parsed.error.issues.map(({ path }) => path.join('.'))
-  read.onInvalidItem?.({ license, sk: row['sk'], fields })
-  return []
 }
 
 /**

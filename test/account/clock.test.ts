@@ -1,6 +1,6 @@
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { inTurn } from '../../functions/worker/clock.ts'
-import { readAgentSockets } from '../../shared/table/sockets.ts'
+import { readAgentSockets } from '../../shared/table/socket-lists.ts'
 import { startWorld, type World } from '../support/world.ts'
 
 let world: World

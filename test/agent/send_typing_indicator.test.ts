@@ -1,5 +1,5 @@
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { readAgentSockets } from '../../shared/table/sockets.ts'
+import { readAgentSockets } from '../../shared/table/socket-lists.ts'
 import { calm } from '../races/holding.ts'
 import { logOf } from '../races/stored.ts'
 import { aged } from '../support/crowd.ts'

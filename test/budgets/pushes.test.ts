@@ -1,6 +1,6 @@
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { PostFault } from '../../infra/local/gateway/settings.ts'
-import { readAgentSockets } from '../../shared/table/sockets.ts'
+import { readAgentSockets } from '../../shared/table/socket-lists.ts'
 import type { Client } from '../support/client.ts'
 import { testFirst } from '../support/sample.ts'
 import { type License, startWorld, type World } from '../support/world.ts'

@@ -4,7 +4,7 @@ import { WebSocket } from 'ws'
 import { pushed } from '../../shared/protocol/envelope.ts'
 import { deliver } from '../../shared/delivery/deliver.ts'
 import { invokeFanOut, type Slice } from '../../shared/delivery/fan-out.ts'
-import { readAgentSockets } from '../../shared/table/sockets.ts'
+import { readAgentSockets } from '../../shared/table/socket-lists.ts'
 import { crowd, type Listener } from '../support/crowd.ts'
 import { type License, startWorld, useSettings, type World } from '../support/world.ts'
 

@@ -10,7 +10,7 @@ import {
   type Grant,
 } from '../../infra/stack/grants.ts'
 import type { Family } from '../../shared/protocol/action.ts'
-import { addressPk, agentCounterPk, keys } from '../../shared/table/keys.ts'
+import { addressPk, agentCounterPk, audiencePk, keys } from '../../shared/table/keys.ts'
 
 const where = (items: readonly Family[]): string => {
   const { like, not } = leadingKeys(items)
@@ -28,13 +28,13 @@ const session = [
   'Later: sqs:SendMessage on later',
 ]
 const readAll = ['Read: dynamodb:GetItem dynamodb:BatchGetItem dynamodb:Query on table']
-const common = 'LICENSE#* CUSTOMER#*#* CHAT#* SOCKET#* LICENSE#*#SOCKETS CUSTOMER#*#*#SOCKETS'
+const common = 'LICENSE#* CUSTOMER#*#* CHAT#* SOCKET#* LICENSE#*#SOCKETS AUDIENCE#*#* CUSTOMER#*#*#SOCKETS'
 const reading = (keys: string) => [`${readAll[0]} where ${keys}`]
 const read = reading(`${common} but LICENSE#*#CHATS LICENSE#*#ACTIVE LICENSE#*#LOAD`)
 const write = (keys: string) => [
   `Write: dynamodb:PutItem dynamodb:UpdateItem dynamodb:DeleteItem dynamodb:ConditionCheckItem on table where ${keys}`,
 ]
-const rows = 'SOCKET#* LICENSE#*#SOCKETS CUSTOMER#*#*#SOCKETS'
+const rows = 'SOCKET#* LICENSE#*#SOCKETS AUDIENCE#*#* CUSTOMER#*#*#SOCKETS'
 const push = [
   'Push: execute-api:ManageConnections on posts',
   `SocketRows: dynamodb:DeleteItem dynamodb:UpdateItem on table where ${rows}`,
@@ -99,6 +99,7 @@ const oneOf = (id: string): Record<Family, string> => ({
   licenses: keys.licenseListed(id).pk,
   account: keys.agent(id, id).pk,
   agentSockets: keys.agentSocket(id, id, id).pk,
+  audience: audiencePk(id, id),
   chats: keys.chatListed(id, id).pk,
   activeChats: keys.activeChat(id, id).pk,
   loads: keys.load(id, id).pk,

@@ -26,7 +26,7 @@ const together = (...parts: Touched[]): Touched =>
 const touchedBy = (waysOf: (family: Family) => readonly Way[]): Touched =>
   Object.fromEntries(every.flatMap((family) => (waysOf(family).length > 0 ? [[family, waysOf(family)]] : [])))
 const every = Object.keys(families) as Family[]
-const connections = ['socket', 'agentSockets', 'customerSockets'] as const
+const connections = ['socket', 'agentSockets', 'audience', 'customerSockets'] as const
 const pushing = touched(connections, ['UpdateItem', 'DeleteItem'])
 const disconnecting = touched(connections, ['DeleteItem'])
 const connecting = touched(['socket'], ['PutItem'])

@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { everyAgent } from '../../shared/access/audience.ts'
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setImmediate as turn } from 'node:timers/promises'
@@ -54,7 +55,7 @@ test('an audience read that was not needed is broken off with the answer', async
   const answer = await withinDeadline(async (deadline) => {
     const { read, write } = openTable({ client, tableName: 'none', signal: deadline.signal })
     const outbox = openOutbox({ read, write, deadline })
-    outbox.prefetchAudience({ license_id: 'l' })
+    outbox.prefetchAudience(everyAgent('l'), 'agent_updated')
     await call
     await outbox.flush()
     return 'answer'

@@ -7,7 +7,7 @@ import { deliver } from '../../shared/delivery/deliver.ts'
 import { targetOf } from '../../shared/delivery/deferred-push.ts'
 import type { Job } from '../../shared/jobs/job-queue.ts'
 import { runWork } from '../../shared/delivery/worker-context.ts'
-import { readAgentSockets } from '../../shared/table/sockets.ts'
+import { readAgentSockets } from '../../shared/table/socket-lists.ts'
 import type { Client } from '../support/client.ts'
 import { crowd } from '../support/crowd.ts'
 import { type License, startWorld, useSettings, type World } from '../support/world.ts'
@@ -89,6 +89,7 @@ describe('one connection with many pushes', () => {
       post(() => ({ hang: true }))
       const to = connections(
         license.id,
+        'ann',
         (await rows(license)).map(({ connection }) => connection),
       )
       const payload = { chat_id: 'c', thread_id: 'late' }
@@ -127,7 +128,7 @@ describe('one connection with many pushes', () => {
       post(() => ({ delayMs: 60 }))
       await runWork(async (ctx) => {
         for (let n = 0; n < 25; n += 1)
-          ctx.push(connections(license.id, [row!.connection]), 'thread_closed', {
+          ctx.push(connections(license.id, 'ann', [row!.connection]), 'thread_closed', {
             chat_id: 'c',
             thread_id: `${n}`,
           })

@@ -1,6 +1,6 @@
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { keys, socketsPk } from '../../shared/table/keys.ts'
-import { readAgentSockets } from '../../shared/table/sockets.ts'
+import { readAgentSockets } from '../../shared/table/socket-lists.ts'
 import type { Client } from '../support/client.ts'
 import { type License, startWorld, type World } from '../support/world.ts'
 

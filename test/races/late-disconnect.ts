@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { changeAgent, findAgent } from '../../shared/provisioning/change-agent.ts'
 import type { Faults } from '../../infra/local/gateway/settings.ts'
-import { readAgentSockets } from '../../shared/table/sockets.ts'
+import { readAgentSockets } from '../../shared/table/socket-lists.ts'
 import type { Client } from '../support/client.ts'
 import { aged } from '../support/crowd.ts'
 import { type License, sharedWorld, type World } from '../support/world.ts'

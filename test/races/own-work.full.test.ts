@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { changeAgent } from '../../shared/provisioning/change-agent.ts'
 import { keys } from '../../shared/table/keys.ts'
-import { readAgentSockets } from '../../shared/table/sockets.ts'
+import { readAgentSockets } from '../../shared/table/socket-lists.ts'
 import type { Fault } from '../support/engine-proxy.ts'
 import { sharedWorld, type World } from '../support/world.ts'
 

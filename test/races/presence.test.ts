@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect } from 'vitest'
 import { findAgent } from '../../shared/provisioning/change-agent.ts'
-import { readAgentSockets } from '../../shared/table/sockets.ts'
+import { readAgentSockets } from '../../shared/table/socket-lists.ts'
 import type { Client } from '../support/client.ts'
 import { type License, sharedWorld, type World } from '../support/world.ts'
 import { calm, testAtSteps } from './holding.ts'

@@ -2,13 +2,8 @@ import { once } from 'node:events'
 import { WebSocket } from 'ws'
 import { type Key, keys } from '../../shared/table/keys.ts'
 import type { Op } from '../../shared/table/ops.ts'
-import {
-  maxAgeS as socketLifeS,
-  readAgentSockets,
-  rowKey,
-  type Session,
-  type SocketRow,
-} from '../../shared/table/sockets.ts'
+import { readAgentSockets } from '../../shared/table/socket-lists.ts'
+import { maxAgeS as socketLifeS, rowKeys, type Session, type SocketRow } from '../../shared/table/sockets.ts'
 import { mapAtOnce } from './map-at-once.ts'
 import type { License, World } from './world.ts'
 
@@ -81,6 +76,6 @@ export const agedRows = async (world: World, rows: readonly SocketRow[]): Promis
       ExpressionAttributeValues: { ':minute': -agoS },
     },
   })
-  const both = rows.flatMap((row) => [keys.socket(row.connection), rowKey(row, row.connection)])
+  const both = rows.flatMap((row) => [keys.socket(row.connection), ...rowKeys(row, row.connection)])
   await mapAtOnce(both, (key) => world.table.write.write(earlier(key)))
 }

@@ -204,8 +204,8 @@ const settling = (stack: LocalStack, polls: StreamPolls | undefined): LocalStack
     if (before === settledAt) return
     await stack.settled()
     const after = polls.writes()
-    // it has written its two markers, and nobody anything else
-    settledAt = after === before + 2 ? after : undefined
+    // it has written its marker, and nobody anything else
+    settledAt = after === before + 1 ? after : undefined
   }
 }
 

@@ -57,6 +57,12 @@ describe('the key design', () => {
     ['its properties', keys.chatProperties('c0'), 'CHAT#c0', 'CHAT#PROPS'],
     ['up to when a user has seen it', keys.chatSeen('c0', 'ann#1'), 'CHAT#c0', 'CHAT#SEEN#ann%231'],
     ['a thread', keys.thread('c0', 3), 'CHAT#c0', 'LOG#00000003#00000000'],
+    [
+      'the same by what it hears',
+      keys.audienceRow({ license: 'l1', list: 'GROUP1', hears: 'content' }, 'ann', 'Zx9='),
+      'AUDIENCE#l1#GROUP1',
+      'C#ann#Zx9=',
+    ],
     ['an event of it', keys.event('c0', 3, 41), 'CHAT#c0', 'LOG#00000003#00000041'],
     ['a chat of a license', keys.chatListed('l1', 'c0'), 'LICENSE#l1#CHATS', 'c0'],
     ['a chat with an active thread', keys.activeChat('l1', 'c0'), 'LICENSE#l1#ACTIVE', 'c0'],
@@ -80,6 +86,7 @@ describe('the key design', () => {
     expect(Object.keys(keys).toSorted()).toEqual(
       [
         ...['licenseListed', 'license', 'group', 'agent', 'identity', 'socket', 'agentSocket', 'chat'],
+        'audienceRow',
         ...['chatProperties', 'chatSeen', 'thread', 'event', 'chatListed', 'activeChat', 'customer'],
         ...['device', 'agentDevice', 'notified', 'customerSocket', 'minute', 'pending', 'load'],
         ...['posting', 'manifest', 'words', 'mark', 'keptCount', 'reindexing'],
@@ -105,6 +112,7 @@ describe('the key design', () => {
   test('has prefixes under which all of a license stands that is not under its own key, and of no other', () => {
     const own = (license: string) => [
       keys.agentSocket(license, 'ann', 'x'),
+      keys.audienceRow({ license, list: 'OPEN', hears: 'content' }, 'ann', 'x'),
       keys.chatListed(license, 'c'),
       keys.activeChat(license, 'c'),
       keys.load(license, 'ann'),

@@ -37,6 +37,7 @@ import type { Op } from '../../shared/table/ops.ts'
 import { parseProperties, setProperties } from '../../shared/table/chat/stored-properties.ts'
 import { type Session } from '../../shared/table/sockets.ts'
 import {
+  endSession,
   extendSession,
   setCustomerName,
   markSlow,
@@ -44,7 +45,7 @@ import {
   refreshSession,
   putSession,
 } from '../../shared/table/session-writes.ts'
-import { removeRow, putClosingClaim, endSession, removeSocket } from '../../shared/table/end-session.ts'
+import { removeConnection, putClosingClaim, removeSocket } from '../../shared/table/end-session.ts'
 
 const agent = AgentItem.parse({
   ...{ id: 'ann', license_id: 'l1', name: 'Ann', permission: 'normal', groups: [1], version: 4, seq: 9 },
@@ -189,27 +190,29 @@ describe('sockets, as data', () => {
     )
   })
 
-  test("a refresh brings both up to date, where they are there and still this agent's", () => {
-    const account = { name: 'Anna', permission: 'owner' as const, groups: [2], license_expires_at: 5 }
-    const [socket, row] = refreshSession('c=', session, account)
+  test('a refresh moves its rows, where the session is still as it was read', () => {
+    const before = { ...session, lists: ['OPEN', 'GROUP1'], hears: 'content' as const }
+    const account = { name: 'Anna', permission: 'normal' as const, groups: [2], lists: ['OPEN', 'GROUP2'] }
+    const [socket, ...rows] = refreshSession({ connection: 'c=', ttl: 7 }, before, {
+      ...account,
+      hears: 'content',
+    })
+    const after = { ...before, ...account }
     expect(socket).toMatchObject({
       Update: {
         Key: socketKey,
-        ConditionExpression: '#session.agent_id = :agent',
-        ExpressionAttributeValues: {
-          ...{ ':agent': 'ann', ':name': 'Anna', ':permission': 'owner', ':groups': [2], ':expires': 5 },
-        },
+        UpdateExpression: 'SET #session = :session',
+        ExpressionAttributeValues: { ':session': after, ':agent_id': 'ann', ':groups': session.groups },
       },
     })
-    expect(row).toEqual({
-      Update: {
-        Key: rowKey,
-        UpdateExpression: 'SET #permission = :permission, #groups = :groups, license_expires_at = :expires',
-        ConditionExpression: 'attribute_exists(pk)',
-        ExpressionAttributeNames: { '#permission': 'permission', '#groups': 'groups' },
-        ExpressionAttributeValues: { ':permission': 'owner', ':groups': [2], ':expires': 5 },
-      },
-    })
+    const { name: _, application: __, ...shared } = after
+    const row = { ...shared, connection: 'c=', ttl: 7 }
+    expect(rows).toEqual([
+      { Put: { Item: { ...rowKey, ...row } } },
+      { Put: { Item: { pk: 'AUDIENCE#l1#OPEN', sk: 'C#ann#c=', ...row } } },
+      { Put: { Item: { pk: 'AUDIENCE#l1#GROUP2', sk: 'C#ann#c=', ...row } } },
+      { Delete: { Key: { pk: 'AUDIENCE#l1#GROUP1', sk: 'C#ann#c=' } } },
+    ])
   })
 
   test('closing is claimed by one, unless whoever did has died, and with the session it was judged by', () => {
@@ -251,18 +254,19 @@ describe('sockets, as data', () => {
       {
         Update: {
           Key: socketKey,
-          UpdateExpression: 'SET #session.ended = :reason',
+          UpdateExpression: 'SET #session.#field = :value',
           ConditionExpression: '#session.agent_id = :user',
-          ExpressionAttributeNames: { '#session': 'session' },
-          ExpressionAttributeValues: { ':reason': 'access_token_revoked', ':user': 'ann' },
+          ExpressionAttributeNames: { '#session': 'session', '#field': 'ended' },
+          ExpressionAttributeValues: { ':value': 'access_token_revoked', ':user': 'ann' },
         },
       },
       {
         Update: {
           Key: rowKey,
-          UpdateExpression: 'SET ended = :reason',
+          UpdateExpression: 'SET #field = :value',
           ConditionExpression: 'attribute_exists(pk)',
-          ExpressionAttributeValues: { ':reason': 'access_token_revoked' },
+          ExpressionAttributeNames: { '#field': 'ended' },
+          ExpressionAttributeValues: { ':value': 'access_token_revoked' },
         },
       },
     ])
@@ -270,16 +274,24 @@ describe('sockets, as data', () => {
 
   test('rows are deleted by their own key, and marked slow only while they are there', () => {
     const { name: _, application: __, ...shared } = session
-    expect(removeSocket('c=')).toEqual({ Delete: { Key: socketKey } })
-    expect(removeRow({ license_id: 'l1', agent_id: 'ann' }, 'c=')).toEqual({ Delete: { Key: rowKey } })
-    expect(markSlow({ ...shared, connection: 'c=' }, nowMs)).toEqual({
-      Update: {
-        Key: rowKey,
-        UpdateExpression: 'SET slow_until = :until',
-        ConditionExpression: 'attribute_exists(pk)',
-        ExpressionAttributeValues: { ':until': nowMs },
-      },
-    })
+    const listed = { ...shared, connection: 'c=', lists: ['EVERY'], hears: 'lifecycle' as const }
+    const listKey = { pk: 'AUDIENCE#l1#EVERY', sk: 'L#ann#c=' }
+    expect(removeConnection(listed)).toEqual([
+      { Delete: { Key: socketKey } },
+      { Delete: { Key: rowKey } },
+      { Delete: { Key: listKey } },
+    ])
+    expect(markSlow(listed, nowMs)).toEqual(
+      [rowKey, listKey].map((Key) => ({
+        Update: {
+          Key,
+          UpdateExpression: 'SET #field = :value',
+          ConditionExpression: 'attribute_exists(pk)',
+          ExpressionAttributeNames: { '#field': 'slow_until' },
+          ExpressionAttributeValues: { ':value': nowMs },
+        },
+      })),
+    )
   })
 })
 
@@ -498,12 +510,19 @@ describe('every write', () => {
     ...ofCustomers,
     ...[setOnline(agent, 'accepting_chats'), setOnline(agent, undefined), setOffline(agent, 'k')],
     ...[requireAgentActive('l1', 'ann'), requireGroup('l1', 1)],
-    ...[putSocket('c=', nowMs), removeSocket('c='), removeRow({ license_id: 'l1', agent_id: 'ann' }, 'c=')],
+    ...[putSocket('c=', nowMs), removeSocket('c=')],
     ...putSession({ connection: 'c=', connected_at: 1, ttl: 2 }, session, nowMs),
-    ...refreshSession('c=', session, session),
+    ...removeConnection({
+      license_id: 'l1',
+      agent_id: 'ann',
+      connection: 'c=',
+      lists: ['EVERY'],
+      hears: 'content',
+    }),
+    ...refreshSession({ connection: 'c=', ttl: 1 }, session, session),
     putClosingClaim('c=', { session, nonce: 'n', nowMs }),
     ...endSession({ ...row, connection: 'c=', ttl: 1 }, 'license_expired'),
-    markSlow({ ...row, connection: 'c=' }, nowMs),
+    ...markSlow({ ...row, connection: 'c=' }, nowMs),
     ...[
       putNewChat(chat),
       putChat(chat),

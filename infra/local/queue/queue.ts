@@ -15,6 +15,8 @@ export type LocalQueue = {
   url: string
   /** Resolves when nothing waits to be handled, tried again or, if asked for, delayed. */
   settled(options?: { includeDelayed?: boolean }): Promise<void>
+  /** Whether nothing waits to be handled or tried again. */
+  isSettled(): boolean
   /** Makes all delayed messages due and resolves when they are handled. */
   flush(): Promise<void>
   /** Drops all delayed messages. */
@@ -24,6 +26,8 @@ export type LocalQueue = {
   deadLetters(): DeadLetter[]
   /** How many messages are delayed, waiting, with the handler, or to be tried again. */
   pending(): number
+  /** How many messages the handler was given since the start. */
+  handedOut(): number
   stop(): Promise<void>
 }
 
@@ -70,6 +74,7 @@ export async function startQueue(settings: {
   const dead: DeadLetter[] = []
   let waiters: { includeDelayed: boolean; resolve: () => void }[] = []
   let inFlight = 0
+  let handedOut = 0
   let stopped = false
   let held = false
   let drainScheduled = false
@@ -132,6 +137,7 @@ export async function startQueue(settings: {
     while (!stopped && !held && ready.length > 0 && running.size < maxConcurrency) {
       const batch = ready.splice(0, batchSize)
       inFlight += batch.length
+      handedOut += batch.length
       const run = deliver(batch).finally(() => {
         running.delete(run)
         inFlight -= batch.length
@@ -191,6 +197,7 @@ export async function startQueue(settings: {
   return {
     url,
     settled,
+    isSettled: () => isSettled(false),
     async flush() {
       for (const entry of Array.from(delayed)) release(entry)
       await settled()
@@ -208,6 +215,7 @@ export async function startQueue(settings: {
     },
     deadLetters: () => [...dead],
     pending: () => delayed.size + ready.length + inFlight,
+    handedOut: () => handedOut,
     async stop() {
       stopped = true
       for (const { cancel } of delayed) cancel()

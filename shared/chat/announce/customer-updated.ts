@@ -36,10 +36,11 @@ export const announceCustomerUpdated = async (
   const user = chat?.users.find((one) => one.id === id && one.type === 'customer')
   const isActive = chat?.active === true && user !== undefined
   if (!isActive && tabs === undefined) return
-  if (isActive) ctx.prefetchAudience({ license_id, users: tabs === undefined ? [] : [user] })
+  const to = aboutCustomer(customer, isActive ? chat : undefined, tabs)
+  if (isActive) ctx.prefetchAudience(to, 'customer_updated')
   const marks = isActive ? await readSeen(ctx.read, [{ id: chat_id, users: [user] }]) : undefined
   const seen = seenUpTo(marks?.get(chat_id), last).get(id)
-  ctx.push(aboutCustomer(customer, isActive ? chat : undefined, tabs), 'customer_updated', {
+  ctx.push(to, 'customer_updated', {
     chat_id,
     customer: customerUser(user ?? { id, present: false }, customer, seen),
   })

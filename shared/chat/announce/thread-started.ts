@@ -37,7 +37,7 @@ export const announceThreadStarted = async (
   ctx: Telling,
   { outcome, before, chat, head, entries, events, replayed = [], told }: Started,
 ): Promise<ChatWithThread> => {
-  ctx.prefetchAudience(chat)
+  ctx.prefetchAudience(watching(chat), 'incoming_chat_thread')
   const { shown, profiles, seen } = await showChat(ctx.read, { chat, head, events })
   const to = outcome === 'started' || before === undefined ? watching(chat) : gaining(before, chat)
   // the request that wrote them may have died before its pushes

@@ -23,7 +23,7 @@ export const announceUsersChanged = async (
   { before, chat, entries, tail, told }: UsersChanged,
   known?: Profiles,
 ): Promise<void> => {
-  ctx.prefetchAudience(chat)
+  ctx.prefetchAudience(watchingEither(before, chat), 'chat_users_updated')
   const events = [...entries.toReversed(), ...tail.entries].toReversed()
   const { shown, profiles, seen } = await showChat(ctx.read, { chat, events, known })
   ctx.push(gaining(before, chat), 'incoming_chat_thread', { chat: shown })

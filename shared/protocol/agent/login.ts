@@ -1,9 +1,18 @@
 import * as z from 'zod/mini'
 import { action } from '../action.ts'
 import { Device } from '../device-fields.ts'
-import { cut, Flag, lenient, opt } from '../fields.ts'
+import { atMost, cut, Flag, lenient, opt } from '../fields.ts'
 import { limits } from '../limits.ts'
+import { kindOf, pushKinds } from '../push-kinds.ts'
 import { ChatSummary, Colleague, Group, License, MyProfile } from '../objects.ts'
+
+const known = Object.keys(pushKinds)
+const unknownName = `Unknown push. Known are: ${known.join(', ')}`
+
+/** The pushes that a connection wants; it is always told when it is closed. */
+const PushNames = z
+  .array(z.string().check(z.refine((name) => kindOf(name) !== undefined, unknownName)))
+  .check(atMost(known.length, `Too many: at most ${known.length}`))
 
 export const login = action({
   name: 'login',
@@ -17,6 +26,8 @@ export const login = action({
     ),
     reconnect: opt(Flag),
     push_notifications: opt(Device),
+    pushes: opt(PushNames),
+    chats: opt(z.enum(['accessible', 'my'], 'Must be "accessible" or "my"')),
     application: lenient(
       z.object({ name: lenient(cut(limits.nameBytes)), version: lenient(cut(limits.nameBytes)) }),
     ),
@@ -30,7 +41,7 @@ export const login = action({
   }),
   needs: ['read', 'push', 'fan_out'],
   alsoReads: ['identity', 'device', 'activeChats'],
-  writes: ['account', 'device', 'socket', 'agentSockets'],
+  writes: ['account', 'device', 'socket', 'agentSockets', 'audience'],
   pushes: ['agent_updated'],
   session: 'login',
   reads: [],

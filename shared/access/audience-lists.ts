@@ -1,0 +1,78 @@
+import { kindOf } from '../protocol/push-kinds.ts'
+import type { Hears } from '../table/keys.ts'
+import type { AgentList } from '../table/socket-lists.ts'
+import type { AgentSocketItem, Session } from '../table/sockets.ts'
+import { isAdministrator, reachOf, roleOf, type VisibleChat } from './permissions.ts'
+
+// Where an agent's connection stands, so that an audience is read without everybody who is connected.
+// Every connection stands in its license's list, by agent: whoever is in a chat, or follows it, is found
+// there. Whoever hears of chats that it is not in stands besides in lists by what opens them to it.
+
+/** Those who have access to every chat; and those of more groups than they could stand in one by one. */
+const everyChat = 'EVERY'
+/** The others, for what is said in chats that are open to all. */
+const openChats = 'OPEN'
+const groupList = (group: number): string => `GROUP${group}`
+
+/** An agent of more groups stands with those who have access to every chat, and is told of its own. */
+const mostGroups = 25
+/** So many short lists are read at most; where it would take more, the license's one long list is. */
+export const mostLists = 25
+
+type Listener = Pick<Session, 'agent_id' | 'permission' | 'groups' | 'token_scopes' | 'pushes' | 'chats'>
+
+const wantsAny = ({ pushes }: Listener, kind: Hears): boolean =>
+  pushes === undefined || pushes.some((name) => kindOf(name) === kind)
+
+/** The lists that a session's connection stands in, and as what; none: it hears of its own chats alone. */
+export const audienceLists = (of: Listener): Pick<Session, 'lists' | 'hears'> => {
+  const wantsContent = of.chats !== 'my' && wantsAny(of, 'content')
+  const isListed = reachOf(of) === 'accessible' && (wantsContent || wantsAny(of, 'lifecycle'))
+  if (!isListed) return { lists: undefined, hears: undefined }
+  const groups = of.groups.map(groupList)
+  const own = wantsContent ? [openChats, ...groups] : groups
+  const lists = isAdministrator(of) || of.groups.length > mostGroups ? [everyChat] : own
+  return { lists, hears: wantsContent ? 'content' : 'lifecycle' }
+}
+
+/** A chat as its audience is told from it. */
+export type HeardChat = VisibleChat & { followers?: readonly { id: string }[] }
+
+/**
+ * The lists in which everyone stands who may hear such a push about these chats, and others, too. Absent: the
+ * license's long list alone has them all. `everyoneIsIn`: they are all of it, or most.
+ */
+export const listsFor = (chats: readonly HeardChat[], hears: Hears): readonly AgentList[] | undefined => {
+  const isOpen = chats.some(({ scopes }) => scopes.groups.length + scopes.agents.length === 0)
+  if (isOpen && hears === 'lifecycle') return undefined
+  const groups = new Set(chats.flatMap(({ scopes }) => scopes.groups))
+  const named = [everyChat, ...(isOpen ? [openChats] : []), ...[...groups].map(groupList)]
+  const scoped = chats.flatMap(({ scopes }) => scopes.agents)
+  return atMost([
+    ...named.map((list) => ({ list, hears })),
+    ...agentLists([...scoped, ...chats.flatMap(nearTo)]),
+  ])
+}
+
+/** The lists of those who are in the chat. */
+export const listsOfStaff = (chat: VisibleChat): readonly AgentList[] | undefined =>
+  atMost(agentLists(staffIn(chat)))
+
+const agentLists = (agents: readonly string[]): AgentList[] =>
+  [...new Set(agents)].map((agent) => ({ agent }))
+
+const atMost = (lists: readonly AgentList[]) => (lists.length > mostLists ? undefined : lists)
+
+const staffIn = ({ users }: VisibleChat): string[] =>
+  users.flatMap(({ id, type, present }) => (type !== 'customer' && present ? [id] : []))
+
+const nearTo = (chat: HeardChat): string[] => [
+  ...staffIn(chat),
+  ...(chat.followers ?? []).map(({ id }) => id),
+]
+
+/** Whether a connection that has access to a chat is told what is said in it. */
+export const hearsContent = ({ agent_id, chats }: AgentSocketItem, chat: HeardChat): boolean =>
+  chats !== 'my' ||
+  roleOf(agent_id, chat) !== undefined ||
+  chat.followers?.some(({ id }) => id === agent_id) === true

@@ -1,0 +1,31 @@
+import type { PushName } from './pushes.ts'
+
+/**
+ * What a push to agents is about: what is said and done in a chat; that a chat begins, changes and ends; the
+ * whole license; one connection.
+ */
+export type PushKind = 'content' | 'lifecycle' | 'license' | 'connection'
+
+export const pushKinds: Readonly<Record<PushName, PushKind>> = {
+  incoming_event: 'content',
+  incoming_typing_indicator: 'content',
+  incoming_sneak_peek: 'content',
+  event_marked_as_seen: 'content',
+  last_seen_timestamp_updated: 'content',
+  chat_properties_updated: 'content',
+  chat_thread_properties_updated: 'content',
+  incoming_chat_thread: 'lifecycle',
+  thread_closed: 'lifecycle',
+  chat_users_updated: 'lifecycle',
+  chat_scopes_updated: 'lifecycle',
+  customer_updated: 'lifecycle',
+  incoming_broadcast: 'license',
+  customer_banned: 'license',
+  customer_unbanned: 'license',
+  agent_updated: 'license',
+  agent_disconnected: 'connection',
+}
+
+/** Of what kind a name is; undefined: no push to agents has it. */
+export const kindOf = (name: string): PushKind | undefined =>
+  Object.hasOwn(pushKinds, name) ? Reflect.get(pushKinds, name) : undefined
