@@ -1,6 +1,7 @@
 import { everyAgent } from '../../shared/access/audience.ts'
 import { mayRead } from '../../shared/access/permissions.ts'
 import { myProfile, readDirectory, showDirectory } from '../../shared/account/directory.ts'
+import { beginCatchUp } from '../../shared/account/enqueue-catch-up.ts'
 import { settleSession, startSession } from '../../shared/account/login.ts'
 import { remoteKeys, type TokenChecks, verifyToken } from '../../shared/account/tokens.ts'
 import { enqueueRouting } from '../../shared/chat/enqueue-routing.ts'
@@ -8,10 +9,7 @@ import { envelopeBytes, jsonBytes } from '../../shared/chat/view/frame-budget.ts
 import { profilesOf } from '../../shared/chat/view/profiles.ts'
 import { readBeginning, summarize } from '../../shared/chat/view/summaries.ts'
 import { fitSummaries } from '../../shared/chat/view/wire-objects.ts'
-import { audienceFreshMs } from '../../shared/delivery/outbox.ts'
-import type { Job } from '../../shared/jobs/job-queue.ts'
 import { config } from '../../shared/platform/config.ts'
-import { log } from '../../shared/platform/log.ts'
 import { login } from '../../shared/protocol/agent/login.ts'
 import { limits } from '../../shared/protocol/limits.ts'
 import { limitUser } from '../../shared/request/rate-limits.ts'
@@ -31,16 +29,13 @@ const tokenChecks = (): TokenChecks =>
     resourceServer: config.tokenResourceServer(),
   })
 
-// pushes that went out beside their writes may have missed this login
-const catchUpS = 2
 // everyone by name comes before avatars and before chats in full, but for the newest of these
 const directoryBytes = 96 * 1024
 
 export const handler = serve(
   login,
   async (ctx, { token, reconnect = false, application, push_notifications, pushes, chats }) => {
-    // what is under way now and was pushed to others alone bears an earlier time
-    const since = ctx.now() - audienceFreshMs - config.clockSkewMs()
+    const catchUp = beginCatchUp(ctx)
     const identity = await verifyToken(token, tokenChecks())
     const { session, agent, status, cameOnline, ...loggedIn } = await startSession(ctx, identity, {
       arrive: ctx.arrive,
@@ -76,19 +71,10 @@ export const handler = serve(
     const found = await summarize(ctx.read, license.id, beginning)
     // users and scopes may have changed since the list was read
     const shown = found.filter(({ chat }) => mayRead(session, chat))
-    const catchUp: Job = {
-      job: 'catch_up',
-      connection: ctx.connection,
-      chats: Object.fromEntries(
-        shown.map(({ chat, thread, order }) => [chat.id, [thread, order, chat.version]]),
-      ),
-      since,
-      until: ctx.now() + config.clockSkewMs(),
-    }
-    // the session is written: a queue that fails does not undo the login
-    await ctx
-      .enqueue(catchUp, catchUpS)
-      .catch((error: unknown) => log.error('A login is not caught up with', { cause: error }))
+    await catchUp(
+      ctx.connection,
+      shown.map(({ chat, thread, order }) => ({ id: chat.id, thread, order, version: chat.version })),
+    )
 
     const base = {
       license: { id: license.id, plan: license.plan, expiration_timestamp: license.expires_at },

@@ -1,12 +1,9 @@
 import { renameSessions } from '../../shared/account/customer-change.ts'
 import { expectRoom, startCustomerSession } from '../../shared/account/customer-login.ts'
 import { signCustomerToken } from '../../shared/account/customer-tokens.ts'
+import { beginCatchUp } from '../../shared/account/enqueue-catch-up.ts'
 import { announceCustomerUpdated } from '../../shared/chat/announce/customer-updated.ts'
 import { summarizeOwn } from '../../shared/chat/view/customer-summary.ts'
-import { audienceFreshMs } from '../../shared/delivery/outbox.ts'
-import type { Job } from '../../shared/jobs/job-queue.ts'
-import { config } from '../../shared/platform/config.ts'
-import { log } from '../../shared/platform/log.ts'
 import { login } from '../../shared/protocol/customer/login.ts'
 import { limits } from '../../shared/protocol/limits.ts'
 import { pace } from '../../shared/request/pace.ts'
@@ -15,13 +12,11 @@ import { serve } from '../../shared/request/serve.ts'
 import { countedUser } from '../../shared/table/counters.ts'
 import { keys } from '../../shared/table/keys.ts'
 
-// pushes that went out beside their writes may have missed this login
-const catchUpS = 2
 // details that a login brings keep the pace of those that it changes
 const tells = { name: 'update_customer' }
 
 export const handler = serve(login, async (ctx, { token, customer: details, last_threads_limit }) => {
-  const since = ctx.now() - audienceFreshMs - config.clockSkewMs()
+  const catchUp = beginCatchUp(ctx)
   const arrived = await ctx.arrive()
   let previousAt = 0
   const { session, customer, changed, shown, renamed } = await startCustomerSession(ctx, arrived, {
@@ -52,17 +47,10 @@ export const handler = serve(login, async (ctx, { token, customer: details, last
       // the answer is for this one
       tabs: shown ? { but: ctx.connection } : undefined,
     })
-  const catchUp: Job = {
-    job: 'catch_up',
-    connection: ctx.connection,
-    chats: own === undefined ? {} : { [own.chat.id]: [own.thread, own.order, own.chat.version] },
-    since,
-    until: ctx.now() + config.clockSkewMs(),
-  }
-  // the session is written: a queue that fails does not undo the login
-  await ctx
-    .enqueue(catchUp, catchUpS)
-    .catch((error: unknown) => log.error('A login is not caught up with', { cause: error }))
+  await catchUp(
+    ctx.connection,
+    own === undefined ? [] : [{ ...own, id: own.chat.id, version: own.chat.version }],
+  )
 
   const chats = own === undefined ? [] : [own.summary]
   return {

@@ -1,7 +1,8 @@
 import { kindOf } from '../protocol/push-kinds.ts'
+import type { Chat } from '../table/chat/chats.ts'
 import type { Hears } from '../table/keys.ts'
 import type { AgentList } from '../table/socket-lists.ts'
-import type { AgentSocketItem, Session } from '../table/sockets.ts'
+import type { Session } from '../table/sockets.ts'
 import { isAdministrator, reachOf, roleOf, type VisibleChat } from './permissions.ts'
 
 // Where an agent's connection stands, so that an audience is read without everybody who is connected.
@@ -35,8 +36,15 @@ export const audienceLists = (of: Listener): Pick<Session, 'lists' | 'hears'> =>
   return { lists, hears: wantsContent ? 'content' : 'lifecycle' }
 }
 
-/** A chat as its audience is told from it. */
-export type HeardChat = VisibleChat & { followers?: readonly { id: string }[] }
+/** An agent who follows a chat, since a thread of it. */
+export type Follower = NonNullable<Chat['followers']>[number]
+
+/** A chat as its audience is told from it: one that is read from a list has no followers. */
+export type HeardChat = VisibleChat & Partial<Pick<Chat, 'followers' | 'thread'>>
+
+/** Who follows a chat: until the thread after the next begins. */
+export const followersOf = ({ followers = [], thread = 0 }: HeardChat): Follower[] =>
+  followers.filter((follower) => thread <= follower.thread + 1)
 
 /**
  * The lists in which everyone stands who may hear such a push about these chats, and others, too. Absent: the
@@ -72,7 +80,10 @@ const nearTo = (chat: HeardChat): string[] => [
 ]
 
 /** Whether a connection that has access to a chat is told what is said in it. */
-export const hearsContent = ({ agent_id, chats }: AgentSocketItem, chat: HeardChat): boolean =>
+export const hearsContent = (
+  { agent_id, chats }: Pick<Session, 'agent_id' | 'chats'>,
+  chat: HeardChat,
+): boolean =>
   chats !== 'my' ||
   roleOf(agent_id, chat) !== undefined ||
-  chat.followers?.some(({ id }) => id === agent_id) === true
+  followersOf(chat).some(({ id }) => id === agent_id)

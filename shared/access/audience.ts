@@ -120,6 +120,12 @@ export const everyAgent = (license: string): Audience => ({
   agents: { includes: () => true, lists: everyone },
 })
 
+/** Every connection of one agent. */
+export const agentsConnections = (license: string, agent: string): Audience => ({
+  license,
+  agents: { includes: ({ agent_id }) => agent_id === agent, lists: () => [{ agent }] },
+})
+
 /** These connections of one agent only. */
 export const connections = (license: string, agent: string, ids: readonly string[]): Audience => ({
   license,

@@ -1,4 +1,5 @@
 import { connections, customerConnection } from '../access/audience.ts'
+import { hearsContent } from '../access/audience-lists.ts'
 import { mayRead } from '../access/permissions.ts'
 import { readView, showChat } from '../chat/view/chat-view.ts'
 import type { Audience } from '../delivery/outbox.ts'
@@ -16,6 +17,8 @@ export interface Answered {
   chats: Record<string, [n: number, m: number, version: number]>
   since: number
   until: number
+  /** Nothing but these chats. */
+  only?: boolean | undefined
 }
 
 // each with the end of its log
@@ -30,7 +33,7 @@ export const catchUp = async (ctx: WorkCtx, answered: Answered): Promise<void> =
   const session = (await readSocket(ctx.read, answered.connection, ctx.now()))?.session
   if (session === undefined || session.ended !== undefined) return
   const { connection } = answered
-  const active = await activeOf(ctx, session)
+  const active = answered.only === true ? [] : await activeOf(ctx, session)
   const then = (at: number) => at >= answered.since && at <= answered.until
 
   const unknown = active.filter(({ id, started_at }) => answered.chats[id] === undefined && then(started_at))
@@ -48,7 +51,10 @@ export const catchUp = async (ctx: WorkCtx, answered: Answered): Promise<void> =
       if (chat === undefined || !maySee(session, chat)) return
       const to = toward(session, connection, chat)
       const at = { chat_id: id, thread_id: threadId(id, n) }
-      for (const entry of missed) ctx.push(to, 'incoming_event', { ...at, event: eventOf(id, entry) })
+      // of a chat that it is not in it may want to hear that it changes alone
+      const hears = isCustomers(session) || hearsContent(session, chat)
+      for (const entry of hears ? missed : [])
+        ctx.push(to, 'incoming_event', { ...at, event: eventOf(id, entry) })
       const closing = missed.find((entry) => entry.closed === true)
       if (closing !== undefined) ctx.push(to, 'thread_closed', { ...at, user_id: closing.closed_by })
       const started = active.find((row) => row.id === id)

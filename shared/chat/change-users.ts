@@ -1,3 +1,4 @@
+import { withFollowers } from './follow.ts'
 import type { Family } from '../protocol/action.ts'
 import { type ChatUser, withArrivals } from '../table/chat/chat-users.ts'
 import { type Chat, putChat, updateActiveChat } from '../table/chat/chats.ts'
@@ -64,14 +65,14 @@ export const changeUsers = <V extends ChatSnapshot, Guarding extends Family = ne
     const users = withArrivals(change.users, at)
     const { waiting_since: waited, ...rest } = before
     const since = waitingSince === undefined ? waited : (waitingSince ?? undefined)
-    const chat: Chat = {
+    const chat = await withFollowers(ctx.read, {
       ...rest,
       users,
       version: before.version + 1,
       changed_at: at,
       nonce,
       ...(since === undefined ? {} : { waiting_since: since }),
-    }
+    })
     const entries = chat.active
       ? nextEntries(tail, change.messages, { nonce, version: chat.version, at })
       : []

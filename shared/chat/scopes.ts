@@ -1,3 +1,4 @@
+import { withFollowers } from './follow.ts'
 import { gaining, watchingEither } from '../access/audience.ts'
 import type { Pushing } from '../delivery/outbox.ts'
 import type { Enqueues } from '../jobs/job-queue.ts'
@@ -143,7 +144,7 @@ export const changeScopes = <V extends ChatSnapshot, Guarding extends Family = n
         ],
       })
     const version = before.version + 1
-    const chat: Chat = { ...before, scopes, version, changed_at: ctx.now(), nonce }
+    const chat = await withFollowers(ctx.read, { ...before, scopes, version, changed_at: ctx.now(), nonce })
     const placed = commitAll(
       ctx.write,
       [

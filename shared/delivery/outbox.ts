@@ -1,9 +1,8 @@
 import type { Deadline } from '../platform/deadline.ts'
-import { log } from '../platform/log.ts'
 import { pushed } from '../protocol/envelope.ts'
 import type { CustomerPushName, CustomerPushPayload, PushName, PushPayload } from '../protocol/pushes.ts'
 import type { Reader, Writer } from '../table/ops.ts'
-import { type AgentList, readSocketList, type SocketList } from '../table/socket-lists.ts'
+import type { AgentList, SocketList } from '../table/socket-lists.ts'
 import {
   type AgentSocketItem,
   type CustomerSocketItem,
@@ -12,6 +11,7 @@ import {
   type SocketFamily,
   type SocketRow,
 } from '../table/sockets.ts'
+import { listsOf, openLists } from './audience-rows.ts'
 import { deliver, type Push } from './deliver.ts'
 import type { HandOver } from './fan-out.ts'
 
@@ -75,102 +75,47 @@ export interface Outbox extends Pushing {
   flush: () => Promise<boolean>
 }
 
-/**
- * How long an audience read beside a write is good for: a login within this time that saw neither the write
- * nor its push is told by `later`, a longer write is told to an audience read after it.
- */
-export const audienceFreshMs = 1000
-
 /** A client waits for its answer until the posts are over. */
 const postingMs = 1000
 const puttingOffMs = 1000
 
-/** How long the long lists of licenses were when a function last read them, in connections. */
-const lengths = new Map<string, number>()
-const mostLengths = 1000
-/** So many rows of the long list cost no more to read than one list of a single row: some 4 KB. */
-const rowsPerList = 12
+/** A push and the lists in which everyone stands who gets it. */
+type ListedPush = Push & { lists: SocketList[] }
 
-/**
- * The lists to read for a push: short ones, unless the license has so few connections that the long one costs
- * no more.
- */
-const listsOf = ({ license, agents, customers }: Audience, name: PushName): SocketList[] => {
-  const short = agents?.lists(name)
-  const long = (lengths.get(license) ?? Infinity) / rowsPerList
-  const ofAgents = agents === undefined ? [] : short === undefined || long <= short.length ? [{}] : short
+/** A push as its agents get it, and as its customers do, where it is for any. */
+const pushesTo = <Name extends PushName>(
+  audience: Audience,
+  name: Name,
+  payload: PushPayload<Name>,
+): ListedPush[] => {
+  const { license, agents, customers } = audience
+  const lists = listsOf(audience, name)
+  const toAgents: ListedPush = {
+    lists: lists.filter((list) => !('customer' in list)),
+    to: (row) =>
+      !isCustomers(row) &&
+      row.license_id === license &&
+      row.pushes?.includes(name) !== false &&
+      agents?.includes(row, name) === true,
+    frame: pushed(name, payload),
+  }
+  const shown = customers?.redact(name, payload)
   return [
-    ...ofAgents.map((list) => ({ license, ...list })),
-    ...(customers?.ids ?? []).map((customer) => ({ license, customer })),
+    ...(agents === undefined ? [] : [toAgents]),
+    ...(customers === undefined || customers.ids.length === 0 || shown === undefined
+      ? []
+      : [
+          {
+            lists: lists.filter((list) => 'customer' in list),
+            to: (row: SocketRow) =>
+              isCustomers(row) &&
+              row.license_id === license &&
+              customers.ids.includes(row.customer_id) &&
+              customers.includes(row),
+            frame: pushed(name, shown),
+          },
+        ]),
   ]
-}
-
-/** Each connection once. Where its rows differ, since it is ending between two reads, the one that says so. */
-const eachOnce = (rows: readonly SocketRow[]): SocketRow[] => {
-  const each = new Map<string, SocketRow>()
-  for (const row of rows) if (each.get(row.connection)?.ended === undefined) each.set(row.connection, row)
-  return [...each.values()]
-}
-
-/** Who listens, as lists of sockets: read when a push is sent, or beforehand. */
-const openLists = (read: Reader) => {
-  const prefetched = new Map<string, { at: number; rows: Promise<SocketRow[]> }>()
-
-  const readRows = async (list: SocketList): Promise<SocketRow[]> => {
-    const rows = await readSocketList(read, list)
-    if (isLong(list)) {
-      if (lengths.size >= mostLengths) lengths.clear()
-      lengths.set(list.license, rows.length)
-    }
-    return rows
-  }
-
-  const freshOf = (list: SocketList): Promise<SocketRow[]> | undefined => {
-    const known = prefetched.get(JSON.stringify(list))
-    return known !== undefined && performance.now() - known.at < audienceFreshMs ? known.rows : undefined
-  }
-
-  // what the pushes tell of is written: they are worth a second read
-  const rowsOf = async (list: SocketList): Promise<SocketRow[]> => {
-    const [fresh] = [list, ...widerThan(list)].flatMap((one) => freshOf(one) ?? [])
-    return (fresh ?? readRows(list)).catch(() => readRows(list))
-  }
-
-  return {
-    /** The rows of each list once; `isComplete`: all could be read. */
-    rowsOfAll: async (lists: readonly SocketList[]): Promise<{ rows: SocketRow[]; isComplete: boolean }> => {
-      const each = new Map(lists.map((list) => [JSON.stringify(list), list]))
-      for (const [key, list] of each)
-        if (widerThan(list).some((wider) => each.has(JSON.stringify(wider)))) each.delete(key)
-      const results = await Promise.allSettled([...each.values()].map(rowsOf))
-      for (const result of results)
-        if (result.status === 'rejected')
-          log.error('The audience of a push could not be read', { cause: result.reason })
-      return {
-        rows: eachOnce(results.flatMap((result) => (result.status === 'fulfilled' ? result.value : []))),
-        isComplete: results.every(({ status }) => status === 'fulfilled'),
-      }
-    },
-    prefetch: (lists: readonly SocketList[]): void => {
-      for (const list of lists) {
-        const rows = readRows(list)
-        rows.catch(() => undefined) // whoever awaits it sees the failure
-        prefetched.set(JSON.stringify(list), { at: performance.now(), rows })
-      }
-    },
-    settled: () => Promise.allSettled([...prefetched.values()].map(({ rows }) => rows)),
-    forget: () => prefetched.clear(),
-  }
-}
-
-const isLong = (list: SocketList): boolean => Object.keys(list).length === 1
-
-/** The lists that have all rows of this one, and more. */
-const widerThan = (list: SocketList): SocketList[] => {
-  if ('customer' in list || isLong(list)) return []
-  const { license } = list
-  const isPart = 'list' in list && list.hears === 'content'
-  return [{ license }, ...(isPart ? [{ license, list: list.list, hears: 'lifecycle' } as const] : [])]
 }
 
 /** Collects the pushes of one request or job until what they tell of is written. */
@@ -184,34 +129,11 @@ export const openOutbox = (options: {
   handOver?: HandOver | undefined
 }): Outbox => {
   const { write, deadline } = options
-  let pushes: (Push & { lists: SocketList[] })[] = []
+  let pushes: ListedPush[] = []
   const { rowsOfAll, prefetch, settled, forget } = openLists(options.read)
 
   return {
-    push: (audience, name, payload) => {
-      const { license, agents, customers } = audience
-      const lists = listsOf(audience, name)
-      if (agents !== undefined)
-        pushes.push({
-          lists: lists.filter((list) => !('customer' in list)),
-          to: (row) =>
-            !isCustomers(row) &&
-            row.license_id === license &&
-            row.pushes?.includes(name) !== false &&
-            agents.includes(row, name),
-          frame: pushed(name, payload),
-        })
-      if (customers === undefined || customers.ids.length === 0) return
-      const { ids, includes: includesTab, redact } = customers
-      const shown = redact(name, payload)
-      if (shown === undefined) return
-      pushes.push({
-        lists: lists.filter((list) => 'customer' in list),
-        to: (row) =>
-          isCustomers(row) && row.license_id === license && ids.includes(row.customer_id) && includesTab(row),
-        frame: pushed(name, shown),
-      })
-    },
+    push: (audience, name, payload) => void pushes.push(...pushesTo(audience, name, payload)),
     prefetchAudience: (of, name) => prefetch(listsOf(of, name)),
     hasConnected: async (license, agents) => {
       const lists = agents.map((agent) => ({ license, agent }))

@@ -55,7 +55,7 @@ export const Job = z.discriminatedUnion('job', [
   /**
    * What a login may have missed: per chat of its answer the thread, the order and the version answered, and
    * between which times (ms) changes can have been pushed to others without this connection being in their
-   * audience.
+   * audience. `only`: of these chats alone, as of one that its agent has begun to follow.
    */
   z.object({
     job: z.literal('catch_up'),
@@ -63,6 +63,7 @@ export const Job = z.discriminatedUnion('job', [
     chats: z.record(z.string(), z.tuple([z.int(), z.int(), z.int()])),
     since: z.int(),
     until: z.int(),
+    only: z.optional(z.literal(true)),
   }),
   /**
    * Takes an agent offline whose last socket went, unless it is back: `seq` is that of its last login then,

@@ -74,10 +74,11 @@ export const readFrame = (body: string, route: string | undefined): Frame => {
 }
 
 const mostDetails = 20
-const mostCharacters = 256
+/** Of a place, whose names are a client's; a message may list what there is. */
+const [mostPath, mostMessage] = [256, 1024]
 
-const cut = (text: string): string =>
-  text.length <= mostCharacters ? text : `${text.slice(0, mostCharacters).toWellFormed()}…`
+const cut = (text: string, most: number): string =>
+  text.length <= most ? text : `${text.slice(0, most).toWellFormed()}…`
 
 /**
  * A frame can be wrong in thousands of places, under names as long as itself; what a person needs is the
@@ -89,7 +90,10 @@ const firstOf = <Fault>(
   detailOf: (fault: Fault) => ErrorDetail,
 ): ErrorDetail[] => {
   const shown = faults.length <= mostDetails + 1 ? faults : faults.slice(0, mostDetails)
-  const details = shown.map(detailOf).map(({ path, message }) => ({ path: cut(path), message: cut(message) }))
+  const details = shown.map(detailOf).map(({ path, message }) => ({
+    path: cut(path, mostPath),
+    message: cut(message, mostMessage),
+  }))
   const more = faults.length - shown.length
   return more === 0 ? details : [...details, { path: at, message: `And ${more} more of the kind` }]
 }

@@ -25,6 +25,8 @@ export const limits = {
   customerPropertiesBytes: 4 * 1024,
   presentUsers: 50,
   membershipIds: 20,
+  /** Agents who follow a chat. */
+  followers: 50,
   ids: 100,
   threadIds: 100,
   initialEvents: 20,

@@ -19,6 +19,7 @@ export const pushKinds: Readonly<Record<PushName, PushKind>> = {
   chat_users_updated: 'lifecycle',
   chat_scopes_updated: 'lifecycle',
   customer_updated: 'lifecycle',
+  chat_unfollowed: 'lifecycle',
   incoming_broadcast: 'license',
   customer_banned: 'license',
   customer_unbanned: 'license',

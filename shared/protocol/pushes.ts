@@ -70,6 +70,11 @@ export const pushes = {
     to: `agents with access, and ${inChat} unless it is for agents only`,
     payload: z.strictObject({ chat_id: z.string(), thread_id: z.string(), event: Event }),
   },
+  chat_unfollowed: {
+    summary: 'The agent follows the chat no more.',
+    to: 'every connection of that agent',
+    payload: z.strictObject({ chat_id: z.string() }),
+  },
   chat_users_updated: {
     summary: 'Users were added to a chat, changed their type or left it.',
     to: `agents with access, those removed, and ${inChat} unless it is about supervisors only`,

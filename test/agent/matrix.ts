@@ -61,6 +61,9 @@ export const sentences: Readonly<Record<string, string>> = {
   change_push_notifications: 'You are not allowed to change push notifications settings for this agent.',
   update_chat_properties: 'You are not allowed to set chat properties.',
   update_chat_thread_properties: 'You are not allowed to set chat thread properties.',
+  // beyond the source
+  follow_chat: 'You cannot follow this chat.',
+  unfollow_chat: 'You cannot unfollow this chat.',
 }
 
 /** The error of an action that is not for the requester. */
@@ -207,6 +210,18 @@ export const rows: readonly Row[] = [
     writes: false,
     again: 'nothing',
   }),
+  row('follow_chat', 'chat', {
+    may: access,
+    payload: ({ chat_id }) => ({ chat_id }),
+    effects: always(),
+    again: 'nothing',
+  }),
+  row('unfollow_chat', 'chat', {
+    may: access,
+    payload: ({ chat_id }) => ({ chat_id }),
+    effects: always(),
+    again: 'nothing',
+  }),
   row('send_event', 'chat', {
     may: membership,
     payload: ({ chat_id, me }) => ({ chat_id, event: { type: 'message', text: `${me} speaks` } }),
@@ -308,6 +323,8 @@ const reading = [
   'get_chat_threads',
   'mark_event_as_seen',
   'update_last_seen_timestamp',
+  'follow_chat',
+  'unfollow_chat',
 ] as const
 const conversing = [
   'send_event',
@@ -527,6 +544,13 @@ export const causes: readonly Cause[] = [
         }),
       },
     ],
+  },
+  {
+    name: 'follow_chat',
+    by: 'grouped',
+    action: 'follow_chat',
+    payload: inChat({}),
+    told: [{ push: 'incoming_chat_thread', to: ['grouped'], payload: chatOf }],
   },
   {
     name: 'supervise_chat',
@@ -793,14 +817,15 @@ export const causes: readonly Cause[] = [
   },
 ]
 
-/** The pushes of §6 that have no cause among the actions: tests of their own bring them about. */
-export const pushesWithoutAction = ['agent_disconnected'] as const
+/** The pushes that no single request causes: tests of their own bring them about. */
+export const pushesWithoutAction = ['agent_disconnected', 'chat_unfollowed'] as const
 
 /** The pushes of §6 to agents that only customers cause: tests in test/customer bring them about. */
 export const causedByCustomers = ['incoming_sneak_peek', 'customer_updated'] as const
 
-/** All of §6, as it lists them. */
+/** All of §6 as it lists them, and what goes beyond. */
 export const listedPushes = [
+  'chat_unfollowed',
   'incoming_chat_thread',
   'incoming_event',
   'chat_users_updated',

@@ -79,6 +79,15 @@ export const requests: Readonly<Record<string, Ready>> = {
     payload: { chat_id, agent_ids: [agents[1]] },
     after: () => ben.ask('remove_from_chat', { chat_id }),
   }),
+  'agent/follow_chat': async (_, { ben, chat_id }) => ({
+    by: ben,
+    payload: { chat_id },
+    after: () => ben.ask('unfollow_chat', { chat_id }),
+  }),
+  'agent/unfollow_chat': async (_, { ben, chat_id }) => {
+    await ben.ask('follow_chat', { chat_id })
+    return { by: ben, payload: { chat_id } }
+  },
   'agent/supervise_chat': async (_, { ben, chat_id }) => ({
     by: ben,
     payload: { chat_id },

@@ -63,6 +63,7 @@ export class AgentApp extends Actor {
       [3, () => ['update_last_seen_timestamp', { chat_id: own.id }]],
       [5, () => ['join_chat', { chat_id: any.id, agent_ids: dice.chance(0.6) ? [this.user] : some() }]],
       [3, () => ['supervise_chat', { chat_id: any.id, agent_ids: dice.chance(0.5) ? [] : some() }]],
+      [2, () => [dice.chance(0.7) ? 'follow_chat' : 'unfollow_chat', { chat_id: any.id }]],
       [2, () => ['remove_from_chat', { chat_id: own.id }]],
       [2, () => ['remove_from_chat', { chat_id: any.id, agent_ids: some() }]],
       [

@@ -59,6 +59,8 @@ const byAgents: Frames = ({ chat_id, thread_id, event_id, customer }) => [
   ],
   ['get_archives', { filters: { query: secret('query') } }],
   ['get_chat_threads', { chat_id }],
+  ['follow_chat', { chat_id }],
+  ['unfollow_chat', { chat_id }],
   ['send_event', { chat_id, event: message }],
   [
     'send_event',

@@ -1,3 +1,4 @@
+import { pushKinds } from '../../shared/protocol/push-kinds.ts'
 import { describe, expect, test } from 'vitest'
 import * as z from 'zod/mini'
 import { agentActions } from '../../shared/protocol/agent/index.ts'
@@ -232,6 +233,15 @@ const requests: Record<string, Record<string, Part>> = {
     application: { fits: [{}, [], 'x', 5], wrong: [] },
     'application.name': { fits: said, wrong: [] },
     'application.version': { fits: said, wrong: [] },
+    pushes: {
+      fits: [[], ['incoming_event'], ['thread_closed', 'thread_closed']],
+      wrong: [
+        ['incoming_event'],
+        [['incoming'], '0', `Unknown push. Known are: ${Object.keys(pushKinds).join(', ')}`],
+        [[5], '0'],
+      ],
+    },
+    chats: oneOf(['accessible', 'my'], 'all'),
     push_notifications: { ...anObject, fits: [{ firebase_token: 'x', platform: 'ios' }] },
     'push_notifications.firebase_token': needed(firebaseToken),
     'push_notifications.platform': needed(platform),
@@ -252,6 +262,8 @@ const requests: Record<string, Record<string, Part>> = {
   supervise_chat: { ...chatId, agent_ids: { ...ids(20), fits: [['x'], [], several(20, String)] } },
   remove_from_chat: { ...chatId, agent_ids: ids(20), customer_ids: ids(20) },
   close_thread: { ...chatId, thread_id: id },
+  follow_chat: chatId,
+  unfollow_chat: chatId,
   get_chat_threads: { ...chatId, thread_ids: ids(100), limit: whole(1, 100) },
   get_filtered_chats: {
     filters: anObject,

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { WebSocket } from 'ws'
+import { audienceLists } from '../../shared/access/audience-lists.ts'
 import { type Key, keys } from '../../shared/table/keys.ts'
 import type { Op } from '../../shared/table/ops.ts'
 import { readAgentSockets } from '../../shared/table/socket-lists.ts'
@@ -35,17 +36,18 @@ export const crowd = async (
   }
   const connections = world.gateway.connections().filter((id) => !before.has(id))
   const nowS = Math.floor(Date.now() / 1000)
-  const session: Session = {
+  const own: Session = {
     ...{ license_id: license.id, agent_id: agent, name: agent, permission: 'normal', groups: [] },
     token_expires_at: nowS + dayS,
     license_expires_at: nowS + dayS,
   }
+  const session = { ...own, ...audienceLists(own) }
   const items = connections.flatMap((connection) => {
     const socket = { connection, connected_at: (nowS - agoS) * 1000, ttl: nowS + socketLifeS - agoS }
     const { name: _, ...row } = session
     return [
       { ...keys.socket(connection), ...socket, session },
-      { ...keys.agentSocket(license.id, agent, connection), ...row, connection, ttl: socket.ttl },
+      ...rowKeys(session, connection).map((key) => ({ ...key, ...row, connection, ttl: socket.ttl })),
     ]
   })
   await world.table.write.batch(items.map((Item) => ({ Put: { Item } })))

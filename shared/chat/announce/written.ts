@@ -1,7 +1,9 @@
-import { everyAgent, gaining, watching, watchingEither } from '../../access/audience.ts'
+import { followersOf } from '../../access/audience-lists.ts'
+import { agentsConnections, everyAgent, gaining, watching, watchingEither } from '../../access/audience.ts'
 import type { WorkCtx } from '../../delivery/worker-context.ts'
 import { mapIsolated } from '../../platform/for-each.ts'
 import { InternalError } from '../../protocol/errors.ts'
+import type { ChatWithThread } from '../../protocol/objects.ts'
 import { AgentItem } from '../../table/accounts.ts'
 import { sameUsers } from '../../table/chat/chat-users.ts'
 import type { Chat } from '../../table/chat/chats.ts'
@@ -109,6 +111,7 @@ const tellChat = async (
           usersUpdated(before, chat, profiles, seen),
         )
       tellScopes(ctx, before, chat)
+      tellFollowers(ctx, before, { chat, shown })
     }
   }
   pushEntries(ctx, chat, entries)
@@ -121,6 +124,22 @@ const tellChat = async (
     })
   await tellProperties(ctx, chat, written)
   await tellSeen(ctx, view, [...written.seen])
+}
+
+/** Who has begun to follow the chat is shown it, who follows it no more is told so. */
+const tellFollowers = (
+  ctx: WorkCtx,
+  before: Chat,
+  { chat, shown }: { chat: Chat; shown: ChatWithThread },
+): void => {
+  // with each other thread those go whose time is over
+  if (before.thread !== chat.thread) return
+  const idsOf = (one: Chat) => followersOf(one).map(({ id }) => id)
+  const [were, are] = [idsOf(before), idsOf(chat)]
+  for (const id of are.filter((one) => !were.includes(one)))
+    ctx.push(agentsConnections(chat.license_id, id), 'incoming_chat_thread', { chat: shown })
+  for (const id of were.filter((one) => !are.includes(one)))
+    ctx.push(agentsConnections(chat.license_id, id), 'chat_unfollowed', { chat_id: chat.id })
 }
 
 const tellScopes = (ctx: WorkCtx, before: Chat, chat: Chat): void => {

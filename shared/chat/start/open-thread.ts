@@ -159,6 +159,7 @@ const chatWith = (
   { users, waitingSince }: Pick<Assignment, 'users' | 'waitingSince'>,
   { at, ...own }: Pick<Chat, 'scopes' | 'version' | 'thread' | 'nonce'> & { at: number },
 ): Chat => ({
+  ...(before.followers !== undefined && { followers: before.followers }),
   id: before.id,
   license_id: before.license_id,
   users: withArrivals(users, at),

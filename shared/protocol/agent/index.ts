@@ -2,6 +2,7 @@ import type { ActionSpec } from '../action.ts'
 import { banCustomer } from './ban_customer.ts'
 import { changePushNotifications } from './change_push_notifications.ts'
 import { closeThread } from './close_thread.ts'
+import { followChat } from './follow_chat.ts'
 import { getArchives } from './get_archives.ts'
 import { getChatThreads } from './get_chat_threads.ts'
 import { getFilteredChats } from './get_filtered_chats.ts'
@@ -16,6 +17,7 @@ import { sendTypingIndicator } from './send_typing_indicator.ts'
 import { startChat } from './start_chat.ts'
 import { superviseChat } from './supervise_chat.ts'
 import { unbanCustomer } from './unban_customer.ts'
+import { unfollowChat } from './unfollow_chat.ts'
 import { updateAgent } from './update_agent.ts'
 import { updateChatProperties } from './update_chat_properties.ts'
 import { updateChatScopes } from './update_chat_scopes.ts'
@@ -34,6 +36,8 @@ export const agentActions: readonly ActionSpec[] = [
   superviseChat,
   removeFromChat,
   closeThread,
+  followChat,
+  unfollowChat,
   getChatThreads,
   getFilteredChats,
   getArchives,

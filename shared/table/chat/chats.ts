@@ -28,6 +28,8 @@ export const ChatItem = z.object({
    * Since when (ms) no agent has been there for its customer; left so where its thread was closed meanwhile.
    */
   waiting_since: z.optional(z.int()),
+  /** Agents who follow it though they are not in it, each since this thread of it. */
+  followers: z.optional(z.array(z.object({ id: z.string(), thread: z.int() }))),
   /** Which request wrote it so: one whose answer was lost knows its own work by it. */
   nonce: z.optional(z.string()),
 })
