@@ -1,5 +1,7 @@
 import pLimit, { type LimitFunction } from 'p-limit'
+import { audienceLists } from '../../shared/access/audience-lists.ts'
 import { disconnectIfOver } from '../../shared/account/disconnect.ts'
+import { refreshConnection } from '../../shared/account/refresh-session.ts'
 import { endCustomers } from '../../shared/account/refresh.ts'
 import { namesDeletedGroup } from '../../shared/chat/deleted-names.ts'
 import { enqueueRouting } from '../../shared/chat/enqueue-routing.ts'
@@ -15,7 +17,7 @@ import type { ActiveChat } from '../../shared/table/chat/chats.ts'
 import { readActiveChats } from '../../shared/table/chat/read-chats.ts'
 import { removeConnection } from '../../shared/table/end-session.ts'
 import { keys, licensesPk } from '../../shared/table/keys.ts'
-import { readAgentSockets } from '../../shared/table/socket-lists.ts'
+import { readAgentSockets, readAudienceList } from '../../shared/table/socket-lists.ts'
 import { type AgentSocketItem, isLive, readSocket } from '../../shared/table/sockets.ts'
 
 // of the Lambda's 60 s
@@ -79,11 +81,33 @@ const allOf = async (runs: Promise<void>[], failure: string): Promise<void> => {
 
 const sweep = async (ctx: Ctx, license: string, { ending }: Limits): Promise<void> => {
   const rows = await readAgentSockets(ctx.read, license)
-  const due = rows.filter((row) => !isLive(row, ctx.now()))
+  const [live, due] = [true, false].map((is) => rows.filter((row) => isLive(row, ctx.now()) === is))
+  const strays = isListsTurn(ctx.now()) ? await straysOf(ctx, license, rows) : []
+  // of a login before there were lists of audiences
+  const unlisted = live?.filter((row) => row.hears === undefined && audienceLists(row).hears !== undefined)
   await allOf(
-    due.map((row) => ending(() => endIfDue(ctx, row))),
+    [
+      ...[...(due ?? []), ...strays].map((row) => ending(() => endIfDue(ctx, row))),
+      ...(unlisted ?? []).map((row) => ending(() => refreshConnection(ctx, row))),
+    ],
     'Connections not ended',
   )
+}
+
+// a row that is left behind harms nobody: its own fields decide, and the first push finds its connection gone
+const listsEachMinutes = 10
+const isListsTurn = (nowMs: number): boolean => Math.floor(nowMs / 60_000) % listsEachMinutes === 0
+
+/** Rows in lists of audiences that are over, or that the license's list does not know. */
+const straysOf = async (
+  { read, now }: Ctx,
+  license: string,
+  rows: readonly AgentSocketItem[],
+): Promise<AgentSocketItem[]> => {
+  const known = new Set(rows.map(({ connection }) => connection))
+  const lists = new Set(rows.flatMap((row) => row.lists ?? []))
+  const listed = await Promise.all([...lists].map((list) => readAudienceList(read, license, list)))
+  return listed.flat().filter((row) => !known.has(row.connection) || !isLive(row, now()))
 }
 
 const endIfDue = async (ctx: Ctx, row: AgentSocketItem): Promise<void> => {

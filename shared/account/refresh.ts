@@ -1,5 +1,4 @@
 import { connections, watchingEither } from '../access/audience.ts'
-import { audienceLists } from '../access/audience-lists.ts'
 import { mayRead, type VisibleChat } from '../access/permissions.ts'
 import { pushEntries } from '../chat/announce/entries.ts'
 import { changeUsers } from '../chat/change-users.ts'
@@ -16,10 +15,11 @@ import type { ActiveChat, Chat } from '../table/chat/chats.ts'
 import { readActiveChats } from '../table/chat/read-chats.ts'
 import type { DeviceFamily } from '../table/devices.ts'
 import { keys } from '../table/keys.ts'
-import { endSession, extendSession, refreshSession } from '../table/session-writes.ts'
+import { endSession, extendSession } from '../table/session-writes.ts'
 import { readAgentSockets, readCustomerSockets } from '../table/socket-lists.ts'
-import { type AgentSocketItem, agentsSession, readSocket, type SocketRow } from '../table/sockets.ts'
+import type { AgentSocketItem, SocketRow } from '../table/sockets.ts'
 import { dropDevices } from './devices.ts'
+import { refreshConnection } from './refresh-session.ts'
 import { disconnectIfOver, endSessions } from './disconnect.ts'
 
 // What follows from a change of an account. Each reads the account as it is now, so that it may run twice and
@@ -107,23 +107,10 @@ export const agentChanged = async (
     if (agent?.deleted === true) await ctx.enqueue({ job: 'rescope', license_id: license }, 0)
     return
   }
-  await Promise.all(rows.map(({ connection }) => refresh(ctx, connection, agent)))
+  const { name, permission, groups } = agent
+  await Promise.all(rows.map((row) => refreshConnection(ctx, row, { name, permission, groups })))
   if (rows.length > 0) await showGained(ctx, rows, agent)
   if (agent.online) await enqueueRouting(ctx, license)
-}
-
-/** A connection's session and rows follow its agent; whatever changes the session meanwhile comes first. */
-const refresh = async (ctx: WorkCtx, connection: string, agent: AgentItem): Promise<void> => {
-  const { name, permission, groups } = agent
-  for (let tries = 1; ; tries += 1) {
-    const socket = await readSocket(ctx.read, connection, ctx.now())
-    const session = agentsSession(socket?.session)
-    if (socket === undefined || session?.agent_id !== agent.id || session.ended !== undefined) return
-    const account = { name, permission, groups, ...audienceLists({ ...session, permission, groups }) }
-    const refused = await ctx.write.transact(refreshSession(socket, session, account))
-    if (refused.length === 0) return
-    await ctx.pause(tries)
-  }
 }
 
 // each with the end of its log

@@ -19,7 +19,7 @@ export type SocketList = { license: string } & (AgentList | { customer: string }
 /** The rows of a list; also those that no longer count as live. Skips what is none. */
 export const readSocketList = (read: Reader, of: SocketList): Promise<SocketRow[]> => {
   if ('customer' in of) return readCustomerSockets(read, of.license, of.customer)
-  if ('list' in of) return readAudienceList(read, of.license, of)
+  if ('list' in of) return readAudienceList(read, of.license, of.list, of.hears)
   return readAgentSockets(read, of.license, of.agent)
 }
 
@@ -44,10 +44,11 @@ export const readAgentSockets = async (
  * The rows of one of the lists of audiences: all of them, or only those that hear what is said. Skips what is
  * none.
  */
-const readAudienceList = async (
+export const readAudienceList = async (
   read: Reader,
   license: string,
-  { list, hears }: { list: string; hears: Hears },
+  list: string,
+  hears: Hears = 'lifecycle',
 ): Promise<AgentSocketItem[]> => {
   const rows = await read.query({
     pk: audiencePk(license, list),

@@ -1,6 +1,9 @@
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { inTurn } from '../../functions/worker/clock.ts'
-import { readAgentSockets } from '../../shared/table/socket-lists.ts'
+import { type Key, keys } from '../../shared/table/keys.ts'
+import type { Op } from '../../shared/table/ops.ts'
+import { readAgentSockets, readAudienceList } from '../../shared/table/socket-lists.ts'
+import { rowKeys } from '../../shared/table/sockets.ts'
 import { startWorld, type World } from '../support/world.ts'
 
 let world: World
@@ -173,5 +176,52 @@ describe('where a run begins', () => {
 
   test('it is the same within a minute', () => {
     expect(inTurn([1, 2, 3], 60_000)).toEqual(inTurn([1, 2, 3], 119_999))
+  })
+})
+
+describe('the rows of a connection in the lists of audiences', () => {
+  const listed = async (license: string) =>
+    (await readAudienceList(world.table.read, license, 'OPEN')).map(({ connection }) => connection)
+  test('are written by the next run for a session of a version that had no such lists', async () => {
+    const license = await world.license({ ben: { groups: [1] } }, { groups: ['one'] })
+    await license.login('ben')
+    await allIsQuiet()
+    const [row] = await readAgentSockets(world.table.read, license.id, 'ben')
+    const { connection } = row!
+    const [own, ...others] = rowKeys(row!, connection)
+    expect(others).toHaveLength(2)
+    const asBefore = (key: Key): Op => ({
+      Update: {
+        Key: key,
+        UpdateExpression: 'REMOVE lists, hears',
+        ConditionExpression: 'attribute_exists(pk)',
+      },
+    })
+    await world.table.write.write(asBefore(own!))
+    await world.table.write.write({
+      Update: {
+        Key: keys.socket(connection),
+        UpdateExpression: 'REMOVE #session.lists, #session.hears',
+        ConditionExpression: 'attribute_exists(pk)',
+        ExpressionAttributeNames: { '#session': 'session' },
+      },
+    })
+    for (const Key of others) await world.table.write.write({ Delete: { Key } })
+    expect(await listed(license.id)).toEqual([])
+    await world.tick(Date.now())
+    expect(await listed(license.id)).toEqual([connection])
+    const [now] = await readAgentSockets(world.table.read, license.id, 'ben')
+    expect(now).toEqual(row)
+  })
+
+  test('go within ten minutes where they were left behind', async () => {
+    const license = await world.license({ ann: {} })
+    await license.login('ann')
+    const [row] = await readAgentSockets(world.table.read, license.id, 'ann')
+    const stray = { ...row!, connection: 'gone=' }
+    const [, key] = rowKeys(stray, stray.connection)
+    await world.table.write.write({ Put: { Item: { ...key!, ...stray } } })
+    for (let minute = 0; minute < 10; minute += 1) await world.tick(Date.now() + minute * 60_000)
+    expect(await listed(license.id)).toEqual([row!.connection])
   })
 })
