@@ -1,7 +1,7 @@
 import { closeConnection, type Endpoint, post } from '../delivery/connections.ts'
 import type { Enqueues } from '../jobs/job-queue.ts'
 import { pushed } from '../protocol/envelope.ts'
-import { CustomerDisconnectReason, DisconnectReason } from '../protocol/pushes.ts'
+import { CustomerDisconnectReason, DisconnectReason } from '../protocol/disconnect-reasons.ts'
 import type { Clock, Reads, Writes } from '../table/capabilities.ts'
 import { forgetSocket, putClosingClaim } from '../table/end-session.ts'
 import type { Writer } from '../table/ops.ts'

@@ -1,7 +1,7 @@
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs'
 import * as z from 'zod/mini'
 import { config } from '../platform/config.ts'
-import { CustomerDisconnectReason, DisconnectReason } from '../protocol/pushes.ts'
+import { CustomerDisconnectReason, DisconnectReason } from '../protocol/disconnect-reasons.ts'
 import { ChatItem } from '../table/chat/chats.ts'
 
 /** A connection that a push is meant for. */

@@ -1,4 +1,5 @@
 import * as z from 'zod/mini'
+import { CustomerDisconnectReason, DisconnectReason } from './disconnect-reasons.ts'
 import {
   CustomerChatUser,
   CustomerChatWithThread,
@@ -13,20 +14,6 @@ import { ChatWithThread, CustomerUser, RoutingStatus, ScopesOutput, User } from 
 import { ChangedProperties } from './properties.ts'
 
 const changes = z.strictObject({ added: z.array(User), removed_ids: z.array(z.string()) })
-
-/** Why the server closes an agent's connection (protocol §6). */
-export const DisconnectReason = z.enum([
-  'access_token_revoked',
-  'access_token_expired',
-  'license_expired',
-  'too_many_connections',
-  'agent_disconnected_by_server',
-])
-export type DisconnectReason = z.output<typeof DisconnectReason>
-
-/** Why the server closes a customer's connection (protocol §6). */
-export const CustomerDisconnectReason = z.enum(['customer_banned', 'license_expired', 'too_many_connections'])
-export type CustomerDisconnectReason = z.output<typeof CustomerDisconnectReason>
 
 // what is the same for whoever gets it
 const ThreadClosed = z.strictObject({

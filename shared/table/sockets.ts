@@ -1,6 +1,6 @@
 import * as z from 'zod/mini'
 import { Permission } from '../protocol/objects.ts'
-import { CustomerDisconnectReason, DisconnectReason } from '../protocol/pushes.ts'
+import { CustomerDisconnectReason, DisconnectReason } from '../protocol/disconnect-reasons.ts'
 import { type Key, keys } from './keys.ts'
 import type { Reader } from './ops.ts'
 

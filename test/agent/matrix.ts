@@ -214,12 +214,13 @@ export const rows: readonly Row[] = [
     may: access,
     payload: ({ chat_id }) => ({ chat_id }),
     effects: always(),
-    again: 'nothing',
   }),
   row('unfollow_chat', 'chat', {
     may: access,
     payload: ({ chat_id }) => ({ chat_id }),
     effects: always(),
+    // nobody follows these chats
+    writes: false,
     again: 'nothing',
   }),
   row('send_event', 'chat', {

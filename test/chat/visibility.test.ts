@@ -18,6 +18,7 @@ import { CustomerChatWithThread } from '../../shared/protocol/customer-objects.t
 import type { ChatWithThread } from '../../shared/protocol/objects.ts'
 import { customerPushes, type PushName, pushes, type PushPayload } from '../../shared/protocol/pushes.ts'
 import {
+  agentsConnections,
   aboutCustomer,
   everyAgent,
   gaining,
@@ -295,6 +296,7 @@ const pushesOf = ({ agents: items, before, chat, entries, shown }: World): Told[
       { name: 'customer_banned', to: everyAgent('l'), payload: { customer_id, ban: { days: 1 } } },
       { name: 'customer_unbanned', to: everyAgent('l'), payload: { customer_id } },
     ]),
+    { name: 'chat_unfollowed', to: agentsConnections('l', 'ann'), payload: { chat_id } },
     { name: 'agent_disconnected', to: everyAgent('l'), payload: { reason: 'access_token_expired' } },
   ]
 }

@@ -35,7 +35,7 @@ const everyAction = endpoints.flatMap(({ api, actions }) =>
 
 describe('policies', () => {
   const table = '<ChatsTable.Arn>'
-  const rows = 'SOCKET#* LICENSE#*#SOCKETS CUSTOMER#*#*#SOCKETS'
+  const rows = 'SOCKET#* LICENSE#*#SOCKETS AUDIENCE#*#* CUSTOMER#*#*#SOCKETS'
   const writing = (where: string) =>
     `dynamodb:ConditionCheckItem dynamodb:DeleteItem dynamodb:PutItem dynamodb:UpdateItem on ${table} where ${where}`
   const onBoth = (method: string) => {
@@ -55,7 +55,7 @@ describe('policies', () => {
     'sqs:SendMessage on <LaterQueue.Arn>',
   ]
   const readAll = [`dynamodb:BatchGetItem dynamodb:GetItem dynamodb:Query on ${table}`]
-  const common = 'LICENSE#* CUSTOMER#*#* CHAT#* SOCKET#* LICENSE#*#SOCKETS CUSTOMER#*#*#SOCKETS'
+  const common = 'LICENSE#* CUSTOMER#*#* CHAT#* SOCKET#* LICENSE#*#SOCKETS AUDIENCE#*#* CUSTOMER#*#*#SOCKETS'
   const reading = (where: string) => [`${readAll[0]} where ${where}`]
   const read = reading(`${common} but LICENSE#*#CHATS LICENSE#*#ACTIVE LICENSE#*#LOAD`)
   const readForStart = reading(`${common} LICENSE#*#LOAD but LICENSE#*#CHATS LICENSE#*#ACTIVE`)
@@ -120,7 +120,7 @@ describe('policies', () => {
         ...session,
         ...reading(`${common} IDENTITY#*#* DEVICE#* LICENSE#*#ACTIVE but LICENSE#*#CHATS LICENSE#*#LOAD`),
         writing(
-          'LICENSE#* DEVICE#* SOCKET#* LICENSE#*#SOCKETS but LICENSE#*#CHATS LICENSE#*#ACTIVE LICENSE#*#LOAD',
+          'LICENSE#* DEVICE#* SOCKET#* LICENSE#*#SOCKETS AUDIENCE#*#* but LICENSE#*#CHATS LICENSE#*#ACTIVE LICENSE#*#LOAD',
         ),
         ...push,
         ...fanOut,

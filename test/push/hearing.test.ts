@@ -141,6 +141,8 @@ test('a message of two is posted to two, where 18 agents want to hear their own 
   const gateways = [world.gateway, world.customers]
   for (const gateway of gateways) gateway.setFaults({ post })
   await carl.client.ok('send_event', { chat_id: chat.id, event: message('hello') })
+  // also what a slow machine has put off
+  await calm(world)
   expect(posted).toHaveLength(2)
   for (const gateway of gateways) gateway.setFaults({})
 })
