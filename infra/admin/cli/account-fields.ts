@@ -107,6 +107,6 @@ export const Duration = z.pipe(
 )
 
 const alphabet = 'abcdefghijkmnpqrstuvwxyz23456789'
-/** An id for whoever does not choose one, without the characters that people take for each other. */
+/** An id for a person who does not choose one, without the characters that people take for each other. */
 export const randomId = (): string =>
   Array.from({ length: 12 }, () => alphabet[randomInt(alphabet.length)]).join('')

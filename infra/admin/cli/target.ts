@@ -3,21 +3,24 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as z from 'zod/mini'
 import { AdminError, UsageError } from '../../../shared/provisioning/admin-error.ts'
-import { openTable, type Table } from '../../../shared/table/client.ts'
+import { openTable } from '../../../shared/table/client.ts'
 import { localClientConfig } from '../../local/engine/engine.ts'
 import type { Io } from './output.ts'
-import { openScan, type Scan } from './scan.ts'
+import { openScan } from './scan.ts'
 
 /** The table that a command works on. */
-export type Target = {
-  table: Table
-  /** The same table, whose calls the signal aborts. */
-  within(signal: AbortSignal): Table
-  scan: Scan
-  close(): void
+export type Target = ReturnType<typeof opened> & {
   /** What is wrong, and how to mend it, where an error of this table's says so; else undefined. */
   explain(error: Error): string | undefined
 } & ({ place: 'local'; issuer: string; audience: string } | { place: 'deployed' })
+
+const opened = (client: DynamoDBClient, tableName: string) => ({
+  table: openTable({ client, tableName }),
+  /** The same table, whose calls the signal aborts. */
+  within: (signal: AbortSignal) => openTable({ client, tableName, signal }),
+  scan: openScan(client, tableName),
+  close: () => client.destroy(),
+})
 
 /** What the local stack says of itself while it runs. */
 const Stack = z.object({
@@ -47,10 +50,7 @@ async function openDeployed(tableName: string, wanted: string | undefined): Prom
   })
   return {
     place: 'deployed',
-    table: openTable({ client, tableName }),
-    within: (signal) => openTable({ client, tableName, signal }),
-    scan: openScan(client, tableName),
-    close: () => client.destroy(),
+    ...opened(client, tableName),
     explain: (error) => {
       if (error.name === 'ResourceNotFoundException')
         return `There is no table ${tableName} in ${region}. The stack's output names it; --region chooses another region.`
@@ -71,10 +71,7 @@ async function openLocal(io: Io): Promise<Target> {
     place: 'local',
     issuer,
     audience,
-    table: openTable({ client, tableName }),
-    within: (signal) => openTable({ client, tableName, signal }),
-    scan: openScan(client, tableName),
-    close: () => client.destroy(),
+    ...opened(client, tableName),
     explain: (error) => {
       if ('code' in error && error.code === 'ECONNREFUSED')
         return `Nothing answers at ${endpoint}: the local stack is not running. ${startIt}`
