@@ -7,34 +7,23 @@ const idleMs = 2000
 /** After as many there may be more at once. */
 const manyRecords = 100
 
+type OnRecords = (records: _Record[], reader: Reader) => void
+
 interface Poller {
   /** The next poll begins at once. */
   wakeUp(): void
   stop(): Promise<void>
 }
 
-/**
- * Reads the shards of a stream from their ends on, and those that come after them from their beginnings.
- * Resolves once it has a place in each: what is written from then on reaches `onRecords`.
- */
-export const startPolling = async (
-  shards: Shards,
-  pollMs: number,
-  onRecords: (records: _Record[], reader: Reader) => void,
-  prepare: () => Promise<void>,
-): Promise<Poller> => {
+/** The places in those shards that are read. */
+const openReaders = (shards: Shards) => {
   const readers = new Map<string, Reader>()
   const known = new Set<string>()
-  const stopping = new AbortController()
-  let wakeUp = new AbortController()
   let discoverAt = 0
 
-  const discover = async (start: Start) => {
-    const { read, skip } = shardsToRead(await shards.list(), {
-      start,
-      known,
-      reading: new Set(readers.keys()),
-    })
+  const discover = async (start: Start): Promise<void> => {
+    const reading = new Set(readers.keys())
+    const { read, skip } = shardsToRead(await shards.list(), { start, known, reading })
     for (const shardId of skip) known.add(shardId)
     for (const shardId of read) {
       readers.set(shardId, await shards.open(shardId, start))
@@ -42,27 +31,45 @@ export const startPolling = async (
     }
     discoverAt = Date.now() + discoverMs
   }
-
-  const readAll = async (): Promise<number> => {
-    let found = 0
-    for (const reader of readers.values()) {
-      const records = await shards.read(reader)
-      found += records.length
-      if (records.length > 0) onRecords(records, reader)
-      if (reader.iterator) continue
-      readers.delete(reader.shardId)
-      discoverAt = 0
-    }
-    return found
+  return {
+    discover,
+    /** Reads on in each shard; resolves to how many records there were. */
+    async readAll(onRecords: OnRecords): Promise<number> {
+      if (readers.size === 0 || Date.now() > discoverAt) await discover('TRIM_HORIZON')
+      let found = 0
+      for (const reader of readers.values()) {
+        const records = await shards.read(reader)
+        found += records.length
+        if (records.length > 0) onRecords(records, reader)
+        if (reader.iterator) continue
+        readers.delete(reader.shardId)
+        discoverAt = 0
+      }
+      return found
+    },
   }
+}
+
+/**
+ * Reads the shards of a stream from their ends on, and those that come after them from their beginnings.
+ * Resolves once it has a place in each: what is written from then on reaches `onRecords`, behind `prepare`.
+ */
+export const startPolling = async (
+  shards: Shards,
+  pollMs: number,
+  onRecords: OnRecords,
+  prepare: () => Promise<void>,
+): Promise<Poller> => {
+  const readers = openReaders(shards)
+  const stopping = new AbortController()
+  let wakeUp = new AbortController()
 
   const poll = async () => {
     let busyAt = Date.now()
     while (!stopping.signal.aborted) {
       let found = 0
       try {
-        if (readers.size === 0 || Date.now() > discoverAt) await discover('TRIM_HORIZON')
-        found = await readAll()
+        found = await readers.readAll(onRecords)
       } catch {
         // The engine is away for the moment; the readers keep their places.
         await pause(250, stopping.signal)
@@ -74,7 +81,7 @@ export const startPolling = async (
     }
   }
 
-  await discover('LATEST')
+  await readers.discover('LATEST')
   await prepare()
   const polling = poll()
   return {

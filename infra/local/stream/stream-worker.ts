@@ -36,6 +36,8 @@ interface Tries {
   limit: number
 }
 
+type Step = 'go on' | 'wait' | 'give up'
+
 /**
  * What follows a batch of `size` records: how many leave the queue, whether the first of those left is given
  * up, and whether there is a wait before the next. `tries` says how often the head of the queue has failed.
@@ -45,16 +47,16 @@ const afterBatch = (
   size: number,
   failure: Failure | undefined,
   { batchSize, maxAttempts }: { batchSize: number; maxAttempts: number },
-): { handled: number; next: Tries; then: 'go on' | 'wait' | 'give up' } => {
+): { handled: number; next: Tries; step: Step } => {
   const afresh = { attempts: 0, limit: batchSize }
-  if (failure === undefined) return { handled: size, next: afresh, then: 'go on' }
+  if (failure === undefined) return { handled: size, next: afresh, step: 'go on' }
   const handled = failure.index
   const failed = (handled > 0 ? 0 : attempts) + 1
-  if (failed < maxAttempts) return { handled, next: { attempts: failed, limit }, then: 'wait' }
+  if (failed < maxAttempts) return { handled, next: { attempts: failed, limit }, step: 'wait' }
   const left = size - handled
-  if (left === 1) return { handled, next: afresh, then: 'give up' }
+  if (left === 1) return { handled, next: afresh, step: 'give up' }
   const narrower = failure.error instanceof ReportedFailure ? 1 : Math.ceil(left / 2)
-  return { handled, next: { attempts: maxAttempts - 1, limit: narrower }, then: 'go on' }
+  return { handled, next: { attempts: maxAttempts - 1, limit: narrower }, step: 'go on' }
 }
 
 /**
@@ -90,9 +92,9 @@ export function runWorker(worker: StreamWorker) {
       const after = afterBatch(tries, batch.length, failure, { batchSize, maxAttempts })
       tries = after.next
       queue.splice(0, after.handled)
-      if (after.then === 'wait')
+      if (after.step === 'wait')
         await pause(Math.min(retryDelayMs * 2 ** (tries.attempts - 1), retryDelayMs * 20), stopping.signal)
-      if (after.then !== 'give up') continue
+      if (after.step !== 'give up') continue
       queue.shift()
       const record = batch[after.handled]
       if (record) worker.onFailure?.({ worker: worker.name, record, error: failure?.error })
