@@ -69,7 +69,7 @@ const received = {
  */
 const jsonSchemas = (schemas: Readonly<Record<string, z.core.$ZodType>>, io: 'input' | 'output'): Json => {
   const registry = z.registry<{ id: string }>()
-  // what both endpoints share has the name that comes first, and the others refer to it
+  // a schema that both endpoints share has the name that comes first, and the others refer to it
   const again: Json = {}
   for (const [id, schema] of Object.entries(schemas)) {
     const first = registry.get(schema)
@@ -81,7 +81,7 @@ const jsonSchemas = (schemas: Readonly<Record<string, z.core.$ZodType>>, io: 'in
     target: 'draft-07',
     uri: (id) => `#/components/schemas/${id}`,
     override: ({ zodSchema, jsonSchema }) => {
-      // what is checked after it was read as anything
+      // a value that is read as anything, and checked after that
       if (zodSchema === ContentText) jsonSchema.type = 'object'
     },
   })
@@ -116,7 +116,7 @@ const errorSchema: Json = {
       type: { const: type },
       code: { const: code },
       message: { type: 'string', examples: [message] },
-      // what is wrong and where; of the other types, too many requests alone may say when to try again
+      // the details say what is wrong and where, and of too many requests when to try again
       ...(['validation', 'too_many_requests'].includes(type) ? { details: schemaRef('ErrorDetails') } : {}),
     },
     required: ['type', 'code', 'message'],

@@ -141,7 +141,7 @@ const architectureText = async (): Promise<string> =>
     printWidth: 110,
   })
 
-/** What is generated: the files and what they hold when they are up to date. */
+/** The generated files, and what they hold when they are up to date. */
 export const generated: Readonly<Record<string, () => Promise<string>>> = {
   [asyncapiFile]: asyncapiText,
   [protocolFile]: protocolText,

@@ -5,7 +5,7 @@
 export interface Room {
   folder: string
   floor: number
-  /** What is in it, in a few words. */
+  /** Its contents, in a few words. */
   holds: string
   /** Rooms of the same floor that it imports. */
   besides?: readonly string[]

@@ -101,7 +101,7 @@ const invocationOf = (
 ): { name: string; event: unknown } | Answer => {
   const name = method === 'POST' ? invocations.exec(url)?.[1] : undefined
   if (name === undefined || !Object.hasOwn(functions, name)) return [404, 'ResourceNotFoundException']
-  // what waits for its result is not needed here, and would otherwise be taken for it
+  // an invocation that waits for its result is not needed here, and would otherwise be taken for an event
   if (headers['x-amz-invocation-type'] !== 'Event') return [400, 'InvalidParameterValueException']
   if (headers.authorization?.startsWith('AWS4-HMAC-SHA256 Credential=') !== true)
     return [403, 'MissingAuthenticationTokenException']

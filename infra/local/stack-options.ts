@@ -31,7 +31,7 @@ export interface StackOptions {
   }
   /** What an agent may ask for in a minute; as `rates`. */
   agentRates?: { startChat: number; sendEvent: number; other: number }
-  /** What the functions are; the bundles of `dist/` if absent. */
+  /** The functions; the bundles of `dist/` if absent. */
   handlers?: LoadHandlers
   /** Runs once the table is there, before anyone can connect. */
   prepare?(table: Table, engine: { client: DynamoDBClient; tableName: string }): Promise<void>
@@ -55,6 +55,6 @@ export interface StackOptions {
   streamPollMs?: number
   /** Runs every Lambda, as a test wants it: twice, not to its end, on another event. */
   around?: Around
-  /** Of both endpoints. */
+  /** The gateway's options, for both endpoints. */
   gateway?: Pick<GatewayOptions, 'clock' | 'limits' | 'jitter' | 'faults' | 'onRequest'>
 }

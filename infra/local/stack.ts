@@ -28,7 +28,7 @@ export interface LocalStack {
   /** The customers' endpoint. */
   customers: Gateway
   queue: Awaited<ReturnType<typeof startQueue>>
-  /** What is invoked asynchronously. */
+  /** The functions that are invoked asynchronously. */
   functions: FunctionServer
   stream: LocalStream
   table: Table
@@ -54,7 +54,7 @@ export interface LocalStack {
 const noStream: LocalStream = { settled: async () => {}, stop: async () => {} }
 const longestSettlingMs = 3000
 
-/** What a worker on a stream or a queue answers: which records are to come again. */
+/** The answer of a worker on a stream or a queue: which records are to come again. */
 const BatchResponse = z.object({ batchItemFailures: z.array(z.object({ itemIdentifier: z.string() })) })
 
 /**
@@ -116,7 +116,7 @@ export const startStack = async (options: StackOptions): Promise<LocalStack> => 
     },
     settled: () => settled(servers, stream),
     stop: async () => {
-      // what is not indexed by now is not handed out by the next run
+      // the next run does not hand out what this one has not indexed
       await stop(servers, stream, options.index === false ? 0 : longestSettlingMs)
       client.destroy()
     },

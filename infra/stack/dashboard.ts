@@ -111,7 +111,7 @@ const actions = ({ search }: Metrics, agents: SocketApi, customers: SocketApi) =
   graph('Slowest of a hundred, by action, ms', { left: [search('latency', 'kind,action', 'p99')] }),
 ]
 
-/** What it runs on. */
+/** The platform that the deployment runs on. */
 const platform = (agents: SocketApi, customers: SocketApi, table: string) => [
   graph('Failed at the gateway', {
     left: (['ClientError', 'ExecutionError', 'IntegrationError'] as const).flatMap((name) => [

@@ -8,7 +8,7 @@ export const laterTimeout = Duration.seconds(20)
 // pushes that were given up hold what people wrote: as long as somebody needs to look, and no longer
 export const keptWithTexts = Duration.days(4)
 
-/** What is to be done in a while: each message carries its own delay. */
+/** The queue of what is to be done in a while: each message carries its own delay. */
 export class LaterQueue extends Construct {
   readonly queue: Queue
   readonly deadLetters: Queue

@@ -26,7 +26,7 @@ export interface SocketApiProps {
   readonly deployment: string
   /** Who connects here, in one word: it names the API, the bundles' folder and the people of the alarms. */
   readonly audience: string
-  /** Of each route that is not for strangers. */
+  /** The throttle of each route that is not for strangers. */
   readonly throttle: Throttle
   readonly bulkhead: Bulkhead
   /** Whether the functions behind routes for strangers have that concurrency reserved, and so no more. */
@@ -50,7 +50,7 @@ export interface RoutesProps {
   readonly disconnect: SocketHandler
   readonly default: SocketHandler
   readonly functions: FunctionSurroundings
-  /** What those that log in may touch beside their `needs`. */
+  /** What functions that log in may touch beside their `needs`. */
   readonly loginGrants?: readonly Grant[]
   /**
    * The environment of each action that has a session, of those that push, to many as well, and of those that

@@ -23,7 +23,7 @@ export interface WorkerPartsProps {
   readonly alarmTopic: ITopic | undefined
 }
 
-/** What is alike of the workers on the stream: how their records are handed over, and their alarms. */
+/** How a worker gets the stream's records, and its alarms. */
 interface OnStream {
   readonly filters: readonly FilterPattern[]
   readonly maxBatchingWindow: Duration

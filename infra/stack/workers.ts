@@ -17,7 +17,7 @@ interface WorkersProps extends WorkerPartsProps {
   readonly laterAtOnce: number
   /** What workers are told: the table, the queue, the endpoints' addresses. */
   readonly environment: Readonly<Record<string, string>>
-  /** What of it those are told that work on the table, and put off work. */
+  /** The part of `environment` for workers that work on the table, and put off work. */
   readonly tableAndQueue: Readonly<Record<string, string>>
   readonly presenceGraceS: number
   /** The secret with the service account for mobile notifications; undefined: none are sent. */

@@ -22,7 +22,7 @@ type Obstacle =
   | { outcome: 'has_agents'; agents: readonly AgentItem[] }
   | { outcome: 'idle_too_late' | 'in_force'; license: LicenseItem }
 
-/** What is in the way, and how to go on. */
+/** An error that says what is in the way, and how to go on. */
 export const refusal = (of: Subject, obstacle: Obstacle): AdminError => new AdminError(sentence(of, obstacle))
 
 /** The license, which must be there. */

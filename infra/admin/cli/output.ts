@@ -22,7 +22,7 @@ export interface Io {
   onInterrupt?(stop: () => void): () => void
 }
 
-/** What a command has to say: as JSON where `--json` asks for that, else in lines. */
+/** The answer of a command: as JSON where `--json` asks for that, else in lines. */
 export interface Answer {
   lines: readonly string[]
   json?: unknown
@@ -73,7 +73,7 @@ export const printable = (text: string): string => text.replaceAll(/[^\P{Cc}\n]/
 export const isoTime = (timestampS: number): string =>
   new Date(timestampS * 1000).toISOString().replace('.000Z', 'Z')
 
-/** So many seconds, as people say it. */
+/** A number of seconds, as people say it. */
 export const duration = (seconds: number): string => {
   const s = Math.max(0, Math.ceil(seconds))
   if (s < 120) return `${s} s`

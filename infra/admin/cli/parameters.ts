@@ -2,22 +2,22 @@ import { type Command, Option } from 'commander'
 import * as z from 'zod/mini'
 import { UsageError } from '../../../shared/provisioning/admin-error.ts'
 
-// What a command is given, as a schema whose keys are its arguments and options in their order. An option has
+// The parameters of a command, as a schema whose keys are its arguments and options in their order. An option has
 // its flags and its line of help beside its schema.
 
-const options = new WeakMap<object, Option>()
-const theArguments = new WeakSet<object>()
+const parameters = new WeakMap<object, Option | 'argument'>()
 
-export const argument = <S extends z.ZodMiniType>(schema: S): S => {
-  const own = schema.clone()
-  theArguments.add(own)
-  return own
-}
-
-const described = <S extends z.ZodMiniType>(schema: S, described: Option): S => {
-  options.set(schema, described)
+const described = <S extends z.ZodMiniType>(schema: S, parameter: Option | 'argument'): S => {
+  parameters.set(schema, parameter)
   return schema
 }
+
+const optionOf = (schema: object): Option | undefined => {
+  const parameter = parameters.get(schema)
+  return parameter === 'argument' ? undefined : parameter
+}
+
+export const argument = <S extends z.ZodMiniType>(schema: S): S => described(schema.clone(), 'argument')
 
 export const option = <S extends z.ZodMiniType>(flags: string, help: string, schema: S) =>
   described(z.optional(schema), new Option(flags, help))
@@ -55,26 +55,26 @@ export const changesSomething = <T extends object>(
         ([name, value]) => (name in changes || name in companions) && value !== undefined,
       ),
     `Say what to change: ${Object.values(changes)
-      .map((of) => options.get(of)?.long)
+      .map((of) => optionOf(of)?.long)
       .join(', ')}`,
   )
 
 /** Lets a command take what the schema names. */
 export function addParameters(command: Command, { shape }: z.ZodMiniObject): void {
   for (const [name, of] of Object.entries(shape)) {
-    if (theArguments.has(of)) command.argument(`<${name}>`)
-    const known = options.get(of)
-    if (known) command.addOption(known)
+    const parameter = parameters.get(of)
+    if (parameter === 'argument') command.argument(`<${name}>`)
+    else if (parameter) command.addOption(parameter)
   }
 }
 
-/** What a command was given, once all of it is right. */
+/** The parameters that a command was given, once all of them are right. */
 export function inputOf<S extends z.ZodMiniObject>(command: Command, schema: S): z.output<S> {
   const given = command.optsWithGlobals<Record<string, unknown>>()
   const words = [...command.args]
   const values = Object.entries(schema.shape).map(([name, of]) => [
     name,
-    theArguments.has(of) ? words.shift() : given[options.get(of)?.attributeName() ?? name],
+    parameters.get(of) === 'argument' ? words.shift() : given[optionOf(of)?.attributeName() ?? name],
   ])
   const result = schema.safeParse(Object.fromEntries(values))
   if (result.success) return result.data
@@ -88,6 +88,6 @@ export function inputOf<S extends z.ZodMiniObject>(command: Command, schema: S):
 /** The name of a value as a person writes it. */
 const label = ({ shape }: z.ZodMiniObject, name: string): string => {
   const of = shape[name]
-  if (of === undefined || theArguments.has(of)) return `<${name}>`
-  return options.get(of)?.long ?? `--${name}`
+  if (of === undefined || parameters.get(of) === 'argument') return `<${name}>`
+  return optionOf(of)?.long ?? `--${name}`
 }

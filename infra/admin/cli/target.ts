@@ -10,7 +10,7 @@ import { openScan } from './scan.ts'
 
 /** The table that a command works on. */
 export type Target = ReturnType<typeof opened> & {
-  /** What is wrong, and how to mend it, where an error of this table's says so; else undefined. */
+  /** A sentence that says what an error of this table means and how to mend it; undefined for other errors. */
   explain(error: Error): string | undefined
 } & ({ place: 'local'; issuer: string; audience: string } | { place: 'deployed' })
 
@@ -22,14 +22,14 @@ const opened = (client: DynamoDBClient, tableName: string) => ({
   close: () => client.destroy(),
 })
 
-/** What the local stack says of itself while it runs. */
+/** The file `stack.json`, by which the local stack says where it is while it runs. */
 const Stack = z.object({
   endpoint: z.string(),
   table: z.string(),
   issuer: z.string(),
   audience: z.string(),
 })
-/** What it would say, for an engine that runs without it. */
+/** The stack's names, for an engine that runs without a stack. */
 const defaults = { table: 'agent-chat', issuer: 'http://127.0.0.1/agent-chat', audience: 'agent-chat' }
 
 const startIt = 'Start it with npm start, or name a deployed table with --table.'

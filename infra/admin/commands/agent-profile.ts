@@ -46,7 +46,7 @@ const profile = {
   ),
   max_chats: option(
     '--max-chats <n>',
-    'how many active chats routing lets it be in: 0 to 1000, 6 by default',
+    'how many active chats routing lets it be in: 0 to 1000; a new agent 6',
     MaxChats,
   ),
 }

@@ -99,7 +99,7 @@ const ends: Record<Reindexed['end'], string> = {
 
 const startOf = (io: Io, license: string, earlier: Reindexing | undefined, texts: boolean): Reindexing => {
   if (earlier?.texts === texts) return earlier
-  // what it has done is not as it is to be
+  // its chats are not indexed as they are to be
   if (earlier !== undefined)
     warn(
       io,

@@ -4,7 +4,7 @@ import { CustomerItem } from '../../../shared/table/customers.ts'
 import { keys } from '../../../shared/table/keys.ts'
 import { portionsOf } from './paging.ts'
 
-/** So many chats or customers are in memory and under way together. */
+/** How many chats or customers are in memory and under way together. */
 const atOnce = 500
 
 /** Every customer that is or was in a chat of the license, by id. */

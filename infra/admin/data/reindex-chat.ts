@@ -7,7 +7,7 @@ import { type Access, TookTooLong, withRetries } from './retries.ts'
 export interface Run extends Access {
   /** Aborted where the run is to end: nothing more is begun. */
   stopped: AbortSignal
-  /** So many threads more are done. */
+  /** Called with how many threads more are done. */
   onThreads(count: number): void
 }
 

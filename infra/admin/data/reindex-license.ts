@@ -110,7 +110,7 @@ async function* eachTodo(run: Run, license: string, start: Reindexing): AsyncGen
  */
 const openRow = (first: string | undefined) => {
   let begun: { after: string | undefined; count: number } = { after: first, count: 0 }
-  /** Those that have not ended, with what was before them. */
+  /** The things that have not ended, each with what was before it. */
   const open = new Map<string, typeof begun>()
   return {
     begin: (id: string) => {

@@ -7,7 +7,7 @@ export interface ReindexProgress {
   /** Makes room for other lines. */
   clear(): void
   threads(): number
-  /** Of this run. */
+  /** How long this run has taken. */
   elapsedMs(): number
 }
 
@@ -25,7 +25,7 @@ export const openReindexProgress = (
     const perS = (done - before) / (elapsedMs() / 1000)
     const left = perS > 0 ? `, ${duration((total - done) / perS)} left` : ''
     const rate = perS.toFixed(perS < 10 ? 1 : 0)
-    // those that came meanwhile are not counted
+    // `total` leaves out the chats that came meanwhile
     const of = Math.max(done, total)
     return `${done} of ${of} chats, ${counted(threads, 'thread')}, ${rate} chats/s${left}`
   }

@@ -13,15 +13,15 @@ export interface Access {
   now(): number
   writes: LimitFunction
   /**
-   * What is done in one go has so long at first. The index's worker waits as long for a run that died, at
-   * what that was writing.
+   * How long work that is done in one go has at first. The index's worker waits as long for a run that died
+   * while it wrote.
    */
   limitMs: number
-  /** Of so much that is done in one go: aborted once its time is up. */
+  /** A signal for work that is done in one go: aborted once its time is up. */
   deadline(ms: number): AbortSignal
   /** Waits so long before another try; rejects once the signal fires. */
   pause(ms: number, stopped?: AbortSignal): Promise<void>
-  /** So many threads of a chat are done in one go at first. */
+  /** How many threads of a chat are done in one go at first. */
   threadsAtOnce: number
 }
 
@@ -51,7 +51,7 @@ const mostLate = 5
 
 export class TookTooLong extends Error {}
 
-/** What work is given; where it goes on apart from this run is its own affair. */
+/** The context that work is given; where it goes on apart from this run is its own affair. */
 type OneRun = Omit<Indexing, 'goOn'>
 
 /**
