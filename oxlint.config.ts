@@ -89,7 +89,7 @@ export default defineConfig({
   },
   overrides: [
     {
-      files: ['shared/**', 'functions/**'],
+      files: ['shared/**', 'functions/**', 'infra/**'],
       rules: {
         'max-lines': ['error', { max: 250, skipBlankLines: true, skipComments: true }],
         'max-lines-per-function': ['error', { max: 60, skipBlankLines: true, skipComments: true }],

@@ -7,7 +7,8 @@ import { agentActions } from '../shared/protocol/agent/index.ts'
 import { customerActions } from '../shared/protocol/customer/index.ts'
 import { customerPushes, pushes } from '../shared/protocol/pushes.ts'
 import { houseDiagram } from './architecture.ts'
-import { asyncapi, type Endpoint } from './asyncapi.ts'
+import type { Endpoint } from './asyncapi-endpoint.ts'
+import { asyncapi } from './asyncapi.ts'
 import { type Taken, worstMinute } from './stack/flood-cost.ts'
 
 const root = join(import.meta.dirname, '..')
@@ -140,7 +141,7 @@ const architectureText = async (): Promise<string> =>
     printWidth: 110,
   })
 
-/** What is generated: the files and what they hold when they are up to date. */
+/** The generated files, and what they hold when they are up to date. */
 export const generated: Readonly<Record<string, () => Promise<string>>> = {
   [asyncapiFile]: asyncapiText,
   [protocolFile]: protocolText,

@@ -5,7 +5,7 @@
 export interface Room {
   folder: string
   floor: number
-  /** What is in it, in a few words. */
+  /** Its contents, in a few words. */
   holds: string
   /** Rooms of the same floor that it imports. */
   besides?: readonly string[]
@@ -78,7 +78,7 @@ export const rooms: readonly Room[] = [
     besides: ['engine', 'gateway', 'queue', 'secrets', 'stream'].map((part) => `infra/local/${part}`),
   },
   { folder: 'infra/local/gateway', floor: 5, holds: 'the WebSocket API', besides: ['infra/local'] },
-  { folder: 'infra/local/queue', floor: 5, holds: 'the delay queue' },
+  { folder: 'infra/local/queue', floor: 5, holds: 'the delay queue', besides: ['infra/local'] },
   { folder: 'infra/local/secrets', floor: 5, holds: 'keys and tokens', besides: ['infra/local'] },
   { folder: 'infra/local/stream', floor: 5, holds: "the table's stream", besides: ['infra/local/engine'] },
   { folder: 'infra/local/engine', floor: 5, holds: 'DynamoDB' },

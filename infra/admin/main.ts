@@ -3,13 +3,14 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline/promises'
 import { AdminError, UsageError } from '../../shared/provisioning/admin-error.ts'
 import { localDir } from '../local/local-dir.ts'
+import { addNoun } from './cli/command.ts'
 import { type Io, warn } from './cli/output.ts'
-import { addAgentCommands } from './commands/agent.ts'
-import { addCustomerCommands } from './commands/customer.ts'
-import { addGroupCommands } from './commands/group.ts'
-import { addLicenseCommands } from './commands/license.ts'
-import { addReindexCommand } from './commands/reindex.ts'
-import { addTokenCommand } from './commands/token.ts'
+import { agent } from './commands/agent.ts'
+import { customer } from './commands/customer.ts'
+import { group } from './commands/group.ts'
+import { license } from './commands/license.ts'
+import { reindex } from './commands/reindex.ts'
+import { token } from './commands/token.ts'
 
 /** Runs one command. The exit code: 0 done, 1 could not be done, 2 the command is wrong. */
 export async function runAdmin(argv: readonly string[], io: Io): Promise<0 | 1 | 2> {
@@ -51,12 +52,10 @@ Examples:
   npm run admin -- reindex acme
   npm run admin -- agent list acme --table agent-chat --region eu-west-1`,
     )
-  addLicenseCommands(program, io)
-  addGroupCommands(program, io)
-  addAgentCommands(program, io)
-  addCustomerCommands(program, io)
-  addReindexCommand(program, io)
-  addTokenCommand(program, io)
+  for (const [name, noun] of Object.entries({ license, group, agent, customer }))
+    addNoun(program, name, noun, io)
+  reindex(program, 'reindex', io)
+  token(program, 'token', io)
   return program
 }
 

@@ -53,21 +53,13 @@ export const startFunctionServer = async (
     }
   }
 
-  const answer = async (request: IncomingMessage): Promise<[status: number, type?: string]> => {
-    const name = request.method === 'POST' ? invocations.exec(request.url ?? '')?.[1] : undefined
-    const body = await text(request)
-    if (name === undefined || !Object.hasOwn(functions, name)) return [404, 'ResourceNotFoundException']
-    // what waits for its result is not needed here, and would otherwise be taken for it
-    if (request.headers['x-amz-invocation-type'] !== 'Event') return [400, 'InvalidParameterValueException']
-    if (request.headers.authorization?.startsWith('AWS4-HMAC-SHA256 Credential=') !== true)
-      return [403, 'MissingAuthenticationTokenException']
-    if (Buffer.byteLength(body) > mostBytes) return [413, 'RequestTooLargeException']
+  const answer = async (request: IncomingMessage): Promise<Answer> => {
+    const invocation = invocationOf(request, await text(request), functions)
+    if (Array.isArray(invocation)) return invocation
     const status = fault?.()
     if (status !== undefined) return [status, 'ServiceException']
-    const event = eventOf(body)
-    if (event === undefined) return [400, 'InvalidRequestContentException']
-    const invocation = run(name, event).finally(() => running.delete(invocation))
-    running.add(invocation)
+    const underWay = run(invocation.name, invocation.event).finally(() => running.delete(underWay))
+    running.add(underWay)
     return [202]
   }
 
@@ -97,6 +89,25 @@ export const startFunctionServer = async (
       await Promise.all([closed, ...running])
     },
   }
+}
+
+type Answer = [status: number, type?: string]
+
+/** What a request invokes, or how it is refused. */
+const invocationOf = (
+  { method, url = '', headers }: IncomingMessage,
+  body: string,
+  functions: Readonly<Record<string, unknown>>,
+): { name: string; event: unknown } | Answer => {
+  const name = method === 'POST' ? invocations.exec(url)?.[1] : undefined
+  if (name === undefined || !Object.hasOwn(functions, name)) return [404, 'ResourceNotFoundException']
+  // an invocation that waits for its result is not needed here, and would otherwise be taken for an event
+  if (headers['x-amz-invocation-type'] !== 'Event') return [400, 'InvalidParameterValueException']
+  if (headers.authorization?.startsWith('AWS4-HMAC-SHA256 Credential=') !== true)
+    return [403, 'MissingAuthenticationTokenException']
+  if (Buffer.byteLength(body) > mostBytes) return [413, 'RequestTooLargeException']
+  const event = eventOf(body)
+  return event === undefined ? [400, 'InvalidRequestContentException'] : { name, event }
 }
 
 const eventOf = (body: string): unknown => {

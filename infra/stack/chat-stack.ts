@@ -1,21 +1,30 @@
-import { ArnFormat, Aws, CfnOutput, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib'
+import { ArnFormat, CfnOutput, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib'
 import { CfnAccount } from 'aws-cdk-lib/aws-apigateway'
 import { ManagedPolicy, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
 import { Key } from 'aws-cdk-lib/aws-kms'
+import type { LogGroupProps } from 'aws-cdk-lib/aws-logs'
+import type { ITopic } from 'aws-cdk-lib/aws-sns'
 import type { Construct, IDependable } from 'constructs'
-import { agentActions } from '../../shared/protocol/agent/index.ts'
-import { customerActions } from '../../shared/protocol/customer/index.ts'
 import type { FunctionSurroundings, Resources } from './action-function.ts'
 import { alarmTopic } from './alarms.ts'
 import { ChatTable } from './chat-table.ts'
 import { CustomerStack } from './customer-stack.ts'
-import { customerKeyGrant, proxyGrant, socketGrants } from './grants.ts'
+import { fanOutName } from './fan-out-name.ts'
+import { LaterQueue } from './later-queue.ts'
 import { Operations } from './operations.ts'
+import { agentRoutes, customerRoutes } from './routes.ts'
 import { SocketApi } from './socket-api.ts'
 import type { StackSettings } from './stack-settings.ts'
 import { bulkheadOf, laterAtOnce } from './throttles.ts'
 import { tokenIssuer } from './token-issuer.ts'
-import { fanOutName, LaterQueue, Workers } from './workers.ts'
+import { Workers } from './workers.ts'
+
+interface Parts {
+  readonly table: ChatTable
+  readonly later: LaterQueue
+  readonly agents: SocketApi
+  readonly customers: CustomerStack
+}
 
 /** Everything, in one deployment. */
 export class ChatStack extends Stack {
@@ -34,114 +43,25 @@ export class ChatStack extends Stack {
     })
     const later = new LaterQueue(this, 'Later', encryptionKey)
     const issuer = tokenIssuer(this, settings)
-    const endpoint = {
-      deployment: this.stackName,
-      throttle: { rateLimit: settings.rate, burstLimit: settings.burst },
-      reserveConcurrency: settings.reserveConcurrency,
-      logs,
-      logsAllowed: settings.gatewayLogs === 'set' ? this.#allowGatewayLogs() : undefined,
-      alarmTopic: topic,
-    }
-    const agents = new SocketApi(this, 'AgentApi', {
-      ...endpoint,
-      audience: 'agent',
-      bulkhead: bulkheadOf('agent', settings.accountConcurrency),
-    })
-    const customers = new CustomerStack(this, 'Customers', {
-      ...endpoint,
-      bulkhead: bulkheadOf('customer', settings.accountConcurrency),
-      removalPolicy,
-    })
+    const { agents, customers } = this.#endpoints(settings, { logs, topic, removalPolicy })
 
     const fanOut = fanOutName(this.stackName)
     const functions: FunctionSurroundings = {
       dist: settings.dist,
       memoryMb: settings.memory,
       ...(settings.kmsKey !== undefined && { kmsKeyArn: settings.kmsKey }),
-      resources: {
-        table: { arns: [table.arn] },
-        stream: { arns: [table.streamArn] },
-        later: { arns: [later.queue.queueArn] },
-        fanOut: {
-          arns: [
-            this.formatArn({
-              service: 'lambda',
-              resource: 'function',
-              resourceName: fanOut,
-              arnFormat: ArnFormat.COLON_RESOURCE_NAME,
-            }),
-          ],
-        },
-        posts: together(agents.connections('POST'), customers.api.connections('POST')),
-        closings: together(agents.connections('DELETE'), customers.api.connections('DELETE')),
-        looks: customers.api.connections('GET'),
-        customerKey: { arns: [customers.keyArn] },
-        ...(settings.fcmSecret !== undefined && { fcmSecret: { arns: [this.#arnOf(settings.fcmSecret)] } }),
-        ...(settings.proxySecret !== undefined && {
-          proxySecret: { arns: [this.#arnOf(settings.proxySecret)] },
-        }),
-      },
+      resources: this.#resources(settings, { table, later, agents, customers, fanOut }),
     }
     const onTable = { TABLE_NAME: table.name }
     const session = { ...onTable, LATER_QUEUE_URL: later.queue.queueUrl }
-    const limited = { ...session, ...ratesOf(settings) }
-    const limitedAgents = { ...limited, ...agentRatesOf(settings) }
-    // whoever chats has the other side of the chat on the other endpoint
+    // a chat has users on both endpoints
     const push = {
       AGENT_CALLBACK_URL: agents.callbackUrl,
       CUSTOMER_CALLBACK_URL: customers.api.callbackUrl,
     }
-    const fanOutUrl = `https://lambda.${Aws.REGION}.${Aws.URL_SUFFIX}/2015-03-31/functions/${fanOut}/invocations`
-    const common = {
-      disconnect: { bundle: 'socket/disconnect', grants: socketGrants.disconnect, environment: onTable },
-      functions,
-    }
-    const fallback = { bundle: 'socket/default', grants: socketGrants.default }
-    agents.addRoutes({
-      ...common,
-      actions: agentActions,
-      connect: { bundle: 'socket/connect', grants: socketGrants.connect, environment: limited },
-      default: { ...fallback, environment: limitedAgents },
-      environments: {
-        session: limitedAgents,
-        push,
-        fanOut: { FAN_OUT_URL: fanOutUrl },
-        login: {
-          TOKEN_ISSUER: issuer.issuer,
-          TOKEN_AUDIENCE: issuer.audience,
-          TOKEN_JWKS_URL: issuer.jwksUrl,
-          TOKEN_TYPE: settings.tokenType,
-          ...(settings.resourceServer !== undefined && { TOKEN_RESOURCE_SERVER: settings.resourceServer }),
-          CLOCK_SKEW_MS: String(settings.clockSkewMs),
-        },
-      },
-    })
-    customers.api.addRoutes({
-      ...common,
-      actions: customerActions,
-      connect: {
-        bundle: 'socket/connect-customer',
-        grants: [
-          ...socketGrants.connectCustomer,
-          ...(settings.proxySecret === undefined ? [] : [proxyGrant]),
-        ],
-        environment: {
-          ...limited,
-          ...(settings.proxySecret !== undefined && {
-            PROXY_SECRET_ID: settings.proxySecret,
-            PROXY_ADDRESS_HEADER: settings.proxyAddressHeader,
-          }),
-        },
-      },
-      default: { ...fallback, environment: limited },
-      loginGrants: [customerKeyGrant],
-      environments: {
-        session: limited,
-        push,
-        fanOut: { FAN_OUT_URL: fanOutUrl },
-        login: { CUSTOMER_KEY_SECRET_ID: customers.keyArn, CLOCK_SKEW_MS: String(settings.clockSkewMs) },
-      },
-    })
+    const behind = { settings, functions, fanOutName: fanOut, onTable, session, push }
+    agents.addRoutes(agentRoutes(behind, issuer))
+    customers.api.addRoutes(customerRoutes(behind, customers.keyArn))
     new Workers(this, 'Workers', {
       functions,
       fanOutName: fanOut,
@@ -163,7 +83,65 @@ export class ChatStack extends Stack {
       tableName: table.name,
       alarmTopic: topic,
     })
+    this.#addOutputs({ table, later, agents, customers })
+  }
 
+  /** The endpoints with their addresses; nothing is behind them yet. */
+  #endpoints(
+    settings: StackSettings,
+    {
+      logs,
+      topic,
+      removalPolicy,
+    }: { logs: LogGroupProps; topic: ITopic | undefined; removalPolicy: RemovalPolicy },
+  ): Pick<Parts, 'agents' | 'customers'> {
+    const endpoint = {
+      deployment: this.stackName,
+      throttle: { rateLimit: settings.rate, burstLimit: settings.burst },
+      reserveConcurrency: settings.reserveConcurrency,
+      logs,
+      logsAllowed: settings.gatewayLogs === 'set' ? this.#allowGatewayLogs() : undefined,
+      alarmTopic: topic,
+    }
+    const agents = new SocketApi(this, 'AgentApi', {
+      ...endpoint,
+      audience: 'agent',
+      bulkhead: bulkheadOf('agent', settings.accountConcurrency),
+    })
+    const customers = new CustomerStack(this, 'Customers', {
+      ...endpoint,
+      bulkhead: bulkheadOf('customer', settings.accountConcurrency),
+      removalPolicy,
+    })
+    return { agents, customers }
+  }
+
+  /** What policies name, by what the functions need. */
+  #resources(
+    { fcmSecret, proxySecret }: StackSettings,
+    { table, later, agents, customers, fanOut }: Parts & { fanOut: string },
+  ): FunctionSurroundings['resources'] {
+    const fanOutArn = this.formatArn({
+      service: 'lambda',
+      resource: 'function',
+      resourceName: fanOut,
+      arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+    })
+    return {
+      table: { arns: [table.arn] },
+      stream: { arns: [table.streamArn] },
+      later: { arns: [later.queue.queueArn] },
+      fanOut: { arns: [fanOutArn] },
+      posts: together(agents.connections('POST'), customers.api.connections('POST')),
+      closings: together(agents.connections('DELETE'), customers.api.connections('DELETE')),
+      looks: customers.api.connections('GET'),
+      customerKey: { arns: [customers.keyArn] },
+      ...(fcmSecret !== undefined && { fcmSecret: { arns: [this.#arnOf(fcmSecret)] } }),
+      ...(proxySecret !== undefined && { proxySecret: { arns: [this.#arnOf(proxySecret)] } }),
+    }
+  }
+
+  #addOutputs({ table, later, agents, customers }: Parts): void {
     new CfnOutput(this, 'AgentUrl', { value: agents.url, description: 'Where agents’ apps connect' })
     new CfnOutput(this, 'CustomerUrl', {
       value: customers.api.url,
@@ -178,8 +156,8 @@ export class ChatStack extends Stack {
   }
 
   /**
-   * Of a secret of which only the name is given: Secrets Manager has added six characters, which no one
-   * knows.
+   * The ARN of a secret, of which perhaps only the name is given: Secrets Manager has added six characters,
+   * which no one knows.
    */
   #arnOf(secret: string): string {
     if (secret.startsWith('arn:')) return secret
@@ -216,23 +194,7 @@ export class ChatStack extends Stack {
   }
 }
 
-/** As the functions of both endpoints are told them: agents' too come from addresses. */
-const ratesOf = (settings: StackSettings): Record<string, string> => ({
-  RATE_START_CHAT: String(settings.customerStartChatRate),
-  RATE_SEND_EVENT: String(settings.customerSendEventRate),
-  RATE_OTHER: String(settings.customerOtherRate),
-  RATE_ADDRESS_FACTOR: String(settings.customerAddressFactor),
-  RATE_LICENSE_START_CHAT: String(settings.licenseStartChatRate),
-})
-
-/** Those that are on: a function without any counts nothing. */
-const agentRatesOf = (settings: StackSettings): Record<string, string> => ({
-  ...(settings.agentStartChatRate > 0 && { AGENT_RATE_START_CHAT: String(settings.agentStartChatRate) }),
-  ...(settings.agentSendEventRate > 0 && { AGENT_RATE_SEND_EVENT: String(settings.agentSendEventRate) }),
-  ...(settings.agentOtherRate > 0 && { AGENT_RATE_OTHER: String(settings.agentOtherRate) }),
-})
-
-/** Either of two; the reasons for wildcards are the same. */
+/** The resources of two; the reasons for wildcards are the same. */
 const together = (one: Resources, other: Resources): Resources => ({
   arns: [...one.arns, ...other.arns],
   ...(one.wildcards &&

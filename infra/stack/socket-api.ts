@@ -26,7 +26,7 @@ export interface SocketApiProps {
   readonly deployment: string
   /** Who connects here, in one word: it names the API, the bundles' folder and the people of the alarms. */
   readonly audience: string
-  /** Of each route that is not for strangers. */
+  /** The throttle of each route that is not for strangers. */
   readonly throttle: Throttle
   readonly bulkhead: Bulkhead
   /** Whether the functions behind routes for strangers have that concurrency reserved, and so no more. */
@@ -44,13 +44,13 @@ interface SocketHandler {
   readonly environment: Readonly<Record<string, string>>
 }
 
-interface RoutesProps {
+export interface RoutesProps {
   readonly actions: readonly ActionSpec[]
   readonly connect: SocketHandler
   readonly disconnect: SocketHandler
   readonly default: SocketHandler
   readonly functions: FunctionSurroundings
-  /** What those that log in may touch beside their `needs`. */
+  /** What functions that log in may touch beside their `needs`. */
   readonly loginGrants?: readonly Grant[]
   /**
    * The environment of each action that has a session, of those that push, to many as well, and of those that
@@ -118,47 +118,7 @@ export class SocketApi extends Construct {
     this.callbackUrl = stage.callbackUrl
     this.metric = stage.metric.bind(stage)
 
-    const sum = (metricName: string) => stage.metric(metricName, { statistic: Stats.SUM })
-    new PeopleAlarm(this, 'Unanswered', {
-      peopleSuffer: `Requests of ${props.audience}s fail without an answer of ours: messages are lost or their apps show an error.`,
-      metric: sumOf({ integration: sum('IntegrationError'), execution: sum('ExecutionError') }),
-      from: 5,
-      topic: props.alarmTopic,
-    })
-    new PeopleAlarm(this, 'Slow', {
-      peopleSuffer: `Each twentieth request of ${props.audience}s takes longer than 3 s: chatting feels stuck.`,
-      metric: stage.metric('IntegrationLatency', {
-        statistic: Stats.percentile(95),
-        period: Duration.minutes(5),
-      }),
-      from: 3000,
-      periods: 3,
-      topic: props.alarmTopic,
-    })
-    new PeopleAlarm(this, 'Stuck', {
-      peopleSuffer: `Each hundredth request of ${props.audience}s takes longer than 8 s: their apps give up on it, or people send it twice.`,
-      metric: stage.metric('IntegrationLatency', {
-        statistic: Stats.percentile(99),
-        period: Duration.minutes(5),
-      }),
-      from: 8000,
-      periods: 3,
-      topic: props.alarmTopic,
-    })
-    // One filter over the shared log instead of an alarm per function: it sees crashes and `internal` answers
-    // alike.
-    const failures = new MetricFilter(this, 'Failures', {
-      logGroup: this.logGroup,
-      filterPattern: FilterPattern.stringValue('$.level', '=', 'ERROR'),
-      metricNamespace: `AgentChat/${props.deployment}`,
-      metricName: `${props.audience}-failures`,
-    })
-    new PeopleAlarm(this, 'Failing', {
-      peopleSuffer: `Requests of ${props.audience}s are answered with "internal": what they meant to do was not done.`,
-      metric: failures.metric({ statistic: Stats.SUM, period: Duration.minutes(5) }),
-      from: 5,
-      topic: props.alarmTopic,
-    })
+    this.#addAlarms(props)
   }
 
   /** What policies name to allow this method on this endpoint's connections, and no other's. */
@@ -224,6 +184,49 @@ export class SocketApi extends Construct {
     this.#addRoute('$default', props.functions, {
       ...fallback,
       description: 'Answers what names no action.',
+    })
+  }
+
+  #addAlarms({ audience, deployment, alarmTopic: topic }: SocketApiProps): void {
+    const sum = (metricName: string) => this.metric(metricName, { statistic: Stats.SUM })
+    const latency = (percentile: number) =>
+      this.metric('IntegrationLatency', {
+        statistic: Stats.percentile(percentile),
+        period: Duration.minutes(5),
+      })
+    new PeopleAlarm(this, 'Unanswered', {
+      peopleSuffer: `Requests of ${audience}s fail without an answer of ours: messages are lost or their apps show an error.`,
+      metric: sumOf({ integration: sum('IntegrationError'), execution: sum('ExecutionError') }),
+      from: 5,
+      topic,
+    })
+    new PeopleAlarm(this, 'Slow', {
+      peopleSuffer: `Each twentieth request of ${audience}s takes longer than 3 s: chatting feels stuck.`,
+      metric: latency(95),
+      from: 3000,
+      periods: 3,
+      topic,
+    })
+    new PeopleAlarm(this, 'Stuck', {
+      peopleSuffer: `Each hundredth request of ${audience}s takes longer than 8 s: their apps give up on it, or people send it twice.`,
+      metric: latency(99),
+      from: 8000,
+      periods: 3,
+      topic,
+    })
+    // One filter over the shared log instead of an alarm per function: it sees crashes and `internal` answers
+    // alike.
+    const failures = new MetricFilter(this, 'Failures', {
+      logGroup: this.logGroup,
+      filterPattern: FilterPattern.stringValue('$.level', '=', 'ERROR'),
+      metricNamespace: `AgentChat/${deployment}`,
+      metricName: `${audience}-failures`,
+    })
+    new PeopleAlarm(this, 'Failing', {
+      peopleSuffer: `Requests of ${audience}s are answered with "internal": what they meant to do was not done.`,
+      metric: failures.metric({ statistic: Stats.SUM, period: Duration.minutes(5) }),
+      from: 5,
+      topic,
     })
   }
 

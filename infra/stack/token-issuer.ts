@@ -4,7 +4,7 @@ import { Construct } from 'constructs'
 import { SettingsError, type StackSettings } from './stack-settings.ts'
 
 /** Whose tokens `login` believes. */
-interface TokenIssuer {
+export interface TokenIssuer {
   readonly issuer: string
   /** `aud` of a token; with Cognito, its `client_id`. */
   readonly audience: string

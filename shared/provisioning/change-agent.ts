@@ -126,7 +126,8 @@ export interface AgentChanges {
 }
 
 type AgentChange =
-  | { outcome: 'changed' | 'unchanged'; agent: AgentItem }
+  | { outcome: 'changed'; agent: AgentItem }
+  | { outcome: 'unchanged'; agent: AgentItem }
   | { outcome: 'no_agent' | 'deleted' }
   | Extract<AgentObstacle, { outcome: 'no_group' | 'subject_taken' }>
 

@@ -23,7 +23,8 @@ const findGroup = async (table: Table, license: string, group: number): Promise<
   z.optional(GroupRecord).parse(await table.read.get(keys.group(license, group), { strong: true }))
 
 type GroupCreation =
-  | { outcome: 'created' | 'exists'; group: GroupRecord }
+  | { outcome: 'created'; group: GroupRecord }
+  | { outcome: 'exists'; group: GroupRecord }
   /** A deleted group had this id. */
   | { outcome: 'id_used' | 'no_license' }
 
@@ -83,7 +84,8 @@ type GroupDeletion =
   /** `left`: the agents that were in it. */
   | { outcome: 'deleted'; group: GroupRecord; left: string[] }
   | { outcome: 'has_agents'; agents: AgentItem[] }
-  | { outcome: 'no_group' | 'no_successor' }
+  | { outcome: 'no_group' }
+  | { outcome: 'no_successor' }
 
 /**
  * Deletes a group that has no agents; `evenWithAgents` takes them out of it; `into` is the group that chats

@@ -23,7 +23,8 @@ export async function listLicenses(table: Table): Promise<LicenseRecord[]> {
 }
 
 /** `expires_at` in unix seconds. `exists`: the license of that id, which stays as it is. */
-type LicenseCreation = { outcome: 'created' | 'exists'; license: LicenseItem }
+type LicenseCreation =
+  { outcome: 'created'; license: LicenseItem } | { outcome: 'exists'; license: LicenseItem }
 
 export async function createLicense(
   table: Table,

@@ -1,7 +1,8 @@
-import { SendMessageBatchCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs'
+import { PurgeQueueCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs'
 import type { SQSBatchResponse, SQSEvent } from 'aws-lambda'
 import { afterEach, describe, expect, it } from 'vitest'
-import { type Clock, type LocalQueue, startQueue } from '../../infra/local/queue/queue.ts'
+import type { Clock } from '../../infra/local/queue/deliveries.ts'
+import { type LocalQueue, startQueue } from '../../infra/local/queue/queue.ts'
 
 let queue: LocalQueue
 let client: SQSClient
@@ -89,16 +90,6 @@ describe('the local queue', () => {
     expect(queue.pending()).toBe(0)
   })
 
-  it('passes message attributes on', async () => {
-    const { events } = await start()
-    const MessageAttributes = { kind: { DataType: 'String', StringValue: 'check' } }
-    await client.send(new SendMessageCommand({ QueueUrl: queue.url, MessageBody: 'x', MessageAttributes }))
-    await queue.settled()
-    expect(events[0]?.Records[0]?.messageAttributes).toMatchObject({
-      kind: { dataType: 'String', stringValue: 'check' },
-    })
-  })
-
   it('delays a message by its DelaySeconds', async () => {
     const { send, bodies, clock } = await start()
     await send('in 20 s', 20)
@@ -131,23 +122,13 @@ describe('the local queue', () => {
     expect(clock.timers.size).toBe(0)
   })
 
-  it('hands a batch over together, each entry with its own delay', async () => {
-    const { events, bodies } = await start()
-    const { Successful, Failed } = await client.send(
-      new SendMessageBatchCommand({
-        QueueUrl: queue.url,
-        Entries: [
-          { Id: 'a', MessageBody: '1' },
-          { Id: 'b', MessageBody: '2', DelaySeconds: 5 },
-          { Id: 'c', MessageBody: '3' },
-          { Id: 'd', MessageBody: '4', DelaySeconds: 901 },
-        ],
-      }),
-    )
-    expect(Successful?.map(({ Id }) => Id)).toEqual(['a', 'b', 'c'])
-    expect(Failed).toEqual([
-      { Id: 'd', SenderFault: true, Code: 'InvalidParameterValue', Message: expect.stringContaining('901') },
-    ])
+  it('hands over together what waits together, each with its own delay', async () => {
+    const { events, bodies, send } = await start()
+    const release = queue.hold()
+    await send('1')
+    await send('2', 5)
+    await send('3')
+    release()
     await queue.settled()
     expect(events.map(({ Records }) => Records.map(({ body }) => body))).toEqual([['1', '3']])
     await queue.flush()
@@ -159,19 +140,13 @@ describe('the local queue', () => {
     let most = 0
     const gate = Promise.withResolvers<void>()
     const full = Promise.withResolvers<void>()
-    const { events } = await start(async () => {
+    const { events, send } = await start(async () => {
       most = Math.max(most, ++running)
       if (running === 5) full.resolve()
       await gate.promise
       running--
     })
-    const entries = Array.from({ length: 10 }, (_, n) => ({
-      Id: `${n}`,
-      MessageBody: `${n}`,
-      DelaySeconds: 1,
-    }))
-    for (let n = 0; n < 8; n++)
-      await client.send(new SendMessageBatchCommand({ QueueUrl: queue.url, Entries: entries }))
+    await Promise.all(Array.from({ length: 80 }, (_, n) => send(`${n}`, 1)))
     const flushed = queue.flush()
     await full.promise
     gate.resolve()
@@ -204,13 +179,10 @@ describe('the local queue', () => {
         ({ body, attributes }) => body === 'bad' && attributes.ApproximateReceiveCount === '1',
       ).map(({ messageId }) => ({ itemIdentifier: messageId })),
     })
-    const { bodies } = await start(fails, { realTime: true, retryDelayMs: 1 })
-    await client.send(
-      new SendMessageBatchCommand({
-        QueueUrl: queue.url,
-        Entries: ['good', 'bad', 'fine'].map((body) => ({ Id: body, MessageBody: body })),
-      }),
-    )
+    const { bodies, send } = await start(fails, { realTime: true, retryDelayMs: 1 })
+    const release = queue.hold()
+    for (const body of ['good', 'bad', 'fine']) await send(body)
+    release()
     await queue.settled()
     expect(bodies()).toEqual(['good', 'bad', 'fine', 'bad'])
     expect(queue.deadLetters()).toEqual([])
@@ -265,23 +237,15 @@ describe('the local queue', () => {
     expect(bodies()[0]).toHaveLength(524_288)
   })
 
-  it.each([
-    ['no entries', [], 'EmptyBatchRequest'],
-    ['more than ten entries', Array.from({ length: 11 }, (_, n) => `${n}`), 'TooManyEntriesInBatchRequest'],
-    ['an id twice', ['a', 'a'], 'BatchEntryIdsNotDistinct'],
-    ['a bad id', ['a b'], 'InvalidBatchEntryId'],
-  ])('refuses a batch with %s', async (_, ids, name) => {
+  it('refuses what the product does not send', async () => {
     await start()
-    const Entries = ids.map((Id) => ({ Id, MessageBody: 'x' }))
-    const sent = client.send(new SendMessageBatchCommand({ QueueUrl: queue.url, Entries }))
-    await expect(sent).rejects.toMatchObject({ name })
-  })
-
-  it('refuses a batch over 1 MiB in all', async () => {
-    await start()
-    const Entries = ['a', 'b'].map((Id) => ({ Id, MessageBody: 'x'.repeat(600_000) }))
-    const sent = client.send(new SendMessageBatchCommand({ QueueUrl: queue.url, Entries }))
-    await expect(sent).rejects.toMatchObject({ name: 'BatchRequestTooLong' })
+    const MessageAttributes = { kind: { DataType: 'String', StringValue: 'check' } }
+    await expect(
+      client.send(new SendMessageCommand({ QueueUrl: queue.url, MessageBody: 'x', MessageAttributes })),
+    ).rejects.toMatchObject({ name: 'SerializationException' })
+    await expect(client.send(new PurgeQueueCommand({ QueueUrl: queue.url }))).rejects.toMatchObject({
+      name: 'UnsupportedOperation',
+    })
   })
 
   it('does not know other queues', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { fanOutName } from '../../infra/stack/workers.ts'
+import { fanOutName } from '../../infra/stack/fan-out-name.ts'
 import { flat, synthesize } from './synthesized.ts'
 
 const everything = (context: Record<string, unknown> = {}) => {

@@ -41,7 +41,7 @@ export const Scope = filled(4096)
 
 const maxOrigins = 100
 const originSentence = 'An origin is http or https, a host and perhaps a port: https://www.example.com:8443'
-/** As browsers and hybrid apps send it: in lower case, without the port that its scheme has anyway. */
+/** An origin as browsers and hybrid apps send it: in lower case, without the port that is its scheme's. */
 const Origin = z.pipe(
   filled(limits.urlBytes).check(z.refine((text) => originOf(text) !== undefined, originSentence)),
   z.transform((text) => originOf(text) ?? ''),
@@ -79,7 +79,7 @@ export const MaxChats = whole(0, 1000, 'A limit of chats is a whole number from 
 
 export const CustomerId = filled(limits.idBytes)
 
-/** So long that with all of it escaped the key stays below the table's 2,048 bytes. */
+/** The longest identity with which, all of it escaped, the key stays below the table's 2,048 bytes. */
 const identityBytes = 255
 export const Subject = filled(identityBytes)
 export const Issuer = filled(identityBytes)
@@ -107,6 +107,6 @@ export const Duration = z.pipe(
 )
 
 const alphabet = 'abcdefghijkmnpqrstuvwxyz23456789'
-/** An id for whoever does not choose one, without the characters that people take for each other. */
+/** An id for a person who does not choose one, without the characters that people take for each other. */
 export const randomId = (): string =>
   Array.from({ length: 12 }, () => alphabet[randomInt(alphabet.length)]).join('')

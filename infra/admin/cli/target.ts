@@ -3,30 +3,33 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as z from 'zod/mini'
 import { AdminError, UsageError } from '../../../shared/provisioning/admin-error.ts'
-import { openTable, type Table } from '../../../shared/table/client.ts'
+import { openTable } from '../../../shared/table/client.ts'
 import { localClientConfig } from '../../local/engine/engine.ts'
 import type { Io } from './output.ts'
-import { openScan, type Scan } from './scan.ts'
+import { openScan } from './scan.ts'
 
 /** The table that a command works on. */
-export type Target = {
-  table: Table
-  /** The same table, whose calls the signal aborts. */
-  within(signal: AbortSignal): Table
-  scan: Scan
-  close(): void
-  /** What is wrong, and how to mend it, where an error of this table's says so; else undefined. */
+export type Target = ReturnType<typeof opened> & {
+  /** A sentence that says what an error of this table means and how to mend it; undefined for other errors. */
   explain(error: Error): string | undefined
 } & ({ place: 'local'; issuer: string; audience: string } | { place: 'deployed' })
 
-/** What the local stack says of itself while it runs. */
+const opened = (client: DynamoDBClient, tableName: string) => ({
+  table: openTable({ client, tableName }),
+  /** The same table, whose calls the signal aborts. */
+  within: (signal: AbortSignal) => openTable({ client, tableName, signal }),
+  scan: openScan(client, tableName),
+  close: () => client.destroy(),
+})
+
+/** The file `stack.json`, by which the local stack says where it is while it runs. */
 const Stack = z.object({
   endpoint: z.string(),
   table: z.string(),
   issuer: z.string(),
   audience: z.string(),
 })
-/** What it would say, for an engine that runs without it. */
+/** The stack's names, for an engine that runs without a stack. */
 const defaults = { table: 'agent-chat', issuer: 'http://127.0.0.1/agent-chat', audience: 'agent-chat' }
 
 const startIt = 'Start it with npm start, or name a deployed table with --table.'
@@ -47,10 +50,7 @@ async function openDeployed(tableName: string, wanted: string | undefined): Prom
   })
   return {
     place: 'deployed',
-    table: openTable({ client, tableName }),
-    within: (signal) => openTable({ client, tableName, signal }),
-    scan: openScan(client, tableName),
-    close: () => client.destroy(),
+    ...opened(client, tableName),
     explain: (error) => {
       if (error.name === 'ResourceNotFoundException')
         return `There is no table ${tableName} in ${region}. The stack's output names it; --region chooses another region.`
@@ -71,10 +71,7 @@ async function openLocal(io: Io): Promise<Target> {
     place: 'local',
     issuer,
     audience,
-    table: openTable({ client, tableName }),
-    within: (signal) => openTable({ client, tableName, signal }),
-    scan: openScan(client, tableName),
-    close: () => client.destroy(),
+    ...opened(client, tableName),
     explain: (error) => {
       if ('code' in error && error.code === 'ECONNREFUSED')
         return `Nothing answers at ${endpoint}: the local stack is not running. ${startIt}`

@@ -1,112 +1,89 @@
-import type { Command } from 'commander'
 import * as z from 'zod/mini'
-import { findLicense } from '../../../shared/provisioning/change-license.ts'
 import { type CustomerItem, isBanned, readCustomer } from '../../../shared/table/customers.ts'
 import { CustomerId, LicenseId } from '../cli/account-fields.ts'
-import { action } from '../cli/command.ts'
-import { noCustomer, noLicense } from '../cli/not-found.ts'
-import { columns, details, type Io, isoTime, json } from '../cli/output.ts'
+import { type Noun, verb } from '../cli/command.ts'
+import { refusal, requireLicense } from '../cli/obstacles.ts'
+import { columns, details, isoTime } from '../cli/output.ts'
+import { argument, flag } from '../cli/parameters.ts'
 import { listCustomers } from '../data/find-customers.ts'
-import { addCustomerErase } from './erase.ts'
-import { addCustomerExport } from './export.ts'
+import { eraseCustomer } from './erase.ts'
+import { exportCustomer } from './export.ts'
 
-export function addCustomerCommands(program: Command, io: Io): void {
-  const customer = program
-    .command('customer')
-    .description('Customers: who they are and who is banned. Agents ban and unban.')
-  addCustomerList(customer, io)
-  addCustomerShow(customer, io)
-  addCustomerExport(customer, io)
-  addCustomerErase(customer, io)
+const list = verb({
+  about: 'Lists the customers of a license that have chatted.',
+  input: z.object({
+    license: argument(LicenseId),
+    banned: flag('--banned', 'only those who are banned now'),
+    json: flag('--json', 'print them as JSON'),
+  }),
+  examples: ['customer list acme', 'customer list acme --banned --json'],
+  run: async ({ license, banned = false }, { table, io }) => {
+    await requireLicense(table, license)
+    const all = await listCustomers(table, license)
+    const customers = all.filter((each) => !banned || isBanned(each, io.now()))
+    const of = {
+      CUSTOMER: ({ id }: CustomerItem) => id,
+      NAME: ({ name = '' }: CustomerItem) => name,
+      EMAIL: ({ email = '' }: CustomerItem) => email,
+      STATE: state,
+      'BANNED UNTIL': (each: CustomerItem) => bannedUntil(each, io.now()) ?? '',
+    }
+    const none = `License ${license} has no ${banned ? 'banned ' : ''}customers.`
+    return { json: customers.map((each) => viewOf(each, io.now())), lines: columns(of, customers, none) }
+  },
+})
+
+const show = verb({
+  about: 'Shows a customer.',
+  input: z.object({
+    license: argument(LicenseId),
+    customer: argument(CustomerId),
+    json: flag('--json', 'print it as JSON'),
+  }),
+  examples: ['customer show acme 5f1c0a7e'],
+  run: async ({ license, customer }, { table, io }) => {
+    const found = await readCustomer(table.read, license, customer)
+    if (found === undefined) throw refusal({ license, customer }, { outcome: 'no_customer' })
+    const title = `Customer ${customer} of license ${license}`
+    return { json: viewOf(found, io.now()), lines: details(title, shown(found, io.now())) }
+  },
+})
+
+export const customer: Noun = {
+  about: 'Customers: who they are and who is banned. Agents ban and unban.',
+  verbs: { list, show, export: exportCustomer, erase: eraseCustomer },
 }
 
-function addCustomerList(customer: Command, io: Io): void {
-  action(
-    customer
-      .command('list')
-      .description('Lists the customers of a license that have chatted.')
-      .argument('<license>')
-      .option('--banned', 'only those who are banned now')
-      .option('--json', 'print them as JSON')
-      .addHelpText(
-        'after',
-        `
-Examples:
-  npm run admin -- customer list acme
-  npm run admin -- customer list acme --banned --json`,
-      ),
-    io,
-    z.object({ license: LicenseId, banned: z.optional(z.boolean()), json: z.optional(z.boolean()) }),
-    async (input, { table }) => {
-      if ((await findLicense(table, input.license)) === undefined) throw noLicense(input.license)
-      const all = await listCustomers(table, input.license)
-      const customers = all.filter((each) => input.banned !== true || isBanned(each, io.now()))
-      if (input.json)
-        return json(
-          io,
-          customers.map((each) => viewOf(each, io)),
-        )
-      const rows = customers.map((each) => [
-        each.id,
-        each.name ?? '',
-        each.email ?? '',
-        state(each),
-        bannedUntil(each, io) ?? '',
-      ])
-      const none = `License ${input.license} has no ${input.banned ? 'banned ' : ''}customers.`
-      columns(io, ['CUSTOMER', 'NAME', 'EMAIL', 'STATE', 'BANNED UNTIL'], rows, none)
-    },
-  )
+const shown = (customer: CustomerItem, nowMs: number): Record<string, string | undefined> => {
+  const { name, email, properties, visit, visits, threads, ban, erased_at } = customer
+  if (erased_at !== undefined) return { erased: isoTime(Math.floor(erased_at / 1000)) }
+  const until = bannedUntil(customer, nowMs)
+  return {
+    name,
+    email,
+    state: state(customer),
+    banned: until === undefined ? 'no' : `until ${until}, by ${ban?.by ?? 'nobody'}`,
+    threads: String(threads),
+    visits: String(visits),
+    'last visit': visit && isoTime(visit.started_timestamp),
+    ...Object.fromEntries(
+      // the table keeps no order
+      Object.entries(properties)
+        .toSorted(([a], [b]) => (a < b ? -1 : 1))
+        .map(([property, value]) => [`property ${property}`, value]),
+    ),
+  }
 }
 
-function addCustomerShow(customer: Command, io: Io): void {
-  action(
-    customer
-      .command('show')
-      .description('Shows a customer.')
-      .argument('<license>')
-      .argument('<customer>')
-      .option('--json', 'print it as JSON')
-      .addHelpText('after', '\nExample:\n  npm run admin -- customer show acme 5f1c0a7e'),
-    io,
-    z.object({ license: LicenseId, customer: CustomerId, json: z.optional(z.boolean()) }),
-    async (input, { table }) => {
-      const found = await readCustomer(table.read, input.license, input.customer)
-      if (found === undefined) throw noCustomer(input.license, input.customer)
-      if (input.json) return json(io, viewOf(found, io))
-      const { name, email, properties, visit, visits, threads } = found
-      const title = `Customer ${found.id} of license ${found.license_id}`
-      if (found.erased_at !== undefined)
-        return details(io, title, { erased: isoTime(Math.floor(found.erased_at / 1000)) })
-      const until = bannedUntil(found, io)
-      details(io, title, {
-        ...(name === undefined ? {} : { name }),
-        ...(email === undefined ? {} : { email }),
-        state: state(found),
-        banned: until === undefined ? 'no' : `until ${until}, by ${found.ban?.by ?? 'nobody'}`,
-        threads: String(threads),
-        visits: String(visits),
-        ...(visit === undefined ? {} : { 'last visit': isoTime(visit.started_timestamp) }),
-        ...Object.fromEntries(
-          // the table keeps no order
-          Object.entries(properties)
-            .toSorted(([a], [b]) => (a < b ? -1 : 1))
-            .map(([property, value]) => [`property ${property}`, value]),
-        ),
-      })
-    },
-  )
-}
-
-/** What people may want to know; not what the backend keeps its books with. */
-const viewOf = (customer: CustomerItem, io: Io) => {
+/** A customer as people may want to know it, without what the backend keeps its books with. */
+const viewOf = (customer: CustomerItem, nowMs: number) => {
   const { id, license_id, name, email, properties, online, visits, visit, threads, ban, erased_at } = customer
   if (erased_at !== undefined) return { id, license_id, erased_at: Math.floor(erased_at / 1000) }
-  const banned = isBanned(customer, io.now())
+  const banned = isBanned(customer, nowMs)
   return { id, license_id, name, email, properties, online, visits, visit, threads, banned, ban }
 }
 
 const state = ({ online }: CustomerItem): string => (online ? 'online' : 'offline')
 
-const bannedUntil = (customer: CustomerItem, io: Io): string | undefined =>
-  customer.ban !== undefined && isBanned(customer, io.now()) ? isoTime(customer.ban.until) : undefined
+const bannedUntil = (customer: CustomerItem, nowMs: number): string | undefined =>
+  customer.ban !== undefined && isBanned(customer, nowMs) ? isoTime(customer.ban.until) : undefined

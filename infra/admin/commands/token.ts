@@ -1,4 +1,3 @@
-import type { Command } from 'commander'
 import * as z from 'zod/mini'
 import { AdminError } from '../../../shared/provisioning/admin-error.ts'
 import { listLicenses } from '../../../shared/provisioning/change-license.ts'
@@ -7,63 +6,42 @@ import type { Table } from '../../../shared/table/client.ts'
 import { keys } from '../../../shared/table/keys.ts'
 import { mintToken, openTokenKey } from '../../local/secrets/token-key.ts'
 import { AgentId, Duration, LicenseId, Scope } from '../cli/account-fields.ts'
-import { noAgent } from '../cli/agent-errors.ts'
-import { action } from '../cli/command.ts'
-import { type Io, print, warn } from '../cli/output.ts'
+import { verb } from '../cli/command.ts'
+import { refusal } from '../cli/obstacles.ts'
+import { say, warn } from '../cli/output.ts'
+import { argument, defaulted, option } from '../cli/parameters.ts'
 
 const elsewhere = 'The tokens of a deployed table come from its identity provider: log in there'
 
-const Input = z.object({
-  agent: AgentId,
-  license: z.optional(LicenseId),
-  scope: z.optional(Scope),
-  expiresIn: Duration,
-  table: z.optional(z.never(elsewhere)),
+export const token = verb({
+  about: 'Prints a token with which an agent of the local stack logs in.',
+  input: z.object({
+    agent: argument(AgentId),
+    license: option('--license <id>', 'whose agent, where several licenses have one of this id', LicenseId),
+    scope: option('--scope <scopes>', 'token scopes, separated by spaces; none: unrestricted', Scope),
+    expiresIn: defaulted('--expires-in <span>', 'how long it lasts: 90s, 30m, 24h, 7d', Duration, '24h'),
+    table: z.optional(z.never(elsewhere)),
+  }),
+  notes: 'Only the token goes to standard output; npm adds lines of its own unless told -s.',
+  examples: ['token ana', 'token ana --license acme --scope "chats--my:read" --expires-in 1h'],
+  isPiped: true,
+  run: async (input, target) => {
+    if (target.place === 'deployed') throw new AdminError(`${elsewhere}.`)
+    const { io, issuer, audience } = target
+    const agent = await onlyAgent(target.table, input.agent, input.license)
+    const identity = agent.identities.find((each) => each.issuer === issuer)
+    if (identity === undefined)
+      throw new AdminError(
+        `Agent ${agent.id} of license ${agent.license_id} logs in with tokens of another issuer. ` +
+          `Give it a subject of this stack's: agent set ${agent.license_id} ${agent.id} --subject ${agent.license_id}/${agent.id}`,
+      )
+    if (agent.suspended) warn(io, `note: agent ${agent.id} is suspended, its login is refused`)
+    const { subject } = identity
+    const { scope, expiresIn: expiresInS } = input
+    const key = await openTokenKey(io.localDir)
+    return say(await mintToken({ key, issuer, audience, subject, scope, expiresInS, now: io.now() }))
+  },
 })
-
-export function addTokenCommand(program: Command, io: Io): void {
-  action(
-    program
-      .command('token')
-      .description('Prints a token with which an agent of the local stack logs in.')
-      .argument('<agent>')
-      .option('--license <id>', 'whose agent, where several licenses have one of this id')
-      .option('--scope <scopes>', 'token scopes, separated by spaces; none: unrestricted')
-      .option('--expires-in <span>', 'how long it lasts: 90s, 30m, 24h, 7d', '24h')
-      .addHelpText(
-        'after',
-        `
-Only the token goes to standard output; npm adds lines of its own unless told -s.
-
-Examples:
-  npm run -s admin -- token ana
-  npm run -s admin -- token ana --license acme --scope "chats--my:read" --expires-in 1h`,
-      ),
-    io,
-    Input,
-    async (input, target) => {
-      if (target.place === 'deployed') throw new AdminError(`${elsewhere}.`)
-      const agent = await onlyAgent(target.table, input.agent, input.license)
-      const identity = agent.identities.find(({ issuer }) => issuer === target.issuer)
-      if (identity === undefined)
-        throw new AdminError(
-          `Agent ${agent.id} of license ${agent.license_id} logs in with tokens of another issuer. ` +
-            `Give it a subject of this stack's: agent set ${agent.license_id} ${agent.id} --subject ${agent.license_id}/${agent.id}`,
-        )
-      if (agent.suspended) warn(io, `note: agent ${agent.id} is suspended, its login is refused`)
-      const token = await mintToken({
-        key: await openTokenKey(io.localDir),
-        issuer: identity.issuer,
-        audience: target.audience,
-        subject: identity.subject,
-        scope: input.scope,
-        expiresInS: input.expiresIn,
-        now: io.now(),
-      })
-      print(io, token)
-    },
-  )
-}
 
 async function onlyAgent(table: Table, id: string, license: string | undefined): Promise<AgentItem> {
   const licenses = license === undefined ? (await listLicenses(table)).map((each) => each.id) : [license]
@@ -76,7 +54,7 @@ async function onlyAgent(table: Table, id: string, license: string | undefined):
   if (agent === undefined) {
     throw license === undefined
       ? new AdminError(`No license has an agent ${id}. See agent list <license>.`)
-      : noAgent(license, id)
+      : refusal({ license, agent: id }, { outcome: 'no_agent' })
   }
   if (others.length === 0) return agent
   const names = agents.map((each) => each.license_id).toSorted()

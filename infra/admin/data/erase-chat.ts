@@ -5,11 +5,12 @@ import type { Family } from '../../../shared/protocol/action.ts'
 import { type Manifest, readManifests, readWords } from '../../../shared/table/archive/manifests.ts'
 import { dropMarks, type Place, removePosting } from '../../../shared/table/archive/postings.ts'
 import { eventsRange, lastOrderEver } from '../../../shared/table/chat/log-ranges.ts'
-import { parseEntry } from '../../../shared/table/chat/thread-log.ts'
+import { type Entry, parseEntry } from '../../../shared/table/chat/thread-log.ts'
 import { removeChatListing } from '../../../shared/table/erasing.ts'
 import { chatPartOf } from '../../../shared/table/key-parts.ts'
 import { chatPk, monthOf } from '../../../shared/table/keys.ts'
 import type { Op, Reader, Writer } from '../../../shared/table/ops.ts'
+import { eachOf } from './paging.ts'
 
 interface Erasing {
   read: Reader<Family>
@@ -81,8 +82,8 @@ const placesOf = (manifests: readonly Manifest[]): (Place & { n: number })[] =>
   )
 
 /**
- * Those that are known to be posted, and those of the messages: whoever posted some may have died before it
- * noted them.
+ * Deletes the words that are known to be posted, and those of the messages: an indexer that posted some may
+ * have died before it noted them.
  */
 const eraseWords = async (
   { read, write }: Erasing,
@@ -91,14 +92,14 @@ const eraseWords = async (
 ): Promise<number> => {
   const indexed = await readWords(read, chat, n)
   const words = new Set(indexed.words)
+  const events = eachOf(itemsAtOnce, async (after: Entry | undefined) => {
+    const range = eventsRange(chat, n, (after?.m ?? 0) + 1, lastOrderEver)
+    return (await read.query({ ...range, limit: itemsAtOnce, strong: true })).map(parseEntry)
+  })
   // of a license that leaves them out there are none: a delete of what is not there costs as much
-  for (let after = texts || indexed.portions.length > 0 ? 0 : undefined; after !== undefined;) {
-    const range = eventsRange(chat, n, after + 1, lastOrderEver)
-    const entries = (await read.query({ ...range, limit: itemsAtOnce, strong: true })).map(parseEntry)
-    for (const { event } of entries)
+  if (texts || indexed.portions.length > 0)
+    for await (const { event } of events)
       for (const word of event.type === 'message' ? indexedWords(event.text ?? '') : []) words.add(word)
-    after = entries.length < itemsAtOnce ? undefined : entries.at(-1)?.m
-  }
   await write.batch([...words].map((word) => removePosting(license, withWord(word), place)))
   return words.size
 }

@@ -1,4 +1,3 @@
-import pLimit from 'p-limit'
 import { AdminError } from '../../../shared/provisioning/admin-error.ts'
 import { conflict, retryOnConflict } from '../../../shared/provisioning/retries.ts'
 import { readChat, unlistActiveChat } from '../../../shared/table/chat/chats.ts'
@@ -8,10 +7,11 @@ import { changedOf, chatPartOf } from '../../../shared/table/key-parts.ts'
 import { type Key, keys, type RawKey } from '../../../shared/table/keys.ts'
 import type { Attributes, Op } from '../../../shared/table/ops.ts'
 import { ofCustomers, ofLicense, type Scan } from '../cli/scan.ts'
+import { eachChatId } from './each-chat.ts'
 import { eraseChat, type Erased } from './erase-chat.ts'
 import { deletePartition, tokensEndS } from './erase-customer.ts'
-import { type Access, withRetries } from './reindex-chat.ts'
-import { eachChatId } from './reindex-license.ts'
+import { type Access, withRetries } from './retries.ts'
+import { sideBySide } from './side-by-side.ts'
 
 /** What the parts of one run share. */
 export interface Run extends Access {
@@ -21,27 +21,13 @@ export interface Run extends Access {
   stopped: AbortSignal
 }
 
-const atOnce = 8
-
-/** Does something with each, some side by side; where one fails, the others under way come to their end. */
+/** Does something with each, some side by side, unless the run is to end. */
 const withEach = async <T>(
   { stopped }: Run,
   all: AsyncIterable<T> | Iterable<T>,
   run: (one: T) => Promise<void>,
 ): Promise<void> => {
-  const limit = pLimit(atOnce)
-  const underWay = new Set<Promise<void>>()
-  let failure: { error: unknown } | undefined
-  for await (const one of all) {
-    if (stopped.aborted || failure !== undefined) break
-    const running: Promise<void> = limit(() => run(one))
-      .catch((error: unknown) => void (failure ??= { error }))
-      .finally(() => underWay.delete(running))
-    underWay.add(running)
-    if (underWay.size >= atOnce) await Promise.race(underWay)
-  }
-  await Promise.all(underWay)
-  if (failure !== undefined) throw failure.error
+  await sideBySide(all, () => stopped.aborted, run)
   stopped.throwIfAborted()
 }
 
@@ -70,10 +56,10 @@ export const lockLicense = async (run: Run): Promise<void> => {
       )
     })
   }
-  await withEach(run, eachChatId(run, license), (id) => sealChat(run, id))
+  await withEach(run, eachChatId(run, license), (id) => lockChat(run, id))
 }
 
-const sealChat = (run: Run, id: string): Promise<void> =>
+const lockChat = (run: Run, id: string): Promise<void> =>
   withRetries(run, ({ read, write }) =>
     retryOnConflict<void>(async () => {
       const chat = await readChat(read, id)
@@ -83,7 +69,7 @@ const sealChat = (run: Run, id: string): Promise<void> =>
     }),
   )
 
-/** Deletes the chats of a sealed license, once nothing is under way on them any more. May run again. */
+/** Deletes the chats of a locked license, once nothing is under way on them any more. May run again. */
 export const eraseChats = (run: Run, texts: boolean, onChat: (erased: Erased) => void): Promise<void> =>
   withEach(run, eachChatId(run, run.license), async (id) =>
     onChat(await withRetries(run, (ctx) => eraseChat(ctx, { license: run.license, id, texts }))),
@@ -131,7 +117,7 @@ const erasePage = async (run: Run, items: readonly Key[], texts: boolean): Promi
   })
   // one that no list has
   for (const chat of new Set(items.map(chatPartOf).flatMap((part) => (part ? [part.chat] : [])))) {
-    await sealChat(run, chat)
+    await lockChat(run, chat)
     await withRetries(run, (ctx) => eraseChat(ctx, { license: run.license, id: chat, texts }))
   }
 }

@@ -36,6 +36,7 @@ import {
   licenseRecord,
   threadRecord,
 } from './export-records.ts'
+import { eachOf } from './paging.ts'
 
 type Records = AsyncGenerator<ExportRecord>
 
@@ -44,16 +45,12 @@ const idsAtOnce = 1000
 // sorts behind every other character
 const lastCharacter = '\u{10ffff}'
 
-/** The items of a partition whose sort keys begin so, a portion at a time. Strongly consistent. */
-async function* eachItem(read: Reader<Family>, pk: Pk, prefix: string): AsyncGenerator<Attributes> {
-  const to = `${prefix}${lastCharacter}`
-  for (let from = prefix; ;) {
-    const items = await read.query({ pk, from, to, limit: itemsAtOnce, strong: true })
-    yield* items
-    if (items.length < itemsAtOnce) return
-    from = behind(String(items.at(-1)?.['sk']))
-  }
-}
+/** The items of a partition whose sort keys begin so. Strongly consistent. */
+const eachItem = (read: Reader<Family>, pk: Pk, prefix: string): AsyncGenerator<Attributes> =>
+  eachOf(itemsAtOnce, (after) => {
+    const from = after === undefined ? prefix : behind(String(after['sk']))
+    return read.query({ pk, from, to: `${prefix}${lastCharacter}`, limit: itemsAtOnce, strong: true })
+  })
 
 /** The chat with its threads and their events, in their order; nothing where there is no such chat. */
 async function* chatRecords(read: Reader<Family>, id: string): Records {
@@ -73,7 +70,7 @@ async function* connectionRecords(read: Reader<Family>, rows: readonly Attribute
 }
 
 /** All that is stored of a customer. A customer has one chat. */
-export async function* exportCustomer(read: Reader<Family>, license: string, id: string): Records {
+export async function* customerRecords(read: Reader<Family>, license: string, id: string): Records {
   const customer = await readCustomer(read, license, id)
   if (customer !== undefined) yield customerRecord(customer)
   yield* connectionRecords(read, await read.query({ pk: customerSocketsPk(license, id), strong: true }))
@@ -84,7 +81,7 @@ export async function* exportCustomer(read: Reader<Family>, license: string, id:
  * All that is stored of a license. Customers are found by reading the whole table: no list has those without
  * a chat.
  */
-export async function* exportLicense(read: Reader<Family>, scan: Scan, license: LicenseRecord): Records {
+export async function* licenseRecords(read: Reader<Family>, scan: Scan, license: LicenseRecord): Records {
   yield licenseRecord(license)
   const { id } = license
   const own = licensePk(id)
@@ -99,10 +96,6 @@ export async function* exportLicense(read: Reader<Family>, scan: Scan, license: 
       page.filter((item) => !isCustomerKey(item)),
     )
   }
-  for (let after: string | undefined; ;) {
-    const chats = await readChatIdsAfter(read, id, after, idsAtOnce)
-    for (const chat of chats) yield* chatRecords(read, chat)
-    after = chats.at(-1)
-    if (chats.length < idsAtOnce) return
-  }
+  const chats = eachOf(idsAtOnce, (after: string | undefined) => readChatIdsAfter(read, id, after, idsAtOnce))
+  for await (const chat of chats) yield* chatRecords(read, chat)
 }

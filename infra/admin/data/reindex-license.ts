@@ -3,29 +3,15 @@ import {
   reindexingEnded,
   reindexingMoved,
 } from '../../../shared/table/archive/reindexing.ts'
-import { readChatIdsAfter } from '../../../shared/table/chat/read-chats.ts'
-import { type Access, reindexChat, type Run, withRetries } from './reindex-chat.ts'
+import { eachChatId } from './each-chat.ts'
+import { reindexChat, type Run } from './reindex-chat.ts'
+import { withRetries } from './retries.ts'
+import { sideBySide } from './side-by-side.ts'
 
-const chatsAtOnce = 8
 const savedEveryMs = 1000
 // then it is not for the chats
 const mostFailedInRow = 20
 const mostFailed = 100
-
-/** The ids of a license's chats, in their order, from the first or the one that follows `after`. */
-export async function* eachChatId(
-  access: Access,
-  license: string,
-  after?: string,
-  idsAtOnce = 1000,
-): AsyncGenerator<string> {
-  for (let last = after; ;) {
-    const ids = await withRetries(access, ({ read }) => readChatIdsAfter(read, license, last, idsAtOnce))
-    yield* ids
-    last = ids.at(-1)
-    if (ids.length < idsAtOnce) return
-  }
-}
 
 export interface Reindexed {
   /** `stopped`: by `run.stopped`; `gaveUp`: since too many chats failed. */
@@ -50,9 +36,8 @@ export const reindexLicense = async (
   const row = openRow(start.after)
   const failed = new Set(start.failed)
   const failures = new Map<string, unknown>()
-  const underWay = new Set<Promise<void>>()
   let [ended, failedInRow] = [0, 0]
-  let isCut = false
+  let isLeft = false
   let savedAt = run.now()
 
   const done = () => start.chats + ended - failed.size
@@ -72,14 +57,15 @@ export const reindexLicense = async (
     savedAt = run.now()
   }
 
-  const reindex = async (id: string, isNew: boolean) => {
+  const reindex = async ({ id, isNew }: Todo) => {
+    if (isNew) row.begin(id)
     try {
       await reindexChat(run, id)
       failed.delete(id)
       failedInRow = 0
     } catch (error) {
       if (run.stopped.aborted) {
-        isCut = true
+        isLeft = true
         return
       }
       failed.add(id)
@@ -93,30 +79,30 @@ export const reindexLicense = async (
     onChat(done())
   }
 
-  /** Resolves to whether it began: there is time for it. */
-  const begin = async (id: string, isNew: boolean): Promise<boolean> => {
-    if (isToEnd()) {
-      isCut = true
-      return false
+  const savingBetween = async function* (all: AsyncIterable<Todo>) {
+    for await (const one of all) {
+      yield one
+      if (run.now() - savedAt >= savedEveryMs) await save()
     }
-    if (isNew) row.begin(id)
-    const one = reindex(id, isNew).finally(() => underWay.delete(one))
-    underWay.add(one)
-    if (underWay.size >= chatsAtOnce) await Promise.race(underWay)
-    if (run.now() - savedAt >= savedEveryMs) await save()
-    return true
   }
 
-  try {
-    for await (const id of eachChatId(run, license, start.after)) if (!(await begin(id, true))) break
-    for (const id of start.failed) if (!(await begin(id, false))) break
-  } finally {
-    await Promise.all(underWay)
-  }
+  const areBegun = await sideBySide(savingBetween(eachTodo(run, license, start)), isToEnd, reindex)
+  const isCut = isLeft || !areBegun
   if (isCut || failed.size > 0) await save()
   else await withRetries(run, ({ write }) => write.write(reindexingEnded(license)))
   const end = isCut ? (run.stopped.aborted ? 'stopped' : 'gaveUp') : 'done'
   return { end, done: done(), failures }
+}
+
+/** A chat to be indexed anew. `isNew`: no run before has come to it. */
+interface Todo {
+  id: string
+  isNew: boolean
+}
+
+async function* eachTodo(run: Run, license: string, start: Reindexing): AsyncGenerator<Todo> {
+  for await (const id of eachChatId(run, license, start.after)) yield { id, isNew: true }
+  for (const id of start.failed) yield { id, isNew: false }
 }
 
 /**
@@ -124,7 +110,7 @@ export const reindexLicense = async (
  */
 const openRow = (first: string | undefined) => {
   let begun: { after: string | undefined; count: number } = { after: first, count: 0 }
-  /** Those that have not ended, with what was before them. */
+  /** The things that have not ended, each with what was before it. */
   const open = new Map<string, typeof begun>()
   return {
     begin: (id: string) => {

@@ -1,6 +1,7 @@
 import type { DynamoDBBatchResponse, DynamoDBRecord, DynamoDBStreamEvent } from 'aws-lambda'
 import type { FilterPattern } from '../../stack/stream-filters.ts'
 import type { Checkpoint } from './checkpoint.ts'
+import { pause } from './pause.ts'
 import { matchesPattern } from './stream-records.ts'
 
 export type StreamWorker = {
@@ -26,6 +27,38 @@ class ReportedFailure extends Error {
   }
 }
 
+type Failure = { index: number; error: unknown }
+
+/** How a batch went, and what comes of it: see `afterBatch`. */
+interface Tries {
+  attempts: number
+  /** How many records the next batch may have. */
+  limit: number
+}
+
+type Step = 'go on' | 'wait' | 'give up'
+
+/**
+ * What follows a batch of `size` records: how many leave the queue, whether the first of those left is given
+ * up, and whether there is a wait before the next. `tries` says how often the head of the queue has failed.
+ */
+const afterBatch = (
+  { attempts, limit }: Tries,
+  size: number,
+  failure: Failure | undefined,
+  { batchSize, maxAttempts }: { batchSize: number; maxAttempts: number },
+): { handled: number; next: Tries; step: Step } => {
+  const afresh = { attempts: 0, limit: batchSize }
+  if (failure === undefined) return { handled: size, next: afresh, step: 'go on' }
+  const handled = failure.index
+  const failed = (handled > 0 ? 0 : attempts) + 1
+  if (failed < maxAttempts) return { handled, next: { attempts: failed, limit }, step: 'wait' }
+  const left = size - handled
+  if (left === 1) return { handled, next: afresh, step: 'give up' }
+  const narrower = failure.error instanceof ReportedFailure ? 1 : Math.ceil(left / 2)
+  return { handled, next: { attempts: maxAttempts - 1, limit: narrower }, step: 'go on' }
+}
+
 /**
  * Hands records to one worker, in order and one batch at a time, like an event source mapping with
  * `reportBatchItemFailures` and `bisectBatchOnError`: a failure is tried again from the lowest failed
@@ -45,8 +78,7 @@ export function runWorker(worker: StreamWorker) {
   }
 
   async function drain() {
-    let attempts = 0
-    let limit = batchSize
+    let tries: Tries = { attempts: 0, limit: batchSize }
     while (!stopping.signal.aborted) {
       const head = queue[0]
       if (head === undefined) return
@@ -55,28 +87,17 @@ export function runWorker(worker: StreamWorker) {
         head()
         continue
       }
-      const batch = nextBatch(limit)
-      const failure = await invoke(batch)
-      const handled = failure ? failure.index : batch.length
-      queue.splice(0, handled)
-      if (handled > 0) attempts = 0
-      if (!failure) {
-        limit = batchSize
-        continue
-      }
-      attempts++
-      if (attempts < maxAttempts) {
-        await pause(Math.min(retryDelayMs * 2 ** (attempts - 1), retryDelayMs * 20), stopping.signal)
-      } else if (batch.length - handled > 1) {
-        limit = failure.error instanceof ReportedFailure ? 1 : Math.ceil((batch.length - handled) / 2)
-        attempts = maxAttempts - 1
-      } else {
-        const [record] = batch.slice(handled)
-        queue.shift()
-        if (record) worker.onFailure?.({ worker: worker.name, record, error: failure.error })
-        attempts = 0
-        limit = batchSize
-      }
+      const batch = nextBatch(tries.limit)
+      const failure = await invoke(worker, batch)
+      const after = afterBatch(tries, batch.length, failure, { batchSize, maxAttempts })
+      tries = after.next
+      queue.splice(0, after.handled)
+      if (after.step === 'wait')
+        await pause(Math.min(retryDelayMs * 2 ** (tries.attempts - 1), retryDelayMs * 20), stopping.signal)
+      if (after.step !== 'give up') continue
+      queue.shift()
+      const record = batch[after.handled]
+      if (record) worker.onFailure?.({ worker: worker.name, record, error: failure?.error })
     }
   }
 
@@ -87,22 +108,6 @@ export function runWorker(worker: StreamWorker) {
       batch.push(entry)
     }
     return batch
-  }
-
-  async function invoke(batch: DynamoDBRecord[]): Promise<{ index: number; error: unknown } | undefined> {
-    try {
-      // A copy, since Lambda's workers never share an event.
-      const answer = await worker.handler({ Records: structuredClone(batch) })
-      const failed = (answer?.batchItemFailures ?? []).map(({ itemIdentifier }) =>
-        batch.findIndex(({ dynamodb }) => dynamodb?.SequenceNumber === itemIdentifier),
-      )
-      if (failed.length === 0) return undefined
-      // Lambda takes an identifier that is not in the batch for a failure of the whole batch.
-      const index = Math.max(0, Math.min(...failed))
-      return { index, error: new ReportedFailure(String(batch[index]?.dynamodb?.SequenceNumber)) }
-    } catch (error) {
-      return { index: 0, error }
-    }
   }
 
   return {
@@ -124,14 +129,18 @@ export function runWorker(worker: StreamWorker) {
   }
 }
 
-/** Resolves after the time, at once when the signal aborts. */
-export async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return
-  const { promise, resolve } = Promise.withResolvers<void>()
-  const timer = setTimeout(resolve, ms)
-  const wake = () => resolve()
-  signal.addEventListener('abort', wake, { once: true })
-  await promise
-  clearTimeout(timer)
-  signal.removeEventListener('abort', wake)
+async function invoke(worker: StreamWorker, batch: DynamoDBRecord[]): Promise<Failure | undefined> {
+  try {
+    // A copy, since Lambda's workers never share an event.
+    const answer = await worker.handler({ Records: structuredClone(batch) })
+    const failed = (answer?.batchItemFailures ?? []).map(({ itemIdentifier }) =>
+      batch.findIndex(({ dynamodb }) => dynamodb?.SequenceNumber === itemIdentifier),
+    )
+    if (failed.length === 0) return undefined
+    // Lambda takes an identifier that is not in the batch for a failure of the whole batch.
+    const index = Math.max(0, Math.min(...failed))
+    return { index, error: new ReportedFailure(String(batch[index]?.dynamodb?.SequenceNumber)) }
+  } catch (error) {
+    return { index: 0, error }
+  }
 }
