@@ -1,6 +1,6 @@
 import { everyAgent } from '../../shared/access/audience.ts'
 import { mayRead } from '../../shared/access/permissions.ts'
-import { myProfile, readDirectory, showDirectory } from '../../shared/account/directory.ts'
+import { directoryBytes, myProfile, readDirectory, showDirectory } from '../../shared/account/directory.ts'
 import { settleSession, startSession } from '../../shared/account/login.ts'
 import { remoteKeys, type TokenChecks, verifyToken } from '../../shared/account/tokens.ts'
 import { enqueueRouting } from '../../shared/chat/enqueue-routing.ts'
@@ -16,6 +16,7 @@ import { login } from '../../shared/protocol/agent/login.ts'
 import { limits } from '../../shared/protocol/limits.ts'
 import { limitUser } from '../../shared/request/rate-limits.ts'
 import { serve } from '../../shared/request/serve.ts'
+import { encodeCursor } from '../../shared/sync/cursor.ts'
 import { readActiveChats } from '../../shared/table/chat/read-chats.ts'
 import { countedUser } from '../../shared/table/counters.ts'
 
@@ -33,14 +34,13 @@ const tokenChecks = (): TokenChecks =>
 
 // pushes that went out beside their writes may have missed this login
 const catchUpS = 2
-// everyone by name comes before avatars and before chats in full, but for the newest of these
-const directoryBytes = 96 * 1024
 
 export const handler = serve(
   login,
   async (ctx, { token, reconnect = false, application, push_notifications }) => {
     // what is under way now and was pushed to others alone bears an earlier time
-    const since = ctx.now() - audienceFreshMs - config.clockSkewMs()
+    const startedAt = ctx.now()
+    const since = startedAt - audienceFreshMs - config.clockSkewMs()
     const identity = await verifyToken(token, tokenChecks())
     const { session, agent, status, cameOnline, ...loggedIn } = await startSession(ctx, identity, {
       arrive: ctx.arrive,
@@ -92,6 +92,7 @@ export const handler = serve(
     const base = {
       license: { id: license.id, plan: license.plan, expiration_timestamp: license.expires_at },
       my_profile: myProfile(agent, status),
+      cursor: encodeCursor(session, { since: startedAt }),
     }
     const summaries = shown.map(({ summary }) => summary)
     const most = limits.frameBytes - envelopeBytes

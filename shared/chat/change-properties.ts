@@ -3,7 +3,8 @@ import { ProtocolError } from '../protocol/errors.ts'
 import { utf8Bytes } from '../protocol/fields.ts'
 import { limits } from '../protocol/limits.ts'
 import type { Properties, PropertiesChange } from '../protocol/properties.ts'
-import type { Retries, Writes } from '../table/capabilities.ts'
+import type { Clock, Retries, Writes } from '../table/capabilities.ts'
+import { putChangedChat } from '../table/chat/changed-chats.ts'
 import type { Chat } from '../table/chat/chats.ts'
 import {
   parseProperties,
@@ -85,7 +86,7 @@ interface State {
   properties: StoredProperties
 }
 
-interface Changing<F extends Family> extends State, Retries, Writes<'chat' | F> {
+interface Changing<F extends Family> extends State, Retries, Clock, Writes<'chat' | 'changedChats' | F> {
   of: PropertiesOwner
   refresh: () => Promise<State>
 }
@@ -140,6 +141,7 @@ export const changeProperties = async <Guarding extends Family = never>(
         }
         const result: { told: AnnouncedProperties | undefined } = { told: attempted }
         const write = async () => {
+          await ctx.write.write(putChangedChat(chat, ctx.now()))
           const outcome = await writeGuarded(ctx.write, setProperties(ctx.of, held, after, nonce), guard?.())
           if (outcome.done) return true
           const found = parseProperties(outcome.found)

@@ -1,4 +1,5 @@
 import { gaining, watchingEither } from '../access/audience.ts'
+import { withFormerAccess } from '../access/former-access.ts'
 import type { Pushing } from '../delivery/outbox.ts'
 import type { Enqueues } from '../jobs/job-queue.ts'
 import type { Family } from '../protocol/action.ts'
@@ -6,6 +7,7 @@ import { ProtocolError } from '../protocol/errors.ts'
 import { limits } from '../protocol/limits.ts'
 import { requireAgentActive, requireGroup } from '../table/accounts.ts'
 import type { Reads } from '../table/capabilities.ts'
+import { putChangedChat } from '../table/chat/changed-chats.ts'
 import { type Chat, type ChatScopes, putChat, updateActiveChat } from '../table/chat/chats.ts'
 import type { Tail } from '../table/chat/thread-log.ts'
 import { keys } from '../table/keys.ts'
@@ -105,7 +107,7 @@ export const requireScopes = async (read: Reader, license: string, scopes: ChatS
 }
 
 /** What a change of scopes writes or checks. */
-export type ScopesFamily = 'account' | 'chat' | 'activeChats'
+export type ScopesFamily = 'account' | 'chat' | 'activeChats' | 'changedChats'
 
 interface ScopesChanged {
   before: Chat
@@ -143,14 +145,15 @@ export const changeScopes = <V extends ChatSnapshot, Guarding extends Family = n
         ],
       })
     const version = before.version + 1
-    const chat: Chat = { ...before, scopes, version, changed_at: ctx.now(), nonce }
+    const at = ctx.now()
+    const chat = withFormerAccess(before, { ...before, scopes, version, changed_at: at, nonce }, at)
     const placed = commitAll(
       ctx.write,
       [
         ...(guard === undefined ? [] : [guard()]),
         ...checks,
         { op: putChat(chat) },
-        ...(chat.active ? [{ op: updateActiveChat(chat) }] : []),
+        { op: chat.active ? updateActiveChat(chat) : putChangedChat(chat, at) },
       ],
       nonce,
     )

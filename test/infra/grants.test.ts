@@ -101,6 +101,7 @@ const oneOf = (id: string): Record<Family, string> => ({
   agentSockets: keys.agentSocket(id, id, id).pk,
   chats: keys.chatListed(id, id).pk,
   activeChats: keys.activeChat(id, id).pk,
+  changedChats: keys.changedChat(id, 1, id).pk,
   loads: keys.load(id, id).pk,
   identity: keys.identity(id, id).pk,
   customer: keys.customer(id, id).pk,

@@ -15,6 +15,7 @@ import { sendEvent } from './send_event.ts'
 import { sendTypingIndicator } from './send_typing_indicator.ts'
 import { startChat } from './start_chat.ts'
 import { superviseChat } from './supervise_chat.ts'
+import { sync } from './sync.ts'
 import { unbanCustomer } from './unban_customer.ts'
 import { updateAgent } from './update_agent.ts'
 import { updateChatProperties } from './update_chat_properties.ts'
@@ -37,6 +38,7 @@ export const agentActions: readonly ActionSpec[] = [
   getChatThreads,
   getFilteredChats,
   getArchives,
+  sync,
   markEventAsSeen,
   updateLastSeenTimestamp,
   sendTypingIndicator,
