@@ -7,8 +7,14 @@ import { isErased, removeBan } from '../../shared/table/customers.ts'
 
 export const handler = serve(unbanCustomer, async (ctx, { customer_id }) => {
   const { license_id } = ctx.me
-  await ctx.write.write(putChangedBan(license_id, customer_id, ctx.now()))
-  const outcome = await ctx.write.write(removeBan(license_id, customer_id, ctx.now(), ctx.nonce))
-  if (outcome.done) ctx.push(everyAgent(license_id), 'customer_unbanned', { customer_id })
-  else if (outcome.found === undefined || isErased(outcome.found)) throw new ProtocolError('not_found')
+  const now = ctx.now()
+  const lifting = removeBan(license_id, customer_id, now, ctx.nonce)
+  const lift = () => ctx.write.transact([lifting, putChangedBan(license_id, customer_id, now)])
+  let [refusal] = await lift()
+  for (let tries = 1; refusal?.reason === 'conflict'; tries += 1) {
+    await ctx.pause(tries)
+    ;[refusal] = await lift()
+  }
+  if (refusal === undefined) ctx.push(everyAgent(license_id), 'customer_unbanned', { customer_id })
+  else if (refusal.found === undefined || isErased(refusal.found)) throw new ProtocolError('not_found')
 })

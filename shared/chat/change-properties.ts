@@ -141,8 +141,8 @@ export const changeProperties = async <Guarding extends Family = never>(
         }
         const result: { told: AnnouncedProperties | undefined } = { told: attempted }
         const write = async () => {
-          await ctx.write.write(putChangedChat(chat, ctx.now()))
-          const outcome = await writeGuarded(ctx.write, setProperties(ctx.of, held, after, nonce), guard?.())
+          const op = setProperties(ctx.of, held, after, nonce)
+          const outcome = await writeGuarded(ctx.write, op, putChangedChat(chat, ctx.now()), guard?.())
           if (outcome.done) return true
           const found = parseProperties(outcome.found)
           if (found.by === nonce) return true
@@ -158,18 +158,18 @@ export const changeProperties = async <Guarding extends Family = never>(
   return told && { chat, told }
 }
 
-/** Writes it alone, or only where the guard holds. */
+/** Writes it with the note that the chat changed, and only where the guard holds. */
 const writeGuarded = async <Guarding extends Family>(
-  write: Writer<'chat' | Guarding>,
+  write: Writer<'chat' | 'changedChats' | Guarding>,
   op: Op<'chat'>,
+  note: Op<'changedChats'>,
   guard: ConditionalWrite<Guarding> | undefined,
 ): Promise<WriteOutcome> => {
-  if (guard === undefined) return write.write(op)
-  const refusals = await write.transact([op, guard.op])
+  const refusals = await write.transact([op, note, ...(guard === undefined ? [] : [guard.op])])
   if (refusals.length === 0) return { done: true, attributes: undefined }
   if (
-    guard.onConditionFailed !== undefined &&
-    refusals.some(({ index, reason }) => index === 1 && reason === 'condition')
+    guard?.onConditionFailed !== undefined &&
+    refusals.some(({ index, reason }) => index === 2 && reason === 'condition')
   )
     throw new ProtocolError(guard.onConditionFailed, { message: guard.message })
   return { done: false, found: refusals.find(({ index }) => index === 0)?.found }
