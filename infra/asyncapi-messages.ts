@@ -27,6 +27,7 @@ const requestMessage = (endpoint: string, spec: ActionSpec): Json => {
 
 const responseMessage = (endpoint: string, spec: ActionSpec): Json => {
   const carries = spec.response !== null
+  const always = spec.response !== null && !z.safeParse(spec.response, undefined).success
   return {
     name: `${spec.name}.response`,
     title: `${spec.name}: answer`,
@@ -40,7 +41,7 @@ const responseMessage = (endpoint: string, spec: ActionSpec): Json => {
         success: { const: true },
         ...(carries ? { payload: schemaRef(`${endpoint}.${spec.name}.response`) } : {}),
       },
-      required: ['action', 'type', 'success', ...(carries ? ['payload'] : [])],
+      required: ['action', 'type', 'success', ...(always ? ['payload'] : [])],
       additionalProperties: false,
     },
   }

@@ -47,6 +47,12 @@ export const rooms: readonly Room[] = [
     holds: 'queries, months, counts, results',
     besides: ['shared/archive/index'],
   },
+  {
+    folder: 'shared/sync',
+    floor: 8,
+    holds: 'what changed since a cursor',
+    besides: ['shared/account'],
+  },
   { folder: 'shared/mobile', floor: 8, holds: 'notifications by FCM' },
 
   {

@@ -1,6 +1,6 @@
 import { everyAgent } from '../../shared/access/audience.ts'
 import { mayRead } from '../../shared/access/permissions.ts'
-import { myProfile, readDirectory, showDirectory } from '../../shared/account/directory.ts'
+import { directoryBytes, myProfile, readDirectory, showDirectory } from '../../shared/account/directory.ts'
 import { beginCatchUp } from '../../shared/account/enqueue-catch-up.ts'
 import { settleSession, startSession } from '../../shared/account/login.ts'
 import { remoteKeys, type TokenChecks, verifyToken } from '../../shared/account/tokens.ts'
@@ -14,6 +14,7 @@ import { login } from '../../shared/protocol/agent/login.ts'
 import { limits } from '../../shared/protocol/limits.ts'
 import { limitUser } from '../../shared/request/rate-limits.ts'
 import { serve } from '../../shared/request/serve.ts'
+import { encodeCursor } from '../../shared/sync/cursor.ts'
 import { readActiveChats } from '../../shared/table/chat/read-chats.ts'
 import { countedUser } from '../../shared/table/counters.ts'
 
@@ -29,12 +30,10 @@ const tokenChecks = (): TokenChecks =>
     resourceServer: config.tokenResourceServer(),
   })
 
-// everyone by name comes before avatars and before chats in full, but for the newest of these
-const directoryBytes = 96 * 1024
-
 export const handler = serve(
   login,
   async (ctx, { token, reconnect = false, application, push_notifications, pushes, chats }) => {
+    const startedAt = ctx.now()
     const catchUp = beginCatchUp(ctx)
     const identity = await verifyToken(token, tokenChecks())
     const { session, agent, status, cameOnline, ...loggedIn } = await startSession(ctx, identity, {
@@ -79,6 +78,7 @@ export const handler = serve(
     const base = {
       license: { id: license.id, plan: license.plan, expiration_timestamp: license.expires_at },
       my_profile: myProfile(agent, status),
+      cursor: encodeCursor(session, { since: startedAt }),
     }
     const summaries = shown.map(({ summary }) => summary)
     const most = limits.frameBytes - envelopeBytes

@@ -12,9 +12,10 @@ import type { WorkerWrites } from '../../shared/platform/writes.ts'
 import { InternalError } from '../../shared/protocol/errors.ts'
 import { closeInactive } from '../../shared/routing/close-inactive.ts'
 import { reassignUnseen } from '../../shared/routing/reassign-unseen.ts'
+import { noteClosed } from '../../shared/sync/note-closed.ts'
 import { LicenseItem, LicenseListed } from '../../shared/table/accounts.ts'
 import type { ActiveChat } from '../../shared/table/chat/chats.ts'
-import { readActiveChats } from '../../shared/table/chat/read-chats.ts'
+import { readListedChats } from '../../shared/table/chat/read-chats.ts'
 import { removeConnection } from '../../shared/table/end-session.ts'
 import { keys, licensesPk } from '../../shared/table/keys.ts'
 import { readAgentSockets, readAudienceList } from '../../shared/table/socket-lists.ts'
@@ -132,7 +133,9 @@ const isToRoute = (chat: ActiveChat, { routing }: LicenseItem): boolean =>
  * the list has.
  */
 const lookAfterChats = async (ctx: Ctx, id: string, { looking }: Limits): Promise<void> => {
-  const chats = (await readActiveChats(ctx.read, id)).filter(isOfCustomer)
+  const listed = await readListedChats(ctx.read, id)
+  await noteClosed(ctx, id, listed, looking)
+  const chats = listed.filter((chat) => chat.closed_at === undefined && isOfCustomer(chat))
   const item = chats.length === 0 ? undefined : await ctx.read.get(keys.license(id))
   if (item === undefined) return
   const license = LicenseItem.parse(item)

@@ -34,7 +34,7 @@ export const endCrashedRun = async (
       const of = { license_id: license, customer_id: customer, connection }
       for (const op of removeConnection(of)) await write.write(op)
     } else if (changed?.item === 'customer' && item['online'] === true)
-      await write.write(setCustomerOffline(CustomerItem.parse(item), randomUUID()))
+      await write.write(setCustomerOffline(CustomerItem.parse(item), randomUUID(), Date.now()))
     else if (changed === undefined)
       await write.write(releaseManifest(key.pk.slice('CHAT#'.length), lastNumberOf(key)))
   }

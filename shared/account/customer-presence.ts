@@ -55,7 +55,7 @@ export const expectCustomer = async (
 ): Promise<void> => {
   const customer = await withoutTab(ctx, license, id, check)
   if (customer === undefined || customer.seq !== seq) return
-  const outcome = await ctx.write.write(setCustomerOffline(customer, check))
+  const outcome = await ctx.write.write(setCustomerOffline(customer, check, ctx.now()))
   if (!outcome.done) return
   // as it is by now: a login since that write may have been told of first
   const now = await readCustomer(ctx.read, license, id)

@@ -45,6 +45,9 @@ const readAgents = async (
 type Colleague = z.output<typeof Colleague>
 type Group = z.output<typeof Group>
 
+// everyone by name comes before avatars and before chats in full, but for the newest of these
+export const directoryBytes = 96 * 1024
+
 /**
  * The directory as a login shows it, within `room` bytes: the last avatars go first where it is too large,
  * then the last names. Groups have a third of the room, and what agents without avatars leave of the rest.

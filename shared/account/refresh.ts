@@ -4,7 +4,7 @@ import { pushEntries } from '../chat/announce/entries.ts'
 import { changeUsers } from '../chat/change-users.ts'
 import { enqueueRouting } from '../chat/enqueue-routing.ts'
 import { planLeave, usersUpdated } from '../chat/membership.ts'
-import type { ThreadFamily } from '../chat/thread-writes.ts'
+import type { UsersFamily } from '../chat/thread-writes.ts'
 import { expectView, readView, showChat } from '../chat/view/chat-view.ts'
 import { profilesOf } from '../chat/view/profiles.ts'
 import type { WorkCtx } from '../delivery/worker-context.ts'
@@ -89,7 +89,7 @@ export const endCustomers = async (ctx: WorkCtx, license: string): Promise<void>
 
 /** An agent changed: its sessions follow, or end where it was suspended or deleted. */
 export const agentChanged = async (
-  ctx: WorkCtx<ThreadFamily | DeviceFamily>,
+  ctx: WorkCtx<UsersFamily | DeviceFamily>,
   license: string,
   id: string,
 ): Promise<void> => {
@@ -150,7 +150,7 @@ const showGained = async (
 }
 
 /** A suspended or deleted agent is no longer in any active chat. */
-const leaveActiveChats = async (ctx: WorkCtx<ThreadFamily>, agent: AgentItem): Promise<void> => {
+const leaveActiveChats = async (ctx: WorkCtx<UsersFamily>, agent: AgentItem): Promise<void> => {
   const active = await readActiveChats(ctx.read, agent.license_id)
   const isIn = ({ users }: ActiveChat | Chat) =>
     users.some(({ id, type, present }) => id === agent.id && type !== 'customer' && present)

@@ -6,7 +6,7 @@ import type { Session } from '../table/sockets.ts'
 import { announceUsersChanged, type UsersAnnouncement } from './announce/users-changed.ts'
 import { changeUsers, type UsersChange } from './change-users.ts'
 import type { Names } from './membership.ts'
-import type { ThreadFamily, ThreadWrites } from './thread-writes.ts'
+import type { ThreadWrites, UsersFamily } from './thread-writes.ts'
 import { readAgents } from './view/profiles.ts'
 
 type Agents = ReadonlyMap<string, AgentItem>
@@ -15,7 +15,7 @@ interface AgentView extends RequestSnapshot {
   me: Session
 }
 
-type Adding = ThreadWrites<ThreadFamily | 'account', AgentView> & UsersAnnouncement
+type Adding = ThreadWrites<UsersFamily | 'account', AgentView> & UsersAnnouncement
 
 /**
  * Puts agents into a chat as `decide` says, and tells: first those whom it gives access the chat, then

@@ -3,6 +3,7 @@ import { roleOf } from '../access/permissions.ts'
 import type { Pushing } from '../delivery/outbox.ts'
 import { InternalError, ProtocolError } from '../protocol/errors.ts'
 import type { NewCustomerEvent, NewEvent, Recipients } from '../protocol/events.ts'
+import { putChangedChat } from '../table/chat/changed-chats.ts'
 import { type Chat, requireChatUnchanged } from '../table/chat/chats.ts'
 import { endsIdle, nextEntry, putEntry, storedEvent } from '../table/chat/log-entries.ts'
 import type { StoredEvent } from '../table/chat/thread-log.ts'
@@ -56,7 +57,7 @@ export interface Appended {
 }
 
 /** What adding an event takes, which may start a thread. */
-export type Appending = ThreadWrites<ThreadStartFamily> & { read: Reader<ThreadStartReads> }
+export type Appending = ThreadWrites<ThreadStartFamily | 'changedChats'> & { read: Reader<ThreadStartReads> }
 
 /**
  * Adds an event to the chat, starting a thread where none is active; annotations go to the last thread as it
@@ -112,9 +113,10 @@ export const appendEvent = (
       }
       return { result, committed: tries === 1 ? put : put.then(read) }
     }
-    const all: ConditionalWrite<'chat' | 'customer'>[] = [
+    const all: ConditionalWrite<'chat' | 'customer' | 'changedChats'>[] = [
       { op: requireChatUnchanged(chat) },
       { op: putEntry(chat.id, entry) },
+      { op: putChangedChat(chat, by.at) },
     ]
     if (isCustomers(me))
       all.push({

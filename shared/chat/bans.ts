@@ -1,5 +1,6 @@
 import { ProtocolError } from '../protocol/errors.ts'
 import type { Clock, Reads, Retries, Writes } from '../table/capabilities.ts'
+import { putChangedBan } from '../table/chat/changed-chats.ts'
 import { readChat, requireChatUnchanged, requireNoChat } from '../table/chat/chats.ts'
 import { readTail } from '../table/chat/thread-log.ts'
 import { type Ban, type CustomerItem, isErased, readCustomer, setBan } from '../table/customers.ts'
@@ -16,11 +17,11 @@ import {
 import type { Session } from '../table/sockets.ts'
 import { type Closing, planClosing } from './close-thread.ts'
 import { customerBanned as bannedMessage } from './system-messages.ts'
-import type { ThreadFamily } from './thread-writes.ts'
+import type { UsersFamily } from './thread-writes.ts'
 
 const dayS = 24 * 3600
 
-interface Banning extends Reads, Writes<ThreadFamily | 'customer'>, Retries, Clock {
+interface Banning extends Reads, Writes<UsersFamily | 'customer'>, Retries, Clock {
   me: Session
   refresh: () => Promise<{ me: Session }>
 }
@@ -65,8 +66,9 @@ export const banCustomer = async (ctx: Banning, id: string, days: number): Promi
         chat === undefined
           ? requireNoChat(customerChatId(me.license_id, id))
           : requireChatUnchanged(chat.chat)
-      const ops: Op<ThreadFamily | 'customer'>[] = [
+      const ops: Op<UsersFamily | 'customer'>[] = [
         setBan(customer, ban, nonce),
+        putChangedBan(me.license_id, id, at),
         ...(closing?.ops ?? [unchanged]),
       ]
       const all = ops.map((op) => ({ op }))

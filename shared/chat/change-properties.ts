@@ -3,7 +3,8 @@ import { ProtocolError } from '../protocol/errors.ts'
 import { utf8Bytes } from '../protocol/fields.ts'
 import { limits } from '../protocol/limits.ts'
 import type { Properties, PropertiesChange } from '../protocol/properties.ts'
-import type { Retries, Writes } from '../table/capabilities.ts'
+import type { Clock, Retries, Writes } from '../table/capabilities.ts'
+import { putChangedChat } from '../table/chat/changed-chats.ts'
 import type { Chat } from '../table/chat/chats.ts'
 import {
   parseProperties,
@@ -85,7 +86,7 @@ interface State {
   properties: StoredProperties
 }
 
-interface Changing<F extends Family> extends State, Retries, Writes<'chat' | F> {
+interface Changing<F extends Family> extends State, Retries, Clock, Writes<'chat' | 'changedChats' | F> {
   of: PropertiesOwner
   refresh: () => Promise<State>
 }
@@ -140,7 +141,8 @@ export const changeProperties = async <Guarding extends Family = never>(
         }
         const result: { told: AnnouncedProperties | undefined } = { told: attempted }
         const write = async () => {
-          const outcome = await writeGuarded(ctx.write, setProperties(ctx.of, held, after, nonce), guard?.())
+          const op = setProperties(ctx.of, held, after, nonce)
+          const outcome = await writeGuarded(ctx.write, op, putChangedChat(chat, ctx.now()), guard?.())
           if (outcome.done) return true
           const found = parseProperties(outcome.found)
           if (found.by === nonce) return true
@@ -156,18 +158,18 @@ export const changeProperties = async <Guarding extends Family = never>(
   return told && { chat, told }
 }
 
-/** Writes it alone, or only where the guard holds. */
+/** Writes it with the note that the chat changed, and only where the guard holds. */
 const writeGuarded = async <Guarding extends Family>(
-  write: Writer<'chat' | Guarding>,
+  write: Writer<'chat' | 'changedChats' | Guarding>,
   op: Op<'chat'>,
+  note: Op<'changedChats'>,
   guard: ConditionalWrite<Guarding> | undefined,
 ): Promise<WriteOutcome> => {
-  if (guard === undefined) return write.write(op)
-  const refusals = await write.transact([op, guard.op])
+  const refusals = await write.transact([op, note, ...(guard === undefined ? [] : [guard.op])])
   if (refusals.length === 0) return { done: true, attributes: undefined }
   if (
-    guard.onConditionFailed !== undefined &&
-    refusals.some(({ index, reason }) => index === 1 && reason === 'condition')
+    guard?.onConditionFailed !== undefined &&
+    refusals.some(({ index, reason }) => index === 2 && reason === 'condition')
   )
     throw new ProtocolError(guard.onConditionFailed, { message: guard.message })
   return { done: false, found: refusals.find(({ index }) => index === 0)?.found }

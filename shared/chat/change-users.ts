@@ -1,6 +1,8 @@
 import { withFollowers } from './follow.ts'
+import { withFormerAccess } from '../access/former-access.ts'
 import type { Family } from '../protocol/action.ts'
 import { type ChatUser, withArrivals } from '../table/chat/chat-users.ts'
+import { putChangedChat } from '../table/chat/changed-chats.ts'
 import { type Chat, putChat, updateActiveChat } from '../table/chat/chats.ts'
 import { nextEntries, putEntry } from '../table/chat/log-entries.ts'
 import type { StoredEvent, Tail } from '../table/chat/thread-log.ts'
@@ -15,7 +17,7 @@ import {
 } from '../table/optimistic-write.ts'
 import { adjustLoads } from './agent-load.ts'
 import { type AnnouncedRouting, readRouting, type RoutingChange, routingOps } from './routing-properties.ts'
-import type { ThreadFamily, ThreadWrites } from './thread-writes.ts'
+import type { ThreadWrites, UsersFamily } from './thread-writes.ts'
 
 const presentIds = (users: readonly ChatUser[]): string[] =>
   users.filter(({ present }) => present).map(({ id }) => id)
@@ -51,7 +53,7 @@ export interface UsersChanged {
 
 /** Changes a chat's users as `decide` says of each view; undefined from it: nothing is to change. */
 export const changeUsers = <V extends ChatSnapshot, Guarding extends Family = never>(
-  ctx: ThreadWrites<ThreadFamily | Guarding, V>,
+  ctx: ThreadWrites<UsersFamily | Guarding, V>,
   decide: (view: V) => UsersChange<Guarding> | undefined,
 ): Promise<UsersChanged> =>
   updateLog(ctx, async (view): Promise<Attempt<UsersChanged>> => {
@@ -65,24 +67,26 @@ export const changeUsers = <V extends ChatSnapshot, Guarding extends Family = ne
     const users = withArrivals(change.users, at)
     const { waiting_since: waited, ...rest } = before
     const since = waitingSince === undefined ? waited : (waitingSince ?? undefined)
-    const chat = await withFollowers(ctx.read, {
+    const changed: Chat = {
       ...rest,
       users,
       version: before.version + 1,
       changed_at: at,
       nonce,
       ...(since === undefined ? {} : { waiting_since: since }),
-    })
+    }
+    const chat = await withFollowers(ctx.read, withFormerAccess(before, changed, at))
     const entries = chat.active
       ? nextEntries(tail, change.messages, { nonce, version: chat.version, at })
       : []
     const held = Object.keys(routing).length > 0 ? await readRouting(ctx.read, before) : undefined
     const userIds = chat.active ? presentIds(users) : []
     const routed = routingOps(chat, held, routing, { nonce, userIds })
-    const ops: Op<ThreadFamily>[] = [putChat(chat), ...routed.ops]
+    const ops: Op<UsersFamily>[] = [putChat(chat), ...routed.ops]
     const { assigned, coming } = change
     const loads = adjustLoads(before, chat, { assigned, coming, onConditionFailed: 'not_found' })
     if (chat.active) ops.push(updateActiveChat(chat), ...entries.map((entry) => putEntry(chat.id, entry)))
+    else ops.push(putChangedChat(chat, at))
     const placed = commitAll(ctx.write, [...guards, ...loads, ...ops.map((op) => ({ op }))], nonce)
     return { result: { before, chat, entries, tail, told: routed.told }, committed: placed }
   })

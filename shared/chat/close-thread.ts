@@ -1,5 +1,5 @@
 import { ProtocolError } from '../protocol/errors.ts'
-import { type Chat, putChat, unlistActiveChat } from '../table/chat/chats.ts'
+import { type Chat, putChat, setClosedAt } from '../table/chat/chats.ts'
 import { nextEntry, putEntry } from '../table/chat/log-entries.ts'
 import type { StoredEvent } from '../table/chat/thread-log.ts'
 import type { Entry } from '../table/chat/thread-log.ts'
@@ -47,7 +47,7 @@ export const planClosing = (
     ops: [
       putChat(closed),
       putEntry(chat.id, entry),
-      unlistActiveChat(chat),
+      setClosedAt(chat, at),
       ...adjustLoads(chat, closed).map(({ op }) => op),
     ],
   }

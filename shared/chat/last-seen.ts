@@ -1,12 +1,18 @@
 import { watching } from '../access/audience.ts'
 import type { Pushing } from '../delivery/outbox.ts'
 import type { Clock, Reads, Writes } from '../table/capabilities.ts'
-import { type Chat, seenEvent, SeenItem, seenMoved } from '../table/chat/chats.ts'
+import { putChangedChat } from '../table/chat/changed-chats.ts'
+import type { Chat } from '../table/chat/chats.ts'
+import { seenEvent, SeenItem, seenMoved } from '../table/chat/seen-marks.ts'
 import { authorsOf, type Entry, readLast } from '../table/chat/thread-log.ts'
 import { type AnySession, userIdOf } from '../table/sockets.ts'
 
 interface Seeing
-  extends Reads, Writes<'chat'>, Clock, Pick<Pushing<'last_seen_timestamp_updated'>, 'prefetchAudience'> {
+  extends
+    Reads,
+    Writes<'chat' | 'changedChats'>,
+    Clock,
+    Pick<Pushing<'last_seen_timestamp_updated'>, 'prefetchAudience'> {
   me: AnySession
   chat: Chat
   nonce: string
@@ -22,7 +28,9 @@ const move = async (
   event?: string,
 ): Promise<{ timestamp: number; isOurs: boolean; moved: boolean }> => {
   const { me, chat, nonce } = ctx
-  const to = { timestamp: Math.min(wanted, Math.floor(ctx.now() / 1000)), event }
+  const atMs = ctx.now()
+  const to = { timestamp: Math.min(wanted, Math.floor(atMs / 1000)), event, atMs }
+  if (!chat.active) await ctx.write.write(putChangedChat(chat, atMs))
   ctx.prefetchAudience(watching(chat), 'last_seen_timestamp_updated')
   const [outcome, last] = await Promise.all([
     ctx.write.write(seenMoved(chat.id, userIdOf(me), to, nonce), { returns: 'new' }),

@@ -1,5 +1,6 @@
 import { withFollowers } from './follow.ts'
 import { gaining, watchingEither } from '../access/audience.ts'
+import { withFormerAccess } from '../access/former-access.ts'
 import type { Pushing } from '../delivery/outbox.ts'
 import type { Enqueues } from '../jobs/job-queue.ts'
 import type { Family } from '../protocol/action.ts'
@@ -7,6 +8,7 @@ import { ProtocolError } from '../protocol/errors.ts'
 import { limits } from '../protocol/limits.ts'
 import { requireAgentActive, requireGroup } from '../table/accounts.ts'
 import type { Reads } from '../table/capabilities.ts'
+import { putChangedChat } from '../table/chat/changed-chats.ts'
 import { type Chat, type ChatScopes, putChat, updateActiveChat } from '../table/chat/chats.ts'
 import type { Tail } from '../table/chat/thread-log.ts'
 import { keys } from '../table/keys.ts'
@@ -106,7 +108,7 @@ export const requireScopes = async (read: Reader, license: string, scopes: ChatS
 }
 
 /** What a change of scopes writes or checks. */
-export type ScopesFamily = 'account' | 'chat' | 'activeChats'
+export type ScopesFamily = 'account' | 'chat' | 'activeChats' | 'changedChats'
 
 interface ScopesChanged {
   before: Chat
@@ -144,14 +146,16 @@ export const changeScopes = <V extends ChatSnapshot, Guarding extends Family = n
         ],
       })
     const version = before.version + 1
-    const chat = await withFollowers(ctx.read, { ...before, scopes, version, changed_at: ctx.now(), nonce })
+    const at = ctx.now()
+    const changed: Chat = { ...before, scopes, version, changed_at: at, nonce }
+    const chat = await withFollowers(ctx.read, withFormerAccess(before, changed, at))
     const placed = commitAll(
       ctx.write,
       [
         ...(guard === undefined ? [] : [guard()]),
         ...checks,
         { op: putChat(chat) },
-        ...(chat.active ? [{ op: updateActiveChat(chat) }] : []),
+        { op: chat.active ? updateActiveChat(chat) : putChangedChat(chat, at) },
       ],
       nonce,
     )

@@ -12,5 +12,8 @@ export interface ThreadStarting {
   admitThread: () => Promise<void>
 }
 
-/** What any change of a thread or of its users writes. */
+/** What any change of an active thread writes. */
 export type ThreadFamily = 'chat' | 'activeChats' | 'loads'
+
+/** What any change of a chat's users writes: it may have no active thread. */
+export type UsersFamily = ThreadFamily | 'changedChats'

@@ -5,10 +5,21 @@ import type { Family } from '../protocol/action.ts'
 
 /** Of workers; those that push may besides write connections. */
 export const workerWrites = {
-  notify: ['account', 'device', 'chat', 'activeChats', 'loads'],
+  notify: ['account', 'device', 'chat', 'activeChats', 'changedChats', 'loads'],
   index: ['chat', 'postings', 'marks', 'count'],
-  later: ['account', 'customer', 'chat', 'activeChats', 'loads', 'postings', 'marks', 'keptCounts', 'count'],
-  clock: ['account', 'chat', 'activeChats', 'loads'],
+  later: [
+    'account',
+    'customer',
+    'chat',
+    'activeChats',
+    'changedChats',
+    'loads',
+    'postings',
+    'marks',
+    'keptCounts',
+    'count',
+  ],
+  clock: ['account', 'chat', 'activeChats', 'changedChats', 'loads'],
 } as const satisfies Record<string, readonly Family[]>
 export type WorkerWrites = { [Worker in keyof typeof workerWrites]: (typeof workerWrites)[Worker][number] }
 

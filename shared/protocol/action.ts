@@ -18,6 +18,7 @@ export type Family =
   | 'audience'
   | 'chats'
   | 'activeChats'
+  | 'changedChats'
   | 'loads'
   | 'identity'
   | 'customer'
@@ -77,8 +78,11 @@ export interface ActionSpec {
   readonly writes?: readonly Family[]
   /** All that it may push: the type of its `ctx.push`, so that shared code can push no more for it. */
   readonly pushes: readonly PushName[]
-  /** `none`: nothing is known of the connection. `login`: the handler itself reads what it needs of it. */
-  readonly session: 'required' | 'login' | 'none'
+  /**
+   * `none`: nothing is known of the connection. `login`: the handler itself reads what it needs of it.
+   * `optional`: the handler reads the session where it needs one, and answers without one as well.
+   */
+  readonly session: 'required' | 'login' | 'optional' | 'none'
   readonly reads: readonly Fetch[]
   /** Others hear of it once a second of each customer: the first and, of more, the last. */
   readonly paced?: true

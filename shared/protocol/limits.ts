@@ -50,6 +50,7 @@ export const limits = {
   lastThreads: 10,
   lastThreadsMax: 25,
   threadsSummaryPage: 25,
+  syncPage: 100,
 } as const
 
 /**

@@ -26,10 +26,13 @@ interface Base extends Retries, Clock, Enqueues {
   admitThread: (events?: number) => Promise<void>
 }
 
-/** What a login finds out of itself: the other actions are given a session. */
-interface Arriving {
+interface Connecting {
   /** The connection's socket, as it is now. */
   arrive: () => Promise<SocketItem | undefined>
+}
+
+/** What a login finds out of itself: the other actions are given a session. */
+interface Arriving extends Connecting {
   limiting: Limiting
 }
 
@@ -47,7 +50,9 @@ export type Ctx<Spec extends ActionSpec> = Base &
     ? Authorized<Spec> & { refresh: () => Promise<Authorized<Spec>> }
     : Spec['session'] extends 'login'
       ? Arriving
-      : unknown)
+      : Spec['session'] extends 'optional'
+        ? Connecting
+        : unknown)
 
 type AlsoRead<Spec extends ActionSpec> = Spec extends { alsoReads: readonly (infer F extends Family)[] }
   ? F

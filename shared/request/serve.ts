@@ -81,10 +81,8 @@ const handleRequest = async <Spec extends ActionSpec>(
   const limiting = limitingOf(spec, connection, deadline.signal)
   const { read, enqueue } = limiting
   const arrive = () => readSocket(read, connection, Date.now())
-  if (spec.session === 'none') {
-    await limitFrame(limiting, arrive)
-    return void parse(spec.request, received)
-  }
+  if (spec.session === 'none' || spec.session === 'optional') await limitFrame(limiting, arrive)
+  if (spec.session === 'none') return void parse(spec.request, received)
 
   let before: Chat | undefined
   let record: WriteRecord | undefined

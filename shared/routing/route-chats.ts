@@ -9,7 +9,7 @@ import {
   readRoutingState,
   type RoutingState,
 } from '../chat/routing-state.ts'
-import type { ThreadFamily } from '../chat/thread-writes.ts'
+import type { UsersFamily } from '../chat/thread-writes.ts'
 import { expectView, readView } from '../chat/view/chat-view.ts'
 import type { WorkCtx } from '../delivery/worker-context.ts'
 import { mapIsolated } from '../platform/for-each.ts'
@@ -20,7 +20,7 @@ import type { ChatSnapshot } from '../table/optimistic-write.ts'
 // Routing after the start of a thread (protocol §7): what waits is given to whoever comes to be free.
 
 /** What routing writes or checks. */
-export type RoutingFamily = ThreadFamily | AssignmentFamily
+export type RoutingFamily = UsersFamily | AssignmentFamily
 
 /** A staffing as a change of the chat's users. */
 export const usersChangeOf = ({ waitingSince, ...staffing }: Assignment): UsersChange<AssignmentFamily> => ({

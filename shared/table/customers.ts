@@ -52,6 +52,8 @@ export const CustomerItem = z.object({
   /** How many threads it has started or had started with it. */
   threads: z._default(z.int(), 0),
   version: z._default(z.int(), 0),
+  /** When (ms) anything that is shown of it changed last. */
+  changed_at: z._default(z.int(), 0),
   /** Which request changed its details last. */
   nonce: z.optional(z.string()),
   online: z._default(z.boolean(), false),
@@ -114,6 +116,7 @@ export const setCustomerDetails = (
     properties,
     visits,
     version: who.version + 1,
+    changed_at: nowMs,
     nonce,
     ...(name === undefined ? {} : { name }),
     ...(email === undefined ? {} : { email }),
@@ -188,13 +191,23 @@ export const setThreadOfCustomer = (
  * The customer has no open tab any more, unless it has logged in since it was read. The same check holds
  * again for itself, since it may have died before it told anybody.
  */
-export const setCustomerOffline = ({ license_id, id, seq }: CustomerItem, check: string): Op<'customer'> => ({
+export const setCustomerOffline = (
+  { license_id, id, seq }: CustomerItem,
+  check: string,
+  nowMs: number,
+): Op<'customer'> => ({
   Update: {
     Key: keys.customer(license_id, id),
-    UpdateExpression: 'SET #online = :false, offline_by = :check',
+    UpdateExpression: 'SET #online = :false, offline_by = :check, changed_at = :now',
     ConditionExpression: '#seq = :seq AND (#online = :true OR offline_by = :check)',
     ExpressionAttributeNames: { '#online': 'online', '#seq': 'seq' },
-    ExpressionAttributeValues: { ':false': false, ':true': true, ':seq': seq, ':check': check },
+    ExpressionAttributeValues: {
+      ':false': false,
+      ':true': true,
+      ':seq': seq,
+      ':check': check,
+      ':now': nowMs,
+    },
   },
 })
 

@@ -138,6 +138,16 @@ export const keys = {
     pk: activePk(license),
     sk: part(chat),
   }),
+  /** That a chat changed in a slot of time, which is a number. */
+  changedChat: (license: string, slot: number, chat: string): Key<'changedChats'> => ({
+    pk: changedPk(license),
+    sk: `${changedPrefix(slot)}CHAT#${part(chat)}`,
+  }),
+  /** The same of a customer's ban. */
+  changedBan: (license: string, slot: number, customer: string): Key<'changedChats'> => ({
+    pk: changedPk(license),
+    sk: `${changedPrefix(slot)}BAN#${part(customer)}`,
+  }),
   /** How many active chats an agent is in. */
   load: (license: string, agent: string): Key<'loads'> => ({ pk: loadsPk(license), sk: part(agent) }),
 
@@ -232,6 +242,11 @@ export const agentCounterPk = (license: string, agent: string): Pk<'count'> =>
 export const licenseCounterPk = (license: string): Pk<'count'> => pkOf(`COUNT#LICENSE#${part(license)}`)
 
 export const activePk = (license: string): Pk<'activeChats'> => pkOf(`LICENSE#${part(license)}#ACTIVE`)
+
+export const changedPk = (license: string): Pk<'changedChats'> => pkOf(`LICENSE#${part(license)}#CHANGED`)
+
+/** Everything that changed in a slot. */
+export const changedPrefix = (slot: number): string => `${numbered(slot)}#`
 
 export const devicePk = (hash: string): Pk<'device'> => pkOf(`DEVICE#${part(hash)}`)
 

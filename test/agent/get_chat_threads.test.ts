@@ -76,7 +76,7 @@ describe('get_chat_threads', () => {
     await ann.received()
     await ben.received()
     expect(await get(ben, chat)).toEqual({
-      id: chat.id,
+      ...{ id: chat.id, version: 1, properties_version: 1 },
       users: [
         {
           ...{ id: 'ann', type: 'agent', name: 'ann', email: 'ann@example.com', present: true },
@@ -105,7 +105,9 @@ describe('get_chat_threads', () => {
   test('properties and scopes are absent where there are none', async () => {
     const { ann, chat } = await annAlone()
     const shown = await get(ann, chat)
-    expect(Object.keys(shown).toSorted()).toEqual(['id', 'threads', 'threads_summary', 'users'])
+    const present = ['id', 'properties_version', 'threads', 'threads_summary', 'users', 'version']
+    expect(Object.keys(shown).toSorted()).toEqual(present)
+    expect(shown).toMatchObject({ version: 1, properties_version: 0 })
     expect(shown.threads[0]).toEqual(chat.thread)
   })
 

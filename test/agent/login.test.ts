@@ -341,6 +341,7 @@ describe('the answer to a login', () => {
         { id: 1, name: 'Sales' },
         { id: 2, name: 'Support' },
       ],
+      cursor: expect.any(String),
     })
   })
 

@@ -152,6 +152,13 @@ export const rows: readonly Row[] = [
     writes: false,
     again: 'nothing',
   }),
+  row('sync', 'license', {
+    may: anyone,
+    payload: () => ({ cursor: '' }),
+    effects: always(),
+    writes: false,
+    again: 'nothing',
+  }),
   row('send_broadcast', 'license', {
     may: anyone,
     payload: () => ({ content }),
@@ -321,6 +328,7 @@ export const rows: readonly Row[] = [
 const reading = [
   'get_archives',
   'get_filtered_chats',
+  'sync',
   'get_chat_threads',
   'mark_event_as_seen',
   'update_last_seen_timestamp',

@@ -136,7 +136,7 @@ describe('update_chat_scopes', () => {
     const before = (await ann.ok('get_chat_threads', { chat_id: chat.id })).chat
     await ann.ok('update_chat_scopes', { chat_id: chat.id, add_scopes: { groups: [3] } })
     const after = (await ann.ok('get_chat_threads', { chat_id: chat.id })).chat
-    expect(after).toEqual({ ...before, scopes: { agents: ['ann'], groups: [3] } })
+    expect(after).toEqual({ ...before, version: 2, scopes: { agents: ['ann'], groups: [3] } })
   })
 
   test('taking away an agent stops its pushes at once, and it gets the push that says so', async () => {

@@ -4,7 +4,7 @@ import { keys } from '../../shared/table/keys.ts'
 import { calm } from '../races/holding.ts'
 import { errorOf } from '../races/stored.ts'
 import type { Client, Response } from '../support/client.ts'
-import type { Fault } from '../support/engine-proxy.ts'
+import { conflictOf, type Fault } from '../support/engine-proxy.ts'
 import { sharedWorld, type World } from '../support/world.ts'
 
 let world: World
@@ -257,15 +257,14 @@ describe('update_chat_thread_properties writes once, and pushes once,', () => {
     ['through a connection that breaks', [{ reset: true }, { reset: true }]],
     ['through an answer that is lost', [{ reset: true, afterWrite: true }]],
     ['through an error after the write', [{ errorType: 'InternalServerError', afterWrite: true }]],
-    [
-      'through a transaction on the thread',
-      Array.from({ length: 3 }, () => ({ errorType: 'TransactionConflictException' })),
-    ],
+    ['through a transaction on the thread', Array.from({ length: 3 }, () => conflictOf(2))],
   ])('%s', async (_what, faults) => {
     const { ann, ben, chat_id, thread_id } = await annAndBen({ thread: { properties: { a: { x: 0 } } } })
     const left = [...faults]
     world.proxy.setFault(({ operation, request }) =>
-      operation === 'UpdateItem' && JSON.stringify(request).includes(chat_id) ? left.shift() : undefined,
+      operation === 'TransactWriteItems' && JSON.stringify(request).includes(chat_id)
+        ? left.shift()
+        : undefined,
     )
     await ann.ok(action, { chat_id, thread_id, properties: { a: { x: 1 } } })
     expect(left).toEqual([])

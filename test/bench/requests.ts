@@ -64,6 +64,10 @@ export const requests: Readonly<Record<string, Ready>> = {
     by: ann,
     payload: { filters: { include_active: true } },
   }),
+  'agent/sync': async (_, { ann }) => {
+    const { payload } = await ann.ask('ping', { cursor: true })
+    return { by: ann, payload }
+  },
   'agent/get_archives': async (_, { owner }) => ({ by: owner, payload: { filters: { query: 'order' } } }),
   'agent/start_chat': async (_, { ann }) => ({
     by: ann,

@@ -1,6 +1,7 @@
 import { marshall } from '@aws-sdk/util-dynamodb'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { chatPk } from '../../shared/table/keys.ts'
+import { putChangedChat } from '../../shared/table/chat/changed-chats.ts'
 import { type StoredEvent } from '../../shared/table/chat/thread-log.ts'
 import { tailRange } from '../../shared/table/chat/log-ranges.ts'
 import { chatOps } from '../archives/generated.ts'
@@ -279,6 +280,62 @@ test('get_filtered_chats on 100 results takes five round trips', async () => {
   expect(answer.chats_summary[0].last_thread_summary.last_event_per_type).toHaveLength(3)
   // the last is for the newest events of their types that are not the end of a log
   expect(trips).toBeLessThanOrEqual(5)
+})
+
+describe('sync', () => {
+  const hourMs = 3_600_000
+  const at = Date.now() - hourMs
+  const events: StoredEvent[] = [{ type: 'message', author_id: ids[1]!, text: longText }]
+  const chats = (name: string, active: boolean, count: number, since: number): ChatModel[] =>
+    Array.from({ length: count }, (_, i) => ({
+      ...{ id: `${name}${i}`, scopes: { groups: [], agents: [] }, active, properties: {} },
+      users: [{ id: ids[1]!, type: 'agent', present: true, met: true }],
+      threads: [{ n: 1, at: since + i, userIds: new Set([ids[1]!]), properties: {}, events }],
+    }))
+  let license: License
+  let ann: Client
+  beforeAll(async () => {
+    license = await world.license({ [ids[1]!]: {}, ann: {} })
+    ann = await license.login('ann')
+  })
+  const put = async (some: readonly ChatModel[]) => {
+    await putAll(
+      world.table,
+      some.flatMap((chat) => chatOps(license.id, chat)),
+    )
+  }
+  const cost = async (name: string) => {
+    const { cursor } = await ann.ok('ping', { cursor: true })
+    let answer: any
+    const run = async () => {
+      answer = await ann.ok('sync', { cursor })
+    }
+    // a round of two hundred calls takes a while to begin
+    const figures = await costOf(name, run, undefined, 600)
+    return { ...figures, answer }
+  }
+
+  test('takes three round trips where none of twenty chats has changed', async () => {
+    await put(chats('quiet', true, 20, at))
+    const { trips, rru, wru, answer } = await cost('sync, nothing changed of 20 active chats')
+    expect(answer).toMatchObject({ recovered: true, has_more: false, chats: [] })
+    expect(trips).toBeLessThanOrEqual(3)
+    // of each the chat and the end of its log; the rest are session, lists and who is there
+    expect(rru).toBeLessThanOrEqual(20 * 2 + 10)
+    expect(wru).toBe(0)
+  })
+
+  test('takes four round trips for a hundred chats that changed', async () => {
+    const changed = [...chats('busy', true, 40, Date.now()), ...chats('gone', false, 40, Date.now())]
+    await put(changed)
+    const gone = changed.filter(({ active }) => !active)
+    for (const { id } of gone)
+      await world.table.write.write(putChangedChat({ license_id: license.id, id }, Date.now()))
+    const { trips, answer } = await cost('sync, 40 active and 40 closed chats changed of 100')
+    expect(answer).toMatchObject({ recovered: true, has_more: false })
+    expect(answer.chats.map(({ id }: any) => id).toSorted()).toEqual(changed.map(({ id }) => id).toSorted())
+    expect(trips).toBeLessThanOrEqual(4)
+  })
 })
 
 describe('start_chat with 20 sockets', () => {

@@ -49,7 +49,7 @@ describe('get_chat_threads', () => {
     const { event } = await say(ann, id, message('two'))
     await Promise.all([ann.received(), client.received()])
     expect(await get(client, id)).toEqual({
-      id,
+      ...{ id, version: 1, properties_version: 1 },
       users: [
         {
           id: carl.id,

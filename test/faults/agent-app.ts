@@ -10,6 +10,7 @@ export class AgentApp extends Actor {
   readonly as = 'agent'
   readonly agent: AgentRecord
   readonly #token: Promise<string>
+  #cursor = ''
 
   constructor(ctx: Context, agent: AgentRecord, token: Promise<string>) {
     super(ctx)
@@ -25,7 +26,8 @@ export class AgentApp extends Actor {
     return { token: await this.#token, reconnect: this.ctx.dice.chance(0.5) }
   }
 
-  protected loggedIn({ chats_summary: chats }: any): void {
+  protected loggedIn({ chats_summary: chats, cursor }: any): void {
+    this.#cursor = cursor
     for (const { id, users, last_thread_summary: last } of chats)
       this.ctx.scene.show({ id, users, thread: { ...last, events: [] } })
   }
@@ -114,6 +116,7 @@ export class AgentApp extends Actor {
       ],
       [1, () => ['get_filtered_chats', { pagination: { page: 1, limit: 10 } }]],
       [5, () => ['ping', {}]],
+      [2, () => ['sync', { cursor: this.#cursor }]],
     ]
     return dice.weighted(choices)()
   }

@@ -57,6 +57,7 @@ const byAgents: Frames = ({ chat_id, thread_id, event_id, customer }) => [
       },
     },
   ],
+  ['sync', { cursor: secret('cursor') }],
   ['get_archives', { filters: { query: secret('query') } }],
   ['get_chat_threads', { chat_id }],
   ['follow_chat', { chat_id }],

@@ -246,7 +246,7 @@ const requests: Record<string, Record<string, Part>> = {
     'push_notifications.firebase_token': needed(firebaseToken),
     'push_notifications.platform': needed(platform),
   },
-  ping: {},
+  ping: { cursor: flag },
   start_chat: {
     chat: anObject,
     'chat.users': customers,
@@ -265,6 +265,10 @@ const requests: Record<string, Record<string, Part>> = {
   follow_chat: chatId,
   unfollow_chat: chatId,
   get_chat_threads: { ...chatId, thread_ids: ids(100), limit: whole(1, 100) },
+  sync: {
+    cursor: needed({ fits: ['', 'x', 'x'.repeat(1000)], wrong: [[5], [true], [{}], [[]]] }),
+    limit: whole(1, 100),
+  },
   get_filtered_chats: {
     filters: anObject,
     'filters.include_active': flag,

@@ -116,10 +116,11 @@ describe('asyncapi.json', () => {
 
   test('gives actions without a payload an answer without the key', async () => {
     const { components } = await parsed()
-    const { properties, additionalProperties } = components.messages['agent.ping.response'].payload
+    const { properties, additionalProperties } = components.messages['agent.close_thread.response'].payload
     expect(Object.keys(properties)).not.toContain('payload')
     expect(additionalProperties).toBe(false)
     expect(components.messages['agent.send_event.response'].payload.required).toContain('payload')
+    expect(components.messages['agent.ping.response'].payload.required).not.toContain('payload')
   })
 
   test('every reference in it leads somewhere', async () => {

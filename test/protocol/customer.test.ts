@@ -50,7 +50,8 @@ describe("the table of the customers' actions", () => {
   test("fetches what the agents' action of the same name does", () => {
     for (const { name, reads, session } of customerActions) {
       const agents = agentActions.find((spec) => spec.name === name)
-      if (agents === undefined) continue
+      // a customer's cursor would tell of one chat
+      if (agents === undefined || name === 'ping') continue
       expect({ session, reads }, name).toEqual({ session: agents.session, reads: agents.reads })
     }
   })

@@ -8,6 +8,7 @@ import { action } from '../../shared/protocol/action.ts'
 import { closeThread } from '../../shared/protocol/agent/close_thread.ts'
 import type { getChatThreads } from '../../shared/protocol/agent/get_chat_threads.ts'
 import { login } from '../../shared/protocol/agent/login.ts'
+import { markEventAsSeen } from '../../shared/protocol/agent/mark_event_as_seen.ts'
 import { ping } from '../../shared/protocol/agent/ping.ts'
 import { sendEvent } from '../../shared/protocol/agent/send_event.ts'
 import type { startChat } from '../../shared/protocol/agent/start_chat.ts'
@@ -152,7 +153,7 @@ const declared = {
   response: null,
   needs: ['read', 'push'],
   alsoReads: ['loads'],
-  writes: ['account', 'customer', 'chat', 'chats', 'activeChats', 'loads'],
+  writes: ['account', 'customer', 'chat', 'chats', 'activeChats', 'changedChats', 'loads'],
   pushes: [
     'incoming_event',
     'incoming_chat_thread',
@@ -213,9 +214,10 @@ export const answering = [
     expectTypeOf(payload).not.toHaveProperty('agent_ids')
   }),
 
-  serve(ping, async () => {}),
+  serve(markEventAsSeen, async () => {}),
   // @ts-expect-error -- an answer with a payload where the contract has none
-  serve(ping, async () => ({ pong: true })),
+  serve(markEventAsSeen, async () => ({ seen: true })),
+  serve(ping, async () => ({ cursor: 'c' })),
 
   serve(sendEvent, async () => ({ thread_id: 't', event: answer })),
   // @ts-expect-error -- an answer without a payload where the contract has one

@@ -40,6 +40,16 @@ export type Fault = {
   delayMs?: number
 }
 
+/** Another transaction is under way on the first of so many items. */
+export const conflictOf = (items: number): Fault => ({
+  errorType: 'TransactionCanceledException',
+  body: {
+    CancellationReasons: Array.from({ length: items }, (_, i) => ({
+      Code: i === 0 ? 'TransactionConflict' : 'None',
+    })),
+  },
+})
+
 /** Asked for each call; one that awaits holds the call until it resolves. */
 type FaultFor = (
   call: Pick<Call, 'operation' | 'request' | 'lambda'>,

@@ -66,6 +66,8 @@ describe('the key design', () => {
     ['an event of it', keys.event('c0', 3, 41), 'CHAT#c0', 'LOG#00000003#00000041'],
     ['a chat of a license', keys.chatListed('l1', 'c0'), 'LICENSE#l1#CHATS', 'c0'],
     ['a chat with an active thread', keys.activeChat('l1', 'c0'), 'LICENSE#l1#ACTIVE', 'c0'],
+    ['a chat that changed', keys.changedChat('l#1', 7, 'c0'), 'LICENSE#l%231#CHANGED', '00000007#CHAT#c0'],
+    ["a customer's ban", keys.changedBan('l1', 7, 'c#1'), 'LICENSE#l1#CHANGED', '00000007#BAN#c%231'],
     ["an agent's load", keys.load('l1', 'ann#1'), 'LICENSE#l1#LOAD', 'ann%231'],
     [
       'a thread in a list of the index, by the month in which it began',
@@ -89,7 +91,7 @@ describe('the key design', () => {
         'audienceRow',
         ...['chatProperties', 'chatSeen', 'thread', 'event', 'chatListed', 'activeChat', 'customer'],
         ...['device', 'agentDevice', 'notified', 'customerSocket', 'minute', 'pending', 'load'],
-        ...['posting', 'manifest', 'words', 'mark', 'keptCount', 'reindexing'],
+        ...['changedChat', 'changedBan', 'posting', 'manifest', 'words', 'mark', 'keptCount', 'reindexing'],
       ].toSorted(),
     )
   })
@@ -115,6 +117,7 @@ describe('the key design', () => {
       keys.audienceRow({ license, list: 'OPEN', hears: 'content' }, 'ann', 'x'),
       keys.chatListed(license, 'c'),
       keys.activeChat(license, 'c'),
+      keys.changedChat(license, 1, 'c'),
       keys.load(license, 'ann'),
       keys.customer(license, 'c#1'),
       keys.customerSocket(license, 'c#1', 'x'),

@@ -22,14 +22,16 @@ import {
   requireNoChat,
   listActiveChat,
   putChat,
+  setClosedAt,
   unlistActiveChat,
+  unlistClosedChat,
   putChatListing,
   setNextCheck,
   putNewChat,
   requireChatUnchanged,
-  seenEvent,
-  seenMoved,
 } from '../../shared/table/chat/chats.ts'
+import { noteClosedChat, putChangedBan, putChangedChat } from '../../shared/table/chat/changed-chats.ts'
+import { seenEvent, seenMoved } from '../../shared/table/chat/seen-marks.ts'
 import { removeBan, setBan, CustomerItem, isBanned } from '../../shared/table/customers.ts'
 import { eventsRange, tailRange, threadRange } from '../../shared/table/chat/log-ranges.ts'
 import { putEntry, putHead, setHeadUsers, newHead, nextEntry } from '../../shared/table/chat/log-entries.ts'
@@ -370,7 +372,55 @@ describe('chats, as data', () => {
         ExpressionAttributeValues: { ':waiting': 7 },
       },
     })
+    const formerly = [{ until: 3, staff: ['ben'] }]
+    expect(updateActiveChat({ ...chat, formerly })).toMatchObject({
+      Update: {
+        UpdateExpression:
+          'SET #users = :users, #scopes = :scopes, check_at = :changed, formerly = :formerly REMOVE waiting_since',
+        ExpressionAttributeValues: { ':formerly': formerly },
+      },
+    })
     expect(unlistActiveChat(chat)).toEqual({ Delete: { Key: activeKey } })
+  })
+
+  test('a closed thread: its row says so until the list of changed chats has the chat', () => {
+    const activeKey = { pk: 'LICENSE#l1#ACTIVE', sk: 'c0' }
+    expect(setClosedAt(chat, nowMs)).toEqual({
+      Update: {
+        Key: activeKey,
+        UpdateExpression: 'SET closed_at = :at',
+        ConditionExpression: 'attribute_exists(pk)',
+        ExpressionAttributeValues: { ':at': nowMs },
+      },
+    })
+    expect(unlistClosedChat('l1', { id: 'c0', closed_at: nowMs })).toEqual({
+      Delete: {
+        Key: activeKey,
+        ConditionExpression: 'closed_at = :closed',
+        ExpressionAttributeValues: { ':closed': nowMs },
+      },
+    })
+  })
+
+  test('what changed: by its slot of five minutes, for a little more than the two days of a cursor', () => {
+    const pk = 'LICENSE#l1#CHANGED'
+    const at = 600_000 + 299_999
+    const ttl = Math.ceil(at / 1000) + 49 * 3600
+    expect(putChangedChat(chat, at)).toEqual({
+      Put: { Item: { pk, sk: '00000002#CHAT#c0', chat: 'c0', at, ttl } },
+    })
+    // at the time that it is told, with the time of the closing
+    expect(noteClosedChat(chat, at, at + 1)).toEqual({
+      Put: {
+        Item: { pk, sk: '00000003#CHAT#c0', chat: 'c0', at, ttl },
+        ConditionExpression: 'attribute_not_exists(pk) OR #at < :at',
+        ExpressionAttributeNames: { '#at': 'at' },
+        ExpressionAttributeValues: { ':at': at },
+      },
+    })
+    expect(putChangedBan('l1', 'a#b', at)).toEqual({
+      Put: { Item: { pk, sk: '00000002#BAN#a%23b', customer: 'a#b', at, ttl } },
+    })
   })
 
   const properties = { a: { b: { value: 1 } } }
@@ -404,15 +454,15 @@ describe('chats, as data', () => {
 
   test('what a user has seen moves forward only, and says what from', () => {
     const set =
-      'SET #user = :user, #timestamp = :timestamp, nonce = :nonce, ' +
+      'SET #user = :user, #timestamp = :timestamp, nonce = :nonce, marked_at = :at, ' +
       'timestamp_before = if_not_exists(#timestamp, :never)'
     const later = 'attribute_not_exists(pk) OR #timestamp < :timestamp'
     const alike = {
       Key: { pk: 'CHAT#c0', sk: 'CHAT#SEEN#ann' },
       ExpressionAttributeNames: { '#user': 'user', '#timestamp': 'timestamp', '#event': 'event' },
     }
-    const values = { ':user': 'ann', ':timestamp': 17, ':nonce': 'n1', ':never': -1 }
-    expect(seenMoved('c0', 'ann', { timestamp: 17 }, 'n1')).toEqual({
+    const values = { ':user': 'ann', ':timestamp': 17, ':nonce': 'n1', ':at': 17_500, ':never': -1 }
+    expect(seenMoved('c0', 'ann', { timestamp: 17, atMs: 17_500 }, 'n1')).toEqual({
       Update: {
         ...alike,
         UpdateExpression: `${set} REMOVE #event`,
@@ -422,7 +472,7 @@ describe('chats, as data', () => {
     })
     const event = seenEvent('c0', { n: 2, m: 31 })
     expect(event).toBe('LOG#00000002#00000031')
-    expect(seenMoved('c0', 'ann', { timestamp: 17, event }, 'n1')).toEqual({
+    expect(seenMoved('c0', 'ann', { timestamp: 17, event, atMs: 17_500 }, 'n1')).toEqual({
       Update: {
         ...alike,
         UpdateExpression: `${set}, #event = :event`,
@@ -498,7 +548,7 @@ describe('every write', () => {
     ...[requireNotBanned('l1', 'cleo', nowMs), setThreadOfCustomer('l1', 'cleo', { nowMs })],
     ...[setThreadOfCustomer('l1', 'cleo', { nowMs, visit }), setCustomerDetails(who, details, by)],
     setCustomerDetails({ ...who, version: 0 }, { ...details, email: 'c@x', visit }, { ...by, login: false }),
-    setCustomerOffline(CustomerItem.parse({ id: 'cleo', license_id: 'l1' }), 'k'),
+    setCustomerOffline(CustomerItem.parse({ id: 'cleo', license_id: 'l1' }), 'k', nowMs),
     ...[adjustLoad('l1', 'ann', -1), incrementLoad('l1', 'ann'), switchLoad('l1', 'ann', true)],
     ...[switchLoad('l1', 'ann', false), setAssignedChat('l1', 'ann', 6, nowMs), requireAgentReady(agent)],
     requireAgentReady({ ...agent, routing_status: 'accepting_chats' }),
@@ -530,6 +580,8 @@ describe('every write', () => {
       putChatListing(chat),
       listActiveChat(chat, 1),
     ],
+    ...[setClosedAt(chat, 1), unlistClosedChat('l1', { id: 'c0', closed_at: 1 })],
+    ...[updateActiveChat({ ...chat, formerly: [] }), noteClosedChat(chat, 1, 2)],
     ...[updateActiveChat(chat), unlistActiveChat(chat), setNextCheck('l1', { id: 'c0', thread: 2 }, 7)],
     ...[undefined, 5].map((check_at) => setNextCheck('l1', { id: 'c0', thread: 2 }, 7, { check_at })),
     ...[putHead('c0', head), setHeadUsers('c0', 2, ['ann'])],

@@ -6,6 +6,7 @@ import { planClosing } from '../../../shared/chat/close-thread.ts'
 import { manualArchived } from '../../../shared/chat/system-messages.ts'
 import type { Family } from '../../../shared/protocol/action.ts'
 import { conflict, retryOnConflict } from '../../../shared/provisioning/retries.ts'
+import { putChangedChat } from '../../../shared/table/chat/changed-chats.ts'
 import { readChat, requireNoChat, unlistActiveChat } from '../../../shared/table/chat/chats.ts'
 import { putEntry } from '../../../shared/table/chat/log-entries.ts'
 import { readTail } from '../../../shared/table/chat/thread-log.ts'
@@ -70,6 +71,7 @@ export const lockCustomer = async (
         ? planClosing({ chat, tail }, undefined, () => manualArchived(closer, false), { nonce, at: nowMs })
         : undefined
     const ops: Op[] = [
+      putChangedChat({ license_id: license, id }, nowMs),
       setErased(license, customer, { nowMs, untilS: tokensEndS(nowMs), closing }),
       chat === undefined ? requireNoChat(id) : removeChat(chat),
       ...(chat === undefined || closing === undefined

@@ -1,3 +1,4 @@
+import { withFormerAccess } from '../../access/former-access.ts'
 import { ProtocolError } from '../../protocol/errors.ts'
 import type { Properties, PropertiesChange } from '../../protocol/properties.ts'
 import { requireAgentActive } from '../../table/accounts.ts'
@@ -158,17 +159,21 @@ const chatWith = (
   before: ThreadStart['before'],
   { users, waitingSince }: Pick<Assignment, 'users' | 'waitingSince'>,
   { at, ...own }: Pick<Chat, 'scopes' | 'version' | 'thread' | 'nonce'> & { at: number },
-): Chat => ({
-  ...(before.followers !== undefined && { followers: before.followers }),
-  id: before.id,
-  license_id: before.license_id,
-  users: withArrivals(users, at),
-  active: true,
-  changed_at: sameUsers(before.users ?? [], users) ? (before.changed_at ?? at) : at,
-  started_at: at,
-  ...(waitingSince === undefined ? {} : { waiting_since: waitingSince }),
-  ...own,
-})
+): Chat => {
+  const chat: Chat = {
+    id: before.id,
+    license_id: before.license_id,
+    users: withArrivals(users, at),
+    active: true,
+    changed_at: sameUsers(before.users ?? [], users) ? (before.changed_at ?? at) : at,
+    started_at: at,
+    ...(waitingSince === undefined ? {} : { waiting_since: waitingSince }),
+    ...(before.followers === undefined ? {} : { followers: before.followers }),
+    ...(before.formerly === undefined ? {} : { formerly: before.formerly }),
+    ...own,
+  }
+  return withFormerAccess(before, chat, at)
+}
 
 /** Notes the thread on its customer, who must not be banned. */
 const threadOfCustomer = (

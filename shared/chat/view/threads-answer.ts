@@ -56,6 +56,8 @@ export const answerThreads = async (
 
   const base = {
     id: chat.id,
+    version: chat.version,
+    properties_version: record?.propertiesVersion ?? 0,
     users: usersOf(chat.users, profiles, seenUpTo(record?.seen, last)),
     properties: record?.properties,
     scopes: scopesOf(chat.scopes),

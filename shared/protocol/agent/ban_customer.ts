@@ -14,7 +14,7 @@ export const banCustomer = action({
   }),
   response: null,
   needs: ['read', 'push', 'fan_out'],
-  writes: ['customer', 'customerSockets', 'socket', 'chat', 'activeChats', 'loads'],
+  writes: ['customer', 'customerSockets', 'socket', 'chat', 'activeChats', 'loads', 'changedChats'],
   pushes: ['incoming_event', 'thread_closed', 'customer_banned'],
   session: 'required',
   reads: [],

@@ -11,6 +11,8 @@ export const getChatThreads = action({
   response: z.strictObject({
     chat: z.strictObject({
       id: z.string(),
+      version: z.int(),
+      properties_version: z.int(),
       users: z.array(User),
       threads: z.array(Thread),
       threads_summary: ThreadsSummary,

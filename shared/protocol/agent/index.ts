@@ -16,6 +16,7 @@ import { sendEvent } from './send_event.ts'
 import { sendTypingIndicator } from './send_typing_indicator.ts'
 import { startChat } from './start_chat.ts'
 import { superviseChat } from './supervise_chat.ts'
+import { sync } from './sync.ts'
 import { unbanCustomer } from './unban_customer.ts'
 import { unfollowChat } from './unfollow_chat.ts'
 import { updateAgent } from './update_agent.ts'
@@ -41,6 +42,7 @@ export const agentActions: readonly ActionSpec[] = [
   getChatThreads,
   getFilteredChats,
   getArchives,
+  sync,
   markEventAsSeen,
   updateLastSeenTimestamp,
   sendTypingIndicator,

@@ -38,6 +38,7 @@ export const login = action({
     chats_summary: z.array(ChatSummary),
     agents: z.array(Colleague),
     groups: z.array(Group),
+    cursor: z.string(),
   }),
   needs: ['read', 'push', 'fan_out'],
   alsoReads: ['identity', 'device', 'activeChats'],

@@ -8,7 +8,7 @@ export const unbanCustomer = action({
   request: z.object({ customer_id: Id }),
   response: null,
   needs: ['read', 'push', 'fan_out'],
-  writes: ['customer'],
+  writes: ['customer', 'changedChats'],
   pushes: ['customer_unbanned'],
   session: 'required',
   reads: [],

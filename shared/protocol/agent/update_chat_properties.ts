@@ -9,7 +9,7 @@ export const updateChatProperties = action({
   request: z.object({ chat_id: Id, properties: PropertiesInput }),
   response: null,
   needs: ['read', 'push', 'fan_out'],
-  writes: ['chat'],
+  writes: ['chat', 'changedChats'],
   pushes: ['chat_properties_updated'],
   session: 'required',
   reads: ['chat', 'chatProperties'],

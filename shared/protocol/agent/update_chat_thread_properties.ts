@@ -9,7 +9,7 @@ export const updateChatThreadProperties = action({
   request: z.object({ chat_id: Id, thread_id: Id, properties: PropertiesInput }),
   response: null,
   needs: ['read', 'push', 'fan_out'],
-  writes: ['chat'],
+  writes: ['chat', 'changedChats'],
   pushes: ['chat_thread_properties_updated'],
   session: 'required',
   reads: ['chat', 'threadProperties'],

@@ -13,6 +13,8 @@ export const getChatThreads = action({
   response: z.strictObject({
     chat: z.strictObject({
       id: z.string(),
+      version: z.int(),
+      properties_version: z.int(),
       users: z.array(CustomerChatUser),
       threads: z.array(CustomerThread),
       threads_summary: ThreadsSummary,

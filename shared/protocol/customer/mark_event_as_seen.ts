@@ -9,7 +9,7 @@ export const markEventAsSeen = action({
   request: z.object({ chat_id: Id, event_id: Id }),
   response: null,
   needs: ['read', 'push', 'fan_out'],
-  writes: ['chat'],
+  writes: ['chat', 'changedChats'],
   pushes: ['event_marked_as_seen', 'last_seen_timestamp_updated'],
   session: 'required',
   reads: ['chat', 'event'],

@@ -10,7 +10,7 @@ export const updateChatThreadProperties = action({
   request: z.object({ chat_id: Id, thread_id: Id, properties: PropertiesInput }),
   response: null,
   needs: ['read', 'push', 'fan_out'],
-  writes: ['customer', 'chat'],
+  writes: ['customer', 'chat', 'changedChats'],
   pushes: ['chat_thread_properties_updated'],
   session: 'required',
   reads: ['chat', 'threadProperties'],

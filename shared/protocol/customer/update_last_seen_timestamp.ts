@@ -9,7 +9,7 @@ export const updateLastSeenTimestamp = action({
   request: z.object({ chat_id: opt(Id), timestamp: opt(Timestamp) }),
   response: z.strictObject({ timestamp: Timestamp }),
   needs: ['read', 'push', 'fan_out'],
-  writes: ['chat'],
+  writes: ['chat', 'changedChats'],
   pushes: ['last_seen_timestamp_updated'],
   session: 'required',
   // without its id the customer's own

@@ -9,6 +9,18 @@ export const ChatScopes = z.object({ groups: z.array(z.int()), agents: z.array(z
 export type ChatScopes = z.output<typeof ChatScopes>
 
 /**
+ * Who had access to a chat until a time (ms) and has lost it since, at least by this: agents who left, and
+ * scopes as they were.
+ */
+const FormerAccess = z.object({
+  until: z.int(),
+  staff: z.array(z.string()),
+  scopes: z.optional(ChatScopes),
+})
+
+export type FormerAccess = z.output<typeof FormerAccess>
+
+/**
  * `CHAT#<chat>` / `CHAT`. Every write of users, scopes or activity is conditional on `version` and raises it.
  * `thread` is the number of the last thread, `active` whether it is open, `changed_at` (ms) when users last
  * changed.
@@ -30,13 +42,18 @@ export const ChatItem = z.object({
   waiting_since: z.optional(z.int()),
   /** Agents who follow it though they are not in it, each since this thread of it. */
   followers: z.optional(z.array(z.object({ id: z.string(), thread: z.int() }))),
+  /** Who has lost access of late, the last first. */
+  formerly: z.optional(z.array(FormerAccess)),
   /** Which request wrote it so: one whose answer was lost knows its own work by it. */
   nonce: z.optional(z.string()),
 })
 
 export type Chat = z.output<typeof ChatItem>
 
-/** `LICENSE#<l>#ACTIVE` / `<chat>`: a chat with an active thread, with what visibility is decided by. */
+/**
+ * `LICENSE#<l>#ACTIVE` / `<chat>`: a chat with an active thread, with what visibility is decided by. Once the
+ * thread is closed it stays until the list of changed chats has it, so that one of the two lists always does.
+ */
 export const ActiveItem = z.object({
   id: z.string(),
   users: z.array(ChatUser),
@@ -47,6 +64,9 @@ export const ActiveItem = z.object({
   waiting_since: z.optional(z.int()),
   /** When (ms) the clock is to look at it again; absent: at once. */
   check_at: z.optional(z.int()),
+  /** When (ms) the thread was closed. */
+  closed_at: z.optional(z.int()),
+  formerly: z.optional(z.array(FormerAccess)),
 })
 
 export type ActiveChat = z.output<typeof ActiveItem>
@@ -93,18 +113,19 @@ export const listActiveChat = (chat: Chat, startedAtMs: number): Op<'activeChats
       thread: chat.thread,
       started_at: startedAtMs,
       waiting_since: chat.waiting_since,
+      formerly: chat.formerly,
     },
   },
 })
 
 /** The copy of users in the list of active chats, where the chat is in it. */
 export const updateActiveChat = (chat: Chat): Op<'activeChats'> => {
-  const waiting = chat.waiting_since
+  const { waiting_since: waiting, formerly } = chat
   return {
     Update: {
       Key: keys.activeChat(chat.license_id, chat.id),
       // who has it may have seen less of it than who had: the clock looks at it next
-      UpdateExpression: `SET #users = :users, #scopes = :scopes, check_at = :changed${waiting === undefined ? ' REMOVE waiting_since' : ', waiting_since = :waiting'}`,
+      UpdateExpression: `SET #users = :users, #scopes = :scopes, check_at = :changed${formerly === undefined ? '' : ', formerly = :formerly'}${waiting === undefined ? ' REMOVE waiting_since' : ', waiting_since = :waiting'}`,
       ConditionExpression: 'attribute_exists(pk)',
       ExpressionAttributeNames: { '#users': 'users', '#scopes': 'scopes' },
       ExpressionAttributeValues: {
@@ -112,6 +133,7 @@ export const updateActiveChat = (chat: Chat): Op<'activeChats'> => {
         ':scopes': chat.scopes,
         ':changed': chat.changed_at,
         ...(waiting === undefined ? {} : { ':waiting': waiting }),
+        ...(formerly === undefined ? {} : { ':formerly': formerly }),
       },
     },
   }
@@ -144,51 +166,31 @@ export const setNextCheck = (
   }
 }
 
+/** The chat's thread is closed: its row says so, and goes once the list of changed chats has the chat. */
+export const setClosedAt = (chat: Chat, atMs: number): Op<'activeChats'> => ({
+  Update: {
+    Key: keys.activeChat(chat.license_id, chat.id),
+    UpdateExpression: 'SET closed_at = :at',
+    ConditionExpression: 'attribute_exists(pk)',
+    ExpressionAttributeValues: { ':at': atMs },
+  },
+})
+
+/** Takes a closed thread's row away, unless another thread has begun since. */
+export const unlistClosedChat = (
+  license: string,
+  { id, closed_at }: Pick<ActiveChat, 'id' | 'closed_at'>,
+): Op<'activeChats'> => ({
+  Delete: {
+    Key: keys.activeChat(license, id),
+    ConditionExpression: 'closed_at = :closed',
+    ExpressionAttributeValues: { ':closed': closed_at },
+  },
+})
+
 export const unlistActiveChat = (chat: Chat): Op<'activeChats'> => ({
   Delete: { Key: keys.activeChat(chat.license_id, chat.id) },
 })
-
-/** An event of a chat's log: its sort key, which sorts as the log does. */
-export const seenEvent = (chat: string, { n, m }: { n: number; m: number }): string =>
-  keys.event(chat, n, m).sk
-
-/**
- * Moves up to when a user has seen a chat (Unix seconds) forward, never back; with an `event`, to it: of
- * events of the same second, to a later one. The item keeps what it moved from, so that its writer knows what
- * moved.
- */
-export const seenMoved = (
-  chat: string,
-  user: string,
-  to: { timestamp: number; event?: string | undefined },
-  nonce: string,
-): Op<'chat'> => {
-  const { timestamp, event } = to
-  const later = 'attribute_not_exists(pk) OR #timestamp < :timestamp'
-  const sameSecond = '#timestamp = :timestamp AND (attribute_not_exists(#event) OR #event < :event)'
-  const set = [
-    '#user = :user',
-    '#timestamp = :timestamp',
-    'nonce = :nonce',
-    'timestamp_before = if_not_exists(#timestamp, :never)',
-  ]
-  return {
-    Update: {
-      Key: keys.chatSeen(chat, user),
-      // a time says nothing of one event
-      UpdateExpression: `SET ${set.join(', ')}${event === undefined ? ' REMOVE #event' : ', #event = :event'}`,
-      ConditionExpression: event === undefined ? later : `${later} OR (${sameSecond})`,
-      ExpressionAttributeNames: { '#user': 'user', '#timestamp': 'timestamp', '#event': 'event' },
-      ExpressionAttributeValues: {
-        ':user': user,
-        ':timestamp': timestamp,
-        ':nonce': nonce,
-        ':never': -1,
-        ...(event === undefined ? {} : { ':event': event }),
-      },
-    },
-  }
-}
 
 export const readChat = async (read: Reader, chat: string): Promise<Chat | undefined> => {
   const item = await read.get(keys.chat(chat), { strong: true })
@@ -202,18 +204,3 @@ export const ListedItem = z.object({ sk: z.string() })
 export const lastIdEver = '~'
 
 export const PropertiesItem = z.object({ properties: PropertiesOutput })
-
-/**
- * `CHAT#<chat>` / `CHAT#SEEN#<user>`: up to when (Unix seconds) and, where it was an event that was marked,
- * up to which.
- */
-export const SeenItem = z.object({
-  user: z.string(),
-  timestamp: z.int(),
-  event: z.optional(z.string()),
-  /** What the time was before; -1: there was none. */
-  timestamp_before: z.optional(z.int()),
-  nonce: z.optional(z.string()),
-})
-
-export type SeenItem = z.output<typeof SeenItem>

@@ -10,10 +10,15 @@ import {
   lastIdEver,
   ListedItem,
   PropertiesItem,
-  SeenItem,
 } from './chats.ts'
+import { SeenItem } from './seen-marks.ts'
+import { parseProperties } from './stored-properties.ts'
 
-export const readActiveChats = async (
+export const readActiveChats = async (read: Reader<'activeChats'>, license: string): Promise<ActiveChat[]> =>
+  (await readListedChats(read, license)).filter(({ closed_at }) => closed_at === undefined)
+
+/** The same, with the chats whose thread was closed a moment ago; by id. */
+export const readListedChats = async (
   read: Reader<'activeChats'>,
   license: string,
 ): Promise<ActiveChat[]> => {
@@ -120,18 +125,25 @@ export interface ChatRecord {
   seen: ReadonlyMap<string, number>
 }
 
-export const readChatRecord = async (read: Reader, chat: string): Promise<ChatRecord | undefined> => {
+/** The same with what tells whether it changed. */
+export interface ChatState extends ChatRecord {
+  /** 0: the properties have never been changed. */
+  propertiesVersion: number
+  /** When (ms) somebody last moved up to when it has seen the chat; 0: nobody ever did. */
+  markedAt: number
+}
+
+export const readChatRecord = async (read: Reader, chat: string): Promise<ChatState | undefined> => {
   const items = await read.query({ pk: keys.chat(chat).pk, prefix: keys.chat(chat).sk, strong: true })
   const [first, ...rest] = items
   if (first === undefined || first['sk'] !== keys.chat(chat).sk) return undefined
   const properties = rest.find((item) => item['sk'] === keys.chatProperties(chat).sk)
-  const seen = rest.flatMap((item) => {
-    const parsed = SeenItem.safeParse(item)
-    return parsed.success ? [[parsed.data.user, parsed.data.timestamp] as const] : []
-  })
+  const seen = rest.flatMap((item) => SeenItem.safeParse(item).data ?? [])
   return {
     chat: ChatItem.parse(first),
     properties: properties === undefined ? undefined : PropertiesItem.parse(properties).properties,
-    seen: new Map(seen),
+    propertiesVersion: parseProperties(properties).version,
+    seen: new Map(seen.map(({ user, timestamp }) => [user, timestamp])),
+    markedAt: Math.max(0, ...seen.map(({ marked_at = 0 }) => marked_at)),
   }
 }

@@ -1,0 +1,64 @@
+import * as z from 'zod/mini'
+import { keys } from '../keys.ts'
+import type { Op } from '../ops.ts'
+
+/**
+ * `CHAT#<chat>` / `CHAT#SEEN#<user>`: up to when (Unix seconds) and, where it was an event that was marked,
+ * up to which.
+ */
+export const SeenItem = z.object({
+  user: z.string(),
+  timestamp: z.int(),
+  event: z.optional(z.string()),
+  /** What the time was before; -1: there was none. */
+  timestamp_before: z.optional(z.int()),
+  nonce: z.optional(z.string()),
+  /** When (ms) it was moved last. */
+  marked_at: z.optional(z.int()),
+})
+
+export type SeenItem = z.output<typeof SeenItem>
+
+/** An event of a chat's log: its sort key, which sorts as the log does. */
+export const seenEvent = (chat: string, { n, m }: { n: number; m: number }): string =>
+  keys.event(chat, n, m).sk
+
+/**
+ * Moves up to when a user has seen a chat (Unix seconds) forward, never back; with an `event`, to it: of
+ * events of the same second, to a later one. The item keeps what it moved from, so that its writer knows what
+ * moved.
+ */
+export const seenMoved = (
+  chat: string,
+  user: string,
+  to: { timestamp: number; event?: string | undefined; atMs: number },
+  nonce: string,
+): Op<'chat'> => {
+  const { timestamp, event, atMs } = to
+  const later = 'attribute_not_exists(pk) OR #timestamp < :timestamp'
+  const sameSecond = '#timestamp = :timestamp AND (attribute_not_exists(#event) OR #event < :event)'
+  const set = [
+    '#user = :user',
+    '#timestamp = :timestamp',
+    'nonce = :nonce',
+    'marked_at = :at',
+    'timestamp_before = if_not_exists(#timestamp, :never)',
+  ]
+  return {
+    Update: {
+      Key: keys.chatSeen(chat, user),
+      // a time says nothing of one event
+      UpdateExpression: `SET ${set.join(', ')}${event === undefined ? ' REMOVE #event' : ', #event = :event'}`,
+      ConditionExpression: event === undefined ? later : `${later} OR (${sameSecond})`,
+      ExpressionAttributeNames: { '#user': 'user', '#timestamp': 'timestamp', '#event': 'event' },
+      ExpressionAttributeValues: {
+        ':user': user,
+        ':timestamp': timestamp,
+        ':nonce': nonce,
+        ':at': atMs,
+        ':never': -1,
+        ...(event === undefined ? {} : { ':event': event }),
+      },
+    },
+  }
+}
