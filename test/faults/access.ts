@@ -1,4 +1,4 @@
-import { type AgentRecord, type ChatState, grouped, type History } from './history.ts'
+import { type AgentRecord, type ChatState, grouped, type History, type SocketRecord } from './history.ts'
 
 // Protocol §4 once more, written for the checker alone: what is under test is not asked.
 
@@ -14,6 +14,23 @@ export const hasAccess = (agent: AgentRecord, state: ChatState): boolean => {
     (groups.length === 0 && agents.length === 0) ||
     agents.includes(agent.id) ||
     groups.some((group) => agent.groups.includes(group))
+  )
+}
+
+/** The pushes of what is said and done in a chat. */
+const ofContent: ReadonlySet<string> = new Set([
+  ...['incoming_event', 'incoming_typing_indicator', 'incoming_sneak_peek', 'event_marked_as_seen'],
+  ...['last_seen_timestamp_updated', 'chat_properties_updated', 'chat_thread_properties_updated'],
+])
+
+/** Whether a connection of an agent that has access wants such a push about the chat. */
+export const wants = ({ user, chats }: SocketRecord, action: string, state: ChatState): boolean => {
+  const { followers = [], thread = 0 } = state
+  return (
+    chats !== 'my' ||
+    !ofContent.has(action) ||
+    isIn(user ?? '', state) ||
+    followers.some(({ id, thread: since }) => id === user && thread <= since + 1)
   )
 }
 

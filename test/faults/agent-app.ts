@@ -10,12 +10,15 @@ export class AgentApp extends Actor {
   readonly as = 'agent'
   readonly agent: AgentRecord
   readonly #token: Promise<string>
+  /** The same at each login: of one that has no answer nobody knows whether it counts. */
+  readonly #wants: { chats?: 'my' }
   #cursor = ''
 
   constructor(ctx: Context, agent: AgentRecord, token: Promise<string>) {
     super(ctx)
     this.agent = agent
     this.#token = token
+    this.#wants = ctx.dice.chance(0.4) ? { chats: 'my' } : {}
   }
 
   get user(): string {
@@ -23,7 +26,7 @@ export class AgentApp extends Actor {
   }
 
   protected async credentials(): Promise<object> {
-    return { token: await this.#token, reconnect: this.ctx.dice.chance(0.5) }
+    return { token: await this.#token, reconnect: this.ctx.dice.chance(0.5), ...this.#wants }
   }
 
   protected loggedIn({ chats_summary: chats, cursor }: any): void {

@@ -89,6 +89,7 @@ export class App {
     this.#recorder.requests.push({ socket: this.index, id, action, payload, sentAt: performance.now() })
     const { promise, resolve } = Promise.withResolvers<Reply>()
     this.#waiting.set(id, { action, resolve })
+    if (action === 'login' && 'chats' in payload) this.record.chats = 'my'
     this.#socket.send(JSON.stringify({ request_id: id, action, payload }))
     return promise
   }

@@ -1,5 +1,5 @@
 import { leaksIn } from '../customer/leaks.ts'
-import { agentOf, Chats, hasAccess, isMember } from './access.ts'
+import { agentOf, Chats, hasAccess, isMember, wants } from './access.ts'
 import { answersOf } from './check-answers.ts'
 import { type Check, checking, framesOf, type History, type ReadFrame } from './history.ts'
 import { entriesOf, logsOf } from './stored-log.ts'
@@ -18,7 +18,9 @@ const membersActions: ReadonlySet<string> = new Set([
 /** The chats that an answer shows. */
 const shownIn = (payload: any): string[] => {
   const lists = [payload?.chats_summary, payload?.last_chats_summary, payload?.chats]
-  const ids = lists.flatMap((list) => (list ?? []).map(({ id }: any) => id))
+  // a sync also names those that one may see no longer
+  const shown = lists.flatMap((list) => (list ?? []).filter(({ lost }: any) => lost !== true))
+  const ids = shown.map(({ id }: any) => id)
   return [...ids, ...(payload?.chat === undefined ? [] : [payload.chat.id])]
 }
 
@@ -94,8 +96,9 @@ export const pushesAreForThoseWithAccess: Check = checking(
       const chat = frame.type === 'push' ? chatOf(frame) : undefined
       if (chat === undefined) continue
       on.count()
-      const { user, license = '' } = history.sockets[to] ?? {}
-      if (user === undefined) {
+      const socket = history.sockets[to]
+      const { user, license = '' } = socket ?? {}
+      if (socket === undefined || user === undefined) {
         on.say(`socket ${to}, on which nobody is logged in, was pushed ${frame.action}`)
         continue
       }
@@ -104,7 +107,9 @@ export const pushesAreForThoseWithAccess: Check = checking(
         .filter(({ license_id }) => license_id === license)
       const agent = agentOf(history, license, user)
       const may = inForce.some((state) =>
-        agent === undefined ? isMember(user, state) : hasAccess(agent, state),
+        agent === undefined
+          ? isMember(user, state)
+          : hasAccess(agent, state) && wants(socket, frame.action, state),
       )
       if (!may) on.say(`${user} was pushed ${read.text.slice(0, 300)}`)
     }

@@ -1,5 +1,5 @@
 import type { Attributes } from '../../shared/table/ops.ts'
-import { agentOf, Chats, hasAccess, isMember } from './access.ts'
+import { agentOf, Chats, hasAccess, isMember, wants } from './access.ts'
 import { type Check, checking, framesOf, grouped } from './history.ts'
 import { chatsOf, logsOf, type StoredChat } from './stored-log.ts'
 
@@ -37,6 +37,8 @@ export const activeListIsRight: Check = checking(
       for (const { license, sk, row } of rowsUnder(items, 'ACTIVE')) {
         on.count()
         const chat = wanted.get(sk)
+        // of a thread that was closed the clock takes it out
+        if (row['closed_at'] !== undefined && chat === undefined && items === history.quiet.items) continue
         wanted.delete(sk)
         if (chat?.license_id !== license) on.say(`${sk} is listed as active at ${license} and is not`)
         else if (brief(chat) !== brief(row)) on.say(`${sk} is listed as ${brief(row)} and is ${brief(chat)}`)
@@ -120,8 +122,7 @@ export const statusIsTold: Check = checking('the status pushed last is the one i
 
 export const nothingLeftBehind: Check = checking('dead sockets leave nothing behind', (history, on) => {
   for (const { pk, sk } of history.over.items)
-    if (String(pk).startsWith('SOCKET#') || String(pk).endsWith('#SOCKETS'))
-      on.say(`${String(pk)} ${String(sk)} is left behind`)
+    if (/^(SOCKET|AUDIENCE)#|#SOCKETS$/.test(String(pk))) on.say(`${String(pk)} ${String(sk)} is left behind`)
   // where sockets live: one row for each of them, and no more
   const counts = grouped(socketRowsOf(history.quiet.items), ({ user }) => user)
   for (const [user, rows] of counts) {
@@ -133,6 +134,15 @@ export const nothingLeftBehind: Check = checking('dead sockets leave nothing beh
   }
   for (const user of Object.keys(history.quiet.living))
     if (!counts.has(user)) on.say(`${user} has living sockets and no rows`)
+  // the lists of audiences have rows of these alone
+  const known = new Set(
+    history.quiet.items.flatMap(({ pk, connection }) =>
+      String(pk).endsWith('#SOCKETS') ? [connection] : [],
+    ),
+  )
+  for (const { pk, sk, connection } of history.quiet.items)
+    if (String(pk).startsWith('AUDIENCE#') && !known.has(connection))
+      on.say(`${String(pk)} ${String(sk)} is of no connection`)
 })
 
 export const followersHoldAll: Check = checking(
@@ -189,12 +199,16 @@ export const probesReachAll: Check = checking(
       const states = chats.during(chat, at, at)
       for (const socket of asked) {
         on.count()
-        const { user = '', license = '' } = history.sockets[socket] ?? {}
+        const record = history.sockets[socket]
+        if (record === undefined) continue
+        const { user = '', license } = record
         const agent = agentOf(history, license, user)
         const may = states.some(
           (state) =>
             state.license_id === license &&
-            (agent === undefined ? isMember(user, state) : hasAccess(agent, state)),
+            (agent === undefined
+              ? isMember(user, state)
+              : hasAccess(agent, state) && wants(record, 'incoming_event', state)),
         )
         if (may !== got.has(socket)) on.say(`${user} on socket ${socket} ${may ? 'missed' : 'got'} ${event}`)
       }

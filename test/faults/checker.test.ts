@@ -507,6 +507,34 @@ const violations: [what: string, by: string, spoil: (history: Sample) => void][]
     held,
     ({ floods }) => void floods.records.push({ name: 'x', most: 40, minutes: 2, answered: 81, refused: 9 }),
   ],
+  [
+    'a connection that wants to hear its own chats alone hears another',
+    pushes,
+    (history) => {
+      history.sockets[4]!.chats = 'my'
+      history.probes = []
+    },
+  ],
+  [
+    'one that follows a chat misses what is said in it',
+    probed,
+    (history) => {
+      history.sockets[4]!.chats = 'my'
+      history.chats = states.map((one) => ({ ...one, thread: 1, followers: [{ id: 'fay@1', thread: 1 }] }))
+      history.frames = history.frames.filter(({ socket }) => socket !== 4)
+    },
+  ],
+  [
+    'a list of audiences keeps a row',
+    behind,
+    ({ quiet }) =>
+      void quiet.items.push({
+        pk: 'AUDIENCE#l1#OPEN',
+        sk: 'C#ann@1#gone',
+        connection: 'gone',
+        license_id: 'l1',
+      }),
+  ],
 ]
 
 test.each(violations)('it is noticed that %s', (_, by, spoil) => {

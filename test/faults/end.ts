@@ -63,6 +63,9 @@ export const endRun = async (
   await calm()
   const atMs = Date.now() + longAfterMs
   await stack.tick(atMs)
+  await calm()
+  // it takes those out of the list of active chats that the first one closed
+  await stack.tick(atMs + 60_000)
   await stand.expire(atMs)
   await calm()
   await calm()

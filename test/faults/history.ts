@@ -24,6 +24,8 @@ export interface SocketRecord {
   as: 'agent' | 'customer'
   /** Who logs in on it. */
   user?: string | undefined
+  /** What is said in chats it wants only of those that its agent is in or follows. */
+  chats?: 'my'
   /** That this was answered with success. */
   isLoggedIn?: boolean
   openedAt: number
@@ -54,6 +56,9 @@ export interface ChatState {
   version: number
   users: readonly { id: string; type: string; present: boolean; met?: boolean | undefined }[]
   scopes: { groups: readonly number[]; agents: readonly string[] }
+  thread?: number | undefined
+  /** Who follows it, each since a thread. */
+  followers?: readonly { id: string; thread: number }[]
   sentAt: number
   endedAt: number
   /** The engine said that it was written. */

@@ -27,12 +27,16 @@ const onlyOwnScopes = 'chats--my:read chats.conversation--my:write chats.meta--m
 /** The chats that a call wrote, or may have written, with when that was. */
 const chatStatesOf = ({ request, engine }: Call): ChatState[] => {
   if (engine === undefined || (engine.status !== 200 && engine.status !== 'unknown')) return []
-  const { TransactItems: items = [] } = request as { TransactItems?: { Put?: { Item: any } }[] }
-  return items.flatMap(({ Put }) => {
-    if (Put?.Item?.sk?.S !== 'CHAT') return []
-    const { id, license_id, version, users, scopes } = unmarshall(Put.Item) as ChatState
+  const { TransactItems: items = [], Item } = request as {
+    TransactItems?: { Put?: { Item: any } }[]
+    Item?: any
+  }
+  return [...items.map(({ Put }) => Put?.Item), Item].flatMap((item) => {
+    if (item?.sk?.S !== 'CHAT') return []
+    const { id, license_id, version, users, scopes, thread, followers = [] } = unmarshall(item) as ChatState
     const { sentAt, endedAt, status } = engine
-    return [{ id, license_id, version, users, scopes, sentAt, endedAt, certain: status === 200 }]
+    const state = { id, license_id, version, users, scopes, thread, followers }
+    return [{ ...state, sentAt, endedAt, certain: status === 200 }]
   })
 }
 
@@ -179,7 +183,7 @@ export const startStand = async (handlers: LoadHandlers, faults: OpenFaults, { p
      */
     minuteLater: async () => {
       for (const { pk, sk } of await scan())
-        if (String(pk).startsWith('SOCKET#') || String(pk).endsWith('#SOCKETS'))
+        if (/^(SOCKET|AUDIENCE)#|#SOCKETS$/.test(String(pk)))
           await stack.table.write.write({
             Update: {
               Key: { pk, sk } as Key,
