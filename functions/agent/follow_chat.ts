@@ -1,5 +1,5 @@
 import { agentsConnections } from '../../shared/access/audience.ts'
-import { beginCatchUp } from '../../shared/account/enqueue-catch-up.ts'
+import { enqueueFollowUp } from '../../shared/account/enqueue-catch-up.ts'
 import { setFollowing } from '../../shared/chat/follow.ts'
 import { expectView, showChat } from '../../shared/chat/view/chat-view.ts'
 import { followChat } from '../../shared/protocol/agent/follow_chat.ts'
@@ -8,7 +8,6 @@ import { readAgentSockets } from '../../shared/table/socket-lists.ts'
 
 export const handler = serve(followChat, async (ctx, { chat_id }) => {
   const { license_id, agent_id } = ctx.me
-  const catchUp = beginCatchUp(ctx)
   if (!(await setFollowing(ctx, true))) return
   const [{ chat, tail }, rows] = await Promise.all([
     expectView(ctx.read, chat_id),
@@ -16,8 +15,8 @@ export const handler = serve(followChat, async (ctx, { chat_id }) => {
   ])
   const { shown } = await showChat(ctx.read, { chat, events: tail.entries.toReversed() })
   ctx.push(agentsConnections(license_id, agent_id), 'incoming_chat_thread', { chat: shown })
-  // an event whose sender read the chat before it had this follower
+  // events whose senders read the chat before it had this follower
   const shownTo = { id: chat_id, thread: tail.n, order: tail.m, version: chat.version }
   for (const { connection, chats } of rows)
-    if (chats === 'my') await catchUp(connection, [shownTo], { isWhole: false })
+    if (chats === 'my') await enqueueFollowUp(ctx, connection, shownTo)
 })

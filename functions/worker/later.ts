@@ -1,4 +1,4 @@
-import { catchUp } from '../../shared/account/catch-up.ts'
+import { catchUp, catchUpFollower } from '../../shared/account/catch-up.ts'
 import { expectCustomer } from '../../shared/account/customer-presence.ts'
 import { disconnect, disconnectIfOver } from '../../shared/account/disconnect.ts'
 import { expectAgent } from '../../shared/account/presence.ts'
@@ -62,6 +62,8 @@ const carryOut = (ctx: WorkCtx<WorkerWrites['later']>, job: Job): Promise<void> 
       return retryPush(ctx, job)
     case 'catch_up':
       return catchUp(ctx, job)
+    case 'catch_up_follower':
+      return catchUpFollower(ctx, job)
     case 'expect_agent':
       return expectAgent(ctx, job.license_id, job.agent_id, job)
     case 'expect_customer':

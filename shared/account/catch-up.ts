@@ -9,7 +9,7 @@ import { type Chat, readChat } from '../table/chat/chats.ts'
 import { readActiveChats } from '../table/chat/read-chats.ts'
 import { eventOf, readEntriesFrom } from '../table/chat/thread-log.ts'
 import { customerChatId, threadId } from '../table/ids.ts'
-import { type AnySession, isCustomers, readSocket } from '../table/sockets.ts'
+import { agentsSession, type AnySession, isCustomers, readSocket } from '../table/sockets.ts'
 
 /** What a login answered: per chat the thread, the order and the version; and when it ran, in ms. */
 export interface Answered {
@@ -17,8 +17,6 @@ export interface Answered {
   chats: Record<string, [n: number, m: number, version: number]>
   since: number
   until: number
-  /** Nothing but these chats. */
-  only?: boolean | undefined
 }
 
 // each with the end of its log
@@ -33,7 +31,7 @@ export const catchUp = async (ctx: WorkCtx, answered: Answered): Promise<void> =
   const session = (await readSocket(ctx.read, answered.connection, ctx.now()))?.session
   if (session === undefined || session.ended !== undefined) return
   const { connection } = answered
-  const active = answered.only === true ? [] : await activeOf(ctx, session)
+  const active = await activeOf(ctx, session)
   const then = (at: number) => at >= answered.since && at <= answered.until
 
   const unknown = active.filter(({ id, started_at }) => answered.chats[id] === undefined && then(started_at))
@@ -64,6 +62,22 @@ export const catchUp = async (ctx: WorkCtx, answered: Answered): Promise<void> =
     },
     chatsAtOnce,
   )
+}
+
+/** The same of one chat that an agent has begun to follow: what its senders told those alone who did before. */
+export const catchUpFollower = async (
+  ctx: WorkCtx,
+  missed: { connection: string; chat: string; thread: number; order: number; version: number },
+): Promise<void> => {
+  const { connection, chat: id, thread: n, order } = missed
+  const session = agentsSession((await readSocket(ctx.read, connection, ctx.now()))?.session)
+  if (session === undefined || session.ended !== undefined) return
+  const entries = await readEntriesFrom(ctx.read, id, { n, m: order + 1 }, mostMissed)
+  const chat = await readChat(ctx.read, id)
+  if (chat === undefined || !mayRead(session, chat) || !hearsContent(session, chat)) return
+  const to = connections(session.license_id, session.agent_id, [connection])
+  for (const entry of entries.filter(({ version }) => version < missed.version))
+    ctx.push(to, 'incoming_event', { chat_id: id, thread_id: threadId(id, n), event: eventOf(id, entry) })
 }
 
 /** The active chats that whoever logged in may know of: a customer's is its own. */

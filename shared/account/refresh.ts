@@ -19,6 +19,7 @@ import { endSession, extendSession } from '../table/session-writes.ts'
 import { readAgentSockets, readCustomerSockets } from '../table/socket-lists.ts'
 import type { AgentSocketItem, SocketRow } from '../table/sockets.ts'
 import { dropDevices } from './devices.ts'
+import { beginCatchUp, type Shown } from './enqueue-catch-up.ts'
 import { refreshConnection } from './refresh-session.ts'
 import { disconnectIfOver, endSessions } from './disconnect.ts'
 
@@ -108,8 +109,9 @@ export const agentChanged = async (
     return
   }
   const { name, permission, groups } = agent
+  const catchUp = beginCatchUp(ctx)
   await Promise.all(rows.map((row) => refreshConnection(ctx, row, { name, permission, groups })))
-  if (rows.length > 0) await showGained(ctx, rows, agent)
+  if (rows.length > 0) await showGained(ctx, rows, agent, catchUp)
   if (agent.online) await enqueueRouting(ctx, license)
 }
 
@@ -121,6 +123,7 @@ const showGained = async (
   ctx: WorkCtx,
   rows: readonly AgentSocketItem[],
   now: Pick<AgentSocketItem, 'permission' | 'groups'>,
+  catchUp: ReturnType<typeof beginCatchUp>,
 ): Promise<void> => {
   const changed = rows.filter(
     (row) => row.permission !== now.permission || row.groups.join() !== now.groups.join(),
@@ -133,6 +136,7 @@ const showGained = async (
       .map(({ connection }) => connection)
   const active = await readActiveChats(ctx.read, first.license_id)
   const gained = active.filter((row) => gainedBy(row, row).length > 0)
+  const shownChats: Shown[] = []
   const newest = gained.toSorted((a, b) => b.started_at - a.started_at).slice(0, limits.chatsSummary)
   await mapIsolated(
     newest,
@@ -144,9 +148,12 @@ const showGained = async (
       const { chat, tail } = view
       const { shown } = await showChat(ctx.read, { chat, events: tail.entries.toReversed() })
       ctx.push(connections(chat.license_id, first.agent_id, to), 'incoming_chat_thread', { chat: shown })
+      shownChats.push({ id: row.id, thread: tail.n, order: tail.m, version: chat.version })
     },
     chatsAtOnce,
   )
+  // an event whose audience was read before this came is told others alone
+  await Promise.all(changed.map(({ connection }) => catchUp(connection, shownChats)))
 }
 
 /** A suspended or deleted agent is no longer in any active chat. */

@@ -55,7 +55,7 @@ export const Job = z.discriminatedUnion('job', [
   /**
    * What a login may have missed: per chat of its answer the thread, the order and the version answered, and
    * between which times (ms) changes can have been pushed to others without this connection being in their
-   * audience. `only`: of these chats alone, as of one that its agent has begun to follow.
+   * audience.
    */
   z.object({
     job: z.literal('catch_up'),
@@ -63,7 +63,18 @@ export const Job = z.discriminatedUnion('job', [
     chats: z.record(z.string(), z.tuple([z.int(), z.int(), z.int()])),
     since: z.int(),
     until: z.int(),
-    only: z.optional(z.literal(true)),
+  }),
+  /**
+   * What a connection may have missed of a chat that its agent has begun to follow, behind what it was shown:
+   * events whose senders had read the chat before this version of it.
+   */
+  z.object({
+    job: z.literal('catch_up_follower'),
+    connection: z.string(),
+    chat: z.string(),
+    thread: z.int(),
+    order: z.int(),
+    version: z.int(),
   }),
   /**
    * Takes an agent offline whose last socket went, unless it is back: `seq` is that of its last login then,
