@@ -93,7 +93,9 @@ export class Chats<U extends UserLike, E extends EventLike> {
     const held = chat?.threads.find((one) => one.id === thread)
     if (chat === undefined || held === undefined || event.order > held.upTo + 1) return 'gap'
     if (event.order <= held.upTo) return 'known'
-    this.#put(this.#withThread(chat, { ...held, events: [event] }))
+    const events = [...held.events, event].slice(-this.#limits.eventsPerThread)
+    const threads = chat.threads.map((one) => (one === held ? { ...held, events, upTo: event.order } : one))
+    this.#put({ ...chat, threads })
     return 'added'
   }
 

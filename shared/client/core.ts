@@ -1,7 +1,7 @@
 import { ChatError } from './chat-error.ts'
 import type { Environment } from './environment.ts'
 import { Line, LineLost } from './line.ts'
-import { Listeners } from './listeners.ts'
+import type { Listeners } from './listeners.ts'
 import { answerMs, Requests, type SendEvent } from './requests.ts'
 
 /** `waiting`: for another try to connect. `closed`: for good, by the app or by the server. */
@@ -71,7 +71,8 @@ export class Core<Pushes> {
       lost: () => this.#lost(),
     })
     this.requests = new Requests(kind, {
-      ...{ line: this.line, environment },
+      line: this.line,
+      environment,
       online: () => this.#online.promise,
       relogin: () => {
         this.#leave()

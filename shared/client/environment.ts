@@ -1,16 +1,20 @@
-/** What of a WebSocket is used: a browser's and Node's have it. */
+/** A connection that is being made, or is there. */
 export interface Socket {
   send: (text: string) => void
   close: () => void
-  onopen: (() => void) | null
-  onmessage: ((event: { data: unknown }) => void) | null
-  onclose: (() => void) | null
-  onerror: (() => void) | null
+}
+
+/** What becomes of a connection; nothing is told before `connect` has returned. */
+export interface SocketListener {
+  opened: () => void
+  received: (text: string) => void
+  /** Also where it never opened. May be told more than once. */
+  closed: () => void
 }
 
 /** The time, chance and network that a client works with: a test has its own. */
 export interface Environment {
-  connect: (url: string) => Socket
+  connect: (url: string, listener: SocketListener) => Socket
   now: () => number
   /** Runs `after` in so many milliseconds; what it returns takes that back. */
   delay: (after: () => void, ms: number) => () => void
@@ -35,18 +39,13 @@ const onOnlineOf =
   }
 
 export const defaultEnvironment: Environment = {
-  connect: (url) => {
+  connect: (url, { opened, received, closed }) => {
     const socket = new WebSocket(url)
-    const adapter: Socket = {
-      send: (text) => socket.send(text),
-      close: () => socket.close(),
-      ...{ onopen: null, onmessage: null, onclose: null, onerror: null },
-    }
-    socket.addEventListener('open', () => adapter.onopen?.())
-    socket.addEventListener('message', ({ data }) => adapter.onmessage?.({ data }))
-    socket.addEventListener('close', () => adapter.onclose?.())
-    socket.addEventListener('error', () => adapter.onerror?.())
-    return adapter
+    socket.addEventListener('open', opened)
+    socket.addEventListener('message', ({ data }) => received(String(data)))
+    socket.addEventListener('close', closed)
+    socket.addEventListener('error', closed)
+    return socket
   },
   now: () => Date.now(),
   delay: (after, ms) => {

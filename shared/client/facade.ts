@@ -14,7 +14,7 @@ export interface CommonOptions {
 }
 
 /** The store, as an app reads it. */
-export type Store<U extends UserLike, E extends EventLike> = Pick<Chats<U, E>, 'get' | 'all' | 'subscribe'>
+type Store<U extends UserLike, E extends EventLike> = Pick<Chats<U, E>, 'get' | 'all' | 'subscribe'>
 
 type Own = 'login' | 'ping' | 'sync'
 
@@ -92,13 +92,20 @@ export const createClient = <E extends Endpoint, U extends UserLike, Event exten
   const recovered = (all: boolean) => emit('recovered', { recovered: all })
   const behaviour = behave({
     core: { ping: (payload) => core.ping(payload), ask },
-    ...{ chats, keeper, environment, recovered },
+    chats,
+    keeper,
+    environment,
+    recovered,
   })
   const core: Core<E['pushes']> = new Core<E['pushes']>({
-    ...{ kind, url, environment, listeners, ...behaviour },
+    kind,
+    url,
+    environment,
+    listeners,
+    ...behaviour,
     pingEveryMs: options.pingEveryMs ?? 60_000,
     pushed: (name, payload) => {
-      if (isKept<U, Event>(name)) keeper.take(pushOf<U, Event>(name, payload))
+      if (isKept(name)) keeper.take(pushOf<U, Event>(name, payload))
       if (name !== 'incoming_event') emit(name, payload)
     },
   })
@@ -107,9 +114,7 @@ export const createClient = <E extends Endpoint, U extends UserLike, Event exten
       return core.state
     },
     chats,
-    // a request's answer is its contract's
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion, typescript/consistent-type-assertions
-    request: async (action, payload) => (await ask(action, payload)) as never,
+    request: (action, payload) => ask(action, payload),
     on: (name, listener) => listeners.on(name, listener),
     each: (name) => listeners.each(name, core.ended.signal),
     close: () => core.close(),
@@ -117,12 +122,18 @@ export const createClient = <E extends Endpoint, U extends UserLike, Event exten
 }
 
 const kept = new Set([
-  ...['incoming_event', 'incoming_chat_thread', 'thread_closed', 'chat_users_updated', 'chat_scopes_updated'],
-  ...['chat_properties_updated', 'chat_thread_properties_updated', 'last_seen_timestamp_updated'],
+  'incoming_event',
+  'incoming_chat_thread',
+  'thread_closed',
+  'chat_users_updated',
+  'chat_scopes_updated',
+  'chat_properties_updated',
+  'chat_thread_properties_updated',
+  'last_seen_timestamp_updated',
   'customer_updated',
 ])
 
-const isKept = <U, E>(name: string): name is keyof ChatPushes<U, E> => kept.has(name)
+const isKept = (name: string): name is keyof ChatPushes<unknown, unknown> => kept.has(name)
 
 type Kept<U, E> = {
   [N in keyof ChatPushes<U, E>]: { name: N; payload: ChatPushes<U, E>[N] }

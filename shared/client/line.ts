@@ -44,19 +44,19 @@ export class Line {
   }
 
   open(): void {
-    const socket = this.#environment.connect(this.#url)
+    const heard = (then: () => void) => () => {
+      if (this.#socket === socket) then()
+    }
+    const socket: Socket = this.#environment.connect(this.#url, {
+      opened: heard(() => {
+        this.#stopOpening()
+        this.#heard.opened()
+      }),
+      received: (text) => heard(() => this.#take(text))(),
+      closed: heard(() => this.drop()),
+    })
     this.#socket = socket
     this.#stopOpening = this.#environment.delay(() => this.drop(), openingMs)
-    socket.onopen = () => {
-      this.#stopOpening()
-      if (this.#socket === socket) this.#heard.opened()
-    }
-    socket.onmessage = ({ data }) => {
-      if (this.#socket === socket) this.#take(String(data))
-    }
-    socket.onclose = socket.onerror = () => {
-      if (this.#socket === socket) this.drop()
-    }
   }
 
   /** Ends the connection, whatever the socket says of it: one that is half dead says nothing for minutes. */

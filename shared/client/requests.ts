@@ -54,8 +54,12 @@ export class Requests {
   add(action: string, payload: object): Promise<unknown> {
     return new Promise((resolve, reject) => {
       const request: Request = {
-        ...{ action, payload: withCustomIds(payload), isUncertain: false, tries: 0 },
-        ...{ resolve, reject },
+        action,
+        payload: withCustomIds(payload),
+        isUncertain: false,
+        tries: 0,
+        resolve,
+        reject,
       }
       const key = chatOf(payload) ?? request
       const lane = this.#lanes.get(key)

@@ -1,5 +1,5 @@
 import { WebSocket } from 'ws'
-import type { Environment, Socket } from '../../shared/client/client.ts'
+import type { Environment } from '../../shared/client/client.ts'
 
 /** A client's network and time, in the hands of a test. */
 export interface Network extends Environment {
@@ -25,28 +25,26 @@ export const openNetwork = (): Network => {
   let isSilent: boolean | 'in' = false
   let [isDown, aheadMs] = [false, 0]
   let back = () => {}
-  const connect = (url: string): Socket => {
+  const connect: Environment['connect'] = (url, { opened, received, closed }) => {
     network.connections += 1
-    const own: Socket = {
-      ...{ onopen: null, onmessage: null, onclose: null, onerror: null },
+    const socket = new WebSocket(isDown ? 'ws://127.0.0.1:1' : url)
+    sockets.add(socket)
+    socket.on('open', opened)
+    socket.on('message', (data) => {
+      if (isSilent === false) received(String(data))
+    })
+    socket.on('error', closed)
+    socket.on('close', () => {
+      sockets.delete(socket)
+      if (isSilent === false) closed()
+    })
+    return {
       send: (text) => {
         network.sent.push(JSON.parse(text))
         if (isSilent !== true) socket.send(text)
       },
       close: () => socket.terminate(),
     }
-    const socket = new WebSocket(isDown ? 'ws://127.0.0.1:1' : url)
-    sockets.add(socket)
-    socket.on('open', () => own.onopen?.())
-    socket.on('message', (data) => {
-      if (isSilent === false) own.onmessage?.({ data: String(data) })
-    })
-    socket.on('error', () => own.onerror?.())
-    socket.on('close', () => {
-      sockets.delete(socket)
-      if (isSilent === false) own.onclose?.()
-    })
-    return own
   }
   const network: Network = {
     connect,

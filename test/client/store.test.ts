@@ -3,7 +3,7 @@ import { describe, expect, expectTypeOf, test } from 'vitest'
 import { buildClient } from '../../infra/build.ts'
 import { type AgentEndpoint, type CustomerEndpoint, createAgentClient } from '../../shared/client/client.ts'
 import { Chats } from '../../shared/client/chats.ts'
-import type { Socket } from '../../shared/client/environment.ts'
+import type { Environment } from '../../shared/client/environment.ts'
 import { agentActions } from '../../shared/protocol/agent/index.ts'
 import { customerActions } from '../../shared/protocol/customer/index.ts'
 import { openNetwork } from './environment.ts'
@@ -52,9 +52,9 @@ describe('what a client sends', () => {
   const clientOf = (answer: (frame: any, turn: number) => object | undefined) => {
     const network = openNetwork()
     let turn = 0
-    const connect = (): Socket => {
-      const socket: Socket = {
-        ...{ onopen: null, onmessage: null, onclose: null, onerror: null },
+    const connect: Environment['connect'] = (_, { opened, received }) => {
+      queueMicrotask(opened)
+      return {
         close: () => {},
         send: (text) => {
           const frame = JSON.parse(text)
@@ -64,13 +64,9 @@ describe('what a client sends', () => {
             frame.action === 'login' ? { success: true, payload: login } : answer(frame, (turn += 1))
           const { request_id, action } = frame
           if (said !== undefined)
-            queueMicrotask(() =>
-              socket.onmessage?.({ data: JSON.stringify({ request_id, action, type: 'response', ...said }) }),
-            )
+            queueMicrotask(() => received(JSON.stringify({ request_id, action, type: 'response', ...said })))
         },
       }
-      queueMicrotask(() => socket.onopen?.())
-      return socket
     }
     const client = createAgentClient({ url: 'ws://test', token: 'x', environment: { ...network, connect } })
     return { client, network }
