@@ -33,6 +33,7 @@ export interface WireChat<U, E> {
   id: string
   users: U[]
   properties?: Properties | undefined
+  properties_version?: number | undefined
   scopes?: object | undefined
   threads: WireThread<E>[]
 }

@@ -82,9 +82,7 @@ export class Keeper<U extends UserLike, E extends EventLike> {
         // what they are by now is read: a push says what was added and what was removed
         return void this.read(push.payload.chat_id)
       case 'chat_properties_updated':
-        return chats.update(push.payload.chat_id, ({ properties }) => ({
-          properties: merged(properties, push.payload.properties),
-        }))
+        return this.#properties(push.payload)
       case 'chat_thread_properties_updated':
         return this.#changeThread(push.payload, ({ properties }) => ({
           properties: merged(properties, push.payload.properties),
@@ -223,6 +221,15 @@ export class Keeper<U extends UserLike, E extends EventLike> {
     this.#ctx.chats.update(chat_id, ({ threads }) => ({
       threads: threads.map((one) => (one.id === thread_id ? { ...one, ...change(one) } : one)),
     }))
+  }
+
+  /** A push that comes late tells of what was changed again since. */
+  #properties({ chat_id, properties, version }: ChatPushes<U, E>['chat_properties_updated']): void {
+    this.#ctx.chats.update(chat_id, (chat) =>
+      version <= (chat.properties_version ?? 0)
+        ? {}
+        : { properties: merged(chat.properties, properties), properties_version: version },
+    )
   }
 
   #user(chat: string, id: string, change: (user: U) => U): void {

@@ -38,7 +38,7 @@ test('docs/client.md says what works: an agent, a widget, a loop, an error, and 
   const nora = await run(agent!)
   await vi.waitUntil(() => nora.state === 'online')
   const customer = await run(widget!)
-  await vi.waitUntil(() => JSON.stringify(shown.mock.lastCall).includes('pong, one of'), { timeout: 10_000 })
+  await vi.waitUntil(() => JSON.stringify(shown.mock.calls).includes('pong, one of'), { timeout: 10_000 })
   const looping = run(loop!, { client: nora })
   const [chat] = customer.chats.all()
   await customer.request('send_event', { chat_id: chat.id, event: { type: 'message', text: 'stop' } })
