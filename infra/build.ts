@@ -1,10 +1,12 @@
 import { type BuildOptions, build as esbuild, type Metafile } from 'esbuild'
+import { execFileSync } from 'node:child_process'
 import { globSync } from 'node:fs'
-import { rm } from 'node:fs/promises'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 
 const root = join(import.meta.dirname, '..')
 export const dist = join(root, 'dist')
+const tsc = join(root, 'node_modules/typescript/bin/tsc')
 
 /** The handlers, as `agent/send_event`, `socket/connect`, `worker/later`: each becomes a folder of `dist`. */
 export const handlers = (): string[] =>
@@ -54,8 +56,41 @@ export const build = async (
   return metafile
 }
 
+/** The client as one file, for browsers and Node.js: its text, and what it imports, which is nothing. */
+export const buildClient = async (): Promise<{ text: string; imports: string[] }> => {
+  const { outputFiles, metafile } = await esbuild({
+    absWorkingDir: root,
+    entryPoints: ['shared/client/client.ts'],
+    bundle: true,
+    platform: 'neutral',
+    target: 'es2022',
+    format: 'esm',
+    minify: true,
+    metafile: true,
+    write: false,
+    logLevel: 'error',
+  })
+  const inputs = Object.keys(metafile.inputs)
+  return {
+    text: outputFiles.map(({ text }) => text).join(''),
+    imports: inputs.filter((input) => !input.startsWith('shared/client/')),
+  }
+}
+
+/**
+ * Writes the client to `dist/client/client.js`, where `agent-chat/client` leads, and its types beside it, by
+ * `tsc`: they are those of the contracts.
+ */
+const writeClient = async (): Promise<void> => {
+  const { text } = await buildClient()
+  await mkdir(join(dist, 'client'), { recursive: true })
+  await writeFile(join(dist, 'client/client.js'), text)
+  execFileSync(process.execPath, [tsc, '-p', 'shared/client/tsconfig.json'], { cwd: root, stdio: 'inherit' })
+}
+
 if (process.argv[1] === import.meta.filename) {
   const { outputs } = await build()
+  await writeClient()
   for (const [file, { bytes }] of Object.entries(outputs))
     process.stdout.write(`${String(Math.round(bytes / 1000)).padStart(5)} kB  ${dirname(file)}\n`)
 }

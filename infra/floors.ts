@@ -106,5 +106,6 @@ export const rooms: readonly Room[] = [
     holds: 'every key, the other items, the one client',
     besides: ['shared/table/chat', 'shared/table/archive'],
   },
+  { folder: 'shared/client', floor: 2, holds: "the client of agents' apps and customers' pages" },
   { folder: 'shared/protocol', floor: 1, holds: 'the wire: contracts, objects, errors, limits' },
 ]

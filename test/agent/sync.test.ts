@@ -195,7 +195,7 @@ describe('sync tells of', () => {
     return { ann, ...chats, customer: chat.id, cleo: { client, id } }
   }
 
-  test.each(changes)('%s (%s)', async (_, which, change) => {
+  test.each(changes)('%s (%s)', { tags: ['full'] }, async (_, which, change) => {
     const scene = await sceneWith(which)
     passTime()
     const cursor = await cursorOf(ben)
@@ -228,90 +228,94 @@ describe('sync tells of', () => {
   })
 })
 
-describe('of chats that one may not see any more sync names those that it could see', () => {
-  const hidden = { scopes: { agents: ['ann', 'ben'] } }
-  const taking: [string, (ann: Client, chat_id: string) => Promise<unknown>][] = [
-    [
-      'by scopes',
-      (ann, chat_id) => ann.ok('update_chat_scopes', { chat_id, remove_scopes: { agents: ['ben'] } }),
-    ],
-    [
-      'by leaving',
-      async (ann, chat_id) => {
-        await ann.ok('join_chat', { chat_id, agent_ids: ['ben'] })
-        await ann.ok('update_chat_scopes', { chat_id, remove_scopes: { agents: ['ben'] } })
-        await ann.ok('remove_from_chat', { chat_id, agent_ids: ['ben'] })
-      },
-    ],
-  ]
-  const states: [string, (ann: Client, chat_id: string) => Promise<unknown>][] = [
-    ['that is active', async () => {}],
-    ['that is closed', (ann, chat_id) => ann.ok('close_thread', { chat_id })],
-    [
-      'that is closed and moved by the clock',
-      async (ann, chat_id) => {
-        await ann.ok('close_thread', { chat_id })
-        await world.tick()
-      },
-    ],
-  ]
-  let ann: Client
-  let ben: Client
-  beforeAll(async () => {
-    ;({ ann, ben } = await office())
-  })
+describe(
+  'of chats that one may not see any more sync names those that it could see',
+  { tags: ['full'] },
+  () => {
+    const hidden = { scopes: { agents: ['ann', 'ben'] } }
+    const taking: [string, (ann: Client, chat_id: string) => Promise<unknown>][] = [
+      [
+        'by scopes',
+        (ann, chat_id) => ann.ok('update_chat_scopes', { chat_id, remove_scopes: { agents: ['ben'] } }),
+      ],
+      [
+        'by leaving',
+        async (ann, chat_id) => {
+          await ann.ok('join_chat', { chat_id, agent_ids: ['ben'] })
+          await ann.ok('update_chat_scopes', { chat_id, remove_scopes: { agents: ['ben'] } })
+          await ann.ok('remove_from_chat', { chat_id, agent_ids: ['ben'] })
+        },
+      ],
+    ]
+    const states: [string, (ann: Client, chat_id: string) => Promise<unknown>][] = [
+      ['that is active', async () => {}],
+      ['that is closed', (ann, chat_id) => ann.ok('close_thread', { chat_id })],
+      [
+        'that is closed and moved by the clock',
+        async (ann, chat_id) => {
+          await ann.ok('close_thread', { chat_id })
+          await world.tick()
+        },
+      ],
+    ]
+    let ann: Client
+    let ben: Client
+    beforeAll(async () => {
+      ;({ ann, ben } = await office())
+    })
 
-  test.each(
-    taking.flatMap(([how, take]) => states.map(([which, settle]) => [how, which, take, settle] as const)),
-  )('%s, of one %s', async (_, __, take, settle) => {
-    const secret = await start(ann, { scopes: { agents: ['ann'] } })
-    const [before, after] = [await start(ann, hidden), await start(ann, hidden)]
-    passTime()
-    const cursor = await cursorOf(ben)
-    passTime()
-    await take(ann, before)
-    await settle(ann, before)
-    await settle(ann, after)
-    await take(ann, after)
-    // of one that was never seen nothing is said
-    await ann.ok('update_chat_scopes', { chat_id: secret, add_scopes: { agents: ['owner'] } })
-    const { chats } = await ben.ok('sync', { cursor })
-    expect(new Set(chats)).toEqual(new Set([before, after].map((id) => ({ id, lost: true }))))
-    // whoever has seen it go does not hear of it again
-    passTime()
-    expect((await ben.ok('sync', { cursor: await cursorOf(ben) })).chats).toEqual([])
-    // to those who still see it, it is a change
-    const earlier = edited(await cursorOf(ann), { since: Date.now() - 62_000 })
-    expect(idsOf(await ann.ok('sync', { cursor: earlier }))).toEqual([secret, before, after].toSorted())
-  })
+    test.each(
+      taking.flatMap(([how, take]) => states.map(([which, settle]) => [how, which, take, settle] as const)),
+    )('%s, of one %s', async (_, __, take, settle) => {
+      const secret = await start(ann, { scopes: { agents: ['ann'] } })
+      const [before, after] = [await start(ann, hidden), await start(ann, hidden)]
+      passTime()
+      const cursor = await cursorOf(ben)
+      passTime()
+      await take(ann, before)
+      await settle(ann, before)
+      await settle(ann, after)
+      await take(ann, after)
+      // of one that was never seen nothing is said
+      await ann.ok('update_chat_scopes', { chat_id: secret, add_scopes: { agents: ['owner'] } })
+      const { chats } = await ben.ok('sync', { cursor })
+      expect(new Set(chats)).toEqual(new Set([before, after].map((id) => ({ id, lost: true }))))
+      // whoever has seen it go does not hear of it again
+      passTime()
+      expect((await ben.ok('sync', { cursor: await cursorOf(ben) })).chats).toEqual([])
+      // to those who still see it, it is a change
+      const earlier = edited(await cursorOf(ann), { since: Date.now() - 62_000 })
+      expect(idsOf(await ann.ok('sync', { cursor: earlier }))).toEqual([secret, before, after].toSorted())
+    })
 
-  test('however often access has come and gone', async () => {
-    const { ann, ben } = await office()
-    const chat_id = await start(ann, hidden)
-    passTime()
-    const cursor = await cursorOf(ben)
-    passTime()
-    await ann.ok('update_chat_scopes', { chat_id, remove_scopes: { agents: ['ben'] } })
-    for (let turn = 0; turn < 6; turn += 1) {
-      await ann.ok('update_chat_scopes', { chat_id, add_scopes: { groups: [2] } })
-      await ann.ok('update_chat_scopes', { chat_id, remove_scopes: { groups: [2] } })
-    }
-    expect((await readChat(world.table.read, chat_id))?.formerly).toHaveLength(10)
-    expect((await ben.ok('sync', { cursor })).chats).toEqual([{ id: chat_id, lost: true }])
-  })
+    test('however often access has come and gone', async () => {
+      const { ann, ben } = await office()
+      const chat_id = await start(ann, hidden)
+      passTime()
+      const cursor = await cursorOf(ben)
+      passTime()
+      await ann.ok('update_chat_scopes', { chat_id, remove_scopes: { agents: ['ben'] } })
+      for (let turn = 0; turn < 6; turn += 1) {
+        await ann.ok('update_chat_scopes', { chat_id, add_scopes: { groups: [2] } })
+        await ann.ok('update_chat_scopes', { chat_id, remove_scopes: { groups: [2] } })
+      }
+      expect((await readChat(world.table.read, chat_id))?.formerly).toHaveLength(10)
+      expect((await ben.ok('sync', { cursor })).chats).toEqual([{ id: chat_id, lost: true }])
+    })
 
-  test('and one that was erased', async () => {
-    const { license, ann, ben } = await office()
-    const chat_id = await startClosed(ann)
-    await world.tick()
-    passTime()
-    const cursor = await cursorOf(ben)
-    const chat = (await readChat(world.table.read, chat_id))!
-    await world.table.write.write(putChangedChat({ license_id: license.id, id: chat_id }, Date.now()))
-    await world.table.write.write(removeChat(chat))
-    expect((await ben.ok('sync', { cursor })).chats).toEqual([{ id: chat_id, lost: true }])
-  })
-})
+    test('and one that was erased', async () => {
+      const { license, ann, ben } = await office()
+      const chat_id = await startClosed(ann)
+      await world.tick()
+      passTime()
+      const cursor = await cursorOf(ben)
+      const chat = (await readChat(world.table.read, chat_id))!
+      await world.table.write.write(putChangedChat({ license_id: license.id, id: chat_id }, Date.now()))
+      await world.table.write.write(removeChat(chat))
+      expect((await ben.ok('sync', { cursor })).chats).toEqual([{ id: chat_id, lost: true }])
+    })
+  },
+)
 
 describe('sync in pages', () => {
   /** All pages from a cursor on; `between` is run after each. */

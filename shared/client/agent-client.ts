@@ -1,0 +1,129 @@
+import type { Event } from '../protocol/events.ts'
+import type { User } from '../protocol/objects.ts'
+import type { Chats } from './chats.ts'
+import type { AgentEndpoint } from './contracts.ts'
+import { type Behaviour, type Client, type CommonOptions, createClient } from './facade.ts'
+import type { Keeper } from './keeper.ts'
+
+export interface AgentOptions extends CommonOptions {
+  /** The agents' endpoint, such as `wss://<api>.execute-api.<region>.amazonaws.com/v1`. */
+  url: string
+  /** An access token, or what gets one: asked again for each login, and before the last one ends. */
+  token: string | (() => string | Promise<string>)
+  application?: { name: string; version?: string }
+}
+
+export type AgentClient = Client<AgentEndpoint, User, Event>
+
+type LoginAnswer = AgentEndpoint['actions']['login']['answer']
+type Sync = AgentEndpoint['actions']['sync']['answer']
+
+/** Connects an agent's app: it logs in, stays alive, comes back, and knows what it missed. */
+export const createAgentClient = ({ url, token, application, ...options }: AgentOptions): AgentClient =>
+  createClient<AgentEndpoint, User, Event>('agent', url, options, ({ core, chats, keeper, ...parts }) => {
+    let current = ''
+    let cursor: string | undefined
+    let recovering: Promise<void> | undefined
+    const recover = async (login: LoginAnswer): Promise<void> => {
+      if (cursor === undefined) return
+      const synced = await syncFrom(cursor, { ask: core.ask, chats, keeper })
+      if (synced === undefined) {
+        const ids = chats.all().map(({ id }) => id)
+        showSummaries(chats, login)
+        await Promise.all(ids.map((id) => keeper.read(id)))
+      }
+      cursor = synced ?? login.cursor
+      parts.recovered(synced !== undefined)
+    }
+    const behaviour: Behaviour = {
+      credentials: async (isReconnect) => {
+        current = typeof token === 'function' ? await token() : token
+        return { token: current, reconnect: isReconnect, ...(application && { application }) }
+      },
+      loggedIn: (answer, kind) => {
+        // oxlint-disable-next-line typescript/no-unsafe-type-assertion, typescript/consistent-type-assertions
+        const login = answer as LoginAnswer
+        if (kind === 'first') {
+          ;({ cursor } = login)
+          showSummaries(chats, login)
+        } else if (kind === 'again') {
+          const before = recovering
+          const own = (async () => {
+            await before
+            await recover(login)
+          })()
+          recovering = own
+          const over = () => {
+            if (recovering === own) recovering = undefined
+          }
+          own.then(over, over)
+        }
+        return typeof token === 'function' ? renewalOf(current, parts.environment.now()) : undefined
+      },
+      ping: async () => {
+        keeper.retry()
+        const isKnown = () => recovering === undefined && keeper.isComplete
+        const wasKnown = isKnown()
+        const answer = await core.ping({ cursor: true })
+        // a cursor says that everything until then is here
+        if (wasKnown && isKnown() && hasCursor(answer)) ({ cursor } = answer)
+      },
+    }
+    return behaviour
+  })
+
+interface Syncing {
+  ask: (action: string, payload: object) => Promise<unknown>
+  chats: Chats<User, Event>
+  keeper: Keeper<User, Event>
+}
+
+/** Reads what changed since a cursor; the next cursor, or undefined where the app is to start over. */
+const syncFrom = async (from: string, { ask, chats, keeper }: Syncing): Promise<string | undefined> => {
+  for (let cursor = from; ;) {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion, typescript/consistent-type-assertions
+    const page = (await ask('sync', { cursor })) as Sync
+    if (!page.recovered) return undefined
+    for (const chat of page.chats) if ('lost' in chat) chats.remove(chat.id)
+    const changed = page.chats.filter((chat) => !('lost' in chat) && (chat.active || chats.get(chat.id)))
+    await Promise.all(changed.map(({ id }) => keeper.read(id)))
+    ;({ cursor } = page)
+    if (!page.has_more) return cursor
+  }
+}
+
+/** Chats of a login, without their events: these are read once somebody asks for them. */
+const showSummaries = (chats: Chats<User, Event>, { chats_summary }: LoginAnswer): void => {
+  for (const summary of chats_summary.toReversed())
+    if ('users' in summary && chats.get(summary.id) === undefined) {
+      const { last_thread_summary: last, id, users, properties, scopes } = summary
+      const { last_event_per_type: newest, order: _, events_count: __, ...thread } = last
+      const last_order = Math.max(0, ...newest.map((event) => event.order))
+      chats.show({
+        id,
+        users,
+        properties,
+        scopes,
+        threads: [{ ...thread, events: [], last_order, has_more: true }],
+      })
+    }
+}
+
+// before it ends: a login takes its time, and a clock may be wrong
+const renewBeforeMs = 60_000
+
+/** When a token is to be replaced (ms): a JWT says when it ends. */
+const renewalOf = (token: string, nowMs: number): number | undefined => {
+  try {
+    const [, claims = ''] = token.split('.')
+    const parsed: unknown = JSON.parse(atob(claims.replaceAll('-', '+').replaceAll('_', '/')))
+    if (typeof parsed !== 'object' || parsed === null || !('exp' in parsed)) return undefined
+    const endsAt = Number(parsed.exp) * 1000
+    return Math.max(endsAt - renewBeforeMs, nowMs + (endsAt - nowMs) / 2)
+  } catch {
+    return undefined
+  }
+}
+
+const hasCursor = (answer: unknown): answer is { cursor: string } =>
+  typeof answer === 'object' && answer !== null && 'cursor' in answer && typeof answer.cursor === 'string'

@@ -1,0 +1,7 @@
+export { type AgentClient, type AgentOptions, createAgentClient } from './agent-client.ts'
+export { ChatError } from './chat-error.ts'
+export type { Chat, StoreLimits, Thread } from './chats.ts'
+export type { AgentEndpoint, CustomerEndpoint } from './contracts.ts'
+export type { ClientEvents, State } from './core.ts'
+export { createCustomerClient, type CustomerClient, type CustomerOptions } from './customer-client.ts'
+export type { Environment, Socket, SocketListener } from './environment.ts'

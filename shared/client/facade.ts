@@ -1,0 +1,148 @@
+import { Chats, type EventLike, type StoreLimits, type UserLike, type WireChat } from './chats.ts'
+import type { Endpoint } from './contracts.ts'
+import { type ClientEvents, Core, type Login, type State } from './core.ts'
+import { defaultEnvironment, type Environment } from './environment.ts'
+import { type ChatPushes, Keeper, type ThreadsAnswer } from './keeper.ts'
+import { Listeners } from './listeners.ts'
+
+export interface CommonOptions {
+  /** How often a quiet connection is asked whether it lives; 60 s. The gateway ends what is silent for ten minutes. */
+  pingEveryMs?: number
+  /** The most that `chats` keeps: 200 chats, 3 threads each, 500 events each. */
+  keeps?: Partial<StoreLimits>
+  environment?: Partial<Environment>
+}
+
+/** The store, as an app reads it. */
+type Store<U extends UserLike, E extends EventLike> = Pick<Chats<U, E>, 'get' | 'all' | 'subscribe'>
+
+type Own = 'login' | 'ping' | 'sync'
+
+/** A client of one endpoint. */
+export interface Client<E extends Endpoint, U extends UserLike, Event extends EventLike> {
+  /** The connection as it is. */
+  readonly state: State
+  readonly chats: Store<U, Event>
+  /**
+   * Sends a request, over as many connections as it takes, and resolves to its answer. Requests about one chat
+   * go one after the other. Throws `ChatError`.
+   */
+  request: <Name extends Exclude<keyof E['actions'], Own> & string>(
+    action: Name,
+    payload: E['actions'][Name]['request'],
+  ) => Promise<E['actions'][Name]['answer']>
+  /** Calls `listener` for each; returns how to stop that. An event comes once, also one that was read. */
+  on: <Name extends keyof (E['pushes'] & ClientEvents)>(
+    name: Name,
+    listener: (payload: (E['pushes'] & ClientEvents)[Name]) => void,
+  ) => () => void
+  /** The same for `for await`, until the client is closed. */
+  each: <Name extends keyof (E['pushes'] & ClientEvents)>(
+    name: Name,
+  ) => AsyncGenerator<(E['pushes'] & ClientEvents)[Name], void, void>
+  /** Ends the connection for good; what waits fails with `closed`. */
+  close: () => void
+}
+
+interface Parts<U extends UserLike, Event extends EventLike> {
+  core: {
+    ping: (payload: object) => Promise<unknown>
+    ask: (action: string, payload: object) => Promise<unknown>
+  }
+  chats: Chats<U, Event>
+  keeper: Keeper<U, Event>
+  environment: Environment
+  recovered: (recovered: boolean) => void
+}
+
+/** What differs between agents' apps and customers' pages. */
+export interface Behaviour {
+  credentials: (isReconnect: boolean, isRefused: boolean) => Promise<object>
+  loggedIn: (answer: unknown, login: Login) => number | undefined
+  ping: () => Promise<void>
+}
+
+export const createClient = <E extends Endpoint, U extends UserLike, Event extends EventLike>(
+  kind: 'agent' | 'customer',
+  url: string,
+  options: CommonOptions,
+  behave: (parts: Parts<U, Event>) => Behaviour,
+): Client<E, U, Event> => {
+  const environment = { ...defaultEnvironment, ...options.environment }
+  const listeners = new Listeners<E['pushes'] & ClientEvents>()
+  const chats = new Chats<U, Event>({ chats: 200, threadsPerChat: 3, eventsPerThread: 500, ...options.keeps })
+  const emit = (name: string, payload: unknown): void =>
+    // a push is emitted under its own name
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion, typescript/consistent-type-assertions
+    listeners.emit(name, payload as (E['pushes'] & ClientEvents)[string])
+  const ask = async (action: string, payload: object): Promise<unknown> => {
+    const answer = await core.requests.add(action, payload)
+    if (action === 'get_chat_threads' && isThreads<U, Event>(answer)) chats.show(answer.chat)
+    return answer
+  }
+  const keeper = new Keeper<U, Event>({
+    chats,
+    read: async (payload) => {
+      const answer = await core.requests.add('get_chat_threads', payload)
+      if (!isThreads<U, Event>(answer)) throw new TypeError('get_chat_threads answered no chat')
+      return answer
+    },
+    heard: (event) => emit('incoming_event', event),
+  })
+  const recovered = (all: boolean) => emit('recovered', { recovered: all })
+  const behaviour = behave({
+    core: { ping: (payload) => core.ping(payload), ask },
+    chats,
+    keeper,
+    environment,
+    recovered,
+  })
+  const core: Core<E['pushes']> = new Core<E['pushes']>({
+    kind,
+    url,
+    environment,
+    listeners,
+    ...behaviour,
+    pingEveryMs: options.pingEveryMs ?? 60_000,
+    pushed: (name, payload) => {
+      if (isKept(name)) keeper.take(pushOf<U, Event>(name, payload))
+      if (name !== 'incoming_event') emit(name, payload)
+    },
+  })
+  return {
+    get state() {
+      return core.state
+    },
+    chats,
+    request: (action, payload) => ask(action, payload),
+    on: (name, listener) => listeners.on(name, listener),
+    each: (name) => listeners.each(name, core.ended.signal),
+    close: () => core.close(),
+  }
+}
+
+const kept = new Set([
+  'incoming_event',
+  'incoming_chat_thread',
+  'thread_closed',
+  'chat_users_updated',
+  'chat_scopes_updated',
+  'chat_properties_updated',
+  'chat_thread_properties_updated',
+  'last_seen_timestamp_updated',
+  'customer_updated',
+])
+
+const isKept = (name: string): name is keyof ChatPushes<unknown, unknown> => kept.has(name)
+
+type Kept<U, E> = {
+  [N in keyof ChatPushes<U, E>]: { name: N; payload: ChatPushes<U, E>[N] }
+}[keyof ChatPushes<U, E>]
+
+const pushOf = <U, E>(name: keyof ChatPushes<U, E>, payload: object): Kept<U, E> =>
+  // the contract of the push says so
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion, typescript/consistent-type-assertions
+  ({ name, payload }) as unknown as Kept<U, E>
+
+const isThreads = <U, E>(answer: unknown): answer is ThreadsAnswer<U, E> & { chat: WireChat<U, E> } =>
+  typeof answer === 'object' && answer !== null && 'chat' in answer

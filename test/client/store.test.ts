@@ -1,0 +1,137 @@
+import { gzipSync } from 'node:zlib'
+import { describe, expect, expectTypeOf, test } from 'vitest'
+import { buildClient } from '../../infra/build.ts'
+import { type AgentEndpoint, type CustomerEndpoint, createAgentClient } from '../../shared/client/client.ts'
+import { Chats } from '../../shared/client/chats.ts'
+import type { Environment } from '../../shared/client/environment.ts'
+import { agentActions } from '../../shared/protocol/agent/index.ts'
+import { customerActions } from '../../shared/protocol/customer/index.ts'
+import { openNetwork } from './environment.ts'
+
+const eventOf = (order: number) => ({ id: `e${order}`, order })
+const threadOf = (chat: string, n: number, orders: number[]) => ({
+  ...{ id: `${chat}_${n}`, active: true, timestamp: n, user_ids: [] },
+  events: orders.map(eventOf),
+})
+
+describe('the store of chats', () => {
+  test('keeps a bounded number of chats, threads and events, whatever comes', () => {
+    const chats = new Chats({ chats: 50, threadsPerChat: 2, eventsPerThread: 100 })
+    const stop = chats.subscribe('c0', () => {})
+    for (let i = 0; i < 100; i += 1) {
+      const id = `c${i}`
+      for (let n = 1; n <= 3; n += 1) chats.show({ id, users: [], threads: [threadOf(id, n, [1])] })
+      for (let order = 2; order <= 1000; order += 1) chats.append(id, `${id}_3`, eventOf(order))
+    }
+    expect(chats.all()).toHaveLength(50)
+    for (const { threads } of chats.all()) {
+      expect(threads.map(({ events }) => events.length)).toEqual([1, 100])
+      expect(threads.at(-1)).toMatchObject({ upTo: 1000 })
+    }
+    // what somebody looks at stays
+    expect(chats.get('c0')).toBeDefined()
+    stop()
+  })
+
+  test('drops repeats, and takes nothing behind a gap', () => {
+    const chats = new Chats({ chats: 1, threadsPerChat: 1, eventsPerThread: 10 })
+    const states: unknown[] = []
+    chats.subscribe('c', (chat) => states.push(chat?.threads[0]?.events.map(({ order }) => order)))
+    chats.show({ id: 'c', users: [], threads: [threadOf('c', 1, [1, 2])] })
+    expect(chats.append('c', 'c_1', eventOf(2))).toBe('known')
+    expect(chats.append('c', 'c_1', eventOf(4))).toBe('gap')
+    expect(chats.append('x', 'x_1', eventOf(1))).toBe('gap')
+    expect(chats.append('c', 'c_1', eventOf(3))).toBe('added')
+    chats.remove('c')
+    expect(states).toEqual([[1, 2], [1, 2, 3], undefined])
+  })
+})
+
+describe('what a client sends', () => {
+  /** A client of a server that answers as `answer` says. */
+  const clientOf = (answer: (frame: any, turn: number) => object | undefined) => {
+    const network = openNetwork()
+    let turn = 0
+    const connect: Environment['connect'] = (_, { opened, received }) => {
+      queueMicrotask(opened)
+      return {
+        close: () => {},
+        send: (text) => {
+          const frame = JSON.parse(text)
+          network.sent.push(frame)
+          const login = { chats_summary: [], agents: [], groups: [], cursor: 'c' }
+          const said =
+            frame.action === 'login' ? { success: true, payload: login } : answer(frame, (turn += 1))
+          const { request_id, action } = frame
+          if (said !== undefined)
+            queueMicrotask(() => received(JSON.stringify({ request_id, action, type: 'response', ...said })))
+        },
+      }
+    }
+    const client = createAgentClient({ url: 'ws://test', token: 'x', environment: { ...network, connect } })
+    return { client, network }
+  }
+  const refused = (type: string, details?: object[]) => ({
+    success: false,
+    payload: { error: { type, code: 429, message: type, details } },
+  })
+  const typing = { chat_id: 'c', is_typing: true }
+
+  test('waits as long as it is told where it asks for too much', async () => {
+    const { client, network } = clientOf((_, turn) =>
+      turn === 1
+        ? refused('too_many_requests', [{ path: '', message: 'Try again in 47 s' }])
+        : { success: true },
+    )
+    const asked = client.request('send_typing_indicator', typing)
+    const sends = () => network.sent.filter(({ action }) => action === 'send_typing_indicator').length
+    await expect.poll(sends).toBe(1)
+    network.pass(46_000)
+    expect(sends()).toBe(1)
+    network.pass(1500)
+    await asked
+    expect(sends()).toBe(2)
+    client.close()
+  })
+
+  test('is sent again where its outcome is unknown, a few times, and then fails', async () => {
+    const { client, network } = clientOf(() => refused('request_timeout'))
+    const asked = client.request('send_typing_indicator', typing)
+    const failed = expect(asked).rejects.toMatchObject({ type: 'request_timeout' })
+    const waiting = setInterval(() => network.pass(40_000), 5)
+    await failed
+    clearInterval(waiting)
+    expect(network.sent.filter(({ action }) => action === 'send_typing_indicator').length).toBeGreaterThan(3)
+    client.close()
+  })
+})
+
+test('the client has 12 KB at most, minified and gzipped, and imports nothing', async () => {
+  const { text, imports } = await buildClient()
+  expect(imports).toEqual([])
+  expect(gzipSync(text).length).toBeLessThanOrEqual(12 * 1024)
+})
+
+test('the client knows every action of both endpoints', () => {
+  const agents = agentActions.map(({ name }) => name)
+  const customers = customerActions.map(({ name }) => name)
+  type Known<E extends { actions: object }> = keyof E['actions']
+  expectTypeOf<Known<AgentEndpoint>>().toExtend<string>()
+  const named: Record<Known<AgentEndpoint>, true> = {
+    ...{ login: true, ping: true, start_chat: true, send_event: true, join_chat: true, supervise_chat: true },
+    ...{ remove_from_chat: true, close_thread: true, get_chat_threads: true, get_filtered_chats: true },
+    ...{ get_archives: true, sync: true, mark_event_as_seen: true, update_last_seen_timestamp: true },
+    ...{ send_typing_indicator: true, send_broadcast: true, update_chat_scopes: true },
+    ...{ update_chat_properties: true, update_chat_thread_properties: true, update_agent: true },
+    ...{ change_push_notifications: true, ban_customer: true, unban_customer: true },
+  }
+  const named2: Record<Known<CustomerEndpoint>, true> = {
+    ...{ login: true, ping: true, get_chats_summary: true, get_chat_threads: true },
+    ...{ get_chat_threads_summary: true, start_chat: true, send_event: true, send_sneak_peek: true },
+    ...{ send_typing_indicator: true, close_thread: true, update_chat_scopes: true, update_customer: true },
+    ...{ update_chat_properties: true, update_chat_thread_properties: true, mark_event_as_seen: true },
+    update_last_seen_timestamp: true,
+  }
+  expect(Object.keys(named).toSorted()).toEqual(agents.toSorted())
+  expect(Object.keys(named2).toSorted()).toEqual(customers.toSorted())
+})
