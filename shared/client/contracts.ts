@@ -3,6 +3,7 @@ import type { ActionSpec } from '../protocol/action.ts'
 import type { banCustomer } from '../protocol/agent/ban_customer.ts'
 import type { changePushNotifications } from '../protocol/agent/change_push_notifications.ts'
 import type { closeThread } from '../protocol/agent/close_thread.ts'
+import type { followChat } from '../protocol/agent/follow_chat.ts'
 import type { getArchives } from '../protocol/agent/get_archives.ts'
 import type { getChatThreads } from '../protocol/agent/get_chat_threads.ts'
 import type { getFilteredChats } from '../protocol/agent/get_filtered_chats.ts'
@@ -18,6 +19,7 @@ import type { startChat } from '../protocol/agent/start_chat.ts'
 import type { superviseChat } from '../protocol/agent/supervise_chat.ts'
 import type { sync } from '../protocol/agent/sync.ts'
 import type { unbanCustomer } from '../protocol/agent/unban_customer.ts'
+import type { unfollowChat } from '../protocol/agent/unfollow_chat.ts'
 import type { updateAgent } from '../protocol/agent/update_agent.ts'
 import type { updateChatProperties } from '../protocol/agent/update_chat_properties.ts'
 import type { updateChatScopes } from '../protocol/agent/update_chat_scopes.ts'
@@ -65,6 +67,7 @@ export interface AgentEndpoint {
     | typeof banCustomer
     | typeof changePushNotifications
     | typeof closeThread
+    | typeof followChat
     | typeof getArchives
     | typeof getChatThreads
     | typeof getFilteredChats
@@ -80,6 +83,7 @@ export interface AgentEndpoint {
     | typeof superviseChat
     | typeof sync
     | typeof unbanCustomer
+    | typeof unfollowChat
     | typeof updateAgent
     | typeof updateChatProperties
     | typeof updateChatScopes

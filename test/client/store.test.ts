@@ -119,7 +119,14 @@ test('the client knows every action of both endpoints', () => {
   expectTypeOf<Known<AgentEndpoint>>().toExtend<string>()
   const named: Record<Known<AgentEndpoint>, true> = {
     ...{ login: true, ping: true, start_chat: true, send_event: true, join_chat: true, supervise_chat: true },
-    ...{ remove_from_chat: true, close_thread: true, get_chat_threads: true, get_filtered_chats: true },
+    ...{
+      remove_from_chat: true,
+      close_thread: true,
+      follow_chat: true,
+      unfollow_chat: true,
+      get_chat_threads: true,
+      get_filtered_chats: true,
+    },
     ...{ get_archives: true, sync: true, mark_event_as_seen: true, update_last_seen_timestamp: true },
     ...{ send_typing_indicator: true, send_broadcast: true, update_chat_scopes: true },
     ...{ update_chat_properties: true, update_chat_thread_properties: true, update_agent: true },

@@ -8,7 +8,9 @@ import { expect } from 'vitest'
 import { runAdmin } from '../../infra/admin/main.ts'
 import type { Io } from '../../infra/admin/cli/output.ts'
 import { localClientConfig } from '../../infra/local/engine/engine.ts'
-import { keys } from '../../shared/table/keys.ts'
+import { customerChatId } from '../../shared/table/ids.ts'
+import { changedPk, keys } from '../../shared/table/keys.ts'
+import type { Attributes } from '../../shared/table/ops.ts'
 import { calm } from '../races/holding.ts'
 import { startEngineProxy } from '../support/engine-proxy.ts'
 import { mapAtOnce } from '../support/map-at-once.ts'
@@ -187,7 +189,7 @@ export const knownCustomer = async (world: World, license: License, { brief = fa
 export type KnownCustomer = Awaited<ReturnType<typeof knownCustomer>>
 
 /** What stays of a customer. */
-export const tombstone = (license: License, id: string) => ({
+const tombstone = (license: License, id: string) => ({
   ...keys.customer(license.id, id),
   id,
   license_id: license.id,
@@ -195,3 +197,17 @@ export const tombstone = (license: License, id: string) => ({
   ban: { days: 0, until: expect.any(Number), by: '' },
   ttl: expect.any(Number),
 })
+
+/**
+ * Nothing holds anything of the customer's, but what says that it was erased, and, for two days, the notes by
+ * which apps that sync learn that its chat is gone.
+ */
+export const expectErased = (traces: readonly Attributes[], license: License, id: string): void => {
+  const notes = traces.filter(({ pk }) => pk === changedPk(license.id))
+  expect(traces.filter((item) => !notes.includes(item))).toEqual([tombstone(license, id)])
+  for (const { pk: _, sk: __, ...note } of notes)
+    expect(note).toEqual({
+      ...('chat' in note ? { chat: customerChatId(license.id, id) } : { customer: id }),
+      ...{ at: expect.any(Number), ttl: expect.any(Number) },
+    })
+}
