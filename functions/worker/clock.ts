@@ -1,5 +1,5 @@
 import pLimit, { type LimitFunction } from 'p-limit'
-import { audienceLists } from '../../shared/access/audience-lists.ts'
+import { placesOf } from '../../shared/access/audience-lists.ts'
 import { disconnectIfOver } from '../../shared/account/disconnect.ts'
 import { refreshConnection } from '../../shared/account/refresh-session.ts'
 import { endCustomers } from '../../shared/account/refresh.ts'
@@ -17,7 +17,7 @@ import { LicenseItem, LicenseListed } from '../../shared/table/accounts.ts'
 import type { ActiveChat } from '../../shared/table/chat/chats.ts'
 import { readListedChats } from '../../shared/table/chat/read-chats.ts'
 import { removeConnection } from '../../shared/table/end-session.ts'
-import { keys, licensesPk } from '../../shared/table/keys.ts'
+import { keys, licensesPk, listOfPlace } from '../../shared/table/keys.ts'
 import { readAgentSockets, readAudienceList } from '../../shared/table/socket-lists.ts'
 import { type AgentSocketItem, isLive, readSocket } from '../../shared/table/sockets.ts'
 
@@ -85,7 +85,7 @@ const sweep = async (ctx: Ctx, license: string, { ending }: Limits): Promise<voi
   const [live, due] = [true, false].map((is) => rows.filter((row) => isLive(row, ctx.now()) === is))
   const strays = isListsTurn(ctx.now()) ? await straysOf(ctx, license, rows) : []
   // of a login before there were lists of audiences
-  const unlisted = live?.filter((row) => row.hears === undefined && audienceLists(row).hears !== undefined)
+  const unlisted = live?.filter((row) => row.places === undefined && placesOf(row) !== undefined)
   await allOf(
     [
       ...[...(due ?? []), ...strays].map((row) => ending(() => endIfDue(ctx, row))),
@@ -106,7 +106,7 @@ const straysOf = async (
   rows: readonly AgentSocketItem[],
 ): Promise<AgentSocketItem[]> => {
   const known = new Set(rows.map(({ connection }) => connection))
-  const lists = new Set(rows.flatMap((row) => row.lists ?? []))
+  const lists = new Set(rows.flatMap((row) => row.places?.map(listOfPlace) ?? []))
   const listed = await Promise.all([...lists].map((list) => readAudienceList(read, license, list)))
   return listed.flat().filter((row) => !known.has(row.connection) || !isLive(row, now()))
 }

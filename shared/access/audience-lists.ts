@@ -1,6 +1,7 @@
+import type { AudienceLists } from '../delivery/outbox.ts'
 import { kindOf } from '../protocol/push-kinds.ts'
 import type { Chat } from '../table/chat/chats.ts'
-import type { Hears } from '../table/keys.ts'
+import { type Hears, placeIn } from '../table/keys.ts'
 import type { AgentList } from '../table/socket-lists.ts'
 import type { Session } from '../table/sockets.ts'
 import { isAdministrator, reachOf, roleOf, type VisibleChat } from './permissions.ts'
@@ -25,15 +26,15 @@ type Listener = Pick<Session, 'agent_id' | 'permission' | 'groups' | 'token_scop
 const wantsAny = ({ pushes }: Listener, kind: Hears): boolean =>
   pushes === undefined || pushes.some((name) => kindOf(name) === kind)
 
-/** The lists that a session's connection stands in, and as what; none: it hears of its own chats alone. */
-export const audienceLists = (of: Listener): Pick<Session, 'lists' | 'hears'> => {
+/** Where a session's connection stands in the lists; nowhere: it hears of its own chats alone. */
+export const placesOf = (of: Listener): string[] | undefined => {
   const wantsContent = of.chats !== 'my' && wantsAny(of, 'content')
   const isListed = reachOf(of) === 'accessible' && (wantsContent || wantsAny(of, 'lifecycle'))
-  if (!isListed) return { lists: undefined, hears: undefined }
+  if (!isListed) return undefined
   const groups = of.groups.map(groupList)
   const own = wantsContent ? [openChats, ...groups] : groups
   const lists = isAdministrator(of) || of.groups.length > mostGroups ? [everyChat] : own
-  return { lists, hears: wantsContent ? 'content' : 'lifecycle' }
+  return lists.map((list) => placeIn(list, wantsContent ? 'content' : 'lifecycle'))
 }
 
 /** An agent who follows a chat, since a thread of it. */
@@ -48,36 +49,32 @@ export const followersOf = ({ followers = [], thread = 0 }: HeardChat): Follower
 
 /**
  * The lists in which everyone stands who may hear such a push about these chats, and others, too. Absent: the
- * license's long list alone has them all. `everyoneIsIn`: they are all of it, or most.
+ * license's long list alone has them all.
  */
-export const listsFor = (chats: readonly HeardChat[], hears: Hears): readonly AgentList[] | undefined => {
+export const listsFor = (chats: readonly HeardChat[], hears: Hears): AudienceLists | undefined => {
   const isOpen = chats.some(({ scopes }) => scopes.groups.length + scopes.agents.length === 0)
   if (isOpen && hears === 'lifecycle') return undefined
   const groups = new Set(chats.flatMap(({ scopes }) => scopes.groups))
   const named = [everyChat, ...(isOpen ? [openChats] : []), ...[...groups].map(groupList)]
   const scoped = chats.flatMap(({ scopes }) => scopes.agents)
-  return atMost([
-    ...named.map((list) => ({ list, hears })),
-    ...agentLists([...scoped, ...chats.flatMap(nearTo)]),
-  ])
+  const near = agentLists([...scoped, ...chats.flatMap(nearTo)])
+  return atMost([...named.map((list) => ({ list, hears })), ...near], isOpen)
 }
 
 /** The lists of those who are in the chat. */
-export const listsOfStaff = (chat: VisibleChat): readonly AgentList[] | undefined =>
-  atMost(agentLists(staffIn(chat)))
+export const listsOfStaff = (chat: VisibleChat): AudienceLists | undefined =>
+  atMost(agentLists(staffIn(chat)), false)
 
 const agentLists = (agents: readonly string[]): AgentList[] =>
   [...new Set(agents)].map((agent) => ({ agent }))
 
-const atMost = (lists: readonly AgentList[]) => (lists.length > mostLists ? undefined : lists)
+const atMost = (short: readonly AgentList[], areMost: boolean): AudienceLists | undefined =>
+  short.length > mostLists ? undefined : { short, areMost }
 
 const staffIn = ({ users }: VisibleChat): string[] =>
   users.flatMap(({ id, type, present }) => (type !== 'customer' && present ? [id] : []))
 
-const nearTo = (chat: HeardChat): string[] => [
-  ...staffIn(chat),
-  ...(chat.followers ?? []).map(({ id }) => id),
-]
+const nearTo = (chat: HeardChat): string[] => [...staffIn(chat), ...followersOf(chat).map(({ id }) => id)]
 
 /** Whether a connection that has access to a chat is told what is said in it. */
 export const hearsContent = (

@@ -123,13 +123,19 @@ export const everyAgent = (license: string): Audience => ({
 /** Every connection of one agent. */
 export const agentsConnections = (license: string, agent: string): Audience => ({
   license,
-  agents: { includes: ({ agent_id }) => agent_id === agent, lists: () => [{ agent }] },
+  agents: {
+    includes: ({ agent_id }) => agent_id === agent,
+    lists: () => ({ short: [{ agent }], areMost: false }),
+  },
 })
 
 /** These connections of one agent only. */
 export const connections = (license: string, agent: string, ids: readonly string[]): Audience => ({
   license,
-  agents: { includes: ({ connection }) => ids.includes(connection), lists: () => [{ agent }] },
+  agents: {
+    includes: ({ connection }) => ids.includes(connection),
+    lists: () => ({ short: [{ agent }], areMost: false }),
+  },
 })
 
 /** This connection of a customer only, of its own chat. */

@@ -1,4 +1,4 @@
-import { audienceLists } from '../access/audience-lists.ts'
+import { placesOf } from '../access/audience-lists.ts'
 import { grantsOf } from '../access/permissions.ts'
 import type { Enqueues } from '../jobs/job-queue.ts'
 import type { Device } from '../protocol/device-fields.ts'
@@ -227,5 +227,5 @@ const sessionFor = (
     license_created_at: license.created_at,
     ...own,
   }
-  return { ...session, ...audienceLists(session) }
+  return { ...session, places: placesOf(session) }
 }

@@ -1,4 +1,4 @@
-import { audienceLists } from '../access/audience-lists.ts'
+import { placesOf } from '../access/audience-lists.ts'
 import type { WorkCtx } from '../delivery/worker-context.ts'
 import { refreshSession } from '../table/session-writes.ts'
 import { type AgentSocketItem, agentsSession, readSocket, type Session } from '../table/sockets.ts'
@@ -17,9 +17,9 @@ export const refreshConnection = async (
     const session = agentsSession(socket?.session)
     if (socket === undefined || session?.agent_id !== agent_id || session.ended !== undefined) return
     const { name, permission, groups } = { ...session, ...account }
-    const lists = audienceLists({ ...session, permission, groups })
+    const places = placesOf({ ...session, permission, groups })
     const refused = await ctx.write.transact(
-      refreshSession(socket, session, { name, permission, groups, ...lists }),
+      refreshSession(socket, session, { name, permission, groups, places }),
     )
     if (refused.length === 0) return
     await ctx.pause(tries)

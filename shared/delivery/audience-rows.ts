@@ -22,9 +22,10 @@ const rowsPerList = 12
  * no more.
  */
 export const listsOf = ({ license, agents, customers }: Audience, name: PushName): SocketList[] => {
-  const short = agents?.lists(name)
-  const long = (lengths.get(license) ?? Infinity) / rowsPerList
-  const ofAgents = agents === undefined ? [] : short === undefined || long <= short.length ? [{}] : short
+  const lists = agents?.lists(name)
+  const length = lengths.get(license) ?? (lists?.areMost === true ? 0 : Infinity)
+  const isLong = lists === undefined || length <= lists.short.length * rowsPerList
+  const ofAgents = agents === undefined ? [] : isLong ? [{}] : lists.short
   return [
     ...ofAgents.map((list) => ({ license, ...list })),
     ...(customers?.ids ?? []).map((customer) => ({ license, customer })),

@@ -17,8 +17,7 @@ const Target = z.union([
   z.object({
     ...target,
     agent_id: z.string(),
-    lists: z.optional(z.array(z.string())),
-    hears: z.optional(z.enum(['content', 'lifecycle'])),
+    places: z.optional(z.array(z.string())),
   }),
   z.object({ ...target, customer_id: z.string() }),
 ])
@@ -63,8 +62,8 @@ const targetOf = (row: Target): Target => {
   const { license_id, connection, ttl, slow_until } = row
   const known = { license_id, connection, ttl, ...(slow_until !== undefined && { slow_until }) }
   if (isCustomers(row)) return { ...known, customer_id: row.customer_id }
-  const { agent_id, lists, hears } = row
-  return { ...known, agent_id, ...(hears !== undefined && { lists, hears }) }
+  const { agent_id, places } = row
+  return { ...known, agent_id, ...(places !== undefined && { places }) }
 }
 
 let lambda: SignedClient | undefined

@@ -24,10 +24,16 @@ export interface Audience {
   customers?: CustomerAudience
 }
 
+/** Lists of few connections each. `areMost`: those in them may well be most who are connected. */
+export interface AudienceLists {
+  short: readonly AgentList[]
+  areMost: boolean
+}
+
 export interface AgentAudience {
   includes: (row: AgentSocketItem, name: PushName) => boolean
   /** The lists in which all of them stand; undefined: the license's long list alone has them all. */
-  lists: (name: PushName) => readonly AgentList[] | undefined
+  lists: (name: PushName) => AudienceLists | undefined
 }
 
 export interface CustomerAudience {

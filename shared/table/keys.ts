@@ -97,13 +97,9 @@ export const keys = {
     sk: `${part(agent)}#${part(connection)}`,
   }),
   /** The same in one of the lists by which audiences are read. */
-  audienceRow: (
-    { license, list, hears }: { license: string; list: string; hears: Hears },
-    agent: string,
-    connection: string,
-  ): Key<'audience'> => ({
-    pk: audiencePk(license, list),
-    sk: `${hearsPrefix(hears)}${part(agent)}#${part(connection)}`,
+  audienceRow: (license: string, place: string, agent: string, connection: string): Key<'audience'> => ({
+    pk: audiencePk(license, listOfPlace(place)),
+    sk: `${place.slice(0, placeLength)}${part(agent)}#${part(connection)}`,
   }),
 
   /** A mobile device, by the hash of its token. */
@@ -223,6 +219,13 @@ export const audiencePk = (license: string, list: string): Pk<'audience'> =>
 export type Hears = 'content' | 'lifecycle'
 
 export const hearsPrefix = (hears: Hears): string => (hears === 'content' ? 'C#' : 'L#')
+const placeLength = hearsPrefix('content').length
+
+/** The list that a place is in. */
+export const listOfPlace = (place: string): string => place.slice(placeLength)
+
+/** A place in a list of audiences, as short as every row of a connection names it. */
+export const placeIn = (list: string, hears: Hears): string => `${hearsPrefix(hears)}${list}`
 
 export const chatsPk = (license: string): Pk<'chats'> => pkOf(`LICENSE#${part(license)}#CHATS`)
 

@@ -164,7 +164,7 @@ export const endSession = <R extends SocketRow>(
 ): Op<SocketFamily<R>>[] => setInSession(row, 'ended', reason)
 
 /** What of an agent is copied into its sessions, and where they stand by it. */
-export type AccountCopy = Pick<Session, 'name' | 'permission' | 'groups' | 'lists' | 'hears'>
+export type AccountCopy = Pick<Session, 'name' | 'permission' | 'groups' | 'places'>
 
 /**
  * An agent's session and its rows as the account is now, for a transaction: it holds where the session is

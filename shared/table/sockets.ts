@@ -25,9 +25,8 @@ const agentIdentity = {
   pushes: z.optional(z.array(z.string())),
   /** What is said in chats it wants only of those that the agent is in or follows. */
   chats: z.optional(z.literal('my')),
-  /** The lists of audiences that it stands in, and as what. */
-  lists: z.optional(z.array(z.string())),
-  hears: z.optional(z.enum(['content', 'lifecycle'])),
+  /** Its places in the lists of audiences. */
+  places: z.optional(z.array(z.string())),
 }
 
 const customerIdentity = { license_id: z.string(), customer_id: z.string(), ...lasting }
@@ -121,7 +120,7 @@ export type Identified =
   Pick<AgentSocketItem, 'license_id' | 'agent_id'> | Pick<CustomerSocketItem, 'license_id' | 'customer_id'>
 
 /** Whose rows a connection has, and where. */
-export type Listed = Identified & Pick<AgentSocketItem, 'lists' | 'hears'>
+export type Listed = Identified & Pick<AgentSocketItem, 'places'>
 
 /** A user's connection. */
 export type Connected = Identified & { connection: string }
@@ -159,11 +158,11 @@ export const rowKey = (of: Identified, connection: string): Key<'agentSockets' |
 /** The keys of all rows of a connection: that one, and those in the lists of audiences. */
 export const rowKeys = <I extends Listed>(of: I, connection: string): Key<RowFamily<I>>[] => {
   const user: Listed = of
-  const { license_id: license, lists = [], hears } = user
+  const { license_id: license, places = [] } = user
   const heard =
-    'customer_id' in user || hears === undefined
+    'customer_id' in user
       ? []
-      : lists.map((list) => keys.audienceRow({ license, list, hears }, user.agent_id, connection))
+      : places.map((place) => keys.audienceRow(license, place, user.agent_id, connection))
   // the same condition twice, of the value and of its type
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion, typescript/consistent-type-assertions
   return [rowKey(user, connection), ...heard] as Key<RowFamily<I>>[]

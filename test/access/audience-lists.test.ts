@@ -2,15 +2,16 @@ import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { gaining, watching, watchingEither } from '../../shared/access/audience.ts'
 import {
-  audienceLists,
   followersOf,
   type HeardChat,
   listsFor,
   mostLists,
+  placesOf,
 } from '../../shared/access/audience-lists.ts'
 import type { Audience } from '../../shared/delivery/outbox.ts'
 import { type PushKind, pushKinds } from '../../shared/protocol/push-kinds.ts'
 import { pushes, type PushName } from '../../shared/protocol/pushes.ts'
+import { type Hears, placeIn } from '../../shared/table/keys.ts'
 import type { AgentList } from '../../shared/table/socket-lists.ts'
 import type { AgentSocketItem } from '../../shared/table/sockets.ts'
 
@@ -23,11 +24,11 @@ const row = (draft: Partial<AgentSocketItem> = {}): AgentSocketItem => {
     ...{ connection: 'x', ttl: 1, token_expires_at: 1, license_expires_at: 1 },
     ...draft,
   }
-  return { ...own, ...audienceLists(own) }
+  return { ...own, places: placesOf(own) }
 }
 
 describe('a connection stands', () => {
-  test.each<[string, Partial<AgentSocketItem>, ReturnType<typeof audienceLists>]>([
+  test.each<[string, Partial<AgentSocketItem>, string[] | undefined]>([
     [
       'in the list of open chats, and in one of each group',
       { groups: [0, 7] },
@@ -42,29 +43,21 @@ describe('a connection stands', () => {
     [
       'in those of its groups as one that hears no content, of its own chats alone',
       { groups: [7], chats: 'my' },
-      { lists: ['GROUP7'], hears: 'lifecycle' },
+      ['L#GROUP7'],
     ],
-    [
-      'likewise where it wants no content',
-      { groups: [7], pushes: ['thread_closed'] },
-      { lists: ['GROUP7'], hears: 'lifecycle' },
-    ],
-    ['in none that wants nothing of chats', { groups: [7], pushes: ['agent_updated'] }, none()],
+    ['likewise where it wants no content', { groups: [7], pushes: ['thread_closed'] }, ['L#GROUP7']],
+    ['in none that wants nothing of chats', { groups: [7], pushes: ['agent_updated'] }, undefined],
     [
       'in none whose token reads its own chats alone',
       { groups: [7], token_scopes: ['chats--my:read'] },
-      none(),
+      undefined,
     ],
   ])('%s', (_, draft, expected) => {
-    const { lists, hears } = row(draft)
-    expect({ lists, hears }).toEqual(expected)
+    expect(row(draft).places).toEqual(expected)
   })
 
   function heard(...lists: string[]) {
-    return { lists, hears: 'content' as const }
-  }
-  function none() {
-    return { lists: undefined, hears: undefined }
+    return lists.map((list) => `C#${list}`)
   }
 })
 
@@ -84,7 +77,7 @@ describe('an audience is read', () => {
       users: [ben],
       followers: [{ id: 'dora', thread: 2 }],
     })
-    expect(listsFor([read], 'content')).toEqual([
+    expect(listsFor([read], 'content')?.short).toEqual([
       ...['EVERY', 'GROUP4'].map((list) => ({ list, hears: 'content' })),
       ...['ben', 'cleo', 'dora'].map((agent) => ({ agent })),
     ])
@@ -92,7 +85,7 @@ describe('an audience is read', () => {
 
   test('of an open chat from the long list, where all hear of it, and else from that of open chats', () => {
     expect(listsFor([chat({ users: [ben] })], 'lifecycle')).toBeUndefined()
-    expect(listsFor([chat({ users: [ben] })], 'content')).toEqual([
+    expect(listsFor([chat({ users: [ben] })], 'content')?.short).toEqual([
       ...['EVERY', 'OPEN'].map((list) => ({ list, hears: 'content' })),
       { agent: 'ben' },
     ])
@@ -100,7 +93,7 @@ describe('an audience is read', () => {
 
   test(`from the long list where it were more than ${mostLists} others`, () => {
     const groups = Array.from({ length: mostLists }, (_, n) => n)
-    expect(listsFor([chat({ groups: groups.slice(1) })], 'content')).toHaveLength(mostLists)
+    expect(listsFor([chat({ groups: groups.slice(1) })], 'content')?.short).toHaveLength(mostLists)
     expect(listsFor([chat({ groups })], 'content')).toBeUndefined()
   })
 
@@ -150,14 +143,17 @@ describe('whoever an audience includes', () => {
     thread: fc.constant(3),
   })
 
+  /** Who is read of a list: of those who hear what is said, these alone. */
+  const heardIn: Record<Hears, Hears[]> = { content: ['content'], lifecycle: ['content', 'lifecycle'] }
+
   /** Whether a list, as it is read, has a row of this connection. */
   const has = (list: AgentList, of: AgentSocketItem): boolean =>
     'list' in list
-      ? of.lists?.includes(list.list) === true && (list.hears === 'lifecycle' || of.hears === 'content')
+      ? heardIn[list.hears].some((hears) => of.places?.includes(placeIn(list.list, hears)))
       : list.agent === undefined || list.agent === of.agent_id
 
   const isFound = ({ agents: audience }: Audience, of: AgentSocketItem, name: PushName): boolean => {
-    const lists = audience?.lists(name)
+    const lists = audience?.lists(name)?.short
     return lists === undefined || lists.some((list) => has(list, of))
   }
 

@@ -193,7 +193,7 @@ describe('the rows of a connection in the lists of audiences', () => {
     const asBefore = (key: Key): Op => ({
       Update: {
         Key: key,
-        UpdateExpression: 'REMOVE lists, hears',
+        UpdateExpression: 'REMOVE places',
         ConditionExpression: 'attribute_exists(pk)',
       },
     })
@@ -201,7 +201,7 @@ describe('the rows of a connection in the lists of audiences', () => {
     await world.table.write.write({
       Update: {
         Key: keys.socket(connection),
-        UpdateExpression: 'REMOVE #session.lists, #session.hears',
+        UpdateExpression: 'REMOVE #session.places',
         ConditionExpression: 'attribute_exists(pk)',
         ExpressionAttributeNames: { '#session': 'session' },
       },

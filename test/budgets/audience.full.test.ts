@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { audienceLists } from '../../shared/access/audience-lists.ts'
+import { placesOf } from '../../shared/access/audience-lists.ts'
 import { maxAgeS, rowKeys, type Session } from '../../shared/table/sockets.ts'
 import type { Client, CustomerClient } from '../support/client.ts'
 import { type License, startWorld, type World } from '../support/world.ts'
@@ -25,7 +25,7 @@ const fill = async (): Promise<void> => {
       ...{ license_id: license.id, agent_id: `other-${n}`, name: '', permission: 'normal', groups: [2] },
       ...{ token_expires_at: nowS + 86_400, license_expires_at: nowS + 86_400 },
     }
-    const { name: _, ...row } = { ...session, ...audienceLists(session) }
+    const { name: _, ...row } = { ...session, places: placesOf(session) }
     const connection = `connection-${n}=`
     return rowKeys(row, connection).map((key) => ({ ...key, ...row, connection, ttl: nowS + maxAgeS }))
   })
@@ -121,6 +121,6 @@ test('a login writes a row more for each of its groups, and one for open chats, 
   }
   await license.login('dora')
   const [without, three] = [await login('ben'), await login('dora')]
-  expect(three.trips).toBe(without.trips)
+  expect(three.trips).toBeLessThanOrEqual(without.trips)
   expect(three.wru - without.wru).toBe(3 * 2)
 })

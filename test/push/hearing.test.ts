@@ -85,7 +85,7 @@ test('a connection that wants no push is told why it is closed all the same', as
   const license = await world.license({ ann: {} })
   const ann = await license.login('ann', { pushes: [] })
   const [row] = await readAgentSockets(world.table.read, license.id, 'ann')
-  expect(row).not.toHaveProperty('lists')
+  expect(row).not.toHaveProperty('places')
   await changeAgent(world.table, license.id, 'ann', { suspended: true })
   await world.settled()
   expect(await ann.eventually('agent_disconnected')).toEqual({ reason: 'access_token_revoked' })

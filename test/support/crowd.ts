@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { WebSocket } from 'ws'
-import { audienceLists } from '../../shared/access/audience-lists.ts'
+import { placesOf } from '../../shared/access/audience-lists.ts'
 import { type Key, keys } from '../../shared/table/keys.ts'
 import type { Op } from '../../shared/table/ops.ts'
 import { readAgentSockets } from '../../shared/table/socket-lists.ts'
@@ -41,7 +41,7 @@ export const crowd = async (
     token_expires_at: nowS + dayS,
     license_expires_at: nowS + dayS,
   }
-  const session = { ...own, ...audienceLists(own) }
+  const session = { ...own, places: placesOf(own) }
   const items = connections.flatMap((connection) => {
     const socket = { connection, connected_at: (nowS - agoS) * 1000, ttl: nowS + socketLifeS - agoS }
     const { name: _, ...row } = session

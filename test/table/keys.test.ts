@@ -6,6 +6,7 @@ import {
   agentDevicesPrefix,
   agentPrefix,
   agentSocketsPrefix,
+  placeIn,
   chatPk,
   devicePk,
   devicePrefix,
@@ -59,7 +60,7 @@ describe('the key design', () => {
     ['a thread', keys.thread('c0', 3), 'CHAT#c0', 'LOG#00000003#00000000'],
     [
       'the same by what it hears',
-      keys.audienceRow({ license: 'l1', list: 'GROUP1', hears: 'content' }, 'ann', 'Zx9='),
+      keys.audienceRow('l1', placeIn('GROUP1', 'content'), 'ann', 'Zx9='),
       'AUDIENCE#l1#GROUP1',
       'C#ann#Zx9=',
     ],
@@ -114,7 +115,7 @@ describe('the key design', () => {
   test('has prefixes under which all of a license stands that is not under its own key, and of no other', () => {
     const own = (license: string) => [
       keys.agentSocket(license, 'ann', 'x'),
-      keys.audienceRow({ license, list: 'OPEN', hears: 'content' }, 'ann', 'x'),
+      keys.audienceRow(license, placeIn('OPEN', 'lifecycle'), 'ann', 'x'),
       keys.chatListed(license, 'c'),
       keys.activeChat(license, 'c'),
       keys.changedChat(license, 1, 'c'),

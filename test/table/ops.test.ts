@@ -193,12 +193,14 @@ describe('sockets, as data', () => {
   })
 
   test('a refresh moves its rows, where the session is still as it was read', () => {
-    const before = { ...session, lists: ['OPEN', 'GROUP1'], hears: 'content' as const }
-    const account = { name: 'Anna', permission: 'normal' as const, groups: [2], lists: ['OPEN', 'GROUP2'] }
-    const [socket, ...rows] = refreshSession({ connection: 'c=', ttl: 7 }, before, {
-      ...account,
-      hears: 'content',
-    })
+    const before = { ...session, places: ['C#OPEN', 'C#GROUP1'] }
+    const account = {
+      name: 'Anna',
+      permission: 'normal' as const,
+      groups: [2],
+      places: ['C#OPEN', 'C#GROUP2'],
+    }
+    const [socket, ...rows] = refreshSession({ connection: 'c=', ttl: 7 }, before, account)
     const after = { ...before, ...account }
     expect(socket).toMatchObject({
       Update: {
@@ -276,7 +278,7 @@ describe('sockets, as data', () => {
 
   test('rows are deleted by their own key, and marked slow only while they are there', () => {
     const { name: _, application: __, ...shared } = session
-    const listed = { ...shared, connection: 'c=', lists: ['EVERY'], hears: 'lifecycle' as const }
+    const listed = { ...shared, connection: 'c=', places: ['L#EVERY'] }
     const listKey = { pk: 'AUDIENCE#l1#EVERY', sk: 'L#ann#c=' }
     expect(removeConnection(listed)).toEqual([
       { Delete: { Key: socketKey } },
@@ -566,8 +568,7 @@ describe('every write', () => {
       license_id: 'l1',
       agent_id: 'ann',
       connection: 'c=',
-      lists: ['EVERY'],
-      hears: 'content',
+      places: ['C#EVERY'],
     }),
     ...refreshSession({ connection: 'c=', ttl: 1 }, session, session),
     putClosingClaim('c=', { session, nonce: 'n', nowMs }),

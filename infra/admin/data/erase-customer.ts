@@ -74,13 +74,11 @@ export const lockCustomer = async (
       putChangedChat({ license_id: license, id }, nowMs),
       setErased(license, customer, { nowMs, untilS: tokensEndS(nowMs), closing }),
       chat === undefined ? requireNoChat(id) : removeChat(chat),
+      // one whose thread was closed of late is still listed
+      unlistActiveChat({ license_id: license, id }),
       ...(chat === undefined || closing === undefined
         ? []
-        : [
-            putEntry(id, closing.entry),
-            unlistActiveChat(chat),
-            ...adjustLoads(chat, closing.chat).map(({ op }) => op),
-          ]),
+        : [putEntry(id, closing.entry), ...adjustLoads(chat, closing.chat).map(({ op }) => op)]),
     ]
     if ((await table.write.transact(ops)).length > 0) return conflict
     return { erasedAt: nowMs, erasing: true, closing }

@@ -188,8 +188,8 @@ export const unlistClosedChat = (
   },
 })
 
-export const unlistActiveChat = (chat: Chat): Op<'activeChats'> => ({
-  Delete: { Key: keys.activeChat(chat.license_id, chat.id) },
+export const unlistActiveChat = ({ license_id, id }: Pick<Chat, 'license_id' | 'id'>): Op<'activeChats'> => ({
+  Delete: { Key: keys.activeChat(license_id, id) },
 })
 
 export const readChat = async (read: Reader, chat: string): Promise<Chat | undefined> => {
