@@ -95,6 +95,7 @@ export async function openDataWorld() {
       { every = 1 }: { every?: number } = {},
     ): Promise<number> {
       const whole = await prepare()
+      await calm(world)
       let calls = 0
       proxy.setFault(() => {
         calls += 1
@@ -104,6 +105,8 @@ export async function openDataWorld() {
       proxy.setFault(undefined)
       const steps = Array.from({ length: Math.ceil(calls / every) }, (_, i) => 1 + i * every)
       const dying = await mapAtOnce(steps, async (step) => ({ step, ...(await prepare()) }))
+      // not before: one that has not logged in yet would be closed
+      await calm(world)
       for (const { step, argv } of dying) {
         let made = 0
         let stop = () => {}
