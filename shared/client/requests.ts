@@ -137,7 +137,7 @@ export class Requests {
 
 /** How long the server asks to wait; 0 where it does not say. */
 const secondsIn = ({ details }: ChatError): number =>
-  Number(/(\d+) s\b/.exec(details[0]?.message ?? '')?.[1] ?? 0)
+  Number(/(\d{1,5}) s\b/.exec(details[0]?.message ?? '')?.[1] ?? 0)
 
 const chatOf = (payload: object): string | undefined =>
   'chat_id' in payload && typeof payload.chat_id === 'string' ? payload.chat_id : undefined
