@@ -59,8 +59,11 @@ const costOf = async <T>(
   request: (prepared: T) => Promise<unknown>,
   prepare: () => Promise<T>,
 ) => {
+  await world.settled()
   await world.queue.flush()
+  await world.settled()
   const prepared = await prepare()
+  await world.settled()
   const release = world.queue.hold()
   world.proxy.setDelay(callMs)
   const {
