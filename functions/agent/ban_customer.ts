@@ -19,7 +19,7 @@ export const handler = serve(banCustomer, async (ctx, { customer_id, ban: { days
     closing && ctx.awaitAudience(watching(closing.chat), 'thread_closed'),
   ])
   await endSessions(ctx, rows, 'customer_banned')
-  // whoever was in its thread may take another
+  // agents of its thread may take another
   if (closing !== undefined) await enqueueRouting(ctx, license)
   ctx.push(everyAgent(license), 'customer_banned', { customer_id, ban: { days } })
 })

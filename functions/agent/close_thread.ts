@@ -7,6 +7,6 @@ import { serve } from '../../shared/request/serve.ts'
 export const handler = serve(closeThread, async (ctx, { thread_id }) => {
   const closing = await close(ctx, thread_id)
   pushClosing(ctx, closing)
-  // whoever was in it may take another
+  // agents who were in it may take another
   await enqueueRouting(ctx, ctx.me.license_id)
 })

@@ -6,6 +6,6 @@ import { serve } from '../../shared/request/serve.ts'
 
 export const handler = serve(closeThread, async (ctx) => {
   pushClosing(ctx, await close(ctx, undefined))
-  // whoever was in it may take another
+  // agents who were in it may take another
   await enqueueRouting(ctx, ctx.me.license_id)
 })

@@ -129,8 +129,8 @@ const isToRoute = (chat: ActiveChat, { routing }: LicenseItem): boolean =>
   (routing === 'automatic' || (chat.waiting_since === undefined) === (presentAgents(chat).length === 0))
 
 /**
- * What is due for the customers' chats of a license. Of those that nothing is due for no more is read than
- * the list has.
+ * The work that is due for the customers' chats of a license. Of those that nothing is due for no more is
+ * read than the list has.
  */
 const lookAfterChats = async (ctx: Ctx, id: string, { looking }: Limits): Promise<void> => {
   const listed = await readListedChats(ctx.read, id)
@@ -155,7 +155,7 @@ const lookAfterChats = async (ctx: Ctx, id: string, { looking }: Limits): Promis
     )
     await allOf(looked, 'Chats not looked after')
   } finally {
-    // whoever was in them may take others
+    // agents who were in them may take others
     if (isFreed) await enqueueRouting(ctx, id)
   }
 }

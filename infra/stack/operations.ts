@@ -19,7 +19,7 @@ const period = Duration.minutes(5)
 const pushing: readonly Kind[] = ['agent', 'customer', 'worker']
 
 /**
- * What is watched of the whole rather than of a part, and the dashboard; nested, as an endpoint is, to leave
+ * Alarms of the whole rather than of a part, and the dashboard; nested, as an endpoint is, to leave
  * room.
  */
 export class Operations extends NestedStack {

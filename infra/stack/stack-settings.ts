@@ -143,7 +143,7 @@ const Settings = Fields.check(({ value, issues }) => {
 
 export type StackSettings = z.output<typeof Settings>
 
-/** What is wrong with the settings, for people: its message is all there is to say. */
+/** A fault of the settings, for people: its message is all there is to say. */
 export class SettingsError extends Error {}
 
 /** Reads the settings from the context; throws a `SettingsError` with one sentence per wrong one. */

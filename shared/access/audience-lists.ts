@@ -10,9 +10,9 @@ import { isAdministrator, reachOf, roleOf, type VisibleChat } from './permission
 // Every connection stands in its license's list, by agent: whoever is in a chat, or follows it, is found
 // there. Whoever hears of chats that it is not in stands besides in lists by what opens them to it.
 
-/** Those who have access to every chat; and those of more groups than they could stand in one by one. */
+/** The list of agents with access to every chat, and of agents in more groups than `mostGroups`. */
 const everyChat = 'EVERY'
-/** The others, for what is said in chats that are open to all. */
+/** The list of the other agents, for what is said in chats that are open to all. */
 const openChats = 'OPEN'
 const groupList = (group: number): string => `GROUP${group}`
 

@@ -43,14 +43,14 @@ export const watching = (chat: SeenChat, about?: Pick<Entry, 'event'>): Audience
   ...(about === undefined || isShown(about.event) ? { customers: customersOf(usersOf(chat)) } : {}),
 })
 
-/** Those who watched before a change, or do after it. */
+/** The watchers of a chat before a change and after it. */
 export const watchingEither = (before: SeenChat, after: SeenChat): Audience => ({
   license: after.license_id,
   agents: agentsOf([before, after]),
   customers: customersOf(usersOf(after), usersOf(before)),
 })
 
-/** Those whom a change has given access: they know nothing of the chat yet. */
+/** The users whom a change has given access: they know nothing of the chat yet. */
 export const gaining = (before: SeenChat, after: SeenChat): Audience => {
   const { ids, ...rest } = customersOf(usersOf(after))
   const were = customersOf(usersOf(before)).ids
@@ -61,17 +61,17 @@ export const gaining = (before: SeenChat, after: SeenChat): Audience => {
   }
 }
 
-/** Those who are in the chat, as agents or supervisors, but the author. */
+/** Agents and supervisors who are in the chat, but the author. */
 const staffBut = (chat: SeenChat, author?: string): AgentAudience => ({
   includes: (row) =>
     row.agent_id !== author && roleOf(row.agent_id, chat) !== undefined && mayRead(row, chat),
   lists: () => listsOfStaff(chat),
 })
 
-/** Those who are in the chat, as agents or supervisors. */
+/** Agents and supervisors who are in the chat. */
 export const staffOf = (chat: SeenChat): Audience => ({ license: chat.license_id, agents: staffBut(chat) })
 
-/** Those who are in the chat, its customers too, but the author. */
+/** All users who are in the chat, customers too, but the author. */
 export const othersIn = (chat: SeenChat, author: string): Audience => ({
   license: chat.license_id,
   agents: staffBut(chat, author),
@@ -79,7 +79,7 @@ export const othersIn = (chat: SeenChat, author: string): Audience => ({
 })
 
 /**
- * Those to whom a customer's details are of use: agents with access to its chat, where that is active, and
+ * The audience of a customer's details: agents with access to its chat, where that is active, and
  * connections of its own: all `tabs` but one.
  */
 export const aboutCustomer = (

@@ -6,7 +6,7 @@ import { type AnySession, isCustomers, type Session } from '../table/sockets.ts'
 
 /** Who looks: a session, or a row of the license's sockets. */
 export type Viewer = Pick<Session, 'agent_id' | 'permission' | 'groups' | 'token_scopes'>
-/** What is looked at: a chat, or its row among the active ones. */
+/** A chat, or its row among the active ones, as permissions are decided on it. */
 export interface VisibleChat {
   users: readonly ChatUser[]
   scopes: ChatScopes

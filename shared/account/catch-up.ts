@@ -64,7 +64,9 @@ export const catchUp = async (ctx: WorkCtx, answered: Answered): Promise<void> =
   )
 }
 
-/** The same of one chat that an agent has begun to follow: what its senders told those alone who did before. */
+/**
+ * The same of one chat that an agent has begun to follow: what its senders told those alone who did before.
+ */
 export const catchUpFollower = async (
   ctx: WorkCtx,
   missed: { connection: string; chat: string; thread: number; order: number; version: number },

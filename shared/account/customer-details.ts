@@ -17,7 +17,7 @@ export const saysSomething = (asked: Asked | undefined): boolean =>
   asked !== undefined && Object.values(asked).some((value) => value !== undefined)
 
 /**
- * What is known of a customer with what it says now merged into it. `opens`: a visit begins, as it does with
+ * A customer's details with what it says now merged into them. `opens`: a visit begins, as it does with
  * the first tab. Throws `validation` where its properties would be too many, or too large.
  */
 export const mergedDetails = (

@@ -14,6 +14,6 @@ export const announceErased = async (ctx: WorkCtx, license: string, customer: st
   const { chat } = erased.closing
   pushClosing(ctx, { ...erased.closing, by: undefined })
   await ctx.awaitAudience(watching(chat), 'thread_closed')
-  // whoever was in its thread may take another
+  // agents of its thread may take another
   await enqueueRouting(ctx, license)
 }

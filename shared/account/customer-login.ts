@@ -172,7 +172,7 @@ const visitorsSocket = (found: SocketItem | undefined, nowMs: number): VisitorsS
   return { ...socket, visitor }
 }
 
-// whoever makes a license may have a clock that runs ahead
+// the clock of the machine that made a license may run ahead
 const skewS = 300
 
 const readHeld = async (

@@ -19,9 +19,9 @@ const logFailure = (error: unknown) =>
   log.error('What a connection may have missed is not told', { cause: error })
 
 /**
- * Begins what may miss a push: what is under way by then and was pushed to others alone bears an earlier time.
- * The function returned hands what was missed since to the delay queue. Never throws: what is written by then
- * stands.
+ * Begins what may miss a push: what is under way by then and was pushed to others alone bears an earlier
+ * time. The function returned hands what was missed since to the delay queue. Never throws: what is written
+ * by then stands.
  */
 export const beginCatchUp = (ctx: Clock & Enqueues) => {
   const since = ctx.now() - audienceFreshMs - config.clockSkewMs()

@@ -4,8 +4,9 @@ import { refreshSession } from '../table/session-writes.ts'
 import { type AgentSocketItem, agentsSession, readSocket, type Session } from '../table/sockets.ts'
 
 /**
- * Has the session and the rows of an agent's connection follow its account. What changes the session meanwhile
- * comes first. Without an account: the rows alone, where they are not as the session would have them.
+ * Has the session and the rows of an agent's connection follow its account. What changes the session
+ * meanwhile comes first. Without an account: the rows alone, where they are not as the session would have
+ * them.
  */
 export const refreshConnection = async (
   ctx: WorkCtx,

@@ -35,7 +35,7 @@ export const addAgents = async (
 }
 
 /**
- * Whoever a read that may lag behind would refuse is read again: the transaction itself checks the others.
+ * An agent that a read which may lag behind would refuse is read again: the transaction checks the others.
  */
 const othersOf = async (
   { me, read }: { me: Session; read: Reader },

@@ -15,7 +15,7 @@ import type { ThreadFamily, ThreadWrites } from './thread-writes.ts'
 export interface Closing {
   chat: Chat
   entry: Entry
-  /** Whoever closed it; undefined: the server. */
+  /** The user who closed it; undefined: the server. */
   by: string | undefined
   ops: Op<ThreadFamily>[]
 }

@@ -10,7 +10,9 @@ import type { Reader } from '../table/ops.ts'
 import { commitOne, retryUntilCommitted } from '../table/optimistic-write.ts'
 import type { Session } from '../table/sockets.ts'
 
-/** A chat whose followers are those who have access to it as it is now: whoever loses that follows no more. */
+/**
+ * A chat whose followers are those who have access to it as it is now: whoever loses that follows no more.
+ */
 export const withFollowers = async (read: Reader, chat: Chat): Promise<Chat> => {
   const { followers: _, ...rest } = chat
   const known = followersOf(chat)

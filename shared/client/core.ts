@@ -24,7 +24,10 @@ interface CoreOptions<Pushes> {
   environment: Environment
   pingEveryMs: number
   listeners: Listeners<Pushes & ClientEvents>
-  /** What the client logs in with; asked anew for each login. `isRefused`: what it gave the last time was not taken. */
+  /**
+   * What the client logs in with; asked anew for each login. `isRefused`: what it gave the last time was not
+   * taken.
+   */
   credentials: (isReconnect: boolean, isRefused: boolean) => Promise<object>
   /** Returns when the client is to log in again (ms), if it knows. */
   loggedIn: (answer: unknown, login: Login) => number | undefined

@@ -17,7 +17,7 @@ export interface CustomerOptions extends CommonOptions {
   licenseId: string
   /** Where the token is kept, by which a customer is known again; `localStorage` where there is one. */
   storage?: TokenStorage
-  /** What is known of the customer, and the page that it is on. */
+  /** Details of the customer, and the page that it is on. */
   customer?: LoginRequest['customer']
 }
 

@@ -6,7 +6,10 @@ import { type ChatPushes, Keeper, type ThreadsAnswer } from './keeper.ts'
 import { Listeners } from './listeners.ts'
 
 export interface CommonOptions {
-  /** How often a quiet connection is asked whether it lives; 60 s. The gateway ends what is silent for ten minutes. */
+  /**
+   * How often a quiet connection is asked whether it lives; 60 s. The gateway ends what is silent for ten
+   * minutes.
+   */
   pingEveryMs?: number
   /** The most that `chats` keeps: 200 chats, 3 threads each, 500 events each. */
   keeps?: Partial<StoreLimits>
@@ -24,8 +27,8 @@ export interface Client<E extends Endpoint, U extends UserLike, Event extends Ev
   readonly state: State
   readonly chats: Store<U, Event>
   /**
-   * Sends a request, over as many connections as it takes, and resolves to its answer. Requests about one chat
-   * go one after the other. Throws `ChatError`.
+   * Sends a request, over as many connections as it takes, and resolves to its answer. Requests about one
+   * chat go one after the other. Throws `ChatError`.
    */
   request: <Name extends Exclude<keyof E['actions'], Own> & string>(
     action: Name,

@@ -102,8 +102,8 @@ export class Keeper<U extends UserLike, E extends EventLike> {
   }
 
   /**
-   * Reads what is missing of a chat: from what is held of its threads on, or from the order before an event that
-   * nothing is held before.
+   * Reads what is missing of a chat: from what is held of its threads on, or from the order before an event
+   * that nothing is held before.
    */
   read(chat: string, thread?: string, after = 0): Promise<void> {
     const wanted = this.#wanted.get(chat) ?? new Map<string, number>()

@@ -72,7 +72,9 @@ export class Line {
     this.#heard.lost()
   }
 
-  /** Sends a request; nothing but its answer says that the connection lives. Throws `ChatError`, `LineLost`. */
+  /**
+   * Sends a request; nothing but its answer says that the connection lives. Throws `ChatError`, `LineLost`.
+   */
   call(action: string, payload: object, withinMs: number): Promise<unknown> {
     const socket = this.#socket
     return new Promise((resolve, reject) => {

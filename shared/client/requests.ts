@@ -37,7 +37,9 @@ export interface SendEvent {
   event: { custom_id: string }
 }
 
-/** Requests that would be done twice where they are sent twice: nothing tells the server that they are one. */
+/**
+ * Requests that would be done twice where they are sent twice: nothing tells the server that they are one.
+ */
 const onceOnly = new Set(['agent/start_chat', 'agent/send_broadcast'])
 
 /** Requests that are answered once each, over as many connections as it takes. */

@@ -32,7 +32,9 @@ export const listsOf = ({ license, agents, customers }: Audience, name: PushName
   ]
 }
 
-/** Each connection once. Where its rows differ, since it is ending between two reads, the one that says so. */
+/**
+ * Each connection once. Where its rows differ, since it is ending between two reads, the one that says so.
+ */
 const eachOnce = (rows: readonly SocketRow[]): SocketRow[] => {
   const each = new Map<string, SocketRow>()
   for (const row of rows) if (each.get(row.connection)?.ended === undefined) each.set(row.connection, row)

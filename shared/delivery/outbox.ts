@@ -63,8 +63,8 @@ export interface Pushing<Name extends PushName = PushName> {
    */
   push: (to: Audience, ...push: NamedPush<Name>) => void
   /**
-   * Begins to read who is told of such a push now: after a write, side by side with other reads; or beside the
-   * write itself.
+   * Begins to read who is told of such a push now: after a write, side by side with other reads; or beside
+   * the write itself.
    */
   prefetchAudience: (of: Audience, name: Name) => void
   /** The same, and waits for it: those whose sessions end next are still told. */
@@ -161,7 +161,7 @@ export const openOutbox = (options: {
         handOver: options.handOver,
         write,
         signal: deadline.signal,
-        // what is not through by then can still be put off
+        // pushes that are not through by then can still be put off
         postingMs: Math.min(
           options.postingMs ?? postingMs,
           deadline.endsAt - performance.now() - puttingOffMs,

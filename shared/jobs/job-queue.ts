@@ -15,7 +15,7 @@ export const Momentary = z.enum(['send_typing_indicator', 'send_sneak_peek'])
 export type Momentary = z.output<typeof Momentary>
 
 /**
- * What is done later, by the one worker of the delay queue. Each job may run twice and says enough to find
+ * A job of the delay queue, done later by its one worker. Each job may run twice and says enough to find
  * out.
  */
 export const Job = z.discriminatedUnion('job', [

@@ -9,7 +9,7 @@ const mostBytes = { title: 256, body: 1024 }
 /** A phone that is off for so long need not hear of it any more. */
 const lifeS = 24 * 3600
 
-/** What is said of an event: a message's own text, that something came otherwise; undefined: nothing. */
+/** The text for an event: a message's own, that something came otherwise; undefined: none. */
 export const bodyOf = ({ type, text }: StoredEvent): string | undefined => {
   switch (type) {
     case 'message':

@@ -1,8 +1,8 @@
-/** What is read by ids, each once, however often it is asked for. */
+/** A loader by ids: each is read once, however often it is asked for. */
 export interface BatchLoader<T> {
   /** Begins to read those that are not read yet. */
   prepare: (ids: readonly string[]) => void
-  /** Those that there are, in this order. */
+  /** The values that there are, in the order of the ids. */
   of: (ids: readonly string[]) => Promise<T[]>
 }
 
@@ -17,7 +17,7 @@ export const createBatchLoader = <T>(
     for (const id of fresh) {
       const one = all.then((found) => found.get(id))
       known.set(id, one)
-      // whoever asks for it sees that it failed; nobody may
+      // a caller sees that it failed; there may be none
       one.catch(() => {})
     }
   }

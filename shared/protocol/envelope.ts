@@ -22,7 +22,7 @@ export interface Echo {
 export interface Frame {
   echo: Echo
   payload: unknown
-  /** What is wrong with the frame itself; nothing else of it is looked at then. */
+  /** Faults of the frame itself; nothing else of it is looked at then. */
   faults: ErrorDetail[]
 }
 

@@ -4,7 +4,7 @@ import { limits } from './limits.ts'
 import { PropertyValue, withoutProto } from './properties.ts'
 
 /**
- * What is asked of one property. `in` compares type and value; `notIn` also holds where the property is
+ * A condition on one property. `in` compares type and value; `notIn` also holds where the property is
  * absent.
  */
 export type PropertyFilter = { namespace: string; name: string } & (

@@ -137,7 +137,7 @@ const withRaw = (plain: unknown, quoted: unknown): unknown => {
   return quoted
 }
 
-/** What is read of a JSON text. */
+/** A JSON text as it was read. */
 export interface JsonRead {
   value: unknown
   /** Parts lay deeper than `limits.frameDepth`: an empty array is in the place of each. */

@@ -124,7 +124,7 @@ const FullChatSummary = z.strictObject({
   properties: z.optional(PropertiesOutput),
   scopes: z.optional(ScopesOutput),
 })
-/** What is left of a summary where the 120 KiB are used up: to be read with `get_chat_threads`. */
+/** A summary cut down where the 120 KiB are used up: the rest is read with `get_chat_threads`. */
 const BareChatSummary = z.strictObject({
   id: z.string(),
   last_thread_summary: z.strictObject(threadSummary),

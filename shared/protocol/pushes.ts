@@ -15,7 +15,7 @@ import { ChangedProperties } from './properties.ts'
 
 const changes = z.strictObject({ added: z.array(User), removed_ids: z.array(z.string()) })
 
-// what is the same for whoever gets it
+// payloads that are the same for every receiver
 const ThreadClosed = z.strictObject({
   chat_id: z.string(),
   thread_id: z.string(),

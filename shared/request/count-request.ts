@@ -67,7 +67,7 @@ export const countRequest = (
     await enforce(ctx, own, most, { address })
   }
   const allowed = counted()
-  // whoever awaits it is told; it may reject before
+  // its awaiter is told; it may reject before
   allowed.catch(() => undefined)
   return {
     socket,

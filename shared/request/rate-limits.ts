@@ -19,7 +19,7 @@ import type { Writer } from '../table/ops.ts'
 // for the customer, whatever its connections; what is of no customer yet for the address that it comes from;
 // threads begun for the license as well. Agents are limited where a deployment says so.
 
-/** What is counted by itself. `frame`: pings, and frames that are no request. */
+/** A kind of request that is counted by itself. `frame`: pings, and frames that are no request. */
 export type Kind = 'start_chat' | 'send_event' | 'other' | 'frame'
 
 /** The endpoint that somebody is connected to. */
@@ -122,7 +122,7 @@ export const limitUsersAddress = async (
 }
 
 /**
- * What is counted of an address: connections, new customers, threads begun; logins that fail, and what comes
+ * The counters of an address: connections, new customers, threads begun; logins that fail, and what comes
  * before a login.
  */
 type OfAddress = 'connect' | 'new_customer' | 'start_chat' | 'failed_login' | 'not_logged_in'

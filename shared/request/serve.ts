@@ -144,7 +144,9 @@ const limitingOf = (spec: ActionSpec, connection: string, signal: AbortSignal): 
   enqueue: (job, delayS) => enqueueJob(job, delayS, signal),
 })
 
-/** The tail that the contract reads. An eventually consistent read can be too early for a chat just started. */
+/**
+ * The tail that the contract reads. An eventually consistent read can be too early for a chat just started.
+ */
 const tailOf = async (
   read: Reader,
   { reads }: ActionSpec,

@@ -205,12 +205,12 @@ const batch =
     const chunks = Array.from({ length: Math.ceil(ops.length / 25) }, (_, i) =>
       ops.slice(i * 25, i * 25 + 25).map(batchedWrite),
     )
-    // whoever is told of a failure has no write under way any more
+    // a caller that is told of a failure has no write under way any more
     const settled = await Promise.allSettled(
       chunks.map(async (chunk) => {
         let left: BatchedWrite[] | undefined = chunk
         for (let tries = 1; left !== undefined && left.length > 0; tries += 1) {
-          // what is left over was throttled
+          // the ops left over were throttled
           if (tries > 1) await wait(Math.random() * Math.min(1000, 25 * 2 ** tries), undefined, waiting)
           const command = new BatchWriteCommand({ RequestItems: { [TableName]: left } })
           const answer: { UnprocessedItems?: Record<string, BatchedWrite[]> | undefined } =

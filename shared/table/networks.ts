@@ -18,7 +18,7 @@ export const networkOf = (ip: string): string => {
     tail === undefined ? [] : Array<string>(Math.max(8 - before.length - after.length, 0)).fill('0')
   const groups = [...before, ...zeros, ...after].slice(0, groupsOfNetwork)
   const numbers = groups.map((group) => Number.parseInt(group, 16))
-  // what is no address after all
+  // a text that is no address after all
   if (numbers.some(Number.isNaN)) return ip
   return `${numbers.map((number) => number.toString(16)).join(':')}::/64`
 }

@@ -40,7 +40,7 @@ export interface Range<F extends Family = Family> {
 export interface Reader<F extends Family = Common> {
   get: (key: Key<F>, options?: { strong?: boolean }) => Promise<Attributes | undefined>
   query: (range: Range<F>) => Promise<Attributes[]>
-  /** Those of the keys that exist, in any order. */
+  /** Items of the keys that exist, in any order. */
   batchGet: (keys: readonly Key<F>[], options?: { strong?: boolean }) => Promise<Attributes[]>
   /** Told of an item that its schema does not fit: what reads it goes on without it. */
   onInvalidItem?: OnInvalidItem

@@ -31,7 +31,7 @@ export const putSocket = (
   },
 })
 
-// whoever set this mark closes the connection; left behind by a worker that died, it holds no longer than
+// the worker that set this mark closes the connection; left behind by one that died, it holds no longer than
 // this
 export const closingMs = 10_000
 

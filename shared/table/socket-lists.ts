@@ -10,7 +10,9 @@ import {
 import type { Attributes, Reader } from './ops.ts'
 import { AgentSocketItem, type Connected, CustomerSocketItem, rowKey, type SocketRow } from './sockets.ts'
 
-/** A list of connections of a license's agents: all of them, one agent's, or one of the lists of audiences. */
+/**
+ * A list of connections of a license's agents: all of them, one agent's, or one of the lists of audiences.
+ */
 export type AgentList = { agent?: string } | { list: string; hears: Hears }
 
 /** A list of connections: of a license's agents, or of one of its customers. */

@@ -23,7 +23,7 @@ const agentIdentity = {
   device: z.optional(z.string()),
   /** The pushes that the connection wants; absent: all. */
   pushes: z.optional(z.array(z.string())),
-  /** What is said in chats it wants only of those that the agent is in or follows. */
+  /** Content pushes come only of chats that the agent is in or follows. */
   chats: z.optional(z.literal('my')),
   /** Its places in the lists of audiences. */
   places: z.optional(z.array(z.string())),
@@ -52,7 +52,7 @@ const CustomerSession = z.object({
   ended: z.optional(CustomerDisconnectReason),
 })
 
-/** What is known of a customer's connection by its handshake. */
+/** A customer's connection as its handshake shows it. */
 const Visitor = z.object({
   license_id: z.string(),
   ip: z.string(),
@@ -82,7 +82,7 @@ export type Session = z.output<typeof AgentSession>
 
 export type CustomerSession = z.output<typeof CustomerSession>
 
-/** Whoever is at the other end of a connection. */
+/** A session of either kind of user. */
 export type AnySession = Session | CustomerSession
 
 /** What each row of a live socket has; audiences are chosen from these. */

@@ -13,7 +13,9 @@ let world: World
 let license: License
 let [ann, ben]: [Client, Client] = [undefined!, undefined!]
 let [carl, cleo]: [CustomerClient, CustomerClient] = [undefined!, undefined!]
-/** A chat of ann's and ben's, and two of customers' and ann's: nobody else may see them but administrators. */
+/**
+ * A chat of ann's and ben's, and two of customers' and ann's: nobody else may see them but administrators.
+ */
 let [own, customers, agents] = ['', '', '']
 const figures: string[] = []
 

@@ -2,8 +2,8 @@ import { type Command, Option } from 'commander'
 import * as z from 'zod/mini'
 import { UsageError } from '../../../shared/provisioning/admin-error.ts'
 
-// The parameters of a command, as a schema whose keys are its arguments and options in their order. An option has
-// its flags and its line of help beside its schema.
+// The parameters of a command, as a schema whose keys are its arguments and options in their order. An option
+// has its flags and its line of help beside its schema.
 
 const parameters = new WeakMap<object, Option | 'argument'>()
 

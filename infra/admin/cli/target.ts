@@ -10,7 +10,9 @@ import { openScan } from './scan.ts'
 
 /** The table that a command works on. */
 export type Target = ReturnType<typeof opened> & {
-  /** A sentence that says what an error of this table means and how to mend it; undefined for other errors. */
+  /**
+   * A sentence that says what an error of this table means and how to mend it; undefined for other errors.
+   */
   explain(error: Error): string | undefined
 } & ({ place: 'local'; issuer: string; audience: string } | { place: 'deployed' })
 

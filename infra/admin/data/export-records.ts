@@ -8,7 +8,7 @@ import { threadId } from '../../../shared/table/ids.ts'
 import { isCustomers, type SocketItem } from '../../../shared/table/sockets.ts'
 import { isoTime } from '../cli/output.ts'
 
-// What is stored, as people read it: a record a line, each saying what it is. Books that the backend keeps
+// Stored items as people read them: a record a line, each saying what it is. Books that the backend keeps
 // for itself (versions, nonces, the index) are left out, and so is whatever opens anything (tokens).
 
 /** A line of an export. What is undefined is left out. */

@@ -13,8 +13,8 @@ interface Sink {
 }
 
 /**
- * Writes records, a line each, between a line that says of what they are and one that counts them. Resolves to
- * how many there were of each kind; undefined, with nothing written, where there are none.
+ * Writes records, a line each, between a line that says of what they are and one that counts them. Resolves
+ * to how many there were of each kind; undefined, with nothing written, where there are none.
  */
 export const writeRecords = async (
   io: Io,

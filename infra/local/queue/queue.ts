@@ -15,8 +15,8 @@ export type LocalQueue = Pick<
 }
 
 /**
- * An SQS queue on loopback with a Lambda behind it: takes `SendMessage` of the SDK's client and hands messages
- * to the handler.
+ * An SQS queue on loopback with a Lambda behind it: takes `SendMessage` of the SDK's client and hands
+ * messages to the handler.
  */
 export async function startQueue(settings: DeliverySettings & { port?: number }): Promise<LocalQueue> {
   const deliveries = new Deliveries(settings)

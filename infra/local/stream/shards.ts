@@ -72,7 +72,8 @@ export const openShards = (endpoint: string, streamArn: string): Shards => {
         reader.iterator = answer.NextShardIterator
         return records
       } catch (error) {
-        // an iterator that expired or went bad: read on behind the last record; throws where the engine is away
+        // an iterator that expired or went bad: read on behind the last record; throws where the engine is
+        // away
         if (!(error instanceof DynamoDBStreamsServiceException)) throw error
         reader.iterator = await iterate(reader)
         return []

@@ -13,7 +13,7 @@ import {
 } from '../index/lists.ts'
 
 /**
- * What is searched for, by lists of the index: of each of `all` one list at least holds it, of `seen` too,
+ * A search by lists of the index: of each of `all` one list at least holds it, of `seen` too,
  * and of `none` none. `seen` is apart since its lists are long: they are asked last. Absent: it excludes
  * nothing.
  */

@@ -100,7 +100,7 @@ const readResults = async (
   const [profiles, seen, after] = await Promise.all([
     readProfiles(read, license, users),
     readSeen(read, chats),
-    // whoever has lost access before an event was written must not be shown it
+    // a viewer that lost access before an event was written must not be shown it
     readAlone(read, ids),
   ])
   const byChat = new Map(records.map((record) => [record.chat.id, record]))

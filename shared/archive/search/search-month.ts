@@ -12,7 +12,7 @@ export interface Month extends Omit<MonthRange, 'list'> {
 
 /** What a first look at a list reads: 8 KB of postings, one read unit. */
 const firstPage = 64
-/** What is read first of a list that what is known is to be met with. */
+/** The part of a list that is read first, to be intersected with what is known. */
 const firstMeeting = 256
 const laterPages = 4000
 /**
@@ -140,7 +140,7 @@ export const searchMonth = (
 
   let isFresh = true
 
-  /** Those that the lists known as a whole let pass; undefined: none of them is. */
+  /** Threads that the lists known as a whole let pass; undefined: no list is. */
   const candidates = (): readonly string[] | undefined => {
     const [shortest, ...others] = looked
       .map(({ sequence }) => sequence.beginning())

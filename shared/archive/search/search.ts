@@ -7,7 +7,7 @@ import { monthRange, monthsBetween, pastMonths } from './months.ts'
 import { isKept, type Query } from './query.ts'
 import { firstReads, type MonthSearch, searchMonth } from './search-month.ts'
 
-/** What is looked for, when, and which part of what is found is asked for. */
+/** A search: what for, in which time, and which part of the finds is asked for. */
 export interface Asked {
   license: string
   search: Query
@@ -22,8 +22,8 @@ export interface Asked {
 }
 
 /**
- * What is known better than by the index: of which chats that is, where these stand, and which of them are
- * found.
+ * Facts that are known better than by the index: of which chats that is, where these stand, and which of them
+ * are found.
  */
 export interface ActiveOverlay {
   holds: (thread: string) => boolean
@@ -34,7 +34,7 @@ export interface ActiveOverlay {
 export interface Found {
   /** How many there are, as the index knows it. */
   total: number
-  /** Those on the page, the newest first. */
+  /** The threads on the page, the newest first. */
   places: Place[]
   /** Long lists of months that are over were read: they can be counted once and for all. */
   isUncounted: boolean
@@ -93,7 +93,7 @@ export const search = async (
   const addedByMonth = Map.groupBy(overlay?.found ?? [], ({ at }) => monthOf(at))
   const found = (month: string) =>
     withApart(opened.get(month)?.found(), addedByMonth.get(month) ?? [], overlay)
-  // what is apart may have been counted there
+  // threads of the overlay may have been counted there
   const uncountable = new Set(overlay?.places.map(({ at }) => monthOf(at)))
   const counted = new Map(
     countable.flatMap((month) => {

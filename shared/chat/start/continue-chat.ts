@@ -31,7 +31,7 @@ export interface StartView {
   /** The active thread's properties, read anew where they are to change; absent of the first read. */
   heldOfThread?: StoredProperties | undefined
   desk: RoutingState | undefined
-  /** Those of the scopes that are asked for. */
+  /** Properties of the scopes that are asked for. */
   groupsExist: boolean
 }
 
@@ -70,7 +70,7 @@ const splitSent = (me: AnySession, tail: Tail, events: NewChat['events']) => {
   }
 }
 
-/** What is asked for, added to a thread that is active: scopes are left as they are. */
+/** Adds what a request asks for to an active thread: scopes are left as they are. */
 export const add = async (
   ctx: Starting,
   view: StartView & { chat: Chat; tail: Tail },

@@ -28,7 +28,7 @@ import { customerOf, onlineAgents, readRoutingState, type RoutingState } from '.
 
 // How a thread starts: a chat's first one and every later one, by an agent or by a customer.
 
-/** What is read before the start of a thread. */
+/** The items read before the start of a thread. */
 export type ThreadStartReads = Common | 'loads'
 
 /** What a thread's start is decided by, beside the chat itself. */

@@ -60,7 +60,7 @@ const unindexed = (n: number): Manifest => ({
   followed: 0,
 })
 
-/** Those of the threads `numbers`; without these, all that there are. Strongly consistent. */
+/** Manifests of the threads `numbers`; without these, all that there are. Strongly consistent. */
 export const readManifests = async (
   read: Reader,
   chat: string,

@@ -15,7 +15,7 @@ const ReindexingItem = z.object({
   after: z.optional(z.string()),
   /** How many chats that are. */
   chats: z.int(),
-  /** Those of them that failed. */
+  /** The chats that failed. */
   failed: z.array(z.string()),
 })
 export type Reindexing = z.output<typeof ReindexingItem>

@@ -140,8 +140,8 @@ export const updateActiveChat = (chat: Chat): Op<'activeChats'> => {
 }
 
 /**
- * When the clock is to look at an active chat again, of the thread that it looked at. `looked`: the row that it
- * went by; refused where the next look was set anew since, as what it saw may not hold any more.
+ * When the clock is to look at an active chat again, of the thread that it looked at. `looked`: the row that
+ * it went by; refused where the next look was set anew since, as what it saw may not hold any more.
  */
 export const setNextCheck = (
   license: string,
