@@ -211,7 +211,7 @@ const eraseWhereDead = async (every: number) => {
   const license = await staffed()
   const calls = await data.dyingAtEachCall(
     async () => {
-      const { id, clues } = await knownCustomer(world, license)
+      const { id, clues } = await knownCustomer(world, license, { isCalm: false })
       return {
         argv: ['customer', 'erase', license.id, id, '--yes'],
         check: (items) => expectErased(tracesIn(items, ...clues), license, id),

@@ -25,7 +25,7 @@ const populated = async ({ brief = false, isCalm = true } = {}) => {
   const { id } = license
   const firebase_token = `token-of-${id}`
   const ann = await license.login('ann', { push_notifications: { firebase_token, platform: 'ios' } })
-  const known = await knownCustomer(world, license, { brief })
+  const known = await knownCustomer(world, license, { brief, isCalm })
   const own = await ann.ok('start_chat', {
     chat: { scopes: { groups: [1] } },
     initial_events: [message(`${known.clue} among us`)],
