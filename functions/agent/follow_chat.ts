@@ -17,6 +17,6 @@ export const handler = serve(followChat, async (ctx, { chat_id }) => {
   ctx.push(agentsConnections(license_id, agent_id), 'incoming_chat_thread', { chat: shown })
   // events whose senders read the chat before it had this follower
   const shownTo = { id: chat_id, thread: tail.n, order: tail.m, version: chat.version }
-  for (const { connection, chats } of rows)
-    if (chats === 'my') await enqueueFollowUp(ctx, connection, shownTo)
+  const own = rows.filter(({ chats }) => chats === 'my')
+  await Promise.all(own.map(({ connection }) => enqueueFollowUp(ctx, connection, shownTo)))
 })

@@ -82,14 +82,15 @@ const allOf = async (runs: Promise<void>[], failure: string): Promise<void> => {
 
 const sweep = async (ctx: Ctx, license: string, { ending }: Limits): Promise<void> => {
   const rows = await readAgentSockets(ctx.read, license)
-  const [live, due] = [true, false].map((is) => rows.filter((row) => isLive(row, ctx.now()) === is))
+  const isNow = (row: AgentSocketItem) => isLive(row, ctx.now())
+  const due = rows.filter((row) => !isNow(row))
   const strays = isListsTurn(ctx.now()) ? await straysOf(ctx, license, rows) : []
   // of a login before there were lists of audiences
-  const unlisted = live?.filter((row) => row.places === undefined && placesOf(row) !== undefined)
+  const unlisted = rows.filter((row) => isNow(row) && row.places === undefined && placesOf(row) !== undefined)
   await allOf(
     [
-      ...[...(due ?? []), ...strays].map((row) => ending(() => endIfDue(ctx, row))),
-      ...(unlisted ?? []).map((row) => ending(() => refreshConnection(ctx, row))),
+      ...[...due, ...strays].map((row) => ending(() => endIfDue(ctx, row))),
+      ...unlisted.map((row) => ending(() => refreshConnection(ctx, row))),
     ],
     'Connections not ended',
   )

@@ -6,9 +6,9 @@ import type { AgentList } from '../table/socket-lists.ts'
 import type { Session } from '../table/sockets.ts'
 import { isAdministrator, reachOf, roleOf, type VisibleChat } from './permissions.ts'
 
-// Where an agent's connection stands, so that an audience is read without everybody who is connected.
-// Every connection stands in its license's list, by agent: whoever is in a chat, or follows it, is found
-// there. Whoever hears of chats that it is not in stands besides in lists by what opens them to it.
+// The lists of agents' connections, so that an audience is read without everybody who is connected. Each
+// connection stands in its license's list, by agent: members and followers of a chat are found there. A
+// connection that hears of further chats stands besides in lists by what opens these to its agent.
 
 /** The list of agents with access to every chat, and of agents in more groups than `mostGroups`. */
 const everyChat = 'EVERY'
@@ -16,7 +16,7 @@ const everyChat = 'EVERY'
 const openChats = 'OPEN'
 const groupList = (group: number): string => `GROUP${group}`
 
-/** An agent of more groups stands with those who have access to every chat, and is told of its own. */
+/** The most groups of an agent that are lists of its own; one of more stands in `EVERY`. */
 const mostGroups = 25
 /** So many short lists are read at most; where it would take more, the license's one long list is. */
 export const mostLists = 25
@@ -61,7 +61,7 @@ export const listsFor = (chats: readonly HeardChat[], hears: Hears): AudienceLis
   return atMost([...named.map((list) => ({ list, hears })), ...near], isOpen)
 }
 
-/** The lists of those who are in the chat. */
+/** The lists of a chat's agents and supervisors. */
 export const listsOfStaff = (chat: VisibleChat): AudienceLists | undefined =>
   atMost(agentLists(staffIn(chat)), false)
 

@@ -11,7 +11,7 @@ import { commitOne, retryUntilCommitted } from '../table/optimistic-write.ts'
 import type { Session } from '../table/sockets.ts'
 
 /**
- * A chat whose followers are those who have access to it as it is now: whoever loses that follows no more.
+ * Drops the followers of a chat who have no access to it as it is now.
  */
 export const withFollowers = async (read: Reader, chat: Chat): Promise<Chat> => {
   const { followers: _, ...rest } = chat

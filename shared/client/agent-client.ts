@@ -92,7 +92,7 @@ const syncFrom = async (from: string, { ask, chats, keeper }: Syncing): Promise<
   }
 }
 
-/** Chats of a login, without their events: these are read once somebody asks for them. */
+/** Chats of a login, without their events: these are read once an app asks for them. */
 const showSummaries = (chats: Chats<User, Event>, { chats_summary }: LoginAnswer): void => {
   for (const summary of chats_summary.toReversed())
     if ('users' in summary && chats.get(summary.id) === undefined) {

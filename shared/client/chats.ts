@@ -1,4 +1,4 @@
-/** What the store needs to know of users and events, whoever's they are. */
+/** Users and events as the store needs them, an agent's or a customer's. */
 export interface UserLike {
   id: string
   present: boolean

@@ -47,7 +47,7 @@ const final = new Set([
   'customer_banned',
   'too_many_connections',
 ])
-/** Reasons for which the server disconnects somebody who may come back. */
+/** Reasons of a disconnect after which the client may come back. */
 const passing = new Set(['access_token_expired', 'agent_disconnected_by_server'])
 
 /** A session that lasts over connections: logs in, stays alive, comes back. */

@@ -2,7 +2,7 @@ import { ChatError } from './chat-error.ts'
 import type { Environment } from './environment.ts'
 import { type Line, LineLost } from './line.ts'
 
-/** The gateway gives up after 29 s: whoever has no answer by then has no connection. */
+/** The gateway gives up after 29 s: a request without an answer by then has no connection. */
 export const answerMs = 32_000
 
 const mostWaiting = 1000

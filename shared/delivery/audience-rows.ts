@@ -24,8 +24,8 @@ const rowsPerList = 12
 export const listsOf = ({ license, agents, customers }: Audience, name: PushName): SocketList[] => {
   const lists = agents?.lists(name)
   const length = lengths.get(license) ?? (lists?.areMost === true ? 0 : Infinity)
-  const isLong = lists === undefined || length <= lists.short.length * rowsPerList
-  const ofAgents = agents === undefined ? [] : isLong ? [{}] : lists.short
+  const readsAll = lists === undefined || length <= lists.short.length * rowsPerList
+  const ofAgents = agents === undefined ? [] : readsAll ? [{}] : lists.short
   return [
     ...ofAgents.map((list) => ({ license, ...list })),
     ...(customers?.ids ?? []).map((customer) => ({ license, customer })),

@@ -43,8 +43,8 @@ const typing = { author_id: z.string(), timestamp: Timestamp, is_typing: z.boole
 const inChat = "the chat's customers"
 
 /**
- * The pushes of protocol §6 to agents: what they carry and who gets them. `push/audience.ts` decides who that
- * is just now.
+ * The pushes of protocol §6 to agents: what they carry and who gets them. `access/audience.ts` decides who
+ * that is just now.
  */
 export const pushes = {
   incoming_chat_thread: {

@@ -3,7 +3,10 @@ import * as z from 'zod/mini'
 import { changesKeptMs } from '../table/chat/changed-chats.ts'
 import type { Session } from '../table/sockets.ts'
 
-/** What an app knows by its cursor, which it takes for an opaque text. */
+// an app can make up a cursor: no other text may become the bound of a query
+const rowKey = /^\d{8}#[!-}]{1,500}$/
+
+/** An app's place in the changes, which it takes for an opaque text. */
 const Cursor = z.strictObject({
   license: z.string(),
   agent: z.string(),
@@ -14,7 +17,7 @@ const Cursor = z.strictObject({
   /** Between two pages: from when on the next sync asks, and where the page after begins. */
   until: z.optional(z.int()),
   chat: z.optional(z.string()),
-  row: z.optional(z.string()),
+  row: z.optional(z.string().check(z.regex(rowKey))),
 })
 
 export type Cursor = Omit<z.output<typeof Cursor>, 'license' | 'agent' | 'sight'>

@@ -59,7 +59,7 @@ export const removeConnection = <C extends Listed & { connection: string }>(of: 
 ]
 
 /**
- * Forgets a connection: its socket, and the rows of whoever is logged in on it by then; of `session`, where
+ * Forgets a connection: its socket, and the rows of the user logged in on it by then; of `session`, where
  * the socket is gone already and may have left its rows behind.
  */
 export const forgetSocket = async (

@@ -371,6 +371,15 @@ describe('sync in pages', () => {
 })
 
 describe('a cursor', () => {
+  test.each(['~', '99999999', `05986836#CHAT#${'x'.repeat(2000)}`, '05986836#CHAT#\u{1f600}', ''])(
+    'that an app made up, with the row %s, starts over: it is no bound of a query',
+    async (row) => {
+      const { ann } = await office()
+      const cursor = edited(await cursorOf(ann), { until: Date.now(), row })
+      expect(await ann.ok('sync', { cursor })).toMatchObject({ recovered: false, chats: [] })
+    },
+  )
+
   test('that is foreign, broken, too old, or of other rights starts over, with a new one', async () => {
     const [{ license, ann, ben }, other] = [await office(), await office()]
     await start(ann)

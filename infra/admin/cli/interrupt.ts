@@ -1,6 +1,6 @@
 import type { Io } from './output.ts'
 
-/** Runs with a signal that is aborted once somebody wants the command to end. */
+/** Runs a command's work with a signal that an interrupt of the command aborts. */
 export const interruptibly = async <T>(io: Io, run: (stopped: AbortSignal) => Promise<T>): Promise<T> => {
   const stopping = new AbortController()
   const forget = io.onInterrupt?.(() => stopping.abort())

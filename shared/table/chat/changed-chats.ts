@@ -5,7 +5,7 @@ import type { Chat } from './chats.ts'
 
 // What changed of a license's chats where no strong read of its active ones tells: of chats without an active
 // thread, closed ones among them, of properties, and of customers' bans. A row is written before the change
-// that it tells of, or with it, so that whoever does not find the row finds the chat as it was.
+// that it tells of, or with it, so that a reader who does not find the row finds the chat as it was.
 
 /** For so long (ms) what changed is kept, and a cursor counts. */
 export const changesKeptMs = 48 * 3600 * 1000
