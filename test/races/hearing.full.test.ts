@@ -36,6 +36,8 @@ const openOffice = async (groups: number[]) => {
   return { license, ann, chat_id: chat.id as string }
 }
 
+type Office = Awaited<ReturnType<typeof openOffice>>
+
 /** The texts of the chat's last events that a connection knows of, by a push of one or of its thread. */
 const known = async (client: Client): Promise<string[]> =>
   (await client.received()).flatMap(({ action, payload }: any) => {
@@ -64,54 +66,46 @@ describe('at each step of a send', () => {
     }, ['alone'])
   })
 
-  test('who comes into the group of the chat has its event', async () => {
-    const { license, ann, chat_id } = await openOffice([2])
+  /** Has lea's groups change at each step; `check` is given what is said then. */
+  const changesGroups = async (
+    [before, after]: [before: number[], after: number[]],
+    check: (office: Office, lea: Client, text: string) => Promise<void>,
+  ) => {
+    const office = await openOffice([2])
+    const { license, ann, chat_id } = office
     const lea = await license.login('lea')
     let n = 0
     await atEachStep(world, async () => {
-      await changeAgent(world.table, license.id, 'lea', { groups: [1] })
+      await changeAgent(world.table, license.id, 'lea', { groups: before })
       await calm(world)
       await lea.received()
       const text = `event ${(n += 1)}`
       return {
         held: () => ann.ok('send_event', { chat_id, event: message(text) }),
         meanwhile: async () => {
-          await changeAgent(world.table, license.id, 'lea', { groups: [2] })
+          await changeAgent(world.table, license.id, 'lea', { groups: after })
           await world.stream.settled()
         },
         check: async () => {
           await calm(world)
-          expect(await known(lea)).toContain(text)
+          await check(office, lea, text)
         },
       }
     }, ['alone'])
-  })
+  }
 
-  test('who has left its group hears nothing that comes after', async () => {
-    const { license, ann, chat_id } = await openOffice([2])
-    const lea = await license.login('lea')
-    let n = 0
-    await atEachStep(world, async () => {
-      await changeAgent(world.table, license.id, 'lea', { groups: [2] })
-      await calm(world)
+  test('who comes into the group of the chat has its event', () =>
+    changesGroups([[1], [2]], async (_, lea, text) => {
+      expect(await known(lea)).toContain(text)
+    }))
+
+  test('who has left its group hears nothing that comes after', () =>
+    changesGroups([[2], [1]], async ({ ann, chat_id }, lea) => {
       await lea.received()
-      const text = `event ${(n += 1)}`
-      return {
-        held: () => ann.ok('send_event', { chat_id, event: message(text) }),
-        meanwhile: async () => {
-          await changeAgent(world.table, license.id, 'lea', { groups: [1] })
-          await world.stream.settled()
-        },
-        check: async () => {
-          await calm(world)
-          await lea.received()
-          await ann.ok('send_event', { chat_id, event: message('behind') })
-          await calm(world)
-          expect(await known(lea)).toEqual([])
-        },
-      }
-    }, ['alone'])
-  })
+      await ann.ok('send_event', { chat_id, event: message('behind') })
+      await calm(world)
+      expect(await known(lea)).toEqual([])
+    }))
 
   test('whose connection ends then is told nothing, and leaves no row behind', async () => {
     const { license, ann, chat_id } = await openOffice([1])
