@@ -3,7 +3,7 @@ import type { User } from '../protocol/objects.ts'
 import type { Chats } from './chats.ts'
 import type { AgentEndpoint } from './contracts.ts'
 import { type Behaviour, type Client, type CommonOptions, createClient } from './facade.ts'
-import type { Keeper } from './keeper.ts'
+import type { ChatReader } from './chat-reader.ts'
 
 export interface AgentOptions extends CommonOptions {
   /** The agents' endpoint, such as `wss://<api>.execute-api.<region>.amazonaws.com/v1`. */
@@ -20,17 +20,17 @@ type Sync = AgentEndpoint['actions']['sync']['answer']
 
 /** Connects an agent's app: it logs in, stays alive, comes back, and knows what it missed. */
 export const createAgentClient = ({ url, token, application, ...options }: AgentOptions): AgentClient =>
-  createClient<AgentEndpoint, User, Event>('agent', url, options, ({ core, chats, keeper, ...parts }) => {
+  createClient<AgentEndpoint, User, Event>('agent', url, options, ({ core, chats, reader, ...parts }) => {
     let current = ''
     let cursor: string | undefined
     let recovering: Promise<void> | undefined
     const recover = async (login: LoginAnswer): Promise<void> => {
       if (cursor === undefined) return
-      const synced = await syncFrom(cursor, { ask: core.ask, chats, keeper })
+      const synced = await syncFrom(cursor, { ask: core.ask, chats, reader })
       if (synced === undefined) {
         const ids = chats.all().map(({ id }) => id)
         showSummaries(chats, login)
-        await Promise.all(ids.map((id) => keeper.read(id)))
+        await Promise.all(ids.map((id) => reader.read(id)))
       }
       cursor = synced ?? login.cursor
       parts.recovered(synced !== undefined)
@@ -61,8 +61,8 @@ export const createAgentClient = ({ url, token, application, ...options }: Agent
         return typeof token === 'function' ? renewalOf(current, parts.environment.now()) : undefined
       },
       ping: async () => {
-        keeper.retry()
-        const isKnown = () => recovering === undefined && keeper.isComplete
+        reader.retry()
+        const isKnown = () => recovering === undefined && reader.isComplete
         const wasKnown = isKnown()
         const answer = await core.ping({ cursor: true })
         // a cursor says that everything until then is here
@@ -75,18 +75,18 @@ export const createAgentClient = ({ url, token, application, ...options }: Agent
 interface Syncing {
   ask: (action: string, payload: object) => Promise<unknown>
   chats: Chats<User, Event>
-  keeper: Keeper<User, Event>
+  reader: ChatReader<User, Event>
 }
 
 /** Reads what changed since a cursor; the next cursor, or undefined where the app is to start over. */
-const syncFrom = async (from: string, { ask, chats, keeper }: Syncing): Promise<string | undefined> => {
+const syncFrom = async (from: string, { ask, chats, reader }: Syncing): Promise<string | undefined> => {
   for (let cursor = from; ;) {
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion, typescript/consistent-type-assertions
     const page = (await ask('sync', { cursor })) as Sync
     if (!page.recovered) return undefined
     for (const chat of page.chats) if ('lost' in chat) chats.remove(chat.id)
     const changed = page.chats.filter((chat) => !('lost' in chat) && (chat.active || chats.get(chat.id)))
-    await Promise.all(changed.map(({ id }) => keeper.read(id)))
+    await Promise.all(changed.map(({ id }) => reader.read(id)))
     ;({ cursor } = page)
     if (!page.has_more) return cursor
   }

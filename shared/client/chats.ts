@@ -27,6 +27,8 @@ export interface Thread<E> extends Omit<WireThread<E>, 'last_order'> {
   events: E[]
   /** Everything up to this order is here, or was. */
   upTo: number
+  /** There are events before the first one here: `before_order` of `get_chat_threads` reads them. */
+  has_more?: boolean | undefined
 }
 
 export interface WireChat<U, E> {
@@ -81,11 +83,20 @@ export class Chats<U extends UserLike, E extends EventLike> {
     if (this.#chats.delete(id)) this.#tell(id)
   }
 
-  /** Takes what the server shows of a chat, with the newest events of some threads. */
-  show({ threads, ...shown }: WireChat<U, E>): void {
+  /**
+   * Takes what the server shows of a chat, with the newest events of some threads, or, where `isAdjacent`,
+   * with those that lie next to the events that are held.
+   */
+  show({ threads, ...shown }: WireChat<U, E>, isAdjacent = false): void {
     const held = this.#chats.get(shown.id)
     const chat = { ...held, ...shown, threads: held?.threads ?? [] }
-    this.#put(threads.reduce((all, thread) => this.#withThread(all, thread), chat))
+    this.#put(threads.reduce((all, thread) => this.#withThread(all, thread, isAdjacent), chat))
+  }
+
+  /** Takes a page of a thread of a chat that is held, next to the events that are held. */
+  showThread(id: string, thread: WireThread<E>): void {
+    const chat = this.#chats.get(id)
+    if (chat !== undefined) this.#put(this.#withThread(chat, thread, true))
   }
 
   /** Adds an event that follows what is held: not one that is known, nor one behind a gap. */
@@ -94,8 +105,11 @@ export class Chats<U extends UserLike, E extends EventLike> {
     const held = chat?.threads.find((one) => one.id === thread)
     if (chat === undefined || held === undefined || event.order > held.upTo + 1) return 'gap'
     if (event.order <= held.upTo) return 'known'
-    const events = [...held.events, event].slice(-this.#limits.eventsPerThread)
-    const threads = chat.threads.map((one) => (one === held ? { ...held, events, upTo: event.order } : one))
+    const all = [...held.events, event]
+    const events = all.slice(-this.#limits.eventsPerThread)
+    const has_more = events.length < all.length || held.has_more
+    const longer = { ...held, events, has_more, upTo: event.order }
+    const threads = chat.threads.map((one) => (one === held ? longer : one))
     this.#put({ ...chat, threads })
     return 'added'
   }
@@ -109,17 +123,21 @@ export class Chats<U extends UserLike, E extends EventLike> {
     if (held !== undefined) this.#put({ ...held, ...change(held) })
   }
 
-  #withThread(chat: Chat<U, E>, { last_order, ...shown }: WireThread<E>): Chat<U, E> {
+  #withThread(chat: Chat<U, E>, { last_order, ...shown }: WireThread<E>, isAdjacent: boolean): Chat<U, E> {
     const held = chat.threads.find(({ id }) => id === shown.id)
-    const [first] = shown.events
+    const first = shown.events[0]?.order
+    const next = (held?.upTo ?? 0) + 1
     // what lies between what is held and a newer page was not read: the page alone has no gap
-    const isApart = shown.has_more === true && first !== undefined && first.order > (held?.upTo ?? 0) + 1
+    const isApart = !isAdjacent && shown.has_more === true && first !== undefined && first > next
     const before = isApart ? [] : (held?.events ?? [])
     const upTo = Math.max(held?.upTo ?? 0, shown.events.at(-1)?.order ?? 0, last_order ?? 0)
     const byOrder = new Map([...before, ...shown.events].map((event) => [event.order, event]))
     const all = [...byOrder.values()].toSorted((a, b) => a.order - b.order)
     const events = all.slice(-this.#limits.eventsPerThread)
-    const thread: Thread<E> = { ...held, ...shown, events, upTo }
+    const isFirst =
+      first === undefined ? isAdjacent || held === undefined : isApart || first <= (before[0]?.order ?? next)
+    const has_more = events.length < all.length || (isFirst ? shown.has_more : held?.has_more)
+    const thread: Thread<E> = { ...held, ...shown, has_more, events, upTo }
     const others = chat.threads.filter(({ id }) => id !== shown.id)
     const threads = [...others, thread].toSorted((a, b) => a.timestamp - b.timestamp)
     return { ...chat, threads: threads.slice(-this.#limits.threadsPerChat) }

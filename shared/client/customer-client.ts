@@ -34,7 +34,7 @@ export const createCustomerClient = ({
   const key = `agent-chat:${licenseId}`
   const address = `${url}${url.includes('?') ? '&' : '?'}license_id=${encodeURIComponent(licenseId)}`
   const make = createClient<CustomerEndpoint, CustomerChatUser, CustomerEvent>
-  return make('customer', address, options, ({ core, chats, keeper, recovered }) => ({
+  return make('customer', address, options, ({ core, chats, reader, recovered }) => ({
     credentials: async (_, isRefused) => {
       // a token that is not taken any more is a stranger's: the customer is a new one
       if (isRefused) storage.removeItem(key)
@@ -46,12 +46,12 @@ export const createCustomerClient = ({
       storage.setItem(key, login.token)
       const own = new Set(login.last_chats_summary.map(({ id }) => id))
       for (const { id } of chats.all()) if (!own.has(id)) chats.remove(id)
-      const reading = Promise.all([...own].map((id) => keeper.read(id)))
+      const reading = Promise.all([...own].map((id) => reader.read(id)))
       if (kind === 'again') reading.then(() => recovered(true)).catch(() => {})
       return undefined
     },
     ping: async () => {
-      keeper.retry()
+      reader.retry()
       await core.ping({})
     },
   }))

@@ -2,7 +2,8 @@ import { Chats, type EventLike, type StoreLimits, type UserLike, type WireChat }
 import type { Endpoint } from './contracts.ts'
 import { type ClientEvents, Core, type Login, type State } from './core.ts'
 import { defaultEnvironment, type Environment } from './environment.ts'
-import { type ChatPushes, Keeper, type ThreadsAnswer } from './keeper.ts'
+import { ChatReader, type ReadThreads, type ThreadsAnswer } from './chat-reader.ts'
+import { type ChatPushes, Keeper } from './keeper.ts'
 import { Listeners } from './listeners.ts'
 
 export interface CommonOptions {
@@ -53,7 +54,7 @@ interface Parts<U extends UserLike, Event extends EventLike> {
     ask: (action: string, payload: object) => Promise<unknown>
   }
   chats: Chats<U, Event>
-  keeper: Keeper<U, Event>
+  reader: ChatReader<U, Event>
   environment: Environment
   recovered: (recovered: boolean) => void
 }
@@ -78,25 +79,26 @@ export const createClient = <E extends Endpoint, U extends UserLike, Event exten
     // a push is emitted under its own name
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion, typescript/consistent-type-assertions
     listeners.emit(name, payload as (E['pushes'] & ClientEvents)[string])
-  const ask = async (action: string, payload: object): Promise<unknown> => {
-    const answer = await core.requests.add(action, payload)
-    if (action === 'get_chat_threads' && isThreads<U, Event>(answer)) chats.show(answer.chat)
-    return answer
-  }
-  const keeper = new Keeper<U, Event>({
+  const ask = (action: string, payload: object): Promise<unknown> =>
+    action === 'get_chat_threads' && isReadThreads(payload)
+      ? reader.ask(payload)
+      : core.requests.add(action, payload)
+  const reading = {
     chats,
-    read: async (payload) => {
+    read: async (payload: ReadThreads) => {
       const answer = await core.requests.add('get_chat_threads', payload)
       if (!isThreads<U, Event>(answer)) throw new TypeError('get_chat_threads answered no chat')
       return answer
     },
-    heard: (event) => emit('incoming_event', event),
-  })
+    heard: (event: { chat_id: string; thread_id: string; event: Event }) => emit('incoming_event', event),
+  }
+  const reader = new ChatReader<U, Event>(reading)
+  const keeper = new Keeper<U, Event>(reading, reader)
   const recovered = (all: boolean) => emit('recovered', { recovered: all })
   const behaviour = behave({
     core: { ping: (payload) => core.ping(payload), ask },
     chats,
-    keeper,
+    reader,
     environment,
     recovered,
   })
@@ -146,6 +148,8 @@ const pushOf = <U, E>(name: keyof ChatPushes<U, E>, payload: object): Kept<U, E>
   // the contract of the push says so
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion, typescript/consistent-type-assertions
   ({ name, payload }) as unknown as Kept<U, E>
+
+const isReadThreads = (payload: object): payload is ReadThreads => 'chat_id' in payload
 
 const isThreads = <U, E>(answer: unknown): answer is ThreadsAnswer<U, E> & { chat: WireChat<U, E> } =>
   typeof answer === 'object' && answer !== null && 'chat' in answer

@@ -1,5 +1,5 @@
-import type { Chats, EventLike, Thread, UserLike, WireChat } from './chats.ts'
-import { ChatError } from './chat-error.ts'
+import type { EventLike, Thread, UserLike, WireChat } from './chats.ts'
+import type { ChatReader, Reading } from './chat-reader.ts'
 
 type Users<U> = { added: U[]; removed_ids: string[] }
 type Properties = Record<string, Record<string, { value: unknown }>>
@@ -27,35 +27,18 @@ export interface ChatPushes<U, E> {
   customer_updated: OfChat & { customer: Partial<U> & { id: string } }
 }
 
-/** What `get_chat_threads` answers, on either endpoint. */
-export interface ThreadsAnswer<U, E> {
-  chat: WireChat<U, E> & { threads_summary: { thread_id: string; order: number }[] }
-}
+/** The chat that a push is about. */
+const chatOf = (payload: OfChat | { chat: { id: string } }): string =>
+  'chat_id' in payload ? payload.chat_id : payload.chat.id
 
-interface Reading<U extends UserLike, E extends EventLike> {
-  chats: Chats<U, E>
-  read: (payload: object) => Promise<ThreadsAnswer<U, E>>
-  /** A new event, pushed or read: each once, in the order of its thread. */
-  heard: (event: ChatPushes<U, E>['incoming_event']) => void
-}
-
-const pageSize = 100
-
-/** Brings the store to what the server holds: by pushes, and by reads where these leave a gap. */
+/** Brings the store to what pushes say, and has read what they leave out. */
 export class Keeper<U extends UserLike, E extends EventLike> {
   readonly #ctx: Reading<U, E>
-  readonly #wanted = new Map<string, Map<string, number>>()
-  readonly #reading = new Map<string, Promise<void>>()
-  /** Chats of which something is missing. */
-  readonly #unread = new Set<string>()
+  readonly #reader: ChatReader<U, E>
 
-  constructor(ctx: Reading<U, E>) {
+  constructor(ctx: Reading<U, E>, reader: ChatReader<U, E>) {
     this.#ctx = ctx
-  }
-
-  /** Whether nothing is missing that is known to be there. */
-  get isComplete(): boolean {
-    return this.#unread.size === 0
+    this.#reader = reader
   }
 
   take(
@@ -65,6 +48,7 @@ export class Keeper<U extends UserLike, E extends EventLike> {
     >],
   ): void {
     const { chats } = this.#ctx
+    if (push.name !== 'incoming_event') this.#reader.overtake(chatOf(push.payload))
     switch (push.name) {
       case 'incoming_event':
         return this.#event(push.payload)
@@ -80,7 +64,7 @@ export class Keeper<U extends UserLike, E extends EventLike> {
       }
       case 'chat_scopes_updated':
         // what they are by now is read: a push says what was added and what was removed
-        return void this.read(push.payload.chat_id)
+        return void this.#reader.read(push.payload.chat_id)
       case 'chat_properties_updated':
         return this.#properties(push.payload)
       case 'chat_thread_properties_updated':
@@ -101,117 +85,20 @@ export class Keeper<U extends UserLike, E extends EventLike> {
     }
   }
 
-  /**
-   * Reads what is missing of a chat: from what is held of its threads on, or from the order before an event
-   * that nothing is held before.
-   */
-  read(chat: string, thread?: string, after = 0): Promise<void> {
-    const wanted = this.#wanted.get(chat) ?? new Map<string, number>()
-    this.#wanted.set(chat, wanted)
-    if (thread !== undefined) wanted.set(thread, Math.min(wanted.get(thread) ?? after, after))
-    const before = this.#reading.get(chat)
-    if (before !== undefined) return before
-    const reading = this.#readAll(chat)
-    this.#reading.set(chat, reading)
-    return reading
-  }
-
-  /** Tries again what could not be read. */
-  retry(): void {
-    for (const chat of this.#unread) void this.read(chat)
-  }
-
-  async #readAll(chat: string): Promise<void> {
-    this.#unread.add(chat)
-    try {
-      for (let wanted = this.#taken(chat); wanted !== undefined; wanted = this.#taken(chat))
-        await this.#readOnce(chat, wanted)
-      this.#unread.delete(chat)
-    } catch (error) {
-      if (!(error instanceof ChatError)) throw error
-      // no access any more, or erased; whatever else it is may be over the next time
-      if (error.type !== 'authorization' && error.type !== 'not_found') return
-      this.#unread.delete(chat)
-      this.#ctx.chats.remove(chat)
-    } finally {
-      this.#reading.delete(chat)
-    }
-  }
-
-  #taken(chat: string): Map<string, number> | undefined {
-    const wanted = this.#wanted.get(chat)
-    this.#wanted.delete(chat)
-    return wanted
-  }
-
-  async #readOnce(id: string, wanted: Map<string, number>): Promise<void> {
-    const { chats, read } = this.#ctx
-    const held = chats.get(id)?.threads.at(-1)
-    const threads = new Map(wanted)
-    if (held !== undefined) threads.set(held.id, threads.get(held.id) ?? held.upTo)
-    if (threads.size === 0) return chats.show((await read({ chat_id: id })).chat)
-    const newest = await this.#readThreads(id, threads)
-    const known = newest.findIndex(({ thread_id }) => thread_id === (held?.id ?? [...threads.keys()].at(-1)))
-    // threads that began since are read from their first event on
-    const begun = newest.slice(known + 1).filter(({ thread_id }) => known >= 0 && !threads.has(thread_id))
-    await this.#readThreads(id, new Map(begun.map(({ thread_id }) => [thread_id, 0])))
-  }
-
-  async #readThreads(
-    id: string,
-    threads: ReadonlyMap<string, number>,
-  ): Promise<{ thread_id: string; order: number }[]> {
-    const { chats, read, heard } = this.#ctx
-    let summary: { thread_id: string; order: number }[] = []
-    for (const [thread_id, from] of threads)
-      for (let after: number | undefined = from; after !== undefined;) {
-        const { chat } = await read({
-          chat_id: id,
-          thread_ids: [thread_id],
-          after_order: after,
-          limit: pageSize,
-        })
-        const { threads_summary, threads: pages, ...rest } = chat
-        summary = threads_summary
-        const [page] = pages
-        const upTo: number = this.#upTo(id, thread_id, after)
-        const news = page?.events.filter(({ order }) => order > upTo) ?? []
-        chats.show({
-          ...rest,
-          threads:
-            page === undefined
-              ? []
-              : [
-                  {
-                    ...page,
-                    has_more: undefined,
-                    last_order: page.has_more === true ? undefined : page.last_order,
-                  },
-                ],
-        })
-        for (const event of news) heard({ chat_id: id, thread_id, event })
-        after = page?.has_more === true ? page.events.at(-1)?.order : undefined
-      }
-    return summary
-  }
-
-  #upTo(chat: string, thread: string, otherwise: number): number {
-    return this.#ctx.chats.get(chat)?.threads.find(({ id }) => id === thread)?.upTo ?? otherwise
-  }
-
   #event(push: ChatPushes<U, E>['incoming_event']): void {
     const { chats, heard } = this.#ctx
     const { chat_id, thread_id, event } = push
     const outcome = chats.append(chat_id, thread_id, event)
     if (outcome === 'added') heard(push)
-    if (outcome === 'gap') void this.read(chat_id, thread_id, this.#upTo(chat_id, thread_id, event.order - 1))
+    if (outcome === 'gap')
+      void this.#reader.read(chat_id, thread_id, this.#reader.upTo(chat_id, thread_id, event.order - 1))
   }
 
   #thread(chat: Omit<WireChat<U, E>, 'threads'>, thread: WireChat<U, E>['threads'][number]): void {
     const { chats, heard } = this.#ctx
-    const upTo = this.#upTo(chat.id, thread.id, 0)
+    const upTo = this.#reader.upTo(chat.id, thread.id, 0)
     const [first] = thread.events
-    if (first !== undefined && first.order > upTo + 1 && upTo > 0) return void this.read(chat.id)
+    if (first !== undefined && first.order > upTo + 1 && upTo > 0) return void this.#reader.read(chat.id)
     chats.show({ ...chat, threads: [thread] })
     for (const event of thread.events)
       if (event.order > upTo) heard({ chat_id: chat.id, thread_id: thread.id, event })

@@ -350,13 +350,18 @@ describe('get_chat_threads', () => {
       expect(got).toEqual(range(4, 20))
     })
 
-    test('last_order is never below an event of the same answer', async () => {
+    test('last_order is that of the last event of an answer that says of none beyond it', async () => {
       const { ann, chat } = await annAlone({ initial_events: [message('1')] })
       const stored = await readChat(world.table.read, chat.id)
       const { read } = world.table
       // the newest event is read before another comes, and the page after it; and the other way round
       let texts = 1
-      for (const newestIsFirst of [true, false]) {
+      for (const [newestIsFirst, page] of [
+        [true, {}],
+        [false, {}],
+        [true, { after: 0 }],
+        [false, { after: 0 }],
+      ] as const) {
         const first = Promise.withResolvers<void>()
         const racing: Reader = {
           ...read,
@@ -371,8 +376,11 @@ describe('get_chat_threads', () => {
             return read.query(range)
           },
         }
-        const thread = (await readThread(racing, stored!, 1, { isShown: () => true }, 10_000)).show(10_000)
-        expect(thread.last_order).toBe(texts)
+        const thread = (await readThread(racing, stored!, 1, { ...page, isShown: () => true }, 10_000)).show(
+          10_000,
+        )
+        expect(thread.has_more).toBeUndefined()
+        expect(thread.last_order).toBe(thread.events.at(-1)!.order)
       }
     })
 

@@ -50,6 +50,9 @@ export const readThread = async (
   const last = ends.reduce<Entry | Head>((one, other) => (other.m > one.m ? other : one), head)
   const active = n === chat.thread && last.closed !== true
   const forwards = page.after !== undefined
+  // an entry that the other read alone has seen is no part of a page that tells of nothing more
+  const isToEnd = page.before === undefined && !asked.more
+  const lastOrder = isToEnd ? Math.max(asked.end, Math.min(last.m, page.after ?? head.m)) : last.m
   return {
     last,
     show: (share) =>
@@ -61,7 +64,7 @@ export const readThread = async (
         events: asked.events,
         more: asked.more,
         keep: forwards ? 'oldest' : 'newest',
-        lastOrder: last.m,
+        lastOrder,
       }),
   }
 }
@@ -73,7 +76,7 @@ const newestOf = async (read: Reader, chat: Chat, n: number): Promise<Entry[]> =
 
 /**
  * Events of a thread, ascending, and no more than the room holds, but one at least; `more` in the direction
- * that is read in. How many are read at a time follows from the room: a hundred threads of large events would
+ * that is read in; `end`: the highest order that was read, shown or not. How many are read at a time follows from the room: a hundred threads of large events would
  * not fit into a function's memory.
  */
 export const readEvents = async (
@@ -82,11 +85,12 @@ export const readEvents = async (
   n: number,
   { before, after, limit, isShown }: Page,
   room: number,
-): Promise<{ events: Entry[]; more: boolean }> => {
+): Promise<{ events: Entry[]; more: boolean; end: number }> => {
   const forwards = after !== undefined
   const most = limit ?? (before === undefined && !forwards ? Infinity : limits.eventsPage)
   const events: Entry[] = []
-  const answer = (more: boolean) => ({ events: forwards ? events : events.toReversed(), more })
+  let end = 0
+  const answer = (more: boolean) => ({ events: forwards ? events : events.toReversed(), more, end })
   let from = Math.min(after ?? 0, lastOrderEver) + 1
   let to = Math.min(before ?? Infinity, lastOrderEver + 1) - 1
   let average = smallEventBytes
@@ -95,6 +99,7 @@ export const readEvents = async (
     const wanted = Math.max(1, Math.min(fitting, most - events.length + 1))
     const range = { ...eventsRange(chat.id, n, from, to), backwards: !forwards, limit: wanted, strong: true }
     const entries = (await read.query(range)).map(parseEntry)
+    end = Math.max(end, ...entries.map(({ m }) => m))
     for (const entry of entries.filter(isShown)) {
       bytes += jsonBytes(eventOf(chat.id, entry)) + 1
       // the first one in any case: there may be more room than was thought

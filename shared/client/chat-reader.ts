@@ -1,0 +1,218 @@
+import { ChatError } from './chat-error.ts'
+import type { Chats, EventLike, UserLike, WireChat } from './chats.ts'
+
+/** What `get_chat_threads` answers, on either endpoint. */
+export interface ThreadsAnswer<U, E> {
+  chat: WireChat<U, E> & { threads_summary: { thread_id: string; order: number }[] }
+}
+
+/** What is asked of `get_chat_threads`. */
+export interface ReadThreads {
+  chat_id: string
+  thread_ids?: string[] | null | undefined
+  before_order?: number | null | undefined
+  after_order?: number | null | undefined
+  limit?: number | null | undefined
+}
+
+export interface Reading<U extends UserLike, E extends EventLike> {
+  chats: Chats<U, E>
+  read: (payload: ReadThreads) => Promise<ThreadsAnswer<U, E>>
+  /** A new event, pushed or read: each once, in the order of its thread. */
+  heard: (event: { chat_id: string; thread_id: string; event: E }) => void
+}
+
+const pageSize = 100
+
+/** Reads what is missing of chats, and takes from what an app reads what the store can use. */
+export class ChatReader<U extends UserLike, E extends EventLike> {
+  readonly #ctx: Reading<U, E>
+  readonly #wanted = new Map<string, Map<string, number>>()
+  readonly #reading = new Map<string, Promise<void>>()
+  /** Chats of which something is missing. */
+  readonly #unread = new Set<string>()
+  /** Reads that have no answer yet; overtaken where a push came that their answer may not know of. */
+  readonly #underWay = new Set<{ chat: string; isOvertaken: boolean }>()
+
+  constructor(ctx: Reading<U, E>) {
+    this.#ctx = ctx
+  }
+
+  /** Whether nothing is missing that is known to be there. */
+  get isComplete(): boolean {
+    return this.#unread.size === 0
+  }
+
+  /**
+   * Reads what is missing of a chat: from what is held of its threads on, or from the order before an event
+   * that nothing is held before.
+   */
+  read(chat: string, thread?: string, after = 0): Promise<void> {
+    const wanted = this.#wanted.get(chat) ?? new Map<string, number>()
+    this.#wanted.set(chat, wanted)
+    if (thread !== undefined) wanted.set(thread, Math.min(wanted.get(thread) ?? after, after))
+    const before = this.#reading.get(chat)
+    if (before !== undefined) return before
+    const reading = this.#readAll(chat)
+    this.#reading.set(chat, reading)
+    return reading
+  }
+
+  /** Reads as an app asks, and takes what lies next to what is held. */
+  async ask(payload: ReadThreads): Promise<ThreadsAnswer<U, E>> {
+    const { chats } = this.#ctx
+    const { answer, isOvertaken } = await this.#read(payload)
+    const { threads, threads_summary: _, ...rest } = answer.chat
+    const isPage = (payload.before_order ?? payload.after_order ?? undefined) !== undefined
+    if (chats.get(rest.id) !== undefined) for (const thread of threads) this.#page(rest.id, thread, payload)
+    else if (!isPage) chats.show({ ...rest, threads })
+    if (isOvertaken && chats.get(rest.id) !== undefined) void this.read(rest.id)
+    return answer
+  }
+
+  /** A push came that the reads under way may not know of. */
+  overtake(chat: string): void {
+    for (const reading of this.#underWay) if (reading.chat === chat) reading.isOvertaken = true
+  }
+
+  /** Tries again what could not be read. */
+  retry(): void {
+    for (const chat of this.#unread) void this.read(chat)
+  }
+
+  async #readAll(chat: string): Promise<void> {
+    this.#unread.add(chat)
+    try {
+      for (let wanted = this.#taken(chat); wanted !== undefined; wanted = this.#taken(chat))
+        await this.#readOnce(chat, wanted)
+      this.#unread.delete(chat)
+    } catch (error) {
+      if (!(error instanceof ChatError)) throw error
+      // no access any more, or erased; whatever else it is may be over the next time
+      if (error.type !== 'authorization' && error.type !== 'not_found') return
+      this.#unread.delete(chat)
+      this.#ctx.chats.remove(chat)
+    } finally {
+      this.#reading.delete(chat)
+    }
+  }
+
+  #taken(chat: string): Map<string, number> | undefined {
+    const wanted = this.#wanted.get(chat)
+    this.#wanted.delete(chat)
+    return wanted
+  }
+
+  async #read(payload: ReadThreads): Promise<{ answer: ThreadsAnswer<U, E>; isOvertaken: boolean }> {
+    const reading = { chat: payload.chat_id, isOvertaken: false }
+    this.#underWay.add(reading)
+    try {
+      const answer = await this.#ctx.read(payload)
+      return { answer, isOvertaken: reading.isOvertaken }
+    } finally {
+      this.#underWay.delete(reading)
+    }
+  }
+
+  /** Reads what is missing, and once more where a push came meanwhile. */
+  async #readAgain(payload: ReadThreads): Promise<ThreadsAnswer<U, E>> {
+    const { answer, isOvertaken } = await this.#read(payload)
+    if (isOvertaken) void this.read(payload.chat_id)
+    return answer
+  }
+
+  async #readOnce(id: string, wanted: Map<string, number>): Promise<void> {
+    const { chats } = this.#ctx
+    const held = chats.get(id)?.threads.at(-1)
+    const threads = new Map(wanted)
+    if (held !== undefined) threads.set(held.id, threads.get(held.id) ?? held.upTo)
+    if (threads.size === 0) return chats.show((await this.#readAgain({ chat_id: id })).chat)
+    const newest = await this.#readThreads(id, threads)
+    const known = newest.findIndex(({ thread_id }) => thread_id === (held?.id ?? [...threads.keys()].at(-1)))
+    // threads that began since are read from their first event on
+    const begun = newest.slice(known + 1).filter(({ thread_id }) => known >= 0 && !threads.has(thread_id))
+    await this.#readThreads(id, new Map(begun.map(({ thread_id }) => [thread_id, 0])))
+  }
+
+  async #readThreads(
+    id: string,
+    threads: ReadonlyMap<string, number>,
+  ): Promise<{ thread_id: string; order: number }[]> {
+    const { chats, heard } = this.#ctx
+    let summary: { thread_id: string; order: number }[] = []
+    for (const [thread_id, from] of threads)
+      for (let after: number | undefined = from; after !== undefined;) {
+        const { chat } = await this.#readAgain({
+          chat_id: id,
+          thread_ids: [thread_id],
+          after_order: after,
+          limit: pageSize,
+        })
+        const { threads_summary, threads: pages, ...rest } = chat
+        summary = threads_summary
+        const [page] = pages
+        const upTo: number = this.upTo(id, thread_id, after)
+        const news = page?.events.filter(({ order }) => order > upTo) ?? []
+        const held = chats.get(id)?.threads.find((one) => one.id === thread_id)
+        const isMore = held === undefined ? after > 0 : held.has_more
+        chats.show({ ...rest, threads: page === undefined ? [] : [forwards(page, isMore)] }, true)
+        for (const event of news) heard({ chat_id: id, thread_id, event })
+        after = page?.has_more === true ? page.events.at(-1)?.order : undefined
+      }
+    return summary
+  }
+
+  /** The order up to which a thread is held. */
+  upTo(chat: string, thread: string, otherwise: number): number {
+    return this.#ctx.chats.get(chat)?.threads.find(({ id }) => id === thread)?.upTo ?? otherwise
+  }
+
+  /**
+   * Takes a page of a thread that an app has read: what follows the events that are held is news, what lies
+   * right before them is added, and what is apart from them is the app's alone.
+   */
+  #page(
+    chat: string,
+    thread: WireChat<U, E>['threads'][number],
+    { before_order: before, after_order: after }: ReadThreads,
+  ): void {
+    const { chats, heard } = this.#ctx
+    const threads = chats.get(chat)?.threads ?? []
+    const held = threads.find(({ id }) => id === thread.id)
+    if (held === undefined) {
+      // one that has begun since is read from its first event on
+      if (thread.timestamp > (threads.at(-1)?.timestamp ?? 0)) void this.read(chat)
+      else if (typeof before !== 'number' && typeof after !== 'number') chats.showThread(chat, thread)
+      return
+    }
+    const { upTo, events: known } = held
+    const oldest = known[0]?.order ?? upTo + 1
+    if (typeof before === 'number') {
+      const events = thread.events.filter(({ order }) => order <= upTo)
+      if (events.length < thread.events.length) void this.read(chat)
+      if (before >= oldest && events.length > 0 === thread.events.length > 0)
+        chats.showThread(chat, { ...held, events, has_more: thread.has_more })
+      return
+    }
+    const [first, last] = [thread.events[0]?.order ?? 0, thread.events.at(-1)?.order ?? 0]
+    if (typeof after === 'number') {
+      if (after > upTo) return void this.read(chat)
+      const isOlder = after < oldest - 1
+      // a page of older events may end before those that are held
+      if (isOlder && thread.has_more === true && last < oldest - 1) return
+      chats.showThread(chat, forwards(thread, isOlder ? after > 0 : held.has_more))
+    } else {
+      if (thread.has_more === true && first > upTo + 1) return void this.read(chat)
+      chats.showThread(chat, thread)
+    }
+    for (const event of thread.events)
+      if (event.order > upTo) heard({ chat_id: chat, thread_id: thread.id, event })
+  }
+}
+
+/** A page that was read forwards: that there is more says nothing of older events. */
+const forwards = <E>(page: WireChat<unknown, E>['threads'][number], has_more: boolean | undefined) => ({
+  ...page,
+  has_more,
+  last_order: page.has_more === true ? undefined : page.last_order,
+})
