@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { ChatReader, type ReadThreads, type ThreadsAnswer } from '../../shared/client/chat-reader.ts'
 import { Chats } from '../../shared/client/chats.ts'
