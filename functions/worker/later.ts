@@ -4,7 +4,6 @@ import { disconnect, disconnectIfOver } from '../../shared/account/disconnect.ts
 import { expectAgent } from '../../shared/account/presence.ts'
 import type { Indexing } from '../../shared/archive/index/context.ts'
 import { indexAccess } from '../../shared/archive/index/index-chat.ts'
-import { indexMoreWords } from '../../shared/archive/index/index-words.ts'
 import { queryOfJob } from '../../shared/archive/search/enqueue-counting.ts'
 import { keepCounts } from '../../shared/archive/search/kept-counts.ts'
 import { announcePending } from '../../shared/chat/announce/pending-writes.ts'
@@ -74,8 +73,6 @@ const carryOut = (ctx: WorkCtx<WorkerWrites['later']>, job: Job): Promise<void> 
       return rescope(ctx, job.license_id, job.after)
     case 'index_access':
       return indexAccess(indexingOf(ctx), job.chat, job)
-    case 'index_words':
-      return indexMoreWords(indexingOf(ctx), job.chat, job.thread)
     case 'keep_counts':
       return keepCounts(ctx, { license: job.license_id, since: job.since, search: queryOfJob(job.search) })
   }

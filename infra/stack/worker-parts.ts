@@ -95,6 +95,8 @@ export abstract class WorkerParts extends Construct {
       description: string
       timeout: Duration
       environment: Readonly<Record<string, string>>
+      /** At most so many megabytes, where functions have more. */
+      mostMemoryMb?: number
       /** Beside those of every stack. */
       grants?: readonly Grant[]
       failures?: Queue
@@ -105,6 +107,7 @@ export abstract class WorkerParts extends Construct {
     const { failures } = own
     return new ActionFunction(this, name, {
       ...functions,
+      memoryMb: Math.min(functions.memoryMb, own.mostMemoryMb ?? Infinity),
       resources: { ...functions.resources, ...(failures && { failures: { arns: [failures.queueArn] } }) },
       bundle: `worker/${name}`,
       description: own.description,

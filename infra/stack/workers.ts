@@ -10,6 +10,9 @@ import { keptWithTexts, type LaterQueue, laterTimeout } from './later-queue.ts'
 import { indexed, newEntries, ofAccounts } from './stream-filters.ts'
 import { failing, visible, WorkerParts, type WorkerPartsProps } from './worker-parts.ts'
 
+/** What the index's worker has of memory at most, which its time is charged by. */
+export const indexMemoryMb = 512
+
 interface WorkersProps extends WorkerPartsProps {
   readonly fanOutName: string
   readonly later: LaterQueue
@@ -75,6 +78,8 @@ export class Workers extends WorkerParts {
     const index = this.worker('index', {
       description: 'Keeps the lists that archives and chats are searched by.',
       timeout: Duration.seconds(30),
+      // nobody waits for it, and it waits for the table most of its time
+      mostMemoryMb: indexMemoryMb,
       environment: this.#props.tableAndQueue,
       failures,
     })

@@ -119,8 +119,6 @@ export const Job = z.discriminatedUnion('job', [
     below: z.int(),
     since: z.optional(z.int()),
   }),
-  /** Goes on with indexing the words of a thread that one run did not come to the end of. */
-  z.object({ job: z.literal('index_words'), chat: z.string(), thread: z.int() }),
   /** Counts what a search finds in each month that is over, since a time in ms, and keeps it. */
   z.object({
     job: z.literal('keep_counts'),

@@ -76,7 +76,10 @@ export const putAndIndex = async (
   const limit = pLimit(8)
   await Promise.all(
     chats.map(({ id, threads }) =>
-      limit(() => indexChat(ctx, id, { chat: true, access: 0, threads: new Set(threads.map(({ n }) => n)) })),
+      limit(() => {
+        const numbers = new Set(threads.map(({ n }) => n))
+        return indexChat(ctx, id, { chat: true, access: 0, threads: numbers, messages: [] }, { anew: true })
+      }),
     ),
   )
 }

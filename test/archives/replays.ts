@@ -1,4 +1,5 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { marshall } from '@aws-sdk/util-dynamodb'
 import type { DynamoDBRecord } from 'aws-lambda'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { matchesPattern } from '../../infra/local/stream/stream-records.ts'
@@ -318,15 +319,21 @@ export const describeReplays = ({ steps, full }: { steps: number; full: boolean 
         ],
       })
       const put = (is: boolean) => putAll(world.table, chatOps(license, with40(is)))
-      const changed = [keys.chatProperties(id), keys.thread(id, 1), keys.event(id, 1, 1)].map(
+      await put(true)
+      const spoken = keys.event(id, 1, 1)
+      const image = marshall(await world.table.read.get(spoken), { removeUndefinedValues: true })
+      const changed = [keys.chatProperties(id), keys.thread(id, 1), spoken].map(
         ({ pk, sk }, i) =>
           ({
-            dynamodb: { Keys: { pk: { S: pk }, sk: { S: sk } }, SequenceNumber: String(i + 1) },
+            dynamodb: {
+              Keys: { pk: { S: pk }, sk: { S: sk } },
+              ...(sk === spoken.sk && { NewImage: image }),
+              SequenceNumber: String(i + 1),
+            },
           }) as DynamoDBRecord,
       )
       const head = changed[1]!
 
-      await put(true)
       expect(await work(changed)).toEqual({ batchItemFailures: [] })
       await put(false)
 

@@ -22,7 +22,7 @@ test('a percentile is the nearest rank, whatever the order', () => {
 })
 
 describe('the cost of a million messages delivered', () => {
-  const habits = { secondsPerMessage: 60, secondsPerPing: 300, memoryGb: 1, pingMs: 1 }
+  const habits = { secondsPerMessage: 60, secondsPerPing: 300, memoryGb: 1, indexMemoryGb: 1, pingMs: 1 }
   const counts: MessageCounts = {
     ...{ people: 2, pushes: 2, rru: 8, wru: 1, functionMs: 50, jobs: 0 },
     ...{ indexRuns: 1, indexMs: 100, indexRru: 4, indexWru: 6, notifyRuns: 0, notifyMs: 0 },

@@ -30,6 +30,8 @@ export interface Habits {
   /** Seconds from one `ping` of a connection to the next. */
   secondsPerPing: number
   memoryGb: number
+  /** Of the index's worker. */
+  indexMemoryGb: number
   /** Of a function that answers a ping, milliseconds. */
   pingMs: number
 }
@@ -49,9 +51,9 @@ const requestsPerJob = 3
 /** Dollars per million messages delivered, term by term. */
 export const costOf = (counts: MessageCounts, habits: Habits): { terms: Term[]; dollars: number } => {
   const { people, pushes } = counts
-  const { secondsPerMessage, secondsPerPing, memoryGb, pingMs } = habits
+  const { secondsPerMessage, secondsPerPing, memoryGb, indexMemoryGb, pingMs } = habits
   const pings = (people * secondsPerMessage) / secondsPerPing
-  const gbSeconds = (ms: number) => (ms / 1000) * memoryGb
+  const gbSeconds = (ms: number, gb = memoryGb) => (ms / 1000) * gb
   const amounts: [name: string, unit: Unit, amount: number][] = [
     ['the request and its answer', 'gatewayMessages', 2],
     ['pushes', 'gatewayMessages', pushes],
@@ -64,7 +66,7 @@ export const costOf = (counts: MessageCounts, habits: Habits): { terms: Term[]; 
     ['`send_event`, writes', 'writeUnits', counts.wru],
     ['`send_event`, reads', 'readUnits', counts.rru],
     ['`index`, requests', 'invocations', counts.indexRuns],
-    ['`index`, time', 'gbSeconds', gbSeconds(counts.indexMs)],
+    ['`index`, time', 'gbSeconds', gbSeconds(counts.indexMs, indexMemoryGb)],
     ['`index`, writes', 'writeUnits', counts.indexWru],
     ['`index`, reads', 'readUnits', counts.indexRru],
     ['`notify`, requests', 'invocations', counts.notifyRuns],

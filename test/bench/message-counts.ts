@@ -1,5 +1,6 @@
 import type { Around } from '../../infra/local/handlers.ts'
 import type { Habits, MessageCounts } from './cost.ts'
+import { indexMemoryMb } from '../../infra/stack/workers.ts'
 import { message } from './office.ts'
 import { startStand } from './stand.ts'
 import { mean } from './statistics.ts'
@@ -20,7 +21,10 @@ const textOf = (n: number) =>
     ...Array.from({ length: newWords }, (_, i) => `word${n * newWords + i}`),
   ].join(' ')
 
-export const habits: Omit<Habits, 'pingMs'> = { secondsPerMessage: 20, secondsPerPing: 300, memoryGb: 1 }
+export const habits: Omit<Habits, 'pingMs'> = {
+  ...{ secondsPerMessage: 20, secondsPerPing: 300 },
+  ...{ memoryGb: 1, indexMemoryGb: indexMemoryMb / 1024 },
+}
 
 interface Run {
   name: string

@@ -391,14 +391,14 @@ describe.each(endpoints)('routes of $api', ({ api, audience, actions, of }) => {
 })
 
 describe('functions', () => {
-  test('are alike in all but bundle, grants, environment and time', () => {
+  test('are alike in all but bundle, grants, environment, time, and the memory of the index', () => {
     expect(functions).toHaveLength(agentActions.length + customerActions.length + 4 + 3 + 4)
     for (const [id, { Properties }] of functions) {
       const { Runtime, Architectures, MemorySize, Handler, LoggingConfig, Timeout } = Properties
       expect({ Runtime, Architectures, MemorySize, Handler }, id).toEqual({
         Runtime: 'nodejs24.x',
         Architectures: ['arm64'],
-        MemorySize: 1024,
+        MemorySize: id.startsWith('Workersindex') ? 512 : 1024,
         Handler: 'index.handler',
       })
       expect(Timeout, id).toBe(

@@ -90,7 +90,7 @@ const eraseWords = async (
   { license, chat, texts }: { license: string; chat: string; texts: boolean },
   { n, ...place }: Place & { n: number },
 ): Promise<number> => {
-  const indexed = await readWords(read, chat, n)
+  const indexed = await readWords(read, chat, n, { strong: true })
   const words = new Set(indexed.words)
   const events = eachOf(itemsAtOnce, async (after: Entry | undefined) => {
     const range = eventsRange(chat, n, (after?.m ?? 0) + 1, lastOrderEver)

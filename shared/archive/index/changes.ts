@@ -1,6 +1,7 @@
 import { type Chat, ChatItem } from '../../table/chat/chats.ts'
 import { chatPartOf } from '../../table/key-parts.ts'
 import type { RawKey } from '../../table/keys.ts'
+import { parseEntry } from '../../table/chat/thread-log.ts'
 import type { Attributes } from '../../table/ops.ts'
 import type { IndexChanges } from './index-chat.ts'
 import { accessLists } from './lists.ts'
@@ -22,8 +23,8 @@ const accessIn = (chat: Chat | undefined): string =>
   chat === undefined ? '' : accessLists('chat', chat).toSorted().join()
 
 /**
- * What of the index a change makes stale, and of which chat; undefined: nothing. Images only spare reads:
- * what is then indexed is read anew.
+ * What of the index a change makes stale, and of which chat; undefined: nothing. Images of what can change
+ * again only spare reads: what is then indexed is read anew. A message stays as it was put.
  */
 export const indexChangesOf = ({
   key,
@@ -32,7 +33,7 @@ export const indexChangesOf = ({
 }: StreamChange): { chat: string; stale: IndexChanges } | undefined => {
   const part = chatPartOf(key)
   if (part === undefined) return undefined
-  const nothing: IndexChanges = { chat: false, access: 0, threads: new Set() }
+  const nothing: IndexChanges = { chat: false, access: 0, threads: new Set(), messages: [] }
   switch (part.item) {
     case 'chat': {
       const [was, is] = [chatIn(before), chatIn(after)]
@@ -44,12 +45,25 @@ export const indexChangesOf = ({
     case 'properties':
       return { chat: part.chat, stale: { ...nothing, chat: true } }
     case 'log':
-      return { chat: part.chat, stale: { ...nothing, threads: new Set([part.n]) } }
+      return logChanges(part, after, nothing)
   }
+}
+
+/** A thread itself, or a message of it; of no other event the index has anything. */
+const logChanges = (
+  { chat, n, m }: { chat: string; n: number; m: number },
+  after: Attributes | undefined,
+  nothing: IndexChanges,
+): { chat: string; stale: IndexChanges } | undefined => {
+  if (m === 0) return { chat, stale: { ...nothing, threads: new Set([n]) } }
+  if (after === undefined) return undefined
+  const entry = parseEntry(after)
+  return entry.event.type === 'message' ? { chat, stale: { ...nothing, messages: [entry] } } : undefined
 }
 
 export const mergeChanges = (one: IndexChanges, other: IndexChanges): IndexChanges => ({
   chat: one.chat || other.chat,
   access: Math.max(one.access, other.access),
   threads: new Set([...one.threads, ...other.threads]),
+  messages: [...one.messages, ...other.messages],
 })

@@ -2,11 +2,11 @@ import type { Job } from '../../jobs/job-queue.ts'
 import type { Clock, Reads, Writes } from '../../table/capabilities.ts'
 import type { Common } from '../../table/families.ts'
 
-// Brings the index in line with chats as they are. Whatever it is told has changed, it reads everything anew,
-// after the manifest that it then replaces: so it may run twice, late, and beside itself.
+// Brings the index in line with chats as they are. Whatever it is told has changed, it reads anew, after the
+// manifest that it then replaces; messages do not change. So it may run twice, late, and beside itself.
 
 /** What a run leaves to another one. */
-export type IndexJob = Extract<Job, { job: 'index_access' | 'index_words' }>
+export type IndexJob = Extract<Job, { job: 'index_access' }>
 
 export interface Indexing
   extends Reads<Common | 'marks'>, Writes<'chat' | 'postings' | 'marks' | 'count'>, Clock {

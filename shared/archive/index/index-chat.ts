@@ -10,11 +10,12 @@ import {
 import { dropMarks, putPosting, removePosting } from '../../table/archive/postings.ts'
 import { type Chat, readChat } from '../../table/chat/chats.ts'
 import { readChats } from '../../table/chat/read-chats.ts'
+import { type Entry, readHead } from '../../table/chat/thread-log.ts'
 import { monthOf } from '../../table/keys.ts'
 import type { Reader } from '../../table/ops.ts'
 import { commitOne } from '../../table/optimistic-write.ts'
 import type { Indexing } from './context.ts'
-import { indexWords, type Thread } from './index-words.ts'
+import { addWords, replaceWords } from './index-words.ts'
 import { indexedStateOf, postingsOf, readChatManifests, theChat } from './indexed-state.ts'
 import { accessLists } from './lists.ts'
 
@@ -24,8 +25,10 @@ export interface IndexChanges {
   chat: boolean
   /** The version that changed who may see it and each of its threads; 0: none did. */
   access: number
-  /** Numbers of threads of which anything may have changed. */
+  /** Numbers of threads of which anything but their events may have changed. */
   threads: ReadonlySet<number>
+  /** Messages that were added. */
+  messages: readonly Entry[]
 }
 
 const atOnce = 16
@@ -36,7 +39,10 @@ export const accessAtOnce = 25
 // fewer where they are for many groups and agents: so many postings in one run
 const accessPostingsAtOnce = 1000
 
-/** `anew`: writes all that stands in the index once more, also what it should hold by its manifests. */
+/**
+ * `anew`: writes all that stands in the index once more, also what it should hold by its manifests, with the
+ * words of all messages of the threads.
+ */
 export const indexChat = async (
   ctx: Indexing,
   id: string,
@@ -46,16 +52,32 @@ export const indexChat = async (
   const isAccess = stale.access > 0
   const numbers = [...(stale.chat || isAccess ? [theChat] : []), ...stale.threads]
   const older = isAccess ? await threadsBelow(ctx.read, id) : []
-  const settled = await settleAll(ctx, id, numbers, older, anew)
+  const settled = numbers.length === 0 ? undefined : await settleAll(ctx, id, numbers, older, anew)
   if (isLeft(older) && (await ctx.write.write(setFollowed(id, stale.access))).done)
     await goOnBelow(ctx, id, older, stale.access)
-  if (settled === undefined || (!anew && !(await ctx.indexesTexts(settled.chat.license_id)))) return
+  await indexMessages(ctx, id, stale.messages, settled)
+  if (!anew || settled === undefined) return
   const limit = pLimit(atOnce)
-  const threads = [...stale.threads].flatMap((n): Thread[] => {
-    const at = settled.starts.get(n)
-    return at === undefined ? [] : [{ chat: settled.chat, n, at }]
-  })
-  await Promise.all(threads.map((thread) => limit(() => indexWords(ctx, thread, { anew }))))
+  const replaced = [...settled.starts].filter(([n]) => n !== theChat)
+  await Promise.all(replaced.map(([n, at]) => limit(() => replaceWords(ctx, { chat: settled.chat, n, at }))))
+}
+
+/** Indexes the words of messages. */
+const indexMessages = async (
+  ctx: Indexing,
+  id: string,
+  messages: readonly Entry[],
+  settled: Settled | undefined,
+): Promise<void> => {
+  if (messages.length === 0) return
+  // strongly consistent: one that was erased has no words to come
+  const chat = settled?.chat ?? (await readChat(ctx.read, id))
+  if (chat === undefined || !(await ctx.indexesTexts(chat.license_id))) return
+  for (const [n, ofThread] of Map.groupBy(messages, (entry) => entry.n)) {
+    const isLast = n === chat.thread && chat.started_at > 0
+    const at = settled?.starts.get(n) ?? (isLast ? chat.started_at : (await readHead(ctx.read, id, n))?.at)
+    if (at !== undefined) await addWords(ctx, { chat, n, at }, ofThread)
+  }
 }
 
 /**

@@ -1,8 +1,7 @@
-import { utf8Bytes } from '../../protocol/fields.ts'
 import { insertWords, putWords, readWords } from '../../table/archive/manifests.ts'
 import { putPosting, removePosting } from '../../table/archive/postings.ts'
-import { type Chat, readChat } from '../../table/chat/chats.ts'
-import { type Entry, readEntriesFrom, readHead } from '../../table/chat/thread-log.ts'
+import type { Chat } from '../../table/chat/chats.ts'
+import { type Entry, readEntriesFrom } from '../../table/chat/thread-log.ts'
 import { count, countedLicense } from '../../table/counters.ts'
 import { threadId } from '../../table/ids.ts'
 import type { Op, Reader } from '../../table/ops.ts'
@@ -15,12 +14,6 @@ const mostWords = 2000
 
 // more are not read at a time: they are as large as requests are
 const entriesAtOnce = 25
-
-// what had no new word is read again with the next message, up to so much of it
-const rereadBytes = 4096
-
-/** How much of a thread one run reads that is far behind, and what it began to read. */
-export const wordsAtOnceBytes = 64 * 1024
 
 // Of a message of a customer so many new words are indexed in any case: they cost less than the message does
 const freeWords = 25
@@ -35,47 +28,20 @@ export interface Thread {
   at: number
 }
 
-/** Posts the words of messages that came since words were last taken; `anew`: of all messages. */
-export const indexWords = async (
-  ctx: Indexing,
-  thread: Thread,
-  { anew }: { anew: boolean },
-): Promise<void> => {
-  for (let tries = 1; !(await (anew ? replaceWords : addWords)(ctx, thread)); tries += 1)
-    await ctx.pause(tries)
-}
-
-/** Goes on with the words of a thread that one run did not come to the end of. */
-export const indexMoreWords = async (ctx: Indexing, id: string, n: number): Promise<void> => {
-  const [chat, head] = await Promise.all([readChat(ctx.read, id), readHead(ctx.read, id, n)])
-  if (chat === undefined || head === undefined || !(await ctx.indexesTexts(chat.license_id))) return
-  await indexWords(ctx, { chat, n, at: head.at }, { anew: false })
-}
-
-/** Resolves to whether all is done, or handed on; else somebody else was at it too. */
-const addWords = async (ctx: Indexing, thread: Thread): Promise<boolean> => {
+/** Posts the words of messages that their thread is not found by yet. */
+export const addWords = async (ctx: Indexing, thread: Thread, messages: readonly Entry[]): Promise<void> => {
   const { chat, n } = thread
-  let readBytes = 0
-  for (;;) {
-    const indexed = await readWords(ctx.read, chat.id, n)
-    if (indexed.words.size >= mostWords) return true
-    const entries = await readEntries(ctx.read, thread, indexed.upTo)
-    const last = entries.at(-1)
-    if (last === undefined) return true
-    const fresh = await affordableWords(ctx, chat, entries, indexed.words)
-    if (fresh.length > 0) await ctx.write.batch(postingsOfWords(thread, fresh))
-    const bytes = bytesOf(entries)
-    const isPage = entries.length === entriesAtOnce
-    if (fresh.length > 0 || isPage || bytes > rereadBytes) {
-      const { done } = await ctx.write.write(insertWords(chat.id, n, indexed, fresh, last.m))
-      if (!done) return false
-    }
-    if (!isPage) return true
-    readBytes += bytes
-    if (readBytes > wordsAtOnceBytes) {
-      await ctx.goOn({ job: 'index_words', chat: chat.id, thread: n })
-      return true
-    }
+  for (let tries = 1; ; tries += 1) {
+    // words that this does not see are posted once more, and what is then written is refused
+    const indexed = await readWords(ctx.read, chat.id, n, { strong: tries > 1 })
+    if (indexed.words.size >= mostWords) return
+    const fresh = await affordableWords(ctx, chat, messages, indexed.words)
+    if (fresh.length === 0) return
+    await ctx.write.batch(postingsOfWords(thread, fresh))
+    const upTo = Math.max(indexed.upTo, ...messages.map(({ m }) => m))
+    const { done } = await ctx.write.write(insertWords(chat.id, n, indexed, fresh, upTo))
+    if (done) return
+    await ctx.pause(tries)
   }
 }
 
@@ -98,10 +64,16 @@ const affordableWords = async (
   return counts.count > mostWordsOfCustomers ? few : all
 }
 
-const replaceWords = async (ctx: Indexing, thread: Thread): Promise<boolean> => {
+/** Posts the words of all messages of a thread, and takes away what it should not be found by. */
+export const replaceWords = async (ctx: Indexing, thread: Thread): Promise<void> => {
+  for (let tries = 1; !(await tryToReplaceWords(ctx, thread)); tries += 1) await ctx.pause(tries)
+}
+
+/** Resolves to whether it did; else somebody else was at it too. */
+const tryToReplaceWords = async (ctx: Indexing, thread: Thread): Promise<boolean> => {
   const { chat, n, at } = thread
   const { id, license_id } = chat
-  const indexed = await readWords(ctx.read, id, n)
+  const indexed = await readWords(ctx.read, id, n, { strong: true })
   const words = new Set<string>()
   let upTo = 0
   if (await ctx.indexesTexts(license_id))
@@ -127,9 +99,6 @@ const postingsOfWords = ({ chat, n, at }: Thread, words: readonly string[]): Op<
 /** The next entries of a thread, behind one. */
 const readEntries = (read: Reader, { chat, n }: Thread, after: number): Promise<Entry[]> =>
   readEntriesFrom(read, chat.id, { n, m: after + 1 }, entriesAtOnce)
-
-const bytesOf = (entries: readonly Entry[]): number =>
-  entries.reduce((sum, { event }) => sum + utf8Bytes(JSON.stringify(event)), 0)
 
 /**
  * The words of messages that are not known yet, as many as a thread may still have. `most`: how many a

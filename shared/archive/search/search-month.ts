@@ -12,9 +12,11 @@ export interface Month extends Omit<MonthRange, 'list'> {
 
 /** What a first look at a list reads: 8 KB of postings, one read unit. */
 const firstPage = 64
-/** The part of a list that is read first, to be intersected with what is known. */
+/** The part of a list that is read first, to be intersected with a few that are known. */
 const firstMeeting = 256
-const laterPages = 4000
+/** Of all lists of a month together so much is read at once, and of one as much as a query answers well. */
+const laterPages = 16_000
+const laterPage = 4000
 /**
  * Up to so many keys in a month are asked for; for more it is cheaper to read the lists, as far as they are
  * needed.
@@ -131,7 +133,8 @@ export const searchMonth = (
   month: Month,
   { allOf: all, accessLists: seen, noneOf: none }: Query,
 ): MonthSearch => {
-  const later = Math.max(firstPage, Math.floor(laterPages / [...all, seen ?? [], none].flat().length))
+  const listCount = [...all, seen ?? [], none].flat().length
+  const later = Math.max(firstPage, Math.min(laterPage, Math.floor(laterPages / listCount)))
   const open = (lists: readonly string[], first: number) =>
     union(lists.map((list) => openList(read, month, list, { first, later })))
   const near = nearOf(all)
@@ -181,8 +184,10 @@ export const searchMonth = (
         ? looked.map(({ sequence }) => sequence)
         : looked.map((one) => open(one.lists, later))
       isFresh = false
-      const others = far.map((some) => open(some, firstMeeting))
-      const barred = none.map((list) => open([list], firstMeeting))
+      // where all of them are long there is no way around what they hold
+      const first = known === undefined ? later : firstMeeting
+      const others = far.map((some) => open(some, first))
+      const barred = none.map((list) => open([list], first))
       yield* intersect(month.from, [...begun, ...others], barred)
     },
   }

@@ -146,9 +146,13 @@ export interface IndexedWords {
   portions: readonly Portion[]
 }
 
-/** Strongly consistent. */
-export const readWords = async (read: Reader, chat: string, n: number): Promise<IndexedWords> => {
-  const items = await read.query({ pk: chatPk(chat), prefix: wordsPrefix(n), strong: true })
+export const readWords = async (
+  read: Reader,
+  chat: string,
+  n: number,
+  { strong }: { strong: boolean },
+): Promise<IndexedWords> => {
+  const items = await read.query({ pk: chatPk(chat), prefix: wordsPrefix(n), strong })
   const portions = items
     .map((item) => PortionItem.parse(item))
     .map(({ sk, words, up_to }) => ({ k: lastNumberOf({ sk }), words, upTo: up_to }))
