@@ -5,12 +5,14 @@ import { refreshConnection } from '../../shared/account/refresh-session.ts'
 import { endCustomers } from '../../shared/account/refresh.ts'
 import { namesDeletedGroup } from '../../shared/chat/deleted-names.ts'
 import { enqueueRouting } from '../../shared/chat/enqueue-routing.ts'
-import { isOfCustomer, lacksAgent, presentAgents } from '../../shared/chat/routing-state.ts'
+import { isOfCustomer } from '../../shared/chat/routing-state.ts'
+import { lacksAgent, presentAgents } from '../../shared/table/chat/chat-users.ts'
 import { runWork, type WorkCtx } from '../../shared/delivery/worker-context.ts'
 import { measured } from '../../shared/platform/metrics.ts'
 import type { WorkerWrites } from '../../shared/platform/writes.ts'
 import { InternalError } from '../../shared/protocol/errors.ts'
 import { closeInactive } from '../../shared/routing/close-inactive.ts'
+import { repairWaiting } from '../../shared/routing/repair-waiting.ts'
 import { reassignUnseen } from '../../shared/routing/reassign-unseen.ts'
 import { noteClosed } from '../../shared/sync/note-closed.ts'
 import { LicenseItem, LicenseListed } from '../../shared/table/accounts.ts'
@@ -143,6 +145,7 @@ const lookAfterChats = async (ctx: Ctx, id: string, { looking }: Limits): Promis
   if (license.expires_at * 1000 <= ctx.now()) await endCustomers(ctx, id)
   if (chats.some(({ scopes }) => namesDeletedGroup(scopes, license)))
     await ctx.enqueue({ job: 'rescope', license_id: id }, 0)
+  if (chats.some(lacksAgent) || isListsTurn(ctx.now())) await repairWaiting(ctx, id, chats, looking)
   if (chats.some((chat) => isToRoute(chat, license))) await enqueueRouting(ctx, id)
 
   const due = chats.filter(({ check_at: at }) => at === undefined || at <= ctx.now())

@@ -1,13 +1,13 @@
 import { hasAccess } from '../access/permissions.ts'
 import type { AgentItem } from '../table/accounts.ts'
 import { requireAgentReady } from '../table/accounts.ts'
-import { type ChatUser, departed, newlyHad } from '../table/chat/chat-users.ts'
+import { type ChatUser, departed, newlyHad, customerOf, presentAgents } from '../table/chat/chat-users.ts'
 import type { Chat } from '../table/chat/chats.ts'
 import { type Load, setAssignedChat } from '../table/chat/loads.ts'
 import { awaitsAnswer, type Entry, type State, type StoredEvent } from '../table/chat/thread-log.ts'
 import type { ConditionalWrite } from '../table/optimistic-write.ts'
 import type { RoutingChange } from './routing-properties.ts'
-import { customerOf, isReady, onlineAgents, presentAgents, type RoutingState } from './routing-state.ts'
+import { isReady, onlineAgents, type RoutingState } from './routing-state.ts'
 import { agentLeft, routingAssigned, routingUnassigned } from './system-messages.ts'
 
 /** What routing asks of a chat. */

@@ -4,7 +4,7 @@ import type { Enqueues, Job } from '../jobs/job-queue.ts'
 import { log } from '../platform/log.ts'
 import type { Chat } from '../table/chat/chats.ts'
 import { type Entry, isSaid } from '../table/chat/thread-log.ts'
-import { customerOf, presentAgents } from './routing-state.ts'
+import { customerOf, presentAgents } from '../table/chat/chat-users.ts'
 
 /**
  * Has a license's waiting chats given to whoever is free, by a worker: an answer does not wait for it.

@@ -1,5 +1,5 @@
 import { AgentItem, LicenseItem } from '../table/accounts.ts'
-import type { ChatUser } from '../table/chat/chat-users.ts'
+import { presentAgents } from '../table/chat/chat-users.ts'
 import type { Chat } from '../table/chat/chats.ts'
 import { type Load, readLoads } from '../table/chat/loads.ts'
 import type { Common } from '../table/families.ts'
@@ -42,17 +42,6 @@ export const readRoutingState = async (
 /** Whether a chat is a customer's, be the customer in it or not. */
 export const isOfCustomer = ({ users }: Pick<Chat, 'users'>): boolean =>
   users.some(({ type }) => type === 'customer')
-
-/** The customer that is in a chat. */
-export const customerOf = ({ users }: Pick<Chat, 'users'>): ChatUser | undefined =>
-  users.find(({ type, present }) => type === 'customer' && present)
-
-export const presentAgents = ({ users }: Pick<Chat, 'users'>): string[] =>
-  users.filter(({ type, present }) => type === 'agent' && present).map(({ id }) => id)
-
-/** A customer's chat that waits for an agent, or whose last one has left. */
-export const lacksAgent = (chat: Pick<Chat, 'users' | 'waiting_since'>): boolean =>
-  customerOf(chat) !== undefined && (chat.waiting_since !== undefined || presentAgents(chat).length === 0)
 
 /** The agents of a chat who are logged in. One who was suspended just now is about to leave it. */
 export const onlineAgents = (chat: Pick<Chat, 'users'>, { agents }: RoutingState): AgentItem[] => {

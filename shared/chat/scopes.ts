@@ -9,7 +9,13 @@ import { limits } from '../protocol/limits.ts'
 import { requireAgentActive, requireGroup } from '../table/accounts.ts'
 import type { Reads } from '../table/capabilities.ts'
 import { putChangedChat } from '../table/chat/changed-chats.ts'
-import { type Chat, type ChatScopes, putChat, updateActiveChat } from '../table/chat/chats.ts'
+import {
+  type Chat,
+  type ChatScopes,
+  putChat,
+  updateActiveChat,
+  updateWaitingChat,
+} from '../table/chat/chats.ts'
 import type { Tail } from '../table/chat/thread-log.ts'
 import { keys } from '../table/keys.ts'
 import type { Reader } from '../table/ops.ts'
@@ -108,7 +114,7 @@ export const requireScopes = async (read: Reader, license: string, scopes: ChatS
 }
 
 /** What a change of scopes writes or checks. */
-export type ScopesFamily = 'account' | 'chat' | 'activeChats' | 'changedChats'
+export type ScopesFamily = 'account' | 'chat' | 'activeChats' | 'waitingChats' | 'changedChats'
 
 interface ScopesChanged {
   before: Chat
@@ -156,6 +162,7 @@ export const changeScopes = <V extends ChatSnapshot, Guarding extends Family = n
         ...checks,
         { op: putChat(chat) },
         { op: chat.active ? updateActiveChat(chat) : putChangedChat(chat, at) },
+        ...updateWaitingChat(before, chat).map((op) => ({ op })),
       ],
       nonce,
     )

@@ -5,13 +5,14 @@ import type { Family } from '../protocol/action.ts'
 
 /** Of workers; those that push may besides write connections. */
 export const workerWrites = {
-  notify: ['account', 'device', 'chat', 'activeChats', 'changedChats', 'loads'],
+  notify: ['account', 'device', 'chat', 'activeChats', 'waitingChats', 'changedChats', 'loads'],
   index: ['chat', 'postings', 'marks', 'count'],
   later: [
     'account',
     'customer',
     'chat',
     'activeChats',
+    'waitingChats',
     'changedChats',
     'loads',
     'postings',
@@ -19,7 +20,7 @@ export const workerWrites = {
     'keptCounts',
     'count',
   ],
-  clock: ['account', 'chat', 'activeChats', 'changedChats', 'loads'],
+  clock: ['account', 'chat', 'activeChats', 'waitingChats', 'changedChats', 'loads'],
 } as const satisfies Record<string, readonly Family[]>
 export type WorkerWrites = { [Worker in keyof typeof workerWrites]: (typeof workerWrites)[Worker][number] }
 

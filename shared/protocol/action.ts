@@ -18,6 +18,7 @@ export type Family =
   | 'audience'
   | 'chats'
   | 'activeChats'
+  | 'waitingChats'
   | 'changedChats'
   | 'loads'
   | 'identity'

@@ -1,9 +1,9 @@
 import pLimit from 'p-limit'
 import { handOver } from '../chat/assign-agent.ts'
-import { customerOf, presentAgents, readRoutingState, type RoutingState } from '../chat/routing-state.ts'
+import { readRoutingState, type RoutingState } from '../chat/routing-state.ts'
 import { runPart, type WorkCtx } from '../delivery/worker-context.ts'
 import { AgentItem, type LicenseItem } from '../table/accounts.ts'
-import type { ChatUser } from '../table/chat/chat-users.ts'
+import { type ChatUser, customerOf, presentAgents } from '../table/chat/chat-users.ts'
 
 import { readMarks } from '../table/chat/read-chats.ts'
 import { seenEvent, type SeenItem } from '../table/chat/seen-marks.ts'

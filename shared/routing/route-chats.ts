@@ -2,19 +2,14 @@ import { announceUsersChanged } from '../chat/announce/users-changed.ts'
 import { type Assignment, type AssignmentFamily, reassign } from '../chat/assign-agent.ts'
 import { changeUsers, type UsersChange } from '../chat/change-users.ts'
 import { enqueueRouting } from '../chat/enqueue-routing.ts'
-import {
-  customerOf,
-  lacksAgent,
-  presentAgents,
-  readRoutingState,
-  type RoutingState,
-} from '../chat/routing-state.ts'
+import { readRoutingState, type RoutingState } from '../chat/routing-state.ts'
+import { customerOf, presentAgents } from '../table/chat/chat-users.ts'
 import type { UsersFamily } from '../chat/thread-writes.ts'
 import { expectView, readView } from '../chat/view/chat-view.ts'
 import type { WorkCtx } from '../delivery/worker-context.ts'
 import { mapIsolated } from '../platform/for-each.ts'
 import { type ActiveChat, setNextCheck } from '../table/chat/chats.ts'
-import { readActiveChats } from '../table/chat/read-chats.ts'
+import { readActiveChat, readActiveChats, readWaitingChats } from '../table/chat/read-chats.ts'
 import type { ChatSnapshot } from '../table/optimistic-write.ts'
 
 // Routing after the start of a thread (protocol §7): what waits is given to whoever comes to be free.
@@ -72,9 +67,15 @@ export const routeChats = async (
 ): Promise<void> => {
   const hasGoneAgent = (row: ActiveChat): boolean =>
     agent !== undefined && customerOf(row) !== undefined && presentAgents(row).includes(agent)
-  const concerned = (await readActiveChats(ctx.read, license))
-    .filter((row) => row.id === chat || lacksAgent(row) || hasGoneAgent(row))
-    .toSorted((a, b) => (a.waiting_since ?? ctx.now()) - (b.waiting_since ?? ctx.now()))
+  const [waiting, one, active] = await Promise.all([
+    readWaitingChats(ctx.read, license),
+    chat === undefined ? undefined : readActiveChat(ctx.read, license, chat),
+    agent === undefined ? [] : readActiveChats(ctx.read, license),
+  ])
+  const rows = [...waiting, ...(one === undefined ? [] : [one]), ...active.filter(hasGoneAgent)]
+  const concerned = [...new Map(rows.map((row) => [row.id, row])).values()].toSorted(
+    (a, b) => (a.waiting_since ?? ctx.now()) - (b.waiting_since ?? ctx.now()),
+  )
   if (concerned.length === 0) return
   const [found] = await Promise.all([
     // read after the chats: an agent who came after one began to wait is seen

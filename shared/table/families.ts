@@ -14,6 +14,8 @@ export const families = {
   audience: 'AUDIENCE#*#*',
   chats: 'LICENSE#*#CHATS',
   activeChats: 'LICENSE#*#ACTIVE',
+  /** Those of them that wait for an agent. */
+  waitingChats: 'LICENSE#*#WAITING',
   /** What changed of a license's chats and customers, for two days. */
   changedChats: 'LICENSE#*#CHANGED',
   loads: 'LICENSE#*#LOAD',

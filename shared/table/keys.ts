@@ -134,6 +134,10 @@ export const keys = {
     pk: activePk(license),
     sk: part(chat),
   }),
+  waitingChat: (license: string, chat: string): Key<'waitingChats'> => ({
+    pk: waitingPk(license),
+    sk: part(chat),
+  }),
   /** That a chat changed in a slot of time, which is a number. */
   changedChat: (license: string, slot: number, chat: string): Key<'changedChats'> => ({
     pk: changedPk(license),
@@ -245,6 +249,8 @@ export const agentCounterPk = (license: string, agent: string): Pk<'count'> =>
 export const licenseCounterPk = (license: string): Pk<'count'> => pkOf(`COUNT#LICENSE#${part(license)}`)
 
 export const activePk = (license: string): Pk<'activeChats'> => pkOf(`LICENSE#${part(license)}#ACTIVE`)
+
+export const waitingPk = (license: string): Pk<'waitingChats'> => pkOf(`LICENSE#${part(license)}#WAITING`)
 
 export const changedPk = (license: string): Pk<'changedChats'> => pkOf(`LICENSE#${part(license)}#CHANGED`)
 

@@ -93,7 +93,7 @@ describe('what a login may have missed', () => {
     const started = await start()
     await world.table.write.write({ Put: { Item: { ...keys.chat(chats[1].id), id: 7 } } })
     const broken = { ...(await readChat(world.table.read, chats[0].id))!, id: 'broken' }
-    await world.table.write.write(listActiveChat(broken, Date.now()))
+    await world.table.write.write(listActiveChat({ ...broken, started_at: Date.now() }))
     await world.table.write.write({ Put: { Item: { ...keys.chat('broken'), license_id: license.id } } })
     const pushed = await missedBy(answered)
     // those of one chat come in their order, the chats in any

@@ -199,7 +199,7 @@ export const chatOps = (license_id: string, model: ChatModel): Op[] => {
   return [
     putNewChat(chat),
     putChatListing(chat),
-    ...(model.active ? [listActiveChat(chat, last.at)] : []),
+    ...(model.active ? [listActiveChat(chat)] : []),
     ...(Object.keys(model.properties).length > 0 ? [{ Put: { Item: properties } }] : []),
     ...threads,
   ]

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { placesOf } from '../../shared/access/audience-lists.ts'
+import { keys } from '../../shared/table/keys.ts'
 import { maxAgeS, rowKeys, type Session } from '../../shared/table/sockets.ts'
 import type { Client, CustomerClient } from '../support/client.ts'
 import { type License, startWorld, type World } from '../support/world.ts'
@@ -128,4 +129,25 @@ test('a login writes a row more for each of its groups, and one for open chats, 
   const [without, three] = [await login('ben'), await login('dora')]
   expect(three.trips).toBeLessThanOrEqual(without.trips)
   expect(three.wru - without.wru).toBe(3 * 2)
+})
+
+test(`a thread that closes has nobody looked for among ${connected} active chats where none waits`, async () => {
+  const rows = Array.from({ length: connected }, (_, n) => ({
+    ...{ id: `busy-${n}`, thread: 1, started_at: 1, scopes: { groups: [2], agents: [] } },
+    users: [
+      { id: `customer-${n}`, type: 'customer' as const, present: true },
+      { id: `other-${n}`, type: 'agent' as const, present: true },
+    ],
+  }))
+  await world.table.write.batch(
+    rows.map((row) => ({ Put: { Item: { ...keys.activeChat(license.id, row.id), ...row } } })),
+  )
+  const { chat } = await ann.ok('start_chat', { chat: { scopes: { agents: ['ann'] } } })
+  await world.queue.flush()
+  const { rru } = await world.proxy.record(async () => {
+    await ann.ok('close_thread', { chat_id: chat.id })
+    await world.queue.flush()
+  })
+  figures.push(`close_thread and its routing: ${rru} RRU`)
+  expect(rru).toBeLessThanOrEqual(6)
 })

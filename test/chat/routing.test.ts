@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { assignAgent, handOver, nextAgent, reassign, assignAtStart } from '../../shared/chat/assign-agent.ts'
-import { customerOf, type RoutingState, lacksAgent, onlineAgents } from '../../shared/chat/routing-state.ts'
+import { type RoutingState, onlineAgents } from '../../shared/chat/routing-state.ts'
 import { AgentItem, requireAgentReady, LicenseItem } from '../../shared/table/accounts.ts'
 import type { ChatScopes } from '../../shared/table/chat/chats.ts'
-import type { ChatUser } from '../../shared/table/chat/chat-users.ts'
+import { type ChatUser, customerOf, lacksAgent } from '../../shared/table/chat/chat-users.ts'
 import { setAssignedChat } from '../../shared/table/chat/loads.ts'
 
 const agent = (id: string, draft: Partial<AgentItem> = {}): AgentItem =>

@@ -1,6 +1,7 @@
 import { expect } from 'vitest'
-import { type ActiveChat } from '../../shared/table/chat/chats.ts'
-import { readActiveChats } from '../../shared/table/chat/read-chats.ts'
+import { lacksAgent } from '../../shared/table/chat/chat-users.ts'
+import type { ActiveChat } from '../../shared/table/chat/chats.ts'
+import { readActiveChats, readWaitingChats } from '../../shared/table/chat/read-chats.ts'
 import { readLoads } from '../../shared/table/chat/loads.ts'
 import type { World } from '../support/world.ts'
 
@@ -17,12 +18,28 @@ const counted = async ({ table }: World, license: string): Promise<Record<string
   return loads
 }
 
-/** Fails where the loads that routing decides by are not those of the active chats; resolves to them. */
+/** Fails where the chats that are listed as waiting are not those of the active ones that wait. */
+const expectWaiting = async ({ table }: World, license: string): Promise<void> => {
+  const [active, waiting] = await Promise.all([
+    readActiveChats(table.read, license),
+    readWaitingChats(table.read, license),
+  ])
+  const told = ({ id, users, scopes, thread, waiting_since }: ActiveChat) =>
+    JSON.stringify([id, users, scopes, thread, waiting_since])
+  const byId = (rows: readonly ActiveChat[]) => rows.map(told).toSorted()
+  expect(byId(waiting)).toEqual(byId(active.filter(lacksAgent)))
+}
+
+/**
+ * Fails where the loads that routing decides by, or the chats that it finds waiting, are not those of the
+ * active chats; resolves to the loads.
+ */
 export const expectLoads = async (world: World, license: string): Promise<Record<string, number>> => {
   const stored = await readLoads(world.table.read, license, { strong: true })
   const loads = Object.fromEntries(
     stored.filter(({ active }) => active !== 0).map((one) => [one.agent, one.active]),
   )
   expect(loads).toEqual(await counted(world, license))
+  await expectWaiting(world, license)
   return loads
 }

@@ -1,6 +1,8 @@
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { changeAgent } from '../../shared/provisioning/change-agent.ts'
 import { changeLicense } from '../../shared/provisioning/change-license.ts'
+import { listWaitingChat, unlistWaitingChat } from '../../shared/table/chat/chats.ts'
+import { readWaitingChats } from '../../shared/table/chat/read-chats.ts'
 import { activePk } from '../../shared/table/keys.ts'
 import type { Client, CustomerClient } from '../support/client.ts'
 import { testFirst } from '../support/sample.ts'
@@ -709,6 +711,20 @@ describe('in manual mode', () => {
     await carl.client.ok('send_event', { chat_id: carl.chat_id, event: message('again') })
     expect(textsOf(await chatNow(carl))).toEqual(['again'])
     expect((await chatNow(carl)).properties).toEqual(routing('unassigned', false))
+  })
+
+  test('a waiting chat that an earlier release did not list is given away by the clock, and strays go', async () => {
+    const license = await openLicense({ ann: { default_status: 'not_accepting_chats' } })
+    const ann = await license.login('ann')
+    const carl = await arrive(license, 'Carl')
+    const [row] = await readWaitingChats(world.table.read, license.id)
+    await world.table.write.write(unlistWaitingChat(license.id, carl.chat_id))
+    await world.table.write.write(listWaitingChat(license.id, { ...row!, id: 'stray' }))
+    await ann.ok('update_agent', { routing_status: 'accepting_chats' })
+    expect(await agentsNow(carl)).toEqual([])
+    await world.tick()
+    expect(await agentsNow(carl)).toEqual(['ann'])
+    expect(await readWaitingChats(world.table.read, license.id)).toEqual([])
   })
 
   test('nothing is given away until the mode is changed, by the clock at the latest', async () => {

@@ -51,6 +51,34 @@ export const activeListIsRight: Check = checking(
   },
 )
 
+export const waitingListIsRight: Check = checking(
+  'the lists of waiting chats are those of the chats',
+  (history, on) => {
+    for (const { items } of [history.quiet, history.over]) {
+      const chats = [...chatsOf(items).values()]
+      chats.forEach(() => on.count())
+      const wanted = new Map(
+        chats
+          .filter(
+            (chat) =>
+              chat.active &&
+              presentOf('customer', chat).length > 0 &&
+              (chat.waiting_since !== undefined || presentOf('agent', chat).length === 0),
+          )
+          .map((chat) => [chat.id, chat]),
+      )
+      for (const { license, sk, row } of rowsUnder(items, 'WAITING')) {
+        const chat = wanted.get(sk)
+        wanted.delete(sk)
+        if (chat?.license_id !== license) on.say(`${sk} is listed as waiting at ${license} and does not wait`)
+        else if (row['waiting_since'] !== chat.waiting_since)
+          on.say(`${sk} waits since ${chat.waiting_since}, not ${row['waiting_since']}`)
+      }
+      for (const id of wanted.keys()) on.say(`${id} waits and is not listed`)
+    }
+  },
+)
+
 export const loadsAreRight: Check = checking(
   'loads are the numbers of active chats with a customer',
   (history, on) => {

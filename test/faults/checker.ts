@@ -7,6 +7,7 @@ import {
 import { answeredOnce, nothingRunsOn, nothingUnheard } from './check-answers.ts'
 import {
   activeListIsRight,
+  waitingListIsRight,
   followersHoldAll,
   loadsAreRight,
   nothingLeftBehind,
@@ -44,6 +45,7 @@ const checks: readonly Check[] = [
   presenceIsRight,
   statusIsTold,
   activeListIsRight,
+  waitingListIsRight,
   loadsAreRight,
   nothingLeftBehind,
   followersHoldAll,

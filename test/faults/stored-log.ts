@@ -26,6 +26,7 @@ export interface StoredChat {
   scopes: { groups: number[]; agents: string[] }
   thread: number
   active: boolean
+  waiting_since?: number
 }
 
 const afterHash = (pk: unknown): string => String(pk).slice(String(pk).indexOf('#') + 1)

@@ -30,7 +30,7 @@ const session = [
 const readAll = ['Read: dynamodb:GetItem dynamodb:BatchGetItem dynamodb:Query on table']
 const common = 'LICENSE#* CUSTOMER#*#* CHAT#* SOCKET#* LICENSE#*#SOCKETS AUDIENCE#*#* CUSTOMER#*#*#SOCKETS'
 const reading = (keys: string) => [`${readAll[0]} where ${keys}`]
-const read = reading(`${common} but LICENSE#*#CHATS LICENSE#*#ACTIVE LICENSE#*#CHANGED LICENSE#*#LOAD`)
+const read = reading(`${common} but LICENSE#*#CHATS LICENSE#*#ACTIVE LICENSE#*#WAITING LICENSE#*#CHANGED LICENSE#*#LOAD`)
 const write = (keys: string) => [
   `Write: dynamodb:PutItem dynamodb:UpdateItem dynamodb:DeleteItem dynamodb:ConditionCheckItem on table where ${keys}`,
 ]
@@ -51,7 +51,7 @@ test.each([
     session: 'required',
     grants: [
       ...session,
-      ...reading(`${common} LICENSE#*#LOAD DEVICE#* but LICENSE#*#CHATS LICENSE#*#ACTIVE LICENSE#*#CHANGED`),
+      ...reading(`${common} LICENSE#*#LOAD DEVICE#* but LICENSE#*#CHATS LICENSE#*#ACTIVE LICENSE#*#WAITING LICENSE#*#CHANGED`),
     ],
   },
   { needs: [], writes: ['chat'], session: 'required', grants: [...session, ...write('CHAT#*')] },
@@ -86,7 +86,13 @@ test.each([
   {
     items: ['account', 'loads'],
     like: ['LICENSE#*', 'LICENSE#*#LOAD'],
-    not: ['LICENSE#*#SOCKETS', 'LICENSE#*#CHATS', 'LICENSE#*#ACTIVE', 'LICENSE#*#CHANGED'],
+    not: [
+      'LICENSE#*#SOCKETS',
+      'LICENSE#*#CHATS',
+      'LICENSE#*#ACTIVE',
+      'LICENSE#*#WAITING',
+      'LICENSE#*#CHANGED',
+    ],
   },
   { items: ['customer'], like: ['CUSTOMER#*#*'], not: ['CUSTOMER#*#*#SOCKETS'] },
   { items: ['customer', 'customerSockets'], like: ['CUSTOMER#*#*', 'CUSTOMER#*#*#SOCKETS'], not: [] },
@@ -102,6 +108,7 @@ const oneOf = (id: string): Record<Family, string> => ({
   audience: audiencePk(id, id),
   chats: keys.chatListed(id, id).pk,
   activeChats: keys.activeChat(id, id).pk,
+  waitingChats: keys.waitingChat(id, id).pk,
   changedChats: keys.changedChat(id, 1, id).pk,
   loads: keys.load(id, id).pk,
   identity: keys.identity(id, id).pk,
@@ -142,14 +149,14 @@ test('the gateway’s own routes may write and delete their socket, and nothing 
 test('customers’ $connect may besides look at licenses, and count by address', () => {
   expect(spelled(socketGrants.connectCustomer)).toEqual([
     'Connect: dynamodb:PutItem on table where SOCKET#*',
-    'License: dynamodb:GetItem on table where LICENSE#* but LICENSE#*#SOCKETS LICENSE#*#CHATS LICENSE#*#ACTIVE LICENSE#*#CHANGED LICENSE#*#LOAD',
+    'License: dynamodb:GetItem on table where LICENSE#* but LICENSE#*#SOCKETS LICENSE#*#CHATS LICENSE#*#ACTIVE LICENSE#*#WAITING LICENSE#*#CHANGED LICENSE#*#LOAD',
     counters,
     'Later: sqs:SendMessage on later',
   ])
 })
 
 const accounts = 'LICENSE#*'
-const threads = 'CHAT#* LICENSE#*#ACTIVE LICENSE#*#CHANGED LICENSE#*#LOAD'
+const threads = 'CHAT#* LICENSE#*#ACTIVE LICENSE#*#WAITING LICENSE#*#CHANGED LICENSE#*#LOAD'
 const worker = (keys: string) => [
   ...readAll,
   ...write(`${keys} ${rows} but LICENSE#*#CHATS`),

@@ -57,9 +57,9 @@ describe('policies', () => {
   const readAll = [`dynamodb:BatchGetItem dynamodb:GetItem dynamodb:Query on ${table}`]
   const common = 'LICENSE#* CUSTOMER#*#* CHAT#* SOCKET#* LICENSE#*#SOCKETS AUDIENCE#*#* CUSTOMER#*#*#SOCKETS'
   const reading = (where: string) => [`${readAll[0]} where ${where}`]
-  const read = reading(`${common} but LICENSE#*#CHATS LICENSE#*#ACTIVE LICENSE#*#CHANGED LICENSE#*#LOAD`)
+  const read = reading(`${common} but LICENSE#*#CHATS LICENSE#*#ACTIVE LICENSE#*#WAITING LICENSE#*#CHANGED LICENSE#*#LOAD`)
   const readForStart = reading(
-    `${common} LICENSE#*#LOAD but LICENSE#*#CHATS LICENSE#*#ACTIVE LICENSE#*#CHANGED`,
+    `${common} LICENSE#*#LOAD but LICENSE#*#CHATS LICENSE#*#ACTIVE LICENSE#*#WAITING LICENSE#*#CHANGED`,
   )
   const needed = {
     push: [onBoth('POST'), `dynamodb:DeleteItem dynamodb:UpdateItem on ${table} where ${rows}`],
@@ -97,7 +97,7 @@ describe('policies', () => {
   })
 
   const workerLogs = 'logs:CreateLogStream logs:PutLogEvents on <WorkersLogs.Arn>'
-  const threads = 'CHAT#* LICENSE#*#ACTIVE LICENSE#*#CHANGED LICENSE#*#LOAD'
+  const threads = 'CHAT#* LICENSE#*#ACTIVE LICENSE#*#WAITING LICENSE#*#CHANGED LICENSE#*#LOAD'
   const worker = (keys: string) => [
     workerLogs,
     ...readAll,
@@ -107,7 +107,7 @@ describe('policies', () => {
     'sqs:SendMessage on <LaterQueue.Arn>',
   ]
   const opening = writing(
-    'LICENSE#* CUSTOMER#*#* CHAT#* LICENSE#*#CHATS LICENSE#*#ACTIVE LICENSE#*#LOAD LICENSE#*#CHANGED but LICENSE#*#SOCKETS CUSTOMER#*#*#SOCKETS',
+    'LICENSE#* CUSTOMER#*#* CHAT#* LICENSE#*#CHATS LICENSE#*#ACTIVE LICENSE#*#WAITING LICENSE#*#LOAD LICENSE#*#CHANGED but LICENSE#*#SOCKETS CUSTOMER#*#*#SOCKETS',
   )
   const index = `dynamodb:BatchWriteItem on ${table} where INDEX#*#LIST#*#* INDEX#*#MARKS#*`
   const { push, fan_out: fanOut, connection_status: look } = needed
@@ -121,10 +121,10 @@ describe('policies', () => {
         logs,
         ...session,
         ...reading(
-          `${common} IDENTITY#*#* DEVICE#* LICENSE#*#ACTIVE but LICENSE#*#CHATS LICENSE#*#CHANGED LICENSE#*#LOAD`,
+          `${common} IDENTITY#*#* DEVICE#* LICENSE#*#ACTIVE but LICENSE#*#CHATS LICENSE#*#WAITING LICENSE#*#CHANGED LICENSE#*#LOAD`,
         ),
         writing(
-          'LICENSE#* DEVICE#* SOCKET#* LICENSE#*#SOCKETS AUDIENCE#*#* but LICENSE#*#CHATS LICENSE#*#ACTIVE LICENSE#*#CHANGED LICENSE#*#LOAD',
+          'LICENSE#* DEVICE#* SOCKET#* LICENSE#*#SOCKETS AUDIENCE#*#* but LICENSE#*#CHATS LICENSE#*#ACTIVE LICENSE#*#WAITING LICENSE#*#CHANGED LICENSE#*#LOAD',
         ),
         ...push,
         ...fanOut,
@@ -132,7 +132,7 @@ describe('policies', () => {
     ],
     [
       'AgentApi/close_thread',
-      [logs, ...session, ...read, writing('CHAT#* LICENSE#*#ACTIVE LICENSE#*#LOAD'), ...push, ...fanOut],
+      [logs, ...session, ...read, writing('CHAT#* LICENSE#*#ACTIVE LICENSE#*#WAITING LICENSE#*#LOAD'), ...push, ...fanOut],
     ],
     ['AgentApi/send_typing_indicator', [logs, ...session, ...read, ...push]],
     ['AgentApi/send_event', [logs, ...session, ...readForStart, opening, ...push, ...fanOut]],
@@ -175,7 +175,7 @@ describe('policies', () => {
       [
         customerLogs,
         `dynamodb:PutItem on ${table} where SOCKET#*`,
-        `dynamodb:GetItem on ${table} where LICENSE#* but LICENSE#*#SOCKETS LICENSE#*#CHATS LICENSE#*#ACTIVE LICENSE#*#CHANGED LICENSE#*#LOAD`,
+        `dynamodb:GetItem on ${table} where LICENSE#* but LICENSE#*#SOCKETS LICENSE#*#CHATS LICENSE#*#ACTIVE LICENSE#*#WAITING LICENSE#*#CHANGED LICENSE#*#LOAD`,
         counters,
         'sqs:SendMessage on <LaterQueue.Arn>',
       ],

@@ -153,7 +153,7 @@ const declared = {
   response: null,
   needs: ['read', 'push'],
   alsoReads: ['loads'],
-  writes: ['account', 'customer', 'chat', 'chats', 'activeChats', 'changedChats', 'loads'],
+  writes: ['account', 'customer', 'chat', 'chats', 'activeChats', 'waitingChats', 'changedChats', 'loads'],
   pushes: [
     'incoming_event',
     'incoming_chat_thread',

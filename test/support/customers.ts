@@ -63,7 +63,7 @@ export const startCustomerChat = async (
     putNewChat(chat),
     putHead(chat.id, head),
     ...entries.map((entry) => putEntry(chat.id, entry)),
-    listActiveChat(chat, at),
+    listActiveChat(chat),
     putChatListing(chat),
   ])
   if (refusals.length > 0) throw new Error(`The chat of ${customer} did not start`)

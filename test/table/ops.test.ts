@@ -346,7 +346,7 @@ describe('chats, as data', () => {
   test('the lists: all chats of a license by id alone; active ones with what visibility is decided by', () => {
     const activeKey = { pk: 'LICENSE#l1#ACTIVE', sk: 'c0' }
     expect(putChatListing(chat)).toEqual({ Put: { Item: { pk: 'LICENSE#l1#CHATS', sk: 'c0' } } })
-    expect(listActiveChat(chat, nowMs)).toEqual({
+    expect(listActiveChat({ ...chat, started_at: nowMs })).toEqual({
       Put: {
         Item: {
           ...activeKey,
@@ -579,7 +579,7 @@ describe('every write', () => {
       putChat(chat),
       requireChatUnchanged(chat),
       putChatListing(chat),
-      listActiveChat(chat, 1),
+      listActiveChat(chat),
     ],
     ...[setClosedAt(chat, 1), unlistClosedChat('l1', { id: 'c0', closed_at: 1 })],
     ...[updateActiveChat({ ...chat, formerly: [] }), noteClosedChat(chat, 1, 2)],

@@ -1,6 +1,6 @@
 import { AdminError } from '../../../shared/provisioning/admin-error.ts'
 import { conflict, retryOnConflict } from '../../../shared/provisioning/retries.ts'
-import { readChat, unlistActiveChat } from '../../../shared/table/chat/chats.ts'
+import { readChat, unlistActiveChat, unlistWaitingChat } from '../../../shared/table/chat/chats.ts'
 import { removeChat, setErased } from '../../../shared/table/erasing.ts'
 import { isKey } from '../../../shared/table/families.ts'
 import { changedOf, chatPartOf } from '../../../shared/table/key-parts.ts'
@@ -64,7 +64,11 @@ const lockChat = (run: Run, id: string): Promise<void> =>
     retryOnConflict<void>(async () => {
       const chat = await readChat(read, id)
       if (chat === undefined) return
-      const refusals = await write.transact([removeChat(chat), unlistActiveChat(chat)])
+      const refusals = await write.transact([
+        removeChat(chat),
+        unlistActiveChat(chat),
+        unlistWaitingChat(chat.license_id, id),
+      ])
       return refusals.length === 0 ? undefined : conflict
     }),
   )

@@ -1,9 +1,10 @@
+import type { ThreadFamily } from '../thread-writes.ts'
 import { roleOf } from '../../access/permissions.ts'
 import { ProtocolError } from '../../protocol/errors.ts'
 import { limits } from '../../protocol/limits.ts'
 import type { Properties } from '../../protocol/properties.ts'
 import { type ChatUser, newlyHad, sameUsers, withArrivals } from '../../table/chat/chat-users.ts'
-import { type Chat, putChat, updateActiveChat } from '../../table/chat/chats.ts'
+import { type Chat, putChat, updateActiveChat, updateWaitingChat } from '../../table/chat/chats.ts'
 import { endsIdle, nextEntries, putEntry, setHeadUsers } from '../../table/chat/log-entries.ts'
 import {
   type PropertiesOwner,
@@ -106,10 +107,10 @@ export const add = async (
   const onThread =
     ofThread &&
     mergeOp(thread, ofThread, checked(ofThread, asked.threadProperties, routing), { nonce, userIds })
-  const changes: ConditionalWrite<'chat' | 'activeChats' | 'loads'>[] = [
+  const changes: ConditionalWrite<ThreadFamily>[] = [
     ...(changed ? adjustLoads(before, chat, { coming: [userIdOf(me)], onConditionFailed: 'auth' }) : []),
     ...[
-      ...(changed ? [putChat(chat), updateActiveChat(chat)] : []),
+      ...(changed ? [putChat(chat), updateActiveChat(chat), ...updateWaitingChat(before, chat)] : []),
       ...(onChat === undefined ? [] : [onChat.op]),
       ...(onThread === undefined
         ? userIds.length > 0

@@ -2,7 +2,13 @@ import { withFormerAccess } from '../../access/former-access.ts'
 import { ProtocolError } from '../../protocol/errors.ts'
 import type { Properties, PropertiesChange } from '../../protocol/properties.ts'
 import { requireAgentActive } from '../../table/accounts.ts'
-import { type ChatUser, noneOverdue, sameUsers, withArrivals } from '../../table/chat/chat-users.ts'
+import {
+  type ChatUser,
+  noneOverdue,
+  sameUsers,
+  withArrivals,
+  customerOf,
+} from '../../table/chat/chat-users.ts'
 import {
   type Chat,
   type ChatScopes,
@@ -10,6 +16,7 @@ import {
   putChat,
   putChatListing,
   putNewChat,
+  updateWaitingChat,
 } from '../../table/chat/chats.ts'
 import { newHead, nextEntries, putEntry, putHead } from '../../table/chat/log-entries.ts'
 import { parseProperties, readProperties, type StoredProperties } from '../../table/chat/stored-properties.ts'
@@ -24,7 +31,7 @@ import { assignAtStart, type Assignment, keepAssignment, type Routable } from '.
 import { type AnnouncedProperties, checkLimits, merged } from '../change-properties.ts'
 import { existingScopes } from '../deleted-names.ts'
 import { mergeOp, type RoutingChange, routingProperties } from '../routing-properties.ts'
-import { customerOf, onlineAgents, readRoutingState, type RoutingState } from '../routing-state.ts'
+import { onlineAgents, readRoutingState, type RoutingState } from '../routing-state.ts'
 
 // How a thread starts: a chat's first one and every later one, by an agent or by a customer.
 
@@ -78,7 +85,8 @@ export interface ThreadStart extends ThreadStartInputs {
 }
 
 /** What the start of a thread writes or checks. */
-export type ThreadStartFamily = 'account' | 'customer' | 'chat' | 'chats' | 'activeChats' | 'loads'
+export type ThreadStartFamily =
+  'account' | 'customer' | 'chat' | 'chats' | 'activeChats' | 'waitingChats' | 'loads'
 
 /** The chat with its new thread, and the writes that make it so. */
 export interface OpenedThread {
@@ -98,7 +106,7 @@ export const openThread = (
   const scopes = desk === undefined ? opening.scopes : existingScopes(opening.scopes, desk)
   const { id, license_id, waiting_since: waited } = before
   const at = Math.max(now, tail?.last.at ?? 0)
-  const customer = customerOf({ users: [...users] })
+  const customer = customerOf({ users })
   const n = (before.thread ?? 0) + 1
   const asked = {
     license_id,
@@ -146,7 +154,7 @@ export const openThread = (
     { op: isNew ? putNewChat(chat) : putChat(chat) },
     { op: putHead(id, head) },
     ...entries.map((entry) => ({ op: putEntry(id, entry) })),
-    { op: listActiveChat(chat, at) },
+    ...[listActiveChat(chat), ...updateWaitingChat(undefined, chat)].map((op) => ({ op })),
     ...(isNew ? [{ op: putChatListing(chat) }] : []),
     ...(properties === undefined ? [] : [{ op: properties.op }]),
     ...startedBy(me, was, chat, staffing.assigned, desk),

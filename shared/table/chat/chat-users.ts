@@ -49,3 +49,17 @@ const shownUsers = (users: readonly ChatUser[]): string =>
 /** Whether nobody came, left, or is here as something else. */
 export const sameUsers = (some: readonly ChatUser[], others: readonly ChatUser[]): boolean =>
   shownUsers(some) === shownUsers(others)
+
+/** The customer that is in a chat. */
+export const customerOf = ({ users }: { users: readonly ChatUser[] }): ChatUser | undefined =>
+  users.find(({ type, present }) => type === 'customer' && present)
+
+export const presentAgents = ({ users }: { users: readonly ChatUser[] }): string[] =>
+  users.filter(({ type, present }) => type === 'agent' && present).map(({ id }) => id)
+
+/** A customer's chat that waits for an agent, or whose last one has left. */
+export const lacksAgent = (chat: {
+  users: readonly ChatUser[]
+  waiting_since?: number | undefined
+}): boolean =>
+  customerOf(chat) !== undefined && (chat.waiting_since !== undefined || presentAgents(chat).length === 0)
