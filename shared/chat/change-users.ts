@@ -3,7 +3,7 @@ import { withFormerAccess } from '../access/former-access.ts'
 import type { Family } from '../protocol/action.ts'
 import { type ChatUser, withArrivals } from '../table/chat/chat-users.ts'
 import { putChangedChat } from '../table/chat/changed-chats.ts'
-import { type Chat, putChat, updateActiveChat, updateWaitingChat } from '../table/chat/chats.ts'
+import { type Chat, putChat, updateActiveChat } from '../table/chat/chats.ts'
 import { nextEntries, putEntry } from '../table/chat/log-entries.ts'
 import type { StoredEvent, Tail } from '../table/chat/thread-log.ts'
 import type { Entry } from '../table/chat/thread-log.ts'
@@ -87,7 +87,6 @@ export const changeUsers = <V extends ChatSnapshot, Guarding extends Family = ne
     const loads = adjustLoads(before, chat, { assigned, coming, onConditionFailed: 'not_found' })
     if (chat.active) ops.push(updateActiveChat(chat), ...entries.map((entry) => putEntry(chat.id, entry)))
     else ops.push(putChangedChat(chat, at))
-    ops.push(...updateWaitingChat(before, chat))
     const placed = commitAll(ctx.write, [...guards, ...loads, ...ops.map((op) => ({ op }))], nonce)
     return { result: { before, chat, entries, tail, told: routed.told }, committed: placed }
   })

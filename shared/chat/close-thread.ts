@@ -1,5 +1,5 @@
 import { ProtocolError } from '../protocol/errors.ts'
-import { type Chat, putChat, setClosedAt, updateWaitingChat } from '../table/chat/chats.ts'
+import { type Chat, putChat, setClosedAt } from '../table/chat/chats.ts'
 import { nextEntry, putEntry } from '../table/chat/log-entries.ts'
 import type { StoredEvent } from '../table/chat/thread-log.ts'
 import type { Entry } from '../table/chat/thread-log.ts'
@@ -48,7 +48,6 @@ export const planClosing = (
       putChat(closed),
       putEntry(chat.id, entry),
       setClosedAt(chat, at),
-      ...updateWaitingChat(chat, closed),
       ...adjustLoads(chat, closed).map(({ op }) => op),
     ],
   }

@@ -9,13 +9,7 @@ import { limits } from '../protocol/limits.ts'
 import { requireAgentActive, requireGroup } from '../table/accounts.ts'
 import type { Reads } from '../table/capabilities.ts'
 import { putChangedChat } from '../table/chat/changed-chats.ts'
-import {
-  type Chat,
-  type ChatScopes,
-  putChat,
-  updateActiveChat,
-  updateWaitingChat,
-} from '../table/chat/chats.ts'
+import { type Chat, type ChatScopes, putChat, updateActiveChat } from '../table/chat/chats.ts'
 import type { Tail } from '../table/chat/thread-log.ts'
 import { keys } from '../table/keys.ts'
 import type { Reader } from '../table/ops.ts'
@@ -114,7 +108,7 @@ export const requireScopes = async (read: Reader, license: string, scopes: ChatS
 }
 
 /** What a change of scopes writes or checks. */
-export type ScopesFamily = 'account' | 'chat' | 'activeChats' | 'waitingChats' | 'changedChats'
+export type ScopesFamily = 'account' | 'chat' | 'activeChats' | 'changedChats'
 
 interface ScopesChanged {
   before: Chat
@@ -162,7 +156,6 @@ export const changeScopes = <V extends ChatSnapshot, Guarding extends Family = n
         ...checks,
         { op: putChat(chat) },
         { op: chat.active ? updateActiveChat(chat) : putChangedChat(chat, at) },
-        ...updateWaitingChat(before, chat).map((op) => ({ op })),
       ],
       nonce,
     )
@@ -186,7 +179,7 @@ export const announceScopes = async (
     scopes_added: scopesOf(added) ?? {},
     scopes_removed: scopesOf(removed) ?? {},
   })
-  if (chat.active && chat.waiting_since !== undefined) await enqueueRouting(ctx, chat.license_id)
+  if (chat.active && chat.waiting_since !== undefined) await enqueueRouting(ctx, chat.license_id, chat.id)
 }
 
 /** Changes a chat's scopes, and tells. `guard`: what must hold with each attempt. */

@@ -13,7 +13,7 @@ export interface ThreadStarting {
 }
 
 /** What any change of an active thread writes. */
-export type ThreadFamily = 'chat' | 'activeChats' | 'waitingChats' | 'loads'
+export type ThreadFamily = 'chat' | 'activeChats' | 'loads'
 
 /** What any change of a chat's users writes: it may have no active thread. */
 export type UsersFamily = ThreadFamily | 'changedChats'

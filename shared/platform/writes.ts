@@ -5,7 +5,7 @@ import type { Family } from '../protocol/action.ts'
 
 /** Of workers; those that push may besides write connections. */
 export const workerWrites = {
-  notify: ['account', 'device', 'chat', 'activeChats', 'waitingChats', 'changedChats', 'loads'],
+  notify: ['account', 'device', 'chat', 'activeChats', 'changedChats', 'loads'],
   index: ['chat', 'postings', 'marks', 'count'],
   later: [
     'account',

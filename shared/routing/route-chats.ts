@@ -9,13 +9,15 @@ import { expectView, readView } from '../chat/view/chat-view.ts'
 import type { WorkCtx } from '../delivery/worker-context.ts'
 import { mapIsolated } from '../platform/for-each.ts'
 import { type ActiveChat, setNextCheck } from '../table/chat/chats.ts'
-import { readActiveChat, readActiveChats, readWaitingChats } from '../table/chat/read-chats.ts'
+import { listWaiting, refreshWaiting } from './waiting-list.ts'
+import { readActiveChat, readActiveChats } from '../table/chat/read-chats.ts'
+import { readWaitingChats } from '../table/chat/waiting-chats.ts'
 import type { ChatSnapshot } from '../table/optimistic-write.ts'
 
 // Routing after the start of a thread (protocol §7): what waits is given to whoever comes to be free.
 
 /** What routing writes or checks. */
-export type RoutingFamily = UsersFamily | AssignmentFamily
+export type RoutingFamily = UsersFamily | AssignmentFamily | 'waitingChats'
 
 /** A staffing as a change of the chat's users. */
 export const usersChangeOf = ({ waitingSince, ...staffing }: Assignment): UsersChange<AssignmentFamily> => ({
@@ -48,6 +50,7 @@ export const reassignChat = async (
     decide(now, desk),
   )
   if (changed.chat === changed.before) return false
+  await refreshWaiting(ctx, view.chat.license_id, id)
   await announceUsersChanged(ctx, changed)
   return true
 }
@@ -77,6 +80,14 @@ export const routeChats = async (
     (a, b) => (a.waiting_since ?? ctx.now()) - (b.waiting_since ?? ctx.now()),
   )
   if (concerned.length === 0) return
+  // before agents are read: whoever comes to be free from then on finds it
+  if (one !== undefined)
+    await listWaiting(
+      ctx,
+      license,
+      one,
+      waiting.find(({ id }) => id === chat),
+    )
   const [found] = await Promise.all([
     // read after the chats: an agent who came after one began to wait is seen
     readRoutingState(ctx.read, license, { strong: true }),
@@ -102,7 +113,7 @@ export const routeChats = async (
         frees = staffing?.assigned !== undefined && presentAgents(now).length > 0
         return staffing && usersChangeOf(staffing)
       })
-      if (!done) return
+      if (!done) return refreshWaiting(ctx, license, row.id)
       // written first, looked after: whoever came to be free meanwhile did not find it waiting; and whom it
       // was taken from may be free for one that was looked at before
       if (waits || frees) await enqueueRouting(ctx, license)

@@ -21,6 +21,7 @@ const groups: Readonly<Record<string, readonly PartName[]>> = {
   throughput: ['throughput'],
   archives: ['archives'],
   cost: ['messages'],
+  scale: ['scale'],
 }
 const usualSizes = [100, 1000, 10_000]
 

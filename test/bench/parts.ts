@@ -2,6 +2,7 @@ import { countActions, timeActions } from './actions.ts'
 import { searchArchives } from './archives.ts'
 import { bundleFigures } from './bundles.ts'
 import { countMessages } from './message-counts.ts'
+import { measureScale } from './scale.ts'
 import { throughput } from './throughput.ts'
 import { fanOut, fanOutInCloud } from './versus-floor.ts'
 
@@ -24,6 +25,7 @@ export const parts = {
   throughput: ({ dist }: PartOptions) => throughput(dist),
   archives: ({ dist, archives }: PartOptions) => searchArchives({ dist, ...archives }),
   messages: ({ dist }: PartOptions) => countMessages(dist),
+  scale: ({ dist }: PartOptions) => measureScale(dist),
 }
 type Parts = typeof parts
 export type PartName = keyof Parts

@@ -1,8 +1,11 @@
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { changeAgent } from '../../shared/provisioning/change-agent.ts'
 import { changeLicense } from '../../shared/provisioning/change-license.ts'
-import { listWaitingChat, unlistWaitingChat } from '../../shared/table/chat/chats.ts'
-import { readWaitingChats } from '../../shared/table/chat/read-chats.ts'
+import {
+  listWaitingChat,
+  readWaitingChats,
+  removeWaitingChat,
+} from '../../shared/table/chat/waiting-chats.ts'
 import { activePk } from '../../shared/table/keys.ts'
 import type { Client, CustomerClient } from '../support/client.ts'
 import { testFirst } from '../support/sample.ts'
@@ -717,8 +720,9 @@ describe('in manual mode', () => {
     const license = await openLicense({ ann: { default_status: 'not_accepting_chats' } })
     const ann = await license.login('ann')
     const carl = await arrive(license, 'Carl')
+    await world.settled()
     const [row] = await readWaitingChats(world.table.read, license.id)
-    await world.table.write.write(unlistWaitingChat(license.id, carl.chat_id))
+    await world.table.write.write(removeWaitingChat(license.id, carl.chat_id))
     await world.table.write.write(listWaitingChat(license.id, { ...row!, id: 'stray' }))
     await ann.ok('update_agent', { routing_status: 'accepting_chats' })
     expect(await agentsNow(carl)).toEqual([])

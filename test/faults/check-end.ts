@@ -51,33 +51,24 @@ export const activeListIsRight: Check = checking(
   },
 )
 
-export const waitingListIsRight: Check = checking(
-  'the lists of waiting chats are those of the chats',
-  (history, on) => {
-    for (const { items } of [history.quiet, history.over]) {
-      const chats = [...chatsOf(items).values()]
-      chats.forEach(() => on.count())
-      const wanted = new Map(
-        chats
-          .filter(
-            (chat) =>
-              chat.active &&
-              presentOf('customer', chat).length > 0 &&
-              (chat.waiting_since !== undefined || presentOf('agent', chat).length === 0),
-          )
-          .map((chat) => [chat.id, chat]),
-      )
-      for (const { license, sk, row } of rowsUnder(items, 'WAITING')) {
-        const chat = wanted.get(sk)
-        wanted.delete(sk)
-        if (chat?.license_id !== license) on.say(`${sk} is listed as waiting at ${license} and does not wait`)
-        else if (row['waiting_since'] !== chat.waiting_since)
-          on.say(`${sk} waits since ${chat.waiting_since}, not ${row['waiting_since']}`)
-      }
-      for (const id of wanted.keys()) on.say(`${id} waits and is not listed`)
+export const waitingListIsRight: Check = checking('a chat that waits is listed as waiting', (history, on) => {
+  for (const { items } of [history.quiet, history.over]) {
+    const listed = new Map(
+      rowsUnder(items, 'WAITING').map(({ license, sk, row }) => [`${license} ${sk}`, row]),
+    )
+    for (const chat of chatsOf(items).values()) {
+      on.count()
+      const row = listed.get(`${chat.license_id} ${chat.id}`)
+      const waits =
+        chat.active &&
+        presentOf('customer', chat).length > 0 &&
+        (chat.waiting_since !== undefined || presentOf('agent', chat).length === 0)
+      if (waits && row === undefined) on.say(`${chat.id} waits and is not listed`)
+      else if (waits && row?.['waiting_since'] !== chat.waiting_since)
+        on.say(`${chat.id} waits since ${chat.waiting_since}, not ${row?.['waiting_since']}`)
     }
-  },
-)
+  }
+})
 
 export const loadsAreRight: Check = checking(
   'loads are the numbers of active chats with a customer',

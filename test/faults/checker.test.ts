@@ -66,7 +66,7 @@ const hidden = 'nothing hidden reaches a customer'
 const presence = 'who is online has a socket, and who has one is'
 const status = 'the status pushed last is the one in force'
 const lists = 'the lists of chats are those of the chats'
-const waiting = 'the lists of waiting chats are those of the chats'
+const waiting = 'a chat that waits is listed as waiting'
 const loads = 'loads are the numbers of active chats with a customer'
 const behind = 'dead sockets leave nothing behind'
 const missed = 'a client that was cut off ends with what the server has'
@@ -409,9 +409,12 @@ const violations: [what: string, by: string, spoil: (history: Sample) => void][]
     },
   ],
   [
-    'a chat that has an agent is still listed as waiting',
+    'a chat is listed as it waited before',
     waiting,
-    (history) => history.quiet.items.push({ pk: 'LICENSE#l1#WAITING', sk: chat, waiting_since: 5 }),
+    (history) => {
+      Object.assign(itemOf(history, `CHAT#${chat}`, 'CHAT'), { waiting_since: 5 })
+      history.quiet.items.push({ pk: 'LICENSE#l1#WAITING', sk: chat, waiting_since: 4 })
+    },
   ],
   [
     'a chat waits and is not listed as waiting',

@@ -30,7 +30,9 @@ const session = [
 const readAll = ['Read: dynamodb:GetItem dynamodb:BatchGetItem dynamodb:Query on table']
 const common = 'LICENSE#* CUSTOMER#*#* CHAT#* SOCKET#* LICENSE#*#SOCKETS AUDIENCE#*#* CUSTOMER#*#*#SOCKETS'
 const reading = (keys: string) => [`${readAll[0]} where ${keys}`]
-const read = reading(`${common} but LICENSE#*#CHATS LICENSE#*#ACTIVE LICENSE#*#WAITING LICENSE#*#CHANGED LICENSE#*#LOAD`)
+const read = reading(
+  `${common} but LICENSE#*#CHATS LICENSE#*#ACTIVE LICENSE#*#WAITING LICENSE#*#CHANGED LICENSE#*#LOAD`,
+)
 const write = (keys: string) => [
   `Write: dynamodb:PutItem dynamodb:UpdateItem dynamodb:DeleteItem dynamodb:ConditionCheckItem on table where ${keys}`,
 ]
@@ -51,7 +53,9 @@ test.each([
     session: 'required',
     grants: [
       ...session,
-      ...reading(`${common} LICENSE#*#LOAD DEVICE#* but LICENSE#*#CHATS LICENSE#*#ACTIVE LICENSE#*#WAITING LICENSE#*#CHANGED`),
+      ...reading(
+        `${common} LICENSE#*#LOAD DEVICE#* but LICENSE#*#CHATS LICENSE#*#ACTIVE LICENSE#*#WAITING LICENSE#*#CHANGED`,
+      ),
     ],
   },
   { needs: [], writes: ['chat'], session: 'required', grants: [...session, ...write('CHAT#*')] },
@@ -156,10 +160,11 @@ test('customers’ $connect may besides look at licenses, and count by address',
 })
 
 const accounts = 'LICENSE#*'
-const threads = 'CHAT#* LICENSE#*#ACTIVE LICENSE#*#WAITING LICENSE#*#CHANGED LICENSE#*#LOAD'
-const worker = (keys: string) => [
+const threads = 'LICENSE#*#CHANGED LICENSE#*#LOAD'
+const routed = `CHAT#* LICENSE#*#ACTIVE LICENSE#*#WAITING ${threads}`
+const worker = (keys: string, but = 'LICENSE#*#CHATS') => [
   ...readAll,
-  ...write(`${keys} ${rows} but LICENSE#*#CHATS`),
+  ...write(`${keys} ${rows} but ${but}`),
   ...push,
   'Close: execute-api:ManageConnections on closings',
   'Later: sqs:SendMessage on later',
@@ -170,15 +175,18 @@ const ofStream = [
 ]
 const index = 'Index: dynamodb:BatchWriteItem on table where INDEX#*#LIST#*#* INDEX#*#MARKS#*'
 test('workers may read, write what they name and connections, push, close and put off, and read what feeds them', () => {
-  expect(spelled(workerGrants.clock)).toEqual(worker(`${accounts} ${threads}`))
+  expect(spelled(workerGrants.clock)).toEqual(worker(`${accounts} ${routed}`))
   expect(spelled(workerGrants.later)).toEqual([
     ...worker(
-      `${accounts} CUSTOMER#*#* ${threads} INDEX#*#LIST#*#* INDEX#*#MARKS#* INDEX#*#COUNTS#* COUNT#*#*`,
+      `${accounts} CUSTOMER#*#* ${routed} INDEX#*#LIST#*#* INDEX#*#MARKS#* INDEX#*#COUNTS#* COUNT#*#*`,
     ),
     index,
     'Receive: sqs:ReceiveMessage sqs:DeleteMessage sqs:GetQueueAttributes on later',
   ])
-  expect(spelled(workerGrants.notify)).toEqual([...worker(`${accounts} DEVICE#* ${threads}`), ...ofStream])
+  expect(spelled(workerGrants.notify)).toEqual([
+    ...worker(`${accounts} DEVICE#* CHAT#* LICENSE#*#ACTIVE ${threads}`, 'LICENSE#*#CHATS LICENSE#*#WAITING'),
+    ...ofStream,
+  ])
 })
 
 test('what posts to many may push, and put off what does not get through, and nothing else', () => {

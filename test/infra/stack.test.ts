@@ -57,7 +57,9 @@ describe('policies', () => {
   const readAll = [`dynamodb:BatchGetItem dynamodb:GetItem dynamodb:Query on ${table}`]
   const common = 'LICENSE#* CUSTOMER#*#* CHAT#* SOCKET#* LICENSE#*#SOCKETS AUDIENCE#*#* CUSTOMER#*#*#SOCKETS'
   const reading = (where: string) => [`${readAll[0]} where ${where}`]
-  const read = reading(`${common} but LICENSE#*#CHATS LICENSE#*#ACTIVE LICENSE#*#WAITING LICENSE#*#CHANGED LICENSE#*#LOAD`)
+  const read = reading(
+    `${common} but LICENSE#*#CHATS LICENSE#*#ACTIVE LICENSE#*#WAITING LICENSE#*#CHANGED LICENSE#*#LOAD`,
+  )
   const readForStart = reading(
     `${common} LICENSE#*#LOAD but LICENSE#*#CHATS LICENSE#*#ACTIVE LICENSE#*#WAITING LICENSE#*#CHANGED`,
   )
@@ -97,17 +99,18 @@ describe('policies', () => {
   })
 
   const workerLogs = 'logs:CreateLogStream logs:PutLogEvents on <WorkersLogs.Arn>'
-  const threads = 'CHAT#* LICENSE#*#ACTIVE LICENSE#*#WAITING LICENSE#*#CHANGED LICENSE#*#LOAD'
-  const worker = (keys: string) => [
+  const threads = 'LICENSE#*#CHANGED LICENSE#*#LOAD'
+  const routed = `CHAT#* LICENSE#*#ACTIVE LICENSE#*#WAITING ${threads}`
+  const worker = (keys: string, but = 'LICENSE#*#CHATS') => [
     workerLogs,
     ...readAll,
-    writing(`${keys} ${rows} but LICENSE#*#CHATS`),
+    writing(`${keys} ${rows} but ${but}`),
     ...needed.push,
     onBoth('DELETE'),
     'sqs:SendMessage on <LaterQueue.Arn>',
   ]
   const opening = writing(
-    'LICENSE#* CUSTOMER#*#* CHAT#* LICENSE#*#CHATS LICENSE#*#ACTIVE LICENSE#*#WAITING LICENSE#*#LOAD LICENSE#*#CHANGED but LICENSE#*#SOCKETS CUSTOMER#*#*#SOCKETS',
+    'LICENSE#* CUSTOMER#*#* CHAT#* LICENSE#*#CHATS LICENSE#*#ACTIVE LICENSE#*#LOAD LICENSE#*#CHANGED but LICENSE#*#SOCKETS LICENSE#*#WAITING CUSTOMER#*#*#SOCKETS',
   )
   const index = `dynamodb:BatchWriteItem on ${table} where INDEX#*#LIST#*#* INDEX#*#MARKS#*`
   const { push, fan_out: fanOut, connection_status: look } = needed
@@ -132,7 +135,7 @@ describe('policies', () => {
     ],
     [
       'AgentApi/close_thread',
-      [logs, ...session, ...read, writing('CHAT#* LICENSE#*#ACTIVE LICENSE#*#WAITING LICENSE#*#LOAD'), ...push, ...fanOut],
+      [logs, ...session, ...read, writing('CHAT#* LICENSE#*#ACTIVE LICENSE#*#LOAD'), ...push, ...fanOut],
     ],
     ['AgentApi/send_typing_indicator', [logs, ...session, ...read, ...push]],
     ['AgentApi/send_event', [logs, ...session, ...readForStart, opening, ...push, ...fanOut]],
@@ -182,7 +185,7 @@ describe('policies', () => {
     ],
     ['CustomerApi/$disconnect', [customerLogs, `dynamodb:DeleteItem on ${table} where ${rows}`]],
     ['CustomerApi/$default', [customerLogs, ...session]],
-    ['Workers/clock', worker(`LICENSE#* ${threads}`)],
+    ['Workers/clock', worker(`LICENSE#* ${routed}`)],
     [
       'Workers/fan_out',
       [
@@ -196,7 +199,7 @@ describe('policies', () => {
       'Workers/later',
       [
         ...worker(
-          `LICENSE#* CUSTOMER#*#* ${threads} INDEX#*#LIST#*#* INDEX#*#MARKS#* INDEX#*#COUNTS#* COUNT#*#*`,
+          `LICENSE#* CUSTOMER#*#* ${routed} INDEX#*#LIST#*#* INDEX#*#MARKS#* INDEX#*#COUNTS#* COUNT#*#*`,
         ),
         index,
         'sqs:DeleteMessage sqs:GetQueueAttributes sqs:ReceiveMessage on <LaterQueue.Arn>',
@@ -205,7 +208,10 @@ describe('policies', () => {
     [
       'Workers/notify',
       [
-        ...worker(`LICENSE#* DEVICE#* ${threads}`),
+        ...worker(
+          `LICENSE#* DEVICE#* CHAT#* LICENSE#*#ACTIVE ${threads}`,
+          'LICENSE#*#CHATS LICENSE#*#WAITING',
+        ),
         'dynamodb:DescribeStream dynamodb:GetRecords dynamodb:GetShardIterator dynamodb:ListStreams on <ChatsTable.StreamArn>',
         'sqs:SendMessage on <WorkersNotifyFailures.Arn>',
       ],

@@ -1,3 +1,4 @@
+import { removeWaitingChat } from '../../../shared/table/chat/waiting-chats.ts'
 import { randomBytes } from 'node:crypto'
 import { customerTokenS } from '../../../shared/account/customer-tokens.ts'
 import { withUser } from '../../../shared/archive/index/lists.ts'
@@ -7,12 +8,7 @@ import { manualArchived } from '../../../shared/chat/system-messages.ts'
 import type { Family } from '../../../shared/protocol/action.ts'
 import { conflict, retryOnConflict } from '../../../shared/provisioning/retries.ts'
 import { putChangedChat } from '../../../shared/table/chat/changed-chats.ts'
-import {
-  readChat,
-  requireNoChat,
-  unlistActiveChat,
-  unlistWaitingChat,
-} from '../../../shared/table/chat/chats.ts'
+import { readChat, requireNoChat, unlistActiveChat } from '../../../shared/table/chat/chats.ts'
 import { putEntry } from '../../../shared/table/chat/log-entries.ts'
 import { readTail } from '../../../shared/table/chat/thread-log.ts'
 import type { Table } from '../../../shared/table/client.ts'
@@ -81,7 +77,7 @@ export const lockCustomer = async (
       chat === undefined ? requireNoChat(id) : removeChat(chat),
       // one whose thread was closed of late is still listed
       unlistActiveChat({ license_id: license, id }),
-      unlistWaitingChat(license, id),
+      removeWaitingChat(license, id),
       ...(chat === undefined || closing === undefined
         ? []
         : [putEntry(id, closing.entry), ...adjustLoads(chat, closing.chat).map(({ op }) => op)]),

@@ -1,6 +1,7 @@
+import { removeWaitingChat } from '../../../shared/table/chat/waiting-chats.ts'
 import { AdminError } from '../../../shared/provisioning/admin-error.ts'
 import { conflict, retryOnConflict } from '../../../shared/provisioning/retries.ts'
-import { readChat, unlistActiveChat, unlistWaitingChat } from '../../../shared/table/chat/chats.ts'
+import { readChat, unlistActiveChat } from '../../../shared/table/chat/chats.ts'
 import { removeChat, setErased } from '../../../shared/table/erasing.ts'
 import { isKey } from '../../../shared/table/families.ts'
 import { changedOf, chatPartOf } from '../../../shared/table/key-parts.ts'
@@ -67,7 +68,7 @@ const lockChat = (run: Run, id: string): Promise<void> =>
       const refusals = await write.transact([
         removeChat(chat),
         unlistActiveChat(chat),
-        unlistWaitingChat(chat.license_id, id),
+        removeWaitingChat(chat.license_id, id),
       ])
       return refusals.length === 0 ? undefined : conflict
     }),

@@ -48,7 +48,8 @@ export const announceThreadStarted = async (
   if (before !== undefined && !sameUsers(before.users, chat.users))
     ctx.push(watchingEither(before, chat), 'chat_users_updated', usersUpdated(before, chat, profiles, seen))
   const isBack = before !== undefined && customerOf(before) === undefined && customerOf(chat) !== undefined
-  if (outcome === 'started' && chat.waiting_since !== undefined) await enqueueRouting(ctx, chat.license_id)
+  if (outcome === 'started' && chat.waiting_since !== undefined)
+    await enqueueRouting(ctx, chat.license_id, chat.id)
   if (outcome === 'appended' && isBack) await enqueueRouting(ctx, chat.license_id, chat.id)
   if (outcome === 'appended') await enqueueRoutingOf(ctx, chat, entries)
   return shown

@@ -4,7 +4,7 @@ import { ProtocolError } from '../../protocol/errors.ts'
 import { limits } from '../../protocol/limits.ts'
 import type { Properties } from '../../protocol/properties.ts'
 import { type ChatUser, newlyHad, sameUsers, withArrivals } from '../../table/chat/chat-users.ts'
-import { type Chat, putChat, updateActiveChat, updateWaitingChat } from '../../table/chat/chats.ts'
+import { type Chat, putChat, updateActiveChat } from '../../table/chat/chats.ts'
 import { endsIdle, nextEntries, putEntry, setHeadUsers } from '../../table/chat/log-entries.ts'
 import {
   type PropertiesOwner,
@@ -110,7 +110,7 @@ export const add = async (
   const changes: ConditionalWrite<ThreadFamily>[] = [
     ...(changed ? adjustLoads(before, chat, { coming: [userIdOf(me)], onConditionFailed: 'auth' }) : []),
     ...[
-      ...(changed ? [putChat(chat), updateActiveChat(chat), ...updateWaitingChat(before, chat)] : []),
+      ...(changed ? [putChat(chat), updateActiveChat(chat)] : []),
       ...(onChat === undefined ? [] : [onChat.op]),
       ...(onThread === undefined
         ? userIds.length > 0

@@ -16,7 +16,6 @@ import {
   putChat,
   putChatListing,
   putNewChat,
-  updateWaitingChat,
 } from '../../table/chat/chats.ts'
 import { newHead, nextEntries, putEntry, putHead } from '../../table/chat/log-entries.ts'
 import { parseProperties, readProperties, type StoredProperties } from '../../table/chat/stored-properties.ts'
@@ -85,8 +84,7 @@ export interface ThreadStart extends ThreadStartInputs {
 }
 
 /** What the start of a thread writes or checks. */
-export type ThreadStartFamily =
-  'account' | 'customer' | 'chat' | 'chats' | 'activeChats' | 'waitingChats' | 'loads'
+export type ThreadStartFamily = 'account' | 'customer' | 'chat' | 'chats' | 'activeChats' | 'loads'
 
 /** The chat with its new thread, and the writes that make it so. */
 export interface OpenedThread {
@@ -154,7 +152,7 @@ export const openThread = (
     { op: isNew ? putNewChat(chat) : putChat(chat) },
     { op: putHead(id, head) },
     ...entries.map((entry) => ({ op: putEntry(id, entry) })),
-    ...[listActiveChat(chat), ...updateWaitingChat(undefined, chat)].map((op) => ({ op })),
+    { op: listActiveChat(chat) },
     ...(isNew ? [{ op: putChatListing(chat) }] : []),
     ...(properties === undefined ? [] : [{ op: properties.op }]),
     ...startedBy(me, was, chat, staffing.assigned, desk),

@@ -12,7 +12,7 @@ export const joinChat = action({
   }),
   response: null,
   needs: ['read', 'push', 'fan_out'],
-  writes: ['account', 'chat', 'activeChats', 'waitingChats', 'loads', 'changedChats'],
+  writes: ['account', 'chat', 'activeChats', 'loads', 'changedChats'],
   pushes: [
     'incoming_chat_thread',
     'incoming_event',

@@ -13,7 +13,7 @@ export const removeFromChat = action({
   }),
   response: null,
   needs: ['read', 'push', 'fan_out'],
-  writes: ['chat', 'activeChats', 'waitingChats', 'loads', 'changedChats'],
+  writes: ['chat', 'activeChats', 'loads', 'changedChats'],
   pushes: ['incoming_event', 'chat_users_updated'],
   session: 'required',
   reads: ['chat', 'tail'],

@@ -28,7 +28,7 @@ export const startChat = action({
   response: z.strictObject({ chat: ChatWithThread }),
   needs: ['read', 'push', 'fan_out'],
   alsoReads: ['loads'],
-  writes: ['account', 'customer', 'chat', 'chats', 'activeChats', 'waitingChats', 'loads'],
+  writes: ['account', 'customer', 'chat', 'chats', 'activeChats', 'loads'],
   pushes: [
     'incoming_chat_thread',
     'incoming_event',

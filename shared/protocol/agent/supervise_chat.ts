@@ -9,7 +9,7 @@ export const superviseChat = action({
   request: z.object({ chat_id: Id, agent_ids: opt(unique(Id, limits.membershipIds)) }),
   response: null,
   needs: ['read', 'push', 'fan_out'],
-  writes: ['account', 'chat', 'activeChats', 'waitingChats', 'loads', 'changedChats'],
+  writes: ['account', 'chat', 'activeChats', 'loads', 'changedChats'],
   pushes: [
     'incoming_chat_thread',
     'incoming_event',

@@ -8,7 +8,7 @@ export const updateChatScopes = action({
   request: z.object({ chat_id: Id, add_scopes: opt(Scopes), remove_scopes: opt(Scopes) }),
   response: null,
   needs: ['read', 'push', 'fan_out'],
-  writes: ['account', 'chat', 'activeChats', 'waitingChats', 'changedChats'],
+  writes: ['account', 'chat', 'activeChats', 'changedChats'],
   pushes: ['incoming_chat_thread', 'chat_scopes_updated'],
   session: 'required',
   reads: ['chat', 'tail'],

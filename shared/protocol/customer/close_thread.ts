@@ -9,7 +9,7 @@ export const closeThread = action({
   request: z.object({ chat_id: Id }),
   response: null,
   needs: ['read', 'push', 'fan_out'],
-  writes: ['chat', 'activeChats', 'waitingChats', 'loads'],
+  writes: ['chat', 'activeChats', 'loads'],
   pushes: ['incoming_event', 'thread_closed'],
   session: 'required',
   reads: ['chat', 'tail'],

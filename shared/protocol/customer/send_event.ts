@@ -12,7 +12,7 @@ export const sendEvent = action({
   response: z.strictObject({ thread_id: z.string(), event: CustomerEvent }),
   needs: ['read', 'push', 'fan_out'],
   alsoReads: ['loads'],
-  writes: ['account', 'customer', 'chat', 'chats', 'activeChats', 'waitingChats', 'loads', 'changedChats'],
+  writes: ['account', 'customer', 'chat', 'chats', 'activeChats', 'loads', 'changedChats'],
   pushes: [
     'incoming_event',
     'incoming_chat_thread',

@@ -24,7 +24,7 @@ export const startChat = action({
   response: z.strictObject({ chat: CustomerChatWithThread }),
   needs: ['read', 'push', 'fan_out'],
   alsoReads: ['loads'],
-  writes: ['account', 'customer', 'chat', 'chats', 'activeChats', 'waitingChats', 'loads'],
+  writes: ['account', 'customer', 'chat', 'chats', 'activeChats', 'loads'],
   pushes: [
     'incoming_chat_thread',
     'incoming_event',

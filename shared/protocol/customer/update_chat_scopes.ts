@@ -9,7 +9,7 @@ export const updateChatScopes = action({
   request: z.object({ chat_id: Id, add_scopes: opt(GroupScopes), remove_scopes: opt(GroupScopes) }),
   response: null,
   needs: ['read', 'push', 'fan_out'],
-  writes: ['account', 'customer', 'chat', 'activeChats', 'waitingChats', 'changedChats'],
+  writes: ['account', 'customer', 'chat', 'activeChats', 'changedChats'],
   pushes: ['incoming_chat_thread', 'chat_scopes_updated'],
   session: 'required',
   reads: ['chat', 'tail'],

@@ -2,7 +2,7 @@ import * as z from 'zod/mini'
 import { PropertiesOutput } from '../../protocol/properties.ts'
 import { keys } from '../keys.ts'
 import type { Op, Reader } from '../ops.ts'
-import { ChatUser, lacksAgent } from './chat-users.ts'
+import { ChatUser } from './chat-users.ts'
 
 export const ChatScopes = z.object({ groups: z.array(z.int()), agents: z.array(z.string()) })
 
@@ -103,7 +103,8 @@ export const putChatListing = (chat: Chat): Op<'chats'> => ({
   Put: { Item: { ...keys.chatListed(chat.license_id, chat.id) } },
 })
 
-const rowOf = (chat: Chat): ActiveChat => ({
+/** The row of a chat in the list of active ones. */
+export const activeRowOf = (chat: Chat): ActiveChat => ({
   id: chat.id,
   users: chat.users,
   scopes: chat.scopes,
@@ -114,42 +115,8 @@ const rowOf = (chat: Chat): ActiveChat => ({
 })
 
 export const listActiveChat = (chat: Chat): Op<'activeChats'> => ({
-  Put: { Item: { ...keys.activeChat(chat.license_id, chat.id), ...rowOf(chat) } },
+  Put: { Item: { ...keys.activeChat(chat.license_id, chat.id), ...activeRowOf(chat) } },
 })
-
-/** `LICENSE#<l>#WAITING` / `<chat>`: a copy of the row of an active chat that waits for an agent. */
-export const listWaitingChat = (license: string, row: ActiveChat): Op<'waitingChats'> => ({
-  Put: { Item: { ...keys.waitingChat(license, row.id), ...row } },
-})
-
-export const unlistWaitingChat = (license: string, id: string): Op<'waitingChats'> => ({
-  Delete: { Key: keys.waitingChat(license, id) },
-})
-
-/** The same of one that is not in the list. */
-export const listMissedChat = (license: string, row: ActiveChat): Op<'waitingChats'> => ({
-  Put: {
-    Item: { ...keys.waitingChat(license, row.id), ...row },
-    ConditionExpression: 'attribute_not_exists(pk)',
-  },
-})
-
-/** Takes a row away as it was read: one of a chat that has begun to wait anew is another. */
-export const unlistStrayChat = (license: string, row: ActiveChat): Op<'waitingChats'> => ({
-  Delete: {
-    Key: keys.waitingChat(license, row.id),
-    ConditionExpression: '#thread = :thread AND #users = :users',
-    ExpressionAttributeNames: { '#thread': 'thread', '#users': 'users' },
-    ExpressionAttributeValues: { ':thread': row.thread, ':users': row.users },
-  },
-})
-
-/** What a change of a chat makes of its row in the list of those that wait. */
-export const updateWaitingChat = (before: Chat | undefined, after: Chat): Op<'waitingChats'>[] => {
-  if (after.active && lacksAgent(after)) return [listWaitingChat(after.license_id, rowOf(after))]
-  const did = before?.active === true && lacksAgent(before)
-  return did ? [unlistWaitingChat(after.license_id, after.id)] : []
-}
 
 /** The copy of users in the list of active chats, where the chat is in it. */
 export const updateActiveChat = (chat: Chat): Op<'activeChats'> => {

@@ -1,5 +1,5 @@
 import type { Properties } from '../../protocol/properties.ts'
-import { activePk, behind, chatsPk, type Key, keys, waitingPk } from '../keys.ts'
+import { activePk, behind, chatsPk, type Key, keys } from '../keys.ts'
 import type { Reader } from '../ops.ts'
 import type { ChatUser } from './chat-users.ts'
 import {
@@ -35,15 +35,6 @@ export const readActiveChat = async (
   const row = await read.get(keys.activeChat(license, id), { strong: true })
   const parsed = row === undefined ? undefined : ActiveItem.parse(row)
   return parsed?.closed_at === undefined ? parsed : undefined
-}
-
-/** Active chats that wait for an agent. */
-export const readWaitingChats = async (
-  read: Reader<'waitingChats'>,
-  license: string,
-): Promise<ActiveChat[]> => {
-  const rows = await read.query({ pk: waitingPk(license), strong: true })
-  return rows.map((row) => ActiveItem.parse(row))
 }
 
 /** The ids of all chats of a license, in no order. */
