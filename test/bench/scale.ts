@@ -90,7 +90,7 @@ const fill = async (stand: Stand, license: string, count: number): Promise<void>
       { id: crypto.randomUUID(), type: 'customer', present: true, met: true },
       { id: agent_id, type: 'agent', present: true, met: true, since: nowS * 1000 },
     ]
-    const chat = `${crypto.randomUUID().replaceAll('-', '').slice(0, 21)}`
+    const chat = crypto.randomUUID().replaceAll('-', '').slice(0, 21)
     return [
       ...rowKeys(row, connection).map((key) => ({ ...key, ...row, connection, ttl: nowS + maxAgeS })),
       {
@@ -120,6 +120,8 @@ const measure = async (stand: Stand, connected: number): Promise<Scale> => {
   await stand.addLicense(license, ['ann', 'ben', 'cyd'], { max_chats: 1000 })
   const [ann, ben] = [await stand.login(license, 'ann'), await stand.login(license, 'ben')]
   await ben.ask('update_agent', { routing_status: 'not_accepting_chats' })
+  const cyd = await stand.login(license, 'cyd')
+  await cyd.ask('update_agent', { routing_status: 'not_accepting_chats' })
   await fill(stand, license, connected)
   const carl = await stand.arrive(license)
   await carl.ask('login')
@@ -150,13 +152,17 @@ const measure = async (stand: Stand, connected: number): Promise<Scale> => {
   })
   await take('customer: send_event', () => carl.ask('send_event', { chat_id: customers, event }))
   await take('close_thread, and routing after it', () => carl.ask('close_thread', { chat_id: customers }))
-  await take('login', () => stand.login(license, 'cyd'))
+  // on another device: a first one is told to everybody
+  await take('login', async () => {
+    const again = await stand.login(license, 'cyd')
+    await again.close()
+  })
   await take('sync', async () => {
     const { payload } = await ann.ask('ping', { cursor: true })
     await ann.ask('sync', { cursor: payload.cursor })
   })
   await take('get_filtered_chats', () => ann.ask('get_filtered_chats', {}))
-  await Promise.all([ann, ben, carl].map((socket) => socket.close()))
+  await Promise.all([ann, ben, cyd, carl].map((socket) => socket.close()))
   return { connected, requests }
 }
 

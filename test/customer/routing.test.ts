@@ -59,6 +59,7 @@ const textsOf = ({ thread, threads = [thread] }: any): string[] =>
   threads.at(-1).events.map(({ text }: any) => text)
 const routing = (name: 'unassigned' | 'idle', value: boolean) => ({ routing: { [name]: { value } } })
 const isUnassigned = async (customer: Arrived): Promise<[boolean, boolean]> => {
+  await world.settled()
   const { properties, threads } = await chatNow(customer)
   return [properties.routing.unassigned.value, threads[0].properties.routing.unassigned.value]
 }
