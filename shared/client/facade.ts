@@ -21,6 +21,10 @@ type Store<U extends UserLike, E extends EventLike> = Pick<Chats<U, E>, 'get' | 
 
 type Own = 'login' | 'ping' | 'sync'
 
+/** What an endpoint tells: its pushes, and what it answers each login. */
+type Heard<E extends Endpoint> = E['pushes'] & { logged_in: E['actions']['login']['answer'] }
+type Told<E extends Endpoint> = Heard<E> & ClientEvents
+
 /** A client of one endpoint. */
 export interface Client<E extends Endpoint, U extends UserLike, Event extends EventLike> {
   /** The connection as it is. */
@@ -35,14 +39,9 @@ export interface Client<E extends Endpoint, U extends UserLike, Event extends Ev
     payload: E['actions'][Name]['request'],
   ) => Promise<E['actions'][Name]['answer']>
   /** Calls `listener` for each; returns how to stop that. An event comes once, also one that was read. */
-  on: <Name extends keyof (E['pushes'] & ClientEvents)>(
-    name: Name,
-    listener: (payload: (E['pushes'] & ClientEvents)[Name]) => void,
-  ) => () => void
+  on: <Name extends keyof Told<E>>(name: Name, listener: (payload: Told<E>[Name]) => void) => () => void
   /** The same for `for await`, until the client is closed. */
-  each: <Name extends keyof (E['pushes'] & ClientEvents)>(
-    name: Name,
-  ) => AsyncGenerator<(E['pushes'] & ClientEvents)[Name], void, void>
+  each: <Name extends keyof Told<E>>(name: Name) => AsyncGenerator<Told<E>[Name], void, void>
   /** Ends the connection for good; what waits fails with `closed`. */
   close: () => void
 }
@@ -72,12 +71,12 @@ export const createClient = <E extends Endpoint, U extends UserLike, Event exten
   behave: (parts: Parts<U, Event>) => Behaviour,
 ): Client<E, U, Event> => {
   const environment = { ...defaultEnvironment, ...options.environment }
-  const listeners = new Listeners<E['pushes'] & ClientEvents>()
+  const listeners = new Listeners<Told<E>>()
   const chats = new Chats<U, Event>({ chats: 200, threadsPerChat: 3, eventsPerThread: 500, ...options.keeps })
   const emit = (name: string, payload: unknown): void =>
     // a push is emitted under its own name
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion, typescript/consistent-type-assertions
-    listeners.emit(name, payload as (E['pushes'] & ClientEvents)[string])
+    listeners.emit(name, payload as Told<E>[string])
   const ask = async (action: string, payload: object): Promise<unknown> => {
     const answer = await core.requests.add(action, payload)
     if (action === 'get_chat_threads' && isThreads<U, Event>(answer)) chats.show(answer.chat)
@@ -92,20 +91,24 @@ export const createClient = <E extends Endpoint, U extends UserLike, Event exten
     },
     heard: (event) => emit('incoming_event', event),
   })
-  const recovered = (all: boolean) => emit('recovered', { recovered: all })
   const behaviour = behave({
     core: { ping: (payload) => core.ping(payload), ask },
     chats,
     keeper,
     environment,
-    recovered,
+    recovered: (recovered) => emit('recovered', { recovered }),
   })
-  const core: Core<E['pushes']> = new Core<E['pushes']>({
+  const core: Core<Heard<E>> = new Core<Heard<E>>({
     kind,
     url,
     environment,
     listeners,
     ...behaviour,
+    loggedIn: (answer, login) => {
+      const renewAt = behaviour.loggedIn(answer, login)
+      emit('logged_in', answer)
+      return renewAt
+    },
     pingEveryMs: options.pingEveryMs ?? 60_000,
     pushed: (name, payload) => {
       if (isKept(name)) keeper.take(pushOf<U, Event>(name, payload))
