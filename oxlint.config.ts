@@ -137,7 +137,7 @@ export default defineConfig({
         'vitest/no-standalone-expect': [
           'error',
           {
-            additionalTestBlockFunctions: ['testAtSteps', 'testFirst'],
+            additionalTestBlockFunctions: ['testAtSteps', 'testFirst', 'testInBrowser'],
           },
         ],
         'unicorn/no-useless-spread': 'off',

@@ -12,22 +12,29 @@ const pageSize = 20
 /** Every thread that the agent may see, found by what was said in it, by whom, and when. */
 export const Archive = ({ desk, onOpen }: { desk: Desk; onOpen: (chat: string, thread: string) => void }) => {
   const [found, setFound] = useState<{ answer: Search['answer']; filters: Filters; page: number }>()
+  const [isSearching, setIsSearching] = useState(false)
   const search = async (filters: Filters, page: number): Promise<void> => {
+    setIsSearching(true)
     const result = await desk.run('The search failed', () =>
       desk.client.request('get_archives', { filters, pagination: { page, limit: pageSize } }),
     )
+    setIsSearching(false)
     if (result !== undefined) setFound({ answer: result.answer, filters, page })
   }
   return (
     <>
       <SearchForm desk={desk} onSearch={(filters) => void search(filters, 1)} />
-      {found !== undefined && (
-        <>
-          <p class="found" role="status">
-            {found.answer.pagination.total === 0
+      <p class="found" role="status">
+        {isSearching
+          ? 'Searching…'
+          : found === undefined
+            ? 'Words, dates, agents, groups and properties narrow it down.'
+            : found.answer.pagination.total === 0
               ? 'Nothing found.'
               : `${found.answer.pagination.total} found`}
-          </p>
+      </p>
+      {found !== undefined && (
+        <>
           <ul class="list">
             {found.answer.chats.map(({ chat }) => (
               <li key={chat.thread.id}>

@@ -141,7 +141,7 @@ const AddScope = ({ desk, onAdd }: { desk: Desk; onAdd: (scopes: ChatScopes) => 
         value={chosen}
         onChange={({ currentTarget: { value } }) => setChosen(value)}
       >
-        <option value="">Add a group or an agent</option>
+        <option value="">Choose…</option>
         {desk.groups.map(({ id, name }) => (
           <option key={id} value={`group:${id}`}>
             {name}

@@ -12,6 +12,8 @@ const pretty = (text: string): string => {
   }
 }
 
+const lineOf = ({ way, text }: Frame): string => `${way === 'sent' ? '→' : '←'} ${text}`
+
 /** What goes over the wire, both ways, the newest first. */
 export const FramesPanel = ({ wire, label }: { wire: Wire; label: string }) => {
   useChanges(wire.changes)
@@ -26,7 +28,6 @@ export const FramesPanel = ({ wire, label }: { wire: Wire; label: string }) => {
       setCopied(`Not copied: ${String(error)}`)
     }
   }
-  const all = shown.map(({ way, text }) => `${way === 'sent' ? '→' : '←'} ${text}`).join('\n')
   return (
     <section class="frames" aria-label={`Frames of ${label}`}>
       <header>
@@ -36,7 +37,7 @@ export const FramesPanel = ({ wire, label }: { wire: Wire; label: string }) => {
           Hide pings
         </label>
         <span role="status">{copied}</span>
-        <button type="button" class="small" onClick={() => void copy(all)}>
+        <button type="button" class="small" onClick={() => void copy(shown.map(lineOf).join('\n'))}>
           Copy all
         </button>
         <button type="button" class="small" onClick={wire.forget}>
