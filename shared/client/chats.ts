@@ -84,7 +84,9 @@ export class Chats<U extends UserLike, E extends EventLike> {
   /** Takes what the server shows of a chat, with the newest events of some threads. */
   show({ threads, ...shown }: WireChat<U, E>): void {
     const held = this.#chats.get(shown.id)
-    const chat = { ...held, ...shown, threads: held?.threads ?? [] }
+    // what has none any more comes without
+    const none = { properties: undefined, scopes: undefined }
+    const chat: Chat<U, E> = { ...held, ...none, ...shown, threads: held?.threads ?? [] }
     this.#put(threads.reduce((all, thread) => this.#withThread(all, thread), chat))
   }
 
@@ -119,7 +121,7 @@ export class Chats<U extends UserLike, E extends EventLike> {
     const byOrder = new Map([...before, ...shown.events].map((event) => [event.order, event]))
     const all = [...byOrder.values()].toSorted((a, b) => a.order - b.order)
     const events = all.slice(-this.#limits.eventsPerThread)
-    const thread: Thread<E> = { ...held, ...shown, events, upTo }
+    const thread: Thread<E> = { ...held, properties: undefined, ...shown, events, upTo }
     const others = chat.threads.filter(({ id }) => id !== shown.id)
     const threads = [...others, thread].toSorted((a, b) => a.timestamp - b.timestamp)
     return { ...chat, threads: threads.slice(-this.#limits.threadsPerChat) }
