@@ -1,9 +1,11 @@
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { globSync, readFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { connect } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Console, startConsole } from '../../infra/console/server.ts'
 
@@ -136,5 +138,36 @@ describe('the page', () => {
           /innerHTML|outerHTML|dangerouslySet|insertAdjacent|document\.write|DOMParser|createContextual|\beval\b|new Function|srcdoc|javascript:/i,
         ),
       ])
+  })
+})
+
+describe('npm run console', () => {
+  const start = (...flags: string[]) => {
+    const cwd = join(import.meta.dirname, '../..')
+    return spawn(process.execPath, ['infra/run.mjs', 'infra/console/main.ts', ...flags], { cwd })
+  }
+  const endpoints = ['--agent-url', 'wss://agents.example/v1', '--customer-url', 'wss://customers.example/v1']
+
+  test('serves the console for a deployed stack, whose agents have tokens of their own', async () => {
+    const run = start(...endpoints, '--license', 'acme', '--port', '0')
+    const [line] = await once(run.stdout, 'data')
+    const [, url] = /^The console is at (http:\/\/127\.0\.0\.1:\d+\/)\n/.exec(String(line)) ?? []
+    const response = await fetch(`${url}config.json`)
+    expect(await response.json()).toEqual({
+      ...{ agent_url: 'wss://agents.example/v1', customer_url: 'wss://customers.example/v1' },
+      ...{ license_id: 'acme', agents: [] },
+    })
+    run.kill('SIGTERM')
+    expect(await once(run, 'close')).toEqual([0, null])
+  })
+
+  test.each([
+    [endpoints, '--customer-url and --license belong together'],
+    [['--agent-url', 'https://agents.example'], 'begins with wss://'],
+  ])('says of %j that %s', async (flags, sentence) => {
+    const run = start(...flags)
+    const [said, [code]] = await Promise.all([text(run.stderr), once(run, 'close')])
+    expect(said).toContain(sentence)
+    expect(code).toBe(1)
   })
 })

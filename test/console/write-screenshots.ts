@@ -22,6 +22,7 @@ const startStack = async (): Promise<{ url: string; end: () => Promise<void> }> 
   })
   const ended = once(child, 'close')
   const { value } = await createInterface(child.stdout)[Symbol.asyncIterator]().next()
+  if (value === undefined) throw new Error('npm start ended before it was ready: it says why above.')
   const end = async () => {
     child.kill('SIGTERM')
     await ended
