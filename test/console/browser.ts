@@ -7,8 +7,11 @@ import { executablePath, launch } from './page.ts'
 // Tests of the page: what each has of a browser and of a console.
 
 const absent =
-  'Did not run, since this machine has no Chromium: install it (apt-get install chromium), or say where it is with ' +
-  'CHROMIUM_PATH.'
+  'The tests of the console in a browser do not run, since this machine has no Chromium: install it ' +
+  '(apt-get install chromium), or say where it is with CHROMIUM_PATH.'
+
+// where all is skipped, the report does not say why
+if (executablePath === undefined) process.stderr.write(`${absent}\n`)
 
 /** A test that needs a browser; where there is none it is skipped, and says so. */
 export const testInBrowser = (name: string, run: () => Promise<void>): void => {

@@ -5,7 +5,7 @@ import { type Browser, chromium, type Locator, type Page } from 'playwright-core
 
 const usual = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']
 const named = process.env['CHROMIUM_PATH']
-export const executablePath = named ?? usual.find((path) => existsSync(path))
+export const executablePath = named || usual.find((path) => existsSync(path))
 
 /** Chromium; without a sandbox, which root cannot have, since it opens this project's page alone. Letters are grey. */
 export const launch = (): Promise<Browser> =>

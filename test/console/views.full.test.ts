@@ -240,6 +240,30 @@ describe('the console', () => {
     },
   )
 
+  testInBrowser('logs in with a token, and says why one is not taken', async () => {
+    const { url, license } = await openOffice(world, { nora: {} })
+    const { open, context, faults } = await openBrowser()
+    const page = await open(url())
+    const desk = page.getByRole('region', { name: /^Desk/ })
+    const logIn = async (token: string) => {
+      await desk.getByLabel('Or an access token').fill(token)
+      await press(desk, 'Log in')
+    }
+    await logIn('made-up')
+    await sees(desk.getByRole('alert'), 'auth (401): Invalid access token')
+    await sees(desk, 'Closed')
+    await press(desk, 'Log out')
+    await logIn(await license.token('nora'))
+    await sees(desk, 'Online')
+    expect(await desk.getByRole('heading', { level: 2 }).textContent()).toBe('noranormal')
+    // it is kept nowhere: not in the address, nor in what a browser stores
+    expect(page.url()).toBe(url([], [1]))
+    const { origins, cookies } = await context.storageState()
+    const stored = origins.flatMap(({ localStorage }) => localStorage.map(({ name }) => name))
+    expect([cookies, stored]).toEqual([[], [`agent-chat:${license.id}:visitor-1`]])
+    expect(faults).toEqual([])
+  })
+
   testInBrowser(
     'shows the frames of both ways, without tokens, copied by a click, and forgets the oldest',
     async () => {

@@ -20,14 +20,14 @@ export const ChatPane = ({ desk, showsDetails, onDetails }: PaneProps) => {
   const chat = open && desk.client.chats.get(open.chat)
   if (open === undefined || chat === undefined)
     return (
-      <main class="chat nothing">
+      <div class="chat nothing">
         <p class="empty">
           {open === undefined
             ? 'Open a chat to read it.'
             : 'This chat cannot be seen any more, or is still being read.'}
         </p>
         {open !== undefined && <BackButton desk={desk} />}
-      </main>
+      </div>
     )
   return (
     <section class="chat" aria-label={`Chat with ${titleOf(chat)}`}>

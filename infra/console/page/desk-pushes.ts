@@ -13,7 +13,7 @@ interface Known {
 /** Keeps a desk to what its client is told, and what that does not keep itself. */
 export const listenAtDesk = (
   desk: Desk,
-  { hears, changes, noteWriting, tell }: OpenSession,
+  { hears, changes, tell }: OpenSession,
   { followed, previews, bans }: Known,
 ): void => {
   const { client } = desk
@@ -29,9 +29,7 @@ export const listenAtDesk = (
     previews.set(chat_id, { text, at: event.timestamp })
     hears.incoming_event(told)
   })
-  client.on('incoming_sneak_peek', ({ chat_id, sneak_peek: { author_id, text } }) =>
-    noteWriting(chat_id, author_id, text),
-  )
+  client.on('incoming_sneak_peek', hears.incoming_sneak_peek)
   client.on('agent_updated', ({ agent_id, routing_status }) => {
     desk.colleagues = desk.colleagues.map((one) => (one.id === agent_id ? { ...one, routing_status } : one))
     if (desk.me?.id === agent_id && routing_status !== 'offline') desk.me = { ...desk.me, routing_status }

@@ -57,12 +57,12 @@ interface Hears {
     chat_id: string
     typing_indicator: { author_id: string; is_typing: boolean }
   }) => void
+  incoming_sneak_peek: (told: { chat_id: string; sneak_peek: { author_id: string; text: string } }) => void
   incoming_event: (told: { chat_id: string; event: { author_id?: string | undefined } }) => void
 }
 
 export interface OpenSession extends Session {
   hears: Hears
-  noteWriting: (chat: string, author: string, text: string) => void
 }
 
 export const openSession = (): OpenSession => {
@@ -74,6 +74,11 @@ export const openSession = (): OpenSession => {
     if (held?.author !== author) return
     clearTimeout(held.forget)
     writing.delete(chat)
+    changes.changed()
+  }
+  const note = (chat: string, author: string, text: string): void => {
+    clearTimeout(writing.get(chat)?.forget)
+    writing.set(chat, { author, text, forget: setTimeout(() => forget(chat, author), writingMs) })
     changes.changed()
   }
   const session: OpenSession = {
@@ -111,17 +116,17 @@ export const openSession = (): OpenSession => {
       changes.changed()
       return sent !== undefined
     },
-    noteWriting: (chat, author, text) => {
-      clearTimeout(writing.get(chat)?.forget)
-      writing.set(chat, { author, text, forget: setTimeout(() => forget(chat, author), writingMs) })
-      changes.changed()
-    },
-    hears: hearsOf(() => session, forget),
+    hears: hearsOf(() => session, { note, forget }),
   }
   return session
 }
 
-const hearsOf = (own: () => OpenSession, forget: (chat: string, author: string) => void): Hears => ({
+interface Writers {
+  note: (chat: string, author: string, text: string) => void
+  forget: (chat: string, author: string) => void
+}
+
+const hearsOf = (own: () => OpenSession, { note, forget }: Writers): Hears => ({
   state: (state) => {
     own().state = state
     own().changes.changed()
@@ -139,8 +144,12 @@ const hearsOf = (own: () => OpenSession, forget: (chat: string, author: string) 
     own().tell(noticeOf('The connection ended', error))
   },
   incoming_typing_indicator: ({ chat_id, typing_indicator: { author_id, is_typing } }) => {
-    if (is_typing) own().noteWriting(chat_id, author_id, own().writing.get(chat_id)?.text ?? '')
+    if (is_typing) note(chat_id, author_id, own().writing.get(chat_id)?.text ?? '')
     else forget(chat_id, author_id)
+  },
+  incoming_sneak_peek: ({ chat_id, sneak_peek: { author_id, text } }) => {
+    if (text === '') forget(chat_id, author_id)
+    else note(chat_id, author_id, text)
   },
   incoming_event: ({ chat_id, event: { author_id } }) => {
     if (author_id !== undefined) forget(chat_id, author_id)

@@ -99,13 +99,14 @@ const onOnline = (online: Set<() => void>, back: () => void): (() => void) => {
 /** What a frame is called, and its text; tokens are left out, since frames are copied. */
 const shownOf = (raw: string): { action: string; text: string } => {
   try {
-    const frame: unknown = JSON.parse(raw, (name, value: unknown) =>
-      name === 'token' && typeof value === 'string' ? '…' : value,
-    )
-    const isNamed = typeof frame === 'object' && frame !== null && 'action' in frame
-    const action = isNamed ? String(frame.action) : '?'
-    return { action, text: action === 'login' ? JSON.stringify(frame) : raw }
+    const frame: unknown = JSON.parse(raw)
+    const action =
+      typeof frame === 'object' && frame !== null && 'action' in frame ? String(frame.action) : '?'
+    return { action, text: action === 'login' ? JSON.stringify(frame, withoutTokens) : raw }
   } catch {
     return { action: '?', text: raw }
   }
 }
+
+const withoutTokens = (name: string, value: unknown): unknown =>
+  name === 'token' && typeof value === 'string' ? '…' : value
