@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'preact/hooks'
+import { useState } from 'preact/hooks'
 import { ChatActions } from './chat-actions.tsx'
 import { roleIn, titleOf } from './chat-kinds.ts'
 import { Composer } from './composer.tsx'
@@ -6,6 +6,7 @@ import type { Desk, DeskChat } from './desk-state.ts'
 import type { History } from './history.ts'
 import { paced } from './pace.ts'
 import { Name } from './parts.tsx'
+import { newestOfOthers, useMarking } from './seen.ts'
 import { ThreadView } from './thread-view.tsx'
 
 interface PaneProps {
@@ -76,21 +77,11 @@ const presenceOf = (chat: DeskChat): string => {
 const OpenThread = ({ desk, chat, history }: { desk: Desk; chat: DeskChat; history: History }) => {
   const threads = history.threads()
   const me = desk.me?.id ?? ''
-  const newest = chat.threads.at(-1)?.events.findLast(({ author_id }) => author_id !== undefined)
-  const isSeen = newest === undefined || newest.author_id === me || roleIn(chat, me) === undefined
-  useEffect(() => {
-    if (isSeen) return
-    const mark = () => {
-      if (document.visibilityState !== 'visible') return
-      document.removeEventListener('visibilitychange', mark)
-      void desk.run('The chat is not marked as seen', () =>
-        desk.client.request('mark_event_as_seen', { chat_id: chat.id, event_id: newest.id }),
-      )
-    }
-    document.addEventListener('visibilitychange', mark)
-    mark()
-    return () => document.removeEventListener('visibilitychange', mark)
-  }, [newest?.id, isSeen])
+  useMarking(roleIn(chat, me) === undefined ? undefined : newestOfOthers(chat, me), (event_id) => {
+    void desk.run('The chat is not marked as seen', () =>
+      desk.client.request('mark_event_as_seen', { chat_id: chat.id, event_id }),
+    )
+  })
   return (
     <ThreadView
       threads={threads}

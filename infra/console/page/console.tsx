@@ -104,10 +104,22 @@ const App = () => {
   const [config, setConfig] = useState<Config>()
   const [failure, setFailure] = useState<string>()
   useEffect(() => {
-    readConfig().then(setConfig, (error: unknown) => setFailure(String(error)))
+    const failed = (error: unknown): void => setFailure(String(error))
+    // what nobody has expected is shown as well
+    addEventListener('error', ({ message }) => failed(message))
+    addEventListener('unhandledrejection', ({ reason }) => failed(reason))
+    readConfig().then(setConfig, failed)
   }, [])
-  if (failure !== undefined) return <p role="alert">{failure}</p>
-  return config === undefined ? null : <Console config={config} />
+  return (
+    <>
+      {failure !== undefined && (
+        <p class="notice bad" role="alert">
+          The console has failed: {failure}
+        </p>
+      )}
+      {config !== undefined && <Console config={config} />}
+    </>
+  )
 }
 
 const element = document.getElementById('console')

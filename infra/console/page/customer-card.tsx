@@ -8,8 +8,10 @@ type Customer = DeskUser & { type: 'customer' }
 /** Who the customer is, where it is, and whether it is banned. */
 export const CustomerCard = ({ desk, customer }: { desk: Desk; customer: Customer }) => {
   const [asksDays, setAsksDays] = useState(false)
-  const { id, name, email, online } = customer
+  const { id, name, email } = customer
   const banned = desk.bans.get(id) ?? customer.banned
+  // who is banned is disconnected, and no push says so
+  const online = customer.online && !banned
   const unban = () =>
     void desk.run('The ban was not lifted', () => desk.client.request('unban_customer', { customer_id: id }))
   return (

@@ -5,6 +5,7 @@ import { FramesPanel } from './frames-panel.tsx'
 import { paced } from './pace.ts'
 import { CutButton, Field, Light, Name, Notices, valuesOf } from './parts.tsx'
 import { Rating } from './rating.tsx'
+import { newestOfOthers, useMarking } from './seen.ts'
 import { ThreadView } from './thread-view.tsx'
 import { openWidget, type Widget } from './widget-state.ts'
 
@@ -100,14 +101,11 @@ type Chat = NonNullable<ReturnType<Widget['chat']>>
 
 const WidgetThread = ({ widget, chat }: { widget: Widget; chat: Chat }) => {
   const me = widget.me ?? ''
-  const newest = chat.threads.at(-1)?.events.findLast(({ author_id }) => author_id !== undefined)
-  const isSeen = newest === undefined || newest.author_id === me
-  useEffect(() => {
-    if (isSeen || document.visibilityState !== 'visible') return
+  useMarking(newestOfOthers(chat, me), (event_id) => {
     void widget.run('The chat is not marked as seen', () =>
-      widget.client.request('mark_event_as_seen', { chat_id: chat.id, event_id: newest.id }),
+      widget.client.request('mark_event_as_seen', { chat_id: chat.id, event_id }),
     )
-  }, [newest?.id, isSeen])
+  })
   return (
     <ThreadView
       threads={widget.history.threads()}
