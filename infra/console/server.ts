@@ -20,7 +20,7 @@ export interface Console {
 
 const host = '127.0.0.1'
 
-/** The page may run its own files and talk to these endpoints; nothing that is text becomes markup or code. */
+/** The page may run its own files and talk to these endpoints; no text becomes markup or code. */
 const policyOf = ({ agent_url, customer_url }: ConsoleConfig): string =>
   [
     "default-src 'none'",

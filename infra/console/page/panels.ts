@@ -12,7 +12,7 @@ const newKey = (): string => `panel-${(count += 1)}`
 const emptyDesk = (): Panel => ({ key: newKey(), kind: 'desk' })
 const widget = (visitor: number): Panel => ({ key: newKey(), kind: 'widget', visitor })
 
-/** The panels that the address names, as `#desks=nora,adam&visitors=1,2`; a desk and a widget if it names none. */
+/** The panels that the address names, as `#desks=nora,adam&visitors=1,2`; else a desk and a widget. */
 export const openPanels = (agents: Config['agents'], hasWidgets: boolean): Panel[] => {
   const named = new URLSearchParams(location.hash.slice(1))
   const desks = (named.get('desks') ?? '').split(',').flatMap((id): Panel[] => {

@@ -113,7 +113,7 @@ const useStayingInPlace = (
   list: { current: HTMLDivElement | null },
   threads: readonly ShownThread[],
 ): void => {
-  const before = useRef({ first: '', height: 0, top: 0, isAtBottom: true })
+  const before = useRef({ first: '', height: 0, isAtBottom: true })
   const first = threads[0]?.events[0]?.id ?? ''
   useLayoutEffect(() => {
     const element = list.current

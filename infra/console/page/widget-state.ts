@@ -13,7 +13,7 @@ export interface Widget extends Session {
   forget: () => void
 }
 
-/** A widget of the n-th visitor: each has a name of its own in the browser's storage, and is known again by it. */
+/** A widget of the n-th visitor: each has a token of its own in the browser's storage, and is known by it. */
 export const openWidget = (url: string, licenseId: string, visitor: number): Widget => {
   const session = openSession()
   const { hears, changes } = session
