@@ -22,7 +22,7 @@ const upward = ({ folder, floor, besides = [] }: (typeof rooms)[number]): Restri
   if (closed.length === 0) return []
   const group = closed.map((other) => {
     const way = posix.relative(folder, other.folder)
-    return `${way.startsWith('.') ? way : `./${way}`}/*.ts`
+    return `${way.startsWith('.') ? way : `./${way}`}/*.{ts,tsx}`
   })
   return [{ group, message: `${folder} may not import this: see docs/architecture.md.` }]
 }
@@ -101,7 +101,7 @@ export default defineConfig({
     },
     { files: ['shared/protocol/json.ts'], rules: { 'typescript/method-signature-style': 'off' } },
     ...rooms.map((room) => ({
-      files: [`${room.folder}/*.ts`],
+      files: [`${room.folder}/*.{ts,tsx}`],
       rules: restrict([
         ...upward(room),
         ...(room.folder.startsWith('infra') ? [] : [actionTables]),
@@ -137,7 +137,7 @@ export default defineConfig({
         'vitest/no-standalone-expect': [
           'error',
           {
-            additionalTestBlockFunctions: ['testAtSteps', 'testFirst'],
+            additionalTestBlockFunctions: ['testAtSteps', 'testFirst', 'testInBrowser'],
           },
         ],
         'unicorn/no-useless-spread': 'off',

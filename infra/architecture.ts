@@ -17,7 +17,7 @@ const roomOf = (file: string): string | undefined => {
  */
 const importsOf = (root: string): Map<string, Set<string>> => {
   const arrows = new Map(rooms.map(({ folder }) => [folder, new Set<string>()]))
-  for (const file of globSync('{functions,shared,infra}/**/*.ts', { cwd: root }).map(posixed)) {
+  for (const file of globSync('{functions,shared,infra}/**/*.{ts,tsx}', { cwd: root }).map(posixed)) {
     const from = roomOf(file)
     if (from === undefined) throw new Error(`${file} is in no room: name its folder in infra/floors.ts.`)
     const { module } = parseSync(file, readFileSync(posix.join(root, file), 'utf8'))

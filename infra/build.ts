@@ -1,7 +1,7 @@
 import { type BuildOptions, build as esbuild, type Metafile } from 'esbuild'
 import { execFileSync } from 'node:child_process'
 import { globSync } from 'node:fs'
-import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 
 const root = join(import.meta.dirname, '..')
@@ -54,6 +54,41 @@ export const build = async (
     },
   })
   return metafile
+}
+
+/** A file that the console's server hands out. */
+export interface ConsoleFile {
+  type: string
+  body: string
+}
+
+/** The console's page, by path: bundled anew, which takes some 50 ms, and held in memory. */
+export const buildConsole = async (): Promise<Map<string, ConsoleFile>> => {
+  const { outputFiles } = await esbuild({
+    absWorkingDir: root,
+    entryPoints: ['infra/console/page/console.tsx', 'infra/console/page/console.css'],
+    bundle: true,
+    outdir: 'dist/console',
+    platform: 'browser',
+    // light-dark() stays as it is
+    target: 'esnext',
+    format: 'esm',
+    jsx: 'automatic',
+    jsxImportSource: 'preact',
+    minify: true,
+    charset: 'utf8',
+    write: false,
+    logLevel: 'error',
+  })
+  const textOf = (extension: string): string =>
+    outputFiles.find(({ path }) => path.endsWith(extension))?.text ?? ''
+  const sourceOf = (name: string) => readFile(join(root, 'infra/console/page', name), 'utf8')
+  return new Map([
+    ['/', { type: 'text/html', body: await sourceOf('index.html') }],
+    ['/icon.svg', { type: 'image/svg+xml', body: await sourceOf('icon.svg') }],
+    ['/console.js', { type: 'text/javascript', body: textOf('.js') }],
+    ['/console.css', { type: 'text/css', body: textOf('.css') }],
+  ])
 }
 
 /** The client as one file, for browsers and Node.js: its text, and what it imports, which is nothing. */

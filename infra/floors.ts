@@ -81,8 +81,12 @@ export const rooms: readonly Room[] = [
     folder: 'infra/local',
     floor: 5,
     holds: 'the cloud on one machine',
-    besides: ['engine', 'gateway', 'queue', 'secrets', 'stream'].map((part) => `infra/local/${part}`),
+    besides: [
+      'infra/console',
+      ...['engine', 'gateway', 'queue', 'secrets', 'stream'].map((part) => `infra/local/${part}`),
+    ],
   },
+  { folder: 'infra/console', floor: 5, holds: "the console's server", besides: ['infra/local'] },
   { folder: 'infra/local/gateway', floor: 5, holds: 'the WebSocket API', besides: ['infra/local'] },
   { folder: 'infra/local/queue', floor: 5, holds: 'the delay queue', besides: ['infra/local'] },
   { folder: 'infra/local/secrets', floor: 5, holds: 'keys and tokens', besides: ['infra/local'] },
@@ -92,6 +96,7 @@ export const rooms: readonly Room[] = [
   { folder: 'infra/stack', floor: 4, holds: 'the CDK app' },
   { folder: 'shared/jobs', floor: 4, holds: 'the delay queue' },
   { folder: 'shared/platform', floor: 3, holds: 'log, metrics, settings, secrets, deadlines' },
+  { folder: 'infra/console/page', floor: 3, holds: "the console: agents' desks and customers' widgets" },
   { folder: 'shared/provisioning', floor: 3, holds: 'changing licenses, groups and agents' },
   {
     folder: 'shared/table/chat',

@@ -5,6 +5,7 @@ import { mkdir, readFile, rm } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { join, relative, resolve } from 'node:path'
 import { build } from '../build.ts'
+import { startConsole } from '../console/server.ts'
 import { endCrashedRun } from './crash-recovery.ts'
 import { type Demo, openDemo } from './demo.ts'
 import { startEngine } from './engine/engine.ts'
@@ -24,6 +25,9 @@ const audience = 'agent-chat'
 interface Flags {
   port: number
   customerPort?: number
+  /** False: there is none. */
+  console: boolean
+  consolePort?: number
   fresh: boolean
   json: boolean
   dist?: string
@@ -37,6 +41,12 @@ const program = new Command('npm start --')
     'where customers connect; by default the port after that of agents',
     parsePort,
   )
+  .option(
+    '--console-port <number>',
+    'where the console is served; by default the port after that of customers',
+    parsePort,
+  )
+  .option('--no-console', 'serve no console')
   .option('--fresh', 'begin with no data', false)
   .option(
     '--json',
@@ -65,11 +75,16 @@ const end = async (): Promise<void> => {
   for (const stop of ending.toReversed()) await stop()
 }
 
-const run = async ({ port: wanted, customerPort, fresh, json, dist }: Flags): Promise<void> => {
-  // the last port has none after it: then, as after any free one, any free one
-  const wantedToo = customerPort ?? (wanted === 0 ? 0 : (wanted + 1) % 65_536)
+/** The last port has none after it: then, as after any free one, any free one. */
+const portAfter = (port: number): number => (port === 0 ? 0 : (port + 1) % 65_536)
+
+const run = async (flags: Flags): Promise<void> => {
+  const { port: wanted, fresh, json, dist } = flags
+  const wantedToo = flags.customerPort ?? portAfter(wanted)
+  const consolePort = flags.consolePort ?? portAfter(wanted === 0 ? 0 : wantedToo)
   await lockLocalDir()
   const freePorts = [await takePort(wanted), await takePort(wantedToo)]
+  const freeConsolePort = flags.console ? await takePort(consolePort) : undefined
   const data = join(localDir, 'data')
   if (fresh) await rm(data, { recursive: true, force: true })
   await mkdir(data, { recursive: true })
@@ -115,11 +130,21 @@ const run = async ({ port: wanted, customerPort, fresh, json, dist }: Flags): Pr
   const { agentUrl: agent_url, customerUrl: customer_url } = stack
   ending.push(await announce({ agent_url, endpoint: engine.endpoint, table: tableName, issuer, audience }))
   const demo = await openDemo(stack.table, { key, issuer, audience })
-  process.stdout.write(
-    json
-      ? `${JSON.stringify({ agent_url, customer_url, ...demo })}\n`
-      : welcome({ agent_url, customer_url, ...demo }, engine.label),
-  )
+  const ready: Ready = { agent_url, customer_url, ...demo }
+  if (freeConsolePort !== undefined) {
+    await freeConsolePort()
+    const { url, stop } = await startConsole(ready, consolePort)
+    ending.push(stop)
+    ready.console_url = url
+  }
+  process.stdout.write(json ? `${JSON.stringify(ready)}\n` : welcome(ready, engine.label))
+}
+
+/** What is printed once all is ready. */
+interface Ready extends Demo {
+  agent_url: string
+  customer_url: string
+  console_url?: string
 }
 
 /**
@@ -137,12 +162,13 @@ const takePort = async (wanted: number): Promise<() => Promise<void>> => {
 }
 
 const welcome = (
-  { agent_url, customer_url, license_id, agents }: Demo & { agent_url: string; customer_url: string },
+  { agent_url, customer_url, console_url, license_id, agents }: Ready,
   engine: string,
 ): string =>
   [
     `Ready. Agents connect to ${agent_url}`,
     `    customers connect to ${customer_url}?license_id=${license_id}`,
+    ...(console_url === undefined ? [] : [`    the console is at    ${console_url}`]),
     `  table    ${engine}`,
     `  license  ${license_id}`,
     ...agents.map(({ id, permission, token }) => `  ${id.padEnd(8)} ${permission.padEnd(14)} ${token}`),

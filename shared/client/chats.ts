@@ -89,7 +89,9 @@ export class Chats<U extends UserLike, E extends EventLike> {
    */
   show({ threads, ...shown }: WireChat<U, E>, isAdjacent = false): void {
     const held = this.#chats.get(shown.id)
-    const chat = { ...held, ...shown, threads: held?.threads ?? [] }
+    // what has none any more comes without
+    const none = { properties: undefined, scopes: undefined }
+    const chat: Chat<U, E> = { ...held, ...none, ...shown, threads: held?.threads ?? [] }
     this.#put(threads.reduce((all, thread) => this.#withThread(all, thread, isAdjacent), chat))
   }
 
@@ -137,7 +139,7 @@ export class Chats<U extends UserLike, E extends EventLike> {
     const isFirst =
       first === undefined ? isAdjacent || held === undefined : isApart || first <= (before[0]?.order ?? next)
     const has_more = events.length < all.length || (isFirst ? shown.has_more : held?.has_more)
-    const thread: Thread<E> = { ...held, ...shown, has_more, events, upTo }
+    const thread: Thread<E> = { ...held, properties: undefined, ...shown, has_more, events, upTo }
     const others = chat.threads.filter(({ id }) => id !== shown.id)
     const threads = [...others, thread].toSorted((a, b) => a.timestamp - b.timestamp)
     return { ...chat, threads: threads.slice(-this.#limits.threadsPerChat) }

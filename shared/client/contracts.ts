@@ -58,7 +58,7 @@ type Actions<Spec extends ActionSpec> = {
 
 /** What an endpoint takes and sends, by name. */
 export interface Endpoint {
-  actions: Record<string, { request: object; answer: unknown }>
+  actions: Record<string, { request: object; answer: unknown }> & { login: { answer: unknown } }
   pushes: Record<string, object>
 }
 

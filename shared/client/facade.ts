@@ -22,6 +22,10 @@ type Store<U extends UserLike, E extends EventLike> = Pick<Chats<U, E>, 'get' | 
 
 type Own = 'login' | 'ping' | 'sync'
 
+/** What an endpoint tells: its pushes, and what it answers each login. */
+type Heard<E extends Endpoint> = E['pushes'] & { logged_in: E['actions']['login']['answer'] }
+type Told<E extends Endpoint> = Heard<E> & ClientEvents
+
 /** A client of one endpoint. */
 export interface Client<E extends Endpoint, U extends UserLike, Event extends EventLike> {
   /** The connection as it is. */
@@ -36,14 +40,9 @@ export interface Client<E extends Endpoint, U extends UserLike, Event extends Ev
     payload: E['actions'][Name]['request'],
   ) => Promise<E['actions'][Name]['answer']>
   /** Calls `listener` for each; returns how to stop that. An event comes once, also one that was read. */
-  on: <Name extends keyof (E['pushes'] & ClientEvents)>(
-    name: Name,
-    listener: (payload: (E['pushes'] & ClientEvents)[Name]) => void,
-  ) => () => void
+  on: <Name extends keyof Told<E>>(name: Name, listener: (payload: Told<E>[Name]) => void) => () => void
   /** The same for `for await`, until the client is closed. */
-  each: <Name extends keyof (E['pushes'] & ClientEvents)>(
-    name: Name,
-  ) => AsyncGenerator<(E['pushes'] & ClientEvents)[Name], void, void>
+  each: <Name extends keyof Told<E>>(name: Name) => AsyncGenerator<Told<E>[Name], void, void>
   /** Ends the connection for good; what waits fails with `closed`. */
   close: () => void
 }
@@ -73,16 +72,14 @@ export const createClient = <E extends Endpoint, U extends UserLike, Event exten
   behave: (parts: Parts<U, Event>) => Behaviour,
 ): Client<E, U, Event> => {
   const environment = { ...defaultEnvironment, ...options.environment }
-  const listeners = new Listeners<E['pushes'] & ClientEvents>()
+  const listeners = new Listeners<Told<E>>()
   const chats = new Chats<U, Event>({ chats: 200, threadsPerChat: 3, eventsPerThread: 500, ...options.keeps })
   const emit = (name: string, payload: unknown): void =>
     // a push is emitted under its own name
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion, typescript/consistent-type-assertions
-    listeners.emit(name, payload as (E['pushes'] & ClientEvents)[string])
+    listeners.emit(name, payload as Told<E>[string])
   const ask = (action: string, payload: object): Promise<unknown> =>
-    action === 'get_chat_threads' && isReadThreads(payload)
-      ? reader.ask(payload)
-      : core.requests.add(action, payload)
+    isReadThreads(action, payload) ? reader.ask(payload) : core.requests.add(action, payload)
   const reading = {
     chats,
     read: async (payload: ReadThreads) => {
@@ -94,20 +91,24 @@ export const createClient = <E extends Endpoint, U extends UserLike, Event exten
   }
   const reader = new ChatReader<U, Event>(reading)
   const keeper = new Keeper<U, Event>(reading, reader)
-  const recovered = (all: boolean) => emit('recovered', { recovered: all })
   const behaviour = behave({
     core: { ping: (payload) => core.ping(payload), ask },
     chats,
     reader,
     environment,
-    recovered,
+    recovered: (recovered) => emit('recovered', { recovered }),
   })
-  const core: Core<E['pushes']> = new Core<E['pushes']>({
+  const core: Core<Heard<E>> = new Core<Heard<E>>({
     kind,
     url,
     environment,
     listeners,
     ...behaviour,
+    loggedIn: (answer, login) => {
+      const renewAt = behaviour.loggedIn(answer, login)
+      emit('logged_in', answer)
+      return renewAt
+    },
     pingEveryMs: options.pingEveryMs ?? 60_000,
     pushed: (name, payload) => {
       if (isKept(name)) keeper.take(pushOf<U, Event>(name, payload))
@@ -149,7 +150,8 @@ const pushOf = <U, E>(name: keyof ChatPushes<U, E>, payload: object): Kept<U, E>
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion, typescript/consistent-type-assertions
   ({ name, payload }) as unknown as Kept<U, E>
 
-const isReadThreads = (payload: object): payload is ReadThreads => 'chat_id' in payload
+const isReadThreads = (action: string, payload: object): payload is ReadThreads =>
+  action === 'get_chat_threads' && 'chat_id' in payload
 
 const isThreads = <U, E>(answer: unknown): answer is ThreadsAnswer<U, E> & { chat: WireChat<U, E> } =>
   typeof answer === 'object' && answer !== null && 'chat' in answer

@@ -251,12 +251,17 @@ describe('a client', () => {
     const { client, network } = await agentOf(license, 'ann', { token })
     const recovered = vi.fn<() => void>()
     client.on('recovered', recovered)
+    const logged_in = vi.fn<(answer: any) => void>()
+    client.on('logged_in', logged_in)
     network.pass(541_000)
     await until(
       () => asked.length === 2 && network.sent.filter(({ action }) => action === 'login').length === 2,
     )
     await client.request('get_filtered_chats', {})
     expect([client.state, recovered.mock.calls]).toEqual(['online', []])
+    // the app is told what each login answers
+    await until(() => logged_in.mock.calls.length > 0)
+    expect(logged_in.mock.calls.map(([{ my_profile }]) => my_profile.id)).toEqual(['ann'])
 
     const bad = createAgentClient({ url: world.agentUrl, token: 'x', environment: openNetwork() })
     const { error } = await next<{ error: ChatError }>(bad, 'ended')

@@ -33,6 +33,15 @@ describe('the store of chats', () => {
     stop()
   })
 
+  test('forgets scopes and properties that a chat or a thread is shown without', () => {
+    const chats = new Chats({ chats: 1, threadsPerChat: 1, eventsPerThread: 10 })
+    const properties = { order: { number: { value: 1 } } }
+    const thread = threadOf('c', 1, [1])
+    chats.show({ id: 'c', users: [], properties, scopes: {}, threads: [{ ...thread, properties }] })
+    chats.show({ id: 'c', users: [], threads: [thread] })
+    expect(chats.get('c')).toEqual({ id: 'c', users: [], threads: [{ ...thread, upTo: 1 }] })
+  })
+
   test('drops repeats, and takes nothing behind a gap', () => {
     const chats = new Chats({ chats: 1, threadsPerChat: 1, eventsPerThread: 10 })
     const states: unknown[] = []

@@ -65,7 +65,7 @@ export const waitingListIsRight: Check = checking('a chat that waits is listed a
         (chat.waiting_since !== undefined || presentOf('agent', chat).length === 0)
       if (waits && row === undefined) on.say(`${chat.id} waits and is not listed`)
       else if (waits && row?.['waiting_since'] !== chat.waiting_since)
-        on.say(`${chat.id} waits since ${chat.waiting_since}, not ${row?.['waiting_since']}`)
+        on.say(`${chat.id} waits since ${chat.waiting_since}, not ${String(row?.['waiting_since'])}`)
     }
   }
 })

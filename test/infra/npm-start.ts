@@ -23,6 +23,7 @@ const patience = { timeout: 30_000 }
 export interface Ready {
   agent_url: string
   customer_url: string
+  console_url?: string
   license_id: string
   agents: { id: string; token: string; permission: string }[]
 }

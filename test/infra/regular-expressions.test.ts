@@ -10,7 +10,9 @@ import { customerActions } from '../../shared/protocol/customer/index.ts'
 vi.hoisted(() => (process.env['RECHECK_SYNC_BACKEND'] = 'pure'))
 
 const root = join(import.meta.dirname, '../..')
-const files = globSync('{shared,functions}/**/*.ts', { cwd: root }).toSorted()
+const files = globSync(['{shared,functions}/**/*.ts', 'infra/console/page/*.{ts,tsx}'], {
+  cwd: root,
+}).toSorted()
 
 interface Found {
   where: string
@@ -75,11 +77,15 @@ const fault = ({ source, flags }: Omit<Found, 'where'>): string | undefined => {
   return result.status === 'safe' ? undefined : result.complexity.summary
 }
 
-test('every regular expression of shared/ and functions/ takes linear time', { tags: ['full'] }, () => {
-  const found = files.flatMap((file) => expressionsIn(file, readFileSync(join(root, file), 'utf8')))
-  expect(found.length).toBeGreaterThan(20)
-  for (const one of found) expect(fault(one), `${one.where} /${one.source}/${one.flags}`).toBeUndefined()
-})
+test(
+  'every regular expression of shared/, functions/ and the page of the console takes linear time',
+  { tags: ['full'] },
+  () => {
+    const found = files.flatMap((file) => expressionsIn(file, readFileSync(join(root, file), 'utf8')))
+    expect(found.length).toBeGreaterThan(20)
+    for (const one of found) expect(fault(one), `${one.where} /${one.source}/${one.flags}`).toBeUndefined()
+  },
+)
 
 test('those of the schema library that requests meet take linear time', () => {
   const found = new Set<RegExp>()

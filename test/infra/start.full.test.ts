@@ -41,6 +41,7 @@ describe('npm start', () => {
       await vi.waitFor(() => expect(run.output()).toContain('--fresh'), { timeout: 30_000 })
       expect(run.output()).toContain('the embedded engine')
       expect(run.output()).toMatch(/^ +customers connect to ws:\/\/127\.0\.0\.1:\d+\/v1\?license_id=demo$/m)
+      expect(run.output()).toMatch(/^ +the console is at +http:\/\/127\.0\.0\.1:\d+\/$/m)
       const [, url = ''] = /connect to (\S+)/.exec(run.output()) ?? []
       const [, token = ''] = /^ +nina +normal +(\S+)$/m.exec(run.output()) ?? []
       await rm(join(dir, 'dist'), { recursive: true })
@@ -93,7 +94,8 @@ test(
 
     const { server, port } = await listening()
     await closed(server)
-    const second = await startJson(dir, ['--customer-port', String(port), ...built])
+    const second = await startJson(dir, ['--customer-port', String(port), '--no-console', ...built])
+    expect(second.console_url).toBeUndefined()
     expect(new URL(second.customer_url).port).toBe(String(port))
     expect(second.license_id).toBe(first.license_id)
     const [noah, found] = await login({ ...second, agents: first.agents }, 'noah')
@@ -175,6 +177,7 @@ describe('a start that cannot be', () => {
     for (const ports of [
       ['--port', String(port)],
       ['--port', '0', '--customer-port', String(port)],
+      ['--port', '0', '--console-port', String(port)],
     ]) {
       expect(await complaintOf(start(dir, [...ports, '--fresh']))).toBe(
         `Port ${port} on 127.0.0.1 is in use: stop what listens there, or choose another port.`,

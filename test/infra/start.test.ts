@@ -20,13 +20,14 @@ import {
   writeSharedBundles,
 } from './npm-start.ts'
 
-/** Two ports, one after the other, which nothing listens on. */
-const freePair = async (): Promise<number> => {
+/** The first of three ports, one after the other, which nothing listens on. */
+const freeRow = async (): Promise<number> => {
   for (;;) {
-    const first = await listening()
-    const second = await listening(first.port + 1).catch(() => undefined)
-    await closed(first.server, ...(second ? [second.server] : []))
-    if (second !== undefined) return first.port
+    const { server, port } = await listening()
+    const next = await Promise.allSettled([port + 1, port + 2].map(listening))
+    const open = next.flatMap((one) => (one.status === 'fulfilled' ? one.value.server : []))
+    await closed(server, ...open)
+    if (open.length === 2) return port
   }
 }
 
@@ -39,13 +40,17 @@ test(
     const dir = await ownDir()
     const dist = join(dir, 'copy')
     await writeSharedBundles(dist)
-    const port = await freePair()
+    const port = await freeRow()
     const run = await startJson(dir, ['--port', String(port), '--dist', dist])
     expect(Object.keys(JSON.parse(run.output()))).toEqual([
-      ...['agent_url', 'customer_url', 'license_id', 'agents'],
+      ...['agent_url', 'customer_url', 'license_id', 'agents', 'console_url'],
     ])
     const at = (n: number) => `ws://127.0.0.1:${n}/v1`
     expect([run.agent_url, run.customer_url]).toEqual([at(port), at(port + 1)])
+    expect(run.console_url).toBe(`http://127.0.0.1:${port + 2}/`)
+    const config = await (await fetch(`${run.console_url}config.json`)).json()
+    const { agent_url, customer_url, license_id, agents } = run
+    expect(config).toEqual({ agent_url, customer_url, license_id, agents })
     const permissions = run.agents.map(({ permission }) => permission)
     expect(permissions.filter((one) => one === 'normal').length).toBeGreaterThanOrEqual(3)
     expect(permissions.some((one) => one === 'owner' || one === 'administrator')).toBe(true)

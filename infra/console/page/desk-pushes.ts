@@ -1,0 +1,100 @@
+import type { AgentClient, AgentEndpoint } from '../../../shared/client/client.ts'
+import type { Desk, Preview } from './desk-state.ts'
+import type { OpenSession } from './session.ts'
+
+type Login = AgentEndpoint['actions']['login']['answer']
+
+interface Known {
+  followed: Set<string>
+  previews: Map<string, Preview>
+  bans: Map<string, boolean>
+}
+
+/** Keeps a desk to what its client is told, and what that does not keep itself. */
+export const listenAtDesk = (
+  desk: Desk,
+  { hears, changes, tell }: OpenSession,
+  { followed, previews, bans }: Known,
+): void => {
+  const { client } = desk
+  const { changed } = changes
+  client.on('state', hears.state)
+  client.on('recovered', hears.recovered)
+  client.on('ended', hears.ended)
+  client.on('incoming_typing_indicator', hears.incoming_typing_indicator)
+  client.on('logged_in', (login) => showLogin(desk, login, previews))
+  client.on('incoming_event', (told) => {
+    const { chat_id, event } = told
+    const text = event.type === 'message' ? event.text : (previews.get(chat_id)?.text ?? '')
+    previews.set(chat_id, { text, at: event.timestamp })
+    hears.incoming_event(told)
+  })
+  client.on('incoming_sneak_peek', hears.incoming_sneak_peek)
+  client.on('agent_updated', ({ agent_id, routing_status }) => {
+    desk.colleagues = desk.colleagues.map((one) => (one.id === agent_id ? { ...one, routing_status } : one))
+    if (desk.me?.id === agent_id && routing_status !== 'offline') desk.me = { ...desk.me, routing_status }
+    changed()
+  })
+  client.on('chat_unfollowed', ({ chat_id }) => {
+    followed.delete(chat_id)
+    changed()
+  })
+  followBans(client, bans, changed)
+  client.on('incoming_broadcast', ({ author_id, content }) =>
+    tell({
+      isError: false,
+      title: `Broadcast of ${desk.nameOf(author_id)}`,
+      details: [JSON.stringify(content)],
+    }),
+  )
+  for (const name of changing) client.on(name, changed)
+}
+
+/** Pushes that the client's store has taken by the time that they are told. */
+const changing = [
+  'incoming_chat_thread',
+  'chat_users_updated',
+  'thread_closed',
+  'event_marked_as_seen',
+  'last_seen_timestamp_updated',
+  'chat_scopes_updated',
+  'chat_properties_updated',
+  'chat_thread_properties_updated',
+] as const
+
+const showLogin = (desk: Desk, login: Login, previews: Known['previews']): void => {
+  desk.me = login.my_profile
+  desk.colleagues = login.agents
+  desk.groups = login.groups
+  for (const summary of login.chats_summary) {
+    if (!('users' in summary)) {
+      // cut down for want of room: the rest is asked for
+      void desk.run('A chat cannot be read', () =>
+        desk.client.request('get_chat_threads', { chat_id: summary.id }),
+      )
+      continue
+    }
+    const { last_event_per_type: newest, timestamp } = summary.last_thread_summary
+    const said = newest.find(({ type }) => type === 'message')
+    previews.set(summary.id, {
+      text: said?.type === 'message' ? said.text : '',
+      at: said?.timestamp ?? timestamp,
+    })
+  }
+  desk.changes.changed()
+}
+
+const followBans = (client: AgentClient, bans: Known['bans'], changed: () => void): void => {
+  client.on('customer_banned', ({ customer_id }) => {
+    bans.set(customer_id, true)
+    changed()
+  })
+  client.on('customer_unbanned', ({ customer_id }) => {
+    bans.set(customer_id, false)
+    changed()
+  })
+  client.on('customer_updated', ({ customer }) => {
+    bans.delete(customer.id)
+    changed()
+  })
+}

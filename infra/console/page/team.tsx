@@ -1,0 +1,46 @@
+import type { Desk } from './desk-state.ts'
+import { Avatar, Dialog, Name } from './parts.tsx'
+
+const statuses: Record<string, string> = {
+  accepting_chats: 'Accepting chats',
+  not_accepting_chats: 'Not accepting',
+  offline: 'Offline',
+}
+
+/** The colleagues, and what they do; administrators change that of others. */
+export const Team = ({ desk, onClose }: { desk: Desk; onClose: () => void }) => {
+  const mayChange = desk.me?.permission !== 'normal'
+  const change = (agent_id: string, routing_status: 'accepting_chats' | 'not_accepting_chats') =>
+    void desk.run('The status was not changed', () =>
+      desk.client.request('update_agent', { agent_id, routing_status }),
+    )
+  return (
+    <Dialog title="Team" onClose={onClose}>
+      <ul class="team">
+        {desk.colleagues.map(({ id, name, permission, routing_status: status = 'offline' }) => (
+          <li key={id}>
+            <Avatar name={name} kind="agent" />
+            <span>
+              <Name>{name}</Name>
+              <small>
+                {permission}, {statuses[status] ?? status}
+              </small>
+            </span>
+            {mayChange && status !== 'offline' && (
+              <button
+                type="button"
+                class="small"
+                onClick={() =>
+                  change(id, status === 'accepting_chats' ? 'not_accepting_chats' : 'accepting_chats')
+                }
+              >
+                {status === 'accepting_chats' ? 'Stop accepting' : 'Accept chats'}
+              </button>
+            )}
+          </li>
+        ))}
+      </ul>
+      <p class="hint">Groups: {desk.groups.map(({ id, name }) => `${name} (${id})`).join(', ') || 'none'}</p>
+    </Dialog>
+  )
+}
