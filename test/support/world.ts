@@ -163,8 +163,8 @@ const mostCallsOfSharedWorld = 40_000
  * A backend that the files of a worker use one after the other: it is warm, which takes a new one a second of
  * CPU. For tests that keep to licenses of their own: the table holds those of earlier files, all of whose
  * connections are cut, and nothing is under way or delayed. A file that changes settings, or counts what the
- * clock's worker does, starts its own. Without a `stream` it does not slow down, and no worker hears of
- * accounts and sockets that change.
+ * clock's worker does, starts its own. Without a `stream` writes cost less, and no worker hears of accounts
+ * and sockets that change.
  */
 export const sharedWorld = async (
   options: Pick<WorldOptions, 'presenceGraceS' | 'delayScale' | 'index' | 'stream'> = {},
