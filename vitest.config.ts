@@ -48,7 +48,8 @@ export default defineConfig({
       { extends: true, test: { name: 'alone', include: ownProcess, testTimeout: longMs } },
       {
         extends: true,
-        test: { name: 'long-alone', include: longOwnProcess, testTimeout: longMs, hookTimeout: longMs },
+        // by its name before the long files: else it runs at the end, beside nothing
+        test: { name: 'alone-long', include: longOwnProcess, testTimeout: longMs, hookTimeout: longMs },
       },
     ],
   },

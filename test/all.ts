@@ -64,7 +64,7 @@ const vitest = async (title: string, filters: readonly string[], engine?: string
 const rest = process.argv.includes('--rest')
 const { name } = await fastestEngine()
 const other = name === 'embedded' ? 'java' : 'embedded'
-const longFiles = ['--project', 'long', '--project', 'long-alone']
+const longFiles = ['--project', 'long', '--project', 'alone-long']
 const longTests = ['--project', 'shared', '--project', 'alone', '--tags-filter', 'full']
 if (rest) {
   await vitest('The files that take longer', longFiles)

@@ -1,8 +1,7 @@
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import {
   type Cost,
-  type Frame,
   groups,
   measure,
   openScene,
@@ -32,24 +31,16 @@ afterAll(async () => {
     await writePage(join(import.meta.dirname, '../../docs/worst-frame.md'), pageOf(measured))
 })
 
-// the embedded engine slows down with all that its stream has held
-const isDear = ({ most }: Frame) => most.workerWru > 1000
-const worlds = [
-  worstFrames.filter((frame) => !isDear(frame)),
-  ...worstFrames.filter(isDear).map((one) => [one]),
-]
-describe.each(worlds.map((frames) => ({ frames })))('in a world of their own', ({ frames }) => {
-  let scene: Scene
-  beforeAll(async () => {
-    scene = await begin()
-  })
+let scene: Scene
+beforeAll(async () => {
+  scene = await begin()
+})
 
-  test.each(frames)('$name costs no more than it may', async (frame) => {
-    const { answer, cpuMs, ...cost } = await measure(scene, frame)
-    measured.push({ name: frame.name, cpuMs, ...cost })
-    // what is refused costs little: these are not, but where a stranger asks for what takes a login
-    if (frame.name.startsWith('customer/')) expect(answer).toMatchObject({ success: true })
-    for (const [unit, most] of Object.entries(frame.most))
-      expect(cost[unit as keyof Cost], unit).toBeLessThanOrEqual(most)
-  })
+test.each(worstFrames)('$name costs no more than it may', async (frame) => {
+  const { answer, cpuMs, ...cost } = await measure(scene, frame)
+  measured.push({ name: frame.name, cpuMs, ...cost })
+  // what is refused costs little: these are not, but where a stranger asks for what takes a login
+  if (frame.name.startsWith('customer/')) expect(answer).toMatchObject({ success: true })
+  for (const [unit, most] of Object.entries(frame.most))
+    expect(cost[unit as keyof Cost], unit).toBeLessThanOrEqual(most)
 })

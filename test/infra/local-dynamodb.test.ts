@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { networkInterfaces, tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import {
   ConditionalCheckFailedException,
   DescribeTableCommand,
@@ -19,6 +20,7 @@ import {
 import type { DynamoDBStreamEvent } from 'aws-lambda'
 import { afterAll, describe, expect, it } from 'vitest'
 import { createTable } from '../../infra/local/engine/create-table.ts'
+import { fleetingFile } from '../../infra/local/engine/embedded-file.ts'
 import { localClientConfig, startEngine } from '../../infra/local/engine/engine.ts'
 import { startStream } from '../../infra/local/stream/streams.ts'
 import { freshTable, startEngines } from '../support/engines.ts'
@@ -260,6 +262,35 @@ describe.each(names)('a directory with data of the engine %s', (name) => {
     } finally {
       rmSync(dir, { recursive: true, force: true })
     }
+  })
+})
+
+describe.runIf(names.includes('embedded'))('the file of the embedded engine', () => {
+  const env = { ...process.env, DYNAMODB_ENGINE: 'embedded' }
+
+  it('has an index by which a write finds the end of the stream', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'engine-'))
+    const engine = await startEngine({ dir, env })
+    const file = new DatabaseSync(join(dir, 'embedded.db'), { readOnly: true })
+    const plan = file
+      .prepare(
+        'EXPLAIN QUERY PLAN SELECT MAX(CAST(sequence_number AS INTEGER)) FROM _stream_records WHERE table_name = ?',
+      )
+      .all('any')
+    file.close()
+    await engine.stop()
+    rmSync(dir, { recursive: true })
+    expect(plan).toMatchObject([{ detail: expect.stringMatching(/^SEARCH .+ INDEX stream_order/) }])
+  })
+
+  it('has no name where nothing is to be kept, so that nothing is left of it', async () => {
+    const engine = await startEngine({ env })
+    const file = fleetingFile(Number(new URL(engine.endpoint).port))
+    const names = readdirSync(dirname(file)).filter((name) => name.startsWith(basename(file)))
+    // what it is asked for next goes by what it has open
+    await freshTable(engine.endpoint)
+    await engine.stop()
+    expect(names).toEqual([])
   })
 })
 

@@ -1,18 +1,16 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { changeAgent } from '../../shared/provisioning/change-agent.ts'
 import { changeLicense } from '../../shared/provisioning/change-license.ts'
 import { readAgentSockets } from '../../shared/table/socket-lists.ts'
 import { readSocket } from '../../shared/table/sockets.ts'
 import type { Client } from '../support/client.ts'
-import { endWorlds, type License, sharedWorld, type World } from '../support/world.ts'
+import { type License, sharedWorld, type World } from '../support/world.ts'
 import { atEachStep, calm } from './holding.ts'
 
 let world: World
-// one that has heard much is slow: the next test gets another
-beforeEach(async () => {
+beforeAll(async () => {
   world = await sharedWorld()
 })
-afterEach(endWorlds)
 
 /** The sessions of lea's connections, as socket and row have them. */
 const sessionsOf = async (license: License) => {

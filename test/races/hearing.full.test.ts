@@ -1,42 +1,41 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { changeAgent } from '../../shared/provisioning/change-agent.ts'
 import { audiencePk } from '../../shared/table/keys.ts'
 import type { Client } from '../support/client.ts'
 import { message } from '../support/events.ts'
-import { endWorlds, sharedWorld, type World } from '../support/world.ts'
+import { type License, sharedWorld, type World } from '../support/world.ts'
 import { atEachStep, calm } from './holding.ts'
 
 // What comes to hear of a chat, or no more, at each call of a send to it. The license has so many connections
 // that audiences are read by their lists.
 
-let world: World
-beforeEach(async () => {
-  world = await sharedWorld()
-})
-afterEach(endWorlds)
-
 const others = 40
 
-const openOffice = async (groups: number[]) => {
+let world: World
+let license: License
+let ann: Client
+beforeAll(async () => {
+  world = await sharedWorld()
   const names = Array.from({ length: others }, (_, n) => `other${n}`)
-  const license = await world.license(
-    {
-      ann: { permission: 'owner' },
-      lea: { groups: [1] },
-      ...Object.fromEntries(names.map((id) => [id, {}])),
-    },
+  license = await world.license(
+    { ann: { permission: 'owner' }, lea: {}, ...Object.fromEntries(names.map((id) => [id, {}])) },
     { groups: ['one', 'two'] },
   )
-  const ann = await license.login('ann')
+  ann = await license.login('ann')
   for (const name of names) await license.login(name)
+})
+
+/** A chat of these groups, and a new connection of lea, who is in the first. */
+const openChat = async (groups: number[], login: object = {}) => {
   const { chat } = await ann.ok('start_chat', { chat: { scopes: { groups } } })
   // the long list is known to be long from here on
   await ann.ok('send_broadcast', { content: {} })
+  await changeAgent(world.table, license.id, 'lea', { groups: [1] })
   await calm(world)
-  return { license, ann, chat_id: chat.id as string }
+  const lea = await license.login('lea', login)
+  onTestFinished(() => lea.close())
+  return { chat_id: chat.id as string, lea }
 }
-
-type Office = Awaited<ReturnType<typeof openOffice>>
 
 /** The texts of the chat's last events that a connection knows of, by a push of one or of its thread. */
 const known = async (client: Client): Promise<string[]> =>
@@ -47,8 +46,7 @@ const known = async (client: Client): Promise<string[]> =>
 
 describe('at each step of a send', () => {
   test('who follows the chat has its event', async () => {
-    const { license, ann, chat_id } = await openOffice([])
-    const lea = await license.login('lea', { chats: 'my' })
+    const { chat_id, lea } = await openChat([], { chats: 'my' })
     let n = 0
     await atEachStep(world, async () => {
       await lea.ok('unfollow_chat', { chat_id })
@@ -69,11 +67,9 @@ describe('at each step of a send', () => {
   /** Has lea's groups change at each step; `check` is given what is said then. */
   const changesGroups = async (
     [before, after]: [before: number[], after: number[]],
-    check: (office: Office, lea: Client, text: string) => Promise<void>,
+    check: (lea: Client, text: string, chat_id: string) => Promise<void>,
   ) => {
-    const office = await openOffice([2])
-    const { license, ann, chat_id } = office
-    const lea = await license.login('lea')
+    const { chat_id, lea } = await openChat([2])
     let n = 0
     await atEachStep(world, async () => {
       await changeAgent(world.table, license.id, 'lea', { groups: before })
@@ -88,19 +84,19 @@ describe('at each step of a send', () => {
         },
         check: async () => {
           await calm(world)
-          await check(office, lea, text)
+          await check(lea, text, chat_id)
         },
       }
     }, ['alone'])
   }
 
   test('who comes into the group of the chat has its event', () =>
-    changesGroups([[1], [2]], async (_, lea, text) => {
+    changesGroups([[1], [2]], async (lea, text) => {
       expect(await known(lea)).toContain(text)
     }))
 
   test('who has left its group hears nothing that comes after', () =>
-    changesGroups([[2], [1]], async ({ ann, chat_id }, lea) => {
+    changesGroups([[2], [1]], async (lea, _, chat_id) => {
       await lea.received()
       await ann.ok('send_event', { chat_id, event: message('behind') })
       await calm(world)
@@ -108,7 +104,8 @@ describe('at each step of a send', () => {
     }))
 
   test('whose connection ends then is told nothing, and leaves no row behind', async () => {
-    const { license, ann, chat_id } = await openOffice([1])
+    const { chat_id, lea: first } = await openChat([1])
+    await first.close()
     let n = 0
     await atEachStep(world, async () => {
       const lea = await license.login('lea')

@@ -1,14 +1,12 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import type { Client } from '../support/client.ts'
-import { endWorlds, type License, sharedWorld, type World } from '../support/world.ts'
+import { type License, sharedWorld, type World } from '../support/world.ts'
 import { atEachStep, calm } from './holding.ts'
 
 let world: World
-// one that has heard much is slow: the next test gets another
-beforeEach(async () => {
+beforeAll(async () => {
   world = await sharedWorld()
 })
-afterEach(endWorlds)
 
 /**
  * Ann is there; Lea logs in and is gone again before the next run, so that each login is the first of its

@@ -12,8 +12,7 @@ interface DirectAnswer {
   headers: Record<string, string>
   body: Uint8Array
 }
-/** Undefined: this request is to go over the socket. */
-type Direct = (request: DirectRequest) => Promise<DirectAnswer> | undefined
+type Direct = (request: DirectRequest) => Promise<DirectAnswer>
 
 const key = Symbol.for('agent-chat: servers of this process')
 const servers = ((globalThis as Record<symbol, unknown>)[key] ??= new Map()) as Map<number, Direct>
@@ -30,23 +29,26 @@ type Handle = NodeHttpHandler['handle']
 export const handleDirectly = (...[request, options]: Parameters<Handle>): ReturnType<Handle> | undefined => {
   const asked: unknown = request.body
   if (!(asked instanceof Uint8Array)) return undefined
-  const answer = directTo(request.port)?.({ headers: request.headers, body: asked })
-  if (answer === undefined) return undefined
-  return unlessAborted(answer, options?.abortSignal as AbortSignal | undefined).then(
+  const answers = directTo(request.port)
+  if (answers === undefined) return undefined
+  const ask = () => answers({ headers: request.headers, body: asked })
+  return unlessAborted(ask, options?.abortSignal as AbortSignal | undefined).then(
     ({ status, headers, body }) => ({ response: { statusCode: status, headers, body } }),
   )
 }
 
 const unlessAborted = (
-  answer: Promise<DirectAnswer>,
+  ask: () => Promise<DirectAnswer>,
   signal: AbortSignal | undefined,
 ): Promise<DirectAnswer> => {
-  if (signal === undefined) return answer
+  if (signal === undefined) return ask()
   return new Promise((resolve, reject) => {
     // as the SDK's own handler calls it
     const abort = () => reject(Object.assign(new Error('Request aborted'), { name: 'AbortError' }))
     if (signal.aborted) return abort()
     signal.addEventListener('abort', abort, { once: true })
-    void answer.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
+    void ask()
+      .then(resolve, reject)
+      .finally(() => signal.removeEventListener('abort', abort))
   })
 }

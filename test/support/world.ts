@@ -91,8 +91,8 @@ export const useSettings = ({ settings }: World): void => {
 let javaEngine: Promise<Engine> | undefined
 
 /**
- * An engine for a world. The embedded one starts in 40 ms, and its polls slow down with all that it ever
- * held: each world has its own. DynamoDB Local takes seconds: the worlds of a process share one, which ends
+ * An engine for a world. The embedded one starts in 40 ms, and does one call at a time: each world has its
+ * own. DynamoDB Local takes seconds: the worlds of a process share one, which ends
  * with the process.
  */
 const engineOfWorld = async (): Promise<{
@@ -156,15 +156,15 @@ export const startWorld = async (options: WorldOptions = {}): Promise<World> => 
 
 /** Shared worlds that no file uses now, by their options. */
 const idle = new Map<string, OwnedWorld & { calls: number }>()
-// the embedded engine slows down with all that its stream has held
-const mostCallsOfSharedWorld = 8000
+// the clock's worker reads what earlier files have left to it
+const mostCallsOfSharedWorld = 40_000
 
 /**
  * A backend that the files of a worker use one after the other: it is warm, which takes a new one a second of
  * CPU. For tests that keep to licenses of their own: the table holds those of earlier files, all of whose
  * connections are cut, and nothing is under way or delayed. A file that changes settings, or counts what the
- * clock's worker does, starts its own. Without a `stream` it does not slow down, and no worker hears of
- * accounts and sockets that change.
+ * clock's worker does, starts its own. Without a `stream` writes cost less, and no worker hears of accounts
+ * and sockets that change.
  */
 export const sharedWorld = async (
   options: Pick<WorldOptions, 'presenceGraceS' | 'delayScale' | 'index' | 'stream'> = {},

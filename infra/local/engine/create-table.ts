@@ -10,7 +10,7 @@ import { tableDefinition } from '../../stack/table-definition.ts'
 /**
  * Creates the table as the stack defines it. A table of that name that exists is left as it is.
  *
- * @param stream `false`: without a stream, whose records slow down the writes of the embedded engine
+ * @param stream `false`: without a stream, whose records a write of the embedded engine writes as well
  */
 export async function createTable(
   client: DynamoDBClient,

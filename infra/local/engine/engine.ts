@@ -6,6 +6,7 @@ import { createServer } from 'node:net'
 import { delimiter, dirname, join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { spawnChild } from './child-process.ts'
+import { fleetingFile, indexStream, removeFile } from './embedded-file.ts'
 
 export type Engine = {
   name: 'java' | 'embedded' | 'endpoint'
@@ -31,6 +32,11 @@ type Launch = {
   args(port: number): string[]
   /** What it prints once the port is its own. */
   ready: RegExp
+  env?: NodeJS.ProcessEnv
+  /** Called once it answers, before anybody else asks it. */
+  answers?(port: number): void
+  /** Called once it has ended without an answer. */
+  failed?(port: number): void
 }
 
 const install =
@@ -170,13 +176,27 @@ function embedded({ dir }: Settings): Launch | undefined {
     return undefined // an optional dependency that npm skips on other platforms
   }
   if (!existsSync(command)) return undefined
-  const where = dir ? ['--db-path', join(dir, 'embedded.db')] : []
-  return {
-    name: 'embedded',
+  const serve = (port: number) => ['serve', '--host', '127.0.0.1', '--port', String(port)]
+  const launch = {
+    name: 'embedded' as const,
     label: `the embedded engine, ${place(dir)}`,
     command,
     ready: /listening on/,
-    args: (port) => ['serve', '--host', '127.0.0.1', '--port', String(port), ...where],
+    // one call at a time holds its data: more threads only wait for each other
+    env: { TOKIO_WORKER_THREADS: '1' },
+  }
+  // Windows removes no file that is open
+  if (!dir && process.platform === 'win32') return { ...launch, args: serve }
+  const fileOf = (port: number) => (dir ? join(dir, 'embedded.db') : fleetingFile(port))
+  const remove = dir ? undefined : (port: number) => removeFile(fileOf(port))
+  return {
+    ...launch,
+    args: (port) => [...serve(port), '--db-path', fileOf(port)],
+    answers: (port) => {
+      indexStream(fileOf(port))
+      remove?.(port)
+    },
+    failed: (port) => remove?.(port),
   }
 }
 
@@ -188,11 +208,12 @@ async function start(launch: Launch, { dir, env }: Settings): Promise<Engine> {
   for (let attempt = 1; ; attempt++) {
     const port = await freePort()
     const endpoint = `http://127.0.0.1:${port}`
-    const engine = spawnChild(launch.command, launch.args(port), env)
+    const engine = spawnChild(launch.command, launch.args(port), { ...env, ...launch.env })
     const deadline = Date.now() + startTimeoutMs
     while (engine.ended() === undefined && Date.now() < deadline) {
       // Without its own word, what answers could be whoever took the port.
       if (launch.ready.test(engine.output()) && (await isUp(endpoint))) {
+        launch.answers?.(port)
         const { untilEnded, stop, kill } = engine
         return { name: launch.name, label: launch.label, endpoint, untilEnded, stop, kill }
       }
@@ -200,6 +221,7 @@ async function start(launch: Launch, { dir, env }: Settings): Promise<Engine> {
     }
     const reason = engine.ended() ?? `did not answer within ${startTimeoutMs / 1000} s`
     await engine.stop()
+    launch.failed?.(port)
     const portTaken = /address (already )?in use|failed to bind/i.test(reason)
     if (!portTaken || attempt === 5) throw new Error(`${launch.label}: ${reason}`)
   }
