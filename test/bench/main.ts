@@ -12,6 +12,7 @@ import { chartOf } from './chart.ts'
 import { type Figures, type PartName, type PartOptions, parts } from './parts.ts'
 import { archivesTable, pageText, readmeText } from './report.ts'
 import { reportOf } from './results.ts'
+import { scaleChart, scaleText } from './scale-page.ts'
 
 const root = join(import.meta.dirname, '../..')
 /** What `--only` takes, and the parts that make it up. */
@@ -98,6 +99,7 @@ const run = async ({ json, only, archives }: Flags): Promise<void> => {
   const seconds = Math.round((performance.now() - startedAt) / 1000)
   const report = reportOf(figures as Figures, { engine, command: 'npm run bench', seconds })
   await writeAll(report)
+  await writeScale((figures as Figures).scale)
   process.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : `${readmeText(report)}\n`)
   process.stderr.write(`${seconds} s in all\n`)
 }
@@ -112,9 +114,16 @@ const writeAll = async (report: ReturnType<typeof reportOf>): Promise<void> => {
   await writePage(readme, between(await readFile(readme, 'utf8'), 'bench', readmeText(report)))
 }
 
+/** The tables of docs/scale.md, and its chart. */
+const writeScale = async (figures: Figures['scale']): Promise<void> => {
+  const page = join(root, 'docs/scale.md')
+  await writeFile(join(root, 'docs/scale.svg'), scaleChart(figures))
+  await writePage(page, between(await readFile(page, 'utf8'), 'scale', scaleText(figures)))
+}
+
 await new Command('npm run bench --')
   .description(
-    'Measures the local stack, and writes the figures to README.md, docs/benchmark.md and docs/benchmark.svg.',
+    'Measures the local stack, and writes the figures to README.md, docs/benchmark.md, docs/scale.md and their charts.',
   )
   .option('--json', 'print everything as one JSON document', false)
   .addOption(

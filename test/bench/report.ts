@@ -1,19 +1,8 @@
 import { type Cost, type Report, type SendTimes } from './results.ts'
 import { prices } from '../../infra/stack/prices.ts'
+import { table } from './table.ts'
 
 // The figures as tables in Markdown.
-
-type Cell = string | number
-/** Columns of numbers are set to the right. */
-const table = (heads: readonly string[], rows: readonly (readonly Cell[])[]): string =>
-  [
-    `| ${heads.join(' | ')} |`,
-    `| ${heads.map((_, column) => (/^\$?[\d.,]+$/.test(String(rows[0]?.[column])) ? '---:' : '---')).join(' | ')} |`,
-    ...rows.map(
-      (row) =>
-        `| ${row.map((cell) => (typeof cell === 'number' ? cell.toLocaleString('en', { maximumFractionDigits: 3 }) : cell)).join(' | ')} |`,
-    ),
-  ].join('\n')
 
 const dollars = (figure: number) => figure.toFixed(2)
 
@@ -62,7 +51,7 @@ const costTable = (costs: readonly Cost[]): string =>
 export const readmeText = (report: Report): string => {
   const { throughput, costs, actions, machine } = report
   const sendEvent = actions.find(({ name }) => name === 'agent/send_event')
-  const rows: Cell[][] = []
+  const rows: (string | number)[][] = []
   if (sendEvent)
     rows.push([
       '`send_event` to twenty sockets',

@@ -1,5 +1,6 @@
 import { placesOf } from '../../shared/access/audience-lists.ts'
 import { families, isOf } from '../../shared/table/families.ts'
+import { changeAgent } from '../../shared/provisioning/change-agent.ts'
 import { keys } from '../../shared/table/keys.ts'
 import type { Attributes, Op } from '../../shared/table/ops.ts'
 import { maxAgeS, rowKeys, type Session } from '../../shared/table/sockets.ts'
@@ -120,6 +121,7 @@ const measure = async (stand: Stand, connected: number): Promise<Scale> => {
   await stand.addLicense(license, ['ann', 'ben', 'cyd'], { max_chats: 1000 })
   const [ann, ben] = [await stand.login(license, 'ann'), await stand.login(license, 'ben')]
   await ben.ask('update_agent', { routing_status: 'not_accepting_chats' })
+  await changeAgent(stand.table, license, 'ann', { groups: [1] })
   const cyd = await stand.login(license, 'cyd')
   await cyd.ask('update_agent', { routing_status: 'not_accepting_chats' })
   await fill(stand, license, connected)
@@ -139,6 +141,10 @@ const measure = async (stand: Stand, connected: number): Promise<Scale> => {
     requests[name] = takenBy(calls)
   }
   const event = message
+  for (let turn = 0; turn < 3; turn += 1) {
+    await stand.settled()
+    await stand.queue.flush()
+  }
   await take('send_event', () => ann.ask('send_event', { chat_id: own, event }))
   await take('send_typing_indicator', () =>
     ann.ask('send_typing_indicator', { chat_id: own, is_typing: true }),
