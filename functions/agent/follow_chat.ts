@@ -1,5 +1,5 @@
 import { agentsConnections } from '../../shared/access/audience.ts'
-import { enqueueFollowUp } from '../../shared/account/enqueue-catch-up.ts'
+import { enqueueFollowUp } from '../../shared/chat/enqueue-catch-up.ts'
 import { setFollowing } from '../../shared/chat/follow.ts'
 import { expectView, showChat } from '../../shared/chat/view/chat-view.ts'
 import { followChat } from '../../shared/protocol/agent/follow_chat.ts'

@@ -1,7 +1,7 @@
 import { everyAgent } from '../../shared/access/audience.ts'
 import { mayRead } from '../../shared/access/permissions.ts'
 import { directoryBytes, myProfile, readDirectory, showDirectory } from '../../shared/account/directory.ts'
-import { beginCatchUp } from '../../shared/account/enqueue-catch-up.ts'
+import { beginCatchUp } from '../../shared/chat/enqueue-catch-up.ts'
 import { settleSession, startSession } from '../../shared/account/login.ts'
 import { remoteKeys, type TokenChecks, verifyToken } from '../../shared/account/tokens.ts'
 import { enqueueRouting } from '../../shared/chat/enqueue-routing.ts'

@@ -1,7 +1,7 @@
 import { renameSessions } from '../../shared/account/customer-change.ts'
 import { expectRoom, startCustomerSession } from '../../shared/account/customer-login.ts'
 import { signCustomerToken } from '../../shared/account/customer-tokens.ts'
-import { beginCatchUp } from '../../shared/account/enqueue-catch-up.ts'
+import { beginCatchUp } from '../../shared/chat/enqueue-catch-up.ts'
 import { announceCustomerUpdated } from '../../shared/chat/announce/customer-updated.ts'
 import { summarizeOwn } from '../../shared/chat/view/customer-summary.ts'
 import { login } from '../../shared/protocol/customer/login.ts'

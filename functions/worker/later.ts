@@ -1,4 +1,4 @@
-import { catchUp, catchUpFollower } from '../../shared/account/catch-up.ts'
+import { catchUp, catchUpFollower, catchUpGained } from '../../shared/account/catch-up.ts'
 import { expectCustomer } from '../../shared/account/customer-presence.ts'
 import { disconnect, disconnectIfOver } from '../../shared/account/disconnect.ts'
 import { expectAgent } from '../../shared/account/presence.ts'
@@ -63,6 +63,8 @@ const carryOut = (ctx: WorkCtx<WorkerWrites['later']>, job: Job): Promise<void> 
       return catchUp(ctx, job)
     case 'catch_up_follower':
       return catchUpFollower(ctx, job)
+    case 'catch_up_gained':
+      return catchUpGained(ctx, job)
     case 'expect_agent':
       return expectAgent(ctx, job.license_id, job.agent_id, job)
     case 'expect_customer':

@@ -1,4 +1,4 @@
-import { connections, customerConnection } from '../access/audience.ts'
+import { connections, customerConnection, gaining } from '../access/audience.ts'
 import { hearsContent } from '../access/audience-lists.ts'
 import { mayRead } from '../access/permissions.ts'
 import { readView, showChat } from '../chat/view/chat-view.ts'
@@ -69,16 +69,43 @@ export const catchUp = async (ctx: WorkCtx, answered: Answered): Promise<void> =
  */
 export const catchUpFollower = async (
   ctx: WorkCtx,
-  missed: { connection: string; chat: string; thread: number; order: number; version: number },
+  missed: Missed & { connection: string },
 ): Promise<void> => {
-  const { connection, chat: id, thread: n, order } = missed
+  const { connection } = missed
   const session = agentsSession((await readSocket(ctx.read, connection, ctx.now()))?.session)
   if (session === undefined || session.ended !== undefined) return
-  const entries = await readEntriesFrom(ctx.read, id, { n, m: order + 1 }, mostMissed)
-  const chat = await readChat(ctx.read, id)
-  if (chat === undefined || !mayRead(session, chat) || !hearsContent(session, chat)) return
   const to = connections(session.license_id, session.agent_id, [connection])
-  for (const entry of entries.filter(({ version }) => version < missed.version))
+  await pushMissed(ctx, missed, (chat) =>
+    mayRead(session, chat) && hearsContent(session, chat) ? to : undefined,
+  )
+}
+
+/** The same for all who have gained access to a chat by its scopes. */
+export const catchUpGained = (ctx: WorkCtx, missed: Missed & { before: Chat }): Promise<void> =>
+  pushMissed(ctx, missed, (chat) => gaining(missed.before, chat))
+
+/** What of a chat was shown to those who hear of it since a version of it. */
+interface Missed {
+  chat: string
+  thread: number
+  order: number
+  version: number
+}
+
+/** Pushes the events of a chat whose senders had read it before that version. */
+const pushMissed = async (
+  ctx: WorkCtx,
+  { chat: id, thread: n, order, version }: Missed,
+  audienceOf: (chat: Chat) => Audience | undefined,
+): Promise<void> => {
+  const entries = await readEntriesFrom(ctx.read, id, { n, m: order + 1 }, mostMissed)
+  const missed = entries.filter((entry) => entry.version < version)
+  if (missed.length === 0) return
+  // read after them: whoever may read the chat then may read what came before
+  const chat = await readChat(ctx.read, id)
+  const to = chat && audienceOf(chat)
+  if (to === undefined) return
+  for (const entry of missed)
     ctx.push(to, 'incoming_event', { chat_id: id, thread_id: threadId(id, n), event: eventOf(id, entry) })
 }
 

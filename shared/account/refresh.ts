@@ -19,7 +19,7 @@ import { endSession, extendSession } from '../table/session-writes.ts'
 import { readAgentSockets, readCustomerSockets } from '../table/socket-lists.ts'
 import type { AgentSocketItem, SocketRow } from '../table/sockets.ts'
 import { dropDevices } from './devices.ts'
-import { beginCatchUp, type Shown } from './enqueue-catch-up.ts'
+import { beginCatchUp, type Shown } from '../chat/enqueue-catch-up.ts'
 import { refreshConnection } from './refresh-session.ts'
 import { disconnectIfOver, endSessions } from './disconnect.ts'
 

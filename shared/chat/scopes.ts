@@ -1,3 +1,4 @@
+import { enqueueGained } from './enqueue-catch-up.ts'
 import { withFollowers } from './follow.ts'
 import { gaining, watchingEither } from '../access/audience.ts'
 import { withFormerAccess } from '../access/former-access.ts'
@@ -179,6 +180,9 @@ export const announceScopes = async (
     scopes_added: scopesOf(added) ?? {},
     scopes_removed: scopesOf(removed) ?? {},
   })
+  const isOpened = chat.scopes.groups.length + chat.scopes.agents.length === 0
+  if (isOpened || added.groups.length + added.agents.length > 0)
+    await enqueueGained(ctx, before, { id: chat.id, thread: tail.n, order: tail.m, version: chat.version })
   if (chat.active && chat.waiting_since !== undefined) await enqueueRouting(ctx, chat.license_id, chat.id)
 }
 

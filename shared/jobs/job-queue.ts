@@ -76,6 +76,15 @@ export const Job = z.discriminatedUnion('job', [
     order: z.int(),
     version: z.int(),
   }),
+  /** The same of all who have gained access to a chat by its scopes; `before`: the chat as it was. */
+  z.object({
+    job: z.literal('catch_up_gained'),
+    before: ChatItem,
+    chat: z.string(),
+    thread: z.int(),
+    order: z.int(),
+    version: z.int(),
+  }),
   /**
    * Takes an agent offline whose last socket went, unless it is back: `seq` is that of its last login then,
    * `check` names this check.

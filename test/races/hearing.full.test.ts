@@ -90,6 +90,26 @@ describe('at each step of a send', () => {
     }, ['alone'])
   }
 
+  test('who gains access by the scopes of the chat has its event', async () => {
+    const { chat_id, lea } = await openChat([2])
+    const scopes = { groups: [1] }
+    let n = 0
+    await atEachStep(world, async () => {
+      await ann.ok('update_chat_scopes', { chat_id, remove_scopes: scopes })
+      await calm(world)
+      await lea.received()
+      const text = `event ${(n += 1)}`
+      return {
+        held: () => ann.ok('send_event', { chat_id, event: message(text) }),
+        meanwhile: () => ann.ok('update_chat_scopes', { chat_id, add_scopes: scopes }),
+        check: async () => {
+          await calm(world)
+          expect(await known(lea)).toContain(text)
+        },
+      }
+    }, ['alone'])
+  })
+
   test('who comes into the group of the chat has its event', () =>
     changesGroups([[1], [2]], async (lea, text) => {
       expect(await known(lea)).toContain(text)

@@ -3,6 +3,7 @@ import type { Enqueues } from '../jobs/job-queue.ts'
 import { config } from '../platform/config.ts'
 import { log } from '../platform/log.ts'
 import type { Clock } from '../table/capabilities.ts'
+import type { Chat } from '../table/chat/chats.ts'
 
 // pushes that went out beside their writes may have missed who came to hear of them just then
 const catchUpS = 2
@@ -43,5 +44,11 @@ export const enqueueFollowUp = async (
   { id, ...shown }: Shown,
 ): Promise<void> => {
   const job = { job: 'catch_up_follower', connection, chat: id, ...shown } as const
+  await Promise.all(followUpS.map((delayS) => ctx.enqueue(job, delayS).catch(logFailure)))
+}
+
+/** The same of all to whom a change of a chat's scopes gives access. */
+export const enqueueGained = async (ctx: Enqueues, before: Chat, { id, ...shown }: Shown): Promise<void> => {
+  const job = { job: 'catch_up_gained', before, chat: id, ...shown } as const
   await Promise.all(followUpS.map((delayS) => ctx.enqueue(job, delayS).catch(logFailure)))
 }
