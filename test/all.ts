@@ -4,6 +4,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { fastestEngine, isThere } from './support/engines.ts'
+import { filesWithTag } from './support/tagged-files.ts'
 
 // Runs everything, each file once on each engine that matters for it; `--rest`: without what `npm test` has
 // run already. Ends with 1 where anything failed, and with a list of it, since it scrolled by long ago.
@@ -65,7 +66,15 @@ const rest = process.argv.includes('--rest')
 const { name } = await fastestEngine()
 const other = name === 'embedded' ? 'java' : 'embedded'
 const longFiles = ['--project', 'long', '--project', 'alone-long']
-const longTests = ['--project', 'shared', '--project', 'alone', '--tags-filter', 'full']
+const longTests = [
+  '--project',
+  'shared',
+  '--project',
+  'alone',
+  '--tags-filter',
+  'full',
+  ...filesWithTag('full'),
+]
 if (rest) {
   await vitest('The files that take longer', longFiles)
   await vitest('The tests of other files that take longer', longTests)

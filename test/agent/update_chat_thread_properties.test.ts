@@ -11,9 +11,11 @@ let world: World
 beforeAll(async () => {
   world = await sharedWorld()
 })
-afterEach(() => {
+afterEach(async () => {
   world.proxy.setFault(undefined)
   world.proxy.setDelay(0)
+  // a push that was put off is none of the next test's
+  await calm(world)
 })
 
 const action = 'update_chat_thread_properties'
