@@ -139,13 +139,18 @@ const lookAfterChats = async (ctx: Ctx, id: string, { looking }: Limits): Promis
   const listed = await readListedChats(ctx.read, id)
   await noteClosed(ctx, id, listed, looking)
   const chats = listed.filter((chat) => chat.closed_at === undefined && isOfCustomer(chat))
+  const repaired =
+    chats.some(lacksAgent) || isListsTurn(ctx.now())
+      ? repairWaiting(ctx, id, chats, looking)
+      : Promise.resolve()
+  // what fails of it keeps nothing else from being done
+  await repaired.catch(() => {})
   const item = chats.length === 0 ? undefined : await ctx.read.get(keys.license(id))
-  if (item === undefined) return
+  if (item === undefined) return repaired
   const license = LicenseItem.parse(item)
   if (license.expires_at * 1000 <= ctx.now()) await endCustomers(ctx, id)
   if (chats.some(({ scopes }) => namesDeletedGroup(scopes, license)))
     await ctx.enqueue({ job: 'rescope', license_id: id }, 0)
-  if (chats.some(lacksAgent) || isListsTurn(ctx.now())) await repairWaiting(ctx, id, chats, looking)
   if (chats.some((chat) => isToRoute(chat, license))) await enqueueRouting(ctx, id)
 
   const due = chats.filter(({ check_at: at }) => at === undefined || at <= ctx.now())
@@ -157,7 +162,7 @@ const lookAfterChats = async (ctx: Ctx, id: string, { looking }: Limits): Promis
         isFreed = (await closeInactive(ctx, chat, license, handOn)) || isFreed
       }),
     )
-    await allOf(looked, 'Chats not looked after')
+    await allOf([...looked, repaired], 'Chats not looked after')
   } finally {
     // agents who were in them may take others
     if (isFreed) await enqueueRouting(ctx, id)

@@ -78,13 +78,19 @@ const end = async (): Promise<void> => {
 /** The last port has none after it: then, as after any free one, any free one. */
 const portAfter = (port: number): number => (port === 0 ? 0 : (port + 1) % 65_536)
 
+/** The port that was asked for, else the one after the customers' endpoint, or any where that is taken. */
+const takeConsolePort = async ({ port, consolePort }: Flags, customerPort: number) => {
+  const take = async (wanted: number) => ({ port: wanted, free: await takePort(wanted) })
+  if (consolePort !== undefined) return take(consolePort)
+  return take(portAfter(port === 0 ? 0 : customerPort)).catch(() => take(0))
+}
+
 const run = async (flags: Flags): Promise<void> => {
   const { port: wanted, fresh, json, dist } = flags
   const wantedToo = flags.customerPort ?? portAfter(wanted)
-  const consolePort = flags.consolePort ?? portAfter(wanted === 0 ? 0 : wantedToo)
   await lockLocalDir()
   const freePorts = [await takePort(wanted), await takePort(wantedToo)]
-  const freeConsolePort = flags.console ? await takePort(consolePort) : undefined
+  const consolePort = flags.console ? await takeConsolePort(flags, wantedToo) : undefined
   const data = join(localDir, 'data')
   if (fresh) await rm(data, { recursive: true, force: true })
   await mkdir(data, { recursive: true })
@@ -131,9 +137,9 @@ const run = async (flags: Flags): Promise<void> => {
   ending.push(await announce({ agent_url, endpoint: engine.endpoint, table: tableName, issuer, audience }))
   const demo = await openDemo(stack.table, { key, issuer, audience })
   const ready: Ready = { agent_url, customer_url, ...demo }
-  if (freeConsolePort !== undefined) {
-    await freeConsolePort()
-    const { url, stop } = await startConsole(ready, consolePort)
+  if (consolePort !== undefined) {
+    await consolePort.free()
+    const { url, stop } = await startConsole(ready, consolePort.port)
     ending.push(stop)
     ready.console_url = url
   }

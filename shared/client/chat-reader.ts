@@ -62,10 +62,11 @@ export class ChatReader<U extends UserLike, E extends EventLike> {
   async ask(payload: ReadThreads): Promise<ThreadsAnswer<U, E>> {
     const { chats } = this.#ctx
     const { answer, isOvertaken } = await this.#read(payload)
-    const { threads, threads_summary: _, ...rest } = answer.chat
+    const { threads, threads_summary: summary, ...rest } = answer.chat
+    const newest = summary.at(-1)
     const isPage = (payload.before_order ?? payload.after_order ?? undefined) !== undefined
     if (chats.get(rest.id) !== undefined) for (const thread of threads) this.#page(rest.id, thread, payload)
-    else if (!isPage) chats.show({ ...rest, threads })
+    else if (!isPage && threads.some(({ id }) => id === newest?.thread_id)) chats.show({ ...rest, threads })
     if (isOvertaken && chats.get(rest.id) !== undefined) void this.read(rest.id)
     return answer
   }
@@ -152,6 +153,11 @@ export class ChatReader<U extends UserLike, E extends EventLike> {
         summary = threads_summary
         const [page] = pages
         const upTo: number = this.upTo(id, thread_id, after)
+        // what is held ends before this page: the app has read it meanwhile
+        if (upTo < after) {
+          after = upTo
+          continue
+        }
         const news = page?.events.filter(({ order }) => order > upTo) ?? []
         const held = chats.get(id)?.threads.find((one) => one.id === thread_id)
         const isMore = held === undefined ? after > 0 : held.has_more
@@ -187,20 +193,21 @@ export class ChatReader<U extends UserLike, E extends EventLike> {
     }
     const { upTo, events: known } = held
     const oldest = known[0]?.order ?? upTo + 1
+    const [first, last] = [thread.events[0]?.order ?? 0, thread.events.at(-1)?.order ?? 0]
+    const isCut = typeof after === 'number' && thread.has_more === true
+    // older events may end before those that are held: more was said while the answer came
+    if ((isCut ? last : Math.max(last, thread.last_order ?? 0)) < oldest - 1) return
     if (typeof before === 'number') {
       const events = thread.events.filter(({ order }) => order <= upTo)
       if (events.length < thread.events.length) void this.read(chat)
       if (before >= oldest && events.length > 0 === thread.events.length > 0)
-        chats.showThread(chat, { ...held, events, has_more: thread.has_more })
+        chats.showThread(chat, { ...held, events, has_more: thread.has_more }, true)
       return
     }
-    const [first, last] = [thread.events[0]?.order ?? 0, thread.events.at(-1)?.order ?? 0]
     if (typeof after === 'number') {
       if (after > upTo) return void this.read(chat)
       const isOlder = after < oldest - 1
-      // a page of older events may end before those that are held
-      if (isOlder && thread.has_more === true && last < oldest - 1) return
-      chats.showThread(chat, forwards(thread, isOlder ? after > 0 : held.has_more))
+      chats.showThread(chat, forwards(thread, isOlder ? after > 0 : held.has_more), isOlder)
     } else {
       if (thread.has_more === true && first > upTo + 1) return void this.read(chat)
       chats.showThread(chat, thread)

@@ -95,10 +95,13 @@ export class Chats<U extends UserLike, E extends EventLike> {
     this.#put(threads.reduce((all, thread) => this.#withThread(all, thread, isAdjacent), chat))
   }
 
-  /** Takes a page of a thread of a chat that is held, next to the events that are held. */
-  showThread(id: string, thread: WireThread<E>): void {
+  /**
+   * Takes a page of a thread of a chat that is held, next to the events that are held. `isWanted`: it is kept
+   * whole until more is said.
+   */
+  showThread(id: string, thread: WireThread<E>, isWanted = false): void {
     const chat = this.#chats.get(id)
-    if (chat !== undefined) this.#put(this.#withThread(chat, thread, true))
+    if (chat !== undefined) this.#put(this.#withThread(chat, thread, true, isWanted))
   }
 
   /** Adds an event that follows what is held: not one that is known, nor one behind a gap. */
@@ -125,7 +128,12 @@ export class Chats<U extends UserLike, E extends EventLike> {
     if (held !== undefined) this.#put({ ...held, ...change(held) })
   }
 
-  #withThread(chat: Chat<U, E>, { last_order, ...shown }: WireThread<E>, isAdjacent: boolean): Chat<U, E> {
+  #withThread(
+    chat: Chat<U, E>,
+    { last_order, ...shown }: WireThread<E>,
+    isAdjacent: boolean,
+    isWanted = false,
+  ): Chat<U, E> {
     const held = chat.threads.find(({ id }) => id === shown.id)
     const first = shown.events[0]?.order
     const next = (held?.upTo ?? 0) + 1
@@ -135,11 +143,14 @@ export class Chats<U extends UserLike, E extends EventLike> {
     const upTo = Math.max(held?.upTo ?? 0, shown.events.at(-1)?.order ?? 0, last_order ?? 0)
     const byOrder = new Map([...before, ...shown.events].map((event) => [event.order, event]))
     const all = [...byOrder.values()].toSorted((a, b) => a.order - b.order)
-    const events = all.slice(-this.#limits.eventsPerThread)
+    const events = isWanted ? all : all.slice(-this.#limits.eventsPerThread)
     const isFirst =
       first === undefined ? isAdjacent || held === undefined : isApart || first <= (before[0]?.order ?? next)
     const has_more = events.length < all.length || (isFirst ? shown.has_more : held?.has_more)
-    const thread: Thread<E> = { ...held, properties: undefined, ...shown, has_more, events, upTo }
+    // one that there was no room for comes bare
+    const isBare = held !== undefined && shown.events.length === 0 && shown.has_more === true
+    const own = isBare ? { properties: held.properties, user_ids: held.user_ids } : {}
+    const thread: Thread<E> = { ...held, properties: undefined, ...shown, ...own, has_more, events, upTo }
     const others = chat.threads.filter(({ id }) => id !== shown.id)
     const threads = [...others, thread].toSorted((a, b) => a.timestamp - b.timestamp)
     return { ...chat, threads: threads.slice(-this.#limits.threadsPerChat) }

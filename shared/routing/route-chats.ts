@@ -9,8 +9,8 @@ import { expectView, readView } from '../chat/view/chat-view.ts'
 import type { WorkCtx } from '../delivery/worker-context.ts'
 import { mapIsolated } from '../platform/for-each.ts'
 import { type ActiveChat, setNextCheck } from '../table/chat/chats.ts'
-import { listWaiting, refreshWaiting } from './waiting-list.ts'
-import { readActiveChat, readActiveChats } from '../table/chat/read-chats.ts'
+import { refreshWaiting } from './waiting-list.ts'
+import { readActiveChats } from '../table/chat/read-chats.ts'
 import { readWaitingChats } from '../table/chat/waiting-chats.ts'
 import type { ChatSnapshot } from '../table/optimistic-write.ts'
 
@@ -50,8 +50,8 @@ export const reassignChat = async (
     decide(now, desk),
   )
   if (changed.chat === changed.before) return false
-  await refreshWaiting(ctx, view.chat.license_id, id)
   await announceUsersChanged(ctx, changed)
+  await refreshWaiting(ctx, view.chat.license_id, id)
   return true
 }
 
@@ -70,9 +70,10 @@ export const routeChats = async (
 ): Promise<void> => {
   const hasGoneAgent = (row: ActiveChat): boolean =>
     agent !== undefined && customerOf(row) !== undefined && presentAgents(row).includes(agent)
-  const [waiting, one, active] = await Promise.all([
+  // listed before agents are read: whoever comes to be free from then on finds it
+  const one = chat === undefined ? undefined : await refreshWaiting(ctx, license, chat)
+  const [waiting, active] = await Promise.all([
     readWaitingChats(ctx.read, license),
-    chat === undefined ? undefined : readActiveChat(ctx.read, license, chat),
     agent === undefined ? [] : readActiveChats(ctx.read, license),
   ])
   const rows = [...waiting, ...(one === undefined ? [] : [one]), ...active.filter(hasGoneAgent)]
@@ -80,14 +81,6 @@ export const routeChats = async (
     (a, b) => (a.waiting_since ?? ctx.now()) - (b.waiting_since ?? ctx.now()),
   )
   if (concerned.length === 0) return
-  // before agents are read: whoever comes to be free from then on finds it
-  if (one !== undefined)
-    await listWaiting(
-      ctx,
-      license,
-      one,
-      waiting.find(({ id }) => id === chat),
-    )
   const [found] = await Promise.all([
     // read after the chats: an agent who came after one began to wait is seen
     readRoutingState(ctx.read, license, { strong: true }),
@@ -113,7 +106,10 @@ export const routeChats = async (
         frees = staffing?.assigned !== undefined && presentAgents(now).length > 0
         return staffing && usersChangeOf(staffing)
       })
-      if (!done) return refreshWaiting(ctx, license, row.id)
+      if (!done) {
+        await refreshWaiting(ctx, license, row.id)
+        return
+      }
       // written first, looked after: whoever came to be free meanwhile did not find it waiting; and whom it
       // was taken from may be free for one that was looked at before
       if (waits || frees) await enqueueRouting(ctx, license)

@@ -8,33 +8,30 @@ import {
   readWaitingChat,
   readWaitingChats,
   unlistWaitingChat,
-  type WaitingChat,
 } from '../table/chat/waiting-chats.ts'
 
 interface Listing extends Reads<'activeChats' | 'waitingChats'>, Writes<'waitingChats'> {}
 
-/** What routing goes by of a row. */
-const told = ({ users, scopes, thread, waiting_since }: ActiveChat): string =>
-  JSON.stringify([users, scopes, thread, waiting_since])
+// of runs that list a chat at once the last one has seen it last
+const mostTries = 5
 
-/** Lists a chat that waits, where it is not listed as it is. */
-export const listWaiting = async (
-  { write }: Writes<'waitingChats'>,
+/**
+ * Lists a chat that waits, anew each time, and takes one out that waits no more. Resolves to the chat's row in
+ * the list of active ones.
+ */
+export const refreshWaiting = async (
+  { read, write }: Listing,
   license: string,
-  row: ActiveChat,
-  listed: WaitingChat | undefined,
-): Promise<void> => {
-  if (!lacksAgent(row)) return
-  if (listed === undefined || told(listed) !== told(row)) await write.write(listWaitingChat(license, row))
-}
-
-/** Lists a chat that waits as it is, and takes one out that waits no more. */
-export const refreshWaiting = async (ctx: Listing, license: string, id: string): Promise<void> => {
-  // the list first: a row that is listed after the chat was read is another, and stays
-  const listed = await readWaitingChat(ctx.read, license, id)
-  const row = await readActiveChat(ctx.read, license, id)
-  if (row !== undefined && lacksAgent(row)) await listWaiting(ctx, license, row, listed)
-  else if (listed !== undefined) await ctx.write.write(unlistWaitingChat(license, listed))
+  id: string,
+): Promise<ActiveChat | undefined> => {
+  for (let tries = 1; ; tries += 1) {
+    // the list first: a row that is listed after the chat was read is another, and stays
+    const listed = await readWaitingChat(read, license, id)
+    const row = await readActiveChat(read, license, id)
+    const put = row !== undefined && lacksAgent(row) ? listWaitingChat(license, row, listed) : undefined
+    const op = put ?? (listed && unlistWaitingChat(license, listed))
+    if (op === undefined || (await write.write(op)).done || tries === mostTries) return row
+  }
 }
 
 /**
@@ -49,10 +46,9 @@ export const repairWaiting = async (
 ): Promise<void> => {
   const listed = new Map((await readWaitingChats(ctx.read, license)).map((row) => [row.id, row]))
   const waiting = new Map(chats.filter(lacksAgent).map((row) => [row.id, row]))
-  await Promise.all([
-    ...[...waiting].map(([id, row]) => limit(() => listWaiting(ctx, license, row, listed.get(id)))),
-    ...[...listed.values()]
-      .filter(({ id }) => !waiting.has(id))
-      .map(({ id }) => limit(() => refreshWaiting(ctx, license, id))),
-  ])
+  const told = (row: ActiveChat | undefined) =>
+    row && JSON.stringify([row.users, row.scopes, row.thread, row.waiting_since])
+  const ids = new Set([...waiting.keys(), ...listed.keys()])
+  const differing = [...ids].filter((id) => told(waiting.get(id)) !== told(listed.get(id)))
+  await Promise.all(differing.map((id) => limit(() => refreshWaiting(ctx, license, id))))
 }

@@ -207,7 +207,9 @@ export const marksPk = (license: string, list: string): Pk<'marks'> =>
 export const keptCountsPk = (license: string, search: string): Pk<'keptCounts'> =>
   pkOf(`INDEX#${part(license)}#COUNTS#${part(search)}`)
 
-export const wordsPrefix = (n: number): string => `WORDS#${numbered(n)}#`
+/** Of the words of any thread. */
+export const anyWordsPrefix = 'WORDS#'
+export const wordsPrefix = (n: number): string => `${anyWordsPrefix}${numbered(n)}#`
 export const manifestPrefix = 'INDEX#'
 
 export const socketsPk = (license: string): Pk<'agentSockets'> => pkOf(`LICENSE#${part(license)}#SOCKETS`)

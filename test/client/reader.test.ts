@@ -103,7 +103,6 @@ test('a store has no gap and is told each event once, whatever order pushes, rea
           const events = chats.get('c')?.threads[0]?.events.map(({ order }) => order) ?? []
           const from = visible.indexOf(events[0]!)
           expect(events).toEqual(visible.slice(from, from + events.length))
-          expect(events.length).toBeLessThanOrEqual(kept)
         }
         for (const push of pushes) push()
         // as after a cut, when a sync names the chat
@@ -113,6 +112,7 @@ test('a store has no gap and is told each event once, whatever order pushes, rea
         const chat = chats.get('c')!
         const events = chat.threads[0]!.events.map(({ order }) => order)
         expect(events.at(-1)).toBe(visible.at(-1))
+        if (steps.every((one) => !('limit' in one))) expect(events.length).toBeLessThanOrEqual(kept)
         expect(chat.threads[0]!.has_more === true).toBe(events[0] !== visible[0])
         expect(chat.users).toEqual(server.users())
         expect(reader.isComplete).toBe(true)

@@ -42,6 +42,21 @@ describe('the store of chats', () => {
     expect(chats.get('c')).toEqual({ id: 'c', users: [], threads: [{ ...thread, upTo: 1 }] })
   })
 
+  test('keeps older events that were asked for until more are said, and what a bare thread does not show', () => {
+    const chats = new Chats({ chats: 1, threadsPerChat: 1, eventsPerThread: 2 })
+    const properties = { a: { b: { value: 1 } } }
+    const shown = { ...threadOf('c', 1, [4, 5]), properties, user_ids: ['ann'], has_more: true }
+    chats.show({ id: 'c', users: [], threads: [shown] })
+    const thread = () => chats.get('c')?.threads[0]
+    const orders = () => thread()?.events.map(({ order }) => order)
+    chats.showThread('c', { ...threadOf('c', 1, [1, 2, 3]), properties, user_ids: ['ann'] }, true)
+    expect([orders(), thread()?.has_more]).toEqual([[1, 2, 3, 4, 5], undefined])
+    chats.append('c', 'c_1', eventOf(6))
+    expect([orders(), thread()?.has_more]).toEqual([[5, 6], true])
+    chats.showThread('c', { ...threadOf('c', 1, []), has_more: true })
+    expect(thread()).toMatchObject({ properties, user_ids: ['ann'], has_more: true })
+  })
+
   test('drops repeats, and takes nothing behind a gap', () => {
     const chats = new Chats({ chats: 1, threadsPerChat: 1, eventsPerThread: 10 })
     const states: unknown[] = []

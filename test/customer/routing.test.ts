@@ -724,7 +724,7 @@ describe('in manual mode', () => {
     await world.settled()
     const [row] = await readWaitingChats(world.table.read, license.id)
     await world.table.write.write(removeWaitingChat(license.id, carl.chat_id))
-    await world.table.write.write(listWaitingChat(license.id, { ...row!, id: 'stray' }))
+    await world.table.write.write(listWaitingChat(license.id, { ...row!, id: 'stray' }, undefined))
     await ann.ok('update_agent', { routing_status: 'accepting_chats' })
     expect(await agentsNow(carl)).toEqual([])
     await world.tick()

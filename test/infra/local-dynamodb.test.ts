@@ -20,7 +20,7 @@ import {
 import type { DynamoDBStreamEvent } from 'aws-lambda'
 import { afterAll, describe, expect, it } from 'vitest'
 import { createTable } from '../../infra/local/engine/create-table.ts'
-import { fleetingFile } from '../../infra/local/engine/embedded-file.ts'
+import { fleetingFile, fleetingFolder } from '../../infra/local/engine/embedded-file.ts'
 import { localClientConfig, startEngine } from '../../infra/local/engine/engine.ts'
 import { startStream } from '../../infra/local/stream/streams.ts'
 import { freshTable, startEngines } from '../support/engines.ts'
@@ -285,7 +285,7 @@ describe.runIf(names.includes('embedded'))('the file of the embedded engine', ()
 
   it('has no name where nothing is to be kept, so that nothing is left of it', async () => {
     const engine = await startEngine({ env })
-    const file = fleetingFile(Number(new URL(engine.endpoint).port))
+    const file = fleetingFile(fleetingFolder(), Number(new URL(engine.endpoint).port))
     const names = readdirSync(dirname(file)).filter((name) => name.startsWith(basename(file)))
     // what it is asked for next goes by what it has open
     await freshTable(engine.endpoint)

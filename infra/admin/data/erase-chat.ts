@@ -5,10 +5,11 @@ import type { Family } from '../../../shared/protocol/action.ts'
 import { type Manifest, readManifests, readWords } from '../../../shared/table/archive/manifests.ts'
 import { dropMarks, type Place, removePosting } from '../../../shared/table/archive/postings.ts'
 import { eventsRange, lastOrderEver } from '../../../shared/table/chat/log-ranges.ts'
-import { type Entry, parseEntry } from '../../../shared/table/chat/thread-log.ts'
+import { type Entry, parseEntry, readHead } from '../../../shared/table/chat/thread-log.ts'
+import { threadId } from '../../../shared/table/ids.ts'
 import { removeChatListing } from '../../../shared/table/erasing.ts'
 import { chatPartOf } from '../../../shared/table/key-parts.ts'
-import { chatPk, monthOf } from '../../../shared/table/keys.ts'
+import { anyWordsPrefix, chatPk, monthOf } from '../../../shared/table/keys.ts'
 import type { Op, Reader, Writer } from '../../../shared/table/ops.ts'
 import { eachOf } from './paging.ts'
 
@@ -46,7 +47,9 @@ export const eraseChat = async (
   )
   await ctx.write.batch(once(postings).map(({ list, ...place }) => removePosting(license, list, place)))
   let words = 0
-  for (const place of placesOf(manifests)) words += await eraseWords(ctx, { license, chat: id, texts }, place)
+  const places = placesOf(manifests)
+  for (const place of [...places, ...(await unplaced(ctx, id, places))])
+    words += await eraseWords(ctx, { license, chat: id, texts }, place)
   // counts that were made of these months are none any more
   const months = once(postings.map(({ list, at }) => ({ list, month: monthOf(at) })))
   await dropMarks(ctx, license, months)
@@ -80,6 +83,22 @@ const placesOf = (manifests: readonly Manifest[]): (Place & { n: number })[] =>
           .map(({ at, id }) => ({ n, at, id })),
       ),
   )
+
+/** Where threads stand by their words alone: of such whose own change the index gave up on. */
+const unplaced = async (
+  { read }: Erasing,
+  chat: string,
+  known: readonly { n: number }[],
+): Promise<(Place & { n: number })[]> => {
+  const portions = await read.query({ pk: chatPk(chat), prefix: anyWordsPrefix, strong: true, only: 'sk' })
+  const threads = new Set(portions.map(({ sk }) => Number(String(sk).split('#')[1])))
+  const heads = await Promise.all(
+    [...threads].filter((n) => !known.some((one) => one.n === n)).map((n) => readHead(read, chat, n)),
+  )
+  return heads.flatMap((head) =>
+    head === undefined ? [] : [{ n: head.n, at: head.at, id: threadId(chat, head.n) }],
+  )
+}
 
 /**
  * Deletes the words that are known to be posted, and those of the messages: an indexer that posted some may

@@ -15,12 +15,12 @@ const hasRoom = (dir: string): boolean => {
   }
 }
 
-/**
- * The file of an embedded engine that keeps nothing: in memory where this machine has a folder there. Once it
- * is open it loses its name, so that nothing is left of it, whatever ends the engine.
- */
-export const fleetingFile = (port: number): string =>
-  join(hasRoom(memory) ? memory : tmpdir(), `agent-chat-${process.pid}-${port}.db`)
+/** Where the file of an embedded engine that keeps nothing is: in memory, where this machine has a folder there. */
+export const fleetingFolder = (): string => (hasRoom(memory) ? memory : tmpdir())
+
+/** Such a file. Once it is open it loses its name, so that nothing is left of it, whatever ends the engine. */
+export const fleetingFile = (folder: string, port: number): string =>
+  join(folder, `agent-chat-${process.pid}-${port}.db`)
 
 export const removeFile = (file: string): void => {
   for (const part of ['', '-wal', '-shm']) rmSync(`${file}${part}`, { force: true })

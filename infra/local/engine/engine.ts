@@ -6,7 +6,7 @@ import { createServer } from 'node:net'
 import { delimiter, dirname, join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { spawnChild } from './child-process.ts'
-import { fleetingFile, indexStream, removeFile } from './embedded-file.ts'
+import { fleetingFile, fleetingFolder, indexStream, removeFile } from './embedded-file.ts'
 
 export type Engine = {
   name: 'java' | 'embedded' | 'endpoint'
@@ -187,20 +187,35 @@ function embedded({ dir }: Settings): Launch | undefined {
   }
   // Windows removes no file that is open
   if (!dir && process.platform === 'win32') return { ...launch, args: serve }
-  const fileOf = (port: number) => (dir ? join(dir, 'embedded.db') : fleetingFile(port))
+  // chosen once: how much room there is changes
+  const folder = fleetingFolder()
+  const fileOf = (port: number) => (dir ? join(dir, 'embedded.db') : fleetingFile(folder, port))
   const remove = dir ? undefined : (port: number) => removeFile(fileOf(port))
   return {
     ...launch,
     args: (port) => [...serve(port), '--db-path', fileOf(port)],
     answers: (port) => {
-      indexStream(fileOf(port))
-      remove?.(port)
+      try {
+        indexStream(fileOf(port))
+      } finally {
+        remove?.(port)
+      }
     },
     failed: (port) => remove?.(port),
   }
 }
 
 const place = (dir: string | undefined) => (dir ? `data in ${dir}` : 'in memory')
+
+/** Does something with an engine that has started; where that fails it does not run on. */
+const withEngine = async (engine: { stop: () => Promise<unknown> }, action: () => void): Promise<void> => {
+  try {
+    action()
+  } catch (error) {
+    await engine.stop()
+    throw error
+  }
+}
 
 async function start(launch: Launch, { dir, env }: Settings): Promise<Engine> {
   if (dir) mkdirSync(dir, { recursive: true })
@@ -213,7 +228,7 @@ async function start(launch: Launch, { dir, env }: Settings): Promise<Engine> {
     while (engine.ended() === undefined && Date.now() < deadline) {
       // Without its own word, what answers could be whoever took the port.
       if (launch.ready.test(engine.output()) && (await isUp(endpoint))) {
-        launch.answers?.(port)
+        await withEngine(engine, () => launch.answers?.(port))
         const { untilEnded, stop, kill } = engine
         return { name: launch.name, label: launch.label, endpoint, untilEnded, stop, kill }
       }

@@ -14,8 +14,21 @@ const WaitingItem = z.extend(ActiveItem, {
 })
 export type WaitingChat = z.output<typeof WaitingItem>
 
-export const listWaitingChat = (license: string, row: ActiveChat): Op<'waitingChats'> => ({
-  Put: { Item: { ...keys.waitingChat(license, row.id), ...row, listed: randomUUID() } },
+/** Lists a chat in place of its row as it was read; undefined: it was not listed. */
+export const listWaitingChat = (
+  license: string,
+  row: ActiveChat,
+  before: WaitingChat | undefined,
+): Op<'waitingChats'> => ({
+  Put: {
+    Item: { ...keys.waitingChat(license, row.id), ...row, listed: randomUUID() },
+    ...(before === undefined
+      ? { ConditionExpression: 'attribute_not_exists(pk)' }
+      : {
+          ConditionExpression: 'listed = :listed',
+          ExpressionAttributeValues: { ':listed': before.listed },
+        }),
+  },
 })
 
 /** Takes a row away as it was read: a chat that has begun to wait anew is listed anew. */
