@@ -77,7 +77,6 @@ export const lockCustomer = async (
       chat === undefined ? requireNoChat(id) : removeChat(chat),
       // one whose thread was closed of late is still listed
       unlistActiveChat({ license_id: license, id }),
-      removeWaitingChat(license, id),
       ...(chat === undefined || closing === undefined
         ? []
         : [putEntry(id, closing.entry), ...adjustLoads(chat, closing.chat).map(({ op }) => op)]),
@@ -96,6 +95,7 @@ export const eraseRest = async (
   const rows = await read.query({ pk: customerSocketsPk(license, customer), strong: true })
   for (const row of rows)
     await forgetSocket(write, String(row['sk']), { license_id: license, customer_id: customer })
+  await write.write(removeWaitingChat(license, customerChatId(license, customer)))
   // of months also in which it is in no thread: whoever searched for it had them counted
   await deletePartition({ read, write }, marksPk(license, withUser(customer)))
   await write.write(removeErasure(license, customer))

@@ -1,4 +1,3 @@
-import { removeWaitingChat } from '../../../shared/table/chat/waiting-chats.ts'
 import { AdminError } from '../../../shared/provisioning/admin-error.ts'
 import { conflict, retryOnConflict } from '../../../shared/provisioning/retries.ts'
 import { readChat, unlistActiveChat } from '../../../shared/table/chat/chats.ts'
@@ -65,11 +64,7 @@ const lockChat = (run: Run, id: string): Promise<void> =>
     retryOnConflict<void>(async () => {
       const chat = await readChat(read, id)
       if (chat === undefined) return
-      const refusals = await write.transact([
-        removeChat(chat),
-        unlistActiveChat(chat),
-        removeWaitingChat(chat.license_id, id),
-      ])
+      const refusals = await write.transact([removeChat(chat), unlistActiveChat(chat)])
       return refusals.length === 0 ? undefined : conflict
     }),
   )

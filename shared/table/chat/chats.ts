@@ -104,7 +104,7 @@ export const putChatListing = (chat: Chat): Op<'chats'> => ({
 })
 
 /** The row of a chat in the list of active ones. */
-export const activeRowOf = (chat: Chat): ActiveChat => ({
+const activeRowOf = (chat: Chat): ActiveChat => ({
   id: chat.id,
   users: chat.users,
   scopes: chat.scopes,
