@@ -2,10 +2,10 @@ import { type AgentRecord, type ChatState, grouped, type History, type SocketRec
 
 // Protocol §4 once more, written for the checker alone: what is under test is not asked.
 
-const isIn = (user: string, { users }: ChatState): boolean =>
+const isIn = (user: string, { users }: Pick<ChatState, 'users'>): boolean =>
   users.some(({ id, type, present }) => id === user && type !== 'customer' && present)
 
-export const hasAccess = (agent: AgentRecord, state: ChatState): boolean => {
+export const hasAccess = (agent: AgentRecord, state: Pick<ChatState, 'users' | 'scopes'>): boolean => {
   if (isIn(agent.id, state)) return true
   if (agent.onlyOwn) return false
   const { groups, agents } = state.scopes

@@ -38,15 +38,13 @@ export const endRun = async (
   await calm()
   for (const { tabs } of cast) for (const tab of tabs) await tab.comeIn()
   const followers = cast.flatMap((one) => one.followers)
-  for (const follower of followers) {
-    await follower.finish()
-    await follower.speak()
-  }
+  await Promise.all(followers.map((follower) => follower.finish()))
+  for (const follower of followers) await follower.speak()
   await calm()
   await stand.minuteLater()
   const watched = await changeStatuses(stand, cast, recorder)
   await calm()
-  for (const follower of followers) await follower.finish()
+  await Promise.all(followers.map((follower) => follower.finish()))
   await calm()
 
   const quiet = { items: await stand.scan(), living: livingOf(recorder), at: performance.now() }
@@ -56,9 +54,8 @@ export const endRun = async (
 
   faults.turn(true)
   // only their `$disconnect` goes wrong now, as nothing else happens
-  for (const { apps, tabs, followers: some } of cast)
-    for (const app of [...apps, ...tabs].map(({ socket }) => socket).concat(some.map(({ app: one }) => one)))
-      await app?.close()
+  for (const follower of followers) follower.close()
+  for (const { apps, tabs } of cast) for (const { socket } of [...apps, ...tabs]) await socket?.close()
   faults.turn(false)
   await calm()
   const atMs = Date.now() + longAfterMs

@@ -10,8 +10,8 @@ import { CustomerTab, type Person } from './customer-tab.ts'
 import { dice } from './dice.ts'
 import { openFaults } from './faults.ts'
 import { allFloods, type FloodKind, type Floods, openFloods } from './floods.ts'
-import { Follower } from './follower.ts'
-import type { Finding, FloodRecord, History, Span } from './history.ts'
+import { Follower, type Login } from './follower.ts'
+import type { Finding, FloodRecord, FollowerRecord, History, Span } from './history.ts'
 import { endRun } from './end.ts'
 import { Scene } from './scene.ts'
 import { type Pace, type Rates, type Stand, startStand } from './stand.ts'
@@ -43,7 +43,7 @@ export interface Report {
   outcomes: ReadonlyMap<string, ReadonlyMap<string, number>>
   faults: ReadonlyMap<string, number>
   totals: { engine: number; posts: number; invocations: number }
-  followers: { user: string; cuts: number; reads: number; fromPushes: number; fromReads: number }[]
+  followers: (Pick<FollowerRecord, 'as'> & Follower['figures'])[]
   floods: readonly FloodRecord[]
   rates: Rates
   medians: readonly Medians[]
@@ -60,14 +60,10 @@ const clockMs = 5000
 /**
  * Polls are rare: one is dear when there is much in the table, and what comes together is indexed together.
  */
-const pace: Pace = { presenceGraceS: 3, queueRetryMs: 3000, streamPollMs: 500, stayMs: 2500 }
+const pace: Pace = { presenceGraceS: 3, queueRetryMs: 3000, streamPollMs: 500 }
 
 /** The apps of a license, and its followers. */
-const cast = (
-  stand: Stand,
-  base: Omit<Context, 'scene' | 'url' | 'from'>,
-  { seed, stayMs }: { seed: number; stayMs: number },
-) => {
+const cast = (stand: Stand, base: Omit<Context, 'scene' | 'url' | 'from'>, seed: number) => {
   const { stack } = stand
   let address = 0
   /** An address for each app: none shares the limits of one. */
@@ -85,27 +81,15 @@ const cast = (
     const tabs = [...people, ...people.slice(0, 1)].map(
       (person) => new CustomerTab({ ...ctx, url, from: from() }, person),
     )
+    const follow = (n: number, of: { url: string } & Login) =>
+      new Follower(base.recorder, {
+        ...{ ...of, from: from(), license: license.id, dice: dice(seed + n + index) },
+      })
     const followers = [
       ...license.agents
         .filter(({ id }) => id.startsWith(index === 0 ? 'fay' : 'finn'))
-        .map((agent, n) => {
-          const login = async () => ({ token: await stand.token(agent) })
-          return new Follower(base.recorder, {
-            ...{ url: stack.agentUrl, from: from(), license: license.id, as: 'agent', login, stayMs },
-            dice: dice(seed + 20 + 2 * index + n),
-          })
-        }),
-      new Follower(base.recorder, {
-        ...{
-          url,
-          from: from(),
-          license: license.id,
-          as: 'customer',
-          stayMs,
-          login: async () => ({ customer: { name: `Carl ${license.marker}` } }),
-        },
-        dice: dice(seed + 30 + index),
-      }),
+        .map((agent) => follow(20, { url: stack.agentUrl, token: () => stand.token(agent) })),
+      follow(30, { url: stack.customerUrl, name: `Carl ${license.marker}` }),
     ]
     return { license, scene, apps, tabs, followers }
   })
@@ -124,8 +108,7 @@ export const runFaults = async ({
   say = () => undefined,
 }: RunOptions): Promise<Report> => {
   const faults = openFaults(dice(seed))
-  const { stayMs, ...paces } = pace
-  const stand = await startStand(handlers, faults, { pace: paces, rates })
+  const stand = await startStand(handlers, faults, { pace, rates })
   try {
     const recorder = new Recorder()
     const limit = pLimit(sideBySide)
@@ -137,10 +120,10 @@ export const runFaults = async ({
       turn: <T>(work: () => Promise<T>) => limit(work),
       ended: (how: string) => faults.met(`socket ${how}`),
     }
-    const licenses = cast(stand, base, { seed, stayMs })
+    const licenses = cast(stand, base, seed)
     // everyone is there before anything goes wrong
     for (const { apps, tabs } of licenses) for (const actor of [...apps, ...tabs]) await actor.comeOn()
-    for (const { followers } of licenses) for (const follower of followers) await follower.connect()
+    for (const { followers } of licenses) for (const follower of followers) await follower.open()
     for (const { followers } of licenses) for (const follower of followers) await follower.speak()
 
     const floods = openFloods(stand, floodKinds)
@@ -195,7 +178,7 @@ export const runFaults = async ({
       faults: faults.counts,
       totals: faults.totals,
       followers: licenses.flatMap(({ followers }) =>
-        followers.map(({ record, figures }) => ({ user: record.user, ...figures })),
+        followers.map(({ record, figures }) => ({ as: record.as, ...figures })),
       ),
       floods: floods.records,
       rates,

@@ -116,6 +116,12 @@ const send = (socket: number, id: string, sentAt: number, asked: object) => ({
   ...{ socket, id, action: 'send_event', sentAt, payload: { chat_id: chat, event: asked } },
 })
 
+/** The chat as a client's store keeps it. */
+const kept = (shown: ChatState['users'], events: { id: string; text: string }[]) => ({
+  ...{ id: chat, users: [...shown], scopes: { groups: [1], agents: [] as string[] } },
+  threads: [{ id: `${chat}_1`, active: true, has_more: false, upTo: 4, events }],
+})
+
 /** A copy of its own for whoever spoils it. */
 export const sample = () =>
   structuredClone({
@@ -155,19 +161,24 @@ export const sample = () =>
     unheard: [] as string[],
     followers: [
       {
-        ...{ license: 'l1', as: 'agent' as const, user: 'fay@1' },
-        held: {
-          [chat]: {
-            1: [`${chat}_1_1 e1@1`, `${chat}_1_2 Sue supervises`, `${chat}_1_3 hid-e2@1`, `${chat}_1_4 e3@1`],
-          },
-        } as Record<string, Record<number, string[]>>,
+        ...{ license: 'l1', as: 'agent' as const, user: 'fay@1', since: 0 },
+        chats: [
+          kept(users, [
+            { id: `${chat}_1_1`, text: 'e1@1' },
+            { id: `${chat}_1_2`, text: 'Sue supervises' },
+            { id: `${chat}_1_3`, text: 'hid-e2@1' },
+            { id: `${chat}_1_4`, text: 'e3@1' },
+          ]),
+        ],
       },
       {
-        ...{ license: 'l1', as: 'customer' as const, user: 'carl' },
-        held: { [chat]: { 1: [`${chat}_1_1 e1@1`, `${chat}_1_4 e3@1`] } } as Record<
-          string,
-          Record<number, string[]>
-        >,
+        ...{ license: 'l1', as: 'customer' as const, user: 'carl', since: 0 },
+        chats: [
+          kept(users.slice(0, 2), [
+            { id: `${chat}_1_1`, text: 'e1@1' },
+            { id: `${chat}_1_4`, text: 'e3@1' },
+          ]),
+        ],
       },
     ],
     probes: [{ chat, event: `${chat}_1_4`, asked: [0, 1, 2, 3, 4, 5] }],

@@ -63,18 +63,13 @@ const peopleOf = (marker: string): AgentRecord[] => {
 }
 
 /** How soon things come that are waited for. */
-export interface Pace extends Required<
-  Pick<StackOptions, 'presenceGraceS' | 'queueRetryMs' | 'streamPollMs'>
-> {
-  /** How long a follower stays at least until it is cut off. */
-  stayMs: number
-}
+export type Pace = Required<Pick<StackOptions, 'presenceGraceS' | 'queueRetryMs' | 'streamPollMs'>>
 
 /** What customers may ask for in a minute. */
 export type Rates = NonNullable<StackOptions['rates']>
 
 interface Settings {
-  pace: Omit<Pace, 'stayMs'>
+  pace: Pace
   rates: Rates
 }
 
