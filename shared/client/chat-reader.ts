@@ -28,7 +28,7 @@ const pageSize = 100
 export class ChatReader<U extends UserLike, E extends EventLike> {
   readonly #ctx: Reading<U, E>
   readonly #wanted = new Map<string, Map<string, number>>()
-  readonly #reading = new Map<string, Promise<void>>()
+  readonly #reading = new Map<string, Promise<boolean>>()
   /** Chats of which something is missing. */
   readonly #unread = new Set<string>()
   /** Reads that have no answer yet; overtaken where a push came that their answer may not know of. */
@@ -45,9 +45,9 @@ export class ChatReader<U extends UserLike, E extends EventLike> {
 
   /**
    * Reads what is missing of a chat: from what is held of its threads on, or from the order before an event
-   * that nothing is held before.
+   * that nothing is held before. Resolves to whether nothing is missing then.
    */
-  read(chat: string, thread?: string, after = 0): Promise<void> {
+  read(chat: string, thread?: string, after = 0): Promise<boolean> {
     const wanted = this.#wanted.get(chat) ?? new Map<string, number>()
     this.#wanted.set(chat, wanted)
     if (thread !== undefined) wanted.set(thread, Math.min(wanted.get(thread) ?? after, after))
@@ -80,18 +80,20 @@ export class ChatReader<U extends UserLike, E extends EventLike> {
     for (const chat of this.#unread) void this.read(chat)
   }
 
-  async #readAll(chat: string): Promise<void> {
+  async #readAll(chat: string): Promise<boolean> {
     this.#unread.add(chat)
     try {
       for (let wanted = this.#taken(chat); wanted !== undefined; wanted = this.#taken(chat))
         await this.#readOnce(chat, wanted)
       this.#unread.delete(chat)
+      return true
     } catch (error) {
       if (!(error instanceof ChatError)) throw error
       // no access any more, or erased; whatever else it is may be over the next time
-      if (error.type !== 'authorization' && error.type !== 'not_found') return
+      if (error.type !== 'authorization' && error.type !== 'not_found') return false
       this.#unread.delete(chat)
       this.#ctx.chats.remove(chat)
+      return true
     } finally {
       this.#reading.delete(chat)
     }

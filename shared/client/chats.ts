@@ -137,7 +137,8 @@ export class Chats<U extends UserLike, E extends EventLike> {
     const all = [...byOrder.values()].toSorted((a, b) => a.order - b.order)
     const events = all.slice(-this.#limits.eventsPerThread)
     const isFirst =
-      first === undefined ? isAdjacent || held === undefined : isApart || first <= (before[0]?.order ?? next)
+      held === undefined ||
+      (first === undefined ? isAdjacent : isApart || first <= (before[0]?.order ?? next))
     const has_more = events.length < all.length || (isFirst ? shown.has_more : held?.has_more)
     const thread: Thread<E> = { ...held, properties: undefined, ...shown, has_more, events, upTo }
     const others = chat.threads.filter(({ id }) => id !== shown.id)

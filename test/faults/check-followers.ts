@@ -50,7 +50,10 @@ const wrongIn = (
   return [
     ...(has.join('\n') === compared.join('\n')
       ? []
-      : [`holds ${has.length} events of ${kept.id}, which has ${wanted.length} for it`]),
+      : [
+          `holds of ${kept.id} not ${compared.filter((one) => !has.includes(one)).join(', ')}, ` +
+            `but ${has.join(', ')}${kept.has_more === true ? ', and says that there is more' : ''}`,
+        ]),
     // that of a customer may be before or behind what is hidden
     ...(as === 'customer' || kept.upTo === entries.length
       ? []
