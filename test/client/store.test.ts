@@ -67,10 +67,10 @@ describe('what a client sends', () => {
   const clientOf = (answer: (frame: any, turn: number) => object | undefined) => {
     const network = openNetwork()
     let turn = 0
-    let cut = () => {}
+    let [cut, receive] = [() => {}, (_: string) => {}]
     const connect: Environment['connect'] = (_, { opened, received, closed }) => {
       queueMicrotask(opened)
-      cut = closed
+      ;[cut, receive] = [closed, received]
       return {
         close: () => {},
         send: (text) => {
@@ -86,7 +86,9 @@ describe('what a client sends', () => {
       }
     }
     const client = createAgentClient({ url: 'ws://test', token: 'x', environment: { ...network, connect } })
-    return { client, network, cut: () => cut() }
+    const push = (action: string, payload: object) =>
+      receive(JSON.stringify({ action, type: 'push', payload }))
+    return { client, network, cut: () => cut(), push }
   }
   const refused = (type: string, details?: object[]) => ({
     success: false,
@@ -149,6 +151,26 @@ describe('what a client sends', () => {
     }
     await expect.poll(pinged).toEqual([true])
     expect(sent('sync').map(({ payload }) => payload.cursor)).toEqual(['c', 'c', 'c'])
+    client.close()
+  })
+
+  test('reads how a thread ended whose end was missed, and one that began and ended meanwhile', async () => {
+    const stored = [threadOf('c', 1, [1, 2]), threadOf('c', 2, [1]), threadOf('c', 3, [1])]
+    const threads = stored.map((thread, index) => ({ ...thread, active: index === 2 }))
+    const threads_summary = threads.map(({ id }) => ({ thread_id: id, order: 1 }))
+    const { client, push } = clientOf(({ payload: { thread_ids: [id] = [''], after_order: after = 0 } }) => {
+      const found = threads.filter((thread) => thread.id === id)
+      const pages = found.map((one) => ({ ...one, events: one.events.filter(({ order }) => order > after) }))
+      return { success: true, payload: { chat: { id: 'c', users: [], threads: pages, threads_summary } } }
+    })
+    await expect.poll(() => client.state).toBe('online')
+    const heard: string[] = []
+    client.on('incoming_event', ({ thread_id, event }) => heard.push(`${thread_id} ${event.order}`))
+    push('incoming_chat_thread', { chat: { id: 'c', users: [], thread: threadOf('c', 1, [1]) } })
+    push('incoming_chat_thread', { chat: { id: 'c', users: [], thread: threads[2] } })
+    const held = () => client.chats.get('c')?.threads.map(({ upTo: _, has_more: __, ...thread }) => thread)
+    await expect.poll(held).toEqual(threads)
+    expect(heard).toEqual(['c_1 1', 'c_3 1', 'c_1 2', 'c_2 1'])
     client.close()
   })
 })

@@ -148,12 +148,21 @@ export class Follower {
       await pause(stayMs, signal)
       if (signal.aborted) return
       this.figures.cuts += 1
-      this.#isDown = true
-      this.#app?.cut()
+      this.leave()
       await pause(dice.below(awayMs), signal)
-      this.#isDown = false
-      this.#back()
+      this.#comeBack()
     }
+  }
+
+  /** Its network goes away. */
+  leave(): void {
+    this.#isDown = true
+    this.#app?.cut()
+  }
+
+  #comeBack(): void {
+    this.#isDown = false
+    this.#back()
   }
 
   stop(): void {
@@ -174,11 +183,10 @@ export class Follower {
   async finish(): Promise<void> {
     const { figures } = this
     const recoveries = () => figures.recovered + figures.startedOver
-    await this.#until(() => this.#client?.state === 'online')
     const before = recoveries()
-    this.#app?.cut()
+    this.leave()
     await this.#until(() => this.#client?.state === 'waiting')
-    this.#back()
+    this.#comeBack()
     await this.#until(() => recoveries() > before)
     // what could not be read is tried again with each ping
     for (let reads = -1; reads < figures.reads;) {
