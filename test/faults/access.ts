@@ -23,9 +23,15 @@ const ofContent: ReadonlySet<string> = new Set([
   ...['last_seen_timestamp_updated', 'chat_properties_updated', 'chat_thread_properties_updated'],
 ])
 
+/** Whether a connection wants such a push at all: it is told when it is closed, and else what it names. */
+export const wantsAny = ({ pushes }: SocketRecord, action: string): boolean =>
+  pushes?.includes(action) !== false || action === 'agent_disconnected'
+
 /** Whether a connection of an agent that has access wants such a push about the chat. */
-export const wants = ({ user, chats }: SocketRecord, action: string, state: ChatState): boolean => {
+export const wants = (socket: SocketRecord, action: string, state: ChatState): boolean => {
+  const { user, chats } = socket
   const { followers = [], thread = 0 } = state
+  if (!wantsAny(socket, action)) return false
   return (
     chats !== 'my' ||
     !ofContent.has(action) ||

@@ -27,6 +27,9 @@ export class Recorder {
 
 const openErrors: ReadonlySet<string> = new Set(['request_timeout', 'internal'])
 
+/** What an agent's connection wants to hear, as its login says. */
+export type Wants = Pick<SocketRecord, 'chats' | 'pushes'>
+
 interface Opening {
   /** The loopback address that it comes from. */
   from: string
@@ -105,7 +108,8 @@ export class App {
     this.#recorder.requests.push({ socket: this.index, id, action, payload, sentAt: performance.now() })
     const { promise, resolve } = Promise.withResolvers<Reply>()
     this.#waiting.set(id, { action, resolve })
-    if (action === 'login' && 'chats' in payload) this.record.chats = 'my'
+    const { chats, pushes }: Wants = action === 'login' ? payload : {}
+    Object.assign(this.record, { ...(chats && { chats }), ...(pushes && { pushes }) })
     this.#socket.send(JSON.stringify({ request_id: id, action, payload }))
     return promise
   }

@@ -597,6 +597,14 @@ const violations: [what: string, by: string, spoil: (history: Sample) => void][]
     },
   ],
   [
+    'a connection hears what it does not want',
+    pushes,
+    (history) => {
+      history.sockets[4]!.pushes = ['thread_closed']
+      history.probes = []
+    },
+  ],
+  [
     'one that follows a chat misses what is said in it',
     probed,
     (history) => {

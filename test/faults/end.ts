@@ -29,7 +29,8 @@ export const endRun = async (
   await calm()
   // whoever is dead is found out by a push, unless it came just now
   await stand.minuteLater()
-  for (const { apps, tabs } of cast) {
+  for (const { apps, tabs, listeners } of cast) {
+    await Promise.all(listeners.map((one) => one.comeOn()))
     for (const actor of apps) await actor.comeOn()
     for (const tab of tabs) await tab.comeIn()
     const [owner] = apps
@@ -55,7 +56,8 @@ export const endRun = async (
   faults.turn(true)
   // only their `$disconnect` goes wrong now, as nothing else happens
   for (const follower of followers) follower.close()
-  for (const { apps, tabs } of cast) for (const { socket } of [...apps, ...tabs]) await socket?.close()
+  for (const { apps, tabs, listeners } of cast)
+    for (const { socket } of [...apps, ...tabs, ...listeners]) await socket?.close()
   faults.turn(false)
   await calm()
   const atMs = Date.now() + longAfterMs
@@ -114,8 +116,10 @@ const probe = async (cast: Cast, living: History['quiet']['living']): Promise<Hi
       }
     }
   }
-  for (const { apps, tabs, followers } of cast)
-    for (const socket of [...apps, ...tabs].map((one) => one.socket).concat(followers.map(({ app }) => app)))
+  for (const { apps, tabs, followers, listeners } of cast)
+    for (const socket of [...apps, ...tabs, ...listeners]
+      .map((one) => one.socket)
+      .concat(followers.map(({ app }) => app)))
       await socket?.caughtUp()
   return probes
 }

@@ -16,6 +16,8 @@ export interface LicenseRecord {
   /** Part of every text, name and id that this license's people make up. */
   marker: string
   agents: readonly AgentRecord[]
+  /** The ids of its groups. */
+  groups: readonly number[]
 }
 
 /** A connection as its client saw it. */
@@ -26,6 +28,8 @@ export interface SocketRecord {
   user?: string | undefined
   /** What is said in chats it wants only of those that its agent is in or follows. */
   chats?: 'my'
+  /** The pushes that it wants; absent: all. */
+  pushes?: readonly string[]
   /** That this was answered with success. */
   isLoggedIn?: boolean
   openedAt: number

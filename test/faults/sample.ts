@@ -127,7 +127,7 @@ export const sample = () =>
   structuredClone({
     licenses: [
       {
-        ...{ id: 'l1', marker: '@1' },
+        ...{ id: 'l1', marker: '@1', groups: [1, 2] },
         agents: [
           { id: 'ann@1', permission: 'normal', groups: [] },
           { id: 'sue@1', permission: 'normal', groups: [] },
@@ -135,7 +135,7 @@ export const sample = () =>
           { id: 'fay@1', permission: 'administrator', groups: [] },
         ],
       },
-      { id: 'l2', marker: '@2', agents: [{ id: 'bob@2', permission: 'owner', groups: [] }] },
+      { id: 'l2', marker: '@2', groups: [], agents: [{ id: 'bob@2', permission: 'owner', groups: [] }] },
     ] as History['licenses'],
     sockets: sockets.map((socket) => ({ ...socket })),
     requests: [
