@@ -1,5 +1,6 @@
 import type { Event } from '../protocol/events.ts'
 import type { User } from '../protocol/objects.ts'
+import { ChatError } from './chat-error.ts'
 import type { Chats } from './chats.ts'
 import type { AgentEndpoint } from './contracts.ts'
 import { type Behaviour, type Client, type CommonOptions, createClient } from './facade.ts'
@@ -23,8 +24,10 @@ export const createAgentClient = ({ url, token, application, ...options }: Agent
   createClient<AgentEndpoint, User, Event>('agent', url, options, ({ core, chats, reader, ...parts }) => {
     let current = ''
     let cursor: string | undefined
+    /** The last login before which something was missed that has not been found out yet. */
+    let missedBefore: LoginAnswer | undefined
     let recovering: Promise<void> | undefined
-    const recover = async (login: LoginAnswer): Promise<void> => {
+    const recoverNow = async (login: LoginAnswer): Promise<void> => {
       if (cursor === undefined) return
       const synced = await syncFrom(cursor, { ask: core.ask, chats, reader })
       if (synced === undefined) {
@@ -33,7 +36,21 @@ export const createAgentClient = ({ url, token, application, ...options }: Agent
         await Promise.all(ids.map((id) => reader.read(id)))
       }
       cursor = synced ?? login.cursor
+      if (missedBefore === login) missedBefore = undefined
       parts.recovered(synced !== undefined)
+    }
+    const recover = (login: LoginAnswer): void => {
+      const before = recovering
+      const own = (async () => {
+        await before
+        await recoverNow(login)
+      })()
+      // what failed is tried again with the next ping
+      const ended = own.catch(() => {})
+      recovering = ended
+      void ended.then(() => {
+        if (recovering === ended) recovering = undefined
+      })
     }
     const behaviour: Behaviour = {
       credentials: async (isReconnect) => {
@@ -47,22 +64,15 @@ export const createAgentClient = ({ url, token, application, ...options }: Agent
           ;({ cursor } = login)
           showSummaries(chats, login)
         } else if (kind === 'again') {
-          const before = recovering
-          const own = (async () => {
-            await before
-            await recover(login)
-          })()
-          recovering = own
-          const over = () => {
-            if (recovering === own) recovering = undefined
-          }
-          own.then(over, over)
+          missedBefore = login
+          recover(login)
         }
         return typeof token === 'function' ? renewalOf(current, parts.environment.now()) : undefined
       },
       ping: async () => {
         reader.retry()
-        const isKnown = () => recovering === undefined && reader.isComplete
+        if (missedBefore !== undefined && recovering === undefined) recover(missedBefore)
+        const isKnown = () => missedBefore === undefined && reader.isComplete
         const wasKnown = isKnown()
         const answer = await core.ping({ cursor: true })
         // a cursor says that everything until then is here
@@ -86,7 +96,9 @@ const syncFrom = async (from: string, { ask, chats, reader }: Syncing): Promise<
     if (!page.recovered) return undefined
     for (const chat of page.chats) if ('lost' in chat) chats.remove(chat.id)
     const changed = page.chats.filter((chat) => !('lost' in chat) && (chat.active || chats.get(chat.id)))
-    await Promise.all(changed.map(({ id }) => reader.read(id)))
+    const read = await Promise.all(changed.map(({ id }) => reader.read(id)))
+    if (read.includes(false))
+      throw new ChatError({ type: 'internal', message: 'A chat that changed could not be read' })
     ;({ cursor } = page)
     if (!page.has_more) return cursor
   }

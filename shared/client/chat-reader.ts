@@ -28,7 +28,7 @@ const pageSize = 100
 export class ChatReader<U extends UserLike, E extends EventLike> {
   readonly #ctx: Reading<U, E>
   readonly #wanted = new Map<string, Map<string, number>>()
-  readonly #reading = new Map<string, Promise<void>>()
+  readonly #reading = new Map<string, Promise<boolean>>()
   /** Chats of which something is missing. */
   readonly #unread = new Set<string>()
   /** Reads that have no answer yet; overtaken where a push came that their answer may not know of. */
@@ -45,17 +45,26 @@ export class ChatReader<U extends UserLike, E extends EventLike> {
 
   /**
    * Reads what is missing of a chat: from what is held of its threads on, or from the order before an event
-   * that nothing is held before.
+   * that nothing is held before. Resolves to whether nothing is missing then.
    */
-  read(chat: string, thread?: string, after = 0): Promise<void> {
-    const wanted = this.#wanted.get(chat) ?? new Map<string, number>()
-    this.#wanted.set(chat, wanted)
-    if (thread !== undefined) wanted.set(thread, Math.min(wanted.get(thread) ?? after, after))
+  read(chat: string, thread?: string, after = 0): Promise<boolean> {
+    this.#want(chat, new Map(thread === undefined ? [] : [[thread, after]]))
     const before = this.#reading.get(chat)
     if (before !== undefined) return before
     const reading = this.#readAll(chat)
     this.#reading.set(chat, reading)
     return reading
+  }
+
+  /** A newer thread has begun: whatever else the last one was to have is read with the chat, the next time. */
+  overtakeThread(chat: string, thread: string, upTo: number): void {
+    this.#want(chat, new Map([[thread, upTo]]))
+  }
+
+  #want(chat: string, threads: ReadonlyMap<string, number>): void {
+    const wanted = this.#wanted.get(chat) ?? new Map<string, number>()
+    this.#wanted.set(chat, wanted)
+    for (const [thread, after] of threads) wanted.set(thread, Math.min(wanted.get(thread) ?? after, after))
   }
 
   /** Reads as an app asks, and takes what lies next to what is held. */
@@ -81,18 +90,24 @@ export class ChatReader<U extends UserLike, E extends EventLike> {
     for (const chat of this.#unread) void this.read(chat)
   }
 
-  async #readAll(chat: string): Promise<void> {
+  async #readAll(chat: string): Promise<boolean> {
     this.#unread.add(chat)
+    let wanted: Map<string, number> | undefined
     try {
-      for (let wanted = this.#taken(chat); wanted !== undefined; wanted = this.#taken(chat))
+      for (wanted = this.#taken(chat); wanted !== undefined; wanted = this.#taken(chat))
         await this.#readOnce(chat, wanted)
       this.#unread.delete(chat)
+      return true
     } catch (error) {
       if (!(error instanceof ChatError)) throw error
       // no access any more, or erased; whatever else it is may be over the next time
-      if (error.type !== 'authorization' && error.type !== 'not_found') return
+      if (error.type !== 'authorization' && error.type !== 'not_found') {
+        this.#want(chat, wanted ?? new Map())
+        return false
+      }
       this.#unread.delete(chat)
       this.#ctx.chats.remove(chat)
+      return true
     } finally {
       this.#reading.delete(chat)
     }
@@ -124,14 +139,18 @@ export class ChatReader<U extends UserLike, E extends EventLike> {
 
   async #readOnce(id: string, wanted: Map<string, number>): Promise<void> {
     const { chats } = this.#ctx
-    const held = chats.get(id)?.threads.at(-1)
+    const held = chats.get(id)?.threads ?? []
+    const [oldest, last] = [held[0], held.at(-1)]
     const threads = new Map(wanted)
-    if (held !== undefined) threads.set(held.id, threads.get(held.id) ?? held.upTo)
+    if (last !== undefined) threads.set(last.id, threads.get(last.id) ?? last.upTo)
     if (threads.size === 0) return chats.show((await this.#readAgain({ chat_id: id })).chat)
     const newest = await this.#readThreads(id, threads)
-    const known = newest.findIndex(({ thread_id }) => thread_id === (held?.id ?? [...threads.keys()].at(-1)))
+    const known = newest.findIndex(
+      ({ thread_id }) => thread_id === (oldest?.id ?? [...threads.keys()].at(-1)),
+    )
+    const isKnown = (thread: string) => threads.has(thread) || held.some((one) => one.id === thread)
     // threads that began since are read from their first event on
-    const begun = newest.slice(known + 1).filter(({ thread_id }) => known >= 0 && !threads.has(thread_id))
+    const begun = newest.slice(known + 1).filter(({ thread_id }) => known >= 0 && !isKnown(thread_id))
     await this.#readThreads(id, new Map(begun.map(({ thread_id }) => [thread_id, 0])))
   }
 

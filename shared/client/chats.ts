@@ -145,7 +145,8 @@ export class Chats<U extends UserLike, E extends EventLike> {
     const all = [...byOrder.values()].toSorted((a, b) => a.order - b.order)
     const events = isWanted ? all : all.slice(-this.#limits.eventsPerThread)
     const isFirst =
-      first === undefined ? isAdjacent || held === undefined : isApart || first <= (before[0]?.order ?? next)
+      held === undefined ||
+      (first === undefined ? isAdjacent : isApart || first <= (before[0]?.order ?? next))
     const has_more = events.length < all.length || (isFirst ? shown.has_more : held?.has_more)
     // one that there was no room for comes bare
     const isBare = held !== undefined && shown.events.length === 0 && shown.has_more === true

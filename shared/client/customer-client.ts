@@ -34,27 +34,38 @@ export const createCustomerClient = ({
   const key = `agent-chat:${licenseId}`
   const address = `${url}${url.includes('?') ? '&' : '?'}license_id=${encodeURIComponent(licenseId)}`
   const make = createClient<CustomerEndpoint, CustomerChatUser, CustomerEvent>
-  return make('customer', address, options, ({ core, chats, reader, recovered }) => ({
-    credentials: async (_, isRefused) => {
-      // a token that is not taken any more is a stranger's: the customer is a new one
-      if (isRefused) storage.removeItem(key)
-      return { token: storage.getItem(key), ...(customer && { customer }) }
-    },
-    loggedIn: (answer, kind) => {
-      // oxlint-disable-next-line typescript/no-unsafe-type-assertion, typescript/consistent-type-assertions
-      const login = answer as CustomerEndpoint['actions']['login']['answer']
-      storage.setItem(key, login.token)
-      const own = new Set(login.last_chats_summary.map(({ id }) => id))
-      for (const { id } of chats.all()) if (!own.has(id)) chats.remove(id)
-      const reading = Promise.all([...own].map((id) => reader.read(id)))
-      if (kind === 'again') reading.then(() => recovered(true)).catch(() => {})
-      return undefined
-    },
-    ping: async () => {
-      reader.retry()
-      await core.ping({})
-    },
-  }))
+  return make('customer', address, options, ({ core, chats, reader, recovered }) => {
+    let own = new Set<string>()
+    let isBehind = false
+    const read = async (): Promise<void> => {
+      const found = await Promise.all([...own].map((id) => reader.read(id)))
+      if (!isBehind || found.includes(false)) return
+      isBehind = false
+      recovered(true)
+    }
+    return {
+      credentials: async (_, isRefused) => {
+        // a token that is not taken any more is a stranger's: the customer is a new one
+        if (isRefused) storage.removeItem(key)
+        return { token: storage.getItem(key), ...(customer && { customer }) }
+      },
+      loggedIn: (answer, kind) => {
+        // oxlint-disable-next-line typescript/no-unsafe-type-assertion, typescript/consistent-type-assertions
+        const login = answer as CustomerEndpoint['actions']['login']['answer']
+        storage.setItem(key, login.token)
+        own = new Set(login.last_chats_summary.map(({ id }) => id))
+        for (const { id } of chats.all()) if (!own.has(id)) chats.remove(id)
+        if (kind === 'again') isBehind = true
+        read().catch(() => {})
+        return undefined
+      },
+      ping: async () => {
+        reader.retry()
+        if (isBehind) read().catch(() => {})
+        await core.ping({})
+      },
+    }
+  })
 }
 
 const defaultStorage = (): TokenStorage => {

@@ -99,7 +99,14 @@ export class Keeper<U extends UserLike, E extends EventLike> {
     const upTo = this.#reader.upTo(chat.id, thread.id, 0)
     const [first] = thread.events
     if (first !== undefined && first.order > upTo + 1 && upTo > 0) return void this.#reader.read(chat.id)
+    const threads = chats.get(chat.id)?.threads ?? []
+    const last = threads.at(-1)
     chats.show({ ...chat, threads: [thread] })
+    if (last !== undefined && threads.every(({ id }) => id !== thread.id)) {
+      this.#reader.overtakeThread(chat.id, last.id, last.upTo)
+      // how it ended was missed
+      if (last.active) void this.#reader.read(chat.id)
+    }
     for (const event of thread.events)
       if (event.order > upTo) heard({ chat_id: chat.id, thread_id: thread.id, event })
   }

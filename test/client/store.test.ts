@@ -71,13 +71,21 @@ describe('the store of chats', () => {
   })
 })
 
+test('a thread of which the end alone was read says that there is more before it', () => {
+  const chats = new Chats({ chats: 1, threadsPerChat: 1, eventsPerThread: 10 })
+  chats.show({ id: 'c', users: [], threads: [{ ...threadOf('c', 1, [3, 4]), has_more: true }] }, true)
+  expect(chats.get('c')?.threads[0]).toMatchObject({ has_more: true, upTo: 4 })
+})
+
 describe('what a client sends', () => {
   /** A client of a server that answers as `answer` says. */
   const clientOf = (answer: (frame: any, turn: number) => object | undefined) => {
     const network = openNetwork()
     let turn = 0
-    const connect: Environment['connect'] = (_, { opened, received }) => {
+    let [cut, receive] = [() => {}, (_: string) => {}]
+    const connect: Environment['connect'] = (_, { opened, received, closed }) => {
       queueMicrotask(opened)
+      ;[cut, receive] = [closed, received]
       return {
         close: () => {},
         send: (text) => {
@@ -93,7 +101,9 @@ describe('what a client sends', () => {
       }
     }
     const client = createAgentClient({ url: 'ws://test', token: 'x', environment: { ...network, connect } })
-    return { client, network }
+    const push = (action: string, payload: object) =>
+      receive(JSON.stringify({ action, type: 'push', payload }))
+    return { client, network, cut: () => cut(), push }
   }
   const refused = (type: string, details?: object[]) => ({
     success: false,
@@ -126,6 +136,56 @@ describe('what a client sends', () => {
     await failed
     clearInterval(waiting)
     expect(network.sent.filter(({ action }) => action === 'send_typing_indicator').length).toBeGreaterThan(3)
+    client.close()
+  })
+
+  test('syncs again from where it was, until it knows what it missed', async () => {
+    const chats = [{ id: 'c', active: true }]
+    const synced = { success: true, payload: { recovered: true, cursor: 'later', has_more: false, chats } }
+    const read = {
+      success: true,
+      payload: { chat: { id: 'c', users: [], threads: [], threads_summary: [] } },
+    }
+    const answers: Record<string, object[]> = {
+      sync: [refused('internal'), synced, synced],
+      get_chat_threads: [refused('internal'), read, read],
+    }
+    const pong = { success: true, payload: { cursor: 'much later' } }
+    const { client, network, cut } = clientOf(({ action }) => answers[action]?.shift() ?? pong)
+    await expect.poll(() => client.state).toBe('online')
+    const recovered: boolean[] = []
+    client.on('recovered', (told) => recovered.push(told.recovered))
+    cut()
+    network.comeBack()
+    const sent = (name: string) => network.sent.filter(({ action }) => action === name)
+    await expect.poll(() => sent('sync').length).toBe(1)
+    // each ping tries again what failed: the sync, and then the chat that it named
+    const pinged = () => {
+      network.comeBack()
+      return recovered
+    }
+    await expect.poll(pinged).toEqual([true])
+    expect(sent('sync').map(({ payload }) => payload.cursor)).toEqual(['c', 'c', 'c'])
+    client.close()
+  })
+
+  test('reads how a thread ended whose end was missed, and one that began and ended meanwhile', async () => {
+    const stored = [threadOf('c', 1, [1, 2]), threadOf('c', 2, [1]), threadOf('c', 3, [1])]
+    const threads = stored.map((thread, index) => ({ ...thread, active: index === 2 }))
+    const threads_summary = threads.map(({ id }) => ({ thread_id: id, order: 1 }))
+    const { client, push } = clientOf(({ payload: { thread_ids: [id] = [''], after_order: after = 0 } }) => {
+      const found = threads.filter((thread) => thread.id === id)
+      const pages = found.map((one) => ({ ...one, events: one.events.filter(({ order }) => order > after) }))
+      return { success: true, payload: { chat: { id: 'c', users: [], threads: pages, threads_summary } } }
+    })
+    await expect.poll(() => client.state).toBe('online')
+    const heard: string[] = []
+    client.on('incoming_event', ({ thread_id, event }) => heard.push(`${thread_id} ${event.order}`))
+    push('incoming_chat_thread', { chat: { id: 'c', users: [], thread: threadOf('c', 1, [1]) } })
+    push('incoming_chat_thread', { chat: { id: 'c', users: [], thread: threads[2] } })
+    const held = () => client.chats.get('c')?.threads.map(({ upTo: _, has_more: __, ...thread }) => thread)
+    await expect.poll(held).toEqual(threads)
+    expect(heard).toEqual(['c_1 1', 'c_3 1', 'c_1 2', 'c_2 1'])
     client.close()
   })
 })

@@ -2,10 +2,10 @@ import { type AgentRecord, type ChatState, grouped, type History, type SocketRec
 
 // Protocol §4 once more, written for the checker alone: what is under test is not asked.
 
-const isIn = (user: string, { users }: ChatState): boolean =>
+const isIn = (user: string, { users }: Pick<ChatState, 'users'>): boolean =>
   users.some(({ id, type, present }) => id === user && type !== 'customer' && present)
 
-export const hasAccess = (agent: AgentRecord, state: ChatState): boolean => {
+export const hasAccess = (agent: AgentRecord, state: Pick<ChatState, 'users' | 'scopes'>): boolean => {
   if (isIn(agent.id, state)) return true
   if (agent.onlyOwn) return false
   const { groups, agents } = state.scopes
@@ -23,9 +23,15 @@ const ofContent: ReadonlySet<string> = new Set([
   ...['last_seen_timestamp_updated', 'chat_properties_updated', 'chat_thread_properties_updated'],
 ])
 
+/** Whether a connection wants such a push at all: it is told when it is closed, and else what it names. */
+export const wantsAny = ({ pushes }: SocketRecord, action: string): boolean =>
+  pushes?.includes(action) !== false || action === 'agent_disconnected'
+
 /** Whether a connection of an agent that has access wants such a push about the chat. */
-export const wants = ({ user, chats }: SocketRecord, action: string, state: ChatState): boolean => {
+export const wants = (socket: SocketRecord, action: string, state: ChatState): boolean => {
+  const { user, chats } = socket
   const { followers = [], thread = 0 } = state
+  if (!wantsAny(socket, action)) return false
   return (
     chats !== 'my' ||
     !ofContent.has(action) ||

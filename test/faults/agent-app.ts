@@ -1,4 +1,4 @@
-import type { Reply } from './app.ts'
+import type { Reply, Wants } from './app.ts'
 import { Actor, type Context, someEvent, type Step } from './actor.ts'
 import type { AgentRecord } from './history.ts'
 
@@ -11,14 +11,25 @@ export class AgentApp extends Actor {
   readonly agent: AgentRecord
   readonly #token: Promise<string>
   /** The same at each login: of one that has no answer nobody knows whether it counts. */
-  readonly #wants: { chats?: 'my' }
+  readonly #wants: Wants
   #cursor = ''
 
-  constructor(ctx: Context, agent: AgentRecord, token: Promise<string>) {
+  constructor(
+    ctx: Context,
+    agent: AgentRecord,
+    token: Promise<string>,
+    wants: Wants = ctx.dice.chance(0.4) ? { chats: 'my' } : {},
+  ) {
     super(ctx)
     this.agent = agent
     this.#token = token
-    this.#wants = ctx.dice.chance(0.4) ? { chats: 'my' } : {}
+    this.#wants = wants
+  }
+
+  /** Follows some chat, with or without access. */
+  async follow(): Promise<void> {
+    const chat = this.ctx.scene.any()
+    if (chat !== undefined) await this.ask('follow_chat', { chat_id: chat.id })
   }
 
   get user(): string {
@@ -47,7 +58,7 @@ export class AgentApp extends Actor {
     const others = scene.license.agents.map(({ id }) => id)
     const some = () => dice.shuffled(others).slice(0, 1 + dice.below(2))
     const scopes = () => ({
-      groups: [1, 2].filter(() => dice.chance(0.5)),
+      groups: scene.license.groups.filter((_, __, { length }) => dice.chance(1 / length)),
       agents: dice.chance(0.3) ? some() : [],
     })
     const thread = any.thread ?? `${any.id}_1`

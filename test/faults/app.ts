@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { WebSocket } from 'ws'
+import type { SocketListener } from '../../shared/client/client.ts'
 import type { FrameRecord, RequestRecord, SocketRecord } from './history.ts'
 
 /** What came of a request: its answer's payload, or why there is none. */
@@ -26,6 +27,16 @@ export class Recorder {
 
 const openErrors: ReadonlySet<string> = new Set(['request_timeout', 'internal'])
 
+/** What an agent's connection wants to hear, as its login says. */
+export type Wants = Pick<SocketRecord, 'chats' | 'pushes'>
+
+interface Opening {
+  /** The loopback address that it comes from. */
+  from: string
+  /** Who hears what comes, beside what is noted. */
+  hears?: SocketListener
+}
+
 interface Waiting {
   action: string
   resolve(reply: Reply): void
@@ -42,35 +53,39 @@ export class App {
   /** Called with each push. */
   onPush: (push: any) => void = () => undefined
 
-  private constructor(recorder: Recorder, socket: WebSocket, of: Pick<SocketRecord, 'license' | 'as'>) {
-    this.#recorder = recorder
-    this.#socket = socket
-    this.index = recorder.sockets.push({ ...of, openedAt: performance.now() }) - 1
-    socket.on('message', (data) => this.#take(String(data)))
-    socket.on('close', () => this.#end())
-    socket.on('error', () => undefined)
-  }
-
-  /**
-   * Undefined where the handshake was refused: a Lambda died, or there are too many. `from`: the loopback
-   * address that it comes from.
-   */
-  static async open(
+  constructor(
     recorder: Recorder,
     url: string,
-    { from, ...of }: Pick<SocketRecord, 'license' | 'as'> & { from: string },
-  ): Promise<App | undefined> {
+    { from, hears, ...of }: Pick<SocketRecord, 'license' | 'as'> & Opening,
+  ) {
+    this.#recorder = recorder
     const socket = new WebSocket(url, { perMessageDeflate: false, localAddress: from })
-    const app = new App(recorder, socket, of)
-    try {
-      await once(socket, 'open')
-      return app
-    } catch (error) {
-      const [, status] = /server response: (\d+)/.exec((error as Error).message) ?? []
-      app.record.refusedWith = Number(status)
-      app.#end()
-      return undefined
-    }
+    this.#socket = socket
+    this.index = recorder.sockets.push({ ...of, openedAt: performance.now() }) - 1
+    socket.on('open', () => hears?.opened())
+    socket.on('message', (data) => {
+      this.#take(String(data))
+      hears?.received(String(data))
+    })
+    socket.on('close', () => {
+      this.#end()
+      hears?.closed()
+    })
+    socket.on('error', ({ message }) => {
+      const [, status] = /server response: (\d+)/.exec(message) ?? []
+      if (status !== undefined) this.record.refusedWith = Number(status)
+    })
+  }
+
+  /** Undefined where the handshake was refused: a Lambda died, or there are too many. */
+  static async open(...of: ConstructorParameters<typeof App>): Promise<App | undefined> {
+    const app = new App(...of)
+    const isOpen = await once(app.#socket, 'open').then(
+      () => true,
+      () => false,
+    )
+    if (!isOpen) app.#end()
+    return isOpen ? app : undefined
   }
 
   get record(): SocketRecord {
@@ -83,13 +98,18 @@ export class App {
     return this.record.closedAt === undefined && this.#socket.readyState === WebSocket.OPEN
   }
 
-  call(action: string, payload: object = {}): Promise<Reply> {
+  /** How many requests have no answer yet. */
+  get open(): number {
+    return this.#waiting.size
+  }
+
+  call(action: string, payload: object = {}, id = `r${this.#recorder.requests.length}`): Promise<Reply> {
     if (!this.isOpen) return Promise.resolve({ kind: 'unknown', error: 'closed' })
-    const id = `r${this.#recorder.requests.length}`
     this.#recorder.requests.push({ socket: this.index, id, action, payload, sentAt: performance.now() })
     const { promise, resolve } = Promise.withResolvers<Reply>()
     this.#waiting.set(id, { action, resolve })
-    if (action === 'login' && 'chats' in payload) this.record.chats = 'my'
+    const { chats, pushes }: Wants = action === 'login' ? payload : {}
+    Object.assign(this.record, { ...(chats && { chats }), ...(pushes && { pushes }) })
     this.#socket.send(JSON.stringify({ request_id: id, action, payload }))
     return promise
   }

@@ -1,5 +1,5 @@
 import { leaksIn } from '../customer/leaks.ts'
-import { agentOf, Chats, hasAccess, isMember, wants } from './access.ts'
+import { agentOf, Chats, hasAccess, isMember, wants, wantsAny } from './access.ts'
 import { answersOf } from './check-answers.ts'
 import { type Check, checking, framesOf, type History, type ReadFrame } from './history.ts'
 import { entriesOf, logsOf } from './stored-log.ts'
@@ -93,10 +93,13 @@ export const pushesAreForThoseWithAccess: Check = checking(
     const origins = new Origins(history)
     for (const read of framesOf(history)) {
       const { socket: to, at, frame } = read
-      const chat = frame.type === 'push' ? chatOf(frame) : undefined
+      if (frame.type !== 'push') continue
+      const socket = history.sockets[to]
+      if (socket !== undefined && !wantsAny(socket, frame.action))
+        on.say(`${socket.user} was pushed ${frame.action}, which it does not want`)
+      const chat = chatOf(frame)
       if (chat === undefined) continue
       on.count()
-      const socket = history.sockets[to]
       const { user, license = '' } = socket ?? {}
       if (socket === undefined || user === undefined) {
         on.say(`socket ${to}, on which nobody is logged in, was pushed ${frame.action}`)

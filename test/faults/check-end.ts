@@ -1,7 +1,7 @@
 import type { Attributes } from '../../shared/table/ops.ts'
 import { agentOf, Chats, hasAccess, isMember, wants } from './access.ts'
 import { type Check, checking, framesOf, grouped } from './history.ts'
-import { chatsOf, logsOf, type StoredChat } from './stored-log.ts'
+import { chatsOf, type StoredChat } from './stored-log.ts'
 
 /** The rows of such a list of each license. */
 const rowsUnder = (items: readonly Attributes[], list: string) =>
@@ -163,46 +163,6 @@ export const nothingLeftBehind: Check = checking('dead sockets leave nothing beh
     if (String(pk).startsWith('AUDIENCE#') && !known.has(connection))
       on.say(`${String(pk)} ${String(sk)} is of no connection`)
 })
-
-export const followersHoldAll: Check = checking(
-  'a client that was cut off ends with what the server has',
-  (history, on) => {
-    const { items, at } = history.quiet
-    const chats = new Chats(history)
-    const logs = logsOf(items)
-    for (const { license, as, user, held } of history.followers) {
-      const agent = agentOf(history, license, user)
-      const seen = new Set<string>()
-      for (const [id, chat] of chatsOf(items)) {
-        if (chat.license_id !== license) continue
-        const now = chats.during(id, at, at)
-        const may = now.some((state) =>
-          agent === undefined
-            ? state.users.some((one) => one.id === user && one.type === 'customer')
-            : hasAccess(agent, state),
-        )
-        for (const { n, entries } of logs.get(id)?.values() ?? []) {
-          const shown =
-            as === 'agent' ? entries : entries.filter(({ event }) => event['recipients'] !== 'agents')
-          const wanted = shown.map((entry) => `${entry.id} ${entry.event['text'] ?? ''}`)
-          const has = held[id]?.[n] ?? []
-          seen.add(`${id} ${n}`)
-          if (!may) {
-            const extra = has.filter((one) => !wanted.includes(one))
-            if (extra.length > 0) on.say(`${user} holds of ${id}_${n} what is not there: ${extra.join(', ')}`)
-            continue
-          }
-          on.count()
-          if (has.join('\n') !== wanted.join('\n'))
-            on.say(`${user} holds ${has.length} events of ${id}_${n}, which has ${wanted.length} for it`)
-        }
-      }
-      for (const [id, threads] of Object.entries(held))
-        for (const n of Object.keys(threads))
-          if (!seen.has(`${id} ${n}`)) on.say(`${user} holds ${id}_${n}, which is not there`)
-    }
-  },
-)
 
 export const probesReachAll: Check = checking(
   'once all is quiet, an event reaches everyone with access, and nobody else',

@@ -73,6 +73,13 @@ const missed = 'a client that was cut off ends with what the server has'
 const probed = 'once all is quiet, an event reaches everyone with access, and nobody else'
 const served = 'honest users’ answers stay within twice their quiet time, and none is refused'
 const held = 'a flood is answered no more than its limit'
+const threadOf = ({ followers }: Sample, who = 0) => followers[who]!.chats[0]!.threads[0]!
+/** The chat's thread is closed, and everybody who holds it knows. */
+const close = (history: Sample): void => {
+  Object.assign(entryItem(history, 4), { closed: true })
+  Object.assign(itemOf(history, `CHAT#${chat}`, 'CHAT'), { active: false })
+  for (const who of [0, 1]) threadOf(history, who).active = false
+}
 /** Ann asks for so many chats from a time on, and is answered after so long. */
 const ask = ({ requests, frames }: Sample, from: number, answeredAfterMs: number, count = 100): void => {
   for (let n = 0; n < count; n += 1) {
@@ -450,27 +457,87 @@ const violations: [what: string, by: string, spoil: (history: Sample) => void][]
       }),
   ],
   ['a living socket has no row', behind, (history) => remove(history, 'CUSTOMER#l1#carl#SOCKETS', 'carl')],
+  ['a client misses an event', missed, (history) => void threadOf(history).events.splice(1, 1)],
   [
-    'a follower misses an event',
+    'a client holds an event twice',
     missed,
-    (history) => void history.followers[0]!.held[chat]![1]!.splice(1, 1),
+    (history) => void threadOf(history).events.push({ id: `${chat}_1_4`, text: 'e3@1' }),
   ],
   [
-    'a follower holds an event twice',
+    'a client holds the end of a thread without saying so',
     missed,
-    (history) => void history.followers[0]!.held[chat]![1]!.push(`${chat}_1_4 e3@1`),
+    (history) => void threadOf(history).events.splice(0, 2),
   ],
   [
-    'a follower holds what is not there',
+    'a client holds a page that is not the end of a thread',
     missed,
     (history) => {
-      history.followers[0]!.held['c9'] = { 1: ['c9_1_1 nothing'] }
+      Object.assign(threadOf(history), { has_more: true })
+      threadOf(history).events.pop()
     },
   ],
   [
-    'a customer that follows holds what is hidden',
+    'a client knows a thread no further than to an earlier event',
     missed,
-    (history) => void history.followers[1]!.held[chat]![1]!.push(`${chat}_1_3 hid-e2@1`),
+    (history) => Object.assign(threadOf(history), { events: [], has_more: true, upTo: 3 }),
+  ],
+  [
+    'a client holds a closed thread as active',
+    missed,
+    (history) => {
+      close(history)
+      threadOf(history).active = true
+    },
+  ],
+  [
+    'a client holds a chat without its newest thread',
+    missed,
+    (history) =>
+      void history.quiet.items.push({
+        pk: `CHAT#${chat}`,
+        sk: 'LOG#00000002#00000000',
+        at: 2000,
+        version: 2,
+      }),
+  ],
+  [
+    'a client holds a chat with those who left',
+    missed,
+    (history) => {
+      history.followers[0]!.chats[0]!.users = [...states[0]!.users]
+    },
+  ],
+  [
+    'a client holds a chat with scopes of before',
+    missed,
+    (history) => Object.assign(history.followers[0]!.chats[0]!, { scopes: undefined }),
+  ],
+  ['a client lacks an active chat', missed, (history) => void history.followers[0]!.chats.pop()],
+  [
+    'a client lacks a closed chat that it was shown',
+    missed,
+    (history) => {
+      close(history)
+      history.followers[0]!.chats.pop()
+      history.frames.push(frame(4, 90, push('incoming_chat_thread', { chat: { id: chat } })))
+    },
+  ],
+  [
+    'a client holds a chat that it may not see any more',
+    missed,
+    (history) => {
+      history.licenses[0]!.agents[3]!.permission = 'normal'
+    },
+  ],
+  [
+    'a client holds what is not there',
+    missed,
+    (history) => void history.followers[0]!.chats.push({ ...history.followers[0]!.chats[0]!, id: 'c9' }),
+  ],
+  [
+    'a customer’s client holds what is hidden',
+    missed,
+    (history) => void threadOf(history, 1).events.splice(1, 0, { id: `${chat}_1_3`, text: 'hid-e2@1' }),
   ],
   [
     'a push misses somebody once all is quiet',
@@ -530,6 +597,14 @@ const violations: [what: string, by: string, spoil: (history: Sample) => void][]
     },
   ],
   [
+    'a connection hears what it does not want',
+    pushes,
+    (history) => {
+      history.sockets[4]!.pushes = ['thread_closed']
+      history.probes = []
+    },
+  ],
+  [
     'one that follows a chat misses what is said in it',
     probed,
     (history) => {
@@ -572,6 +647,18 @@ test('a lost race that is answered as a limit is no refusal by a limit', () => {
   history.requests.push({ socket: 1, id: 'r9', action: 'join_chat', payload: {}, sentAt: 150 })
   history.frames.push(refusal(1, 160, 'r9', 'join_chat', 'too_many_requests'))
   expect(broken(history)).toEqual([])
+})
+
+test('a client need not hold a closed chat that it was not shown since it may see it', () => {
+  const history = sample()
+  close(history)
+  history.followers[0]!.chats.pop()
+  expect(broken(history)).not.toContain(missed)
+  history.frames.push(frame(4, 90, push('incoming_chat_thread', { chat: { id: chat } })))
+  history.chats.push({ ...state(3, 92, states[1]!.users), scopes: { groups: [], agents: ['sue@1'] } })
+  history.chats.push(state(4, 95, states[1]!.users))
+  Object.assign(history.licenses[0]!.agents[3]!, { permission: 'normal', groups: [1] })
+  expect(broken(history)).not.toContain(missed)
 })
 
 test('whoever loses access while a request is under way may still be pushed what it caused', () => {

@@ -8,13 +8,13 @@ import { answeredOnce, nothingRunsOn, nothingUnheard } from './check-answers.ts'
 import {
   activeListIsRight,
   waitingListIsRight,
-  followersHoldAll,
   loadsAreRight,
   nothingLeftBehind,
   presenceIsRight,
   probesReachAll,
   statusIsTold,
 } from './check-end.ts'
+import { followersHoldAll } from './check-followers.ts'
 import {
   answeredAreStored,
   authorsWereIn,

@@ -29,7 +29,8 @@ export const endRun = async (
   await calm()
   // whoever is dead is found out by a push, unless it came just now
   await stand.minuteLater()
-  for (const { apps, tabs } of cast) {
+  for (const { apps, tabs, listeners } of cast) {
+    await Promise.all(listeners.map((one) => one.comeOn()))
     for (const actor of apps) await actor.comeOn()
     for (const tab of tabs) await tab.comeIn()
     const [owner] = apps
@@ -38,15 +39,13 @@ export const endRun = async (
   await calm()
   for (const { tabs } of cast) for (const tab of tabs) await tab.comeIn()
   const followers = cast.flatMap((one) => one.followers)
-  for (const follower of followers) {
-    await follower.finish()
-    await follower.speak()
-  }
+  await Promise.all(followers.map((follower) => follower.finish()))
+  for (const follower of followers) await follower.speak()
   await calm()
   await stand.minuteLater()
   const watched = await changeStatuses(stand, cast, recorder)
   await calm()
-  for (const follower of followers) await follower.finish()
+  await Promise.all(followers.map((follower) => follower.finish()))
   await calm()
 
   const quiet = { items: await stand.scan(), living: livingOf(recorder), at: performance.now() }
@@ -56,9 +55,9 @@ export const endRun = async (
 
   faults.turn(true)
   // only their `$disconnect` goes wrong now, as nothing else happens
-  for (const { apps, tabs, followers: some } of cast)
-    for (const app of [...apps, ...tabs].map(({ socket }) => socket).concat(some.map(({ app: one }) => one)))
-      await app?.close()
+  for (const follower of followers) follower.close()
+  for (const { apps, tabs, listeners } of cast)
+    for (const { socket } of [...apps, ...tabs, ...listeners]) await socket?.close()
   faults.turn(false)
   await calm()
   const atMs = Date.now() + longAfterMs
@@ -117,8 +116,10 @@ const probe = async (cast: Cast, living: History['quiet']['living']): Promise<Hi
       }
     }
   }
-  for (const { apps, tabs, followers } of cast)
-    for (const socket of [...apps, ...tabs].map((one) => one.socket).concat(followers.map(({ app }) => app)))
+  for (const { apps, tabs, followers, listeners } of cast)
+    for (const socket of [...apps, ...tabs, ...listeners]
+      .map((one) => one.socket)
+      .concat(followers.map(({ app }) => app)))
       await socket?.caughtUp()
   return probes
 }

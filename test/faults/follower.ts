@@ -1,43 +1,54 @@
 import { setTimeout as wait } from 'node:timers/promises'
+import {
+  type AgentClient,
+  ChatError,
+  createAgentClient,
+  createCustomerClient,
+  type CustomerClient,
+  type Environment,
+} from '../../shared/client/client.ts'
 import { App, type Recorder } from './app.ts'
 import type { Dice } from './dice.ts'
 import type { FollowerRecord } from './history.ts'
 
-interface Position {
-  n: number
-  m: number
-}
+/** An agent logs in with a token; who has none is a customer of this name. */
+export type Login = { token: () => Promise<string>; name?: never } | { token?: never; name: string }
 
-interface FollowerOptions {
+type FollowerOptions = Login & {
   url: string
   /** The loopback address that it comes from. */
   from: string
   license: string
-  as: 'agent' | 'customer'
   dice: Dice
-  /** How long it stays at least until it is cut off; up to 3.4 times that. */
-  stayMs: number
-  /** What it logs in with. */
-  login(): Promise<object>
 }
 
+/** So often it tests its connection, which moves its cursor on. */
+const pingEveryMs = 2500
+
+/** How long it stays, and how long it is away at most. */
+const staysMs = { least: 2500, most: 8500 }
+const awayMs = 1500
+/** Of how many stays it is cut off at once, in the middle of its login or of what it reads then. */
+const shortStays = { share: 0.3, mostMs: 400 }
+
 /**
- * An app that keeps nothing but how far it has read each chat, and is cut off again and again. What a push
- * does not continue, and what it finds after a reconnect, it reads with `after_order`.
+ * An app that is the product's client, and whose network is taken away again and again. It does nothing to
+ * recover but what the client does by itself.
  */
 export class Follower {
   readonly #recorder: Recorder
   readonly #options: FollowerOptions
+  readonly #storage = new Map<string, string>()
+  readonly #stopping = new AbortController()
+  readonly figures = { cuts: 0, recovered: 0, startedOver: 0, reopened: 0, reads: 0, events: 0 }
+  #client: AgentClient | CustomerClient | undefined
   #app: App | undefined
   #user: string | undefined
-  #customerToken: string | undefined
-  readonly #positions = new Map<string, Position>()
-  readonly #held: FollowerRecord['held'] = {}
-  /** Chats whose last thread is active, as far as it knows. */
-  readonly #active = new Set<string>()
-  #work: Promise<void> = Promise.resolve()
-  readonly #stopping = new AbortController()
-  readonly figures = { cuts: 0, reads: 0, fromPushes: 0, fromReads: 0 }
+  #since = 0
+  #isDown = false
+  #back = () => {}
+  #wakers: (() => void)[] = []
+  #pings = 0
 
   constructor(recorder: Recorder, options: FollowerOptions) {
     this.#recorder = recorder
@@ -49,149 +60,156 @@ export class Follower {
   }
 
   get record(): FollowerRecord {
-    const { license, as } = this.#options
-    return { license, as, user: this.#user ?? '', held: structuredClone(this.#held) }
+    return {
+      ...{ license: this.#options.license, as: this.#as, user: this.#user ?? '' },
+      since: this.#since,
+      chats: structuredClone(this.#client?.chats.all() ?? []),
+    }
   }
 
-  /** Comes and is cut off until `stop`. */
-  async run(): Promise<void> {
-    const { dice, stayMs } = this.#options
-    while (!this.#stopping.signal.aborted) {
-      await this.connect()
-      await pause(stayMs + dice.below(2.4 * stayMs), this.#stopping.signal)
-      if (this.#stopping.signal.aborted) return
-      this.figures.cuts += 1
-      this.#app?.cut()
-      await this.#work
-      await pause(dice.below(0.6 * stayMs), this.#stopping.signal)
+  /** Opens its app, or opens it anew where the server will have no more of it. */
+  async open(): Promise<void> {
+    this.#since = performance.now()
+    const client = this.#create()
+    this.#client = client
+    const on: Pick<AgentClient, 'on'>['on'] = client.on as AgentClient['on']
+    on('state', () => this.#wake())
+    on('recovered', ({ recovered }) => {
+      this.figures[recovered ? 'recovered' : 'startedOver'] += 1
+      this.#wake()
+    })
+    on('incoming_event', () => void (this.figures.events += 1))
+    on('ended', () => {
+      this.figures.reopened += 1
+      // somebody opens it again after a while
+      void wait(200).then(() => this.open())
+    })
+    await this.#until(() => this.#client?.state === 'online')
+  }
+
+  #create(): AgentClient | CustomerClient {
+    const { url, license, token, name } = this.#options
+    const common = { url, pingEveryMs, environment: this.#environment }
+    if (token !== undefined) return createAgentClient({ ...common, token })
+    const storage = {
+      getItem: (key: string) => this.#storage.get(key) ?? null,
+      setItem: (key: string, value: string) => void this.#storage.set(key, value),
+      removeItem: (key: string) => void this.#storage.delete(key),
     }
+    return createCustomerClient({ ...common, licenseId: license, storage, customer: { name } })
+  }
+
+  get #as(): 'agent' | 'customer' {
+    return this.#options.token === undefined ? 'customer' : 'agent'
+  }
+
+  get #environment(): Partial<Environment> {
+    const { license, from, dice } = this.#options
+    const as = this.#as
+    return {
+      random: () => dice.number(),
+      onOnline: (back) => {
+        this.#back = back
+        return () => {}
+      },
+      connect: (url, listener) => {
+        if (this.#isDown) {
+          setImmediate(listener.closed)
+          return { send: () => {}, close: () => {} }
+        }
+        const app = new App(this.#recorder, url, { license, as, from, hears: listener })
+        app.record.user = this.#user
+        this.#app = app
+        return {
+          send: (text) => {
+            const { request_id: id, action, payload } = JSON.parse(text)
+            if (action === 'get_chat_threads' || action === 'sync') this.figures.reads += 1
+            void app.call(action, payload, id).then(({ kind }) => {
+              this.#user = app.record.user
+              if (action === 'ping' && kind === 'success') this.#pings += 1
+              this.#wake()
+            })
+          },
+          close: () => app.cut(),
+        }
+      },
+    }
+  }
+
+  /** Is cut off and comes back until `stop`. */
+  async run(): Promise<void> {
+    const { dice } = this.#options
+    const { signal } = this.#stopping
+    while (!signal.aborted) {
+      const isShort = dice.chance(shortStays.share)
+      const stayMs = isShort
+        ? dice.below(shortStays.mostMs)
+        : staysMs.least + dice.below(staysMs.most - staysMs.least)
+      await pause(stayMs, signal)
+      if (signal.aborted) return
+      this.figures.cuts += 1
+      this.leave()
+      await pause(dice.below(awayMs), signal)
+      this.#comeBack()
+    }
+  }
+
+  /** Its network goes away. */
+  leave(): void {
+    this.#isDown = true
+    this.#app?.cut()
+  }
+
+  #comeBack(): void {
+    this.#isDown = false
+    this.#back()
   }
 
   stop(): void {
     this.#stopping.abort()
   }
 
-  /**
-   * Logs in on a new connection, and reads what it missed: in the chats that the login lists, and in those
-   * that were active when it went. `all`: also in those that were closed then.
-   */
-  async connect({ all = false }: { all?: boolean } = {}): Promise<void> {
-    const { url, from, license, as, login } = this.#options
-    for (;;) {
-      const app = await App.open(this.#recorder, url, { license, as, from })
-      if (app === undefined) continue
-      app.record.user = this.#user
-      this.#app = app
-      app.onPush = (push) => this.#later(() => this.#follow(push))
-      const given = this.#customerToken === undefined ? await login() : { token: this.#customerToken }
-      const reply = await app.call('login', as === 'agent' ? { ...given, reconnect: true } : given)
-      if (reply.kind !== 'success') {
-        app.cut()
-        await pause(50)
-        continue
-      }
-      this.#user = app.record.user
-      this.#customerToken = reply.payload.token
-      const listed: string[] = (reply.payload.chats_summary ?? reply.payload.last_chats_summary).map(
-        ({ id }: any) => id,
-      )
-      for (const chat of new Set([...listed, ...this.#active, ...(all ? this.#positions.keys() : [])]))
-        this.#later(() => this.#readOn(chat))
-      await this.#work
-      return
-    }
-  }
-
-  /** Comes into its chat, or back into it, and says so. */
+  /** Comes into its chat, or back into it, and says so; an agent only follows. */
   async speak(): Promise<void> {
-    const events = [{ type: 'message', text: 'I am here' }]
-    if (this.#options.as === 'customer') await this.#app?.call('start_chat', { chat: { thread: { events } } })
+    if (this.#options.token !== undefined) return
+    const events = [{ type: 'message' as const, text: 'I am here' }]
+    const client = this.#client as CustomerClient
+    await client.request('start_chat', { chat: { thread: { events } } }).catch((error: unknown) => {
+      if (!(error instanceof ChatError)) throw error
+    })
   }
 
-  /**
-   * All that there is: also the chats that began and ended while it was away, which a login does not list.
-   */
+  /** Is cut off once more, recovers, and has read all that it knows to be missing. */
   async finish(): Promise<void> {
-    await this.#work
-    do await this.connect({ all: true })
-    while (this.#app?.isOpen !== true)
-    if (this.#options.as === 'customer') return
-    for (let page = 1; ; page += 1) {
-      const reply = await this.#app.call('get_filtered_chats', { pagination: { page, limit: 100 } })
-      if (reply.kind !== 'success') throw new Error(`The chats were not listed: ${reply.error}`)
-      const ids: string[] = reply.payload.chats_summary.map(({ id }: any) => id)
-      for (const id of ids) this.#later(() => this.#readOn(id))
-      if (page * 100 >= reply.payload.pagination.total) break
-    }
-    await this.#work
-  }
-
-  #later(work: () => Promise<void>): void {
-    this.#work = this.#work.then(work)
-  }
-
-  async #follow({ action, payload }: any): Promise<void> {
-    if (action === 'thread_closed') this.#active.delete(payload.chat_id)
-    if (action === 'incoming_event') await this.#hear(payload.chat_id, payload.thread_id, payload.event)
-    if (action === 'incoming_chat_thread') {
-      const { id, thread } = payload.chat
-      this.#active.add(id)
-      for (const event of thread.events) await this.#hear(id, thread.id, event)
-      if (thread.events.length === 0 && !this.#positions.has(id)) await this.#readOn(id)
+    const { figures } = this
+    const recoveries = () => figures.recovered + figures.startedOver
+    const before = recoveries()
+    this.leave()
+    await this.#until(() => this.#client?.state === 'waiting')
+    this.#comeBack()
+    await this.#until(() => recoveries() > before)
+    // what could not be read is tried again with each ping
+    for (let reads = -1; reads < figures.reads;) {
+      reads = figures.reads
+      const pings = this.#pings
+      this.#back()
+      await this.#until(() => this.#pings > pings && this.#app?.open === 0)
     }
   }
 
-  async #hear(chat: string, thread: string, event: any): Promise<void> {
-    const at = this.#positions.get(chat)
-    const n = Number(thread.split('_')[1])
-    const { order } = event
-    if (at !== undefined && (n < at.n || (n === at.n && order <= at.m))) return
-    if (at === undefined || n !== at.n || order !== at.m + 1) {
-      await this.#readOn(chat)
-      return
-    }
-    this.#keep(chat, n, event)
-    this.figures.fromPushes += 1
+  close(): void {
+    this.#client?.close()
   }
 
-  #keep(chat: string, n: number, event: any): void {
-    const threads = (this.#held[chat] ??= {})
-    ;(threads[n] ??= []).push(`${event.id} ${event.text ?? ''}`)
-    this.#positions.set(chat, { n, m: event.order })
+  async #until(isSo: () => boolean): Promise<void> {
+    while (!isSo()) await new Promise<void>((resolve) => void this.#wakers.push(resolve))
   }
 
-  /** Reads from the last order on, through as many threads as there are. */
-  async #readOn(chat: string): Promise<void> {
-    let { n, m } = this.#positions.get(chat) ?? { n: 1, m: 0 }
-    for (;;) {
-      const reply = await this.#app?.call('get_chat_threads', {
-        ...{ chat_id: chat, thread_ids: [`${chat}_${n}`], after_order: m, limit: 100 },
-      })
-      // cut off, or without access: the next connection goes on from here
-      if (reply === undefined || reply.kind === 'refused') return
-      if (reply.kind === 'unknown') {
-        if (this.#app?.isOpen !== true) return
-        continue
-      }
-      this.figures.reads += 1
-      if (reply.payload.chat.threads[0]?.active === true) this.#active.add(chat)
-      else this.#active.delete(chat)
-      const { threads, threads_summary: summary } = reply.payload.chat
-      const [thread] = threads
-      for (const event of thread?.events ?? []) {
-        this.#keep(chat, n, event)
-        m = event.order
-        this.figures.fromReads += 1
-      }
-      if (thread?.has_more === true) continue
-      const last = Math.max(...summary.map(({ thread_id: id }: any) => Number(id.split('_')[1])))
-      if (n >= last) return
-      n += 1
-      m = 0
-    }
+  #wake(): void {
+    for (const wake of this.#wakers.splice(0)) wake()
   }
 }
 
 /** Ends with its time or with the signal. */
-const pause = (ms: number, signal?: AbortSignal): Promise<void> =>
+const pause = (ms: number, signal: AbortSignal): Promise<void> =>
   wait(ms, undefined, { signal }).catch(() => undefined)

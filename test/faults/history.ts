@@ -16,6 +16,8 @@ export interface LicenseRecord {
   /** Part of every text, name and id that this license's people make up. */
   marker: string
   agents: readonly AgentRecord[]
+  /** The ids of its groups. */
+  groups: readonly number[]
 }
 
 /** A connection as its client saw it. */
@@ -26,6 +28,8 @@ export interface SocketRecord {
   user?: string | undefined
   /** What is said in chats it wants only of those that its agent is in or follows. */
   chats?: 'my'
+  /** The pushes that it wants; absent: all. */
+  pushes?: readonly string[]
   /** That this was answered with success. */
   isLoggedIn?: boolean
   openedAt: number
@@ -65,13 +69,29 @@ export interface ChatState {
   certain: boolean
 }
 
-/** A client that was cut off again and again: the events that it holds, `<event id> <text>` by thread. */
+/** A client that was cut off again and again, with its store as it is once all is quiet. */
 export interface FollowerRecord {
   license: string
   as: 'agent' | 'customer'
   user: string
-  /** By chat, then by the thread's number. */
-  held: Record<string, Record<number, string[]>>
+  /** When it was opened. */
+  since: number
+  chats: readonly KeptChat[]
+}
+
+/** What is compared of a chat in a client's store. */
+export interface KeptChat {
+  id: string
+  users: readonly { id: string; type?: string; present: boolean }[]
+  scopes?: { groups?: readonly number[]; agents?: readonly string[] } | undefined
+  threads: readonly {
+    id: string
+    active: boolean
+    /** There are events before those that are kept. */
+    has_more?: boolean | undefined
+    upTo: number
+    events: readonly { id: string; text?: string | undefined }[]
+  }[]
 }
 
 /** A push by which the system was sounded at the end: who got it, among the living sockets. */

@@ -4,7 +4,7 @@ import { type Report, runFaults, type RunOptions } from './run.ts'
 
 /** Runs a load of so many requests while everything fails that can, and expects every promise to hold. */
 export const expectPromisesKept = async (
-  options: Pick<RunOptions, 'seed' | 'requests' | 'phases' | 'floodKinds' | 'rates'>,
+  options: Pick<RunOptions, 'seed' | 'requests' | 'phases' | 'floodKinds' | 'rates' | 'crowd'>,
 ): Promise<Report> => {
   const { seed, requests } = options
   const handlers = functionsIn(inject('functions'))

@@ -60,14 +60,14 @@ was access. \`test/faults/checker.test.ts\` shows that each check catches what i
 
 ## Clients that are cut off
 
-They keep the last order of each chat that they have seen, log in with \`reconnect\`, and read on with \`after_order\`. A
-login lists active chats; one that began and ended while an app was away is found by \`get_filtered_chats\`.
+They are [the client](client.md), in an agent's app or on a customer's page. Their networks go away at random moments, and nothing but
+what the client does by itself brings back what they missed. At the end their stores are held against the table.
 
 ${rows(
-  ['who', 'times cut off', 'reads', 'events by pushes', 'events by reads'],
-  report.followers.map(({ user, cuts, reads, fromPushes, fromReads }) => [
-    user.includes('@') ? 'an agent' : 'a customer',
-    ...[cuts, reads, fromPushes, fromReads].map(counted),
+  ['who', 'times cut off', 'recovered', 'started over', 'opened anew', 'syncs and reads', 'events heard'],
+  report.followers.map(({ as, cuts, recovered, startedOver, reopened, reads, events }) => [
+    as === 'agent' ? 'an agent' : 'a customer',
+    ...[cuts, recovered, startedOver, reopened, reads, events].map(counted),
   ]),
 )}
 

@@ -3,18 +3,18 @@ import pLimit from 'p-limit'
 import type { LoadHandlers } from '../../infra/local/handlers.ts'
 import { type Actor, type Context } from './actor.ts'
 import { AgentApp } from './agent-app.ts'
-import { Recorder } from './app.ts'
+import { Recorder, type Wants } from './app.ts'
 import { type Medians, mediansOf } from './check-floods.ts'
 import { check } from './checker.ts'
 import { CustomerTab, type Person } from './customer-tab.ts'
 import { dice } from './dice.ts'
 import { openFaults } from './faults.ts'
 import { allFloods, type FloodKind, type Floods, openFloods } from './floods.ts'
-import { Follower } from './follower.ts'
-import type { Finding, FloodRecord, History, Span } from './history.ts'
+import { Follower, type Login } from './follower.ts'
+import type { Finding, FloodRecord, FollowerRecord, History, Span } from './history.ts'
 import { endRun } from './end.ts'
 import { Scene } from './scene.ts'
-import { type Pace, type Rates, type Stand, startStand } from './stand.ts'
+import { isOfCrowd, type Pace, type Rates, type Stand, startStand } from './stand.ts'
 
 export interface RunOptions {
   seed: number
@@ -30,6 +30,8 @@ export interface RunOptions {
   /** Which floods there are; all kinds if absent. */
   floodKinds?: readonly FloodKind[]
   rates: Rates
+  /** How many more agents are there who hear, and follow a chat at times; none if absent. */
+  crowd?: number
   handlers: LoadHandlers
   say?: (text: string) => void
 }
@@ -43,7 +45,7 @@ export interface Report {
   outcomes: ReadonlyMap<string, ReadonlyMap<string, number>>
   faults: ReadonlyMap<string, number>
   totals: { engine: number; posts: number; invocations: number }
-  followers: { user: string; cuts: number; reads: number; fromPushes: number; fromReads: number }[]
+  followers: (Pick<FollowerRecord, 'as'> & Follower['figures'])[]
   floods: readonly FloodRecord[]
   rates: Rates
   medians: readonly Medians[]
@@ -57,17 +59,24 @@ export const longRates: Rates = {
 }
 const sideBySide = 8
 const clockMs = 5000
+const followMs = 100
 /**
  * Polls are rare: one is dear when there is much in the table, and what comes together is indexed together.
  */
-const pace: Pace = { presenceGraceS: 3, queueRetryMs: 3000, streamPollMs: 500, stayMs: 2500 }
+const pace: Pace = { presenceGraceS: 3, queueRetryMs: 3000, streamPollMs: 500 }
 
-/** The apps of a license, and its followers. */
-const cast = (
-  stand: Stand,
-  base: Omit<Context, 'scene' | 'url' | 'from'>,
-  { seed, stayMs }: { seed: number; stayMs: number },
-) => {
+const ofChats = ['incoming_chat_thread', 'incoming_event', 'thread_closed', 'chat_scopes_updated']
+/**
+ * What the connections of a crowd want to hear: ten everything, ten that of their own chats, the others what
+ * becomes of chats.
+ */
+const wishOf = (n: number): Wants => {
+  if (n < 20) return n < 10 ? {} : { chats: 'my' }
+  return n % 2 === 0 ? { pushes: ofChats } : { chats: 'my', pushes: ofChats }
+}
+
+/** The apps of a license, its followers, and those who only listen. */
+const cast = (stand: Stand, base: Omit<Context, 'scene' | 'url' | 'from'>, seed: number) => {
   const { stack } = stand
   let address = 0
   /** An address for each app: none shares the limits of one. */
@@ -75,7 +84,7 @@ const cast = (
   return stand.licenses.map((license, index) => {
     const scene = new Scene(license, dice(seed + 10 + index))
     const ctx = { ...base, scene }
-    const agents = license.agents.filter(({ id }) => !/^(fay|finn)/.test(id))
+    const agents = license.agents.filter((agent) => !/^(fay|finn)/.test(agent.id) && !isOfCrowd(agent))
     // one with two apps
     const apps = [...agents, ...agents.slice(1, 2)].map(
       (agent) => new AgentApp({ ...ctx, url: stack.agentUrl, from: from() }, agent, stand.token(agent)),
@@ -85,29 +94,23 @@ const cast = (
     const tabs = [...people, ...people.slice(0, 1)].map(
       (person) => new CustomerTab({ ...ctx, url, from: from() }, person),
     )
+    const follow = (n: number, of: { url: string } & Login) =>
+      new Follower(base.recorder, {
+        ...{ ...of, from: from(), license: license.id, dice: dice(seed + n + index) },
+      })
     const followers = [
       ...license.agents
         .filter(({ id }) => id.startsWith(index === 0 ? 'fay' : 'finn'))
-        .map((agent, n) => {
-          const login = async () => ({ token: await stand.token(agent) })
-          return new Follower(base.recorder, {
-            ...{ url: stack.agentUrl, from: from(), license: license.id, as: 'agent', login, stayMs },
-            dice: dice(seed + 20 + 2 * index + n),
-          })
-        }),
-      new Follower(base.recorder, {
-        ...{
-          url,
-          from: from(),
-          license: license.id,
-          as: 'customer',
-          stayMs,
-          login: async () => ({ customer: { name: `Carl ${license.marker}` } }),
-        },
-        dice: dice(seed + 30 + index),
-      }),
+        .map((agent) => follow(20, { url: stack.agentUrl, token: () => stand.token(agent) })),
+      follow(30, { url: stack.customerUrl, name: `Carl ${license.marker}` }),
     ]
-    return { license, scene, apps, tabs, followers }
+    const listeners = license.agents
+      .filter(isOfCrowd)
+      .map(
+        (agent, n) =>
+          new AgentApp({ ...ctx, url: stack.agentUrl, from: from() }, agent, stand.token(agent), wishOf(n)),
+      )
+    return { license, scene, apps, tabs, followers, listeners }
   })
 }
 export type Cast = ReturnType<typeof cast>
@@ -120,16 +123,17 @@ export const runFaults = async ({
   phases,
   floodKinds = allFloods,
   rates,
+  crowd = 0,
   handlers,
   say = () => undefined,
 }: RunOptions): Promise<Report> => {
   const faults = openFaults(dice(seed))
-  const { stayMs, ...paces } = pace
-  const stand = await startStand(handlers, faults, { pace: paces, rates })
+  const stand = await startStand(handlers, faults, { pace, rates, crowd })
   try {
     const recorder = new Recorder()
     const limit = pLimit(sideBySide)
-    const left = () => requests - recorder.requests.length
+    let before = 0
+    const left = () => requests - recorder.requests.length + before
     const base = {
       recorder,
       dice: dice(seed + 1),
@@ -137,10 +141,13 @@ export const runFaults = async ({
       turn: <T>(work: () => Promise<T>) => limit(work),
       ended: (how: string) => faults.met(`socket ${how}`),
     }
-    const licenses = cast(stand, base, { seed, stayMs })
+    const licenses = cast(stand, base, seed)
     // everyone is there before anything goes wrong
+    await Promise.all(licenses.flatMap(({ listeners }) => listeners.map((one) => one.comeOn())))
+    // of these there are more or fewer
+    before = recorder.requests.length
     for (const { apps, tabs } of licenses) for (const actor of [...apps, ...tabs]) await actor.comeOn()
-    for (const { followers } of licenses) for (const follower of followers) await follower.connect()
+    for (const { followers } of licenses) for (const follower of followers) await follower.open()
     for (const { followers } of licenses) for (const follower of followers) await follower.speak()
 
     const floods = openFloods(stand, floodKinds)
@@ -155,6 +162,7 @@ export const runFaults = async ({
       // whoever meets a frozen Lambda has to wait for its deadline
       untilLeft(requests / 2).then(() => faults.freezeNoMore()),
       ...licenses.flatMap(({ followers }) => followers.map((follower) => follower.run())),
+      ...licenses.map(({ listeners }) => follow(listeners, ending.signal)),
       keepClock(stand, ending.signal),
       inPhases({ phases, requests, left, floods, spans, signal: ending.signal }),
       killEngine(stand, { kills, requests, untilLeft, met: faults.met, signal: ending.signal }),
@@ -195,7 +203,7 @@ export const runFaults = async ({
       faults: faults.counts,
       totals: faults.totals,
       followers: licenses.flatMap(({ followers }) =>
-        followers.map(({ record, figures }) => ({ user: record.user, ...figures })),
+        followers.map(({ record, figures }) => ({ as: record.as, ...figures })),
       ),
       floods: floods.records,
       rates,
@@ -204,6 +212,16 @@ export const runFaults = async ({
     }
   } finally {
     await stand.stop()
+  }
+}
+
+/** Those who listen come again where they were cut off, and follow a chat, one after the other. */
+const follow = async (listeners: readonly AgentApp[], signal: AbortSignal): Promise<void> => {
+  for (const one of listeners) {
+    await wait(followMs, undefined, { signal }).catch(() => undefined)
+    if (signal.aborted) return
+    await one.comeOn()
+    await one.follow()
   }
 }
 

@@ -116,12 +116,18 @@ const send = (socket: number, id: string, sentAt: number, asked: object) => ({
   ...{ socket, id, action: 'send_event', sentAt, payload: { chat_id: chat, event: asked } },
 })
 
+/** The chat as a client's store keeps it. */
+const kept = (shown: ChatState['users'], events: { id: string; text: string }[]) => ({
+  ...{ id: chat, users: [...shown], scopes: { groups: [1], agents: [] as string[] } },
+  threads: [{ id: `${chat}_1`, active: true, has_more: false, upTo: 4, events }],
+})
+
 /** A copy of its own for whoever spoils it. */
 export const sample = () =>
   structuredClone({
     licenses: [
       {
-        ...{ id: 'l1', marker: '@1' },
+        ...{ id: 'l1', marker: '@1', groups: [1, 2] },
         agents: [
           { id: 'ann@1', permission: 'normal', groups: [] },
           { id: 'sue@1', permission: 'normal', groups: [] },
@@ -129,7 +135,7 @@ export const sample = () =>
           { id: 'fay@1', permission: 'administrator', groups: [] },
         ],
       },
-      { id: 'l2', marker: '@2', agents: [{ id: 'bob@2', permission: 'owner', groups: [] }] },
+      { id: 'l2', marker: '@2', groups: [], agents: [{ id: 'bob@2', permission: 'owner', groups: [] }] },
     ] as History['licenses'],
     sockets: sockets.map((socket) => ({ ...socket })),
     requests: [
@@ -155,19 +161,24 @@ export const sample = () =>
     unheard: [] as string[],
     followers: [
       {
-        ...{ license: 'l1', as: 'agent' as const, user: 'fay@1' },
-        held: {
-          [chat]: {
-            1: [`${chat}_1_1 e1@1`, `${chat}_1_2 Sue supervises`, `${chat}_1_3 hid-e2@1`, `${chat}_1_4 e3@1`],
-          },
-        } as Record<string, Record<number, string[]>>,
+        ...{ license: 'l1', as: 'agent' as const, user: 'fay@1', since: 0 },
+        chats: [
+          kept(users, [
+            { id: `${chat}_1_1`, text: 'e1@1' },
+            { id: `${chat}_1_2`, text: 'Sue supervises' },
+            { id: `${chat}_1_3`, text: 'hid-e2@1' },
+            { id: `${chat}_1_4`, text: 'e3@1' },
+          ]),
+        ],
       },
       {
-        ...{ license: 'l1', as: 'customer' as const, user: 'carl' },
-        held: { [chat]: { 1: [`${chat}_1_1 e1@1`, `${chat}_1_4 e3@1`] } } as Record<
-          string,
-          Record<number, string[]>
-        >,
+        ...{ license: 'l1', as: 'customer' as const, user: 'carl', since: 0 },
+        chats: [
+          kept(users.slice(0, 2), [
+            { id: `${chat}_1_1`, text: 'e1@1' },
+            { id: `${chat}_1_4`, text: 'e3@1' },
+          ]),
+        ],
       },
     ],
     probes: [{ chat, event: `${chat}_1_4`, asked: [0, 1, 2, 3, 4, 5] }],

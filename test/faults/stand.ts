@@ -62,20 +62,30 @@ const peopleOf = (marker: string): AgentRecord[] => {
   ]
 }
 
+const crowdGroups = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
+const crowdName = 'crowd'
+
+/** Agents who do nothing but hear. */
+const crowdOf = (marker: string, count: number): AgentRecord[] =>
+  Array.from({ length: count }, (_, n) => ({
+    id: `${crowdName}${n}${marker}`,
+    permission: 'normal',
+    groups: [1 + (n % crowdGroups.length)],
+  }))
+
+export const isOfCrowd = ({ id }: AgentRecord): boolean => id.startsWith(crowdName)
+
 /** How soon things come that are waited for. */
-export interface Pace extends Required<
-  Pick<StackOptions, 'presenceGraceS' | 'queueRetryMs' | 'streamPollMs'>
-> {
-  /** How long a follower stays at least until it is cut off. */
-  stayMs: number
-}
+export type Pace = Required<Pick<StackOptions, 'presenceGraceS' | 'queueRetryMs' | 'streamPollMs'>>
 
 /** What customers may ask for in a minute. */
 export type Rates = NonNullable<StackOptions['rates']>
 
 interface Settings {
-  pace: Omit<Pace, 'stayMs'>
+  pace: Pace
   rates: Rates
+  /** How many more agents the last license has, all with its own groups. */
+  crowd: number
 }
 
 export type Stand = Awaited<ReturnType<typeof startStand>>
@@ -83,7 +93,11 @@ export type Stand = Awaited<ReturnType<typeof startStand>>
 /**
  * The whole stack with faults on every side: two licenses with their people on an engine that can be killed.
  */
-export const startStand = async (handlers: LoadHandlers, faults: OpenFaults, { pace, rates }: Settings) => {
+export const startStand = async (
+  handlers: LoadHandlers,
+  faults: OpenFaults,
+  { pace, rates, crowd }: Settings,
+) => {
   // what fails here is meant to
   process.env['POWERTOOLS_LOG_LEVEL'] ??= 'SILENT'
   const dir = await mkdtemp(join(tmpdir(), 'agent-chat-faults-'))
@@ -109,10 +123,14 @@ export const startStand = async (handlers: LoadHandlers, faults: OpenFaults, { p
 
   const licenses: LicenseRecord[] = []
   for (const n of [1, 2]) {
-    const license: LicenseRecord = { id: `license-${n}`, marker: `@l${n}`, agents: peopleOf(`@l${n}`) }
+    const marker = `@l${n}`
+    const isCrowded = n === 2 && crowd > 0
+    const agents = [...peopleOf(marker), ...(isCrowded ? crowdOf(marker, crowd) : [])]
+    const groups = isCrowded ? crowdGroups : [1, 2]
+    const license: LicenseRecord = { id: `license-${n}`, marker, agents, groups }
     const { id } = license
     await createLicense(stack.table, { id, plan: 'test', expires_at: Math.floor(Date.now() / 1000) + dayS })
-    for (const group of [1, 2])
+    for (const group of groups)
       await createGroup(stack.table, { license_id: id, id: group, name: `Group ${group}` })
     await changeLicense(stack.table, id, { routing: n === 1 ? 'automatic' : 'manual' })
     for (const agent of license.agents) {
