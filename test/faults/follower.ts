@@ -63,6 +63,7 @@ export class Follower {
     return {
       ...{ license: this.#options.license, as: this.#as, user: this.#user ?? '' },
       since: this.#since,
+      startedOver: this.figures.startedOver,
       chats: structuredClone(this.#client?.chats.all() ?? []),
     }
   }
@@ -183,6 +184,8 @@ export class Follower {
   async finish(): Promise<void> {
     const { figures } = this
     const recoveries = () => figures.recovered + figures.startedOver
+    // one that was opened anew has nothing to recover before it is there
+    if (!this.#isDown) await this.#until(() => this.#client?.state === 'online')
     const before = recoveries()
     this.leave()
     await this.#until(() => this.#client?.state === 'waiting')
