@@ -95,7 +95,9 @@ export const followersHoldAll: Check = checking(
     const logs = logsOf(items)
     const chats = chatsOf(items)
     for (const follower of history.followers) {
-      const { license, as, user } = follower
+      const { license, as, user, startedOver } = follower
+      // nobody is away for days, nor given other rights
+      if (startedOver > 0) on.say(`${user} was told ${startedOver} times to start over`)
       const agent = agentOf(history, license, user)
       const may = ({ users, scopes }: Pick<ChatState, 'users' | 'scopes'>) =>
         agent === undefined

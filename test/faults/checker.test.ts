@@ -535,6 +535,11 @@ const violations: [what: string, by: string, spoil: (history: Sample) => void][]
     (history) => void history.followers[0]!.chats.push({ ...history.followers[0]!.chats[0]!, id: 'c9' }),
   ],
   [
+    'a client is told to start over without a reason',
+    missed,
+    (history) => Object.assign(history.followers[0]!, { startedOver: 1 }),
+  ],
+  [
     'a customer’s client holds what is hidden',
     missed,
     (history) => void threadOf(history, 1).events.splice(1, 0, { id: `${chat}_1_3`, text: 'hid-e2@1' }),

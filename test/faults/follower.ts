@@ -63,6 +63,7 @@ export class Follower {
     return {
       ...{ license: this.#options.license, as: this.#as, user: this.#user ?? '' },
       since: this.#since,
+      startedOver: this.figures.startedOver,
       chats: structuredClone(this.#client?.chats.all() ?? []),
     }
   }
@@ -182,12 +183,18 @@ export class Follower {
   /** Is cut off once more, recovers, and has read all that it knows to be missing. */
   async finish(): Promise<void> {
     const { figures } = this
-    const recoveries = () => figures.recovered + figures.startedOver
+    const recoveries = () => figures.recovered + figures.startedOver + figures.reopened
+    const isOnline = () => this.#client?.state === 'online'
+    if (!this.#isDown) {
+      this.#back()
+      await this.#until(isOnline)
+    }
     const before = recoveries()
     this.leave()
     await this.#until(() => this.#client?.state === 'waiting')
     this.#comeBack()
-    await this.#until(() => recoveries() > before)
+    // one that is opened anew has nothing to recover
+    await this.#until(() => recoveries() > before && isOnline())
     // what could not be read is tried again with each ping
     for (let reads = -1; reads < figures.reads;) {
       reads = figures.reads

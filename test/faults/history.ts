@@ -76,6 +76,8 @@ export interface FollowerRecord {
   user: string
   /** When it was opened. */
   since: number
+  /** How often it was told that what it missed is not known. */
+  startedOver: number
   chats: readonly KeptChat[]
 }
 

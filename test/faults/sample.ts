@@ -161,7 +161,7 @@ export const sample = () =>
     unheard: [] as string[],
     followers: [
       {
-        ...{ license: 'l1', as: 'agent' as const, user: 'fay@1', since: 0 },
+        ...{ license: 'l1', as: 'agent' as const, user: 'fay@1', since: 0, startedOver: 0 },
         chats: [
           kept(users, [
             { id: `${chat}_1_1`, text: 'e1@1' },
@@ -172,7 +172,7 @@ export const sample = () =>
         ],
       },
       {
-        ...{ license: 'l1', as: 'customer' as const, user: 'carl', since: 0 },
+        ...{ license: 'l1', as: 'customer' as const, user: 'carl', since: 0, startedOver: 0 },
         chats: [
           kept(users.slice(0, 2), [
             { id: `${chat}_1_1`, text: 'e1@1' },
