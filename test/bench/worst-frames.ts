@@ -210,7 +210,7 @@ const ofCustomers: readonly Frame[] = [
     thread_id: `${chat_id}_${threads}`,
     properties: properties(limits.propertiesBytes),
   })),
-  byCustomer('update_chat_scopes', [115, 120, 111, 2, 60, 2000], ({ chat_id }) => ({
+  byCustomer('update_chat_scopes', [115, 120, 111, 3, 60, 2000], ({ chat_id }) => ({
     chat_id,
     add_scopes: allGroups,
   })),

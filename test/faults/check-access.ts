@@ -101,6 +101,8 @@ export const pushesAreForThoseWithAccess: Check = checking(
       if (chat === undefined) continue
       on.count()
       const { user, license = '' } = socket ?? {}
+      // its own details are told on all of its tabs, also once it was taken out of its chat
+      if (frame.action === 'customer_updated' && frame.payload?.customer?.id === user) continue
       if (socket === undefined || user === undefined) {
         on.say(`socket ${to}, on which nobody is logged in, was pushed ${frame.action}`)
         continue

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { startEngine } from '../../infra/local/engine/engine.ts'
+import { createAgentClient } from '../../shared/client/client.ts'
 import { Client } from '../support/client.ts'
 import { startEngineProxy } from '../support/engine-proxy.ts'
 import {
@@ -28,6 +29,16 @@ afterAll(() => rm(dist, { recursive: true }))
 await writeSharedBundles(dist)
 const built = ['--dist', dist]
 const event = { type: 'message', text: 'still here' }
+
+/** An agent's app, which has read the chats that it sees. */
+const appOf = async ({ agent_url, agents }: Awaited<ReturnType<typeof startJson>>, id: string) => {
+  const token = agents.find((agent) => agent.id === id)?.token ?? ''
+  const app = createAgentClient({ url: agent_url, token })
+  onTestFinished(() => app.close())
+  await vi.waitFor(() => expect(app.state).toBe('online'), 10_000)
+  for (const { id: chat_id } of app.chats.all()) await app.request('get_chat_threads', { chat_id })
+  return app
+}
 
 describe('npm start', () => {
   test(
@@ -116,11 +127,20 @@ test(
     const again = await openCustomer(second)
     expect(await again.ok('login', { token })).toMatchObject({ customer_id, total_chats: 1 })
     expect(await kim(second)).toMatchObject({ name: 'Kim', online: true })
+    const app = await appOf(second, 'nina')
+    await app.request('join_chat', { chat_id: chat.id, agent_ids: ['nina'] })
     const children = await childrenOf(second)
     await second.end('SIGKILL')
     await allGone(children)
+    const late = { type: 'message' as const, text: 'sent while nobody was there' }
+    const answered = app.request('send_event', { chat_id: chat.id, event: late })
+    const recovered = new Promise((resolve) => app.on('recovered', resolve))
 
-    const third = await startJson(dir, built)
+    const third = await startJson(dir, ['--port', new URL(second.agent_url).port, ...built])
+    expect((await answered).event).toMatchObject(late)
+    expect(await recovered).toEqual({ recovered: true })
+    const orders = app.chats.get(chat.id)?.threads[0]?.events.map(({ order }) => order)
+    expect(orders).toEqual([1, 2, 3])
     const [nina, answer] = await login(third, 'nina')
     expect(online(answer.agents)).toEqual(['nina'])
     expect(await kim(third)).toMatchObject({ online: false })
