@@ -6,6 +6,7 @@ import { type Gateway, type Route, startGateway } from '../../infra/local/gatewa
 import type { PostFault } from '../../infra/local/gateway/settings.ts'
 import { keys } from '../../shared/table/keys.ts'
 import { readAgentSockets } from '../../shared/table/socket-lists.ts'
+import { rowKeys } from '../../shared/table/sockets.ts'
 import { message } from './office.ts'
 import { Socket } from './socket.ts'
 import { type Stand, startStand } from './stand.ts'
@@ -155,9 +156,9 @@ const grow = async (stand: Stand, license: string, [ours, floor]: readonly [Side
       const session = { ...(item['session'] as object), agent_id }
       return [
         { Put: { Item: { ...item, ...keys.socket(connection), connection, session } } },
-        {
-          Put: { Item: { ...row, ...keys.agentSocket(license, agent_id, connection), connection, agent_id } },
-        },
+        ...rowKeys({ ...row, agent_id }, connection).map((key) => ({
+          Put: { Item: { ...row, ...key, connection, agent_id } },
+        })),
       ]
     }),
   )
