@@ -31,9 +31,9 @@ interface Work {
 }
 
 /**
- * The stream's worker for the index. Records come at least once, in order per item, and only say what has
- * changed: a chat's are taken together, and what the table holds now is indexed. Where a chat fails, the
- * batch comes again from its first record on.
+ * The stream's worker for the index. Records come at least once, in order per item. Of what can change again
+ * they only say that it did, and what the table holds now is indexed; events are taken from the records. A
+ * chat's are taken together. Where a chat fails, the batch comes again from its first record on.
  */
 const indexAll = async ({ Records }: StreamEvent): Promise<BatchResult> => {
   const chats = new Map<string, Work>()

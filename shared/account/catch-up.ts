@@ -84,7 +84,7 @@ export const catchUpFollower = async (
 export const catchUpGained = (ctx: WorkCtx, missed: Missed & { before: Chat }): Promise<void> =>
   pushMissed(ctx, missed, (chat) => gaining(missed.before, chat))
 
-/** What of a chat was shown to those who hear of it since a version of it. */
+/** The part of a chat that was shown to its new listeners, and the version since which they hear of it. */
 interface Missed {
   chat: string
   thread: number

@@ -3,16 +3,16 @@ import { type Assignment, type AssignmentFamily, reassign } from '../chat/assign
 import { changeUsers, type UsersChange } from '../chat/change-users.ts'
 import { enqueueRouting } from '../chat/enqueue-routing.ts'
 import { readRoutingState, type RoutingState } from '../chat/routing-state.ts'
-import { customerOf, presentAgents } from '../table/chat/chat-users.ts'
 import type { UsersFamily } from '../chat/thread-writes.ts'
 import { expectView, readView } from '../chat/view/chat-view.ts'
 import type { WorkCtx } from '../delivery/worker-context.ts'
 import { mapIsolated } from '../platform/for-each.ts'
+import { customerOf, presentAgents } from '../table/chat/chat-users.ts'
 import { type ActiveChat, setNextCheck } from '../table/chat/chats.ts'
-import { refreshWaiting } from './waiting-list.ts'
 import { readActiveChats } from '../table/chat/read-chats.ts'
 import { readWaitingChats } from '../table/chat/waiting-chats.ts'
 import type { ChatSnapshot } from '../table/optimistic-write.ts'
+import { refreshWaiting } from './waiting-list.ts'
 
 // Routing after the start of a thread (protocol §7): what waits is given to whoever comes to be free.
 
@@ -70,7 +70,7 @@ export const routeChats = async (
 ): Promise<void> => {
   const hasGoneAgent = (row: ActiveChat): boolean =>
     agent !== undefined && customerOf(row) !== undefined && presentAgents(row).includes(agent)
-  // listed before agents are read: whoever comes to be free from then on finds it
+  // the chat is listed before agents are read: an agent who comes to be free from then on finds it
   const one = chat === undefined ? undefined : await refreshWaiting(ctx, license, chat)
   const [waiting, active] = await Promise.all([
     readWaitingChats(ctx.read, license),

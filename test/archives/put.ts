@@ -78,7 +78,7 @@ export const putAndIndex = async (
     chats.map(({ id, threads }) =>
       limit(() => {
         const numbers = new Set(threads.map(({ n }) => n))
-        return indexChat(ctx, id, { chat: true, access: 0, threads: numbers, messages: [] }, { anew: true })
+        return indexChat(ctx, id, { chat: true, access: 0, threads: numbers, events: [] }, { anew: true })
       }),
     ),
   )

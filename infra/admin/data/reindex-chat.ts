@@ -31,7 +31,7 @@ export const reindexChat = async (run: Run, id: string): Promise<void> => {
 
 /** Lets a chat and all its threads follow who may see it. */
 const followAccess = async (run: Run, { id, thread }: Chat): Promise<void> => {
-  const itself: IndexChanges = { chat: true, access: 0, threads: new Set(), messages: [] }
+  const itself: IndexChanges = { chat: true, access: 0, threads: new Set(), events: [] }
   await withRetries(run, (ctx) => indexChat({ ...ctx, goOn: nowhere }, id, itself))
   const left = [thread + 1]
   const goOn: Indexing['goOn'] = async (job) => void left.push(job.below)
@@ -51,7 +51,7 @@ const reindexThreads = async (run: Run, { id, thread: last }: Chat): Promise<voi
     const count = Math.min(size, last - first + 1)
     const threads = new Set(Array.from({ length: count }, (_, i) => first + i))
     // all threads are named in turn, so that there is nobody else whose access is to be looked at
-    const stale: IndexChanges = { chat: first === 1, access: 0, threads, messages: [] }
+    const stale: IndexChanges = { chat: first === 1, access: 0, threads, events: [] }
     try {
       const options = count === 1 ? { stopped } : { stopped, mostLate: 1 }
       await withRetries(

@@ -15,7 +15,7 @@ const hasRoom = (dir: string): boolean => {
   }
 }
 
-/** Where the file of an embedded engine that keeps nothing is: in memory, where this machine has a folder there. */
+/** The folder for the file of an engine that keeps nothing: in memory, where this machine has one there. */
 export const fleetingFolder = (): string => (hasRoom(memory) ? memory : tmpdir())
 
 /** Such a file. Once it is open it loses its name, so that nothing is left of it, whatever ends the engine. */

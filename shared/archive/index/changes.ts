@@ -1,7 +1,6 @@
 import { type Chat, ChatItem } from '../../table/chat/chats.ts'
 import { chatPartOf } from '../../table/key-parts.ts'
 import type { RawKey } from '../../table/keys.ts'
-import { parseEntry } from '../../table/chat/thread-log.ts'
 import type { Attributes } from '../../table/ops.ts'
 import type { IndexChanges } from './index-chat.ts'
 import { accessLists } from './lists.ts'
@@ -33,7 +32,7 @@ export const indexChangesOf = ({
 }: StreamChange): { chat: string; stale: IndexChanges } | undefined => {
   const part = chatPartOf(key)
   if (part === undefined) return undefined
-  const nothing: IndexChanges = { chat: false, access: 0, threads: new Set(), messages: [] }
+  const nothing: IndexChanges = { chat: false, access: 0, threads: new Set(), events: [] }
   switch (part.item) {
     case 'chat': {
       const [was, is] = [chatIn(before), chatIn(after)]
@@ -49,21 +48,22 @@ export const indexChangesOf = ({
   }
 }
 
-/** A thread itself, or a message of it; of no other event the index has anything. */
+/**
+ * What an item of a log changes: its thread, or an event. An event is parsed where its chat is indexed: one
+ * that cannot be parsed fails with that chat alone.
+ */
 const logChanges = (
   { chat, n, m }: { chat: string; n: number; m: number },
   after: Attributes | undefined,
   nothing: IndexChanges,
 ): { chat: string; stale: IndexChanges } | undefined => {
   if (m === 0) return { chat, stale: { ...nothing, threads: new Set([n]) } }
-  if (after === undefined) return undefined
-  const entry = parseEntry(after)
-  return entry.event.type === 'message' ? { chat, stale: { ...nothing, messages: [entry] } } : undefined
+  return after === undefined ? undefined : { chat, stale: { ...nothing, events: [after] } }
 }
 
 export const mergeChanges = (one: IndexChanges, other: IndexChanges): IndexChanges => ({
   chat: one.chat || other.chat,
   access: Math.max(one.access, other.access),
   threads: new Set([...one.threads, ...other.threads]),
-  messages: [...one.messages, ...other.messages],
+  events: [...one.events, ...other.events],
 })

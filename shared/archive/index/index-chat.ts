@@ -10,9 +10,9 @@ import {
 import { dropMarks, putPosting, removePosting } from '../../table/archive/postings.ts'
 import { type Chat, readChat } from '../../table/chat/chats.ts'
 import { readChats } from '../../table/chat/read-chats.ts'
-import { type Entry, readHead } from '../../table/chat/thread-log.ts'
+import { parseEntry, readHead } from '../../table/chat/thread-log.ts'
 import { monthOf } from '../../table/keys.ts'
-import type { Reader } from '../../table/ops.ts'
+import type { Attributes, Reader } from '../../table/ops.ts'
 import { commitOne } from '../../table/optimistic-write.ts'
 import type { Indexing } from './context.ts'
 import { addWords, replaceWords } from './index-words.ts'
@@ -27,8 +27,8 @@ export interface IndexChanges {
   access: number
   /** Numbers of threads of which anything but their events may have changed. */
   threads: ReadonlySet<number>
-  /** Messages that were added. */
-  messages: readonly Entry[]
+  /** Events that were added, as they are stored. */
+  events: readonly Attributes[]
 }
 
 const atOnce = 16
@@ -55,20 +55,21 @@ export const indexChat = async (
   const settled = numbers.length === 0 ? undefined : await settleAll(ctx, id, numbers, older, anew)
   if (isLeft(older) && (await ctx.write.write(setFollowed(id, stale.access))).done)
     await goOnBelow(ctx, id, older, stale.access)
-  await indexMessages(ctx, id, stale.messages, settled)
+  await indexMessages(ctx, id, stale.events, settled)
   if (!anew || settled === undefined) return
   const limit = pLimit(atOnce)
   const replaced = [...settled.starts].filter(([n]) => n !== theChat)
   await Promise.all(replaced.map(([n, at]) => limit(() => replaceWords(ctx, { chat: settled.chat, n, at }))))
 }
 
-/** Indexes the words of messages. */
+/** Indexes the words of those events that are messages. */
 const indexMessages = async (
   ctx: Indexing,
   id: string,
-  messages: readonly Entry[],
+  events: readonly Attributes[],
   settled: Settled | undefined,
 ): Promise<void> => {
+  const messages = events.map(parseEntry).filter(({ event }) => event.type === 'message')
   if (messages.length === 0) return
   // strongly consistent: one that was erased has no words to come
   const chat = settled?.chat ?? (await readChat(ctx.read, id))

@@ -76,8 +76,8 @@ const newestOf = async (read: Reader, chat: Chat, n: number): Promise<Entry[]> =
 
 /**
  * Events of a thread, ascending, and no more than the room holds, but one at least; `more` in the direction
- * that is read in; `end`: the highest order that was read, shown or not. How many are read at a time follows from the room: a hundred threads of large events would
- * not fit into a function's memory.
+ * that is read in; `end`: the highest order that was read, shown or not. How many are read at a time follows
+ * from the room: a hundred threads of large events would not fit into a function's memory.
  */
 export const readEvents = async (
   read: Reader,
