@@ -57,7 +57,7 @@ export abstract class Actor {
       if (this.app?.isOpen !== true)
         this.app = await App.open(recorder, url, { license: scene.license.id, as: this.as, from })
       const { app } = this
-      if (app === undefined) continue
+      if (!app.isOpen) continue
       app.onPush = (push) => scene.hear(push)
       app.record.user = this.user
       const given = await this.credentials()

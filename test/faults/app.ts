@@ -77,15 +77,11 @@ export class App {
     })
   }
 
-  /** Undefined where the handshake was refused: a Lambda died, or there are too many. */
-  static async open(...of: ConstructorParameters<typeof App>): Promise<App | undefined> {
+  /** An app that is not open where the handshake was refused: a Lambda died, or there are too many. */
+  static async open(...of: ConstructorParameters<typeof App>): Promise<App> {
     const app = new App(...of)
-    const isOpen = await once(app.#socket, 'open').then(
-      () => true,
-      () => false,
-    )
-    if (!isOpen) app.#end()
-    return isOpen ? app : undefined
+    await once(app.#socket, 'open').catch(() => app.#end())
+    return app
   }
 
   get record(): SocketRecord {

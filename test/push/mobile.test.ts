@@ -630,7 +630,8 @@ describe('access tokens', () => {
   })
 
   test('that Google refuses to give drop the message, and the service account is read anew', async () => {
-    const scene = sameScene()
+    // of several phones one may ask when the account has been read anew for another
+    const scene = await openScene()
     fcm.revoke()
     fcm.exchange(400)
     await say(scene)
