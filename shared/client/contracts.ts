@@ -41,7 +41,8 @@ import type { updateChatScopes as updateOwnScopes } from '../protocol/customer/u
 import type { updateChatThreadProperties as updateOwnThread } from '../protocol/customer/update_chat_thread_properties.ts'
 import type { updateCustomer } from '../protocol/customer/update_customer.ts'
 import type { updateLastSeenTimestamp as updateOwnSeen } from '../protocol/customer/update_last_seen_timestamp.ts'
-import type { CustomerPushName, CustomerPushPayload, PushName, PushPayload } from '../protocol/pushes.ts'
+import type { CustomerPushName, CustomerPushPayload } from '../protocol/customer-pushes.ts'
+import type { PushName, PushPayload } from '../protocol/pushes.ts'
 
 // Types alone: nothing of a contract is in the client's bundle.
 

@@ -16,7 +16,8 @@ import { chatFor, ownEvent, scopesFor, threadFor, usersFor } from '../../shared/
 import { chatWithThread, customerUser, scopesOf } from '../../shared/chat/view/wire-objects.ts'
 import { CustomerChatWithThread } from '../../shared/protocol/customer-objects.ts'
 import type { ChatWithThread } from '../../shared/protocol/objects.ts'
-import { customerPushes, type PushName, pushes, type PushPayload } from '../../shared/protocol/pushes.ts'
+import { customerPushes } from '../../shared/protocol/customer-pushes.ts'
+import { type PushName, pushes, type PushPayload } from '../../shared/protocol/pushes.ts'
 import {
   agentsConnections,
   aboutCustomer,

@@ -12,7 +12,8 @@ import {
 import { customerActions } from '../../shared/protocol/customer/index.ts'
 import { pushed } from '../../shared/protocol/envelope.ts'
 import { CustomerUser, User } from '../../shared/protocol/objects.ts'
-import { customerPushes, pushes } from '../../shared/protocol/pushes.ts'
+import { customerPushes } from '../../shared/protocol/customer-pushes.ts'
+import { pushes } from '../../shared/protocol/pushes.ts'
 import { faultsOf } from './faults.ts'
 
 const accepts = (schema: z.core.$ZodType, value: unknown): boolean => z.safeParse(schema, value).success
