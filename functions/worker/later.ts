@@ -73,7 +73,7 @@ const carryOut = (ctx: WorkCtx<WorkerWrites['later']>, job: Job): Promise<void> 
     case 'route':
       return routeChats(ctx, job.license_id, job)
     case 'tell_queue':
-      return tellQueue(ctx, job.license_id)
+      return tellQueue(ctx, job.license_id, { isDue: true })
     case 'rescope':
       return rescope(ctx, job.license_id, job.after)
     case 'index_access':

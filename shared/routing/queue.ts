@@ -49,19 +49,26 @@ export const recordWaits = async (
 
 /**
  * Tells the positions of a license's waiting chats, where they differ from what was told last: now, or by a job
- * where they were told less than ten seconds ago. May run twice, and beside itself.
+ * where they were told less than ten seconds ago. `isDue`: it is that job. May run twice, and beside itself.
  */
-export const tellQueue = async (ctx: WorkCtx<'account' | 'waitingChats'>, license: string): Promise<void> => {
+export const tellQueue = async (
+  ctx: WorkCtx<'account' | 'waitingChats'>,
+  license: string,
+  { isDue = false } = {},
+): Promise<void> => {
   for (let tries = 1; tries <= mostTries; tries += 1) {
     const queue = await readQueue(ctx.read, license, { strong: true })
-    if (ctx.now() < queue.told_at + tellEveryMs) {
+    if (!isDue && ctx.now() < queue.told_at + tellEveryMs) {
       if (await enqueueTelling(ctx, license, queue)) return
       continue
     }
     const rows = await readWaitingChats(ctx.read, license)
     const now = [...positionsOf(rows).values()].slice(0, mostTold)
     const changed = now.filter(({ chat, position }) => !isTold(queue, chat, position))
-    if (changed.length === 0) return
+    if (changed.length === 0) {
+      if (isDue) await ctx.write.write(setDue(license, queue, 0))
+      return
+    }
     const at = ctx.now()
     if (!(await ctx.write.write(claimTelling(license, queue, at))).done) continue
     await runPart(ctx, async (own) => {
@@ -84,8 +91,8 @@ const enqueueTelling = async (
 ): Promise<boolean> => {
   const { due_at, told_at } = queue
   const now = ctx.now()
-  // one that is due later has not read the list yet
-  if (due_at !== undefined && due_at > told_at && now < due_at + lostAfterMs) return true
+  // it has not read the list yet
+  if (due_at > 0 && now < due_at + lostAfterMs) return true
   const dueAt = told_at + tellEveryMs
   if (!(await ctx.write.write(setDue(license, queue, dueAt))).done) return false
   await ctx.enqueue({ job: 'tell_queue', license_id: license }, Math.ceil((dueAt - now) / 1000))

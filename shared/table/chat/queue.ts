@@ -15,8 +15,8 @@ const QueueItem = z.object({
   positions: z._default(z.record(z.string(), Position), {}),
   /** When (ms) positions were told last. */
   told_at: z._default(z.int(), 0),
-  /** When (ms) a job tells them that is under way. */
-  due_at: z.optional(z.int()),
+  /** When (ms) a job tells them that is under way; 0: none is. */
+  due_at: z._default(z.int(), 0),
   /** How many chats have come to an agent after they waited. */
   waits: z._default(z.int(), 0),
   /** A moving mean of how long (ms) they waited. */
@@ -34,7 +34,7 @@ export const readQueue = async (
 const setFrom = (
   license: string,
   field: 'told_at' | 'due_at' | 'waits',
-  was: number | undefined,
+  was: number,
   set: Partial<QueueItem>,
 ): Op<'account'> => {
   const names = Object.keys(set)
@@ -42,21 +42,22 @@ const setFrom = (
     Update: {
       Key: keys.queue(license),
       UpdateExpression: `SET ${names.map((name) => `#${name} = :${name}`).join(', ')}`,
-      ConditionExpression: was
-        ? `#${field} = :was`
-        : `attribute_not_exists(#${field})${was === 0 ? ` OR #${field} = :was` : ''}`,
-      ExpressionAttributeNames: Object.fromEntries([...names, field].map((name) => [`#${name}`, name])),
+      // 0 stands for none
+      ConditionExpression: `${was === 0 ? `attribute_not_exists(#${field}) OR ` : ''}#${field} = :was`,
+      ExpressionAttributeNames: Object.fromEntries(
+        [...new Set([...names, field])].map((name) => [`#${name}`, name]),
+      ),
       ExpressionAttributeValues: {
         ...Object.fromEntries(Object.entries(set).map(([name, value]) => [`:${name}`, value])),
-        ...(was === undefined ? {} : { ':was': was }),
+        ':was': was,
       },
     },
   }
 }
 
-/** One run tells positions at a time. */
+/** One run tells positions at a time; a job that is under way still is not waited for. */
 export const claimTelling = (license: string, { told_at }: QueueItem, nowMs: number): Op<'account'> =>
-  setFrom(license, 'told_at', told_at, { told_at: nowMs })
+  setFrom(license, 'told_at', told_at, { told_at: nowMs, due_at: 0 })
 
 /** What the run has told that claimed it at `toldAt`. */
 export const setPositions = (
