@@ -21,7 +21,7 @@ import {
 } from './assign-agent.ts'
 import { changeUsers, type UsersChange, type UsersChanged } from './change-users.ts'
 import { existingScopes } from './deleted-names.ts'
-import { readRouting, type StoredRouting } from './routing-properties.ts'
+import { readRouting, type RoutingChange, type StoredRouting } from './routing-properties.ts'
 import { isReady, readRoutingState, type RoutingState } from './routing-state.ts'
 import { transferred } from './system-messages.ts'
 import type { ThreadWrites, UsersFamily } from './thread-writes.ts'
@@ -189,10 +189,16 @@ const planTransfer = (
     users: taken(users, me, chat.thread),
     scopes,
     messages: [transferred(names, me.name, !isKnown)],
-    routing: isOfCustomer ? { unassigned: agent === undefined } : {},
+    routing: routingOf(chat, agent, isOfCustomer),
     waitingSince: agent === undefined ? (chat.waiting_since ?? at) : null,
     ...(isNew ? assignmentOf(agent, chat, isOfCustomer, at) : {}),
   }
+}
+
+/** The property of a customer's chat, which it may never have had, where that changes. */
+const routingOf = (chat: Chat, agent: AgentItem | undefined, isOfCustomer: boolean): RoutingChange => {
+  if (!isOfCustomer || (agent !== undefined && chat.waiting_since === undefined)) return {}
+  return { unassigned: agent === undefined }
 }
 
 const left = (user: Chat['users'][number]): Chat['users'][number] =>

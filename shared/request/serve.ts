@@ -72,7 +72,7 @@ export const serve = <const Spec extends ActionSpec>(spec: Spec, handler: Handle
 
 /** A payload with fields under the names that count, where it has them under others. */
 const withAliases = ({ aliases = {} }: ActionSpec, payload: unknown): unknown => {
-  if (typeof payload !== 'object' || payload === null) return payload
+  if (typeof payload !== 'object' || payload === null || Array.isArray(payload)) return payload
   const given = Object.entries(aliases).filter(
     ([alias, name]) => Object.hasOwn(payload, alias) && !Object.hasOwn(payload, name),
   )

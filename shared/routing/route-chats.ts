@@ -91,7 +91,10 @@ export const routeChats = async (
   const one = chat === undefined ? {} : await refreshWaiting(ctx, license, chat)
   await recordWaits(ctx, license, one.waitedMs === undefined ? [] : [one.waitedMs])
   const waiting = await giveOut(ctx, license, { chat, agent, row: one.row })
-  if (waiting > 0) await tellQueue(ctx, license)
+  if (waiting === 0) return
+  // what became of the chats is told before where the others stand
+  await ctx.flush()
+  await tellQueue(ctx, license)
 }
 
 /** Resolves to how many chats were waiting. */

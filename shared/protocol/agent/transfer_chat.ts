@@ -38,5 +38,5 @@ export const transferChat = action({
   reads: ['chat', 'tail'],
   may: 'access',
   tokenScopes: { any: ['chats.meta--chat_scopes:write', 'chats.meta--my:write'] },
-  denied: 'You do not have permission to perform this action.',
+  denied: 'You cannot transfer this chat.',
 })
