@@ -15,6 +15,7 @@ import { type BatchResult, failed } from '../../shared/platform/batch.ts'
 import { measured } from '../../shared/platform/metrics.ts'
 import type { WorkerWrites } from '../../shared/platform/writes.ts'
 import { parseJson } from '../../shared/protocol/json.ts'
+import { tellQueue } from '../../shared/routing/queue.ts'
 import { rescope } from '../../shared/routing/rescope.ts'
 import { routeChats } from '../../shared/routing/route-chats.ts'
 import { licenseIndexesTexts } from '../../shared/table/accounts.ts'
@@ -71,6 +72,8 @@ const carryOut = (ctx: WorkCtx<WorkerWrites['later']>, job: Job): Promise<void> 
       return expectCustomer(ctx, job.license_id, job.customer_id, job)
     case 'route':
       return routeChats(ctx, job.license_id, job)
+    case 'tell_queue':
+      return tellQueue(ctx, job.license_id, { isDue: true })
     case 'rescope':
       return rescope(ctx, job.license_id, job.after)
     case 'index_access':

@@ -43,6 +43,18 @@ export const watching = (chat: SeenChat, about?: Pick<Entry, 'event'>): Audience
   ...(about === undefined || isShown(about.event) ? { customers: customersOf(usersOf(chat)) } : {}),
 })
 
+/** Agents with access to the chat. */
+export const watchingAgents = (chat: SeenChat): Audience => ({
+  license: chat.license_id,
+  agents: agentsOf([chat]),
+})
+
+/** The chat's customers who are in it. */
+export const customersIn = (chat: SeenChat): Audience => ({
+  license: chat.license_id,
+  customers: customersOf(usersOf(chat)),
+})
+
 /** The watchers of a chat before a change and after it. */
 export const watchingEither = (before: SeenChat, after: SeenChat): Audience => ({
   license: after.license_id,

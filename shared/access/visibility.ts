@@ -1,4 +1,4 @@
-import type { CustomerAudience, Redacted } from '../delivery/outbox.ts'
+import type { CustomerAudience } from '../delivery/outbox.ts'
 import type {
   CustomerChatUser,
   CustomerChatWithThread,
@@ -9,6 +9,7 @@ import type {
 import { InternalError } from '../protocol/errors.ts'
 import type { Event } from '../protocol/events.ts'
 import type { ChatWithThread, Scopes, Thread, User } from '../protocol/objects.ts'
+import type { ShownToCustomers } from '../protocol/push-kinds.ts'
 import type { PushName, PushPayload } from '../protocol/pushes.ts'
 import type { ChatUser } from '../table/chat/chat-users.ts'
 import type { Chat } from '../table/chat/chats.ts'
@@ -89,7 +90,7 @@ export interface Sight {
 }
 
 type Showing = {
-  [Name in PushName]?: (payload: PushPayload<Name>, sight: Sight) => Redacted<Name> | undefined
+  [Name in PushName]?: (payload: PushPayload<Name>, sight: Sight) => ShownToCustomers<Name> | undefined
 }
 
 const showing: Showing = {
@@ -123,6 +124,16 @@ const showing: Showing = {
       ? undefined
       : { chat_id, scopes_added: added ?? {}, scopes_removed: removed ?? {} }
   },
+  chat_transferred: ({ requester_id, transferred_to, ...rest }, { chat }) => ({
+    ...rest,
+    ...(requester_id !== undefined && isKnown(requester_id, chat) ? { requester_id } : {}),
+    transferred_to: {
+      ...transferred_to,
+      agent_ids: transferred_to.agent_ids.filter((id) => isKnown(id, chat)),
+    },
+  }),
+  // one chat at a time: each is another customer's
+  queue_positions_updated: ([one]) => one,
   customer_updated: ({ chat_id, customer: { id, type, name, email, properties } }) => ({
     chat_id,
     customer: { id, type, name, email, properties },

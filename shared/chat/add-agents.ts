@@ -1,3 +1,4 @@
+import type { Enqueues } from '../jobs/job-queue.ts'
 import { ProtocolError } from '../protocol/errors.ts'
 import type { AgentItem } from '../table/accounts.ts'
 import type { Reader } from '../table/ops.ts'
@@ -5,6 +6,7 @@ import type { RequestSnapshot } from '../table/optimistic-write.ts'
 import type { Session } from '../table/sockets.ts'
 import { announceUsersChanged, type UsersAnnouncement } from './announce/users-changed.ts'
 import { changeUsers, type UsersChange } from './change-users.ts'
+import { enqueueRouting } from './enqueue-routing.ts'
 import type { Names } from './membership.ts'
 import type { ThreadWrites, UsersFamily } from './thread-writes.ts'
 import { readAgents } from './view/profiles.ts'
@@ -15,7 +17,7 @@ interface AgentView extends RequestSnapshot {
   me: Session
 }
 
-type Adding = ThreadWrites<UsersFamily | 'account', AgentView> & UsersAnnouncement
+type Adding = ThreadWrites<UsersFamily | 'account', AgentView> & UsersAnnouncement & Enqueues
 
 /**
  * Puts agents into a chat as `decide` says, and tells: first those whom it gives access the chat, then
@@ -32,6 +34,10 @@ export const addAgents = async (
   const changed = await changeUsers(ctx, (view) => decide(view, names))
   if (changed.chat === changed.before) return
   await announceUsersChanged(ctx, changed, { agents: known, customers: new Map() })
+  // the others come nearer
+  const { before, chat } = changed
+  if (before.waiting_since !== undefined && chat.waiting_since === undefined)
+    await enqueueRouting(ctx, chat.license_id, chat.id)
 }
 
 /**

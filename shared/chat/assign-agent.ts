@@ -6,6 +6,7 @@ import type { Chat } from '../table/chat/chats.ts'
 import { type Load, setAssignedChat } from '../table/chat/loads.ts'
 import { awaitsAnswer, type Entry, type State, type StoredEvent } from '../table/chat/thread-log.ts'
 import type { ConditionalWrite } from '../table/optimistic-write.ts'
+import type { TransferReason } from './announce/transferred.ts'
 import type { RoutingChange } from './routing-properties.ts'
 import { isReady, onlineAgents, type RoutingState } from './routing-state.ts'
 import { agentLeft, routingAssigned, routingUnassigned } from './system-messages.ts'
@@ -13,8 +14,22 @@ import { agentLeft, routingAssigned, routingUnassigned } from './system-messages
 /** What routing asks of a chat. */
 export type Routable = Pick<Chat, 'license_id' | 'users' | 'scopes' | 'waiting_since' | 'thread'>
 
+export const loadOf = ({ id }: Pick<AgentItem, 'id'>, { loads }: RoutingState): Load =>
+  loads.get(id) ?? { agent: id, active: 0, assigned_at: 0 }
+
+/** Whether an agent is there for new chats and in fewer than it takes. */
+export const isFree = (agent: AgentItem, desk: RoutingState): boolean =>
+  isReady(agent) && loadOf(agent, desk).active < agent.max_chats
+
+/** Agents by how many active chats they have, the fewest first; on a tie the one who was given one longest ago. */
+export const byLoad = (agents: readonly AgentItem[], desk: RoutingState): AgentItem[] =>
+  agents.toSorted((one, other) => {
+    const [a, b] = [loadOf(one, desk), loadOf(other, desk)]
+    return a.active - b.active || a.assigned_at - b.assigned_at || (one.id < other.id ? -1 : 1)
+  })
+
 /** Whether an agent may be given a chat: it is not in it, and has not left this thread by itself. */
-const mayBeGiven = (id: string, { users, thread }: Pick<Routable, 'users' | 'thread'>): boolean =>
+export const mayBeGiven = (id: string, { users, thread }: Pick<Routable, 'users' | 'thread'>): boolean =>
   !users.some(
     (user) =>
       user.id === id &&
@@ -22,27 +37,19 @@ const mayBeGiven = (id: string, { users, thread }: Pick<Routable, 'users' | 'thr
       ((user.type === 'agent' && user.present) || user.left === thread),
   )
 
-/**
- * Who is to get a chat: of the agents who are ready for one, can see it and are below their limit the one
- * with the fewest active chats, on a tie the one who was given one longest ago.
- */
+/** Who is to get a chat: of the free agents who can see it the first by load. */
 export const nextAgent = (
   chat: Pick<Routable, 'users' | 'scopes' | 'thread'>,
-  { agents, loads }: RoutingState,
+  desk: RoutingState,
 ): AgentItem | undefined => {
-  const loadOf = ({ id }: AgentItem): Load => loads.get(id) ?? { agent: id, active: 0, assigned_at: 0 }
-  return agents
-    .filter(
-      (agent) =>
-        isReady(agent) &&
-        mayBeGiven(agent.id, chat) &&
-        loadOf(agent).active < agent.max_chats &&
-        hasAccess({ agent_id: agent.id, permission: agent.permission, groups: agent.groups }, chat),
-    )
-    .toSorted((one, other) => {
-      const [a, b] = [loadOf(one), loadOf(other)]
-      return a.active - b.active || a.assigned_at - b.assigned_at || (one.id < other.id ? -1 : 1)
-    })[0]
+  const { agents } = desk
+  const free = agents.filter(
+    (agent) =>
+      isFree(agent, desk) &&
+      mayBeGiven(agent.id, chat) &&
+      hasAccess({ agent_id: agent.id, permission: agent.permission, groups: agent.groups }, chat),
+  )
+  return byLoad(free, desk)[0]
 }
 
 /** What an assignment writes or checks, beside the chat. */
@@ -58,6 +65,8 @@ export interface Assignment {
   guards: ConditionalWrite<AssignmentFamily>[]
   /** Whose load its assignment moves. */
   assigned: string | undefined
+  /** Why it goes to other agents, or waits for one; absent: it stays with its own. */
+  reason?: TransferReason
 }
 
 /** The chat given to an agent; those who were its agents leave. `because`: why they lose it. */
@@ -69,25 +78,37 @@ export const assignAgent = (
   because?: string,
 ): Assignment => {
   const leaving = presentAgents(chat)
-  const others = chat.users.filter(({ id, type }) => type === 'customer' || id !== agent.id)
   return {
-    users: [
-      ...others.map((user) => (user.type === 'agent' && leaving.includes(user.id) ? departed(user) : user)),
-      { id: agent.id, type: 'agent', present: true, met: true },
-    ],
+    users: givenTo(agent.id, chat.users),
     messages: [
       routingAssigned(agent.name, because),
       ...leaving.map((id) => agentLeft(nameIn(desk, id), false)),
     ],
     routing: { unassigned: false },
     waitingSince: undefined,
-    guards: [
-      { op: requireAgentReady(agent) },
-      { op: setAssignedChat(chat.license_id, agent.id, agent.max_chats, at) },
-    ],
+    guards: assignmentGuards(agent, chat, at),
     assigned: agent.id,
+    reason: because === undefined ? 'assigned' : 'inactive',
   }
 }
+
+/** Users of a chat that an agent has in place of its agents; supervisors stay. */
+export const givenTo = (agent: string, users: readonly ChatUser[]): ChatUser[] => [
+  ...users
+    .filter(({ id, type }) => type === 'customer' || id !== agent)
+    .map((user) => (user.type === 'agent' && user.present ? departed(user) : user)),
+  { id: agent, type: 'agent', present: true, met: true },
+]
+
+/** What must hold for an agent to be given a chat: it is as ready as it was read, and has not too many. */
+export const assignmentGuards = (
+  agent: AgentItem,
+  { license_id }: Pick<Routable, 'license_id'>,
+  at: number,
+): ConditionalWrite<AssignmentFamily>[] => [
+  { op: requireAgentReady(agent) },
+  { op: setAssignedChat(license_id, agent.id, agent.max_chats, at) },
+]
 
 const nameIn = ({ agents, deleted }: RoutingState, id: string): string =>
   [...agents, ...deleted].find((one) => one.id === id)?.name ?? id
@@ -111,6 +132,7 @@ const keptBy = ([first]: readonly [AgentItem, ...AgentItem[]], chat: Routable): 
     messages: [routingAssigned(first.name)],
     routing: { unassigned: false },
     waitingSince: undefined,
+    reason: 'assigned',
   }
 }
 
@@ -123,6 +145,7 @@ const waiting = (chat: Routable, since: number, because?: string): Assignment =>
   messages: [routingUnassigned(because)],
   routing: { unassigned: true },
   waitingSince: since,
+  reason: because === undefined ? 'unassigned' : 'inactive',
 })
 
 const freeAgent = (chat: Routable, desk: RoutingState): AgentItem | undefined =>

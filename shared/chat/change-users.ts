@@ -3,7 +3,7 @@ import { withFormerAccess } from '../access/former-access.ts'
 import type { Family } from '../protocol/action.ts'
 import { type ChatUser, withArrivals } from '../table/chat/chat-users.ts'
 import { putChangedChat } from '../table/chat/changed-chats.ts'
-import { type Chat, putChat, updateActiveChat } from '../table/chat/chats.ts'
+import { type Chat, type ChatScopes, putChat, updateActiveChat } from '../table/chat/chats.ts'
 import { nextEntries, putEntry } from '../table/chat/log-entries.ts'
 import type { StoredEvent, Tail } from '../table/chat/thread-log.ts'
 import type { Entry } from '../table/chat/thread-log.ts'
@@ -16,7 +16,13 @@ import {
   updateLog,
 } from '../table/optimistic-write.ts'
 import { adjustLoads } from './agent-load.ts'
-import { type AnnouncedRouting, readRouting, type RoutingChange, routingOps } from './routing-properties.ts'
+import {
+  type AnnouncedRouting,
+  readRouting,
+  type RoutingChange,
+  routingOps,
+  type StoredRouting,
+} from './routing-properties.ts'
 import type { ThreadWrites, UsersFamily } from './thread-writes.ts'
 
 const presentIds = (users: readonly ChatUser[]): string[] =>
@@ -29,6 +35,8 @@ const presentIds = (users: readonly ChatUser[]): string[] =>
 export interface UsersChange<Guarding extends Family = never> {
   users: ChatUser[]
   messages: StoredEvent[]
+  /** Absent: as before. */
+  scopes?: ChatScopes
   /** Held by the same transaction. */
   guards?: ConditionalWrite<Guarding>[]
   /** Merged into `routing` of chat and active thread. */
@@ -51,10 +59,14 @@ export interface UsersChanged {
   told: AnnouncedRouting
 }
 
-/** Changes a chat's users as `decide` says of each view; undefined from it: nothing is to change. */
+/**
+ * Changes a chat's users as `decide` says of each view; undefined from it: nothing is to change. `routingOf`:
+ * the properties of a view that read them too.
+ */
 export const changeUsers = <V extends ChatSnapshot, Guarding extends Family = never>(
   ctx: ThreadWrites<UsersFamily | Guarding, V>,
   decide: (view: V) => UsersChange<Guarding> | undefined,
+  routingOf: (view: V) => StoredRouting | undefined = () => undefined,
 ): Promise<UsersChanged> =>
   updateLog(ctx, async (view): Promise<Attempt<UsersChanged>> => {
     const { chat: before, tail } = view
@@ -70,6 +82,7 @@ export const changeUsers = <V extends ChatSnapshot, Guarding extends Family = ne
     const changed: Chat = {
       ...rest,
       users,
+      scopes: change.scopes ?? before.scopes,
       version: before.version + 1,
       changed_at: at,
       nonce,
@@ -79,7 +92,8 @@ export const changeUsers = <V extends ChatSnapshot, Guarding extends Family = ne
     const entries = chat.active
       ? nextEntries(tail, change.messages, { nonce, version: chat.version, at })
       : []
-    const held = Object.keys(routing).length > 0 ? await readRouting(ctx.read, before) : undefined
+    const isRouted = Object.keys(routing).length > 0
+    const held = isRouted ? (routingOf(view) ?? (await readRouting(ctx.read, before))) : undefined
     const userIds = chat.active ? presentIds(users) : []
     const routed = routingOps(chat, held, routing, { nonce, userIds })
     const ops: Op<UsersFamily>[] = [putChat(chat), ...routed.ops]

@@ -18,6 +18,9 @@ export const agentLeft = (name: string, forAgents: boolean): StoredEvent =>
 export const manualArchived = (name: string, forAgents: boolean): StoredEvent =>
   systemMessage('manual_archived', `${name} archived the chat`, forAgents)
 
+export const transferred = (names: readonly string[], by: string, forAgents: boolean): StoredEvent =>
+  systemMessage('transferred', `Chat transferred to ${names.join(', ')} by ${by}`, forAgents)
+
 export const customerLeft = (name: string): StoredEvent =>
   systemMessage('customer_left', `${name} left the chat`)
 

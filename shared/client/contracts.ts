@@ -8,6 +8,7 @@ import type { getArchives } from '../protocol/agent/get_archives.ts'
 import type { getChatThreads } from '../protocol/agent/get_chat_threads.ts'
 import type { getFilteredChats } from '../protocol/agent/get_filtered_chats.ts'
 import type { joinChat } from '../protocol/agent/join_chat.ts'
+import type { listAgentsForTransfer } from '../protocol/agent/list_agents_for_transfer.ts'
 import type { login } from '../protocol/agent/login.ts'
 import type { markEventAsSeen } from '../protocol/agent/mark_event_as_seen.ts'
 import type { ping } from '../protocol/agent/ping.ts'
@@ -18,6 +19,7 @@ import type { sendTypingIndicator } from '../protocol/agent/send_typing_indicato
 import type { startChat } from '../protocol/agent/start_chat.ts'
 import type { superviseChat } from '../protocol/agent/supervise_chat.ts'
 import type { sync } from '../protocol/agent/sync.ts'
+import type { transferChat } from '../protocol/agent/transfer_chat.ts'
 import type { unbanCustomer } from '../protocol/agent/unban_customer.ts'
 import type { unfollowChat } from '../protocol/agent/unfollow_chat.ts'
 import type { updateAgent } from '../protocol/agent/update_agent.ts'
@@ -41,7 +43,8 @@ import type { updateChatScopes as updateOwnScopes } from '../protocol/customer/u
 import type { updateChatThreadProperties as updateOwnThread } from '../protocol/customer/update_chat_thread_properties.ts'
 import type { updateCustomer } from '../protocol/customer/update_customer.ts'
 import type { updateLastSeenTimestamp as updateOwnSeen } from '../protocol/customer/update_last_seen_timestamp.ts'
-import type { CustomerPushName, CustomerPushPayload, PushName, PushPayload } from '../protocol/pushes.ts'
+import type { CustomerPushName, CustomerPushPayload } from '../protocol/customer-pushes.ts'
+import type { PushName, PushPayload } from '../protocol/pushes.ts'
 
 // Types alone: nothing of a contract is in the client's bundle.
 
@@ -72,6 +75,7 @@ export interface AgentEndpoint {
     | typeof getChatThreads
     | typeof getFilteredChats
     | typeof joinChat
+    | typeof listAgentsForTransfer
     | typeof login
     | typeof markEventAsSeen
     | typeof ping
@@ -82,6 +86,7 @@ export interface AgentEndpoint {
     | typeof startChat
     | typeof superviseChat
     | typeof sync
+    | typeof transferChat
     | typeof unbanCustomer
     | typeof unfollowChat
     | typeof updateAgent

@@ -1,6 +1,7 @@
 import type { Deadline } from '../platform/deadline.ts'
-import { pushed } from '../protocol/envelope.ts'
-import type { CustomerPushName, CustomerPushPayload, PushName, PushPayload } from '../protocol/pushes.ts'
+import { pushed, pushedToCustomers } from '../protocol/envelope.ts'
+import type { ShownToCustomers } from '../protocol/push-kinds.ts'
+import type { PushName, PushPayload } from '../protocol/pushes.ts'
 import type { Reader, Writer } from '../table/ops.ts'
 import type { AgentList, SocketList } from '../table/socket-lists.ts'
 import {
@@ -41,13 +42,11 @@ export interface CustomerAudience {
   ids: readonly string[]
   includes: (row: CustomerSocketItem) => boolean
   /** The payload of a push to agents as these customers get it; undefined: nothing of it is theirs to see. */
-  redact: <Name extends PushName>(name: Name, payload: PushPayload<Name>) => Redacted<Name> | undefined
+  redact: <Name extends PushName>(
+    name: Name,
+    payload: PushPayload<Name>,
+  ) => ShownToCustomers<Name> | undefined
 }
-
-/** What customers get of a push to agents. */
-export type Redacted<Name extends PushName> = Name extends CustomerPushName
-  ? CustomerPushPayload<Name>
-  : never
 
 /**
  * The name and the payload of one push, as a union over names. `push` has no type parameter for the name: the
@@ -118,7 +117,7 @@ const pushesTo = <Name extends PushName>(
               row.license_id === license &&
               customers.ids.includes(row.customer_id) &&
               customers.includes(row),
-            frame: pushed(name, shown),
+            frame: pushedToCustomers(name, shown),
           },
         ]),
   ]

@@ -114,6 +114,8 @@ export const Job = z.discriminatedUnion('job', [
     chat: z.optional(z.string()),
     agent: z.optional(z.string()),
   }),
+  /** Tells the positions of a license's waiting chats, where they changed. */
+  z.object({ job: z.literal('tell_queue'), license_id: z.string() }),
   /**
    * Takes names that do not exist any more out of the scopes of a license's chats, of those `after` this one.
    */

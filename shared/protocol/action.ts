@@ -68,6 +68,8 @@ export interface ActionSpec {
   readonly request: z.core.$ZodType<object>
   /** `null`: the response has no `payload`. */
   readonly response: z.core.$ZodType | null
+  /** Other names of fields of the request, each with the one that counts. */
+  readonly aliases?: Readonly<Record<string, string>>
   readonly needs: readonly Need[]
   /** The families that it may read beside the common ones; absent: none. */
   readonly alsoReads?: readonly Family[]

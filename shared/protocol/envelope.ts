@@ -2,13 +2,9 @@ import type * as z from 'zod/mini'
 import { type ErrorDetail, errorTable, type ProtocolError } from './errors.ts'
 import { type JsonRead, rawInContentOnly, readJson, stringifyJson } from './json.ts'
 import { limits } from './limits.ts'
-import type {
-  CustomerPushName,
-  CustomerPushPayload,
-  PushName,
-  PushPayload,
-  ShownToCustomers,
-} from './pushes.ts'
+import { namesForCustomers, type ShownToCustomers } from './push-kinds.ts'
+import type { CustomerPushName, CustomerPushPayload } from './customer-pushes.ts'
+import type { PushName, PushPayload } from './pushes.ts'
 
 /**
  * What of a request every answer to it repeats. `id` and `request_id` are as they came: strings or numbers.
@@ -145,9 +141,16 @@ export const refused = (echo: Echo, error: ProtocolError): string =>
 interface PushedFrame {
   <Name extends PushName>(action: Name, payload: PushPayload<Name>): string
   <Name extends CustomerPushName>(action: Name, payload: CustomerPushPayload<Name>): string
-  /** What customers are shown of a push to agents. */
-  <Name extends PushName>(action: Name, payload: ShownToCustomers<Name>): string
 }
 
 export const pushed: PushedFrame = (action: string, payload: object): string =>
   stringifyJson({ action, type: 'push', payload })
+
+/** A push to agents as customers are shown it, under their name for it. */
+export const pushedToCustomers = <Name extends PushName>(
+  name: Name,
+  shown: ShownToCustomers<Name>,
+): string => {
+  const action: string = Object.hasOwn(namesForCustomers, name) ? Reflect.get(namesForCustomers, name) : name
+  return stringifyJson({ action, type: 'push', payload: shown })
+}

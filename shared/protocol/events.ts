@@ -124,6 +124,7 @@ export const systemMessageTypes = [
   'routing.unassigned',
   'routing.idle',
   'routing.archived',
+  'transferred',
 ] as const
 export type SystemMessageType = (typeof systemMessageTypes)[number]
 

@@ -80,7 +80,7 @@ const groupIdError = 'A group id is an integer'
 const GroupIdInput = z.union([z.int(), z.string().check(z.regex(/^-?\d{1,15}$/, groupIdError))], {
   error: groupIdError,
 })
-const GroupId = z.pipe(GroupIdInput, z.transform(Number))
+export const GroupId = z.pipe(GroupIdInput, z.transform(Number))
 
 /** A day of the calendar, as `YYYY-MM-DD`; its first moment (UTC) in ms. */
 export const Day = z.pipe(

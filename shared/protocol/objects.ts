@@ -81,6 +81,17 @@ export const User = z.discriminatedUnion('type', [
 ])
 export type User = z.output<typeof User>
 
+/**
+ * The place of a chat that waits for an agent: from 1, among those that the same groups serve. `wait_time`: how
+ * many seconds chats of the license have waited of late, absent until one has.
+ */
+export const Queue = z.strictObject({
+  position: z.int(),
+  wait_time: z.optional(z.int()),
+  queued_at: Timestamp,
+})
+export type Queue = z.output<typeof Queue>
+
 /** A thread with events as its reader may be shown them. */
 export const threadWith = <E extends z.core.$ZodType>(event: E) =>
   z.strictObject({
@@ -93,6 +104,7 @@ export const threadWith = <E extends z.core.$ZodType>(event: E) =>
     properties: z.optional(PropertiesOutput),
     has_more: z.optional(z.boolean()),
     last_order: z.optional(z.int()),
+    queue: z.optional(Queue),
   })
 export const Thread = threadWith(Event)
 export type Thread = z.output<typeof Thread>
@@ -120,6 +132,7 @@ const FullChatSummary = z.strictObject({
     last_event_per_type: z.array(Event),
     events_count: z.int(),
     properties: z.optional(PropertiesOutput),
+    queue: z.optional(Queue),
   }),
   properties: z.optional(PropertiesOutput),
   scopes: z.optional(ScopesOutput),

@@ -1,3 +1,4 @@
+import type { CustomerPushName, CustomerPushPayload } from './customer-pushes.ts'
 import type { PushName } from './pushes.ts'
 
 /**
@@ -18,6 +19,8 @@ export const pushKinds: Readonly<Record<PushName, PushKind>> = {
   thread_closed: 'lifecycle',
   chat_users_updated: 'lifecycle',
   chat_scopes_updated: 'lifecycle',
+  chat_transferred: 'lifecycle',
+  queue_positions_updated: 'lifecycle',
   customer_updated: 'lifecycle',
   chat_unfollowed: 'lifecycle',
   incoming_broadcast: 'license',
@@ -30,3 +33,14 @@ export const pushKinds: Readonly<Record<PushName, PushKind>> = {
 /** Of what kind a name is; undefined: no push to agents has it. */
 export const kindOf = (name: string): PushKind | undefined =>
   Object.hasOwn(pushKinds, name) ? Reflect.get(pushKinds, name) : undefined
+
+/** Pushes to agents that customers get under a name of their own. */
+export const namesForCustomers = { queue_positions_updated: 'queue_position_updated' } as const
+type Renamed = typeof namesForCustomers
+type NameForCustomers<Name extends PushName> = Name extends CustomerPushName
+  ? Name
+  : Name extends keyof Renamed
+    ? Renamed[Name]
+    : never
+/** What customers may be shown of a push to agents: nothing where it is not in their table. */
+export type ShownToCustomers<Name extends PushName> = CustomerPushPayload<NameForCustomers<Name>>

@@ -59,7 +59,7 @@ export const serve = <const Spec extends ActionSpec>(spec: Spec, handler: Handle
             spec,
             handler,
             requestContext.connectionId,
-            frame.payload,
+            withAliases(spec, frame.payload),
             deadline,
           )
           const body = answered(frame.echo, payload)
@@ -69,6 +69,18 @@ export const serve = <const Spec extends ActionSpec>(spec: Spec, handler: Handle
         }),
       ),
   )
+
+/** A payload with fields under the names that count, where it has them under others. */
+const withAliases = ({ aliases = {} }: ActionSpec, payload: unknown): unknown => {
+  if (typeof payload !== 'object' || payload === null || Array.isArray(payload)) return payload
+  const given = Object.entries(aliases).filter(
+    ([alias, name]) => Object.hasOwn(payload, alias) && !Object.hasOwn(payload, name),
+  )
+  return {
+    ...payload,
+    ...Object.fromEntries(given.map(([alias, name]) => [name, Reflect.get(payload, alias)])),
+  }
+}
 
 /** Everything between the frame and the answer. */
 const handleRequest = async <Spec extends ActionSpec>(

@@ -11,7 +11,7 @@ import { authorsOf, type Entry, isSaid, lastSaidInPublic, readEntry } from '../t
 import { keys } from '../table/keys.ts'
 import type { Reader } from '../table/ops.ts'
 import type { ChatSnapshot } from '../table/optimistic-write.ts'
-import { reassignChat, type RoutingFamily, usersChangeOf } from './route-chats.ts'
+import { reassignChat, type RoutingFamily } from './route-chats.ts'
 
 // A chat whose agents do not look at what its customer says is handed on (protocol §7).
 
@@ -149,7 +149,7 @@ export const reassignUnseen = (
         // answered since, or others have it by now
         if (!isStill || asked === 0 || asked > order || presentAgents(chat).join() !== had) return undefined
         if (customerOf(chat) === undefined) return undefined
-        return usersChangeOf(handOver(chat, desk, own.now(), { sinceMs: since, minutes: unseen_minutes }))
+        return handOver(chat, desk, own.now(), { sinceMs: since, minutes: unseen_minutes })
       }),
     )
   }

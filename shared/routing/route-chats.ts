@@ -1,3 +1,4 @@
+import { pushTransferred, type TransferReason } from '../chat/announce/transferred.ts'
 import { announceUsersChanged } from '../chat/announce/users-changed.ts'
 import { type Assignment, type AssignmentFamily, reassign } from '../chat/assign-agent.ts'
 import { changeUsers, type UsersChange } from '../chat/change-users.ts'
@@ -12,6 +13,7 @@ import { type ActiveChat, setNextCheck } from '../table/chat/chats.ts'
 import { readActiveChats } from '../table/chat/read-chats.ts'
 import { readWaitingChats } from '../table/chat/waiting-chats.ts'
 import type { ChatSnapshot } from '../table/optimistic-write.ts'
+import { recordWaits, tellQueue } from './queue.ts'
 import { refreshWaiting } from './waiting-list.ts'
 
 // Routing after the start of a thread (protocol §7): what waits is given to whoever comes to be free.
@@ -20,7 +22,11 @@ import { refreshWaiting } from './waiting-list.ts'
 export type RoutingFamily = UsersFamily | AssignmentFamily | 'waitingChats'
 
 /** A staffing as a change of the chat's users. */
-export const usersChangeOf = ({ waitingSince, ...staffing }: Assignment): UsersChange<AssignmentFamily> => ({
+const usersChangeOf = ({
+  waitingSince,
+  reason: _,
+  ...staffing
+}: Assignment): UsersChange<AssignmentFamily> => ({
   ...staffing,
   waitingSince: waitingSince ?? null,
 })
@@ -33,9 +39,10 @@ export const reassignChat = async (
   ctx: WorkCtx<RoutingFamily>,
   id: string,
   first: RoutingState,
-  decide: (view: ChatSnapshot, desk: RoutingState) => UsersChange<AssignmentFamily> | undefined,
+  decide: (view: ChatSnapshot, desk: RoutingState) => Assignment | undefined,
 ): Promise<boolean> => {
   let desk = first
+  let reason: TransferReason | undefined
   const view = await readView(ctx.read, id)
   if (view === undefined) return false
   const refresh = async (): Promise<ChatSnapshot> => {
@@ -46,32 +53,58 @@ export const reassignChat = async (
     desk = agents ?? desk
     return now
   }
-  const changed = await changeUsers<ChatSnapshot, AssignmentFamily>({ ...ctx, ...view, refresh }, (now) =>
-    decide(now, desk),
-  )
-  if (changed.chat === changed.before) return false
+  const changed = await changeUsers<ChatSnapshot, AssignmentFamily>({ ...ctx, ...view, refresh }, (now) => {
+    const assignment = decide(now, desk)
+    reason = assignment?.reason
+    return assignment && usersChangeOf(assignment)
+  })
+  const { before, chat } = changed
+  if (chat === before) return false
   await announceUsersChanged(ctx, changed)
-  await refreshWaiting(ctx, view.chat.license_id, id)
+  if (reason !== undefined) pushTransferred(ctx, before, chat, { reason })
+  const { waitedMs } = await refreshWaiting(ctx, chat.license_id, id)
+  await recordWaits(ctx, chat.license_id, waitedMs === undefined ? [] : [waitedMs])
   return true
 }
 
 /** So many chats are noted for the clock side by side. */
 const checksAtOnce = 25
 
+interface Concerned {
+  /** Also one whose agents may all be away. */
+  chat?: string | undefined
+  /** Also the chats of one who has gone. */
+  agent?: string | undefined
+}
+
 /**
  * Gives a license's waiting chats, and those that all agents have left, to the agents who are free, the one
- * waiting longest first. `chat`: also one whose agents may all be away; `agent`: also those of an agent who
- * has gone. May run twice, and beside any other change.
+ * waiting longest first; then tells those that still wait their positions. May run twice, and beside any other
+ * change.
  */
 export const routeChats = async (
   ctx: WorkCtx<RoutingFamily>,
   license: string,
-  { chat, agent }: { chat?: string | undefined; agent?: string | undefined } = {},
+  { chat, agent }: Concerned = {},
 ): Promise<void> => {
+  // the chat is listed before agents are read: an agent who comes to be free from then on finds it
+  const one = chat === undefined ? {} : await refreshWaiting(ctx, license, chat)
+  await recordWaits(ctx, license, one.waitedMs === undefined ? [] : [one.waitedMs])
+  const waiting = await giveOut(ctx, license, { chat, agent, row: one.row })
+  if (waiting === 0) return
+  // what became of the chats is told before where the others stand
+  await ctx.flush()
+  await tellQueue(ctx, license)
+}
+
+/** Resolves to how many chats were waiting. */
+const giveOut = async (
+  ctx: WorkCtx<RoutingFamily>,
+  license: string,
+  { chat, agent, row: one }: Concerned & { row: ActiveChat | undefined },
+): Promise<number> => {
   const hasGoneAgent = (row: ActiveChat): boolean =>
     agent !== undefined && customerOf(row) !== undefined && presentAgents(row).includes(agent)
-  // the chat is listed before agents are read: an agent who comes to be free from then on finds it
-  const one = chat === undefined ? undefined : await refreshWaiting(ctx, license, chat)
   const [waiting, active] = await Promise.all([
     readWaitingChats(ctx.read, license),
     agent === undefined ? [] : readActiveChats(ctx.read, license),
@@ -80,7 +113,7 @@ export const routeChats = async (
   const concerned = [...new Map(rows.map((row) => [row.id, row])).values()].toSorted(
     (a, b) => (a.waiting_since ?? ctx.now()) - (b.waiting_since ?? ctx.now()),
   )
-  if (concerned.length === 0) return
+  if (concerned.length === 0) return 0
   const [found] = await Promise.all([
     // read after the chats: an agent who came after one began to wait is seen
     readRoutingState(ctx.read, license, { strong: true }),
@@ -91,7 +124,7 @@ export const routeChats = async (
       checksAtOnce,
     ),
   ])
-  if (found === undefined) return
+  if (found === undefined) return 0
   let desk = found
   await mapIsolated(
     concerned,
@@ -104,7 +137,7 @@ export const routeChats = async (
         const staffing = reassign(now, agents, ctx.now(), tail)
         waits = staffing?.waitingSince !== undefined
         frees = staffing?.assigned !== undefined && presentAgents(now).length > 0
-        return staffing && usersChangeOf(staffing)
+        return staffing
       })
       if (!done) {
         await refreshWaiting(ctx, license, row.id)
@@ -118,4 +151,5 @@ export const routeChats = async (
     },
     1,
   )
+  return concerned.length
 }

@@ -173,6 +173,8 @@ export const keys = {
     pk: keptCountsPk(license, search),
     sk: month,
   }),
+  /** The positions of a license's waiting chats, as they were told. */
+  queue: (license: string): Key<'account'> => ({ pk: licensePk(license), sk: 'QUEUE' }),
   /** How far a rebuilding of a license's index has come. */
   reindexing: (license: string): Key<'account'> => ({ pk: licensePk(license), sk: 'REINDEX' }),
 }

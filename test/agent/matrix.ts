@@ -62,9 +62,13 @@ export const sentences: Readonly<Record<string, string>> = {
   update_chat_properties: 'You are not allowed to set chat properties.',
   update_chat_thread_properties: 'You are not allowed to set chat thread properties.',
   // beyond the source
+  transfer_chat: 'You cannot transfer this chat.',
   follow_chat: 'You cannot follow this chat.',
   unfollow_chat: 'You cannot unfollow this chat.',
 }
+
+/** A colleague of each, whom nobody else here adds or takes away. */
+export const guestOf = (person: string) => `guest-of-${person}`
 
 /** The error of an action that is not for the requester. */
 export const deniedFor = (action: string) => denied(sentences[action])
@@ -217,6 +221,25 @@ export const rows: readonly Row[] = [
     writes: false,
     again: 'nothing',
   }),
+  row('transfer_chat', 'chat', {
+    may: access,
+    // to those who have it
+    payload: ({ chat_id }) => ({
+      chat_id,
+      target: { type: 'agent', ids: ['host', ...people, ...people.map(guestOf)] },
+      ignore_requester_presence: true,
+    }),
+    effects: { active: [], closed: 'chat_inactive' },
+    writes: false,
+    again: 'nothing',
+  }),
+  row('list_agents_for_transfer', 'chat', {
+    may: access,
+    payload: ({ chat_id }) => ({ chat_id }),
+    effects: always(),
+    writes: false,
+    again: 'nothing',
+  }),
   row('follow_chat', 'chat', {
     may: access,
     payload: ({ chat_id }) => ({ chat_id }),
@@ -334,6 +357,7 @@ const reading = [
   'update_last_seen_timestamp',
   'follow_chat',
   'unfollow_chat',
+  'list_agents_for_transfer',
 ] as const
 const conversing = [
   'send_event',
@@ -351,6 +375,7 @@ const managing = [
   'supervise_chat of another',
   'supervise_chat of oneself',
   'close_thread',
+  'transfer_chat',
   'update_chat_scopes',
 ] as const
 const banning = ['ban_customer', 'unban_customer'] as const
@@ -608,6 +633,30 @@ export const causes: readonly Cause[] = [
     thereafter: without(agents, 'supervisor'),
   },
   {
+    name: 'transfer_chat',
+    by: 'member',
+    action: 'transfer_chat',
+    payload: inChat({ target: { type: 'agent', ids: ['host'] } }),
+    told: [
+      { push: 'incoming_event', to: without(agents, 'member'), payload: system('transferred') },
+      {
+        push: 'chat_users_updated',
+        to: agents,
+        payload: agentsUpdated({ added: [], removed_ids: ['member'] }),
+      },
+      {
+        push: 'chat_transferred',
+        to: agents,
+        payload: inThread({
+          requester_id: 'member',
+          reason: 'manual',
+          transferred_to: { agent_ids: ['host'], group_ids: [] },
+        }),
+      },
+    ],
+    thereafter: without(agents, 'member'),
+  },
+  {
     name: 'close_thread',
     by: 'member',
     action: 'close_thread',
@@ -829,12 +878,19 @@ export const causes: readonly Cause[] = [
 /** The pushes that no single request causes: tests of their own bring them about. */
 export const pushesWithoutAction = ['agent_disconnected', 'chat_unfollowed'] as const
 
-/** The pushes of §6 to agents that only customers cause: tests in test/customer bring them about. */
-export const causedByCustomers = ['incoming_sneak_peek', 'customer_updated'] as const
+/** The pushes to agents that only customers cause: tests in test/customer bring them about. */
+export const causedByCustomers = [
+  'incoming_sneak_peek',
+  'customer_updated',
+  'queue_positions_updated',
+] as const
 
 /** All of §6 as it lists them, and what goes beyond. */
 export const listedPushes = [
   'chat_unfollowed',
+  'chat_transferred',
+  'queue_positions_updated',
+  'queue_position_updated',
   'incoming_chat_thread',
   'incoming_event',
   'chat_users_updated',

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { changeAgent } from '../../shared/provisioning/change-agent.ts'
 import { kindOf } from '../../shared/protocol/push-kinds.ts'
-import { customerPushes, type PushName, pushes } from '../../shared/protocol/pushes.ts'
+import { customerPushes } from '../../shared/protocol/customer-pushes.ts'
+import { type PushName, pushes } from '../../shared/protocol/pushes.ts'
 import type { Client } from '../support/client.ts'
 import { sharedWorld, type World } from '../support/world.ts'
 import {

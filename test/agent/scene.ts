@@ -7,7 +7,7 @@ import type { Attributes } from '../../shared/table/ops.ts'
 import type { Client, Pushed } from '../support/client.ts'
 import { addCustomer, startCustomerChat } from '../support/customers.ts'
 import type { AgentDraft, License, World } from '../support/world.ts'
-import { deviceOf, type Kind, people, type Person, type Place } from './matrix.ts'
+import { guestOf, deviceOf, type Kind, people, type Person, type Place } from './matrix.ts'
 
 // The people of `matrix.ts` on the wire, and chats as it speaks of them.
 
@@ -18,7 +18,6 @@ const permissionsAndGroups: Partial<Record<Person, AgentDraft>> = {
   outsider: { groups: [2] },
 }
 const everyone = ['host', ...people, 'stranger'] as const
-const guestOf = (person: string) => `guest-of-${person}`
 const customerOf = (person: string) => `customer-of-${person}`
 const bannedCustomerOf = (person: string) => `banned-customer-of-${person}`
 const scopesOf = { hidden: { groups: [1], agents: ['named'] }, open: {} }

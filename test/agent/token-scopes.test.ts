@@ -90,8 +90,9 @@ describe('what is shown of chats', () => {
     const { host, member } = scene.clients
     const properties = { some: { thing: 1 } }
     const event = { type: 'message', text: 'hi' }
-    await host.ok('send_event', { chat_id, event })
+    // before it sends, by which it would have seen the chat up to a later second
     await host.ok('mark_event_as_seen', { chat_id, event_id })
+    await host.ok('send_event', { chat_id, event })
     await host.ok('update_chat_properties', { chat_id, properties })
     await host.ok('update_chat_thread_properties', { chat_id, thread_id, properties })
     await host.ok('send_typing_indicator', { chat_id, is_typing: true })
@@ -100,7 +101,7 @@ describe('what is shown of chats', () => {
     await host.ok('close_thread', { chat_id })
     await member.ok('send_event', { chat_id, event })
     const about = [
-      ...['incoming_event', 'event_marked_as_seen', 'last_seen_timestamp_updated'],
+      ...['event_marked_as_seen', 'last_seen_timestamp_updated', 'incoming_event'],
       ...['chat_properties_updated', 'chat_thread_properties_updated', 'incoming_typing_indicator'],
       ...['incoming_event', 'chat_users_updated', 'chat_scopes_updated'],
       ...['incoming_event', 'thread_closed', 'incoming_chat_thread'],

@@ -15,8 +15,10 @@ import {
 import { chatFor, ownEvent, scopesFor, threadFor, usersFor } from '../../shared/access/visibility.ts'
 import { chatWithThread, customerUser, scopesOf } from '../../shared/chat/view/wire-objects.ts'
 import { CustomerChatWithThread } from '../../shared/protocol/customer-objects.ts'
+import { pushedToCustomers } from '../../shared/protocol/envelope.ts'
 import type { ChatWithThread } from '../../shared/protocol/objects.ts'
-import { customerPushes, type PushName, pushes, type PushPayload } from '../../shared/protocol/pushes.ts'
+import { customerPushes } from '../../shared/protocol/customer-pushes.ts'
+import { type PushName, pushes, type PushPayload } from '../../shared/protocol/pushes.ts'
 import {
   agentsConnections,
   aboutCustomer,
@@ -26,6 +28,7 @@ import {
   staffOf,
   watching,
   watchingEither,
+  customersIn,
 } from '../../shared/access/audience.ts'
 import type { Audience } from '../../shared/delivery/outbox.ts'
 import { AgentItem } from '../../shared/table/accounts.ts'
@@ -279,6 +282,18 @@ const pushesOf = ({ agents: items, before, chat, entries, shown }: World): Told[
       ...{ name: 'chat_scopes_updated', to: watchingEither(before, chat) },
       payload: { chat_id, scopes_added: {}, scopes_removed: scopes },
     },
+    ...everybody.map((id): Told => ({
+      ...{ name: 'chat_transferred', to: watchingEither(before, chat) },
+      payload: {
+        ...at,
+        ...{ requester_id: id, reason: 'manual' },
+        transferred_to: { agent_ids: [id], group_ids: [] },
+      },
+    })),
+    {
+      ...{ name: 'queue_positions_updated', to: customersIn(chat) },
+      payload: [{ ...at, queue: { position: 1, queued_at: timestamp } }],
+    },
     {
       name: 'chat_properties_updated',
       to: watching(chat),
@@ -312,17 +327,18 @@ const check = (property: (world: World) => void) =>
 
 describe(`over generated chats (FUZZ_SEED=${seed})`, () => {
   test('no push to a customer tells of what is hidden from it, and each is as its contract declares', () => {
-    const told = new Set<PushName>()
+    const told = new Set<string>()
     const agentsOnly = new Set<PushName>()
     check((world) => {
       for (const push of pushesOf(world)) {
         const shown = toCustomers(push)
         agentsOnly.add(push.name)
         if (shown === undefined) continue
-        told.add(push.name)
-        expect(leaksIn(sent(shown), world.secrets), push.name).toEqual([])
-        const contract: z.core.$ZodType = Reflect.get(customerPushes, push.name).payload
-        z.parse(contract, sent(shown))
+        const frame = JSON.parse(pushedToCustomers(push.name, shown as never))
+        told.add(frame.action)
+        expect(leaksIn(frame.payload, world.secrets), push.name).toEqual([])
+        const contract: z.core.$ZodType = Reflect.get(customerPushes, frame.action).payload
+        z.parse(contract, frame.payload)
       }
     })
     // of each there was something to see

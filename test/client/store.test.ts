@@ -206,6 +206,8 @@ test('the client knows every action of both endpoints', () => {
     ...{
       remove_from_chat: true,
       close_thread: true,
+      transfer_chat: true,
+      list_agents_for_transfer: true,
       follow_chat: true,
       unfollow_chat: true,
       get_chat_threads: true,

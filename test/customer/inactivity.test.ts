@@ -72,7 +72,7 @@ const openUnseen = async (
   const told: Office['told'] = async (client) => {
     await world.settled()
     return (await client.received())
-      .filter(({ action }) => action !== 'customer_updated')
+      .filter(({ action }) => action !== 'customer_updated' && !action.startsWith('queue_position'))
       .map(({ action, payload }: any) => (action === 'incoming_event' ? payload.event.text : action))
   }
   for (const client of [ann, carl]) await told(client)
@@ -309,7 +309,7 @@ describe('a chat whose customer speaks unseen', () => {
   const because = (name: string, minutes = 5) => ` because ${name} hasn't replied in ${minutes} minutes`
   const reassignedAfter = (minutes: number) => [
     `Chat assigned to ben${because('ann', minutes)}`,
-    ...['ann left the chat', 'chat_users_updated'],
+    ...['ann left the chat', 'chat_users_updated', 'chat_transferred'],
   ]
   const reassigned = reassignedAfter(5)
 
@@ -330,7 +330,12 @@ describe('a chat whose customer speaks unseen', () => {
     await after(10.3)
     expect(await told(carl)).toEqual([
       ...[idle(10), ...propertiesUpdated],
-      ...[`Chat assigned to ann${because('ben')}`, 'ben left the chat', 'chat_users_updated'],
+      ...[
+        `Chat assigned to ann${because('ben')}`,
+        'ben left the chat',
+        'chat_users_updated',
+        'chat_transferred',
+      ],
     ])
   })
 
@@ -412,13 +417,16 @@ describe('a chat whose customer speaks unseen', () => {
     const { license, carl, after, told } = office
     const ben = await license.login('ben')
     await after(5.1)
-    expect(await told(carl)).toEqual([`Chat is unassigned${because('ann')}`, ...propertiesUpdated])
+    expect(await told(carl)).toEqual([
+      ...[`Chat is unassigned${because('ann')}`, ...propertiesUpdated, 'chat_transferred'],
+    ])
     await after(6.1)
     expect(await told(carl)).toEqual([])
     expect(await agentsNow(office)).toEqual(['ann'])
     await ben.ok('update_agent', { routing_status: 'accepting_chats' })
     expect(await told(carl)).toEqual([
       ...['Chat assigned to ben', 'ann left the chat', ...propertiesUpdated, 'chat_users_updated'],
+      'chat_transferred',
     ])
     expect(await expectLoads(world, license.id)).toEqual({ ben: 1 })
   })
@@ -625,7 +633,9 @@ describe('what both sides have missed', () => {
     await world.settled()
     expect(await told(carl)).toEqual([])
     await after(0.5)
-    expect(await told(carl)).toEqual(['Chat assigned to ben', ...propertiesUpdated, 'chat_users_updated'])
+    expect(await told(carl)).toEqual([
+      ...['Chat assigned to ben', ...propertiesUpdated, 'chat_users_updated', 'chat_transferred'],
+    ])
   })
 
   test('a chat that nobody is in, and that does not wait, is routed with the next run', async () => {

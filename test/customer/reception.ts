@@ -1,6 +1,7 @@
 import { expect } from 'vitest'
 import type { Client, CustomerClient } from '../support/client.ts'
-import type { CustomerPushName, PushName } from '../../shared/protocol/pushes.ts'
+import type { CustomerPushName } from '../../shared/protocol/customer-pushes.ts'
+import type { PushName } from '../../shared/protocol/pushes.ts'
 import { message } from '../support/events.ts'
 import type { License, World } from '../support/world.ts'
 

@@ -64,11 +64,11 @@ const isUnassigned = async (customer: Arrived): Promise<[boolean, boolean]> => {
   return [properties.routing.unassigned.value, threads[0].properties.routing.unassigned.value]
 }
 
-/** What a client was told, in its order; of the customers' presence nothing. */
+/** What a client was told, in its order; of the customers' presence and of queues nothing. */
 const told = async (client: Client | CustomerClient): Promise<string[]> => {
   await world.settled()
   return (await client.received())
-    .filter(({ action }) => action !== 'customer_updated')
+    .filter(({ action }) => action !== 'customer_updated' && !action.startsWith('queue_position'))
     .map(({ action, payload }: any) => (action === 'incoming_event' ? payload.event.text : action))
 }
 const leaves = async (client: Client, agent: string, witness: Client) => {
@@ -211,6 +211,7 @@ describe('a chat that waits', () => {
       'chat_properties_updated',
       'chat_thread_properties_updated',
       'chat_users_updated',
+      'chat_transferred',
     ]
     for (const client of [own, carl.client]) expect(await told(client)).toEqual(assigning)
     expect(await told(dora.client)).toEqual([])
@@ -249,6 +250,10 @@ describe('a chat that waits', () => {
     })
     expect(await client.next('chat_users_updated')).toMatchObject({
       updated_users: { added: [{ id: 'ann', name: 'Ann' }], removed_ids: [] },
+    })
+    expect(await client.next('chat_transferred')).toEqual({
+      ...{ chat_id, thread_id: chat.thread.id, reason: 'assigned' },
+      transferred_to: { agent_ids: ['ann'], group_ids: [] },
     })
     await client.receivesNothing()
     await ann.eventually(
@@ -446,6 +451,7 @@ describe('an active thread whose last agent leaves', () => {
     await ann.ok('remove_from_chat', { chat_id: carl.chat_id })
     expect(await told(carl.client)).toEqual([
       ...['ann left the chat', 'chat_users_updated', 'Chat assigned to ben', 'chat_users_updated'],
+      'chat_transferred',
     ])
     expect(await agentsNow(carl)).toEqual(['ben'])
   })
@@ -460,7 +466,7 @@ describe('an active thread whose last agent leaves', () => {
     await ann.ok('remove_from_chat', { chat_id: carl.chat_id })
     const pushes = [
       ...['ann left the chat', 'chat_users_updated', 'Chat is unassigned'],
-      ...['chat_properties_updated', 'chat_thread_properties_updated'],
+      ...['chat_properties_updated', 'chat_thread_properties_updated', 'chat_transferred'],
     ]
     expect(await told(carl.client)).toEqual(pushes)
     expect(await told(ann)).toEqual(pushes)
@@ -576,6 +582,7 @@ describe('a thread that a customer reopens', () => {
       await license.login('ann')
       expect(await told(carl.client)).toEqual([
         ...['Chat assigned to ann', 'chat_properties_updated', 'chat_thread_properties_updated'],
+        'chat_transferred',
       ])
       expect(await isUnassigned(carl)).toEqual([false, false])
       expect(await expectLoads(world, license.id)).toEqual({ ann: 1 })

@@ -60,6 +60,8 @@ const byAgents: Frames = ({ chat_id, thread_id, event_id, customer }) => [
   ['sync', { cursor: secret('cursor') }],
   ['get_archives', { filters: { query: secret('query') } }],
   ['get_chat_threads', { chat_id }],
+  ['transfer_chat', { chat_id, target: { type: 'agent', ids: [secret('target')] } }],
+  ['list_agents_for_transfer', { chat_id }],
   ['follow_chat', { chat_id }],
   ['unfollow_chat', { chat_id }],
   ['send_event', { chat_id, event: message }],

@@ -262,6 +262,26 @@ const requests: Record<string, Record<string, Part>> = {
   supervise_chat: { ...chatId, agent_ids: { ...ids(20), fits: [['x'], [], several(20, String)] } },
   remove_from_chat: { ...chatId, agent_ids: ids(20), customer_ids: ids(20) },
   close_thread: { ...chatId, thread_id: id },
+  transfer_chat: {
+    ...chatId,
+    target: {
+      fits: [
+        { type: 'agent', ids: ['x'] },
+        { type: 'group', ids: [1, '2'] },
+      ],
+      wrong: [
+        [[]],
+        ['x'],
+        [{ type: 'team', ids: ['x'] }, 'type'],
+        ...[{ type: 'agent' }, { type: 'group' }].map((value): Wrong => [value, 'ids']),
+        [{ type: 'agent', ids: [] }, 'ids', 'Name at least one'],
+        [{ type: 'group', ids: ['x'] }, 'ids.0', groupId],
+      ],
+    },
+    ignore_agents_availability: flag,
+    ignore_requester_presence: flag,
+  },
+  list_agents_for_transfer: chatId,
   follow_chat: chatId,
   unfollow_chat: chatId,
   get_chat_threads: { ...chatId, thread_ids: ids(100), limit: whole(1, 100) },

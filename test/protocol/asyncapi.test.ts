@@ -9,7 +9,8 @@ import type { Endpoint } from '../../infra/asyncapi-endpoint.ts'
 import { asyncapi } from '../../infra/asyncapi.ts'
 import { customerActions } from '../../shared/protocol/customer/index.ts'
 import { errorTable } from '../../shared/protocol/errors.ts'
-import { customerPushes, pushes } from '../../shared/protocol/pushes.ts'
+import { customerPushes } from '../../shared/protocol/customer-pushes.ts'
+import { pushes } from '../../shared/protocol/pushes.ts'
 
 const documentFile = join(import.meta.dirname, '../../asyncapi.json')
 const parsed = async () => JSON.parse(await readFile(documentFile, 'utf8'))

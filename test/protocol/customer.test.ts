@@ -12,7 +12,8 @@ import {
 import { customerActions } from '../../shared/protocol/customer/index.ts'
 import { pushed } from '../../shared/protocol/envelope.ts'
 import { CustomerUser, User } from '../../shared/protocol/objects.ts'
-import { customerPushes, pushes } from '../../shared/protocol/pushes.ts'
+import { customerPushes } from '../../shared/protocol/customer-pushes.ts'
+import { pushes } from '../../shared/protocol/pushes.ts'
 import { faultsOf } from './faults.ts'
 
 const accepts = (schema: z.core.$ZodType, value: unknown): boolean => z.safeParse(schema, value).success
@@ -200,10 +201,16 @@ test('agents see of a customer its name, its ban and whether a tab is open, alwa
 
 describe('pushes to customers', () => {
   test('are those of the protocol: of what agents are pushed a part, and why a connection is closed', () => {
-    const { customer_disconnected, ...shared } = customerPushes
+    const { customer_disconnected, queue_position_updated: _, ...shared } = customerPushes
     expect(Object.keys(shared).toSorted()).toEqual([
       ...['chat_properties_updated', 'chat_scopes_updated', 'chat_thread_properties_updated'],
-      ...['chat_users_updated', 'customer_updated', 'event_marked_as_seen', 'incoming_chat_thread'],
+      ...[
+        'chat_transferred',
+        'chat_users_updated',
+        'customer_updated',
+        'event_marked_as_seen',
+        'incoming_chat_thread',
+      ],
       ...['incoming_event', 'incoming_typing_indicator', 'last_seen_timestamp_updated', 'thread_closed'],
     ])
     for (const [name, { to }] of Object.entries(pushes))

@@ -9,10 +9,8 @@ import {
   type CustomerPushName,
   type CustomerPushPayload,
   customerPushes,
-  type PushName,
-  pushes,
-  type PushPayload,
-} from '../../shared/protocol/pushes.ts'
+} from '../../shared/protocol/customer-pushes.ts'
+import { type PushName, pushes, type PushPayload } from '../../shared/protocol/pushes.ts'
 
 const ErrorPayload = z.strictObject({
   error: z.strictObject({

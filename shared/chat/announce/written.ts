@@ -17,9 +17,9 @@ import { keys, type RawKey } from '../../table/keys.ts'
 import type { ChatSnapshot } from '../../table/optimistic-write.ts'
 import { usersUpdated } from '../membership.ts'
 import { readView, showChat } from '../view/chat-view.ts'
-import { scopesOf } from '../view/wire-objects.ts'
 import { announceCustomerUpdated } from './customer-updated.ts'
 import { pushEntries } from './entries.ts'
+import { pushScopesChange, pushTransferred } from './transferred.ts'
 
 // A request that ran out of time, or failed behind its write, cannot tell of what it has written. Its keys
 // say what it has written, or may have, and what stands there by now is told. Receivers may hear of it twice:
@@ -47,7 +47,7 @@ export const announceWritten = async (
   const byChat = groupByChat(written)
   await mapIsolated(
     [...byChat].map(([id, of]) => ({ id, of })),
-    ({ id, of }) => tellChat(ctx, id, of, before?.id === id ? before : undefined),
+    ({ id, of }) => tellChat(ctx, id, of, { action, before: before?.id === id ? before : undefined }),
     chatsAtOnce,
   )
   for (const key of written) await tellAccount(ctx, key, action)
@@ -83,7 +83,7 @@ const tellChat = async (
   ctx: WorkCtx,
   id: string,
   written: Written,
-  before: Chat | undefined,
+  { action, before }: { action: string; before: Chat | undefined },
 ): Promise<void> => {
   const view = await readView(ctx.read, id)
   if (view === undefined) return
@@ -110,7 +110,8 @@ const tellChat = async (
           'chat_users_updated',
           usersUpdated(before, chat, profiles, seen),
         )
-      tellScopes(ctx, before, chat)
+      pushScopesChange(ctx, before, chat)
+      if (action === 'transfer_chat') tellTransferred(ctx, before, chat)
       tellFollowers(ctx, before, { chat, shown })
     }
   }
@@ -142,19 +143,16 @@ const tellFollowers = (
     ctx.push(agentsConnections(chat.license_id, id), 'chat_unfollowed', { chat_id: chat.id })
 }
 
-const tellScopes = (ctx: WorkCtx, before: Chat, chat: Chat): void => {
-  const without = <T>(of: readonly T[], others: readonly T[]) => of.filter((one) => !others.includes(one))
-  const difference = (of: Chat, other: Chat) =>
-    scopesOf({
-      groups: without(of.scopes.groups, other.scopes.groups),
-      agents: without(of.scopes.agents, other.scopes.agents),
-    })
-  const [added, removed] = [difference(chat, before), difference(before, chat)]
-  if (added === undefined && removed === undefined) return
-  ctx.push(watchingEither(before, chat), 'chat_scopes_updated', {
-    chat_id: chat.id,
-    scopes_added: added ?? {},
-    scopes_removed: removed ?? {},
+/** Who transferred it is told by what it left: the thread that it took its leave of is noted with it. */
+const tellTransferred = (ctx: WorkCtx, before: Chat, chat: Chat): void => {
+  const wasIn = (id: string) => before.users.some((user) => user.id === id && user.present)
+  const by = chat.users.find(({ id, left }) => left === chat.thread && wasIn(id))?.id
+  const { groups } = chat.scopes
+  const isMoved = groups.join() !== before.scopes.groups.join()
+  pushTransferred(ctx, before, chat, {
+    reason: 'manual',
+    ...(by === undefined ? {} : { by }),
+    ...(isMoved ? { to: groups } : {}),
   })
 }
 

@@ -5,6 +5,7 @@ import { type ChatRecord, readChatRecord } from '../../table/chat/read-chats.ts'
 import { type Entry, type Head, readHead, readTail } from '../../table/chat/thread-log.ts'
 import type { Reader } from '../../table/ops.ts'
 import { type ChatSnapshot, isConsistentSnapshot } from '../../table/optimistic-write.ts'
+import { queueOf, readQueueFor } from './queue.ts'
 import { nobody, type Profiles, readProfiles } from './profiles.ts'
 import { chatWithThread, seenUpTo } from './wire-objects.ts'
 
@@ -44,8 +45,9 @@ export const showChat = async (
     known = nobody,
   }: { chat: Chat; head?: Head | undefined; events: readonly Entry[]; known?: Profiles | undefined },
 ): Promise<{ shown: ChatWithThread; profiles: Profiles; seen: ChatRecord['seen'] }> => {
-  const [record, profiles, found] = await Promise.all([
+  const [record, queue, profiles, found] = await Promise.all([
     readChatRecord(read, chat.id),
+    readQueueFor(read, chat.license_id, [chat]),
     readProfiles(read, chat.license_id, chat.users, { known }),
     head ?? readHead(read, chat.id, chat.thread),
   ])
@@ -57,6 +59,7 @@ export const showChat = async (
     head: found,
     events,
     active: chat.active,
+    queue: queueOf(queue, chat),
   })
   return { shown, profiles, seen }
 }

@@ -16,6 +16,7 @@ import {
 import { keys } from '../../table/keys.ts'
 import type { Attributes, Reader } from '../../table/ops.ts'
 import { type Profiles, readProfiles } from './profiles.ts'
+import { queueOf, readQueueFor } from './queue.ts'
 import { chatSummary } from './wire-objects.ts'
 
 /** A chat's summary, with where its log and users stood when it was read. */
@@ -85,13 +86,18 @@ export const summarize = async (
   { heads, ends, known }: Beginning,
 ): Promise<Shown[]> => {
   const users = usersIn(ends.map(({ record }) => record.chat))
-  const [older, profiles, found] = await Promise.all([
+  const [older, profiles, found, queue] = await Promise.all([
     readEntries(
       read,
       ends.flatMap(({ id, tail }) => olderThanTail(tail).map((m) => ({ chat: id, n: tail.n, m }))),
     ),
     readProfiles(read, license, users, { known }),
     mapIsolated(ends, (end) => withHead(read, end, heads)),
+    readQueueFor(
+      read,
+      license,
+      ends.map(({ record }) => record.chat),
+    ),
   ])
   return mapIsolated(found, async ({ id, record, head, tail }) => {
     const newest = Object.values(tail.last.newest).flatMap((m) => {
@@ -99,7 +105,7 @@ export const summarize = async (
       return tail.entries.find((entry) => entry.m === m) ?? (item === undefined ? [] : parseEntry(item))
     })
     return {
-      summary: chatSummary({ record, profiles, head, tail, newest }),
+      summary: chatSummary({ record, profiles, head, tail, newest, queue: queueOf(queue, record.chat) }),
       chat: record.chat,
       thread: tail.n,
       order: tail.m,

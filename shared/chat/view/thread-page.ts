@@ -6,6 +6,7 @@ import { eventsRange, lastOrderEver } from '../../table/chat/log-ranges.ts'
 import { type Entry, eventOf, type Head, parseEntry, readHead } from '../../table/chat/thread-log.ts'
 import type { Reader } from '../../table/ops.ts'
 import { jsonBytes } from './frame-budget.ts'
+import { queueOf, readQueueFor } from './queue.ts'
 import { threadOf } from './wire-objects.ts'
 
 /** Which events of a thread are asked for; without `before` and `after` its newest. */
@@ -39,10 +40,11 @@ export const readThread = async (
   page: Page,
   room: number,
 ): Promise<ReadThread> => {
-  const [head, newest, asked] = await Promise.all([
+  const [head, newest, asked, queue] = await Promise.all([
     readHead(read, chat.id, n),
     newestOf(read, chat, n),
     readEvents(read, chat, n, page, room),
+    n === chat.thread ? readQueueFor(read, chat.license_id, [chat]) : undefined,
   ])
   if (head === undefined) throw new ProtocolError('not_found')
   // read side by side: either may have seen an event more
@@ -65,6 +67,7 @@ export const readThread = async (
         more: asked.more,
         keep: forwards ? 'oldest' : 'newest',
         lastOrder,
+        queue: active ? queueOf(queue, chat) : undefined,
       }),
   }
 }

@@ -5,6 +5,7 @@ import type {
   CustomerUser,
   FullChatSummary,
   Monitoring,
+  Queue,
   Scopes,
   Thread,
   User,
@@ -133,8 +134,9 @@ export const threadOf = (options: {
   more: boolean
   keep?: 'newest' | 'oldest'
   lastOrder?: number
+  queue?: Queue | undefined
 }): Thread => {
-  const { chat, head, active, room, more, keep = 'newest', lastOrder } = options
+  const { chat, head, active, room, more, keep = 'newest', lastOrder, queue } = options
   const base = {
     id: threadId(chat, head.n),
     timestamp: Math.floor(head.at / 1000),
@@ -143,6 +145,7 @@ export const threadOf = (options: {
     order: head.n,
     properties: head.properties,
     last_order: lastOrder,
+    queue,
   }
   const left = room - jsonBytes({ ...base, events: [], has_more: true })
   if (left < 0) return { ...base, user_ids: [], properties: undefined, events: [], has_more: true }
@@ -160,8 +163,9 @@ export const chatWithThread = (options: {
   /** Ascending. */
   events: readonly Entry[]
   active: boolean
+  queue?: Queue | undefined
 }): ChatWithThread => {
-  const { record, profiles, head, events, active } = options
+  const { record, profiles, head, events, active, queue } = options
   const { chat } = record
   const base = {
     id: chat.id,
@@ -171,7 +175,7 @@ export const chatWithThread = (options: {
   }
   const room = limits.frameBytes - jsonBytes(base) - 512
   const more = (events[0]?.m ?? 1) > 1
-  return { ...base, thread: threadOf({ chat: chat.id, head, active, events, room, more }) }
+  return { ...base, thread: threadOf({ chat: chat.id, head, active, events, room, more, queue }) }
 }
 
 /** A chat and its last thread in short. `newest`: the events that the tail names as newest of their types. */
@@ -181,8 +185,9 @@ export const chatSummary = (options: {
   head: Head
   tail: Tail
   newest: readonly Entry[]
+  queue?: Queue | undefined
 }): FullChatSummary => {
-  const { record, profiles, head, tail, newest } = options
+  const { record, profiles, head, tail, newest, queue } = options
   const { chat, properties, seen } = record
   const events: Event[] = newest.toSorted((a, b) => a.m - b.m).map((entry) => eventOf(chat.id, entry))
   return {
@@ -197,6 +202,7 @@ export const chatSummary = (options: {
       order: head.n,
       events_count: tail.m,
       properties: head.properties,
+      queue,
     },
     properties,
     scopes: scopesOf(chat.scopes),

@@ -7,6 +7,7 @@ import { getArchives } from './get_archives.ts'
 import { getChatThreads } from './get_chat_threads.ts'
 import { getFilteredChats } from './get_filtered_chats.ts'
 import { joinChat } from './join_chat.ts'
+import { listAgentsForTransfer } from './list_agents_for_transfer.ts'
 import { login } from './login.ts'
 import { markEventAsSeen } from './mark_event_as_seen.ts'
 import { ping } from './ping.ts'
@@ -17,6 +18,7 @@ import { sendTypingIndicator } from './send_typing_indicator.ts'
 import { startChat } from './start_chat.ts'
 import { superviseChat } from './supervise_chat.ts'
 import { sync } from './sync.ts'
+import { transferChat } from './transfer_chat.ts'
 import { unbanCustomer } from './unban_customer.ts'
 import { unfollowChat } from './unfollow_chat.ts'
 import { updateAgent } from './update_agent.ts'
@@ -36,6 +38,8 @@ export const agentActions: readonly ActionSpec[] = [
   joinChat,
   superviseChat,
   removeFromChat,
+  transferChat,
+  listAgentsForTransfer,
   closeThread,
   followChat,
   unfollowChat,

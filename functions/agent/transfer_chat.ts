@@ -1,0 +1,26 @@
+import { pushScopesChange, pushTransferred } from '../../shared/chat/announce/transferred.ts'
+import { announceUsersChanged } from '../../shared/chat/announce/users-changed.ts'
+import { enqueueGained } from '../../shared/chat/enqueue-catch-up.ts'
+import { enqueueRouting } from '../../shared/chat/enqueue-routing.ts'
+import { transfer } from '../../shared/chat/transfer.ts'
+import { readQueueNow } from '../../shared/chat/view/queue.ts'
+import { transferChat } from '../../shared/protocol/agent/transfer_chat.ts'
+import { serve } from '../../shared/request/serve.ts'
+
+export const handler = serve(transferChat, async (ctx, request) => {
+  const { license_id, agent_id } = ctx.me
+  const changed = await transfer(ctx, request, transferChat.denied)
+  const { before, chat, tail } = changed
+  if (chat === before) return
+  const [queue] = await Promise.all([
+    readQueueNow(ctx.read, license_id, chat),
+    announceUsersChanged(ctx, changed),
+  ])
+  pushScopesChange(ctx, before, chat)
+  const to = request.target?.type === 'group' ? chat.scopes.groups : undefined
+  pushTransferred(ctx, before, chat, { reason: 'manual', by: agent_id, to, queue })
+  if (to !== undefined)
+    await enqueueGained(ctx, before, { id: chat.id, thread: tail.n, order: tail.m, version: chat.version })
+  // it may wait, and whoever left may take another
+  await enqueueRouting(ctx, license_id, chat.id)
+})

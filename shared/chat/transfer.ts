@@ -1,0 +1,251 @@
+import { hasAccess, roleOf } from '../access/permissions.ts'
+import type { Target } from '../protocol/agent/transfer_chat.ts'
+import { type ErrorDetail, ProtocolError } from '../protocol/errors.ts'
+import { type AgentItem, GroupItem } from '../table/accounts.ts'
+import type { Reads } from '../table/capabilities.ts'
+import { customerOf, departed, presentAgents } from '../table/chat/chat-users.ts'
+import type { Chat, ChatScopes } from '../table/chat/chats.ts'
+import type { Common } from '../table/families.ts'
+import { groupPrefix, licensePk } from '../table/keys.ts'
+import type { Reader } from '../table/ops.ts'
+import type { RequestSnapshot } from '../table/optimistic-write.ts'
+import type { Session } from '../table/sockets.ts'
+import {
+  assignmentGuards,
+  type AssignmentFamily,
+  byLoad,
+  givenTo,
+  isFree,
+  loadOf,
+  mayBeGiven,
+} from './assign-agent.ts'
+import { changeUsers, type UsersChange, type UsersChanged } from './change-users.ts'
+import { existingScopes } from './deleted-names.ts'
+import { readRouting, type RoutingChange, type StoredRouting } from './routing-properties.ts'
+import { isReady, readRoutingState, type RoutingState } from './routing-state.ts'
+import { transferred } from './system-messages.ts'
+import type { ThreadWrites, UsersFamily } from './thread-writes.ts'
+
+// A chat is given to another agent, or to a team (extensions §3): in one transaction, so that somebody has it,
+// or it waits, at every moment.
+
+export interface TransferRequest {
+  target?: Target | undefined
+  ignore_agents_availability?: boolean | undefined
+  ignore_requester_presence?: boolean | undefined
+}
+
+/** What a transfer is decided by. */
+interface TransferSnapshot extends RequestSnapshot {
+  me: Session
+  desk: RoutingState
+  groups: readonly GroupItem[]
+  routing: StoredRouting
+}
+
+type Transferring = ThreadWrites<UsersFamily | AssignmentFamily, RequestSnapshot & { me: Session }> &
+  Reads<Common | 'loads'>
+
+/** A target whose names exist; groups that were deleted count as their successors. */
+interface Wanted {
+  scopes: ChatScopes
+  /** The agents among whom the next is chosen. */
+  candidates: readonly AgentItem[]
+  /** Whom or what the message names, where nobody is free. */
+  names: readonly string[]
+}
+
+const notFound = (path: string, message: string) =>
+  new ProtocolError('not_found', { details: [{ path, message }] })
+
+const wantedOf = ({ chat, desk, groups, me }: TransferSnapshot, target: Target | undefined): Wanted => {
+  const namesOf = (ids: readonly number[]) =>
+    ids.map((id) => groups.find((group) => group.id === id)?.name ?? `group ${id}`)
+  const membersOf = (ids: readonly number[]) =>
+    desk.agents.filter((agent) => agent.groups.some((group) => ids.includes(group)))
+  const mayTake = ({ id }: AgentItem) => mayBeGiven(id, chat) && id !== leavingOf(chat, me)
+  if (target?.type === 'agent') {
+    const candidates = target.ids.map((id, at) => {
+      const agent = desk.agents.find((one) => one.id === id)
+      if (agent === undefined || agent.suspended)
+        throw notFound(`payload.target.ids.${at}`, 'No agent who may work has this id')
+      return agent
+    })
+    return { scopes: chat.scopes, candidates, names: candidates.map(({ name }) => name) }
+  }
+  if (target === undefined) {
+    const { scopes } = chat
+    const candidates = scopes.groups.length === 0 ? desk.agents : membersOf(scopes.groups)
+    const names = scopes.groups.length === 0 ? ['the queue'] : namesOf(scopes.groups)
+    return { scopes, candidates: candidates.filter(mayTake), names }
+  }
+  const scopes = existingScopes({ groups: target.ids, agents: [] }, desk)
+  const missing = target.ids.findIndex(
+    (id) =>
+      !groups.some((group) => existingScopes({ groups: [id], agents: [] }, desk).groups.includes(group.id)),
+  )
+  if (missing !== -1) throw notFound(`payload.target.ids.${missing}`, 'There is no such group')
+  return { scopes, candidates: membersOf(scopes.groups).filter(mayTake), names: namesOf(scopes.groups) }
+}
+
+/** The requester, where it is an agent of the chat and so leaves it. */
+const leavingOf = (chat: Chat, me: Session): string | undefined =>
+  roleOf(me.agent_id, chat) === 'agent' ? me.agent_id : undefined
+
+/** Why an agent cannot take a chat now; undefined: it can. */
+const unavailable = (agent: AgentItem, desk: RoutingState, chat: Chat): string | undefined => {
+  if (presentAgents(chat).includes(agent.id)) return undefined
+  if (!agent.online || agent.away) return 'is not logged in'
+  if (!isReady(agent)) return 'does not accept chats'
+  if (!isFree(agent, desk))
+    return `has ${loadOf(agent, desk).active} active chats and takes ${agent.max_chats}`
+  return undefined
+}
+
+const canSee = (agent: AgentItem, scopes: ChatScopes): boolean =>
+  hasAccess({ agent_id: agent.id, permission: agent.permission, groups: agent.groups }, { users: [], scopes })
+
+const isSameScopes = (one: ChatScopes, other: ChatScopes): boolean =>
+  JSON.stringify([one.groups.toSorted(), one.agents.toSorted()]) ===
+  JSON.stringify([other.groups.toSorted(), other.agents.toSorted()])
+
+/** Whether a chat is where a request wants it: one that comes again changes nothing. */
+const isDone = ({ chat, me }: TransferSnapshot, wanted: Wanted, request: TransferRequest): boolean => {
+  const { target, ignore_requester_presence } = request
+  const present = presentAgents(chat)
+  const isWanted = (id: string) => wanted.candidates.some((agent) => agent.id === id)
+  if (target?.type === 'agent')
+    return chat.waiting_since === undefined && present.length > 0 && present.every(isWanted)
+  if (present.includes(me.agent_id)) return false
+  if (target === undefined)
+    return (
+      ignore_requester_presence !== true &&
+      chat.users.some(
+        ({ id, type, left }) => id === me.agent_id && type !== 'customer' && left === chat.thread,
+      )
+    )
+  return isSameScopes(chat.scopes, wanted.scopes) && (chat.waiting_since !== undefined || present.length > 0)
+}
+
+/** Why nobody takes a chat, for each agent asked for or for the groups as a whole. */
+const refusal = (view: TransferSnapshot, { candidates }: Wanted, target: Target | undefined) => {
+  const { chat, desk } = view
+  const why = candidates.map((agent) => unavailable(agent, desk, chat) ?? 'cannot see this chat')
+  const details: ErrorDetail[] =
+    target?.type === 'agent'
+      ? target.ids.map((id, at) => ({
+          path: `payload.target.ids.${at}`,
+          message: `The agent ${id} ${why[at] ?? ''}`,
+        }))
+      : [
+          {
+            path: target === undefined ? 'payload.target' : 'payload.target.ids',
+            message:
+              candidates.length === 0
+                ? 'Nobody else can be given the chat'
+                : `Nobody is free: ${[...new Set(why)].map((one) => `${why.filter((other) => other === one).length} ${one}`).join(', ')}`,
+          },
+        ]
+  return new ProtocolError('validation', { details })
+}
+
+/** Takes the requester out as one who leaves by itself: routing does not give the chat back to it. */
+const taken = (users: Chat['users'], me: Session, thread: number): Chat['users'] =>
+  users.map((user) =>
+    user.id === me.agent_id && user.type === 'agent' && !user.present ? { ...user, left: thread } : user,
+  )
+
+const planTransfer = (
+  view: TransferSnapshot,
+  request: TransferRequest,
+  denied: string,
+  at: number,
+): UsersChange<AssignmentFamily> | undefined => {
+  const { chat, me, desk } = view
+  const { target } = request
+  if (!chat.active) throw new ProtocolError('chat_inactive')
+  const wanted = wantedOf(view, target)
+  if (isDone(view, wanted, request)) return undefined
+  const leaving = leavingOf(chat, me)
+  if (leaving === undefined && request.ignore_requester_presence !== true)
+    throw new ProtocolError('authorization', { message: denied })
+
+  const { scopes, candidates } = wanted
+  const seeing = candidates.filter((agent) => canSee(agent, scopes) || presentAgents(chat).includes(agent.id))
+  const free = seeing.filter((agent) => unavailable(agent, desk, chat) === undefined)
+  const agent = free.find(({ id }) => presentAgents(chat).includes(id)) ?? byLoad(free, desk)[0]
+  const isOfCustomer = customerOf(chat) !== undefined
+  const waits = request.ignore_agents_availability === true && isOfCustomer
+  if (agent === undefined && (!waits || (target?.type === 'agent' && seeing.length < candidates.length)))
+    throw refusal(view, wanted, target)
+  const users = agent === undefined ? chat.users.map(left) : givenOr(agent, chat)
+  const isSame = agent === undefined && chat.waiting_since !== undefined && presentAgents(chat).length === 0
+  if (isSame && isSameScopes(scopes, chat.scopes)) return undefined
+
+  const isKnown = chat.users.some(({ id, met }) => id === me.agent_id && met === true)
+  const names = agent === undefined || target?.type === 'group' ? wanted.names : [agent.name]
+  const isNew = agent !== undefined && !presentAgents(chat).includes(agent.id)
+  return {
+    users: taken(users, me, chat.thread),
+    scopes,
+    messages: [transferred(names, me.name, !isKnown)],
+    routing: routingOf(chat, agent, isOfCustomer),
+    waitingSince: agent === undefined ? (chat.waiting_since ?? at) : null,
+    ...(isNew ? assignmentOf(agent, chat, isOfCustomer, at) : {}),
+  }
+}
+
+/** The property of a customer's chat, which it may never have had, where that changes. */
+const routingOf = (chat: Chat, agent: AgentItem | undefined, isOfCustomer: boolean): RoutingChange => {
+  if (!isOfCustomer || (agent !== undefined && chat.waiting_since === undefined)) return {}
+  return { unassigned: agent === undefined }
+}
+
+const left = (user: Chat['users'][number]): Chat['users'][number] =>
+  user.type === 'agent' && user.present ? departed(user) : user
+
+const assignmentOf = (agent: AgentItem, chat: Chat, isOfCustomer: boolean, at: number) => {
+  const [ready, loaded] = assignmentGuards(agent, chat, at)
+  const guards = [ready, loaded].flatMap((guard) => guard ?? [])
+  // a chat without a customer is nobody's load
+  return isOfCustomer ? { guards, assigned: agent.id } : { guards: guards.slice(0, 1) }
+}
+
+/** Users of a chat that an agent has; one that is in it already keeps its place. */
+const givenOr = (agent: AgentItem, chat: Chat): Chat['users'] =>
+  presentAgents(chat).includes(agent.id)
+    ? chat.users.map((user) => (user.id === agent.id && user.type === 'agent' ? user : left(user)))
+    : givenTo(agent.id, chat.users)
+
+const readDesk = async (
+  read: Reader<Common | 'loads'>,
+  license: string,
+  chat: Chat,
+): Promise<Pick<TransferSnapshot, 'desk' | 'groups' | 'routing'>> => {
+  const [desk, groups, routing] = await Promise.all([
+    readRoutingState(read, license, { strong: true }),
+    read.query({ pk: licensePk(license), prefix: groupPrefix, strong: true }),
+    readRouting(read, chat),
+  ])
+  if (desk === undefined) throw new ProtocolError('license_expired')
+  return { desk, groups: groups.map((group) => GroupItem.parse(group)), routing }
+}
+
+/** Transfers a chat, as far as it is not where the request wants it. Throws what is missing for it. */
+export const transfer = async (
+  ctx: Transferring,
+  request: TransferRequest,
+  denied: string,
+): Promise<UsersChanged> => {
+  const { license_id } = ctx.me
+  const first = await readDesk(ctx.read, license_id, ctx.chat)
+  const refresh = async (): Promise<TransferSnapshot> => {
+    const view = await ctx.refresh()
+    return { ...view, ...(await readDesk(ctx.read, license_id, view.chat)) }
+  }
+  return changeUsers<TransferSnapshot, AssignmentFamily>(
+    { ...ctx, ...first, refresh },
+    (view) => planTransfer(view, request, denied, ctx.now()),
+    ({ routing }) => routing,
+  )
+}
