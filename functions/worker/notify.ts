@@ -1,4 +1,5 @@
 import { unmarshall } from '@aws-sdk/util-dynamodb'
+import { announceAgent, announceGroup, type ItemChange } from '../../shared/account/announce-account.ts'
 import { announceErased } from '../../shared/account/customer-erased.ts'
 import { tabGone } from '../../shared/account/customer-presence.ts'
 import { endSessions } from '../../shared/account/disconnect.ts'
@@ -9,9 +10,12 @@ import { type Appended, notifyMobile } from '../../shared/mobile/notify-mobile.t
 import { type BatchResult, failed } from '../../shared/platform/batch.ts'
 import { config } from '../../shared/platform/config.ts'
 import { measured } from '../../shared/platform/metrics.ts'
-import { isBanned, isErased, readCustomer } from '../../shared/table/customers.ts'
+import { InternalError } from '../../shared/protocol/errors.ts'
+import { isBanned, readCustomer } from '../../shared/table/customers.ts'
+import { parseErased } from '../../shared/table/erasing.ts'
 import { changedOf, chatOfEntry } from '../../shared/table/key-parts.ts'
 import type { RawKey } from '../../shared/table/keys.ts'
+import type { Attributes } from '../../shared/table/ops.ts'
 import { readCustomerSockets } from '../../shared/table/socket-lists.ts'
 
 type Image = Parameters<typeof unmarshall>[0]
@@ -68,10 +72,12 @@ const followAccount = async (
   if (changed === undefined) return
   const { license } = changed
   const gone = eventName === 'REMOVE'
-  const differs = (field: string): boolean => {
-    const [before, after] = [OldImage, NewImage].map((image) => unmarshall(image ?? {})[field])
-    return JSON.stringify(before) !== JSON.stringify(after)
+  const change: ItemChange = {
+    before: OldImage && unmarshall(OldImage),
+    after: NewImage && unmarshall(NewImage),
   }
+  const differs = (field: string): boolean =>
+    JSON.stringify(change.before?.[field]) !== JSON.stringify(change.after?.[field])
   switch (changed.item) {
     case 'agentSocket':
       if (gone)
@@ -85,22 +91,48 @@ const followAccount = async (
       if (eventName === 'INSERT')
         await runWork((ctx) => tabGone(ctx, license, changed.customer, config.presenceGraceS()))
       // `ban_customer` does the same; it may have died before it did. Who is erased is banned by it
-      if (!gone && differs('ban')) await runWork((ctx) => endIfBanned(ctx, license, changed.customer))
+      if (!gone && differs('ban'))
+        await runWork((ctx) => endIfBanned(ctx, license, changed.customer, change.after))
+      return
+    case 'group':
+      await runWork(async (ctx) => {
+        announceGroup(ctx, license, change)
+        await tellAll(ctx)
+      })
       return
     case 'license':
-    case 'agent':
-      // presence writes an agent too, on every login, and leaves its version as it is; a new account has no
-      // sockets
+      // a new one has no sockets
       if (eventName === 'INSERT' || !differs('version')) return
-      if (changed.item === 'license')
-        await runWork((ctx) => licenseChanged(ctx, license, { isGroupGone: differs('deleted_groups') }))
-      else await runWork<'notify'>((ctx) => agentChanged(ctx, license, changed.agent))
+      await runWork((ctx) => licenseChanged(ctx, license, { isGroupGone: differs('deleted_groups') }))
+      return
+    case 'agent':
+      // presence writes an agent too, on every login, and leaves its version as it is
+      if (!differs('version')) return
+      await runWork<'notify'>(async (ctx) => {
+        if (eventName !== 'INSERT') await agentChanged(ctx, license, changed.agent)
+        await announceAgent(ctx, license, change)
+        await tellAll(ctx)
+      })
   }
 }
 
-const endIfBanned = async (ctx: WorkCtx, license: string, customer: string): Promise<void> => {
+/** Sends what nobody else tells: where it is not known to whom, the record comes again. */
+const tellAll = async (ctx: WorkCtx): Promise<void> => {
+  if (!(await ctx.flush())) throw new InternalError('Those who are to be told could not be read')
+}
+
+const endIfBanned = async (
+  ctx: WorkCtx,
+  license: string,
+  customer: string,
+  after: Attributes | undefined,
+): Promise<void> => {
+  const erased = after && parseErased(after)
+  if (erased !== undefined) {
+    await announceErased(ctx, license, erased)
+    await tellAll(ctx)
+  }
   const item = await readCustomer(ctx.read, license, customer)
-  if (isErased(item)) await announceErased(ctx, license, customer)
   if (item !== undefined && isBanned(item, ctx.now()))
     await endSessions(ctx, await readCustomerSockets(ctx.read, license, customer), 'customer_banned')
 }

@@ -6,6 +6,7 @@ import {
   type DeviceFamily,
   deviceHash,
   type DeviceItem,
+  isDeviceOf,
   putDevice,
   readAgentDevices,
   readDevice,
@@ -20,14 +21,11 @@ type Owner = Pick<Session, 'license_id' | 'agent_id' | 'token_scopes'>
 
 type Changing = Reads<Common | 'device'> & Writes<DeviceFamily> & Retries
 
-const isOf = ({ license_id, agent_id }: Owner, device: DeviceItem): boolean =>
-  device.license_id === license_id && device.agent_id === agent_id
-
 /** The writes that make a device the owner's; none where all is so already. */
 const changesOf = (found: DeviceItem | undefined, device: DeviceItem): Op<DeviceFamily>[] => {
   const same =
     found !== undefined &&
-    isOf(device, found) &&
+    isDeviceOf(device, found) &&
     found.platform === device.platform &&
     found.enabled === device.enabled &&
     found.token_scopes?.join(' ') === device.token_scopes?.join(' ')
@@ -58,7 +56,7 @@ export const devicePresented = (
   device: Device,
   { owner, nonce }: { owner: Owner; nonce: string },
 ): Op<DeviceFamily>[] => {
-  const enabled = found === undefined || !isOf(owner, found) || found.enabled
+  const enabled = found === undefined || !isDeviceOf(owner, found) || found.enabled
   return changesOf(found, deviceOf(device, owner, { enabled, nonce }))
 }
 
@@ -79,7 +77,7 @@ export const setNotifications = async (
     // the device is as asked, by whichever request
     isOwn: (found) => changesOf(found, wanted).length === 0,
     attempt: async (found) => {
-      if (found !== undefined && !isOf(me, found) && !enabled)
+      if (found !== undefined && !isDeviceOf(me, found) && !enabled)
         throw new ProtocolError('authorization', { message: denied })
       const ops = changesOf(found, wanted)
       if (ops.length === 0) return { result: undefined, committed: true }

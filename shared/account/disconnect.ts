@@ -1,4 +1,5 @@
 import { closeConnection, type Endpoint, post } from '../delivery/connections.ts'
+import { afterAnswerS } from '../jobs/enqueue-logout.ts'
 import type { Enqueues } from '../jobs/job-queue.ts'
 import { pushed } from '../protocol/envelope.ts'
 import { CustomerDisconnectReason, DisconnectReason } from '../protocol/disconnect-reasons.ts'
@@ -21,11 +22,9 @@ interface Disconnecting extends Reads, Writes<SocketFamily>, Clock, Enqueues {
   nonce: string
 }
 
-type Reason = DisconnectReason | CustomerDisconnectReason
+type Reason = NonNullable<AnySession['ended']>
 
 const postingMs = 1000
-// what a connection is told of the end itself goes out first
-export const afterAnswerS = 1
 
 /**
  * Tells a connection why, closes it and forgets it, where its session is still the one given. May run twice:
@@ -57,7 +56,7 @@ export const disconnect = async (
   await forgetSocket(ctx.write, connection, session)
 }
 
-/** What a connection is told; undefined: its endpoint has no word for it. */
+/** What a connection is told; undefined: its endpoint has no word for it, or it asked for its end itself. */
 const frameOf = (endpoint: Endpoint, given: Reason): string | undefined => {
   if (endpoint === 'agent') {
     const reason = DisconnectReason.safeParse(given)

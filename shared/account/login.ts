@@ -1,5 +1,6 @@
 import { placesOf } from '../access/audience-lists.ts'
 import { grantsOf } from '../access/permissions.ts'
+import { afterAnswerS } from '../jobs/enqueue-logout.ts'
 import type { Enqueues } from '../jobs/job-queue.ts'
 import type { Device } from '../protocol/device-fields.ts'
 import { ProtocolError } from '../protocol/errors.ts'
@@ -22,7 +23,7 @@ import {
   userIdOf,
 } from '../table/sockets.ts'
 import { devicePresented } from './devices.ts'
-import { afterAnswerS, endSessions } from './disconnect.ts'
+import { endSessions } from './disconnect.ts'
 import type { TokenIdentity } from './tokens.ts'
 
 export interface LoggedIn {

@@ -10,6 +10,7 @@ import type { getFilteredChats } from '../protocol/agent/get_filtered_chats.ts'
 import type { joinChat } from '../protocol/agent/join_chat.ts'
 import type { listAgentsForTransfer } from '../protocol/agent/list_agents_for_transfer.ts'
 import type { login } from '../protocol/agent/login.ts'
+import type { logout } from '../protocol/agent/logout.ts'
 import type { markEventAsSeen } from '../protocol/agent/mark_event_as_seen.ts'
 import type { ping } from '../protocol/agent/ping.ts'
 import type { removeFromChat } from '../protocol/agent/remove_from_chat.ts'
@@ -77,6 +78,7 @@ export interface AgentEndpoint {
     | typeof joinChat
     | typeof listAgentsForTransfer
     | typeof login
+    | typeof logout
     | typeof markEventAsSeen
     | typeof ping
     | typeof removeFromChat

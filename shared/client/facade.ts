@@ -120,17 +120,27 @@ export const createClient = <E extends Endpoint, U extends UserLike, Event exten
       return core.state
     },
     chats,
-    request: (action, payload) => ask(action, payload),
+    request: closingWith(ask, () => core.close()),
     on: (name, listener) => listeners.on(name, listener),
     each: (name) => listeners.each(name, core.ended.signal),
     close: () => core.close(),
   }
 }
 
+/** The server closes a connection that has logged out: the client is not to come back. */
+const closingWith =
+  (ask: (action: string, payload: object) => Promise<unknown>, close: () => void) =>
+  async (action: string, payload: object): Promise<unknown> => {
+    const answer = await ask(action, payload)
+    if (action === 'logout') close()
+    return answer
+  }
+
 const kept = new Set([
   'incoming_event',
   'incoming_chat_thread',
   'thread_closed',
+  'chat_deleted',
   'chat_users_updated',
   'chat_scopes_updated',
   'chat_properties_updated',

@@ -17,6 +17,7 @@ export interface ChatPushes<U, E> {
     chat: Omit<WireChat<U, E>, 'threads'> & { thread: WireChat<U, E>['threads'][number] }
   }
   thread_closed: OfThread
+  chat_deleted: OfChat
   chat_users_updated: OfChat & {
     updated_users: Users<U> | Record<'customers' | 'agents' | 'supervisors', Users<U>>
   }
@@ -58,6 +59,8 @@ export class Keeper<U extends UserLike, E extends EventLike> {
       }
       case 'thread_closed':
         return this.#changeThread(push.payload, () => ({ active: false }))
+      case 'chat_deleted':
+        return chats.remove(push.payload.chat_id)
       case 'chat_users_updated': {
         const { updated_users: updated } = push.payload
         return chats.update(push.payload.chat_id, ({ users }) => ({ users: usersAfter(users, updated) }))

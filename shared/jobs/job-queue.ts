@@ -3,6 +3,7 @@ import * as z from 'zod/mini'
 import { config } from '../platform/config.ts'
 import { CustomerDisconnectReason, DisconnectReason } from '../protocol/disconnect-reasons.ts'
 import { ChatItem } from '../table/chat/chats.ts'
+import { SessionEnd } from '../table/sockets.ts'
 
 /** A connection that a push is meant for. */
 const Target = z.union([
@@ -23,7 +24,7 @@ export const Job = z.discriminatedUnion('job', [
   z.object({
     job: z.literal('end_session'),
     connection: z.string(),
-    reason: z.union([DisconnectReason, CustomerDisconnectReason]),
+    reason: z.union([SessionEnd, CustomerDisconnectReason]),
   }),
   /** Closes a connection, whatever its session. */
   z.object({

@@ -23,10 +23,18 @@ export const pushKinds: Readonly<Record<PushName, PushKind>> = {
   queue_positions_updated: 'lifecycle',
   customer_updated: 'lifecycle',
   chat_unfollowed: 'lifecycle',
+  chat_deleted: 'lifecycle',
   incoming_broadcast: 'license',
   customer_banned: 'license',
   customer_unbanned: 'license',
   agent_updated: 'license',
+  agent_created: 'license',
+  agent_deleted: 'license',
+  agent_suspended: 'license',
+  agent_unsuspended: 'license',
+  group_created: 'license',
+  group_updated: 'license',
+  group_deleted: 'license',
   agent_disconnected: 'connection',
 }
 

@@ -1,8 +1,9 @@
 import * as z from 'zod/mini'
+import { accountPushes } from './account-pushes.ts'
 import { DisconnectReason } from './disconnect-reasons.ts'
 import { Event, Recipients } from './events.ts'
 import { Timestamp } from './fields.ts'
-import { ChatWithThread, CustomerUser, RoutingStatus, ScopesOutput, User } from './objects.ts'
+import { ChatWithThread, CustomerUser, ScopesOutput, User } from './objects.ts'
 import {
   ChatPropertiesUpdated,
   ChatThreadPropertiesUpdated,
@@ -35,6 +36,11 @@ export const pushes = {
   chat_unfollowed: {
     summary: 'The agent follows the chat no more.',
     to: 'every connection of that agent',
+    payload: z.strictObject({ chat_id: z.string() }),
+  },
+  chat_deleted: {
+    summary: 'The chat is gone, with all that was in it: its customer was erased.',
+    to: 'agents who had access',
     payload: z.strictObject({ chat_id: z.string() }),
   },
   chat_users_updated: {
@@ -132,14 +138,7 @@ export const pushes = {
     to: 'every agent of the license',
     payload: z.strictObject({ customer_id: z.string() }),
   },
-  agent_updated: {
-    summary: "An agent's routing status changed, or it came or went.",
-    to: 'every agent of the license',
-    payload: z.strictObject({
-      agent_id: z.string(),
-      routing_status: z.enum([...RoutingStatus.options, 'offline']),
-    }),
-  },
+  ...accountPushes,
   agent_disconnected: {
     summary: 'The server closes this connection.',
     to: 'that connection, which is then closed',

@@ -22,7 +22,8 @@ export const sessionOf = (
   socket: SocketItem | undefined,
 ): AnySession => {
   const session = socket?.session
-  if (session === undefined) throw new ProtocolError('auth', { message: 'Not logged in' })
+  if (session === undefined || session.ended === 'logged_out')
+    throw new ProtocolError('auth', { message: 'Not logged in' })
   const over = session.ended ?? expiryOf(session, Date.now())
   if (over === undefined) return session
   // protocol §2: a ban has an error of its own where a thread is to start

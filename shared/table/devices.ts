@@ -29,6 +29,12 @@ export type DeviceItem = z.output<typeof DeviceItem>
 
 export const deviceHash = (token: string): string => createHash('sha256').update(token).digest('hex')
 
+/** Whether a device is this agent's. */
+export const isDeviceOf = (
+  { license_id, agent_id }: Pick<DeviceItem, 'license_id' | 'agent_id'>,
+  device: DeviceItem,
+): boolean => device.license_id === license_id && device.agent_id === agent_id
+
 const rowOf = ({
   license_id,
   agent_id,
@@ -52,7 +58,7 @@ export const putDevice = (found: DeviceItem | undefined, device: DeviceItem): Op
 }
 
 /** Forgets a device, where it still is this agent's. */
-const deviceRemoved = (device: DeviceItem): Op<DeviceFamily>[] => [
+export const forgetDevice = (device: DeviceItem): Op<DeviceFamily>[] => [
   {
     Delete: {
       Key: keys.device(device.hash),
@@ -74,7 +80,7 @@ export const removeDevice = async (
   device: DeviceItem,
 ): Promise<void> => {
   for (let tries = 1; ; tries += 1) {
-    const refusals = await write.transact(deviceRemoved(device))
+    const refusals = await write.transact(forgetDevice(device))
     if (refusals.length === 0 || refusals.some(({ reason }) => reason === 'condition')) return
     if (tries === removalTries) throw new InternalError('A device is being changed all the time')
     await pause(tries)

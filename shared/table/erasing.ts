@@ -3,7 +3,7 @@ import { type Chat, ChatItem } from './chat/chats.ts'
 import { putEntry } from './chat/log-entries.ts'
 import { type Entry, parseEntry } from './chat/thread-log.ts'
 import { keys } from './keys.ts'
-import type { Op, Reader } from './ops.ts'
+import type { Attributes, Op, Reader } from './ops.ts'
 
 /**
  * `CUSTOMER#<l>#<c>` / `CUSTOMER` of a customer whose data are erased. Banned by it, so that whatever is
@@ -15,12 +15,16 @@ const ErasedItem = z.object({
   erasing: z._default(z.boolean(), false),
   /** How its active thread was closed, for those who are still to be told. `entry`: as the log had it. */
   closing: z.optional(z.object({ chat: ChatItem, entry: z.record(z.string(), z.unknown()) })),
+  /** Its chat as it was, where it had no active thread. */
+  chat: z.optional(ChatItem),
 })
 export interface ErasedCustomer {
   /** In ms. */
   erasedAt: number
   erasing: boolean
   closing: { chat: Chat; entry: Entry } | undefined
+  /** Its chat as it was, with the active thread closed; undefined: it had none, or nobody is told of it. */
+  chat: Chat | undefined
 }
 
 /** Strongly consistent. Undefined where the customer is not erased. */
@@ -30,12 +34,18 @@ export const readErased = async (
   customer: string,
 ): Promise<ErasedCustomer | undefined> => {
   const item = await read.get(keys.customer(license, customer), { strong: true })
-  if (item?.['erased_at'] === undefined) return undefined
-  const { erased_at, erasing, closing } = ErasedItem.parse(item)
+  return item === undefined ? undefined : parseErased(item)
+}
+
+/** How a customer is erased, by its item; undefined where it is not. */
+export const parseErased = (item: Attributes): ErasedCustomer | undefined => {
+  if (item['erased_at'] === undefined) return undefined
+  const { erased_at, erasing, closing, chat } = ErasedItem.parse(item)
   return {
     erasedAt: erased_at,
     erasing,
     closing: closing && { chat: closing.chat, entry: parseEntry(closing.entry) },
+    chat: closing?.chat ?? chat,
   }
 }
 
@@ -50,7 +60,14 @@ export const setErased = (
     nowMs,
     untilS,
     closing,
-  }: { nowMs: number; untilS: number; closing?: { chat: Chat; entry: Entry } | undefined },
+    chat,
+  }: {
+    nowMs: number
+    untilS: number
+    closing?: { chat: Chat; entry: Entry } | undefined
+    /** Its chat, for those who are to be told that it is gone. */
+    chat?: Chat | undefined
+  },
 ): Op<'customer'> => ({
   Put: {
     Item: {
@@ -61,7 +78,9 @@ export const setErased = (
       erasing: true,
       ban: { days: 0, until: untilS, by: '' },
       ttl: untilS,
-      closing: closing && { chat: closing.chat, entry: itemOf(closing.chat.id, closing.entry) },
+      ...(closing === undefined
+        ? { chat }
+        : { closing: { chat: closing.chat, entry: itemOf(closing.chat.id, closing.entry) } }),
     },
     ConditionExpression: 'attribute_not_exists(erased_at)',
   },
@@ -76,7 +95,7 @@ const itemOf = (chat: string, entry: Entry) => {
 export const removeErasure = (license: string, customer: string): Op<'customer'> => ({
   Update: {
     Key: keys.customer(license, customer),
-    UpdateExpression: 'REMOVE erasing, closing',
+    UpdateExpression: 'REMOVE erasing, closing, chat',
     ConditionExpression: 'attribute_exists(erased_at)',
   },
 })

@@ -6,6 +6,7 @@ import { chatPrefix, keys, logPrefix, type RawKey, unpart } from './keys.ts'
 export type Changed =
   | { item: 'license'; license: string }
   | { item: 'agent'; license: string; agent: string }
+  | { item: 'group'; license: string; group: number }
   | { item: 'agentSocket'; license: string; agent: string; connection: string }
   | { item: 'customer'; license: string; customer: string }
   | { item: 'customerSocket'; license: string; customer: string; connection: string }
@@ -25,6 +26,7 @@ export const changedOf = ({ pk, sk }: RawKey): Changed | undefined => {
     return { item: 'agentSocket', license, agent: unpart(first), connection: unpart(second) }
   if (list !== undefined) return undefined
   if (sk === 'LICENSE') return { item: 'license', license }
+  if (first === 'GROUP') return { item: 'group', license, group: Number(second) }
   return first === 'AGENT' ? { item: 'agent', license, agent: unpart(second) } : undefined
 }
 

@@ -98,7 +98,7 @@ const rowOf = (
     const { license_id, customer_id, token_expires_at, license_expires_at } = session
     return { license_id, customer_id, token_expires_at, license_expires_at, connection, ttl }
   }
-  const { name: _, application: __, ended: ___, nonce: ____, license_created_at: _____, ...shared } = session
+  const { name: _, application: __, nonce: ___, license_created_at: ____, ...shared } = session
   return { ...shared, connection, ttl }
 }
 
@@ -167,15 +167,15 @@ export const endSession = <R extends SocketRow>(
 export type AccountCopy = Pick<Session, 'name' | 'permission' | 'groups' | 'places'>
 
 /**
- * An agent's session and its rows as the account is now, for a transaction: it holds where the session is
- * still the one that was read.
+ * An agent's session and its rows as the account is now, or as its logout leaves them, for a transaction: it
+ * holds where the session is still the one that was read.
  */
 export const refreshSession = (
   socket: Pick<SocketItem, 'connection' | 'ttl'>,
   before: Session,
-  account: AccountCopy,
+  change: AccountCopy | { ended: 'logged_out' },
 ): Op<SocketFamily<Session>>[] => {
-  const session = { ...before, ...account }
+  const session = { ...before, ...change }
   const fields = ['agent_id', 'nonce', 'license_expires_at', 'ended', 'permission', 'groups'] as const
   const isAsRead = fields.map((field) =>
     before[field] === undefined

@@ -4,6 +4,9 @@ import { CustomerDisconnectReason, DisconnectReason } from '../protocol/disconne
 import { type Key, keys } from './keys.ts'
 import type { Reader } from './ops.ts'
 
+/** Why an agent's session is over before its socket is. One that logged out is told nothing more. */
+export const SessionEnd = z.enum([...DisconnectReason.options, 'logged_out'])
+
 /** Until when a session counts, in Unix seconds. */
 const lasting = { token_expires_at: z.int(), license_expires_at: z.int() }
 
@@ -39,8 +42,8 @@ const AgentSession = z.object({
   /** Which login made it so: one whose answer was lost knows its own work by it. */
   nonce: z.optional(z.string()),
   application: z.optional(z.object({ name: z.optional(z.string()), version: z.optional(z.string()) })),
-  /** Set once the session is over before its socket is: a suspended or deleted agent's. */
-  ended: z.optional(DisconnectReason),
+  /** Set once the session is over before its socket is: a suspended or deleted agent's, or by `logout`. */
+  ended: z.optional(SessionEnd),
 })
 
 const CustomerSession = z.object({
@@ -98,7 +101,7 @@ export const AgentSocketItem = z.object({
   ...agentIdentity,
   ...row,
   /** As its session's. */
-  ended: z.optional(DisconnectReason),
+  ended: z.optional(SessionEnd),
 })
 
 export type AgentSocketItem = z.output<typeof AgentSocketItem>

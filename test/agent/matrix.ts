@@ -134,6 +134,9 @@ const membershipPushes = {
 /** Actions that answer before login too. */
 export const beforeLogin = ['login', 'ping']
 
+/** Any agent may, with any token; who does is none of these people any more. */
+export const endingSession = ['logout']
+
 /** Every other action. Leaving comes last: it may take one's access. */
 export const rows: readonly Row[] = [
   row('start_chat', 'license', {
@@ -876,7 +879,14 @@ export const causes: readonly Cause[] = [
 ]
 
 /** The pushes that no single request causes: tests of their own bring them about. */
-export const pushesWithoutAction = ['agent_disconnected', 'chat_unfollowed'] as const
+export const pushesWithoutAction = [
+  'agent_disconnected',
+  'chat_unfollowed',
+  // by the operator's commands
+  ...(['agent_created', 'agent_deleted', 'agent_suspended', 'agent_unsuspended'] as const),
+  ...(['group_created', 'group_updated', 'group_deleted'] as const),
+  'chat_deleted',
+] as const
 
 /** The pushes to agents that only customers cause: tests in test/customer bring them about. */
 export const causedByCustomers = [
@@ -891,6 +901,9 @@ export const listedPushes = [
   'chat_transferred',
   'queue_positions_updated',
   'queue_position_updated',
+  'chat_deleted',
+  ...(['agent_created', 'agent_deleted', 'agent_suspended', 'agent_unsuspended'] as const),
+  ...(['group_created', 'group_updated', 'group_deleted'] as const),
   'incoming_chat_thread',
   'incoming_event',
   'chat_users_updated',

@@ -6,7 +6,7 @@ import { chatPk } from '../../shared/table/keys.ts'
 import { invalidToken, licenseExpired, notFound, notLoggedIn } from '../support/wire-errors.ts'
 import { sharedWorld, type World } from '../support/world.ts'
 import { storedOfChat, tryTogether, whoMay } from './attempts.ts'
-import { beforeLogin, deniedFor, people, rows, sentences } from './matrix.ts'
+import { beforeLogin, deniedFor, endingSession, people, rows, sentences } from './matrix.ts'
 import { type Scene, setScene } from './scene.ts'
 
 let world: World
@@ -28,7 +28,7 @@ const changingNothing = async (chat: string, attempts: () => Promise<void>): Pro
 
 describe('protocol §4', () => {
   test('is a row of the matrix for every action', () => {
-    const listed = new Set([...beforeLogin, ...rows.map(({ action }) => action)])
+    const listed = new Set([...beforeLogin, ...endingSession, ...rows.map(({ action }) => action)])
     expect([...listed].toSorted()).toEqual(agentActions.map(({ name }) => name).toSorted())
     expect(new Set(rows.map(({ name }) => name)).size).toBe(rows.length)
   })

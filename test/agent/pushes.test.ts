@@ -155,6 +155,7 @@ describe('protocol §6', () => {
       { push: 'agent_updated', to: everyone, payload: { agent_id: 'late', routing_status } },
     ]
     await scene.license.addAgent('late', { default_status: 'not_accepting_chats' })
+    await scene.timePasses()
     await forget()
     const late = await scene.license.login('late')
     expect((await scene.told(late)).map(({ payload }) => payload)).toEqual([
@@ -178,6 +179,7 @@ describe('protocol §6', () => {
 
   test("agent_disconnected: a suspended agent's connections, which are then closed, and no other", async () => {
     await scene.license.addAgent('gone')
+    await scene.timePasses()
     const gone = [await scene.license.login('gone'), await scene.license.login('gone')]
     await forget()
     for (const client of gone) await scene.told(client)
@@ -188,12 +190,10 @@ describe('protocol §6', () => {
       expect(reasons).toEqual([['agent_disconnected', { reason: 'access_token_revoked' }]])
     }
     await scene.timePasses()
+    const to: Receiver[] = ['host', ...people, 'blind']
     await expectTold([
-      {
-        push: 'agent_updated',
-        to: ['host', ...people, 'blind'],
-        payload: { agent_id: 'gone', routing_status: 'offline' },
-      },
+      { push: 'agent_suspended', to, payload: { agent_id: 'gone', name: 'gone' } },
+      { push: 'agent_updated', to, payload: { agent_id: 'gone', routing_status: 'offline' } },
     ])
   })
 })

@@ -135,7 +135,7 @@ export const setScene = async (world: World, who: readonly Person[] = people): P
   const items = async (wanted: Key[]) => (await read.batchGet(wanted, { strong: true })).toSorted(byKey)
   const told: Scene['told'] = async (client) => {
     while (world.queue.pending() > 0) await timePasses()
-    const pushes = [...(await client.received()), ...client.presence.splice(0)]
+    const pushes = [...(await client.received()), ...client.accounts.splice(0), ...client.presence.splice(0)]
     return [...new Map(pushes.map((push) => [JSON.stringify(push), push])).values()]
   }
   const heard: Scene['heard'] = async (client) => (await told(client)).map(({ action }) => action)

@@ -45,6 +45,11 @@ export const requests: Readonly<Record<string, Ready>> = {
     const token = await stand.token(officeLicense, agents[2]!)
     return { by, payload: { token }, after: () => by.close() }
   },
+  'agent/logout': async (stand, { agents }) => {
+    const by = await stand.connect()
+    await by.ask('login', { token: await stand.token(officeLicense, agents[2]!) })
+    return { by, payload: device, after: () => by.close() }
+  },
   'agent/ping': async (_, { ann }) => ({ by: ann }),
   'agent/send_event': async (_, { ann, chat_id }) => ({ by: ann, payload: { chat_id, event: message } }),
   'agent/send_typing_indicator': async (_, { ann, chat_id }) => ({

@@ -228,6 +228,13 @@ describe('with 20 sockets, in a chat of 25 entries of 1 KB', () => {
       expect((await cost(name, payload)).trips, name).toBeLessThanOrEqual(3)
   })
 
+  test('logout takes three round trips', async () => {
+    const by = await office.license.login(ids[3]!)
+    const { trips, rru } = await cost('logout', { firebase_token: 'token-of-a-phone' }, by)
+    expect(trips).toBeLessThanOrEqual(3)
+    expect(rru).toBeLessThanOrEqual(5)
+  })
+
   test('ban_customer takes four round trips, unban_customer three', async () => {
     await addCustomer(world, office.license.id, 'cleo')
     await startCustomerChat(world, office.license.id, 'cleo')

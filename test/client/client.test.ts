@@ -82,6 +82,20 @@ const ordersOf = (client: AgentClient, chat_id: string) =>
     ?.threads.at(-1)
     ?.events.map(({ order }) => order)
 
+test('a client that has logged out is closed for good, and its agent offline', async () => {
+  const license = await world.license({ ann: {}, ben: {} })
+  const [ann, ben] = [await agentOf(license, 'ann'), await agentOf(license, 'ben')]
+  const offline = new Promise<void>((resolve) => {
+    ben.client.on('agent_updated', ({ agent_id, routing_status }) => {
+      if (agent_id === 'ann' && routing_status === 'offline') resolve()
+    })
+  })
+  await ann.client.request('logout', {})
+  expect(ann.client.state).toBe('closed')
+  await offline
+  await expect(ann.client.request('start_chat', {})).rejects.toMatchObject({ type: 'closed' })
+})
+
 describe('a client', () => {
   test('asks and is answered, and throws what the server refuses', async () => {
     const { ann, ben, chat_id } = await annAndBen()

@@ -202,6 +202,7 @@ test('the client knows every action of both endpoints', () => {
   type Known<E extends { actions: object }> = keyof E['actions']
   expectTypeOf<Known<AgentEndpoint>>().toExtend<string>()
   const named: Record<Known<AgentEndpoint>, true> = {
+    ...{ logout: true },
     ...{ login: true, ping: true, start_chat: true, send_event: true, join_chat: true, supervise_chat: true },
     ...{
       remove_from_chat: true,

@@ -77,8 +77,7 @@ export abstract class Actor {
       await this.comeOn()
       if (!take()) return
       if (dice.chance(0.012)) {
-        ended('closed by its app')
-        await this.app?.close()
+        await this.leave()
       } else if (dice.chance(0.008)) {
         ended('cut off')
         this.app?.cut()
@@ -86,6 +85,12 @@ export abstract class Actor {
       else await this.#step()
       await wait(this.pauseMs)
     }
+  }
+
+  /** Goes away for a while, on purpose. */
+  protected async leave(): Promise<void> {
+    this.ctx.ended('closed by its app')
+    await this.app?.close()
   }
 
   async #step(): Promise<void> {

@@ -32,6 +32,20 @@ export class AgentApp extends Actor {
     if (chat !== undefined) await this.ask('follow_chat', { chat_id: chat.id })
   }
 
+  /** With or without a word, and now and then without waiting for its answer. */
+  protected override async leave(): Promise<void> {
+    const { dice, ended } = this.ctx
+    if (dice.chance(0.5)) return super.leave()
+    ended('logged out')
+    const asked = this.ask('logout', {})
+    if (dice.chance(0.8)) {
+      await asked
+      await this.ask('get_filtered_chats', {})
+    }
+    await this.app?.close()
+    await asked
+  }
+
   get user(): string {
     return this.agent.id
   }

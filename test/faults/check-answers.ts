@@ -84,6 +84,23 @@ export const answeredOnce: Check = checking('every request is answered, once', (
   }
 })
 
+export const loggedOutIsOver: Check = checking('who has logged out is served no more', (history, on) => {
+  const answers = answersOf(history)
+  for (const [index, { socket, action, sentAt }] of history.requests.entries()) {
+    on.count()
+    const { kind, at } = answers[index] ?? unknown
+    if (action !== 'logout' || kind !== 'success') continue
+    for (const [later, request] of history.requests.entries()) {
+      const isAfter = request.socket === socket && request.sentAt > at
+      const isBack = history.requests.some(
+        (one) => one.socket === socket && one.action === 'login' && one.sentAt > sentAt,
+      )
+      if (isAfter && !isBack && answers[later]?.kind === 'success' && request.action !== 'ping')
+        on.say(`socket ${socket} logged out, and then ${request.action} succeeded`)
+    }
+  }
+})
+
 export const nothingRunsOn: Check = checking(
   'nothing of a request runs on after its answer',
   (history, on) => {

@@ -57,6 +57,7 @@ const active = 'at most one thread of a chat is active, and closed ones get anno
 const order = 'an event sent after another was answered stands behind it'
 const author = 'whoever stored an event was in the chat'
 const answers = 'every request is answered, once'
+const leaving = 'who has logged out is served no more'
 const runsOn = 'nothing of a request runs on after its answer'
 const unheard = 'nothing fails that nobody waits for'
 const asked = 'an answer is for whoever had access while it was asked for'
@@ -227,6 +228,21 @@ const violations: [what: string, by: string, spoil: (history: Sample) => void][]
     (history) => {
       const found = answered(history, 'r4')
       found.text = found.text.replace('send_event', 'close_thread')
+    },
+  ],
+  [
+    'somebody is served who has logged out',
+    leaving,
+    (history) => {
+      for (const [action, id, at] of [
+        ['logout', 'r6', 80],
+        ['get_archives', 'r7', 90],
+      ] as const) {
+        history.requests.push({ socket: 5, id, action, sentAt: at, payload: {} } as never)
+        history.frames.push(
+          frame(5, at + 5, { request_id: id, action, type: 'response', success: true, payload: {} }),
+        )
+      }
     },
   ],
   [

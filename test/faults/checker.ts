@@ -4,7 +4,7 @@ import {
   nothingHidden,
   pushesAreForThoseWithAccess,
 } from './check-access.ts'
-import { answeredOnce, nothingRunsOn, nothingUnheard } from './check-answers.ts'
+import { answeredOnce, loggedOutIsOver, nothingRunsOn, nothingUnheard } from './check-answers.ts'
 import {
   activeListIsRight,
   waitingListIsRight,
@@ -36,6 +36,7 @@ const checks: readonly Check[] = [
   orderIsRealTime,
   authorsWereIn,
   answeredOnce,
+  loggedOutIsOver,
   nothingRunsOn,
   nothingUnheard,
   answersAreForThoseWithAccess,

@@ -81,6 +81,7 @@ describe('admin customer erase', () => {
         },
       })
       expect(await agent.next('thread_closed')).toEqual({ chat_id, thread_id: `${chat_id}_2` })
+      expect(await agent.next('chat_deleted')).toEqual({ chat_id })
     }
     for (const page of [client, tab]) {
       await page.eventually('customer_disconnected', ({ reason }) => reason === 'customer_banned')

@@ -45,7 +45,7 @@ interface Scene {
 }
 type Frames = (scene: Scene) => [action: string, payload: object][]
 
-/** What agents may ask for, with something to keep secret wherever there is room. Closing comes last. */
+/** What agents may ask for, with something to keep secret wherever there is room. Closing and leaving come last. */
 const byAgents: Frames = ({ chat_id, thread_id, event_id, customer }) => [
   ['ping', { [secret('ping')]: secret('pong') }],
   ['start_chat', { chat: { properties, thread: { events: [message], properties } } }],
@@ -92,6 +92,7 @@ const byAgents: Frames = ({ chat_id, thread_id, event_id, customer }) => [
   ['close_thread', { chat_id }],
   ['ban_customer', { customer_id: customer, ban: { days: 3 } }],
   ['unban_customer', { customer_id: customer }],
+  ['logout', { firebase_token: secret('device') }],
 ]
 
 const byCustomers: Frames = ({ chat_id, thread_id, event_id }) => [
@@ -206,6 +207,7 @@ const expectNothingTold = async (failures: readonly (readonly [name: string, onl
     [ann, byAgents],
   ] as const) {
     expect(await sendAll(client, frames(scene))).toEqual(['login auth'])
+    if (client === ann) await ann.ok('login', { token: tokens[1] })
     await Promise.all(
       frames(scene).flatMap(([action, payload]) => wrong(payload).map((other) => client.call(action, other))),
     )

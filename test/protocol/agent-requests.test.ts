@@ -282,6 +282,7 @@ const requests: Record<string, Record<string, Part>> = {
     ignore_requester_presence: flag,
   },
   list_agents_for_transfer: chatId,
+  logout: { firebase_token: firebaseToken },
   follow_chat: chatId,
   unfollow_chat: chatId,
   get_chat_threads: { ...chatId, thread_ids: ids(100), limit: whole(1, 100) },

@@ -212,7 +212,7 @@ abstract class StrictClient<Payloads> {
     if (this.#broken !== undefined) throw this.#broken
   }
 
-  /** All pushes received up to now, an agent's `agent_updated` left out, and forgets them. */
+  /** All pushes received up to now, an agent's of accounts left out, and forgets them. */
   async received(): Promise<PushOf<Payloads>[]> {
     await this.caughtUp()
     return this.pushes.splice(0)
@@ -243,9 +243,19 @@ export class CustomerClient extends StrictClient<CustomerPayloads> {
   }
 }
 
-/** An agent's app. `agent_updated`, which every login of a license causes, is kept apart as `presence`. */
+/** Pushes of accounts that come and go: the stream's worker sends them some time after the change. */
+const ofAccounts: ReadonlySet<PushName> = new Set([
+  ...(['agent_created', 'agent_deleted', 'agent_suspended', 'agent_unsuspended'] as const),
+  ...(['group_created', 'group_updated', 'group_deleted'] as const),
+])
+
+/**
+ * An agent's app. `agent_updated`, which every login of a license causes, is kept apart as `presence`, and
+ * what is told of other changes of accounts as `accounts`.
+ */
 export class Client extends StrictClient<AgentPayloads> {
   readonly presence: Pushed<'agent_updated'>[] = []
+  readonly accounts: Pushed[] = []
 
   constructor(socket: WebSocket) {
     super(socket, { actions: agentActions, pushes })
@@ -269,6 +279,7 @@ export class Client extends StrictClient<AgentPayloads> {
   }
 
   protected override queueOf(name: PushName): Pushed[] {
+    if (ofAccounts.has(name)) return this.accounts
     return name === 'agent_updated' ? (this.presence as Pushed[]) : this.pushes
   }
 }

@@ -73,7 +73,7 @@ export const lockCustomer = async (
         : undefined
     const ops: Op[] = [
       putChangedChat({ license_id: license, id }, nowMs),
-      setErased(license, customer, { nowMs, untilS: tokensEndS(nowMs), closing }),
+      setErased(license, customer, { nowMs, untilS: tokensEndS(nowMs), closing, chat }),
       chat === undefined ? requireNoChat(id) : removeChat(chat),
       // one whose thread was closed of late is still listed
       unlistActiveChat({ license_id: license, id }),
@@ -82,7 +82,7 @@ export const lockCustomer = async (
         : [putEntry(id, closing.entry), ...adjustLoads(chat, closing.chat).map(({ op }) => op)]),
     ]
     if ((await table.write.transact(ops)).length > 0) return conflict
-    return { erasedAt: nowMs, erasing: true, closing }
+    return { erasedAt: nowMs, erasing: true, closing, chat: closing?.chat ?? chat }
   })
 }
 

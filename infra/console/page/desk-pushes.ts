@@ -30,11 +30,7 @@ export const listenAtDesk = (
     hears.incoming_event(told)
   })
   client.on('incoming_sneak_peek', hears.incoming_sneak_peek)
-  client.on('agent_updated', ({ agent_id, routing_status }) => {
-    desk.colleagues = desk.colleagues.map((one) => (one.id === agent_id ? { ...one, routing_status } : one))
-    if (desk.me?.id === agent_id && routing_status !== 'offline') desk.me = { ...desk.me, routing_status }
-    changed()
-  })
+  followAccounts(desk, changed)
   client.on('chat_unfollowed', ({ chat_id }) => {
     followed.delete(chat_id)
     changed()
@@ -55,6 +51,7 @@ const changing = [
   'incoming_chat_thread',
   'chat_users_updated',
   'thread_closed',
+  'chat_deleted',
   'event_marked_as_seen',
   'last_seen_timestamp_updated',
   'chat_scopes_updated',
@@ -82,6 +79,43 @@ const showLogin = (desk: Desk, login: Login, previews: Known['previews']): void 
     })
   }
   desk.changes.changed()
+}
+
+/** Colleagues and groups, as `login` shows them. */
+const followAccounts = (desk: Desk, changed: () => void): void => {
+  const { client } = desk
+  const without = <T extends { id: string | number }>(all: readonly T[], id: T['id']) =>
+    all.filter((one) => one.id !== id)
+  client.on('agent_updated', ({ agent_id, routing_status, group_ids, ...account }) => {
+    desk.colleagues = desk.colleagues.map((one) =>
+      one.id === agent_id ? { ...one, ...account, routing_status } : one,
+    )
+    if (desk.me?.id === agent_id)
+      desk.me = {
+        ...desk.me,
+        ...account,
+        ...(group_ids && { group_ids }),
+        ...(routing_status !== 'offline' && { routing_status }),
+      }
+    changed()
+  })
+  client.on('agent_created', ({ agent_id: id, name, avatar, permission }) => {
+    desk.colleagues = [...without(desk.colleagues, id), { id, name, permission, ...(avatar && { avatar }) }]
+    changed()
+  })
+  client.on('agent_deleted', ({ agent_id }) => {
+    desk.colleagues = without(desk.colleagues, agent_id)
+    changed()
+  })
+  for (const name of ['group_created', 'group_updated'] as const)
+    client.on(name, ({ group_id: id, name: called }) => {
+      desk.groups = [...without(desk.groups, id), { id, name: called }]
+      changed()
+    })
+  client.on('group_deleted', ({ group_id }) => {
+    desk.groups = without(desk.groups, group_id)
+    changed()
+  })
 }
 
 const followBans = (client: AgentClient, bans: Known['bans'], changed: () => void): void => {

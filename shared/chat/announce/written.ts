@@ -3,6 +3,7 @@ import { agentsConnections, everyAgent, gaining, watching, watchingEither } from
 import type { WorkCtx } from '../../delivery/worker-context.ts'
 import { mapIsolated } from '../../platform/for-each.ts'
 import { InternalError } from '../../protocol/errors.ts'
+import { enqueueLogout } from '../../jobs/enqueue-logout.ts'
 import type { ChatWithThread } from '../../protocol/objects.ts'
 import { AgentItem } from '../../table/accounts.ts'
 import { sameUsers } from '../../table/chat/chat-users.ts'
@@ -211,6 +212,10 @@ const tellSeen = async (
 
 const tellAccount = async (ctx: WorkCtx, key: RawKey, action: string): Promise<void> => {
   const changed = changedOf(key)
+  if (changed?.item === 'agentSocket' && action === 'logout') {
+    const agent = await ctx.read.get(keys.agent(changed.license, changed.agent), { strong: true })
+    if (agent !== undefined) await enqueueLogout(ctx, AgentItem.parse(agent), changed.connection)
+  }
   if (changed?.item === 'agent') {
     const { license, agent: id } = changed
     const found = await ctx.read.get(keys.agent(license, id), { strong: true })

@@ -9,6 +9,7 @@ import { getFilteredChats } from './get_filtered_chats.ts'
 import { joinChat } from './join_chat.ts'
 import { listAgentsForTransfer } from './list_agents_for_transfer.ts'
 import { login } from './login.ts'
+import { logout } from './logout.ts'
 import { markEventAsSeen } from './mark_event_as_seen.ts'
 import { ping } from './ping.ts'
 import { removeFromChat } from './remove_from_chat.ts'
@@ -32,6 +33,7 @@ import { updateLastSeenTimestamp } from './update_last_seen_timestamp.ts'
  */
 export const agentActions: readonly ActionSpec[] = [
   login,
+  logout,
   ping,
   startChat,
   sendEvent,
