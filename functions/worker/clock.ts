@@ -12,6 +12,7 @@ import { measured } from '../../shared/platform/metrics.ts'
 import type { WorkerWrites } from '../../shared/platform/writes.ts'
 import { InternalError } from '../../shared/protocol/errors.ts'
 import { closeInactive } from '../../shared/routing/close-inactive.ts'
+import { repairStatuses } from '../../shared/routing/group-statuses.ts'
 import { repairWaiting } from '../../shared/routing/waiting-list.ts'
 import { reassignUnseen } from '../../shared/routing/reassign-unseen.ts'
 import { noteClosed } from '../../shared/sync/note-closed.ts'
@@ -93,6 +94,7 @@ const sweep = async (ctx: Ctx, license: string, { ending }: Limits): Promise<voi
     [
       ...[...due, ...strays].map((row) => ending(() => endIfDue(ctx, row))),
       ...unlisted.map((row) => ending(() => refreshConnection(ctx, row))),
+      ending(() => repairStatuses(ctx, license, { isAnyone: rows.length > 0 })),
     ],
     'Connections not ended',
   )

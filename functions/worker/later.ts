@@ -16,6 +16,7 @@ import { measured } from '../../shared/platform/metrics.ts'
 import type { WorkerWrites } from '../../shared/platform/writes.ts'
 import { parseJson } from '../../shared/protocol/json.ts'
 import { tellQueue } from '../../shared/routing/queue.ts'
+import { refreshStatuses } from '../../shared/routing/group-statuses.ts'
 import { rescope } from '../../shared/routing/rescope.ts'
 import { routeChats } from '../../shared/routing/route-chats.ts'
 import { licenseIndexesTexts } from '../../shared/table/accounts.ts'
@@ -74,6 +75,8 @@ const carryOut = (ctx: WorkCtx<WorkerWrites['later']>, job: Job): Promise<void> 
       return routeChats(ctx, job.license_id, job)
     case 'tell_queue':
       return tellQueue(ctx, job.license_id, { isDue: true })
+    case 'group_statuses':
+      return refreshStatuses(ctx, job.license_id)
     case 'rescope':
       return rescope(ctx, job.license_id, job.after)
     case 'index_access':

@@ -11,6 +11,12 @@ import { type BatchResult, failed } from '../../shared/platform/batch.ts'
 import { config } from '../../shared/platform/config.ts'
 import { measured } from '../../shared/platform/metrics.ts'
 import { InternalError } from '../../shared/protocol/errors.ts'
+import {
+  enqueueStatuses,
+  enqueueStatusesOf,
+  loadChanged,
+  movesStatuses,
+} from '../../shared/routing/group-statuses.ts'
 import { isBanned, readCustomer } from '../../shared/table/customers.ts'
 import { parseErased } from '../../shared/table/erasing.ts'
 import { changedOf, chatOfEntry } from '../../shared/table/key-parts.ts'
@@ -95,7 +101,8 @@ const followAccount = async (
         await runWork((ctx) => endIfBanned(ctx, license, changed.customer, change.after))
       return
     case 'group':
-      await runWork(async (ctx) => {
+      await runWork<'notify'>(async (ctx) => {
+        if (eventName !== 'MODIFY') await enqueueStatusesOf(ctx, license)
         announceGroup(ctx, license, change)
         await tellAll(ctx)
       })
@@ -106,15 +113,25 @@ const followAccount = async (
       await runWork((ctx) => licenseChanged(ctx, license, { isGroupGone: differs('deleted_groups') }))
       return
     case 'agent':
-      // presence writes an agent too, on every login, and leaves its version as it is
-      if (!differs('version')) return
       await runWork<'notify'>(async (ctx) => {
+        if (movesStatuses(change.before, change.after)) await enqueueStatuses(ctx, license)
+        // presence writes an agent too, on every login, and leaves its version as it is
+        if (!differs('version')) return
         if (eventName !== 'INSERT') await agentChanged(ctx, license, changed.agent)
         await announceAgent(ctx, license, change)
         await tellAll(ctx)
       })
+      return
+    case 'load':
+      await runWork<'notify'>((ctx) => loadChanged(ctx, changed, activeOf(change)))
   }
 }
+
+/** How many chats an agent had, and has. */
+const activeOf = ({ before, after }: ItemChange) => ({
+  before: Number(before?.['active'] ?? 0),
+  after: Number(after?.['active'] ?? 0),
+})
 
 /** Sends what nobody else tells: where it is not known to whom, the record comes again. */
 const tellAll = async (ctx: WorkCtx): Promise<void> => {

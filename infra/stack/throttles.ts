@@ -23,7 +23,7 @@ const atOnce = {
   agent: { $connect: 60, login: 80, start_chat: 20, $default: 10 },
   customer: { $connect: 40, login: 40, start_chat: 30, send_event: 60, $default: 6 },
   /** Each of the customers' other routes. */
-  otherOfCustomers: 11,
+  otherOfCustomers: 10,
   /** The worker of the delay queue, beside them. */
   later: 50,
 }

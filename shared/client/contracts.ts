@@ -9,6 +9,7 @@ import type { getChatThreads } from '../protocol/agent/get_chat_threads.ts'
 import type { getFilteredChats } from '../protocol/agent/get_filtered_chats.ts'
 import type { joinChat } from '../protocol/agent/join_chat.ts'
 import type { listAgentsForTransfer } from '../protocol/agent/list_agents_for_transfer.ts'
+import type { listGroupStatuses } from '../protocol/agent/list_group_statuses.ts'
 import type { login } from '../protocol/agent/login.ts'
 import type { logout } from '../protocol/agent/logout.ts'
 import type { markEventAsSeen } from '../protocol/agent/mark_event_as_seen.ts'
@@ -32,6 +33,7 @@ import type { closeThread as closeOwnThread } from '../protocol/customer/close_t
 import type { getChatThreads as getOwnThreads } from '../protocol/customer/get_chat_threads.ts'
 import type { getChatThreadsSummary } from '../protocol/customer/get_chat_threads_summary.ts'
 import type { getChatsSummary } from '../protocol/customer/get_chats_summary.ts'
+import type { listGroupStatuses as listStatuses } from '../protocol/customer/list_group_statuses.ts'
 import type { login as logInCustomer } from '../protocol/customer/login.ts'
 import type { markEventAsSeen as markOwn } from '../protocol/customer/mark_event_as_seen.ts'
 import type { ping as pingCustomer } from '../protocol/customer/ping.ts'
@@ -77,6 +79,7 @@ export interface AgentEndpoint {
     | typeof getFilteredChats
     | typeof joinChat
     | typeof listAgentsForTransfer
+    | typeof listGroupStatuses
     | typeof login
     | typeof logout
     | typeof markEventAsSeen
@@ -106,6 +109,7 @@ export interface CustomerEndpoint {
     | typeof getOwnThreads
     | typeof getChatThreadsSummary
     | typeof getChatsSummary
+    | typeof listStatuses
     | typeof logInCustomer
     | typeof markOwn
     | typeof pingCustomer

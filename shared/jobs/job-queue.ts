@@ -117,6 +117,8 @@ export const Job = z.discriminatedUnion('job', [
   }),
   /** Tells the positions of a license's waiting chats, where they changed. */
   z.object({ job: z.literal('tell_queue'), license_id: z.string() }),
+  /** Brings the statuses of a license's groups up to date, and tells which changed. */
+  z.object({ job: z.literal('group_statuses'), license_id: z.string() }),
   /**
    * Takes names that do not exist any more out of the scopes of a license's chats, of those `after` this one.
    */

@@ -5,7 +5,7 @@ import type { Family } from '../protocol/action.ts'
 
 /** Of workers; those that push may besides write connections. */
 export const workerWrites = {
-  notify: ['account', 'device', 'chat', 'activeChats', 'changedChats', 'loads'],
+  notify: ['account', 'device', 'chat', 'activeChats', 'changedChats', 'loads', 'groupStatuses'],
   index: ['chat', 'postings', 'marks', 'count'],
   later: [
     'account',
@@ -15,6 +15,7 @@ export const workerWrites = {
     'waitingChats',
     'changedChats',
     'loads',
+    'groupStatuses',
     'postings',
     'marks',
     'keptCounts',

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import { Permission, RoutingStatus } from './objects.ts'
+import { GroupsStatus, Permission, RoutingStatus } from './objects.ts'
 
 const aboutAgent = z.strictObject({ agent_id: z.string(), name: z.string() })
 const aboutGroup = z.strictObject({ group_id: z.int(), name: z.string() })
@@ -54,6 +54,12 @@ export const accountPushes = {
     summary: 'A group has another name.',
     to: 'every agent of the license',
     payload: aboutGroup,
+  },
+  groups_status_updated: {
+    summary:
+      'Whether somebody is there for these groups has changed; one that was created is offline until then.',
+    to: 'every agent of the license',
+    payload: z.strictObject({ groups_status: GroupsStatus }),
   },
   group_deleted: {
     summary: 'A group was deleted.',

@@ -21,6 +21,7 @@ export type Family =
   | 'waitingChats'
   | 'changedChats'
   | 'loads'
+  | 'groupStatuses'
   | 'identity'
   | 'customer'
   | 'customerSockets'

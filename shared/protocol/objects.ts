@@ -167,3 +167,12 @@ export const Colleague = z.strictObject({
   routing_status: z.optional(RoutingStatus),
 })
 export const Group = z.strictObject({ id: z.int(), name: z.string() })
+
+/**
+ * Whether somebody is there for a group: free, or there but with as many chats as one may have, or nobody.
+ */
+export const GroupStatus = z.enum(['online', 'online_for_queue', 'offline'])
+export type GroupStatus = z.output<typeof GroupStatus>
+/** By the group's id. */
+export const GroupsStatus = z.record(z.string(), GroupStatus)
+export type GroupsStatus = z.output<typeof GroupsStatus>

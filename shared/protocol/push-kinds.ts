@@ -35,6 +35,7 @@ export const pushKinds: Readonly<Record<PushName, PushKind>> = {
   group_created: 'license',
   group_updated: 'license',
   group_deleted: 'license',
+  groups_status_updated: 'license',
   agent_disconnected: 'connection',
 }
 

@@ -19,6 +19,8 @@ export const families = {
   /** What changed of a license's chats and customers, for two days. */
   changedChats: 'LICENSE#*#CHANGED',
   loads: 'LICENSE#*#LOAD',
+  /** Whether somebody is there for each group of a license. */
+  groupStatuses: 'STATUS#*#GROUPS',
   identity: 'IDENTITY#*#*',
   customer: 'CUSTOMER#*#*',
   customerSockets: 'CUSTOMER#*#*#SOCKETS',

@@ -7,6 +7,7 @@ export type Changed =
   | { item: 'license'; license: string }
   | { item: 'agent'; license: string; agent: string }
   | { item: 'group'; license: string; group: number }
+  | { item: 'load'; license: string; agent: string }
   | { item: 'agentSocket'; license: string; agent: string; connection: string }
   | { item: 'customer'; license: string; customer: string }
   | { item: 'customerSocket'; license: string; customer: string; connection: string }
@@ -24,6 +25,7 @@ export const changedOf = ({ pk, sk }: RawKey): Changed | undefined => {
   const [first = '', second = ''] = sk.split('#')
   if (list === 'SOCKETS')
     return { item: 'agentSocket', license, agent: unpart(first), connection: unpart(second) }
+  if (list === 'LOAD') return { item: 'load', license, agent: unpart(sk) }
   if (list !== undefined) return undefined
   if (sk === 'LICENSE') return { item: 'license', license }
   if (first === 'GROUP') return { item: 'group', license, group: Number(second) }

@@ -9,6 +9,7 @@ export const licensePrefixes = (license: string): readonly string[] => [
   customersPrefix(license),
   `AUDIENCE#${part(license)}#`,
   `INDEX#${part(license)}#`,
+  `STATUS#${part(license)}#`,
 ]
 
 export const customersPrefix = (license: string): string => `CUSTOMER#${part(license)}#`

@@ -150,6 +150,11 @@ export const keys = {
   }),
   /** How many active chats an agent is in. */
   load: (license: string, agent: string): Key<'loads'> => ({ pk: loadsPk(license), sk: part(agent) }),
+  /** Whether somebody is there for each of its groups. */
+  groupStatuses: (license: string): Key<'groupStatuses'> => ({
+    pk: pkOf(`STATUS#${part(license)}#GROUPS`),
+    sk: 'GROUPS',
+  }),
 
   /** That what `place` is of stands in a list of the index. */
   posting: (license: string, list: string, place: { at: number; id: string }): Key<'postings'> => ({

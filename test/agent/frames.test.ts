@@ -117,7 +117,7 @@ test('docs/frames.md says what happens, in every frame of it, for every action a
   // no request causes these
   expect(without(pushes, names('gets', false))).toEqual([
     ...['agent_created', 'agent_deleted', 'agent_disconnected', 'agent_suspended', 'agent_unsuspended'],
-    ...['chat_deleted', 'group_created', 'group_deleted', 'group_updated'],
+    ...['chat_deleted', 'group_created', 'group_deleted', 'group_updated', 'groups_status_updated'],
   ])
   // what customers get of these is shown as agents do
   expect(without(customerPushes, names('gets', true))).toEqual([

@@ -166,6 +166,13 @@ export const rows: readonly Row[] = [
     writes: false,
     again: 'nothing',
   }),
+  row('list_group_statuses', 'license', {
+    may: anyone,
+    payload: () => ({ group_ids: [1] }),
+    effects: always(),
+    writes: false,
+    again: 'nothing',
+  }),
   row('send_broadcast', 'license', {
     may: anyone,
     payload: () => ({ content }),
@@ -415,8 +422,14 @@ export const tokenScopes: readonly TokenScopeRow[] = [
   },
 ]
 
-/** Rows that no token scope narrows: one's own device is as much one's own with any token. */
-export const unscoped: readonly string[] = ["change_push_notifications of one's own device"]
+/**
+ * Rows that no token scope narrows: one's own device is as much one's own with any token, and who is there is
+ * told every visitor.
+ */
+export const unscoped: readonly string[] = [
+  "change_push_notifications of one's own device",
+  'list_group_statuses',
+]
 
 /**
  * By whom the reach of a scope is told: by permission, in the chat, by the chat's scopes, and without access.
@@ -885,6 +898,7 @@ export const pushesWithoutAction = [
   // by the operator's commands
   ...(['agent_created', 'agent_deleted', 'agent_suspended', 'agent_unsuspended'] as const),
   ...(['group_created', 'group_updated', 'group_deleted'] as const),
+  'groups_status_updated',
   'chat_deleted',
 ] as const
 
@@ -897,6 +911,7 @@ export const causedByCustomers = [
 
 /** All of §6 as it lists them, and what goes beyond. */
 export const listedPushes = [
+  'groups_status_updated',
   'chat_unfollowed',
   'chat_transferred',
   'queue_positions_updated',

@@ -73,6 +73,7 @@ export const requests: Readonly<Record<string, Ready>> = {
     const { payload } = await ann.ask('ping', { cursor: true })
     return { by: ann, payload }
   },
+  'agent/list_group_statuses': async (_, { ann }) => ({ by: ann }),
   'agent/get_archives': async (_, { owner }) => ({ by: owner, payload: { filters: { query: 'order' } } }),
   'agent/start_chat': async (_, { ann }) => ({
     by: ann,
@@ -161,6 +162,7 @@ export const requests: Readonly<Record<string, Ready>> = {
     return { by: dora, payload: { chat_id: doras } }
   },
   'customer/get_chats_summary': async (_, { carl }) => ({ by: carl }),
+  'customer/list_group_statuses': async (_, { carl }) => ({ by: carl }),
   'customer/get_chat_threads': async (_, { carl, chat_id }) => ({ by: carl, payload: { chat_id } }),
   'customer/get_chat_threads_summary': async (_, { carl, chat_id }) => ({ by: carl, payload: { chat_id } }),
   'customer/mark_event_as_seen': async (_, { ann, carl, chat_id }) => {

@@ -214,6 +214,7 @@ const ofCustomers: readonly Frame[] = [
     chat_id,
     add_scopes: allGroups,
   })),
+  byCustomer('list_group_statuses', [8, 3, 0, 0, 0, 0], () => ({})),
   byCustomer('get_chats_summary', [180, 3, 0, 0, 0, 0], () => ({
     pagination: { limit: limits.customerChatsMax },
   })),

@@ -202,7 +202,7 @@ test('the client knows every action of both endpoints', () => {
   type Known<E extends { actions: object }> = keyof E['actions']
   expectTypeOf<Known<AgentEndpoint>>().toExtend<string>()
   const named: Record<Known<AgentEndpoint>, true> = {
-    ...{ logout: true },
+    ...{ logout: true, list_group_statuses: true },
     ...{ login: true, ping: true, start_chat: true, send_event: true, join_chat: true, supervise_chat: true },
     ...{
       remove_from_chat: true,
@@ -221,6 +221,7 @@ test('the client knows every action of both endpoints', () => {
   }
   const named2: Record<Known<CustomerEndpoint>, true> = {
     ...{ login: true, ping: true, get_chats_summary: true, get_chat_threads: true },
+    list_group_statuses: true,
     ...{ get_chat_threads_summary: true, start_chat: true, send_event: true, send_sneak_peek: true },
     ...{ send_typing_indicator: true, close_thread: true, update_chat_scopes: true, update_customer: true },
     ...{ update_chat_properties: true, update_chat_thread_properties: true, mark_event_as_seen: true },

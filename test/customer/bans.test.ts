@@ -150,6 +150,7 @@ describe('behind the answer to a ban', () => {
     ['update_last_seen_timestamp', {}, 'You cannot set last seen timestamp'],
     ['update_customer', { customer: { name: 'X' } }, 'You are not allowed to update this customer.'],
     ['get_chats_summary', {}, 'Authorization error'],
+    ['list_group_statuses', {}, 'Authorization error'],
     ['get_chat_threads', {}, 'Authorization error'],
     ['get_chat_threads_summary', {}, 'Authorization error'],
   ]

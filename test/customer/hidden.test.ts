@@ -124,6 +124,7 @@ const customerStep: fc.Arbitrary<Step> = anyOf<[string, object]>(
   ['get_chat_threads', { thread_ids: ['<thread>'], after_order: 1 }],
   ['get_chat_threads_summary', {}],
   ['get_chats_summary', {}],
+  ['list_group_statuses', {}],
   ['update_chat_scopes', { add_scopes: { groups: [1] } }],
   ['login', {}],
 ).chain(([action, payload]) => fc.nat(999).map((pick) => ({ who: 'carl', action, payload, pick })))

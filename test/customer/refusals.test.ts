@@ -32,7 +32,14 @@ const changing: Record<string, [payload: (chat_id: string) => object, sentence: 
   update_last_seen_timestamp: [() => ({ timestamp: 1_600_000_000 }), 'You cannot set last seen timestamp'],
 }
 const reading = ['get_chat_threads', 'get_chat_threads_summary']
-const ofNoChat = ['login', 'ping', 'start_chat', 'update_customer', 'get_chats_summary']
+const ofNoChat = [
+  'login',
+  'ping',
+  'start_chat',
+  'update_customer',
+  'get_chats_summary',
+  'list_group_statuses',
+]
 
 let world: World
 let here: Reception

@@ -144,6 +144,7 @@ export class AgentApp extends Actor {
       ],
       [1, () => ['get_filtered_chats', { pagination: { page: 1, limit: 10 } }]],
       [5, () => ['ping', {}]],
+      [1, () => ['list_group_statuses', {}]],
       [2, () => ['sync', { cursor: this.#cursor }]],
     ]
     return dice.weighted(choices)()

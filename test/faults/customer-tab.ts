@@ -69,6 +69,7 @@ export class CustomerTab extends Actor {
       [1.5, () => ['close_thread', { chat_id: chat }]],
       [4, () => ['get_chat_threads', { chat_id: chat }]],
       [2, () => ['get_chats_summary', {}]],
+      [2, () => ['list_group_statuses', {}]],
       [2, () => ['get_chat_threads_summary', { chat_id: chat }]],
       [2, () => ['update_chat_properties', { chat_id: chat, properties, tag: value }]],
       [

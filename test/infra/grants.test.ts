@@ -115,6 +115,7 @@ const oneOf = (id: string): Record<Family, string> => ({
   waitingChats: keys.waitingChat(id, id).pk,
   changedChats: keys.changedChat(id, 1, id).pk,
   loads: keys.load(id, id).pk,
+  groupStatuses: keys.groupStatuses(id).pk,
   identity: keys.identity(id, id).pk,
   customer: keys.customer(id, id).pk,
   customerSockets: keys.customerSocket(id, id, id).pk,
@@ -178,13 +179,16 @@ test('workers may read, write what they name and connections, push, close and pu
   expect(spelled(workerGrants.clock)).toEqual(worker(`${accounts} ${routed}`))
   expect(spelled(workerGrants.later)).toEqual([
     ...worker(
-      `${accounts} CUSTOMER#*#* ${routed} INDEX#*#LIST#*#* INDEX#*#MARKS#* INDEX#*#COUNTS#* COUNT#*#*`,
+      `${accounts} CUSTOMER#*#* ${routed} STATUS#*#GROUPS INDEX#*#LIST#*#* INDEX#*#MARKS#* INDEX#*#COUNTS#* COUNT#*#*`,
     ),
     index,
     'Receive: sqs:ReceiveMessage sqs:DeleteMessage sqs:GetQueueAttributes on later',
   ])
   expect(spelled(workerGrants.notify)).toEqual([
-    ...worker(`${accounts} DEVICE#* CHAT#* LICENSE#*#ACTIVE ${threads}`, 'LICENSE#*#CHATS LICENSE#*#WAITING'),
+    ...worker(
+      `${accounts} DEVICE#* CHAT#* LICENSE#*#ACTIVE ${threads} STATUS#*#GROUPS`,
+      'LICENSE#*#CHATS LICENSE#*#WAITING',
+    ),
     ...ofStream,
   ])
 })

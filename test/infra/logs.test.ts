@@ -92,6 +92,7 @@ const byAgents: Frames = ({ chat_id, thread_id, event_id, customer }) => [
   ['close_thread', { chat_id }],
   ['ban_customer', { customer_id: customer, ban: { days: 3 } }],
   ['unban_customer', { customer_id: customer }],
+  ['list_group_statuses', { group_ids: [1] }],
   ['logout', { firebase_token: secret('device') }],
 ]
 
@@ -99,6 +100,7 @@ const byCustomers: Frames = ({ chat_id, thread_id, event_id }) => [
   ['ping', { [secret('ping')]: secret('pong') }],
   ['start_chat', { chat: { properties, thread: { events: [message], properties } } }],
   ['get_chats_summary', {}],
+  ['list_group_statuses', { group_ids: [1] }],
   ['get_chat_threads_summary', { chat_id }],
   ['get_chat_threads', { chat_id }],
   ['send_event', { chat_id, event: message }],

@@ -199,7 +199,7 @@ describe('policies', () => {
       'Workers/later',
       [
         ...worker(
-          `LICENSE#* CUSTOMER#*#* ${routed} INDEX#*#LIST#*#* INDEX#*#MARKS#* INDEX#*#COUNTS#* COUNT#*#*`,
+          `LICENSE#* CUSTOMER#*#* ${routed} STATUS#*#GROUPS INDEX#*#LIST#*#* INDEX#*#MARKS#* INDEX#*#COUNTS#* COUNT#*#*`,
         ),
         index,
         'sqs:DeleteMessage sqs:GetQueueAttributes sqs:ReceiveMessage on <LaterQueue.Arn>',
@@ -209,7 +209,7 @@ describe('policies', () => {
       'Workers/notify',
       [
         ...worker(
-          `LICENSE#* DEVICE#* CHAT#* LICENSE#*#ACTIVE ${threads}`,
+          `LICENSE#* DEVICE#* CHAT#* LICENSE#*#ACTIVE ${threads} STATUS#*#GROUPS`,
           'LICENSE#*#CHATS LICENSE#*#WAITING',
         ),
         'dynamodb:DescribeStream dynamodb:GetRecords dynamodb:GetShardIterator dynamodb:ListStreams on <ChatsTable.StreamArn>',
@@ -381,7 +381,7 @@ describe.each(endpoints)('routes of $api', ({ api, audience, actions, of }) => {
     const [[, stage] = []] = of('AWS::ApiGatewayV2::Stage')
     const { AutoDeploy, DefaultRouteSettings, AccessLogSettings, StageName } = stage!.Properties
     expect({ AutoDeploy, StageName }).toEqual({ AutoDeploy: true, StageName: 'v1' })
-    expect(DefaultRouteSettings).toEqual(audience === 'agent' ? bucket(1000, 2000) : bucket(5, 60))
+    expect(DefaultRouteSettings).toEqual(audience === 'agent' ? bucket(1000, 2000) : bucket(5, 50))
     const fields: string[] = Object.values(JSON.parse(AccessLogSettings.Format))
     expect(fields).toContain('$context.connectionId')
     for (const field of fields) expect(field).not.toMatch(/\$input|\$request|\$context\.authorizer/)

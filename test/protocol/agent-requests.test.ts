@@ -283,6 +283,7 @@ const requests: Record<string, Record<string, Part>> = {
   },
   list_agents_for_transfer: chatId,
   logout: { firebase_token: firebaseToken },
+  list_group_statuses: { group_ids: groups },
   follow_chat: chatId,
   unfollow_chat: chatId,
   get_chat_threads: { ...chatId, thread_ids: ids(100), limit: whole(1, 100) },

@@ -43,6 +43,7 @@ const right: Record<string, object> = {
   update_chat_properties: { chat_id: 'c', properties },
   update_chat_thread_properties: { chat_id: 'c', thread_id: 'c_1', properties },
   get_chats_summary: { pagination: { page: 9, limit: 25 } },
+  list_group_statuses: { group_ids: [1, 2] },
   get_chat_threads: { chat_id: 'c', thread_ids: ['c_1'], before_order: 5, limit: 100 },
   get_chat_threads_summary: { chat_id: 'c', pagination: { offset: 5000, limit: 1000 } },
 }
@@ -133,6 +134,11 @@ const wrong: Record<string, Wrong[]> = {
     ['thread_id', id],
     ['properties', [undefined, null]],
     ...wrongProperties('properties'),
+  ],
+  list_group_statuses: [
+    ['group_ids', ['x', {}]],
+    ['group_ids', [many(101, (n) => n)], 'At most 100 entries'],
+    ['group_ids', [['x'], [1.5]], undefined, 'group_ids.0'],
   ],
   get_chats_summary: [
     ['pagination', ['first', []]],
@@ -285,6 +291,7 @@ const taken: Record<string, Taken[]> = {
     ['properties', {}],
   ],
   update_chat_thread_properties: [['properties', input, change]],
+  list_group_statuses: [...empty('group_ids'), ['group_ids', ['3', 3, 1], [3, 1]]],
   get_chats_summary: [
     ...empty('pagination', 'pagination.page', 'pagination.limit'),
     ['pagination', { page: 1, limit: 1 }],
@@ -347,13 +354,17 @@ describe.each(customerActions.map((spec) => [spec.name, spec] as const))('%s', (
   )
 })
 
-test.each(['login', 'ping', 'start_chat', 'get_chats_summary', 'update_last_seen_timestamp'])(
-  '%s needs nothing',
-  (name) => {
-    for (const spec of customerActions.filter((one) => one.name === name))
-      expect(faultsOf(spec, {})).toEqual([])
-  },
-)
+test.each([
+  'login',
+  'ping',
+  'start_chat',
+  'get_chats_summary',
+  'list_group_statuses',
+  'update_last_seen_timestamp',
+])('%s needs nothing', (name) => {
+  for (const spec of customerActions.filter((one) => one.name === name))
+    expect(faultsOf(spec, {})).toEqual([])
+})
 
 test('get_chat_threads pages one thread, forwards as well', () => {
   const [spec] = customerActions.filter(({ name }) => name === 'get_chat_threads')

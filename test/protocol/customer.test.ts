@@ -20,9 +20,10 @@ const accepts = (schema: z.core.$ZodType, value: unknown): boolean => z.safePars
 const pathsOf = (payload: unknown) => faultsOf(agentsStartChat, payload).map(({ path }) => path)
 
 describe("the table of the customers' actions", () => {
-  test('has the 16 of the protocol, each once and each by customers', () => {
+  test('has the 17 of the protocol, each once and each by customers', () => {
     expect(customerActions.map(({ name }) => name).toSorted()).toEqual([
-      ...['close_thread', 'get_chat_threads', 'get_chat_threads_summary', 'get_chats_summary', 'login'],
+      ...['close_thread', 'get_chat_threads', 'get_chat_threads_summary', 'get_chats_summary'],
+      ...['list_group_statuses', 'login'],
       ...['mark_event_as_seen', 'ping', 'send_event', 'send_sneak_peek', 'send_typing_indicator'],
       ...['start_chat', 'update_chat_properties', 'update_chat_scopes', 'update_chat_thread_properties'],
       ...['update_customer', 'update_last_seen_timestamp'],

@@ -251,11 +251,12 @@ const ofAccounts: ReadonlySet<PushName> = new Set([
 
 /**
  * An agent's app. `agent_updated`, which every login of a license causes, is kept apart as `presence`, and
- * what is told of other changes of accounts as `accounts`.
+ * what is told of other changes of accounts as `accounts`, of groups that are there and not as `statuses`.
  */
 export class Client extends StrictClient<AgentPayloads> {
   readonly presence: Pushed<'agent_updated'>[] = []
   readonly accounts: Pushed[] = []
+  readonly statuses: Pushed[] = []
 
   constructor(socket: WebSocket) {
     super(socket, { actions: agentActions, pushes })
@@ -280,6 +281,7 @@ export class Client extends StrictClient<AgentPayloads> {
 
   protected override queueOf(name: PushName): Pushed[] {
     if (ofAccounts.has(name)) return this.accounts
+    if (name === 'groups_status_updated') return this.statuses
     return name === 'agent_updated' ? (this.presence as Pushed[]) : this.pushes
   }
 }

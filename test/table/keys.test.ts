@@ -70,6 +70,7 @@ describe('the key design', () => {
     ['a chat that waits', keys.waitingChat('l1', 'c0'), 'LICENSE#l1#WAITING', 'c0'],
     ['a chat that changed', keys.changedChat('l#1', 7, 'c0'), 'LICENSE#l%231#CHANGED', '00000007#CHAT#c0'],
     ["a customer's ban", keys.changedBan('l1', 7, 'c#1'), 'LICENSE#l1#CHANGED', '00000007#BAN#c%231'],
+    ['who is there for its groups', keys.groupStatuses('l#1'), 'STATUS#l%231#GROUPS', 'GROUPS'],
     ["an agent's load", keys.load('l1', 'ann#1'), 'LICENSE#l1#LOAD', 'ann%231'],
     [
       'a thread in a list of the index, by the month in which it began',
@@ -92,7 +93,7 @@ describe('the key design', () => {
         ...['licenseListed', 'license', 'group', 'agent', 'identity', 'socket', 'agentSocket', 'chat'],
         'audienceRow',
         ...['chatProperties', 'chatSeen', 'thread', 'event', 'chatListed', 'activeChat', 'customer'],
-        'waitingChat',
+        ...['waitingChat', 'groupStatuses'],
         ...['device', 'agentDevice', 'notified', 'customerSocket', 'minute', 'pending', 'load'],
         ...['changedChat', 'changedBan', 'posting', 'manifest', 'words', 'mark', 'keptCount', 'reindexing'],
       ].toSorted(),
@@ -253,6 +254,8 @@ describe('changedOf', () => {
       fc.property(id, id, id, (license, agent, connection) => {
         expect(changedOf(keys.license(license))).toEqual({ item: 'license', license })
         expect(changedOf(keys.agent(license, agent))).toEqual({ item: 'agent', license, agent })
+        expect(changedOf(keys.load(license, agent))).toEqual({ item: 'load', license, agent })
+        expect(changedOf(keys.group(license, 7))).toEqual({ item: 'group', license, group: 7 })
         expect(changedOf(keys.agentSocket(license, agent, connection))).toEqual({
           ...{ item: 'agentSocket', license, agent, connection },
         })
@@ -265,7 +268,13 @@ describe('changedOf', () => {
     fc.assert(
       fc.property(id, id, order, (a, b, n) => {
         for (const key of [
-          ...[keys.licenseListed(a), keys.group(a, n), keys.identity(a, b), keys.socket(a), keys.chat(a)],
+          ...[
+            keys.licenseListed(a),
+            keys.groupStatuses(a),
+            keys.identity(a, b),
+            keys.socket(a),
+            keys.chat(a),
+          ],
           ...[keys.chatProperties(a), keys.event(a, n, n), keys.chatListed(a, b), keys.activeChat(a, b)],
           ...[keys.device(a), keys.agentDevice(a, b, a), keys.notified(a, b)],
         ])

@@ -63,6 +63,10 @@ const showLogin = (desk: Desk, login: Login, previews: Known['previews']): void 
   desk.me = login.my_profile
   desk.colleagues = login.agents
   desk.groups = login.groups
+  void desk.run('Whether groups are there cannot be read', async () => {
+    desk.statuses = (await desk.client.request('list_group_statuses', {})).groups_status
+    desk.changes.changed()
+  })
   for (const summary of login.chats_summary) {
     if (!('users' in summary)) {
       // cut down for want of room: the rest is asked for
@@ -112,6 +116,10 @@ const followAccounts = (desk: Desk, changed: () => void): void => {
       desk.groups = [...without(desk.groups, id), { id, name: called }]
       changed()
     })
+  client.on('groups_status_updated', ({ groups_status }) => {
+    desk.statuses = { ...desk.statuses, ...groups_status }
+    changed()
+  })
   client.on('group_deleted', ({ group_id }) => {
     desk.groups = without(desk.groups, group_id)
     changed()

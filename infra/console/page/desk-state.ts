@@ -22,6 +22,8 @@ export interface Desk extends Session {
   me: Login['my_profile'] | undefined
   colleagues: readonly Colleague[]
   groups: Login['groups']
+  /** Whether somebody is there for them, by id. */
+  statuses: AgentEndpoint['actions']['list_group_statuses']['answer']['groups_status']
   followed: ReadonlySet<string>
   previews: ReadonlyMap<string, Preview>
   /** Customers who were banned, or whose ban was lifted, since they were read. */
@@ -53,6 +55,7 @@ export const openDesk = (url: string, token: string): Desk => {
     me: undefined,
     colleagues: [],
     groups: [],
+    statuses: {},
     followed,
     previews,
     bans,

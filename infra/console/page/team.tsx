@@ -7,6 +7,8 @@ const statuses: Record<string, string> = {
   offline: 'Offline',
 }
 
+const groupStatuses = { online: 'free', online_for_queue: 'full', offline: 'nobody there' }
+
 /** The colleagues, and what they do; administrators change that of others. */
 export const Team = ({ desk, onClose }: { desk: Desk; onClose: () => void }) => {
   const mayChange = desk.me?.permission !== 'normal'
@@ -40,7 +42,12 @@ export const Team = ({ desk, onClose }: { desk: Desk; onClose: () => void }) => 
           </li>
         ))}
       </ul>
-      <p class="hint">Groups: {desk.groups.map(({ id, name }) => `${name} (${id})`).join(', ') || 'none'}</p>
+      <p class="hint">
+        Groups:{' '}
+        {desk.groups
+          .map(({ id, name }) => `${name} (${id}, ${groupStatuses[desk.statuses[id] ?? 'offline']})`)
+          .join(', ') || 'none'}
+      </p>
     </Dialog>
   )
 }

@@ -8,6 +8,7 @@ import { getChatThreads } from './get_chat_threads.ts'
 import { getFilteredChats } from './get_filtered_chats.ts'
 import { joinChat } from './join_chat.ts'
 import { listAgentsForTransfer } from './list_agents_for_transfer.ts'
+import { listGroupStatuses } from './list_group_statuses.ts'
 import { login } from './login.ts'
 import { logout } from './logout.ts'
 import { markEventAsSeen } from './mark_event_as_seen.ts'
@@ -56,6 +57,7 @@ export const agentActions: readonly ActionSpec[] = [
   updateChatScopes,
   updateChatProperties,
   updateChatThreadProperties,
+  listGroupStatuses,
   updateAgent,
   changePushNotifications,
   banCustomer,

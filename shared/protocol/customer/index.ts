@@ -3,6 +3,7 @@ import { closeThread } from './close_thread.ts'
 import { getChatThreads } from './get_chat_threads.ts'
 import { getChatThreadsSummary } from './get_chat_threads_summary.ts'
 import { getChatsSummary } from './get_chats_summary.ts'
+import { listGroupStatuses } from './list_group_statuses.ts'
 import { login } from './login.ts'
 import { markEventAsSeen } from './mark_event_as_seen.ts'
 import { ping } from './ping.ts'
@@ -31,6 +32,7 @@ export const customerActions: readonly ActionSpec[] = [
   getChatsSummary,
   getChatThreads,
   getChatThreadsSummary,
+  listGroupStatuses,
   markEventAsSeen,
   updateLastSeenTimestamp,
   updateCustomer,

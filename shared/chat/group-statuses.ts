@@ -1,0 +1,71 @@
+import { hasAccess } from '../access/permissions.ts'
+import type { GroupsStatus, GroupStatus } from '../protocol/objects.ts'
+import { GroupItem } from '../table/accounts.ts'
+import type { Common } from '../table/families.ts'
+import type { StatusesItem } from '../table/group-statuses.ts'
+import { groupPrefix, licensePk } from '../table/keys.ts'
+import type { Reader } from '../table/ops.ts'
+import { isReady, readRoutingState, type RoutingState } from './routing-state.ts'
+
+/** What stands for chats that name no group, where a license has no group of this id. */
+export const anyGroup = 0
+
+/**
+ * Whether somebody is there for a chat that names this group, as routing judges it: who could be given such a
+ * chat, and has room for one more.
+ */
+const statusOf = (group: number, { agents, loads }: RoutingState, isGroup: boolean): GroupStatus => {
+  const chat = { users: [], scopes: { groups: isGroup ? [group] : [], agents: [] } }
+  const there = agents.filter(
+    (agent) => isReady(agent) && hasAccess({ ...agent, agent_id: agent.id, token_scopes: undefined }, chat),
+  )
+  if (there.length === 0) return 'offline'
+  const isFree = there.some(({ id, max_chats }) => (loads.get(id)?.active ?? 0) < max_chats)
+  return isFree ? 'online' : 'online_for_queue'
+}
+
+/**
+ * The statuses of a license's groups by agents and loads as they are now; undefined: there is no license, or
+ * it is over.
+ */
+export const computeStatuses = async (
+  read: Reader<Common | 'loads'>,
+  license: string,
+  { strong, nowMs }: { strong: boolean; nowMs: number },
+): Promise<Map<number, GroupStatus> | undefined> => {
+  const [state, found] = await Promise.all([
+    readRoutingState(read, license, { strong }),
+    read.query({ pk: licensePk(license), prefix: groupPrefix, strong }),
+  ])
+  if (state === undefined || state.license.expires_at * 1000 <= nowMs) return undefined
+  const groups = found.map((item) => GroupItem.parse(item).id)
+  return new Map(
+    [...new Set([anyGroup, ...groups])].map((id) => [id, statusOf(id, state, groups.includes(id))]),
+  )
+}
+
+/** The same as they are kept. */
+export const keptStatuses = ({ online, online_for_queue, offline }: StatusesItem): Map<number, GroupStatus> =>
+  new Map<number, GroupStatus>([
+    ...online.map((id) => [id, 'online'] as const),
+    ...online_for_queue.map((id) => [id, 'online_for_queue'] as const),
+    ...offline.map((id) => [id, 'offline'] as const),
+  ])
+
+/** The groups that are not as they were; one of which nothing was known was offline. */
+export const changedGroups = (
+  before: ReadonlyMap<number, GroupStatus>,
+  now: ReadonlyMap<number, GroupStatus>,
+): number[] => [...now].flatMap(([id, status]) => ((before.get(id) ?? 'offline') === status ? [] : [id]))
+
+/** Statuses as the wire has them, of these groups alone; others that are named there are not. */
+export const showStatuses = (
+  statuses: ReadonlyMap<number, GroupStatus>,
+  ids: readonly number[],
+): GroupsStatus =>
+  Object.fromEntries(
+    ids.flatMap((id) => {
+      const status = statuses.get(id)
+      return status === undefined ? [] : [[String(id), status]]
+    }),
+  )
