@@ -226,7 +226,7 @@ const ofCustomers: readonly Frame[] = [
     chat_id,
     pagination: { limit: limits.threadsSummary },
   })),
-  byCustomer('close_thread', [75, 140, 222, 2, 20, 20], ({ chat_id }) => ({ chat_id })),
+  byCustomer('close_thread', [75, 140, 222, 2, 30, 20], ({ chat_id }) => ({ chat_id })),
   byCustomer(
     'send_event',
     [115, 210, 222, 2, 40, 3500],

@@ -257,7 +257,7 @@ describe('checks come in order', () => {
   test('the session, before the payload: of every action but login and ping', async () => {
     const stranger = await license.arrive()
     const names = customerActions.map(({ name }) => name).filter((name) => !['login', 'ping'].includes(name))
-    expect(names).toHaveLength(14)
+    expect(names).toHaveLength(15)
     for (const name of names)
       for (const payload of [undefined, [], { chat_id: chatId }])
         expect(await stranger.refused(name, payload), name).toEqual({

@@ -38,6 +38,9 @@ export interface Desk extends Session {
   nameOf: (id: string | undefined, users?: readonly { id: string; name: string }[]) => string
 }
 
+/** What a login tells. */
+const beforeLogin = { me: undefined, colleagues: [], groups: [], statuses: {} }
+
 export const openDesk = (url: string, token: string): Desk => {
   const session = openSession()
   const client = createAgentClient({
@@ -52,10 +55,7 @@ export const openDesk = (url: string, token: string): Desk => {
   let stop = () => {}
   const desk: Desk = Object.assign(session, {
     client,
-    me: undefined,
-    colleagues: [],
-    groups: [],
-    statuses: {},
+    ...beforeLogin,
     followed,
     previews,
     bans,
