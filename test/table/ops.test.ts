@@ -647,7 +647,7 @@ describe('customers', () => {
     expect(removeErasure('l1', 'cleo')).toEqual({
       Update: {
         Key: { pk: 'CUSTOMER#l1#cleo', sk: 'CUSTOMER' },
-        UpdateExpression: 'REMOVE erasing, closing',
+        UpdateExpression: 'REMOVE erasing, closing, chat',
         ConditionExpression: 'attribute_exists(erased_at)',
       },
     })
