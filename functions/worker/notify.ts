@@ -16,7 +16,7 @@ import {
   enqueueStatusesOf,
   loadChanged,
   movesStatuses,
-} from '../../shared/routing/group-statuses.ts'
+} from '../../shared/routing/refresh-statuses.ts'
 import { isBanned, readCustomer } from '../../shared/table/customers.ts'
 import { parseErased } from '../../shared/table/erasing.ts'
 import { changedOf, chatOfEntry } from '../../shared/table/key-parts.ts'

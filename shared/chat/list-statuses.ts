@@ -3,7 +3,7 @@ import type { GroupsStatus } from '../protocol/objects.ts'
 import type { Clock, Reads } from '../table/capabilities.ts'
 import type { Common } from '../table/families.ts'
 import { readStatuses } from '../table/group-statuses.ts'
-import { anyGroup, computeStatuses, keptStatuses, showStatuses } from './group-statuses.ts'
+import { anyGroup, computeStatuses, keptStatuses, showStatuses } from './compute-statuses.ts'
 
 /**
  * The statuses of a license's groups, or of those named: one read, however many agents there are. Where

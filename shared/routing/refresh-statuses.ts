@@ -5,7 +5,7 @@ import {
   computeStatuses,
   keptStatuses,
   showStatuses,
-} from '../chat/group-statuses.ts'
+} from '../chat/compute-statuses.ts'
 import type { WorkCtx } from '../delivery/worker-context.ts'
 import type { Enqueues } from '../jobs/job-queue.ts'
 import { InternalError } from '../protocol/errors.ts'
