@@ -60,7 +60,6 @@ const byAgents: Frames = ({ chat_id, thread_id, event_id, customer }) => [
   ['sync', { cursor: secret('cursor') }],
   ['get_archives', { filters: { query: secret('query') } }],
   ['get_chat_threads', { chat_id }],
-  ['transfer_chat', { chat_id, target: { type: 'agent', ids: [secret('target')] } }],
   ['list_agents_for_transfer', { chat_id }],
   ['follow_chat', { chat_id }],
   ['unfollow_chat', { chat_id }],
@@ -83,6 +82,7 @@ const byAgents: Frames = ({ chat_id, thread_id, event_id, customer }) => [
   ['update_agent', { routing_status: 'not_accepting_chats' }],
   ['change_push_notifications', { ...device, enabled: true }],
   ['join_chat', { chat_id, agent_ids: ['ann', 'ben'] }],
+  ['transfer_chat', { chat_id, target: { type: 'agent', ids: ['ann', 'ben'] }, [secret('wish')]: true }],
   ['supervise_chat', { chat_id, agent_ids: ['cat'] }],
   ['remove_from_chat', { chat_id, agent_ids: ['ben'] }],
   [
