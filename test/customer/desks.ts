@@ -9,6 +9,7 @@ import { type Random, seeded } from '../archives/seeded.ts'
 import type { Client } from '../support/client.ts'
 import { message } from '../support/events.ts'
 import type { License, Visitor, World } from '../support/world.ts'
+import { queueFaultsOf, type ToldPlace } from './desks-queue.ts'
 
 // Desks at which agents and customers do whatever comes to their minds, and a model of protocol §7 that says
 // at each quiet moment who may be left waiting. It goes by what was asked for and what logs say, never by how
@@ -54,6 +55,8 @@ interface Desk {
   /** Since when an agent has a chat, as far as quiet moments show. */
   since: Map<string, number>
   waited: Set<string>
+  /** By chat, what its customer was told last of its place. */
+  told: Map<string, ToldPlace>
   /** The threads that chats were at, when it was quiet last. */
   threads: Map<string, number>
   history: string[]
@@ -92,6 +95,7 @@ const openDesk = async (world: World, name: string, random: Random): Promise<Des
       marks: new Map(),
       since: new Map(),
       waited: new Set(),
+      told: new Map(),
       threads: new Map(),
       history: [],
     },
@@ -229,6 +233,27 @@ const leavesChat: Step = async (world, desk) => {
     desk.left.set(here(agent.id, chat_id), chat.thread)
   return `${agent.id} leaves ${chat_id}`
 }
+const transfers: Step = async (world, desk) => {
+  const found = await atWork(world, desk)
+  if (found === undefined) return undefined
+  const { agent, client, chat, chat_id } = found
+  const { random, agents, groups } = desk
+  const other = random.one(agents.filter((one) => one !== agent))
+  const target = random.one([
+    undefined,
+    { type: 'agent', ids: [other.id] },
+    ...[...groups].map((group) => ({ type: 'group', ids: [group] })),
+  ])
+  const ignore_agents_availability = random.chance(0.5)
+  const payload = { chat_id, target, ignore_agents_availability }
+  const done = await attempt(client, 'transfer_chat', payload)
+  if (done !== undefined) {
+    desk.left.set(here(agent.id, chat_id), chat.thread)
+    // by name one gets it that has left it
+    if (target?.type === 'agent') desk.left.delete(here(other.id, chat_id))
+  }
+  return `${agent.id} transfers ${JSON.stringify(payload)}: ${done === undefined ? 'refused' : 'done'}`
+}
 const joins: Step = async (world, desk) => {
   const chat = await someChat(world, desk)
   if (online(desk).length === 0 || chat === undefined) return undefined
@@ -297,6 +322,7 @@ const steps: [number, Step][] = [
   [6, answers],
   [4, looks],
   [3, leavesChat],
+  [3, transfers],
   [2, joins],
   [1, takesOut],
   [1, sendsCustomerAway],
@@ -442,6 +468,16 @@ export const walkDesks = async (
     } else turn(1000)
     for (const desk of desks) {
       const faults = await faultsOf(world, desk, nowMs, isAfterClock)
+      const told = [`DESKS_SEED=${seed}, desk ${desk.name}, round ${round}`, ...desk.history].join('\n')
+      expect(faults, faults.length > 0 ? told : '').toEqual([])
+    }
+    if (!isAfterClock) continue
+    // ten seconds later all know their places
+    turn(10_000)
+    while (world.queue.pending() > 0) await world.queue.flush()
+    await world.settled()
+    for (const desk of desks) {
+      const faults = await queueFaultsOf(world, desk)
       const told = [`DESKS_SEED=${seed}, desk ${desk.name}, round ${round}`, ...desk.history].join('\n')
       expect(faults, faults.length > 0 ? told : '').toEqual([])
     }
