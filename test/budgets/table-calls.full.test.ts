@@ -139,6 +139,22 @@ describe.each([
     expect(others.wru).toBeLessThanOrEqual(6 + 4 * agent_ids.length)
   })
 
+  test('transfer_chat takes four round trips, and looking whom to give it to takes two', async () => {
+    const customer = `transferred-${text.length}`
+    await addCustomer(world, office.license.id, customer)
+    const users = [{ id: ids[0]!, type: 'agent' as const, present: true, met: true as const }]
+    const chat_id = await startCustomerChat(world, office.license.id, customer, { users })
+    const list = await cost('list_agents_for_transfer', () =>
+      office.ann.ok('list_agents_for_transfer', { chat_id }),
+    )
+    expect(list.trips).toBeLessThanOrEqual(2)
+    expect(list.wru).toBe(0)
+    const target = { type: 'agent', ids: [ids[1]] }
+    const given = await cost('transfer_chat', () => office.ann.ok('transfer_chat', { chat_id, target }))
+    expect(given.trips).toBeLessThanOrEqual(4)
+    expect(given.wru).toBeLessThanOrEqual(16)
+  })
+
   test('remove_from_chat of oneself takes one round trip less than of others', async () => {
     const chat_id = await startChat(office, text)
     const agent_ids = ids.slice(2, 5)

@@ -95,6 +95,22 @@ export class AgentApp extends Actor {
       [3, () => ['supervise_chat', { chat_id: any.id, agent_ids: dice.chance(0.5) ? [] : some() }]],
       [2, () => [dice.chance(0.7) ? 'follow_chat' : 'unfollow_chat', { chat_id: any.id }]],
       [2, () => ['remove_from_chat', { chat_id: own.id }]],
+      [
+        3,
+        () => [
+          'transfer_chat',
+          {
+            chat_id: own.id,
+            target: dice.one([
+              undefined,
+              { type: 'agent', ids: some() },
+              { type: 'group', ids: [1 + dice.below(2)] },
+            ]),
+            ignore_agents_availability: dice.chance(0.5),
+          },
+        ],
+      ],
+      [1, () => ['list_agents_for_transfer', { chat_id: any.id }]],
       [2, () => ['remove_from_chat', { chat_id: any.id, agent_ids: some() }]],
       [
         0.5,

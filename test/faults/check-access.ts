@@ -4,8 +4,9 @@ import { answersOf } from './check-answers.ts'
 import { type Check, checking, framesOf, type History, type ReadFrame } from './history.ts'
 import { entriesOf, logsOf } from './stored-log.ts'
 
-/** The chat that a push is about, if any. */
-const chatOf = ({ payload }: any): string | undefined => payload?.chat_id ?? payload?.chat?.id
+/** The chats that a push is about: places in the queue come for several. */
+const chatsOf = ({ payload }: any): string[] =>
+  (Array.isArray(payload) ? payload : [payload]).flatMap((one) => one?.chat_id ?? one?.chat?.id ?? [])
 
 /** What only whoever is in the chat is answered. */
 const membersActions: ReadonlySet<string> = new Set([
@@ -97,8 +98,8 @@ export const pushesAreForThoseWithAccess: Check = checking(
       const socket = history.sockets[to]
       if (socket !== undefined && !wantsAny(socket, frame.action))
         on.say(`${socket.user} was pushed ${frame.action}, which it does not want`)
-      const chat = chatOf(frame)
-      if (chat === undefined) continue
+      const about = chatsOf(frame)
+      if (about.length === 0) continue
       on.count()
       const { user, license = '' } = socket ?? {}
       // its own details are told on all of its tabs, also once it was taken out of its chat
@@ -107,16 +108,17 @@ export const pushesAreForThoseWithAccess: Check = checking(
         on.say(`socket ${to}, on which nobody is logged in, was pushed ${frame.action}`)
         continue
       }
-      const inForce = chats
-        .during(chat, origins.of(read), at)
-        .filter(({ license_id }) => license_id === license)
       const agent = agentOf(history, license, user)
-      const may = inForce.some((state) =>
-        agent === undefined
-          ? isMember(user, state)
-          : hasAccess(agent, state) && wants(socket, frame.action, state),
-      )
-      if (!may) on.say(`${user} was pushed ${read.text.slice(0, 300)}`)
+      const mayHear = (chat: string) =>
+        chats
+          .during(chat, origins.of(read), at)
+          .filter(({ license_id }) => license_id === license)
+          .some((state) =>
+            agent === undefined
+              ? isMember(user, state)
+              : hasAccess(agent, state) && wants(socket, frame.action, state),
+          )
+      if (!about.every(mayHear)) on.say(`${user} was pushed ${read.text.slice(0, 300)}`)
     }
   },
 )
@@ -134,7 +136,7 @@ export const nothingForeign: Check = checking('nothing of another license reache
     const { license = '', user } = history.sockets[socket] ?? {}
     const found = foreign.get(license)?.find((word) => text.includes(word))
     if (found !== undefined) on.say(`${user} of ${license} got ${found}: ${text.slice(0, 300)}`)
-    const about = [chatOf(frame), ...shownIn(frame.payload)].filter((id) => id !== undefined)
+    const about = [...chatsOf(frame), ...shownIn(frame.payload)]
     for (const chat of about) {
       const owner = chats.licenseOf(chat)
       if (owner !== license) on.say(`${user} of ${license} was shown ${chat} of ${owner}`)

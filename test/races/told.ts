@@ -78,6 +78,12 @@ const onChats: Action[] = [
     async (scene) => (await userOf(scene, 'ben'))?.present === true,
   ],
   [
+    'transfer_chat',
+    'chat_transferred',
+    () => ({ target: { type: 'agent', ids: ['zoe'] } }),
+    async (scene) => (await userOf(scene, 'ann'))?.present === false,
+  ],
+  [
     'remove_from_chat',
     'chat_users_updated',
     () => ({ agent_ids: ['zoe'] }),
