@@ -1,4 +1,5 @@
 import { expect } from 'vitest'
+import { keys } from '../../shared/table/keys.ts'
 import type { Client, CustomerClient, Response } from '../support/client.ts'
 import { message } from '../support/events.ts'
 import type { License, World } from '../support/world.ts'
@@ -198,6 +199,21 @@ const banned = async (world: World): Promise<Told> => {
   }
 }
 
+const loggedOut = async (world: World): Promise<Told> => {
+  const { license, ann, zoe, connection } = await openScene(world)
+  return {
+    license,
+    zoe,
+    push: 'agent_updated offline',
+    marks: [license.id, connection],
+    ask: () => ann.call('logout', {}),
+    isStored: async () => {
+      const socket: any = await world.table.read.get(keys.socket(connection), { strong: true })
+      return socket?.session?.ended !== undefined || socket === undefined
+    },
+  }
+}
+
 /** Each action that writes and tells of it, by name. */
 export const toldActions: [name: string, prepare: (world: World) => Promise<Told>][] = [
   ...onChats.map((one): [string, (world: World) => Promise<Told>] => [
@@ -206,6 +222,7 @@ export const toldActions: [name: string, prepare: (world: World) => Promise<Told
   ]),
   ['start_chat', startChat],
   ['ban_customer', banned],
+  ['logout', loggedOut],
   [
     'customer send_event',
     ofCustomer(
@@ -246,7 +263,10 @@ export const toldActions: [name: string, prepare: (world: World) => Promise<Told
 
 /** What of it is stored has been told; resolves to whether it is. */
 export const expectTold = async ({ zoe, isStored, push }: Told, where: string): Promise<boolean> => {
-  const told = (await zoe.received()).map(({ action }) => action as string)
+  const told = [
+    ...(await zoe.received()).map(({ action }) => action as string),
+    ...zoe.presence.map(({ action, payload }) => `${action} ${payload.routing_status}`),
+  ]
   const stored = await isStored()
   if (stored) expect(told, where).toContain(push)
   return stored
