@@ -25,6 +25,7 @@ import { readRouting, type RoutingChange, type StoredRouting } from './routing-p
 import { isReady, readRoutingState, type RoutingState } from './routing-state.ts'
 import { transferred } from './system-messages.ts'
 import type { ThreadWrites, UsersFamily } from './thread-writes.ts'
+import { lineOf } from './view/queue.ts'
 
 // A chat is given to another agent, or to a team (extensions §3): in one transaction, so that somebody has it,
 // or it waits, at every moment.
@@ -106,8 +107,7 @@ const canSee = (agent: AgentItem, scopes: ChatScopes): boolean =>
   hasAccess({ agent_id: agent.id, permission: agent.permission, groups: agent.groups }, { users: [], scopes })
 
 const isSameScopes = (one: ChatScopes, other: ChatScopes): boolean =>
-  JSON.stringify([one.groups.toSorted(), one.agents.toSorted()]) ===
-  JSON.stringify([other.groups.toSorted(), other.agents.toSorted()])
+  lineOf({ scopes: one }) === lineOf({ scopes: other })
 
 /** Whether a chat is where a request wants it: one that comes again changes nothing. */
 const isDone = ({ chat, me }: TransferSnapshot, wanted: Wanted, request: TransferRequest): boolean => {

@@ -1,3 +1,4 @@
+import { removePosition } from '../../../shared/table/chat/queue.ts'
 import { removeWaitingChat } from '../../../shared/table/chat/waiting-chats.ts'
 import { randomBytes } from 'node:crypto'
 import { customerTokenS } from '../../../shared/account/customer-tokens.ts'
@@ -96,6 +97,7 @@ export const eraseRest = async (
   for (const row of rows)
     await forgetSocket(write, String(row['sk']), { license_id: license, customer_id: customer })
   await write.write(removeWaitingChat(license, customerChatId(license, customer)))
+  await write.write(removePosition(license, customerChatId(license, customer)))
   // of months also in which it is in no thread: whoever searched for it had them counted
   await deletePartition({ read, write }, marksPk(license, withUser(customer)))
   await write.write(removeErasure(license, customer))

@@ -38,7 +38,7 @@ export const readQueueFor = async (
     : undefined
 
 /** Chats are in one line where the same groups, and the same agents, serve them. */
-const lineOf = ({ scopes: { groups, agents } }: Pick<Chat, 'scopes'>): string =>
+export const lineOf = ({ scopes: { groups, agents } }: Pick<Chat, 'scopes'>): string =>
   JSON.stringify([groups.toSorted((a, b) => a - b), agents.toSorted()])
 
 /** Waiting chats by their ids, each with its position in its line: who waits longest is the first. */

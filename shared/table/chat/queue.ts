@@ -30,6 +30,16 @@ export const readQueue = async (
   { strong }: { strong: boolean },
 ): Promise<QueueItem> => QueueItem.parse((await read.get(keys.queue(license), { strong })) ?? {})
 
+/** Forgets the position that a chat had. */
+export const removePosition = (license: string, chat: string): Op<'account'> => ({
+  Update: {
+    Key: keys.queue(license),
+    UpdateExpression: 'REMOVE #positions.#chat',
+    ConditionExpression: 'attribute_exists(#positions.#chat)',
+    ExpressionAttributeNames: { '#positions': 'positions', '#chat': chat },
+  },
+})
+
 /** A change of a field that stands as it was read, if only one run makes it. */
 const setFrom = (
   license: string,
