@@ -59,12 +59,17 @@ interface Wanted {
 const notFound = (path: string, message: string) =>
   new ProtocolError('not_found', { details: [{ path, message }] })
 
+const canSee = (agent: AgentItem, scopes: ChatScopes): boolean =>
+  hasAccess({ agent_id: agent.id, permission: agent.permission, groups: agent.groups }, { users: [], scopes })
+
 const wantedOf = ({ chat, desk, groups, me }: TransferSnapshot, target: Target | undefined): Wanted => {
   const namesOf = (ids: readonly number[]) =>
     ids.map((id) => groups.find((group) => group.id === id)?.name ?? `group ${id}`)
-  const membersOf = (ids: readonly number[]) =>
-    desk.agents.filter((agent) => agent.groups.some((group) => ids.includes(group)))
-  const mayTake = ({ id }: AgentItem) => mayBeGiven(id, chat) && id !== leavingOf(chat, me)
+  // as routing goes: owners and administrators are there for every group
+  const takersFor = (scopes: ChatScopes) =>
+    desk.agents.filter(
+      (agent) => canSee(agent, scopes) && mayBeGiven(agent.id, chat) && agent.id !== leavingOf(chat, me),
+    )
   if (target?.type === 'agent') {
     const candidates = target.ids.map((id, at) => {
       const agent = desk.agents.find((one) => one.id === id)
@@ -76,9 +81,8 @@ const wantedOf = ({ chat, desk, groups, me }: TransferSnapshot, target: Target |
   }
   if (target === undefined) {
     const { scopes } = chat
-    const candidates = scopes.groups.length === 0 ? desk.agents : membersOf(scopes.groups)
     const names = scopes.groups.length === 0 ? ['the queue'] : namesOf(scopes.groups)
-    return { scopes, candidates: candidates.filter(mayTake), names }
+    return { scopes, candidates: takersFor(scopes), names }
   }
   const scopes = existingScopes({ groups: target.ids, agents: [] }, desk)
   const missing = target.ids.findIndex(
@@ -86,7 +90,7 @@ const wantedOf = ({ chat, desk, groups, me }: TransferSnapshot, target: Target |
       !groups.some((group) => existingScopes({ groups: [id], agents: [] }, desk).groups.includes(group.id)),
   )
   if (missing !== -1) throw notFound(`payload.target.ids.${missing}`, 'There is no such group')
-  return { scopes, candidates: membersOf(scopes.groups).filter(mayTake), names: namesOf(scopes.groups) }
+  return { scopes, candidates: takersFor(scopes), names: namesOf(scopes.groups) }
 }
 
 /** The requester, where it is an agent of the chat and so leaves it. */
@@ -102,9 +106,6 @@ const unavailable = (agent: AgentItem, desk: RoutingState, chat: Chat): string |
     return `has ${loadOf(agent, desk).active} active chats and takes ${agent.max_chats}`
   return undefined
 }
-
-const canSee = (agent: AgentItem, scopes: ChatScopes): boolean =>
-  hasAccess({ agent_id: agent.id, permission: agent.permission, groups: agent.groups }, { users: [], scopes })
 
 const isSameScopes = (one: ChatScopes, other: ChatScopes): boolean =>
   lineOf({ scopes: one }) === lineOf({ scopes: other })

@@ -83,7 +83,7 @@ export const customerPushes = {
     payload: ChatTransferred,
   },
   queue_position_updated: {
-    summary: 'The place of the chat among those that wait for an agent changed; at most every 10 s.',
+    summary: 'The position of the chat among those that wait for an agent changed; at most every 10 s.',
     to: inChat,
     payload: z.strictObject(inQueue),
   },

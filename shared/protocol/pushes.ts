@@ -109,7 +109,7 @@ export const pushes = {
     payload: ChatTransferred,
   },
   queue_positions_updated: {
-    summary: 'The places of chats that wait for an agent changed; at most every 10 s.',
+    summary: 'The positions of chats that wait for an agent changed; at most every 10 s.',
     to: 'agents with access',
     payload: z.array(z.strictObject(inQueue)),
   },
