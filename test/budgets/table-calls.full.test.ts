@@ -234,6 +234,8 @@ describe('with 20 sockets, in a chat of 25 entries of 1 KB', () => {
     const requests: [string, object][] = [
       ['update_chat_properties', { chat_id, properties }],
       ['update_chat_thread_properties', { chat_id, thread_id: `${chat_id}_1`, properties }],
+      ['tag_thread', { chat_id, thread_id: `${chat_id}_1`, tag: 'refund' }],
+      ['untag_thread', { chat_id, thread_id: `${chat_id}_1`, tag: 'refund' }],
       ['update_agent', { routing_status: 'not_accepting_chats' }],
       ['send_broadcast', { content: { lunch: 'noon' } }],
       ['send_broadcast', { content: { lunch: 'noon' }, scopes: { groups: [1], agents: [ids[1]] } }],
@@ -249,6 +251,17 @@ describe('with 20 sockets, in a chat of 25 entries of 1 KB', () => {
     const { trips, rru } = await cost('logout', { firebase_token: 'token-of-a-phone' }, by)
     expect(trips).toBeLessThanOrEqual(3)
     expect(rru).toBeLessThanOrEqual(5)
+  })
+
+  test('get_customer takes two round trips, update_customer four', async () => {
+    await addCustomer(world, office.license.id, 'cara', { name: 'Cara' })
+    await startCustomerChat(world, office.license.id, 'cara')
+    const { trips, rru } = await cost('get_customer', { customer_id: 'cara' })
+    expect(trips).toBeLessThanOrEqual(2)
+    expect(rru).toBeLessThanOrEqual(6)
+    // with tabs, whose sessions are renamed as well, one more
+    for (const customer of [{ email: 'cara@example.com' }, { name: 'Carla' }])
+      expect((await cost('update_customer', { customer_id: 'cara', customer })).trips).toBeLessThanOrEqual(4)
   })
 
   test('ban_customer takes four round trips, unban_customer three', async () => {

@@ -51,6 +51,7 @@ describe('admin customer erase', () => {
     await ann.ok('supervise_chat', { chat_id, agent_ids: ['bea'] })
     await ann.ok('update_last_seen_timestamp', { chat_id })
     await ann.ok('send_event', { chat_id, event: message(`${clue} three`) })
+    await ann.ok('tag_thread', { chat_id, thread_id: `${chat_id}_1`, tag: clue })
     await bea.ok('send_event', {
       chat_id,
       event: { type: 'annotation', annotation_type: 'note', text: clue },
@@ -100,9 +101,12 @@ describe('admin customer erase', () => {
       ['start_chat', { chat: { users: [{ id, type: 'customer' }] } }],
       ['ban_customer', { customer_id: id, ban: { days: 1 } }],
       ['unban_customer', { customer_id: id }],
+      ['get_customer', { customer_id: id }],
+      ['update_customer', { customer_id: id, customer: { name: 'Zoe' } }],
+      ['tag_thread', { chat_id, thread_id: `${chat_id}_1`, tag: clue }],
     ] as const)
       expect([action, await ann.refused(action, payload)]).toMatchObject([action, { type: 'not_found' }])
-    for (const filters of [{}, { query: clue }, { agent_ids: ['ann'] }])
+    for (const filters of [{}, { query: clue }, { agent_ids: ['ann'] }, { tags: { values: [clue] } }])
       expect(await ann.ok('get_archives', { filters })).toMatchObject({ pagination: { total: 0 }, chats: [] })
     expect((await license.login('bea')).pushes).toEqual([])
     await isGone(license, known)

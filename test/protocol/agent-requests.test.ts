@@ -42,6 +42,18 @@ const id: Part = {
   fits: ['x', 'é'.repeat(64), '#', '__proto__'],
   wrong: [...text(128).wrong, ['', '', empty], [`${'é'.repeat(64)}x`, '', tooLong(128)]],
 }
+const tag: Part = {
+  fits: ['x', 'Refund', ' ', '#', 'é'.repeat(32), '__proto__'],
+  wrong: [...text(64).wrong, ['', '', empty], [`${'é'.repeat(32)}x`, '', tooLong(64)]],
+}
+const tags: Part = {
+  fits: [['x', 'x'], [], Array.from({ length: 100 }, (_, i) => `tag ${i}`)],
+  wrong: [
+    ...['x', {}].map((value): Wrong => [value]),
+    ...tag.wrong.map(([value, , sentence]): Wrong => [['x', value], '1', sentence]),
+    [Array.from({ length: 101 }, (_, i) => `tag ${i}`), '', 'At most 100 entries'],
+  ],
+}
 const ids = (most: number, what: Wrong[] = []): Part => ({
   fits: [['x', 'x'], several(most, String)],
   wrong: [
@@ -307,8 +319,13 @@ const requests: Record<string, Record<string, Part>> = {
     'filters.date_to': day,
     'filters.agent_ids': ids(100),
     'filters.agents': ids(100),
+    'filters.customer_ids': ids(100),
     'filters.team_ids': groups,
     'filters.properties': filters,
+    'filters.tags': { fits: [{}, { exists: 'true', values: null }], wrong: [[[]], ['refund'], [true]] },
+    'filters.tags.exists': flag,
+    'filters.tags.values': tags,
+    'filters.tags.exclude_values': tags,
     pagination,
   },
   mark_event_as_seen: { ...chatId, event_id: needed(id) },
@@ -322,6 +339,8 @@ const requests: Record<string, Record<string, Part>> = {
   update_chat_scopes: { ...chatId, add_scopes: scopes, remove_scopes: scopes },
   update_chat_properties: { ...chatId, properties: needed(change) },
   update_chat_thread_properties: { ...chatId, thread_id: needed(id), properties: needed(change) },
+  tag_thread: { ...chatId, thread_id: needed(id), tag: needed(tag) },
+  untag_thread: { ...chatId, thread_id: needed(id), tag: needed(tag) },
   update_agent: {
     agent_id: id,
     routing_status: needed(oneOf(['accepting_chats', 'not_accepting_chats'], 'offline', 'accepting chats')),
@@ -330,6 +349,23 @@ const requests: Record<string, Record<string, Part>> = {
     firebase_token: needed(firebaseToken),
     platform: needed(platform),
     enabled: needed(flag),
+  },
+  get_customer: { customer_id: needed(id) },
+  update_customer: {
+    customer_id: needed(id),
+    customer: needed(anObject),
+    'customer.name': text(256),
+    'customer.email': text(256),
+    'customer.properties': {
+      fits: [{ a: 'b', c: null }, {}, named(50, 'x')],
+      wrong: [
+        ...['x', 5, []].map((value): Wrong => [value]),
+        [{ a: 5 }, 'a'],
+        [{ a: 'x'.repeat(4097) }, 'a', tooLong(4096)],
+        [named(51, 'x'), '', 'At most 50 properties'],
+        [named(3, 'x'.repeat(2000)), '', 'At most 4096 bytes in all'],
+      ],
+    },
   },
   ban_customer: {
     customer_id: needed(id),

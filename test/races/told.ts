@@ -45,6 +45,7 @@ const openScene = async (world: World): Promise<Scene> => {
   const { chat } = await zoe.ok('start_chat', { initial_events: [message('first')] })
   await zoe.ok('join_chat', { chat_id: chat.id, agent_ids: ['ann'] })
   const { event, thread_id } = await zoe.ok('send_event', { chat_id: chat.id, event: message('second') })
+  await zoe.ok('tag_thread', { chat_id: chat.id, thread_id, tag: 'early' })
   return { license, ann, zoe, connection, chat_id: chat.id, thread_id, event_id: event.id }
 }
 
@@ -113,6 +114,18 @@ const onChats: Action[] = [
     'chat_thread_properties_updated',
     ({ thread_id }) => ({ thread_id, properties: { a: { b: 'c' } } }),
     async (scene) => (await threadOf(scene)).properties?.a?.b?.value === 'c',
+  ],
+  [
+    'tag_thread',
+    'thread_tagged',
+    ({ thread_id }) => ({ thread_id, tag: 'late' }),
+    async (scene) => (await threadOf(scene)).tags?.includes('late') === true,
+  ],
+  [
+    'untag_thread',
+    'thread_untagged',
+    ({ thread_id }) => ({ thread_id, tag: 'early' }),
+    async (scene) => (await threadOf(scene)).tags?.includes('early') !== true,
   ],
   [
     'mark_event_as_seen',
@@ -214,6 +227,24 @@ const loggedOut = async (world: World): Promise<Told> => {
   }
 }
 
+const mended = async (world: World): Promise<Told> => {
+  const license = await world.license({ ann: {}, zoe: { permission: 'owner' } })
+  const zoe = await license.login('zoe')
+  const before = world.gateway.connections()
+  const ann = await license.login('ann')
+  const connection = world.gateway.connections().find((id) => !before.includes(id)) ?? ''
+  const { client, id } = await license.visit({ customer: { name: 'Carl' } })
+  const { chat } = await client.ok('start_chat')
+  return {
+    license,
+    zoe,
+    push: 'customer_updated',
+    marks: [chat.id, license.id, connection],
+    ask: () => ann.call('update_customer', { customer_id: id, customer: { name: 'Carla' } }),
+    isStored: async () => (await zoe.ok('get_customer', { customer_id: id })).customer.name === 'Carla',
+  }
+}
+
 /** Each action that writes and tells of it, by name. */
 export const toldActions: [name: string, prepare: (world: World) => Promise<Told>][] = [
   ...onChats.map((one): [string, (world: World) => Promise<Told>] => [
@@ -223,6 +254,7 @@ export const toldActions: [name: string, prepare: (world: World) => Promise<Told
   ['start_chat', startChat],
   ['ban_customer', banned],
   ['logout', loggedOut],
+  ['update_customer by an agent', mended],
   [
     'customer send_event',
     ofCustomer(

@@ -5,6 +5,7 @@ import { closeThread } from './close_thread.ts'
 import { followChat } from './follow_chat.ts'
 import { getArchives } from './get_archives.ts'
 import { getChatThreads } from './get_chat_threads.ts'
+import { getCustomer } from './get_customer.ts'
 import { getFilteredChats } from './get_filtered_chats.ts'
 import { joinChat } from './join_chat.ts'
 import { listAgentsForTransfer } from './list_agents_for_transfer.ts'
@@ -21,12 +22,15 @@ import { startChat } from './start_chat.ts'
 import { superviseChat } from './supervise_chat.ts'
 import { sync } from './sync.ts'
 import { transferChat } from './transfer_chat.ts'
+import { tagThread } from './tag_thread.ts'
 import { unbanCustomer } from './unban_customer.ts'
 import { unfollowChat } from './unfollow_chat.ts'
+import { untagThread } from './untag_thread.ts'
 import { updateAgent } from './update_agent.ts'
 import { updateChatProperties } from './update_chat_properties.ts'
 import { updateChatScopes } from './update_chat_scopes.ts'
 import { updateChatThreadProperties } from './update_chat_thread_properties.ts'
+import { updateCustomer } from './update_customer.ts'
 import { updateLastSeenTimestamp } from './update_last_seen_timestamp.ts'
 
 /**
@@ -58,8 +62,12 @@ export const agentActions: readonly ActionSpec[] = [
   updateChatProperties,
   updateChatThreadProperties,
   listGroupStatuses,
+  tagThread,
+  untagThread,
   updateAgent,
   changePushNotifications,
+  getCustomer,
+  updateCustomer,
   banCustomer,
   unbanCustomer,
 ]
