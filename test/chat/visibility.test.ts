@@ -317,6 +317,25 @@ const pushesOf = ({ agents: items, before, chat, entries, shown }: World): Told[
       { name: 'customer_banned', to: everyAgent('l'), payload: { customer_id, ban: { days: 1 } } },
       { name: 'customer_unbanned', to: everyAgent('l'), payload: { customer_id } },
     ]),
+    ...agentIds.flatMap((agent_id): Told[] => [
+      {
+        ...{ name: 'agent_created', to: everyAgent('l') },
+        payload: { agent_id, name: nameOf(agent_id), permission: 'normal', group_ids: [1] },
+      },
+      ...(['agent_deleted', 'agent_suspended', 'agent_unsuspended'] as const).map((name): Told => ({
+        ...{ name, to: everyAgent('l') },
+        payload: { agent_id, name: nameOf(agent_id) },
+      })),
+    ]),
+    ...(['group_created', 'group_updated', 'group_deleted'] as const).map((name): Told => ({
+      ...{ name, to: everyAgent('l') },
+      payload: { group_id: 1, name: 'kept from customers' },
+    })),
+    {
+      ...{ name: 'groups_status_updated', to: everyAgent('l') },
+      payload: { groups_status: { 1: 'online' } },
+    },
+    { name: 'chat_deleted', to: watchingAgents(chat), payload: { chat_id } },
     { name: 'chat_unfollowed', to: agentsConnections('l', 'ann'), payload: { chat_id } },
     { name: 'agent_disconnected', to: everyAgent('l'), payload: { reason: 'access_token_expired' } },
   ]
