@@ -134,6 +134,8 @@ test('a day at a desk: a queue in the morning, transfers, a note, a card, tags, 
   await heard(boss)
   await ann.ok('logout', {})
   await ben.ok('logout', {})
+  // that they are gone sets off a job, which sets off another
+  await calm(world)
   const atBoss = await heard(boss)
   expect(Object.assign({}, ...atBoss('groups_status_updated').map((one) => one.groups_status))).toMatchObject(
     {
