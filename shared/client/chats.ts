@@ -18,6 +18,8 @@ interface WireThread<E> {
   user_ids: string[]
   events: E[]
   properties?: Properties | undefined
+  /** Agents alone are shown them. */
+  tags?: string[] | undefined
   has_more?: boolean | undefined
   last_order?: number | undefined
 }
@@ -150,8 +152,9 @@ export class Chats<U extends UserLike, E extends EventLike> {
     const has_more = events.length < all.length || (isFirst ? shown.has_more : held?.has_more)
     // one that there was no room for comes bare
     const isBare = held !== undefined && shown.events.length === 0 && shown.has_more === true
-    const own = isBare ? { properties: held.properties, user_ids: held.user_ids } : {}
-    const thread: Thread<E> = { ...held, properties: undefined, ...shown, ...own, has_more, events, upTo }
+    const own = isBare ? { properties: held.properties, tags: held.tags, user_ids: held.user_ids } : {}
+    const none = { properties: undefined, tags: undefined }
+    const thread: Thread<E> = { ...held, ...none, ...shown, ...own, has_more, events, upTo }
     const others = chat.threads.filter(({ id }) => id !== shown.id)
     const threads = [...others, thread].toSorted((a, b) => a.timestamp - b.timestamp)
     return { ...chat, threads: threads.slice(-this.#limits.threadsPerChat) }

@@ -22,8 +22,10 @@ import type { startChat } from '../protocol/agent/start_chat.ts'
 import type { superviseChat } from '../protocol/agent/supervise_chat.ts'
 import type { sync } from '../protocol/agent/sync.ts'
 import type { transferChat } from '../protocol/agent/transfer_chat.ts'
+import type { tagThread } from '../protocol/agent/tag_thread.ts'
 import type { unbanCustomer } from '../protocol/agent/unban_customer.ts'
 import type { unfollowChat } from '../protocol/agent/unfollow_chat.ts'
+import type { untagThread } from '../protocol/agent/untag_thread.ts'
 import type { updateAgent } from '../protocol/agent/update_agent.ts'
 import type { updateChatProperties } from '../protocol/agent/update_chat_properties.ts'
 import type { updateChatScopes } from '../protocol/agent/update_chat_scopes.ts'
@@ -92,8 +94,10 @@ export interface AgentEndpoint {
     | typeof superviseChat
     | typeof sync
     | typeof transferChat
+    | typeof tagThread
     | typeof unbanCustomer
     | typeof unfollowChat
+    | typeof untagThread
     | typeof updateAgent
     | typeof updateChatProperties
     | typeof updateChatScopes

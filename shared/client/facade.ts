@@ -145,6 +145,8 @@ const kept = new Set([
   'chat_scopes_updated',
   'chat_properties_updated',
   'chat_thread_properties_updated',
+  'thread_tagged',
+  'thread_untagged',
   'last_seen_timestamp_updated',
   'customer_updated',
 ])

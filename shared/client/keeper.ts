@@ -24,6 +24,8 @@ export interface ChatPushes<U, E> {
   chat_scopes_updated: OfChat
   chat_properties_updated: OfChat & { properties: Properties; version: number }
   chat_thread_properties_updated: OfThread & { properties: Properties; version: number }
+  thread_tagged: OfThread & { tag: string }
+  thread_untagged: OfThread & { tag: string }
   last_seen_timestamp_updated: OfChat & { user_id: string; timestamp: number }
   customer_updated: OfChat & { customer: Partial<U> & { id: string } }
 }
@@ -74,6 +76,16 @@ export class Keeper<U extends UserLike, E extends EventLike> {
         return this.#changeThread(push.payload, ({ properties }) => ({
           properties: merged(properties, push.payload.properties),
         }))
+      case 'thread_tagged':
+      case 'thread_untagged': {
+        const { name, payload } = push
+        return this.#changeThread(payload, ({ tags = [] }) => {
+          const others = tags.filter((tag) => tag !== payload.tag)
+          const after =
+            name === 'thread_untagged' ? others : others.length < tags.length ? tags : [...tags, payload.tag]
+          return { tags: after.length > 0 ? after : undefined }
+        })
+      }
       case 'last_seen_timestamp_updated': {
         const { chat_id, user_id, timestamp } = push.payload
         return this.#user(chat_id, user_id, (user) => ({

@@ -34,13 +34,14 @@ export const Job = z.discriminatedUnion('job', [
   }),
   /**
    * Tells of what a request has written, or may have, by its keys, since it could not do so itself; `before`:
-   * the chat as it had read it.
+   * the chat as it had read it; `tag`: the one that it asked for.
    */
   z.object({
     job: z.literal('tell_written'),
     keys: z.array(z.tuple([z.string(), z.string()])),
     action: z.string(),
     before: z.optional(ChatItem),
+    tag: z.optional(z.string()),
   }),
   /** Tells the last that a customer has shown of itself for a moment. */
   z.object({

@@ -37,9 +37,9 @@ export type Family =
 /**
  * What `serve` fetches side by side with the session: of `payload.chat_id` (without it, a customer's own) the
  * chat and the end of its log; the event that `payload.event_id` names in it; the properties of the chat, or
- * of the thread that `payload.thread_id` names.
+ * the properties or the tags of the thread that `payload.thread_id` names.
  */
-type Fetch = 'chat' | 'tail' | 'event' | 'chatProperties' | 'threadProperties'
+type Fetch = 'chat' | 'tail' | 'event' | 'chatProperties' | 'threadProperties' | 'threadTags'
 
 /** All token scopes (protocol §4). */
 export const tokenScopes = [

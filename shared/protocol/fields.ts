@@ -61,6 +61,8 @@ export const lenient = <S extends z.core.$ZodType>(schema: S) =>
 export const filled = (maxBytes: number) => text(maxBytes).check(atLeast(1, 'Must not be empty'))
 
 export const Id = filled(limits.idBytes)
+/** What agents call a thread; letter case counts. */
+export const Tag = filled(limits.tagBytes)
 export const Timestamp = z.int().check(z.nonnegative())
 
 /** An optional field of a request: `null` is absence (protocol §1). */

@@ -27,6 +27,8 @@ export const limits = {
   membershipIds: 20,
   /** Agents who follow a chat. */
   followers: 50,
+  tags: 20,
+  tagBytes: 64,
   ids: 100,
   threadIds: 100,
   initialEvents: 20,

@@ -91,6 +91,8 @@ export const Queue = z.strictObject({
   queued_at: Timestamp,
 })
 export type Queue = z.output<typeof Queue>
+/** What agents call a thread, in the order in which they did. */
+const Tags = z.array(z.string())
 
 /** A thread with events as its reader may be shown them. */
 export const threadWith = <E extends z.core.$ZodType>(event: E) =>
@@ -106,7 +108,8 @@ export const threadWith = <E extends z.core.$ZodType>(event: E) =>
     last_order: z.optional(z.int()),
     queue: z.optional(Queue),
   })
-export const Thread = threadWith(Event)
+/** A thread as agents are shown it. `tags`: absent where it has none. */
+export const Thread = z.extend(threadWith(Event), { tags: z.optional(Tags) })
 export type Thread = z.output<typeof Thread>
 
 /** Which threads a chat has, the newest 1,000 of them at most. */
@@ -133,6 +136,7 @@ const FullChatSummary = z.strictObject({
     events_count: z.int(),
     properties: z.optional(PropertiesOutput),
     queue: z.optional(Queue),
+    tags: z.optional(Tags),
   }),
   properties: z.optional(PropertiesOutput),
   scopes: z.optional(ScopesOutput),

@@ -21,6 +21,8 @@ export const pushKinds: Readonly<Record<PushName, PushKind>> = {
   chat_scopes_updated: 'lifecycle',
   chat_transferred: 'lifecycle',
   queue_positions_updated: 'lifecycle',
+  thread_tagged: 'lifecycle',
+  thread_untagged: 'lifecycle',
   customer_updated: 'lifecycle',
   chat_unfollowed: 'lifecycle',
   chat_deleted: 'lifecycle',

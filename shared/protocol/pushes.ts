@@ -16,6 +16,7 @@ import {
   typing,
 } from './push-payloads.ts'
 
+const ThreadTag = z.strictObject({ chat_id: z.string(), thread_id: z.string(), tag: z.string() })
 const changes = z.strictObject({ added: z.array(User), removed_ids: z.array(z.string()) })
 
 /**
@@ -122,6 +123,16 @@ export const pushes = {
     summary: 'Properties of a thread changed: these alone; `version` grows.',
     to: `agents with access, and ${inChat}`,
     payload: ChatThreadPropertiesUpdated,
+  },
+  thread_tagged: {
+    summary: 'A thread was given a tag.',
+    to: 'agents with access',
+    payload: ThreadTag,
+  },
+  thread_untagged: {
+    summary: 'A tag was taken from a thread.',
+    to: 'agents with access',
+    payload: ThreadTag,
   },
   customer_updated: {
     summary: 'A customer changed its details, opened a page, came or went.',

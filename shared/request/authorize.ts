@@ -53,7 +53,8 @@ export const authorizeRequest = (
   const { event } = found
   const isMissing =
     (reads.includes('event') && (event === undefined || (isCustomers(me) && !isShown(event.event)))) ||
-    (reads.includes('threadProperties') && found.properties === undefined)
+    (reads.includes('threadProperties') && found.properties === undefined) ||
+    (reads.includes('threadTags') && found.tags === undefined)
   if (isMissing) throw new ProtocolError('not_found')
   return { ...rest, chat, me, visitor: socket?.visitor }
 }

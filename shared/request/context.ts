@@ -6,6 +6,7 @@ import type { ActionSpec, Family } from '../protocol/action.ts'
 import type { Clock, Retries } from '../table/capabilities.ts'
 import type { Chat } from '../table/chat/chats.ts'
 import type { PropertiesOwner, StoredProperties } from '../table/chat/stored-properties.ts'
+import type { StoredTags, ThreadAddress } from '../table/chat/stored-tags.ts'
 import type { Entry, Tail } from '../table/chat/thread-log.ts'
 import type { Common } from '../table/families.ts'
 import type { Reader, Writer } from '../table/ops.ts'
@@ -75,7 +76,8 @@ type Authorized<Spec extends ActionSpec> = Asking<Spec> &
   If<
     Has<Spec['reads'], 'chatProperties' | 'threadProperties'>,
     { of: PropertiesOwner; properties: StoredProperties }
-  >
+  > &
+  If<Has<Spec['reads'], 'threadTags'>, { thread: ThreadAddress; tags: StoredTags }>
 
 /** What a handler returns: its response's payload, or nothing where the response has none. */
 type Answer<Spec extends ActionSpec> = Spec['response'] extends z.core.$ZodType

@@ -5,6 +5,7 @@ import {
   readProperties,
   type StoredProperties,
 } from '../table/chat/stored-properties.ts'
+import { readTags, type StoredTags, type ThreadAddress } from '../table/chat/stored-tags.ts'
 import { type Entry, readEntry, readTail, type Tail } from '../table/chat/thread-log.ts'
 import { customerChatId, eventAddressOf, isChatId, threadOf } from '../table/ids.ts'
 import type { Reader } from '../table/ops.ts'
@@ -18,6 +19,8 @@ export interface Prefetched {
   event?: Entry | undefined
   of?: PropertiesOwner | undefined
   properties?: StoredProperties | undefined
+  thread?: ThreadAddress | undefined
+  tags?: StoredTags | undefined
 }
 
 const fieldOf = (payload: unknown, name: string): unknown =>
@@ -29,12 +32,23 @@ export const chatNamedIn = (payload: unknown): string | undefined => {
   return isChatId(asked) ? asked : undefined
 }
 
+/** The tag that a payload names. */
+export const tagNamedIn = (payload: unknown): string | undefined => {
+  const tag = fieldOf(payload, 'tag')
+  return typeof tag === 'string' ? tag : undefined
+}
+
+/** The thread of a chat that a payload names; undefined where none can have this id. */
+const threadNamedIn = (chat: string, payload: unknown): ThreadAddress | undefined => {
+  const thread = fieldOf(payload, 'thread_id')
+  const n = typeof thread === 'string' ? threadOf(chat, thread) : undefined
+  return n === undefined ? undefined : { chat, n }
+}
+
 /** Whose properties the contract names; undefined where no thread can have this id. */
 const holderOf = ({ reads }: ActionSpec, chat: string, payload: unknown): PropertiesOwner | undefined => {
   if (reads.includes('chatProperties')) return { chat }
-  const thread = reads.includes('threadProperties') ? fieldOf(payload, 'thread_id') : undefined
-  const n = typeof thread === 'string' ? threadOf(chat, thread) : undefined
-  return n === undefined ? undefined : { chat, n }
+  return reads.includes('threadProperties') ? threadNamedIn(chat, payload) : undefined
 }
 
 /** The session, and what the contract names of `payload.chat_id`, side by side. */
@@ -52,7 +66,8 @@ export const prefetch = async (
   const eventId = fieldOf(payload, 'event_id')
   const address = id !== undefined && typeof eventId === 'string' ? eventAddressOf(id, eventId) : undefined
   const of = id === undefined ? undefined : holderOf(spec, id, payload)
-  const [found, chat, tail, event, properties] = await Promise.all([
+  const thread = id !== undefined && reads.includes('threadTags') ? threadNamedIn(id, payload) : undefined
+  const [found, chat, tail, event, properties, tags] = await Promise.all([
     socket,
     id !== undefined && reads.includes('chat') ? readChat(read, id) : readOwnChat(read, spec, socket, asked),
     id !== undefined && reads.includes('tail') ? readTail(read, id, strongTail) : undefined,
@@ -60,8 +75,9 @@ export const prefetch = async (
       ? readEntry(read, id, address)
       : undefined,
     of === undefined ? undefined : readProperties(read, of),
+    thread === undefined ? undefined : readTags(read, thread),
   ])
-  return { socket: found, chat, tail, event, of, properties }
+  return { socket: found, chat, tail, event, of, properties, thread, tags }
 }
 
 /** A customer's own chat, where an action is about that one without naming it: known once its session is. */

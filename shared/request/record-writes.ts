@@ -58,7 +58,7 @@ const recordingWriter = ({ write, batch, transact }: Writer, recorded: Recorded)
 /**
  * A writer that remembers what it has written, and what it may have: a request that fails behind a write, or
  * is late with it, leaves a job that tells of it. One that is in time pays nothing for it. `before`: the chat
- * as `action` has read it.
+ * as `action` has read it; `tag`: the one that the request names, since no key does.
  */
 export const recordWrites = (
   writer: Writer,
@@ -67,6 +67,7 @@ export const recordWrites = (
     deadline: Pick<Deadline, 'startedAt'>
     enqueue: (job: Job, delayS: number) => Promise<void>
     before: () => Chat | undefined
+    tag: string | undefined
   },
 ): WriteRecord => {
   const written = new Map<string, Key>()
@@ -82,6 +83,7 @@ export const recordWrites = (
       action: ctx.action,
       keys: all.map(({ pk, sk }) => [pk, sk]),
       before: ctx.before(),
+      ...(ctx.tag === undefined ? {} : { tag: ctx.tag }),
     }
     told = ctx
       .enqueue(job, tellAfterS)

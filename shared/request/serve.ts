@@ -32,7 +32,7 @@ import {
 } from './count-request.ts'
 import { pace, type Paced } from './pace.ts'
 import { type Message, parseFrame } from './parse-frame.ts'
-import { chatNamedIn, prefetch, type Prefetched } from './prefetch.ts'
+import { chatNamedIn, prefetch, type Prefetched, tagNamedIn } from './prefetch.ts'
 import type { Limiting } from './rate-limits.ts'
 import { recordWrites, type WriteRecord } from './record-writes.ts'
 
@@ -112,7 +112,8 @@ const handleRequest = async <Spec extends ActionSpec>(
 
     const handOver = spec.needs.includes('fan_out') ? invokeFanOut : undefined
     const allowed = counting === undefined ? limiting.write : writingAfter(counting.allowed, limiting.write)
-    record = recordWrites(allowed, { action: spec.name, deadline, enqueue, before: () => before })
+    const tag = spec.reads.includes('threadTags') ? tagNamedIn(payload) : undefined
+    record = recordWrites(allowed, { action: spec.name, deadline, enqueue, before: () => before, tag })
     const outbox = openOutbox({ read, write: allowed, deadline, handOver })
     const nonce = randomBytes(6).toString('base64url')
     const own = { connection, enqueue, read, write: record.writer, ...judged, tail, nonce, arrive, limiting }

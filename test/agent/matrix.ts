@@ -63,6 +63,8 @@ export const sentences: Readonly<Record<string, string>> = {
   update_chat_thread_properties: 'You are not allowed to set chat thread properties.',
   // beyond the source
   transfer_chat: 'You cannot transfer this chat.',
+  tag_thread: 'You are not allowed to tag this thread.',
+  untag_thread: 'You are not allowed to untag this thread.',
   follow_chat: 'You cannot follow this chat.',
   unfollow_chat: 'You cannot unfollow this chat.',
 }
@@ -305,6 +307,18 @@ export const rows: readonly Row[] = [
     effects: always('chat_thread_properties_updated'),
     again: 'nothing',
   }),
+  row('tag_thread', 'chat', {
+    may: access,
+    payload: ({ chat_id, thread_id, me }) => ({ chat_id, thread_id, tag: `of ${me}` }),
+    effects: always('thread_tagged'),
+    again: 'nothing',
+  }),
+  row('untag_thread', 'chat', {
+    may: access,
+    payload: ({ chat_id, thread_id, me }) => ({ chat_id, thread_id, tag: `for ${me}` }),
+    effects: always('thread_untagged'),
+    again: 'nothing',
+  }),
   row('update_chat_scopes', 'chat', {
     may: access,
     payload: ({ chat_id, guest }) => ({ chat_id, add_scopes: { agents: [guest] } }),
@@ -387,6 +401,8 @@ const managing = [
   'close_thread',
   'transfer_chat',
   'update_chat_scopes',
+  'tag_thread',
+  'untag_thread',
 ] as const
 const banning = ['ban_customer', 'unban_customer'] as const
 const broadcasting = ['send_broadcast', 'send_broadcast to some'] as const
@@ -835,6 +851,21 @@ export const causes: readonly Cause[] = [
     ],
   },
   {
+    name: 'tag_thread',
+    by: 'named',
+    action: 'tag_thread',
+    closed: true,
+    payload: inThread({ tag: 'Refund' }),
+    told: [{ push: 'thread_tagged', to: agents, payload: inThread({ tag: 'Refund' }) }],
+  },
+  {
+    name: 'untag_thread',
+    by: 'supervisor',
+    action: 'untag_thread',
+    payload: inThread({ tag: 'for supervisor' }),
+    told: [{ push: 'thread_untagged', to: agents, payload: inThread({ tag: 'for supervisor' }) }],
+  },
+  {
     name: 'ban_customer, of one without a chat',
     by: 'outsider',
     action: 'ban_customer',
@@ -931,6 +962,8 @@ export const listedPushes = [
   'chat_scopes_updated',
   'chat_properties_updated',
   'chat_thread_properties_updated',
+  'thread_tagged',
+  'thread_untagged',
   'customer_updated',
   'customer_banned',
   'customer_unbanned',

@@ -152,7 +152,9 @@ export const setScene = async (world: World, who: readonly Person[] = people): P
       const users = usersOf(guestsIn ? people.map(guestOf) : [])
       const visitor = customer ?? `visitor-${(visitors += 1)}`
       if (customer === undefined) await addCustomer(world, license.id, visitor)
-      const chat_id = await startCustomerChat(world, license.id, visitor, { users, scopes: scopesOf[kind] })
+      const tags = people.map((person) => `for ${person}`)
+      const given = { users, tags, scopes: scopesOf[kind] }
+      const chat_id = await startCustomerChat(world, license.id, visitor, given)
       if (closed) await host.ok('close_thread', { chat_id })
       return chat_id
     },

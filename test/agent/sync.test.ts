@@ -157,6 +157,12 @@ const changes: [string, 'open' | 'closed' | 'customer', (scene: Scene) => Promis
         }),
     ],
     [
+      'a tag',
+      which,
+      ({ ann, ...scene }) =>
+        ann.ok('tag_thread', { chat_id: scene[which], thread_id: thread(scene[which]), tag: 'a' }),
+    ],
+    [
       'an event marked as seen',
       which,
       ({ ann, ...scene }) =>

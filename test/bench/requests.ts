@@ -117,6 +117,14 @@ export const requests: Readonly<Record<string, Ready>> = {
     by: ann,
     payload: { chat_id, thread_id: `${chat_id}_1`, properties: rating(turn) },
   }),
+  'agent/tag_thread': async (_, { ann, chat_id }, turn) => ({
+    by: ann,
+    payload: { chat_id, thread_id: `${chat_id}_1`, tag: `tag ${turn}` },
+  }),
+  'agent/untag_thread': async (_, { ann, chat_id }, turn) => ({
+    by: ann,
+    payload: { chat_id, thread_id: `${chat_id}_1`, tag: `tag ${turn}` },
+  }),
   'agent/update_agent': async (_, { agents, ben }, turn) => ({
     by: ben,
     payload: {

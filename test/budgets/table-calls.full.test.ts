@@ -234,6 +234,8 @@ describe('with 20 sockets, in a chat of 25 entries of 1 KB', () => {
     const requests: [string, object][] = [
       ['update_chat_properties', { chat_id, properties }],
       ['update_chat_thread_properties', { chat_id, thread_id: `${chat_id}_1`, properties }],
+      ['tag_thread', { chat_id, thread_id: `${chat_id}_1`, tag: 'refund' }],
+      ['untag_thread', { chat_id, thread_id: `${chat_id}_1`, tag: 'refund' }],
       ['update_agent', { routing_status: 'not_accepting_chats' }],
       ['send_broadcast', { content: { lunch: 'noon' } }],
       ['send_broadcast', { content: { lunch: 'noon' }, scopes: { groups: [1], agents: [ids[1]] } }],

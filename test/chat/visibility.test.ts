@@ -22,6 +22,7 @@ import { type PushName, pushes, type PushPayload } from '../../shared/protocol/p
 import {
   agentsConnections,
   aboutCustomer,
+  watchingAgents,
   everyAgent,
   gaining,
   othersIn,
@@ -51,6 +52,7 @@ const emailOf = (id: string) => `${id}@company.example`
 const me = 'customer.carl.'
 const strangers = ['customer.otto.', 'customer.olga.']
 
+const secretTag = 'tag of agents'
 const chatId = 'chat1'
 const timestamp = 1_700_000_000
 
@@ -191,7 +193,7 @@ const anyWorld: fc.Arbitrary<World> = users.chain(({ before: was, after }) =>
       }
       const userIds = [...new Set([...was, ...after].map(({ id }) => id))]
       const at = timestamp * 1000
-      const head = newHead({ n: 2, nonce: 'n', version: 5, at, userIds })
+      const head = { ...newHead({ n: 2, nonce: 'n', version: 5, at, userIds }), tags: [secretTag] }
       const entries = nextEntries({ n: 2, m: 0, last: head }, events, { nonce: 'n', version: 5, at })
       const profiles = profilesOf(items, customers)
       const seen = new Map(userIds.map((id, i) => [id, timestamp + i]))
@@ -204,7 +206,7 @@ const anyWorld: fc.Arbitrary<World> = users.chain(({ before: was, after }) =>
         secrets: {
           ids: hidden.map(({ n, m }) => eventId(chatId, n, m)),
           words: [
-            ...['kept from customers', '10.0.0.1'],
+            ...['kept from customers', '10.0.0.1', secretTag],
             ...agentIds.map(emailOf),
             ...unmet.flatMap((id) => [id, nameOf(id)]),
             ...strangers.flatMap((id) => [id, nameOf(id), emailOf(id), `plan of ${id}`]),
@@ -303,6 +305,10 @@ const pushesOf = ({ agents: items, before, chat, entries, shown }: World): Told[
       ...{ name: 'chat_thread_properties_updated', to: watching(chat) },
       payload: { ...at, properties: note, version: 2 },
     },
+    ...(['thread_tagged', 'thread_untagged'] as const).map((name): Told => ({
+      ...{ name, to: watchingAgents(chat) },
+      payload: { ...at, tag: secretTag },
+    })),
     {
       ...{ name: 'customer_updated', to: aboutCustomer({ license_id: 'l', id: me }, chat, {}) },
       payload: { chat_id, customer: customerUser({ id: me, present: true }, customer) },

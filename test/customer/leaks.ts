@@ -9,7 +9,7 @@ export interface Secrets {
 /** Keys of what only agents are shown, wherever they stand. */
 const agentsKeys: ReadonlySet<string> = new Set([
   ...['routing_status', 'supervisors', 'monitoring', 'banned', 'online', 'permission', 'group_ids'],
-  'sneak_peek',
+  ...['sneak_peek', 'tags', 'tag'],
 ])
 const scopesKeys: ReadonlySet<string> = new Set(['scopes', 'scopes_added', 'scopes_removed'])
 

@@ -51,6 +51,7 @@ describe('admin customer erase', () => {
     await ann.ok('supervise_chat', { chat_id, agent_ids: ['bea'] })
     await ann.ok('update_last_seen_timestamp', { chat_id })
     await ann.ok('send_event', { chat_id, event: message(`${clue} three`) })
+    await ann.ok('tag_thread', { chat_id, thread_id: `${chat_id}_1`, tag: clue })
     await bea.ok('send_event', {
       chat_id,
       event: { type: 'annotation', annotation_type: 'note', text: clue },

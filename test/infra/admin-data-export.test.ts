@@ -40,6 +40,8 @@ const populated = async () => {
     chat_id: known.chat_id,
     event: message('whisper', { recipients: 'agents' }),
   })
+  const thread_id = `${known.chat_id}_1`
+  await ann.ok('tag_thread', { chat_id: known.chat_id, thread_id, tag: known.clue })
   await ann.ok('ban_customer', { customer_id: known.id, ban: { days: 3 } })
   await calm(world)
   return { license, ann, known }
@@ -102,6 +104,7 @@ test('a customer is written out with all that is stored of it, as people read it
   expect(rest[0]).toMatchObject({
     started_at: iso,
     properties: { rating: { comment: clue } },
+    tags: [clue],
     user_ids: ['ann', id].sort(),
   })
   expect(rest[1]).toEqual({

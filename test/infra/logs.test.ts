@@ -78,6 +78,8 @@ const byAgents: Frames = ({ chat_id, thread_id, event_id, customer }) => [
   ['update_last_seen_timestamp', { chat_id }],
   ['update_chat_properties', { chat_id, properties }],
   ['update_chat_thread_properties', { chat_id, thread_id, properties }],
+  ['tag_thread', { chat_id, thread_id, tag: secret('tag') }],
+  ['untag_thread', { chat_id, thread_id, tag: secret('tag') }],
   ['update_chat_scopes', { chat_id, add_scopes: { agents: ['ben'] } }],
   ['update_agent', { routing_status: 'not_accepting_chats' }],
   ['change_push_notifications', { ...device, enabled: true }],

@@ -42,6 +42,10 @@ const id: Part = {
   fits: ['x', 'é'.repeat(64), '#', '__proto__'],
   wrong: [...text(128).wrong, ['', '', empty], [`${'é'.repeat(64)}x`, '', tooLong(128)]],
 }
+const tag: Part = {
+  fits: ['x', 'Refund', ' ', '#', 'é'.repeat(32), '__proto__'],
+  wrong: [...text(64).wrong, ['', '', empty], [`${'é'.repeat(32)}x`, '', tooLong(64)]],
+}
 const ids = (most: number, what: Wrong[] = []): Part => ({
   fits: [['x', 'x'], several(most, String)],
   wrong: [
@@ -322,6 +326,8 @@ const requests: Record<string, Record<string, Part>> = {
   update_chat_scopes: { ...chatId, add_scopes: scopes, remove_scopes: scopes },
   update_chat_properties: { ...chatId, properties: needed(change) },
   update_chat_thread_properties: { ...chatId, thread_id: needed(id), properties: needed(change) },
+  tag_thread: { ...chatId, thread_id: needed(id), tag: needed(tag) },
+  untag_thread: { ...chatId, thread_id: needed(id), tag: needed(tag) },
   update_agent: {
     agent_id: id,
     routing_status: needed(oneOf(['accepting_chats', 'not_accepting_chats'], 'offline', 'accepting chats')),

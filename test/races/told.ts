@@ -45,6 +45,7 @@ const openScene = async (world: World): Promise<Scene> => {
   const { chat } = await zoe.ok('start_chat', { initial_events: [message('first')] })
   await zoe.ok('join_chat', { chat_id: chat.id, agent_ids: ['ann'] })
   const { event, thread_id } = await zoe.ok('send_event', { chat_id: chat.id, event: message('second') })
+  await zoe.ok('tag_thread', { chat_id: chat.id, thread_id, tag: 'early' })
   return { license, ann, zoe, connection, chat_id: chat.id, thread_id, event_id: event.id }
 }
 
@@ -113,6 +114,18 @@ const onChats: Action[] = [
     'chat_thread_properties_updated',
     ({ thread_id }) => ({ thread_id, properties: { a: { b: 'c' } } }),
     async (scene) => (await threadOf(scene)).properties?.a?.b?.value === 'c',
+  ],
+  [
+    'tag_thread',
+    'thread_tagged',
+    ({ thread_id }) => ({ thread_id, tag: 'late' }),
+    async (scene) => (await threadOf(scene)).tags?.includes('late') === true,
+  ],
+  [
+    'untag_thread',
+    'thread_untagged',
+    ({ thread_id }) => ({ thread_id, tag: 'early' }),
+    async (scene) => (await threadOf(scene)).tags?.includes('early') !== true,
   ],
   [
     'mark_event_as_seen',

@@ -35,7 +35,7 @@ export const startCustomerChat = async (
   { table }: World,
   license_id: string,
   customer: string,
-  options: { users?: ChatUser[]; scopes?: Partial<ChatScopes>; texts?: string[] } = {},
+  options: { users?: ChatUser[]; scopes?: Partial<ChatScopes>; texts?: string[]; tags?: string[] } = {},
 ): Promise<string> => {
   const at = Date.now()
   const nonce = `start-${customer}`
@@ -52,7 +52,8 @@ export const startCustomerChat = async (
     nonce,
   }
   const userIds = chat.users.filter(({ present }) => present).map(({ id }) => id)
-  const head = newHead({ n: 1, nonce, version: 1, at, userIds })
+  const { tags } = options
+  const head = { ...newHead({ n: 1, nonce, version: 1, at, userIds }), tags }
   const events = (options.texts ?? ['hello']).map((text): StoredEvent => ({
     type: 'message',
     text,

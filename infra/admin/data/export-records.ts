@@ -162,13 +162,14 @@ const others = (users: ChatRecord['chat']['users'], seen: ChatRecord['seen']) =>
     : left.map(([user_id, time]) => ({ user_id, seen_up_to: isoTime(time) }))
 }
 
-export const threadRecord = (chat: string, { n, at, user_ids, properties }: Head): ExportRecord => ({
+export const threadRecord = (chat: string, { n, at, user_ids, properties, tags }: Head): ExportRecord => ({
   record: 'thread',
   id: threadId(chat, n),
   chat_id: chat,
   started_at: isoMs(at),
   user_ids: [...user_ids].toSorted(),
   properties: plain(properties),
+  tags,
 })
 
 export const eventRecord = (chat: string, entry: Entry): ExportRecord => {

@@ -57,6 +57,8 @@ const changing = [
   'chat_scopes_updated',
   'chat_properties_updated',
   'chat_thread_properties_updated',
+  'thread_tagged',
+  'thread_untagged',
 ] as const
 
 const showLogin = (desk: Desk, login: Login, previews: Known['previews']): void => {

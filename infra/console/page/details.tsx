@@ -2,11 +2,12 @@ import { useState } from 'preact/hooks'
 import { customerOf } from './chat-kinds.ts'
 import { CustomerCard } from './customer-card.tsx'
 import type { Desk, DeskChat } from './desk-state.ts'
-import { Avatar, Name } from './parts.tsx'
+import { Avatar, Chip, Name } from './parts.tsx'
 import { Properties } from './properties.tsx'
+import { Tags } from './tags.tsx'
 import { Time } from './texts.tsx'
 
-/** What is known of the open chat: its customer, who is in it, who may see it, its properties. */
+/** What is known of the open chat: its customer, who is in it, who may see it, its tags and properties. */
 export const Details = ({ desk, onClose }: { desk: Desk; onClose: () => void }) => {
   const chat = desk.open && desk.client.chats.get(desk.open.chat)
   if (chat === undefined) return null
@@ -29,6 +30,9 @@ export const Details = ({ desk, onClose }: { desk: Desk; onClose: () => void }) 
           )
         }
       />
+      {thread !== undefined && (
+        <Tags desk={desk} at={{ chat_id: chat.id, thread_id: thread.id }} tags={thread.tags} />
+      )}
       {thread !== undefined && (
         <Properties
           title="Properties of the thread"
@@ -111,15 +115,6 @@ const Scopes = ({ desk, chat }: { desk: Desk; chat: DeskChat }) => {
     </section>
   )
 }
-
-const Chip = ({ label, onRemove }: { label: string; onRemove: () => void }) => (
-  <li>
-    <Name>{label}</Name>
-    <button type="button" aria-label={`Remove ${label}`} onClick={onRemove}>
-      ×
-    </button>
-  </li>
-)
 
 const AddScope = ({ desk, onAdd }: { desk: Desk; onAdd: (scopes: ChatScopes) => void }) => {
   const [chosen, setChosen] = useState('')

@@ -123,3 +123,13 @@ export const valuesOf = (form: EventTarget | null): ((name: string) => string) =
     return typeof value === 'string' ? value.trim() : ''
   }
 }
+
+/** A short name that can be taken away. */
+export const Chip = ({ label, onRemove }: { label: string; onRemove: () => void }) => (
+  <li>
+    <Name>{label}</Name>
+    <button type="button" aria-label={`Remove ${label}`} onClick={onRemove}>
+      ×
+    </button>
+  </li>
+)

@@ -21,6 +21,7 @@ import { readView, showChat } from '../view/chat-view.ts'
 import { announceCustomerUpdated } from './customer-updated.ts'
 import { pushEntries } from './entries.ts'
 import { pushScopesChange, pushTransferred } from './transferred.ts'
+import { announceTag } from './tags.ts'
 
 // A request that ran out of time, or failed behind its write, cannot tell of what it has written. Its keys
 // say what it has written, or may have, and what stands there by now is told. Receivers may hear of it twice:
@@ -34,18 +35,28 @@ interface Written {
   threads: Map<number, { head: boolean; from: number | undefined }>
   /** Whose marks may have moved. */
   seen: Set<string>
+  /** Where a tag of these threads was to be changed, and nothing else: which. */
+  tag: string | undefined
 }
 
 // a request adds no more; who missed more of others' sees a gap in the orders
 const mostEntries = 100
 const chatsAtOnce = 4
 
-/** Tells of what stands at these keys. `action`: what wrote it; `before`: the chat as it had read it. */
+/** A request's writes: their keys, what it was, the chat as it had read it, the tag that it named. */
+interface WrittenBy {
+  keys: readonly RawKey[]
+  action: string
+  before?: Chat | undefined
+  tag?: string | undefined
+}
+
+/** Tells of what stands at the keys that a request has written. */
 export const announceWritten = async (
   ctx: WorkCtx,
-  { keys: written, action, before }: { keys: readonly RawKey[]; action: string; before?: Chat | undefined },
+  { keys: written, action, before, tag }: WrittenBy,
 ): Promise<void> => {
-  const byChat = groupByChat(written)
+  const byChat = groupByChat(written, tag)
   await mapIsolated(
     [...byChat].map(([id, of]) => ({ id, of })),
     ({ id, of }) => tellChat(ctx, id, of, { action, before: before?.id === id ? before : undefined }),
@@ -56,12 +67,12 @@ export const announceWritten = async (
   if (!(await ctx.flush())) throw new InternalError('Those who are to be told could not be read')
 }
 
-const groupByChat = (written: readonly RawKey[]): Map<string, Written> => {
+const groupByChat = (written: readonly RawKey[], tag: string | undefined): Map<string, Written> => {
   const byChat = new Map<string, Written>()
   const of = (chat: string): Written => {
     const known = byChat.get(chat)
     if (known !== undefined) return known
-    const made: Written = { chat: false, properties: false, threads: new Map(), seen: new Set() }
+    const made: Written = { chat: false, properties: false, threads: new Map(), seen: new Set(), tag }
     byChat.set(chat, made)
     return made
   }
@@ -124,7 +135,8 @@ const tellChat = async (
       thread_id: threadId(id, closing.n),
       user_id: closing.closed_by,
     })
-  await tellProperties(ctx, chat, written)
+  if (written.tag === undefined) await tellProperties(ctx, chat, written)
+  else await announceTag(ctx, chat, written.tag, [...written.threads.keys()])
   await tellSeen(ctx, view, [...written.seen])
 }
 

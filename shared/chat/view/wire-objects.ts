@@ -144,11 +144,13 @@ export const threadOf = (options: {
     user_ids: [...head.user_ids],
     order: head.n,
     properties: head.properties,
+    tags: head.tags,
     last_order: lastOrder,
     queue,
   }
   const left = room - jsonBytes({ ...base, events: [], has_more: true })
-  if (left < 0) return { ...base, user_ids: [], properties: undefined, events: [], has_more: true }
+  if (left < 0)
+    return { ...base, user_ids: [], properties: undefined, tags: undefined, events: [], has_more: true }
   const events = options.events.map((entry) => eventOf(chat, entry))
   const fit = countThatFit(keep === 'newest' ? events.toReversed() : events, left)
   const kept = keep === 'newest' ? events.slice(events.length - fit) : events.slice(0, fit)
@@ -203,6 +205,7 @@ export const chatSummary = (options: {
       events_count: tail.m,
       properties: head.properties,
       queue,
+      tags: head.tags,
     },
     properties,
     scopes: scopesOf(chat.scopes),

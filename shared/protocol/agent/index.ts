@@ -21,8 +21,10 @@ import { startChat } from './start_chat.ts'
 import { superviseChat } from './supervise_chat.ts'
 import { sync } from './sync.ts'
 import { transferChat } from './transfer_chat.ts'
+import { tagThread } from './tag_thread.ts'
 import { unbanCustomer } from './unban_customer.ts'
 import { unfollowChat } from './unfollow_chat.ts'
+import { untagThread } from './untag_thread.ts'
 import { updateAgent } from './update_agent.ts'
 import { updateChatProperties } from './update_chat_properties.ts'
 import { updateChatScopes } from './update_chat_scopes.ts'
@@ -58,6 +60,8 @@ export const agentActions: readonly ActionSpec[] = [
   updateChatProperties,
   updateChatThreadProperties,
   listGroupStatuses,
+  tagThread,
+  untagThread,
   updateAgent,
   changePushNotifications,
   banCustomer,

@@ -67,6 +67,7 @@ const HeadItem = z.object({
   ...state,
   user_ids: z.set(z.string()),
   properties: z.optional(PropertiesOutput),
+  tags: z.optional(z.array(z.string())),
 })
 
 export type State = Omit<z.output<typeof EntryItem>, 'sk' | 'event'>
@@ -83,6 +84,7 @@ export type Head = State & {
   m: 0
   user_ids: ReadonlySet<string>
   properties?: Properties | undefined
+  tags?: string[] | undefined
 }
 
 const addressOf = (sk: string): { n: number; m: number } => {

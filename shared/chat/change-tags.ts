@@ -1,0 +1,67 @@
+import { ProtocolError } from '../protocol/errors.ts'
+import { limits } from '../protocol/limits.ts'
+import type { Clock, Retries, Writes } from '../table/capabilities.ts'
+import { putChangedChat } from '../table/chat/changed-chats.ts'
+import type { Chat } from '../table/chat/chats.ts'
+import {
+  knownChanges,
+  parseTags,
+  setTags,
+  type StoredTags,
+  type ThreadAddress,
+} from '../table/chat/stored-tags.ts'
+import { retryUntilCommitted } from '../table/optimistic-write.ts'
+
+interface State {
+  chat: Chat
+  tags: StoredTags
+}
+
+interface Tagging extends State, Retries, Clock, Writes<'chat' | 'changedChats'> {
+  thread: ThreadAddress
+  refresh: () => Promise<State>
+}
+
+const checkCount = (tags: readonly string[]): void => {
+  if (tags.length <= limits.tags) return
+  const message = `There would be ${tags.length} tags: a thread has at most ${limits.tags}`
+  throw new ProtocolError('validation', { details: [{ path: 'payload.tag', message }] })
+}
+
+/**
+ * Gives a thread a tag, or takes one from it (`isWanted` false), again on what is read anew where another
+ * request was faster: changes of different tags all survive. Resolves to the chat as last read; undefined:
+ * nothing was to change. Throws `validation` for more tags than a thread may have.
+ */
+export const changeTags = async (ctx: Tagging, tag: string, isWanted: boolean): Promise<Chat | undefined> => {
+  const { nonce, thread } = ctx
+  let { chat } = ctx
+  const refresh = async () => {
+    const view = await ctx.refresh()
+    ;({ chat } = view)
+    return view
+  }
+  // an attempt may have been stored and its answer lost, with many writes of others after it: it is told too
+  let isUnconfirmed = false
+  const isDone = ({ tags }: StoredTags) => tags.includes(tag) === isWanted
+  const { isChanged } = await retryUntilCommitted<{ isChanged: boolean }, State>({ ...ctx, refresh }, ctx, {
+    isOwn: ({ tags: held }) => held.by.includes(nonce) || (isUnconfirmed && isDone(held)),
+    attempt: async ({ tags: held }) => {
+      if (isDone(held)) return { result: { isChanged: isUnconfirmed }, committed: true }
+      const after = isWanted ? [...held.tags, tag] : held.tags.filter((one) => one !== tag)
+      if (isWanted) checkCount(after)
+      const write = async () => {
+        const refusals = await ctx.write.transact([
+          setTags(thread, held, after, nonce),
+          putChangedChat(chat, ctx.now()),
+        ])
+        if (refusals.length === 0) return true
+        const found = parseTags(refusals.find(({ index }) => index === 0)?.found)
+        if (found.version > held.version + knownChanges) isUnconfirmed = true
+        return found.by.includes(nonce)
+      }
+      return { result: { isChanged: true }, committed: write() }
+    },
+  })
+  return isChanged ? chat : undefined
+}

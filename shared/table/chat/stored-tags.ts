@@ -1,0 +1,61 @@
+import * as z from 'zod/mini'
+import { keys } from '../keys.ts'
+import type { Attributes, Op, Reader } from '../ops.ts'
+
+/** Which thread: the number of one of a chat's. */
+export interface ThreadAddress {
+  chat: string
+  n: number
+}
+
+/** So many changes of a thread's tags are known by who made them. */
+export const knownChanges = 8
+
+const Tagged = z.object({
+  tags: z._default(z.array(z.string()), []),
+  /** Raised by every change; absent before the first. */
+  tags_version: z._default(z.int(), 0),
+  /** Which requests changed them last, the latest last. */
+  tags_by: z._default(z.array(z.string()), []),
+})
+
+/** A thread's tags as read from its item, the oldest first: `version` 0 where it was never tagged. */
+export interface StoredTags {
+  tags: readonly string[]
+  version: number
+  by: readonly string[]
+}
+
+export const parseTags = (item: Attributes | undefined): StoredTags => {
+  const { tags, tags_version: version, tags_by: by } = Tagged.parse(item ?? {})
+  return { tags, version, by }
+}
+
+/** Undefined where there is no such thread. Strongly consistent. */
+export const readTags = async (read: Reader, { chat, n }: ThreadAddress): Promise<StoredTags | undefined> => {
+  const item = await read.get(keys.thread(chat, n), { strong: true })
+  return item === undefined ? undefined : parseTags(item)
+}
+
+/** Replaces a thread's tags as they were read: conditional on their version, which this raises. */
+export const setTags = (
+  { chat, n }: ThreadAddress,
+  before: StoredTags,
+  tags: readonly string[],
+  nonce: string,
+): Op<'chat'> => ({
+  Update: {
+    Key: keys.thread(chat, n),
+    UpdateExpression:
+      'SET tags_version = :version, tags_by = :by' + (tags.length > 0 ? ', tags = :tags' : ' REMOVE tags'),
+    ConditionExpression:
+      'attribute_exists(pk) AND ' +
+      (before.version === 0 ? 'attribute_not_exists(tags_version)' : 'tags_version = :read'),
+    ExpressionAttributeValues: {
+      ':version': before.version + 1,
+      ':by': [...before.by, nonce].slice(-knownChanges),
+      ...(tags.length > 0 ? { ':tags': tags } : {}),
+      ...(before.version === 0 ? {} : { ':read': before.version }),
+    },
+  },
+})
