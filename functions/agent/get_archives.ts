@@ -33,8 +33,10 @@ export const handler = serve(getArchives, async (ctx, { filters: given, paginati
     search: planQuery('thread', me, {
       words,
       agents: [...(filters.agent_ids ?? []), ...(filters.agents ?? [])],
+      customers: filters.customer_ids,
       teams: filters.team_ids,
       properties: filters.properties,
+      tags: filters.tags,
     }),
     since: archivesSince(me),
     now: ctx.now(),

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import { atMost, Flag } from './fields.ts'
+import { atMost, Flag, opt, Tag, unique } from './fields.ts'
 import { limits } from './limits.ts'
 import { PropertyValue, withoutProto } from './properties.ts'
 
@@ -91,4 +91,19 @@ export const PropertyFilters = z.pipe(
       refuse([], `At most ${limits.filterValuesInAll} values can be asked for in all`)
     return filters
   }),
+)
+
+/** A condition on a thread's tags: whether it has any, one of these, or none of these. */
+export type TagFilter = { exists: boolean } | { in: readonly string[] } | { notIn: readonly string[] }
+
+const SomeTags = opt(unique(Tag, limits.filterValues))
+
+/** Filters by tags, as a list of conditions that all have to hold. */
+export const TagFilters = z.pipe(
+  z.object({ exists: opt(Flag), values: SomeTags, exclude_values: SomeTags }),
+  z.transform(({ exists, values, exclude_values }): TagFilter[] => [
+    ...(exists === undefined ? [] : [{ exists }]),
+    ...(values === undefined ? [] : [{ in: values }]),
+    ...(exclude_values === undefined ? [] : [{ notIn: exclude_values }]),
+  ]),
 )

@@ -525,6 +525,87 @@ describe('get_archives by properties', () => {
   )
 })
 
+describe('get_archives by tags', () => {
+  const tag = (client: Client, thread_id: string, ...tags: string[]) =>
+    Promise.all(
+      tags.map((one) => client.ok('tag_thread', { chat_id: thread_id.split('_')[0], thread_id, tag: one })),
+    )
+
+  test('finds threads that have one of some, none of some, any, or none at all', async () => {
+    const { ann } = await alone(world)
+    const [both, refund, upper, none] = firstOf(...(await startInOrder(ann, [{}, {}, {}, {}])))
+    await tag(ann, both!, 'refund', 'vip')
+    await tag(ann, refund!, 'refund')
+    await tag(ann, upper!, 'Refund', '#1')
+    await world.settled()
+    for (const [tags, ids] of [
+      [{ values: ['refund'] }, [refund, both]],
+      [{ values: ['refund', 'Refund', 'nosuch'] }, [upper, refund, both]],
+      [{ values: ['REFUND'] }, []],
+      [{ values: ['#1'] }, [upper]],
+      [{ values: [] }, []],
+      [{ exclude_values: ['refund'] }, [none, upper]],
+      [{ exclude_values: ['vip', '#1'] }, [none, refund]],
+      [{ exclude_values: [] }, [none, upper, refund, both]],
+      [{ exists: true }, [upper, refund, both]],
+      [{ exists: 'false' }, [none]],
+      [{ values: ['refund'], exclude_values: ['vip'] }, [refund]],
+      [{ exists: false, values: ['refund'] }, []],
+      [{ values: null, exists: null }, [none, upper, refund, both]],
+      [{}, [none, upper, refund, both]],
+    ] as const)
+      expect([tags, await found(ann, { tags })]).toEqual([tags, ids])
+  })
+
+  test('shows them, and goes by them as they are now, of closed threads too', async () => {
+    const { ann } = await alone(world)
+    const id = await start(ann)
+    const [first] = firstOf(id)
+    const second = await goOn(ann, id, 'again')
+    const having = (value: string) => found(ann, { tags: { values: [value] } })
+    await tag(ann, first!, 'refund')
+    await tag(ann, second, 'vip')
+    await world.settled()
+    const answer = await search(ann, { tags: { values: ['refund'] } })
+    expect(threadsOf(answer)).toMatchObject([{ id: first, tags: ['refund'] }])
+    expect([await having('refund'), await having('vip')]).toEqual([[first], [second]])
+
+    const catchUp = await holdIndex(world)
+    await ann.ok('untag_thread', { chat_id: id, thread_id: first, tag: 'refund' })
+    // as the index still has it, it is counted, but never shown
+    expect(await search(ann, { tags: { exists: true } })).toMatchObject({
+      chats: [{ chat: { thread: { id: second } } }],
+      pagination: { page: 1, total: 2 },
+    })
+    await catchUp()
+    expect(await found(ann, { tags: { exists: true } })).toEqual([second])
+    expect(await found(ann, { tags: { exists: false } })).toEqual([first])
+  })
+})
+
+test('get_archives by customers finds the threads that one of them was in', async () => {
+  const { ann, license } = await alone(world)
+  const ids: string[] = []
+  for (const name of ['carl', 'cleo']) {
+    await addCustomer(world, license.id, name)
+    ids.push(await startCustomerChat(world, license.id, name))
+  }
+  const [carls, cleos] = firstOf(...ids)
+  await ann.ok('join_chat', { chat_id: ids[0], agent_ids: ['ann'] })
+  const others = await goOn(ann, ids[0]!, 'hello again')
+  await world.settled()
+  for (const [filters, threads] of [
+    [{ customer_ids: ['carl'] }, [others, carls]],
+    [{ customer_ids: ['cleo', 'nosuch'] }, [cleos]],
+    [{ customer_ids: ['nosuch'] }, []],
+    [{ customer_ids: [] }, [others, cleos, carls]],
+    [{ customer_ids: ['carl', 'cleo'], agent_ids: ['ann'] }, [others, carls]],
+    [{ customer_ids: ['cleo'], agent_ids: ['ann'] }, []],
+    [{ customer_ids: null }, [others, cleos, carls]],
+  ] as const)
+    expect([filters, (await found(ann, filters)).toSorted()]).toEqual([filters, threads.toSorted()])
+})
+
 test('get_archives by several filters finds what fits all of them', { tags: ['full'] }, async () => {
   const license = await world.license({ ann: { permission: 'owner' }, ben: {} }, { groups: ['A', 'B'] })
   const ann = await license.login('ann')

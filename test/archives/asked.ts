@@ -9,13 +9,21 @@ export const wantedOf = ({
   query,
   agent_ids = [],
   agents = [],
+  customer_ids,
   team_ids,
   properties,
+  tags = {},
 }: ArchiveFilters): Wanted => ({
   words: queryWords(query),
   agents: [...agent_ids, ...agents],
   teams: team_ids,
+  customers: customer_ids,
   properties: filtersOf(properties),
+  tags: [
+    ...(tags.exists === undefined ? [] : [{ exists: tags.exists }]),
+    ...(tags.values === undefined ? [] : [{ in: tags.values }]),
+    ...(tags.exclude_values === undefined ? [] : [{ notIn: tags.exclude_values }]),
+  ],
 })
 export const filtersOf = (asked: PropertiesAsked = {}): PropertyFilter[] =>
   Object.entries(asked).map(([dotted, filter]) => {

@@ -14,7 +14,7 @@ import { putEntry, putHead, newHead, nextEntries, nextEntry } from '../../shared
 import type { Op } from '../../shared/table/ops.ts'
 import type { License, World } from '../support/world.ts'
 import type { ChatModel, Searcher, ThreadModel } from './naive.ts'
-import type { Random } from './seeded.ts'
+import { type Random, seed, seeded } from './seeded.ts'
 import type { Writing } from './texts.ts'
 
 // A license's chats as years of work leave them, and the items of the table that they are.
@@ -46,6 +46,9 @@ const generateProperties = (random: Random, most: number): Properties => {
   }
   return properties
 }
+
+/** Every tag that threads have. */
+export const someTags = ['refund', 'Refund', 'vip', '#1', 'ein längeres Wort', 'x'.repeat(64)]
 
 const generateScopes = (random: Random, { agents, groups }: Population): ChatScopes => {
   const some = <T>(list: readonly T[]) => random.shuffled(list).slice(0, 1 + random.below(2))
@@ -105,6 +108,7 @@ const chatIdOf = (random: Random): string =>
 export const generateChats = (random: Random, writing: Writing, population: Population): ChatModel[] => {
   const { license, agents } = population
   const chats: ChatModel[] = []
+  const tagging = seeded(seed)
   const starts = random.shuffled(population.starts)
   while (starts.length > 0) {
     const customer = random.chance(0.5) ? `cus-${chats.length}` : undefined
@@ -122,6 +126,7 @@ export const generateChats = (random: Random, writing: Writing, population: Popu
         at,
         userIds: new Set([who[0]!, ...random.some(who, 3)]),
         properties: generateProperties(random, 4),
+        ...(tagging.chance(0.3) ? { tags: tagging.some(someTags, 3) } : {}),
         events: generateEvents(random, writing, who),
       })),
     })
@@ -181,7 +186,8 @@ export const chatOps = (license_id: string, model: ChatModel): Op[] => {
     const { n, at, events } = thread
     const userIds = [...thread.userIds]
     const properties = Object.keys(thread.properties).length > 0 ? thread.properties : undefined
-    const head = newHead({ ...by, n, at, userIds, properties })
+    const tags = thread.tags?.length ? { tags: [...thread.tags] } : {}
+    const head = { ...newHead({ ...by, n, at, userIds, properties }), ...tags }
     const entries = nextEntries({ n, m: 0, last: head }, events, { ...by, at })
     const isClosed = n < last.n || !model.active
     const end = entries.at(-1)

@@ -318,6 +318,9 @@ export const describeKeptCounts = ({ full, hold }: { full: boolean; hold: HoldSt
       two: threadsBy(ofX(2)),
       seen: threadsBy({}, 'ben'),
       bens: threadsBy({ agents: ['ben'] }),
+      refunds: threadsBy({ tags: [{ in: ['refund'] }] }),
+      untagged: threadsBy({ tags: [{ exists: false }] }),
+      spared: threadsBy({ tags: [{ notIn: ['spam'] }] }),
       chats: chatsBy({}),
       chatsOfOne: chatsBy(ofX(1)),
       chatsSeen: chatsBy({}, 'ben'),
@@ -345,6 +348,11 @@ export const describeKeptCounts = ({ full, hold }: { full: boolean; hold: HoldSt
             { chat_id, thread_id: `${chat_id}_1`, properties: { a: { x: 2 } } },
           ],
         ],
+      ],
+      [
+        "to a thread's tags",
+        ['refunds', 'untagged'],
+        (chat_id) => [['tag_thread', { chat_id, thread_id: `${chat_id}_1`, tag: 'refund' }]],
       ],
       [
         "to a chat's property",
@@ -391,6 +399,8 @@ export const describeKeptCounts = ({ full, hold }: { full: boolean; hold: HoldSt
             await archives(of, 'olga', { properties: { 'a.x': { values: [value] } } })
           await archives(of, 'ben')
           await archives(of, 'olga', { agent_ids: ['ben'] })
+          await archives(of, 'olga', { tags: { values: ['refund'] } })
+          await archives(of, 'olga', { tags: { exists: false } })
           await filteredChats(of, 'olga')
           await filteredChats(of, 'olga', { properties: { 'a.x': { values: [1] } } })
           await filteredChats(of, 'ben')

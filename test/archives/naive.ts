@@ -17,6 +17,8 @@ export interface ThreadModel {
   at: number
   userIds: ReadonlySet<string>
   properties: Properties
+  /** Absent: none. */
+  tags?: readonly string[]
   /** In order. */
   events: readonly StoredEvent[]
 }
@@ -98,6 +100,14 @@ const hasProperties = (properties: Properties, asked: PropertiesAsked = {}): boo
     return filter.exclude_values.every((one) => one !== value)
   })
 
+const hasTags = (
+  tags: readonly string[] = [],
+  { exists, values, exclude_values = [] }: NonNullable<ArchiveFilters['tags']> = {},
+): boolean =>
+  (exists === undefined || exists === tags.length > 0) &&
+  (values === undefined || tags.some((tag) => values.includes(tag))) &&
+  !tags.some((tag) => exclude_values.includes(tag))
+
 /** As `get_archives` takes them. */
 export interface ArchiveFilters {
   query?: string
@@ -105,8 +115,10 @@ export interface ArchiveFilters {
   date_to?: string
   agent_ids?: string[]
   agents?: string[]
+  customer_ids?: string[]
   team_ids?: number[]
   properties?: PropertiesAsked
+  tags?: { exists?: boolean; values?: string[]; exclude_values?: string[] }
 }
 
 interface Dated {
@@ -122,8 +134,17 @@ const dayOf = (at: number): string => new Date(at).toISOString().slice(0, 10)
 export const archivesOf = (
   chats: readonly ChatModel[],
   searcher: Searcher,
-  { query = '', date_from, date_to, agent_ids = [], agents = [], team_ids = [], properties }: ArchiveFilters,
+  {
+    query = '',
+    date_from,
+    date_to,
+    agent_ids = [],
+    agents = [],
+    customer_ids = [],
+    ...filters
+  }: ArchiveFilters,
 ): string[] => {
+  const { team_ids = [], properties, tags } = filters
   const words = wordsIn(query).filter(isIndexed)
   const users = [...agent_ids, ...agents]
   return chats
@@ -139,8 +160,10 @@ export const archivesOf = (
             (date_from === undefined || dayOf(thread.at) >= date_from) &&
             (date_to === undefined || dayOf(thread.at) <= date_to) &&
             (users.length === 0 || users.some((user) => thread.userIds.has(user))) &&
+            (customer_ids.length === 0 || customer_ids.some((user) => thread.userIds.has(user))) &&
             words.every((word) => wordsOf(thread).has(word)) &&
-            hasProperties(thread.properties, properties),
+            hasProperties(thread.properties, properties) &&
+            hasTags(thread.tags, tags),
         )
         .map(({ n, at }) => ({ id: `${chat.id}_${n}`, at })),
     )
@@ -182,10 +205,15 @@ const accessLists = ({ users, scopes }: ChatModel): string[] => {
   ]
 }
 
+const hashOf = (text: string): string => createHash('sha256').update(text).digest('base64url').slice(0, 16)
+
+const tagLists = (tags: readonly string[] = []): string[] =>
+  tags.length === 0 ? [] : ['tagged', ...tags.map((tag) => `tag:${hashOf(tag)}`)]
+
 const propertyLists = (properties: Properties): string[] =>
   Object.entries(properties).flatMap(([namespace, names]) =>
     Object.entries(names).flatMap(([name, { value }]) => {
-      const hash = createHash('sha256').update(JSON.stringify(value)).digest('base64url').slice(0, 16)
+      const hash = hashOf(JSON.stringify(value))
       return [`has:${namespace}.${name}`, `is:${namespace}.${name}=${hash}`]
     }),
   )
@@ -200,9 +228,10 @@ export const listsOfChat = (chat: ChatModel): string[] =>
   ['all', ...accessLists(chat), ...propertyLists(chat.properties)].map((list) => `C.${list}`)
 
 /** But those of its words. */
-export const listsOfThread = (chat: ChatModel, { userIds, properties }: ThreadModel): string[] => {
+export const listsOfThread = (chat: ChatModel, { userIds, properties, tags }: ThreadModel): string[] => {
   const users = [...userIds].map((user) => `user:${user}`)
-  return ['all', ...accessLists(chat), ...users, ...propertyLists(properties)].map((list) => `T.${list}`)
+  const lists = ['all', ...accessLists(chat), ...users, ...propertyLists(properties), ...tagLists(tags)]
+  return lists.map((list) => `T.${list}`)
 }
 
 /** Everything that stands in the lists of a license's index, as `<pk> <sk>`, sorted. */
@@ -238,11 +267,12 @@ export const chatModelOf = (items: readonly Attributes[]): ChatModel | undefined
     properties: (of('CHAT#PROPS')?.['properties'] ?? {}) as Properties,
     threads: heads
       .toSorted((one, other) => one.n - other.n)
-      .map(({ n, at, user_ids, properties = {} }) => ({
+      .map(({ n, at, user_ids, properties = {}, tags = [] }) => ({
         n,
         at,
         userIds: user_ids,
         properties,
+        tags,
         events: entries
           .filter((entry) => entry.n === n)
           .toSorted((one, other) => one.m - other.m)

@@ -45,8 +45,11 @@ export const putArchived = (table: Table, license: string, chats: readonly ChatM
 
 /** What the product notes of the threads of a chat that it has indexed, but for their words. */
 export const manifestOps = ({ id, users, scopes, threads }: ChatModel): Op[] =>
-  threads.map(({ n, at, userIds, properties }) => {
-    const lists = threadLists({ users: [...users], scopes }, { user_ids: userIds, properties })
+  threads.map(({ n, at, userIds, properties, tags = [] }) => {
+    const lists = threadLists(
+      { users: [...users], scopes },
+      { user_ids: userIds, properties, tags: [...tags] },
+    )
     const indexedState = { at, id: threadId(id, n), lists }
     return putManifest(
       id,

@@ -12,7 +12,15 @@ import type { Client } from '../support/client.ts'
 import { beginAt } from '../support/clock.ts'
 import { type AgentDraft, startWorld, type World } from '../support/world.ts'
 import { filtersOf, viewerOf, wantedOf } from './asked.ts'
-import { generateChats, generateStarts, makeOld, monthStart, searcher, someProperties } from './generated.ts'
+import {
+  generateChats,
+  generateStarts,
+  makeOld,
+  monthStart,
+  searcher,
+  someProperties,
+  someTags,
+} from './generated.ts'
 import {
   type ArchiveFilters,
   archivesOf,
@@ -60,6 +68,7 @@ interface Extent {
 const dayMs = 24 * 3_600_000
 const license = 'archives'
 const dayOf = (at: number): string => new Date(at).toISOString().slice(0, 10)
+const customersOf = ({ userIds }: ThreadModel): string[] => [...userIds].filter((id) => id.startsWith('cus-'))
 
 const [olga, adam, nora, gina, gus, nils] = [
   'olga',
@@ -128,10 +137,13 @@ export const describeSearches = ({
     beginAt(today)
     let random = seeded(seed)
     let write = writing(random, seeded(seed))
+    /** By which tags and customers are asked for, so that the rest is asked for as without them. */
+    let besides = seeded(seed)
     /** Each test goes by numbers of its own, whichever others run. */
     const draw = (test: number) => {
       random = seeded(seed + test)
       write = writing(random, seeded(seed))
+      besides = seeded(seed - test)
     }
     const since = monthStart(today, 1 - months)
 
@@ -242,6 +254,14 @@ export const describeSearches = ({
             .shuffled([...Object.keys(agents), `cus-${random.below(chats.length)}`, 'nobody'])
             .slice(0, 1 + random.zipf([0, 1, 2]))
 
+    const someTagsAsked = (): NonNullable<ArchiveFilters['tags']> => {
+      const some = () => besides.some([...someTags, 'nosuch'], 3)
+      return besides.one([
+        ...[{ exists: true }, { exists: false }, { values: some() }, { exclude_values: some() }],
+        { values: some(), exclude_values: some() },
+      ])
+    }
+
     const someFilters = (): ArchiveFilters => ({
       ...someDates(),
       ...(random.chance(0.45) ? { query: someQuery() } : {}),
@@ -249,6 +269,8 @@ export const describeSearches = ({
       ...(random.chance(0.1) ? { agents: random.chance(0.2) ? [] : someUsers() } : {}),
       ...(random.chance(0.2) ? { team_ids: random.some([1, 2, 3, 4], 2) } : {}),
       ...(random.chance(0.35) ? { properties: somePropertiesAsked() } : {}),
+      ...(besides.chance(0.15) ? { tags: someTagsAsked() } : {}),
+      ...(besides.chance(0.08) ? { customer_ids: threads.flatMap(customersOf).slice(0, 30) } : {}),
     })
 
     const somePage = (total: number): { page: number; limit: number } => {

@@ -1,6 +1,6 @@
 import type { Client } from '../support/client.ts'
 import type { Visitor } from '../support/world.ts'
-import { someProperties } from './generated.ts'
+import { someProperties, someTags } from './generated.ts'
 import type { Random } from './seeded.ts'
 import type { Writing } from './texts.ts'
 
@@ -84,6 +84,13 @@ export const act = async (random: Random, writing: Writing, walkers: Walkers): P
       3,
       () =>
         client.call('update_chat_thread_properties', { chat_id, thread_id, properties: properties(true) }),
+    ],
+    [
+      3,
+      () =>
+        client.call(random.chance(0.6) ? 'tag_thread' : 'untag_thread', {
+          ...{ chat_id, thread_id, tag: random.one(someTags) },
+        }),
     ],
   ]
   let at = random.below(1000 * does.reduce((sum, [weight]) => sum + weight, 0)) / 1000

@@ -95,12 +95,18 @@ test('what else is written to the index', async () => {
   )
   const rated = { chat_id, thread_id: `${chat_id}_1`, properties: { rating: { score: 1 } } }
   const rates = await indexWritesOf(() => ann.ok('update_chat_thread_properties', rated), 'a rating')
+  const tagged = { chat_id, thread_id: `${chat_id}_1`, tag: 'refund' }
+  const tags = await indexWritesOf(() => ann.ok('tag_thread', tagged), 'a first tag')
+  const more = { ...tagged, tag: 'vip' }
+  const tagsMore = await indexWritesOf(() => ann.ok('tag_thread', more), 'a second tag')
   const closes = await indexWritesOf(() => ann.ok('close_thread', { chat_id }), 'a thread is closed')
   // of thread and chat the agent's presence, and of the thread its user, with what is noted of both, which
   // may come apart
   expect(joins.items).toBeLessThanOrEqual(3 + 2 * 2 + 2)
   // the property and its value
   expect([rates.items, closes.items]).toEqual([2 + 2, 0])
+  // the tag, and that there is one
+  expect([tags.items, tagsMore.items]).toEqual([2 + 2, 1 + 2])
 })
 
 test('of the words of one message 200 are indexed, of a thread 2,000', { tags: ['full'] }, async () => {

@@ -103,7 +103,7 @@ describe('admin customer erase', () => {
       ['unban_customer', { customer_id: id }],
     ] as const)
       expect([action, await ann.refused(action, payload)]).toMatchObject([action, { type: 'not_found' }])
-    for (const filters of [{}, { query: clue }, { agent_ids: ['ann'] }])
+    for (const filters of [{}, { query: clue }, { agent_ids: ['ann'] }, { tags: { values: [clue] } }])
       expect(await ann.ok('get_archives', { filters })).toMatchObject({ pagination: { total: 0 }, chats: [] })
     expect((await license.login('bea')).pushes).toEqual([])
     await isGone(license, known)

@@ -46,6 +46,14 @@ const tag: Part = {
   fits: ['x', 'Refund', ' ', '#', 'é'.repeat(32), '__proto__'],
   wrong: [...text(64).wrong, ['', '', empty], [`${'é'.repeat(32)}x`, '', tooLong(64)]],
 }
+const tags: Part = {
+  fits: [['x', 'x'], [], Array.from({ length: 100 }, (_, i) => `tag ${i}`)],
+  wrong: [
+    ...['x', {}].map((value): Wrong => [value]),
+    ...tag.wrong.map(([value, , sentence]): Wrong => [['x', value], '1', sentence]),
+    [Array.from({ length: 101 }, (_, i) => `tag ${i}`), '', 'At most 100 entries'],
+  ],
+}
 const ids = (most: number, what: Wrong[] = []): Part => ({
   fits: [['x', 'x'], several(most, String)],
   wrong: [
@@ -311,8 +319,13 @@ const requests: Record<string, Record<string, Part>> = {
     'filters.date_to': day,
     'filters.agent_ids': ids(100),
     'filters.agents': ids(100),
+    'filters.customer_ids': ids(100),
     'filters.team_ids': groups,
     'filters.properties': filters,
+    'filters.tags': { fits: [{}, { exists: 'true', values: null }], wrong: [[[]], ['refund'], [true]] },
+    'filters.tags.exists': flag,
+    'filters.tags.values': tags,
+    'filters.tags.exclude_values': tags,
     pagination,
   },
   mark_event_as_seen: { ...chatId, event_id: needed(id) },

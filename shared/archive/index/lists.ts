@@ -36,6 +36,10 @@ export const withProperty = (kind: Kind, property: PropertyName): string =>
 export const withValue = (kind: Kind, property: PropertyName, value: PropertyValue): string =>
   named(kind, `is:${nameOf(property)}=${hashOf(JSON.stringify(value))}`)
 
+/** Threads with any tag. */
+export const tagged = named('thread', 'tagged')
+export const withTag = (tag: string): string => named('thread', `tag:${hashOf(tag)}`)
+
 const accessMarks = ['open', 'group:', 'to:', 'in:']
 /** Whether a list is one of those that follow from who may see a chat. */
 export const isOfAccess = (list: string): boolean => {
@@ -67,12 +71,13 @@ const propertyLists = (kind: Kind, properties: Properties = {}): string[] =>
 /** The lists of a thread, but those of its words. */
 export const threadLists = (
   chat: Pick<Chat, 'users' | 'scopes'>,
-  { user_ids, properties }: Pick<Head, 'user_ids' | 'properties'>,
+  { user_ids, properties, tags = [] }: Pick<Head, 'user_ids' | 'properties' | 'tags'>,
 ): string[] => [
   everything('thread'),
   ...accessLists('thread', chat),
   ...[...user_ids].map(withUser),
   ...propertyLists('thread', properties),
+  ...(tags.length > 0 ? [tagged, ...tags.map(withTag)] : []),
 ]
 
 export const chatLists = (

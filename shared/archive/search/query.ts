@@ -1,12 +1,14 @@
 import { createHash } from 'node:crypto'
 import type { Viewer } from '../../access/permissions.ts'
-import type { PropertyFilter } from '../../protocol/filters.ts'
+import type { PropertyFilter, TagFilter } from '../../protocol/filters.ts'
 import {
   everything,
   type Kind,
   ofGroup,
   seenBy,
+  tagged,
   withProperty,
+  withTag,
   withUser,
   withValue,
   withWord,
@@ -26,8 +28,10 @@ export interface Query {
 export interface Wanted {
   words?: readonly string[]
   agents?: readonly string[] | undefined
+  customers?: readonly string[] | undefined
   teams?: readonly number[] | undefined
   properties?: readonly PropertyFilter[] | undefined
+  tags?: readonly TagFilter[] | undefined
 }
 
 const some = <T>(items: readonly T[] | undefined): items is readonly T[] =>
@@ -37,7 +41,7 @@ const some = <T>(items: readonly T[] | undefined): items is readonly T[] =>
 export const planQuery = (
   kind: Kind,
   viewer: Viewer,
-  { words = [], agents, teams, properties = [] }: Wanted,
+  { words = [], agents, customers, teams, properties = [], tags = [] }: Wanted,
 ): Query => {
   const all = [
     ...words.map((word) => [withWord(word)]),
@@ -45,13 +49,24 @@ export const planQuery = (
       if ('in' in filter) return [filter.in.map((value) => withValue(kind, filter, value))]
       return 'exists' in filter && filter.exists ? [[withProperty(kind, filter)]] : []
     }),
+    ...tags.flatMap((filter) => {
+      if ('in' in filter) return [filter.in.map(withTag)]
+      return 'exists' in filter && filter.exists ? [[tagged]] : []
+    }),
     ...(some(agents) ? [agents.map(withUser)] : []),
+    ...(some(customers) ? [customers.map(withUser)] : []),
     ...(some(teams) ? [teams.map((team) => ofGroup(kind, team))] : []),
   ]
-  const none = properties.flatMap((filter) => {
-    if ('notIn' in filter) return filter.notIn.map((value) => withValue(kind, filter, value))
-    return 'exists' in filter && !filter.exists ? [withProperty(kind, filter)] : []
-  })
+  const none = [
+    ...properties.flatMap((filter) => {
+      if ('notIn' in filter) return filter.notIn.map((value) => withValue(kind, filter, value))
+      return 'exists' in filter && !filter.exists ? [withProperty(kind, filter)] : []
+    }),
+    ...tags.flatMap((filter) => {
+      if ('notIn' in filter) return filter.notIn.map(withTag)
+      return 'exists' in filter && !filter.exists ? [tagged] : []
+    }),
+  ]
   const seen = seenBy(kind, viewer)
   const isAll = seen.length === 1 && seen[0] === everything(kind)
   if (all.length === 0) return { allOf: [seen], noneOf: none }

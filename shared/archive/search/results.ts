@@ -17,6 +17,7 @@ import { keys } from '../../table/keys.ts'
 import type { Reader } from '../../table/ops.ts'
 import { isIndexed, wordsIn } from '../index/words.ts'
 import { fitsFilters } from './property-filters.ts'
+import { fitsTagFilters } from './tag-filters.ts'
 
 /** What archives are searched by. */
 export type Filters = Partial<NonNullable<z.output<(typeof getArchives)['request']>['filters']>>
@@ -43,12 +44,22 @@ export const queryWords = (query = ''): string[] => {
 
 /** What a thread is found by, but its words, as it is now: the index may lag behind. */
 const fits = ({ chat, head }: Found, filters: Filters): boolean => {
-  const { agent_ids = [], agents = [], team_ids = [], properties = [] } = filters
-  const users = [...agent_ids, ...agents]
+  const {
+    agent_ids = [],
+    agents = [],
+    customer_ids = [],
+    team_ids = [],
+    properties = [],
+    tags = [],
+  } = filters
+  const hadAny = (users: readonly string[]) =>
+    users.length === 0 || users.some((user) => head.user_ids.has(user))
   return (
-    (users.length === 0 || users.some((user) => head.user_ids.has(user))) &&
+    hadAny([...agent_ids, ...agents]) &&
+    hadAny(customer_ids) &&
     (team_ids.length === 0 || team_ids.some((team) => chat.scopes.groups.includes(team))) &&
-    fitsFilters(head.properties ?? {}, properties)
+    fitsFilters(head.properties ?? {}, properties) &&
+    fitsTagFilters(head.tags ?? [], tags)
   )
 }
 

@@ -1,7 +1,7 @@
 import * as z from 'zod/mini'
 import { action } from '../action.ts'
 import { Day, Groups, Id, opt, unique, wellFormed } from '../fields.ts'
-import { PropertyFilters } from '../filters.ts'
+import { PropertyFilters, TagFilters } from '../filters.ts'
 import { limits } from '../limits.ts'
 import { ChatWithThread } from '../objects.ts'
 import { Page, Pagination } from '../pagination.ts'
@@ -10,7 +10,8 @@ const AgentIds = opt(unique(Id, limits.ids))
 
 export const getArchives = action({
   name: 'get_archives',
-  summary: 'Finds threads by words, agents, teams, dates and properties, active ones too, the newest first.',
+  summary:
+    'Finds threads by words, agents, customers, teams, dates, properties and tags, active ones too, the newest first.',
   request: z.object({
     filters: opt(
       z.object({
@@ -19,8 +20,10 @@ export const getArchives = action({
         date_to: opt(Day),
         agent_ids: AgentIds,
         agents: AgentIds,
+        customer_ids: opt(unique(Id, limits.ids)),
         team_ids: Groups,
         properties: opt(PropertyFilters),
+        tags: opt(TagFilters),
       }),
     ),
     pagination: opt(Page),
