@@ -1,13 +1,13 @@
-import type { CustomerDetails as Asked } from '../protocol/customer-fields.ts'
+import type { CardDetails, CustomerDetails as Asked } from '../protocol/customer-fields.ts'
 import { ProtocolError } from '../protocol/errors.ts'
 import type { Clock, Reads, Retries, Writes } from '../table/capabilities.ts'
-import { CustomerItem, isBanned, readCustomer, setCustomerDetails } from '../table/customers.ts'
+import { CustomerItem, isBanned, readCustomer, setCard, setCustomerDetails } from '../table/customers.ts'
 import type { Reader, Writer } from '../table/ops.ts'
 import { commitOne, retryUntilCommitted } from '../table/optimistic-write.ts'
 import { setCustomerName } from '../table/session-writes.ts'
 import { readCustomerSockets } from '../table/socket-lists.ts'
 import type { CustomerSession, Visitor } from '../table/sockets.ts'
-import { areSameDetails, isSameToItself, mergedDetails } from './customer-details.ts'
+import { areSameDetails, isSameToItself, mendedDetails, mergedDetails } from './customer-details.ts'
 
 interface Changing extends Reads, Writes<'customer' | 'socket'>, Retries, Clock {
   me: CustomerSession
@@ -54,6 +54,31 @@ export const changeDetails = async (ctx: Changing, asked: Asked, denied: string)
   const { name } = result.customer
   if (name !== undefined && name !== me.name) await renameSessions(ctx, me, name)
   return result
+}
+
+/**
+ * Merges what an agent knows better into a customer's details, also while it is banned: on what is read anew
+ * where it, or another agent, was faster, so that of one detail the later change stands. Throws `validation`
+ * for more properties than a customer may have, and what `refresh` throws. Its sessions keep their names.
+ */
+export const changeCard = async <C extends { customer: CustomerItem }>(
+  ctx: Writes<'customer'> & Retries & Clock & { refresh: () => Promise<C> },
+  first: C,
+  asked: CardDetails,
+): Promise<C & { changed: boolean }> => {
+  const { nonce } = ctx
+  return retryUntilCommitted<C & { changed: boolean }, C>(ctx, first, {
+    isOwn: ({ customer }) => customer.nonce === nonce,
+    attempt: async (card) => {
+      const before = card.customer
+      const details = mendedDetails(before, asked)
+      if (isSameToItself(details, before)) return { result: { ...card, changed: false }, committed: true }
+      const version = before.version + 1
+      const customer = CustomerItem.parse({ ...before, ...details, version })
+      const op = setCard(before, details, { nonce, nowMs: ctx.now() })
+      return { result: { ...card, customer, changed: true }, committed: commitOne(ctx.write, op, nonce) }
+    },
+  })
 }
 
 /** The sessions of all tabs follow a customer's new name, since system messages name it by them. */

@@ -1,5 +1,9 @@
 import { unnamed } from '../chat/view/wire-objects.ts'
-import { type CustomerDetails as Asked, customerPropertiesFault } from '../protocol/customer-fields.ts'
+import {
+  type CardDetails,
+  type CustomerDetails as Asked,
+  customerPropertiesFault,
+} from '../protocol/customer-fields.ts'
 import type { Myself } from '../protocol/customer-objects.ts'
 import { ProtocolError } from '../protocol/errors.ts'
 import { utf8Bytes } from '../protocol/fields.ts'
@@ -25,22 +29,36 @@ export const mergedDetails = (
   asked: Asked | undefined,
   { visitor, nowMs, opens }: { visitor: Visitor; nowMs: number; opens: boolean },
 ): CustomerDetails => {
-  const { name, email, properties, visit, visits } = before ?? nothing
+  const { visit, visits } = before ?? nothing
   const nowS = Math.floor(nowMs / 1000)
   const isNew = opens || visit === undefined
   const from = isNew ? { started_timestamp: nowS, pages: [] } : visit
   const lastVisit = isNew ? visit?.started_timestamp : before?.last_visit
-  const details: CustomerDetails = {
-    properties: mergedProperties(properties, asked?.properties),
+  return {
+    ...mergedCard(before ?? nothing, asked),
     visits: visits + (isNew ? 1 : 0),
     visit: visited(from, asked?.monitoring, visitor, nowS),
     page_views: pageViewsOf(before ?? nothing) + (opensPage(from, asked?.monitoring) ? 1 : 0),
     ...(lastVisit === undefined ? {} : { last_visit: lastVisit }),
   }
-  const [newName, newEmail] = [asked?.name ?? name, asked?.email ?? email]
-  if (newName !== undefined) details.name = newName
-  if (newEmail !== undefined) details.email = newEmail
-  return details
+}
+
+/** The same of what an agent knows better: the customer's visits stay as they are. */
+export const mendedDetails = (before: CustomerDetails, asked: CardDetails): CustomerDetails => {
+  const { name: _, email: __, properties: ___, ...visits } = before
+  return { ...visits, ...mergedCard(before, asked) }
+}
+
+const mergedCard = (
+  before: CustomerDetails,
+  asked: CardDetails | undefined,
+): Pick<CustomerDetails, 'name' | 'email' | 'properties'> => {
+  const [name, email] = [asked?.name ?? before.name, asked?.email ?? before.email]
+  return {
+    properties: mergedProperties(before.properties, asked?.properties),
+    ...(name === undefined ? {} : { name }),
+    ...(email === undefined ? {} : { email }),
+  }
 }
 
 const mergedProperties = (

@@ -6,6 +6,7 @@ import type { closeThread } from '../protocol/agent/close_thread.ts'
 import type { followChat } from '../protocol/agent/follow_chat.ts'
 import type { getArchives } from '../protocol/agent/get_archives.ts'
 import type { getChatThreads } from '../protocol/agent/get_chat_threads.ts'
+import type { getCustomer } from '../protocol/agent/get_customer.ts'
 import type { getFilteredChats } from '../protocol/agent/get_filtered_chats.ts'
 import type { joinChat } from '../protocol/agent/join_chat.ts'
 import type { listAgentsForTransfer } from '../protocol/agent/list_agents_for_transfer.ts'
@@ -30,6 +31,7 @@ import type { updateAgent } from '../protocol/agent/update_agent.ts'
 import type { updateChatProperties } from '../protocol/agent/update_chat_properties.ts'
 import type { updateChatScopes } from '../protocol/agent/update_chat_scopes.ts'
 import type { updateChatThreadProperties } from '../protocol/agent/update_chat_thread_properties.ts'
+import type { updateCustomer as updateCard } from '../protocol/agent/update_customer.ts'
 import type { updateLastSeenTimestamp } from '../protocol/agent/update_last_seen_timestamp.ts'
 import type { closeThread as closeOwnThread } from '../protocol/customer/close_thread.ts'
 import type { getChatThreads as getOwnThreads } from '../protocol/customer/get_chat_threads.ts'
@@ -78,6 +80,7 @@ export interface AgentEndpoint {
     | typeof followChat
     | typeof getArchives
     | typeof getChatThreads
+    | typeof getCustomer
     | typeof getFilteredChats
     | typeof joinChat
     | typeof listAgentsForTransfer
@@ -102,6 +105,7 @@ export interface AgentEndpoint {
     | typeof updateChatProperties
     | typeof updateChatScopes
     | typeof updateChatThreadProperties
+    | typeof updateCard
     | typeof updateLastSeenTimestamp
   >
   pushes: { [Name in PushName]: PushPayload<Name> }

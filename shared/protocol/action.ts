@@ -50,6 +50,8 @@ export const tokenScopes = [
   'chats.conversation--my:write',
   'chats.meta--chat_scopes:write',
   'chats.meta--my:write',
+  'customers:read',
+  'customers:write',
   'customers.ban:write',
   'broadcast:write',
   'agents--my:write',

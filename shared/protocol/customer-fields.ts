@@ -48,11 +48,12 @@ const Typed = z.pipe(
   z.transform((value) => value || undefined),
 )
 
-/** A customer's details as `login` and `update_customer` take them: what is absent stays as it is. */
-export const CustomerDetails = z.object({
-  name: opt(Typed),
-  email: opt(Typed),
-  properties: opt(PropertiesChange),
-  monitoring: lenient(Monitoring),
-})
+const card = { name: opt(Typed), email: opt(Typed), properties: opt(PropertiesChange) }
+
+/** What agents may change of a customer: what is absent stays as it is. */
+export const CardDetails = z.object(card)
+export type CardDetails = z.output<typeof CardDetails>
+
+/** A customer's details as its own `login` and `update_customer` take them. */
+export const CustomerDetails = z.object({ ...card, monitoring: lenient(Monitoring) })
 export type CustomerDetails = z.output<typeof CustomerDetails>

@@ -74,6 +74,9 @@ export const CustomerUser = z.strictObject({
 })
 export type CustomerUser = z.output<typeof CustomerUser>
 
+/** A customer as `get_customer` answers it: with the id of its chat while that is active. */
+export const CustomerCard = z.extend(CustomerUser, { active_chat_id: z.optional(z.string()) })
+
 export const User = z.discriminatedUnion('type', [
   z.strictObject({ ...agentUser, type: z.literal('agent') }),
   z.strictObject({ ...agentUser, type: z.literal('supervisor') }),

@@ -135,7 +135,7 @@ export const pushes = {
     payload: ThreadTag,
   },
   customer_updated: {
-    summary: 'A customer changed its details, opened a page, came or went.',
+    summary: "A customer's details changed, it opened a page, came or went.",
     to: "agents with access, if the customer's chat is active, and the customer's own connections where its name, e-mail or properties changed",
     payload: z.strictObject({ chat_id: z.string(), customer: CustomerUser }),
   },

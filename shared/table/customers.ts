@@ -156,6 +156,41 @@ export const setCustomerDetails = (
 }
 
 /**
+ * Replaces what may be mended of a stored customer as it was read, also of one that is banned; not of one that
+ * was erased.
+ */
+export const setCard = (
+  { license_id, id, version, threads, ban }: CustomerItem,
+  { name, email, properties }: Pick<CustomerDetails, 'name' | 'email' | 'properties'>,
+  { nonce, nowMs }: { nonce: string; nowMs: number },
+): Op<'customer'> => {
+  const set = {
+    properties,
+    version: version + 1,
+    changed_at: nowMs,
+    nonce,
+    ...(name === undefined ? {} : { name }),
+    ...(email === undefined ? {} : { email }),
+    // a ban is kept, whoever it is of
+    ...(threads > 0 || ban !== undefined ? {} : { ttl: seconds(nowMs) + keptForS }),
+  }
+  return {
+    Update: {
+      Key: keys.customer(license_id, id),
+      UpdateExpression: `SET ${Object.keys(set)
+        .map((field) => `#${field} = :${field}`)
+        .join(', ')}`,
+      ConditionExpression: `attribute_exists(pk) AND attribute_not_exists(erased_at) AND ${unchangedSince(version)}`,
+      ExpressionAttributeNames: Object.fromEntries(Object.keys(set).map((field) => [`#${field}`, field])),
+      ExpressionAttributeValues: {
+        ...Object.fromEntries(Object.entries(set).map(([field, value]) => [`:${field}`, value])),
+        ...(version === 0 ? {} : { ':read': version }),
+      },
+    },
+  }
+}
+
+/**
  * A thread starts with or by the customer, unless it is banned: one more, and it is kept for good. `visit`:
  * of one that is not stored yet, and still must not be.
  */

@@ -63,6 +63,8 @@ export const sentences: Readonly<Record<string, string>> = {
   update_chat_thread_properties: 'You are not allowed to set chat thread properties.',
   // beyond the source
   transfer_chat: 'You cannot transfer this chat.',
+  get_customer: 'You are not allowed to see this customer.',
+  update_customer: 'You are not allowed to update this customer.',
   tag_thread: 'You are not allowed to tag this thread.',
   untag_thread: 'You are not allowed to untag this thread.',
   follow_chat: 'You cannot follow this chat.',
@@ -82,6 +84,8 @@ export interface Place {
   /** The first event of the last thread. */
   event_id: string
   me: string
+  /** The customer of the chat. */
+  visitor: string
   /** A colleague whom nobody else here adds or takes away. */
   guest: string
   /** A customer whom nobody else here bans; the other is banned. */
@@ -319,6 +323,20 @@ export const rows: readonly Row[] = [
     effects: always('thread_untagged'),
     again: 'nothing',
   }),
+  row('get_customer', 'chat', {
+    may: access,
+    payload: ({ visitor }) => ({ customer_id: visitor }),
+    effects: always(),
+    writes: false,
+    again: 'nothing',
+  }),
+  row('update_customer', 'chat', {
+    may: access,
+    payload: ({ visitor, me }) => ({ customer_id: visitor, customer: { name: `Met ${me}` } }),
+    // who is told goes by who sees the active thread
+    effects: { active: ['customer_updated'], closed: [] },
+    again: 'nothing',
+  }),
   row('update_chat_scopes', 'chat', {
     may: access,
     payload: ({ chat_id, guest }) => ({ chat_id, add_scopes: { agents: [guest] } }),
@@ -428,6 +446,8 @@ export const tokenScopes: readonly TokenScopeRow[] = [
   { scope: 'chats.conversation--my:write', reach: 'membership', grants: conversing },
   { scope: 'chats.meta--chat_scopes:write', reach: 'access', grants: [...managing, 'start_chat'] },
   { scope: 'chats.meta--my:write', reach: 'membership', grants: managing },
+  { scope: 'customers:read', reach: 'access', grants: ['get_customer'] },
+  { scope: 'customers:write', reach: 'access', grants: ['update_customer'] },
   { scope: 'customers.ban:write', reach: 'anyone', grants: banning },
   { scope: 'broadcast:write', reach: 'anyone', grants: broadcasting },
   { scope: 'agents--my:write', reach: 'anyone', grants: ['update_agent of oneself'] },
@@ -866,6 +886,22 @@ export const causes: readonly Cause[] = [
     told: [{ push: 'thread_untagged', to: agents, payload: inThread({ tag: 'for supervisor' }) }],
   },
   {
+    name: 'update_customer',
+    by: 'grouped',
+    action: 'update_customer',
+    customers: true,
+    payload: ({ visitor }) => ({ customer_id: visitor, customer: { email: 'carla@example.com' } }),
+    told: [
+      {
+        push: 'customer_updated',
+        to: agents,
+        payload: ({ chat_id, visitor }) => ({
+          ...{ chat_id, customer: { id: visitor, type: 'customer', email: 'carla@example.com' } },
+        }),
+      },
+    ],
+  },
+  {
     name: 'ban_customer, of one without a chat',
     by: 'outsider',
     action: 'ban_customer',
@@ -934,11 +970,7 @@ export const pushesWithoutAction = [
 ] as const
 
 /** The pushes to agents that only customers cause: tests in test/customer bring them about. */
-export const causedByCustomers = [
-  'incoming_sneak_peek',
-  'customer_updated',
-  'queue_positions_updated',
-] as const
+export const causedByCustomers = ['incoming_sneak_peek', 'queue_positions_updated'] as const
 
 /** All of §6 as it lists them, and what goes beyond. */
 export const listedPushes = [

@@ -1,5 +1,5 @@
 import type { VisibleChat, Viewer } from '../../shared/access/permissions.ts'
-import { readChat } from '../../shared/table/chat/chats.ts'
+import { type Chat, readChat } from '../../shared/table/chat/chats.ts'
 import { type ChatUser } from '../../shared/table/chat/chat-users.ts'
 import { chatPk, chatsPk, keys, licensePk, type Key } from '../../shared/table/keys.ts'
 import { eventId, threadId } from '../../shared/table/ids.ts'
@@ -59,7 +59,7 @@ export interface Scene {
    * resolves to whether there was anything to undo.
    */
   restore(chat: string, options: { closed: boolean }): Promise<boolean>
-  /** All that is stored of a chat. */
+  /** All that is stored of a chat, and of its customer. */
   storedOfChat(chat: string): Promise<unknown>
   /**
    * What is stored of the license: itself, its agents and their devices, its customers, and which chats it
@@ -132,6 +132,8 @@ export const setScene = async (world: World, who: readonly Person[] = people): P
     if (chat === undefined) throw new Error(`There is no chat ${id}`)
     return chat
   }
+  const visitorOf = ({ users }: Pick<Chat, 'users'>) =>
+    users.find(({ type }) => type === 'customer')?.id ?? ''
   const items = async (wanted: Key[]) => (await read.batchGet(wanted, { strong: true })).toSorted(byKey)
   const told: Scene['told'] = async (client) => {
     while (world.queue.pending() > 0) await timePasses()
@@ -167,6 +169,7 @@ export const setScene = async (world: World, who: readonly Person[] = people): P
         chat_id: id,
         thread_id: threadId(id, chat.thread),
         event_id: eventId(id, chat.thread, 1),
+        visitor: visitorOf(chat),
         ...named(me),
         otherStatus: { me: otherStatus(agents, me), host: otherStatus(agents, 'host') },
       }
@@ -181,11 +184,16 @@ export const setScene = async (world: World, who: readonly Person[] = people): P
         await host.ok('send_event', { chat_id, event: { type: 'message', text: 'again' } })
       return added.length > 0 || active === closed
     },
-    storedOfChat: (chat) =>
-      Promise.all([
+    storedOfChat: async (chat) => {
+      const visitor = visitorOf(await chatAsStored(chat))
+      return Promise.all([
         read.query({ pk: chatPk(chat), strong: true }),
-        items([keys.activeChat(license.id, chat), keys.chatListed(license.id, chat)]),
-      ]),
+        items([
+          ...[keys.activeChat(license.id, chat), keys.chatListed(license.id, chat)],
+          keys.customer(license.id, visitor),
+        ]),
+      ])
+    },
     storedOfLicense: () =>
       Promise.all([
         read.query({ pk: licensePk(license.id), strong: true }),

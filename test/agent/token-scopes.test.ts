@@ -134,7 +134,7 @@ describe.each(tokenScopes)('a token with $scope alone', (one) => {
     const [id, thread] = ['chat', 1]
     const place: Place = {
       ...{ chat_id: id, thread_id: threadId(id, thread), event_id: eventId(id, thread, 1), me: person },
-      ...{ guest: 'guest', customer: 'customer', bannedCustomer: 'banned' },
+      ...{ visitor: 'visitor', guest: 'guest', customer: 'customer', bannedCustomer: 'banned' },
       otherStatus: { me: 'accepting_chats', host: 'accepting_chats' },
     }
     const session = {

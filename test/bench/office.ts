@@ -19,6 +19,8 @@ export interface Office {
   owner: Socket
   /** Carl's chat: of 25 messages. */
   chat_id: string
+  /** Carl's id. */
+  carls: string
   doras: string
   evans: string
   sockets: Socket[]
@@ -45,12 +47,14 @@ export const openOffice = async (stand: Stand): Promise<Office> => {
 
   const visit = async (payload: object) => {
     const socket = await stand.arrive(license)
-    const { token }: { token: string } = (await socket.ask('login', payload)).payload
-    return { socket, token }
+    const { token, customer_id }: { token: string; customer_id: string } = (
+      await socket.ask('login', payload)
+    ).payload
+    return { socket, token, id: customer_id }
   }
   const start = async (socket: Socket): Promise<string> =>
     (await socket.ask('start_chat', { chat: { thread: { events: [message] } } })).payload.chat.id
-  const { socket: carl, token } = await visit({ customer: { name: 'Carl' } })
+  const { socket: carl, token, id: carls } = await visit({ customer: { name: 'Carl' } })
   const { socket: secondTab } = await visit({ token })
   const { socket: dora } = await visit({ customer: { name: 'Dora' } })
   const { socket: evan } = await visit({ customer: { name: 'Evan' } })
@@ -59,7 +63,7 @@ export const openOffice = async (stand: Stand): Promise<Office> => {
   await dora.ask('close_thread', { chat_id: doras })
   const owner = await stand.login(archive.license, 'owner')
   return {
-    ...{ agents, ann, ben, carl, dora, evan, owner, chat_id, doras, evans },
+    ...{ agents, ann, ben, carl, dora, evan, owner, chat_id, carls, doras, evans },
     sockets: [...staff, carl, secondTab, dora, evan, owner],
   }
 }

@@ -14,6 +14,7 @@ export type Ready = (stand: Stand, office: Office, turn: number) => Promise<Requ
 
 const broadcast = { lunch: 'The canteen opens at noon, and there is soup.' }
 const rating = (turn: number) => ({ rating: { score: turn % 5, comment: `the ${turn}th` } })
+const tagging = (chat_id: string) => ({ chat_id, thread_id: `${chat_id}_1`, tag: 'refund' })
 const device = { firebase_token: 'token-of-a-phone', platform: 'ios' }
 const startWith = { chat: { thread: { events: [message] } } }
 
@@ -117,14 +118,15 @@ export const requests: Readonly<Record<string, Ready>> = {
     by: ann,
     payload: { chat_id, thread_id: `${chat_id}_1`, properties: rating(turn) },
   }),
-  'agent/tag_thread': async (_, { ann, chat_id }, turn) => ({
-    by: ann,
-    payload: { chat_id, thread_id: `${chat_id}_1`, tag: `tag ${turn}` },
-  }),
-  'agent/untag_thread': async (_, { ann, chat_id }, turn) => ({
-    by: ann,
-    payload: { chat_id, thread_id: `${chat_id}_1`, tag: `tag ${turn}` },
-  }),
+  'agent/tag_thread': async (_, { ann, chat_id }) => {
+    const payload = tagging(chat_id)
+    return { by: ann, payload, after: () => ann.ask('untag_thread', payload) }
+  },
+  'agent/untag_thread': async (_, { ann, chat_id }) => {
+    const payload = tagging(chat_id)
+    await ann.ask('tag_thread', payload)
+    return { by: ann, payload }
+  },
   'agent/update_agent': async (_, { agents, ben }, turn) => ({
     by: ben,
     payload: {
@@ -135,6 +137,11 @@ export const requests: Readonly<Record<string, Ready>> = {
   'agent/change_push_notifications': async (_, { ann }, turn) => ({
     by: ann,
     payload: { ...device, enabled: turn % 2 === 0 },
+  }),
+  'agent/get_customer': async (_, { ann, carls }) => ({ by: ann, payload: { customer_id: carls } }),
+  'agent/update_customer': async (_, { ann, carls }, turn) => ({
+    by: ann,
+    payload: { customer_id: carls, customer: { properties: { turn: String(turn) } } },
   }),
   'agent/ban_customer': async (stand, { ann }) => {
     const { socket, customer_id } = await newCustomer(stand)

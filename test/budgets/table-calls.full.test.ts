@@ -253,6 +253,17 @@ describe('with 20 sockets, in a chat of 25 entries of 1 KB', () => {
     expect(rru).toBeLessThanOrEqual(5)
   })
 
+  test('get_customer takes two round trips, update_customer four', async () => {
+    await addCustomer(world, office.license.id, 'cara', { name: 'Cara' })
+    await startCustomerChat(world, office.license.id, 'cara')
+    const { trips, rru } = await cost('get_customer', { customer_id: 'cara' })
+    expect(trips).toBeLessThanOrEqual(2)
+    expect(rru).toBeLessThanOrEqual(6)
+    // with tabs, whose sessions are renamed as well, one more
+    for (const customer of [{ email: 'cara@example.com' }, { name: 'Carla' }])
+      expect((await cost('update_customer', { customer_id: 'cara', customer })).trips).toBeLessThanOrEqual(4)
+  })
+
   test('ban_customer takes four round trips, unban_customer three', async () => {
     await addCustomer(world, office.license.id, 'cleo')
     await startCustomerChat(world, office.license.id, 'cleo')

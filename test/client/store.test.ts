@@ -218,7 +218,7 @@ test('the client knows every action of both endpoints', () => {
     ...{ send_typing_indicator: true, send_broadcast: true, update_chat_scopes: true },
     ...{ update_chat_properties: true, update_chat_thread_properties: true, update_agent: true },
     ...{ change_push_notifications: true, ban_customer: true, unban_customer: true },
-    ...{ tag_thread: true, untag_thread: true },
+    ...{ tag_thread: true, untag_thread: true, get_customer: true, update_customer: true },
   }
   const named2: Record<Known<CustomerEndpoint>, true> = {
     ...{ login: true, ping: true, get_chats_summary: true, get_chat_threads: true },

@@ -101,6 +101,9 @@ describe('admin customer erase', () => {
       ['start_chat', { chat: { users: [{ id, type: 'customer' }] } }],
       ['ban_customer', { customer_id: id, ban: { days: 1 } }],
       ['unban_customer', { customer_id: id }],
+      ['get_customer', { customer_id: id }],
+      ['update_customer', { customer_id: id, customer: { name: 'Zoe' } }],
+      ['tag_thread', { chat_id, thread_id: `${chat_id}_1`, tag: clue }],
     ] as const)
       expect([action, await ann.refused(action, payload)]).toMatchObject([action, { type: 'not_found' }])
     for (const filters of [{}, { query: clue }, { agent_ids: ['ann'] }, { tags: { values: [clue] } }])

@@ -92,6 +92,8 @@ const byAgents: Frames = ({ chat_id, thread_id, event_id, customer }) => [
     { token: secret('token'), application: { name: secret('application') }, push_notifications: device },
   ],
   ['close_thread', { chat_id }],
+  ['get_customer', { customer_id: customer }],
+  ['update_customer', { customer_id: customer, customer: details }],
   ['ban_customer', { customer_id: customer, ban: { days: 3 } }],
   ['unban_customer', { customer_id: customer }],
   ['list_group_statuses', { group_ids: [1] }],

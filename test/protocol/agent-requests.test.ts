@@ -350,6 +350,23 @@ const requests: Record<string, Record<string, Part>> = {
     platform: needed(platform),
     enabled: needed(flag),
   },
+  get_customer: { customer_id: needed(id) },
+  update_customer: {
+    customer_id: needed(id),
+    customer: needed(anObject),
+    'customer.name': text(256),
+    'customer.email': text(256),
+    'customer.properties': {
+      fits: [{ a: 'b', c: null }, {}, named(50, 'x')],
+      wrong: [
+        ...['x', 5, []].map((value): Wrong => [value]),
+        [{ a: 5 }, 'a'],
+        [{ a: 'x'.repeat(4097) }, 'a', tooLong(4096)],
+        [named(51, 'x'), '', 'At most 50 properties'],
+        [named(3, 'x'.repeat(2000)), '', 'At most 4096 bytes in all'],
+      ],
+    },
+  },
   ban_customer: {
     customer_id: needed(id),
     ban: needed({ fits: [{ days: 1 }], wrong: [[5], [[]]] }),

@@ -227,6 +227,24 @@ const loggedOut = async (world: World): Promise<Told> => {
   }
 }
 
+const mended = async (world: World): Promise<Told> => {
+  const license = await world.license({ ann: {}, zoe: { permission: 'owner' } })
+  const zoe = await license.login('zoe')
+  const before = world.gateway.connections()
+  const ann = await license.login('ann')
+  const connection = world.gateway.connections().find((id) => !before.includes(id)) ?? ''
+  const { client, id } = await license.visit({ customer: { name: 'Carl' } })
+  const { chat } = await client.ok('start_chat')
+  return {
+    license,
+    zoe,
+    push: 'customer_updated',
+    marks: [chat.id, license.id, connection],
+    ask: () => ann.call('update_customer', { customer_id: id, customer: { name: 'Carla' } }),
+    isStored: async () => (await zoe.ok('get_customer', { customer_id: id })).customer.name === 'Carla',
+  }
+}
+
 /** Each action that writes and tells of it, by name. */
 export const toldActions: [name: string, prepare: (world: World) => Promise<Told>][] = [
   ...onChats.map((one): [string, (world: World) => Promise<Told>] => [
@@ -236,6 +254,7 @@ export const toldActions: [name: string, prepare: (world: World) => Promise<Told
   ['start_chat', startChat],
   ['ban_customer', banned],
   ['logout', loggedOut],
+  ['update_customer by an agent', mended],
   [
     'customer send_event',
     ofCustomer(

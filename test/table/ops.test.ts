@@ -1,9 +1,11 @@
 import {
   requireNotBanned,
+  setCard,
   setCustomerOffline,
   setCustomerDetails,
   setThreadOfCustomer,
 } from '../../shared/table/customers.ts'
+import { parseTags, setTags } from '../../shared/table/chat/stored-tags.ts'
 import { setErased, removeErasure } from '../../shared/table/erasing.ts'
 import { setAssignedChat, adjustLoad, switchLoad, incrementLoad } from '../../shared/table/chat/loads.ts'
 import { requireAgentReady } from '../../shared/table/accounts.ts'
@@ -527,6 +529,29 @@ describe('the log, as data', () => {
     })
   })
 
+  test('tags replace those that were read, on the thread’s own item', () => {
+    const Key = { pk: 'CHAT#c0', sk: 'LOG#00000002#00000000' }
+    const first = parseTags({})
+    expect(first).toEqual({ tags: [], version: 0, by: [] })
+    expect(setTags({ chat: 'c0', n: 2 }, first, ['vip'], 'n1')).toEqual({
+      Update: {
+        Key,
+        UpdateExpression: 'SET tags_version = :version, tags_by = :by, tags = :tags',
+        ConditionExpression: 'attribute_exists(pk) AND attribute_not_exists(tags_version)',
+        ExpressionAttributeValues: { ':version': 1, ':by': ['n1'], ':tags': ['vip'] },
+      },
+    })
+    const by = Array.from({ length: 8 }, (_, i) => `r${i}`)
+    expect(setTags({ chat: 'c0', n: 2 }, { tags: ['vip'], version: 9, by }, [], 'n1')).toEqual({
+      Update: {
+        Key,
+        UpdateExpression: 'SET tags_version = :version, tags_by = :by REMOVE tags',
+        ConditionExpression: 'attribute_exists(pk) AND tags_version = :read',
+        ExpressionAttributeValues: { ':version': 10, ':by': [...by.slice(1), 'n1'], ':read': 9 },
+      },
+    })
+  })
+
   test('ranges: the tail backwards, events from one order to another, a thread with its head', () => {
     expect(tailRange('c0', false)).toEqual({
       ...{ pk: 'CHAT#c0', prefix: 'LOG#', backwards: true, limit: 25, strong: false },
@@ -540,6 +565,7 @@ describe('the log, as data', () => {
 
 describe('every write', () => {
   const who = { license_id: 'l1', id: 'cleo', version: 2, threads: 0 }
+  const cleo = CustomerItem.parse({ id: 'cleo', license_id: 'l1' })
   const details = { properties: {}, visits: 1, name: 'Cleo' }
   const visit = { started_timestamp: 1, pages: [] }
   const by = { nonce: 'n', nowMs, login: true }
@@ -549,13 +575,18 @@ describe('every write', () => {
     ...[...extendSession(customerRow, 2), setCustomerName(customerRow, 'Cleo')],
     ...[requireNotBanned('l1', 'cleo', nowMs), setThreadOfCustomer('l1', 'cleo', { nowMs })],
     ...[setThreadOfCustomer('l1', 'cleo', { nowMs, visit }), setCustomerDetails(who, details, by)],
+    ...[0, 3].map((version) =>
+      setCard({ ...cleo, version }, { ...details, email: 'c@x' }, { nonce: 'n', nowMs }),
+    ),
     setCustomerDetails({ ...who, version: 0 }, { ...details, email: 'c@x', visit }, { ...by, login: false }),
-    setCustomerOffline(CustomerItem.parse({ id: 'cleo', license_id: 'l1' }), 'k', nowMs),
+    setCustomerOffline(cleo, 'k', nowMs),
     ...[adjustLoad('l1', 'ann', -1), incrementLoad('l1', 'ann'), switchLoad('l1', 'ann', true)],
     ...[switchLoad('l1', 'ann', false), setAssignedChat('l1', 'ann', 6, nowMs), requireAgentReady(agent)],
     requireAgentReady({ ...agent, routing_status: 'accepting_chats' }),
   ]
 
+  const tagged = { chat: 'c0', n: 2 }
+  const untagged = parseTags(undefined)
   const head = newHead({ n: 2, nonce: 'x', version: 6, at: nowMs, userIds: ['ann'] })
   const { name: _, application: __, ...row } = session
   const all: Op[] = [
@@ -586,6 +617,7 @@ describe('every write', () => {
     ...[updateActiveChat(chat), unlistActiveChat(chat), setNextCheck('l1', { id: 'c0', thread: 2 }, 7)],
     ...[undefined, 5].map((check_at) => setNextCheck('l1', { id: 'c0', thread: 2 }, 7, { check_at })),
     ...[putHead('c0', head), setHeadUsers('c0', 2, ['ann'])],
+    ...[setTags(tagged, untagged, ['vip'], 'n'), setTags(tagged, { ...untagged, version: 3 }, [], 'n')],
   ]
   // what customers and loads are written by makes them as well
   const makes = (op: Op) => 'Update' in op && /^CUSTOMER#|#LOAD$/.test(op.Update.Key.pk)
@@ -622,6 +654,27 @@ describe('customers', () => {
         ConditionExpression: 'attribute_exists(pk) AND attribute_not_exists(erased_at)',
         ExpressionAttributeNames: { '#ttl': 'ttl' },
         ExpressionAttributeValues: { ':ban': ban, ':nonce': 'n1' },
+      },
+    })
+  })
+
+  test('are mended as they were read, also while banned, but none that was erased', () => {
+    const card = { name: 'Cleo', properties: { plan: 'gold' } }
+    const read = { ...customer, version: 4, threads: 1, ban }
+    expect(setCard(read, card, { nonce: 'n1', nowMs: 7000 })).toEqual({
+      Update: {
+        Key,
+        UpdateExpression:
+          'SET #properties = :properties, #version = :version, #changed_at = :changed_at, #nonce = :nonce, #name = :name',
+        ConditionExpression: 'attribute_exists(pk) AND attribute_not_exists(erased_at) AND #version = :read',
+        ExpressionAttributeNames: {
+          ...{ '#properties': 'properties', '#version': 'version', '#changed_at': 'changed_at' },
+          ...{ '#nonce': 'nonce', '#name': 'name' },
+        },
+        ExpressionAttributeValues: {
+          ...{ ':properties': { plan: 'gold' }, ':version': 5, ':changed_at': 7000, ':nonce': 'n1' },
+          ...{ ':name': 'Cleo', ':read': 4 },
+        },
       },
     })
   })

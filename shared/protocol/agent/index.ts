@@ -5,6 +5,7 @@ import { closeThread } from './close_thread.ts'
 import { followChat } from './follow_chat.ts'
 import { getArchives } from './get_archives.ts'
 import { getChatThreads } from './get_chat_threads.ts'
+import { getCustomer } from './get_customer.ts'
 import { getFilteredChats } from './get_filtered_chats.ts'
 import { joinChat } from './join_chat.ts'
 import { listAgentsForTransfer } from './list_agents_for_transfer.ts'
@@ -29,6 +30,7 @@ import { updateAgent } from './update_agent.ts'
 import { updateChatProperties } from './update_chat_properties.ts'
 import { updateChatScopes } from './update_chat_scopes.ts'
 import { updateChatThreadProperties } from './update_chat_thread_properties.ts'
+import { updateCustomer } from './update_customer.ts'
 import { updateLastSeenTimestamp } from './update_last_seen_timestamp.ts'
 
 /**
@@ -64,6 +66,8 @@ export const agentActions: readonly ActionSpec[] = [
   untagThread,
   updateAgent,
   changePushNotifications,
+  getCustomer,
+  updateCustomer,
   banCustomer,
   unbanCustomer,
 ]
