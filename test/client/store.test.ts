@@ -33,11 +33,17 @@ describe('the store of chats', () => {
     stop()
   })
 
-  test('forgets scopes and properties that a chat or a thread is shown without', () => {
+  test('forgets scopes, properties and tags that a chat or a thread is shown without', () => {
     const chats = new Chats({ chats: 1, threadsPerChat: 1, eventsPerThread: 10 })
     const properties = { order: { number: { value: 1 } } }
     const thread = threadOf('c', 1, [1])
-    chats.show({ id: 'c', users: [], properties, scopes: {}, threads: [{ ...thread, properties }] })
+    chats.show({
+      id: 'c',
+      users: [],
+      properties,
+      scopes: {},
+      threads: [{ ...thread, properties, tags: ['vip'] }],
+    })
     chats.show({ id: 'c', users: [], threads: [thread] })
     expect(chats.get('c')).toEqual({ id: 'c', users: [], threads: [{ ...thread, upTo: 1 }] })
   })
@@ -45,16 +51,17 @@ describe('the store of chats', () => {
   test('keeps older events that were asked for until more are said, and what a bare thread does not show', () => {
     const chats = new Chats({ chats: 1, threadsPerChat: 1, eventsPerThread: 2 })
     const properties = { a: { b: { value: 1 } } }
-    const shown = { ...threadOf('c', 1, [4, 5]), properties, user_ids: ['ann'], has_more: true }
+    const own = { properties, tags: ['vip'], user_ids: ['ann'] }
+    const shown = { ...threadOf('c', 1, [4, 5]), ...own, has_more: true }
     chats.show({ id: 'c', users: [], threads: [shown] })
     const thread = () => chats.get('c')?.threads[0]
     const orders = () => thread()?.events.map(({ order }) => order)
-    chats.showThread('c', { ...threadOf('c', 1, [1, 2, 3]), properties, user_ids: ['ann'] }, true)
+    chats.showThread('c', { ...threadOf('c', 1, [1, 2, 3]), ...own }, true)
     expect([orders(), thread()?.has_more]).toEqual([[1, 2, 3, 4, 5], undefined])
     chats.append('c', 'c_1', eventOf(6))
     expect([orders(), thread()?.has_more]).toEqual([[5, 6], true])
     chats.showThread('c', { ...threadOf('c', 1, []), has_more: true })
-    expect(thread()).toMatchObject({ properties, user_ids: ['ann'], has_more: true })
+    expect(thread()).toMatchObject({ ...own, has_more: true })
   })
 
   test('drops repeats, and takes nothing behind a gap', () => {
@@ -166,6 +173,32 @@ describe('what a client sends', () => {
     }
     await expect.poll(pinged).toEqual([true])
     expect(sent('sync').map(({ payload }) => payload.cursor)).toEqual(['c', 'c', 'c'])
+    client.close()
+  })
+
+  test('keeps the tags of a thread as pushes tell of them, also where they come twice', async () => {
+    const { client, push } = clientOf(() => ({ success: true }))
+    await expect.poll(() => client.state).toBe('online')
+    const first = { ...threadOf('c', 1, [1]), tags: ['vip'] }
+    push('incoming_chat_thread', { chat: { id: 'c', users: [], thread: first } })
+    const at = { chat_id: 'c', thread_id: 'c_1' }
+    const tags = () => client.chats.get('c')?.threads[0]?.tags
+    const told: (string[] | undefined)[] = []
+    for (const [name, tag] of [
+      ...[
+        ['thread_tagged', 'refund'],
+        ['thread_tagged', 'refund'],
+        ['thread_untagged', 'vip'],
+      ],
+      ...[
+        ['thread_untagged', 'nosuch'],
+        ['thread_untagged', 'refund'],
+      ],
+    ]) {
+      push(name!, { ...at, tag })
+      told.push(tags())
+    }
+    expect(told).toEqual([['vip', 'refund'], ['vip', 'refund'], ['refund'], ['refund'], undefined])
     client.close()
   })
 

@@ -13,6 +13,8 @@ export class AgentApp extends Actor {
   /** The same at each login: of one that has no answer nobody knows whether it counts. */
   readonly #wants: Wants
   #cursor = ''
+  /** The tags that it has given, and nobody has taken yet. */
+  readonly #given: object[] = []
 
   constructor(
     ctx: Context,
@@ -131,6 +133,23 @@ export class AgentApp extends Actor {
           { chat_id: any.id, thread_id: thread, properties, tag: value },
         ],
       ],
+      // a word that no customer may see
+      [2, () => ['tag_thread', { chat_id: any.id, thread_id: thread, tag: scene.tag('hid-t') }]],
+      [
+        1,
+        () => {
+          const given = this.#given.shift()
+          return given && ['untag_thread', given]
+        },
+      ],
+      [0.6, () => (customer === undefined ? undefined : ['get_customer', { customer_id: customer }])],
+      [
+        1,
+        () =>
+          customer === undefined
+            ? undefined
+            : ['update_customer', { customer_id: customer, customer: { properties: { plan: value } } }],
+      ],
       [
         1.5,
         () => [
@@ -196,6 +215,7 @@ export class AgentApp extends Actor {
     if (reply.kind !== 'success') return
     const { payload: told } = reply
     if (action === 'start_chat') scene.show(told.chat)
+    if (action === 'tag_thread') this.#given.push(payload)
     if (action === 'send_event' && id !== undefined) scene.said(id, told.thread_id, told.event.id)
     if (action === 'get_chat_threads') scene.show({ ...told.chat, thread: told.chat.threads[0] })
   }

@@ -1,7 +1,14 @@
 import { leaksIn } from '../customer/leaks.ts'
 import { agentOf, Chats, hasAccess, isMember, wants, wantsAny } from './access.ts'
 import { answersOf } from './check-answers.ts'
-import { type Check, checking, framesOf, type History, type ReadFrame } from './history.ts'
+import {
+  type Check,
+  checking,
+  framesOf,
+  type History,
+  type ReadFrame,
+  type RequestRecord,
+} from './history.ts'
 import { entriesOf, logsOf } from './stored-log.ts'
 
 /** The chats that a push is about: places in the queue come for several. */
@@ -25,6 +32,20 @@ const shownIn = (payload: any): string[] => {
   return [...ids, ...(payload?.chat === undefined ? [] : [payload.chat.id])]
 }
 
+/** What is asked of a customer, and takes access to its chat, where it has one. */
+const cardActions: ReadonlySet<string> = new Set(['get_customer', 'update_customer'])
+
+/** The chats of the customer whose card is asked for, of those that there surely were by then. */
+const cardOf = ({ chats }: History, { action, payload, sentAt }: RequestRecord): string[] =>
+  cardActions.has(action)
+    ? chats
+        .filter(({ certain, endedAt }) => certain && endedAt <= sentAt)
+        .filter(({ users }) =>
+          users.some(({ id, type }) => id === payload?.customer_id && type === 'customer'),
+        )
+        .map(({ id }) => id)
+    : []
+
 export const answersAreForThoseWithAccess: Check = checking(
   'an answer is for whoever had access while it was asked for',
   (history, on) => {
@@ -38,6 +59,7 @@ export const answersAreForThoseWithAccess: Check = checking(
         ...new Set([
           ...(payload?.chat_id === undefined ? [] : [payload.chat_id]),
           ...shownIn(outcome.payload),
+          ...cardOf(history, request),
         ]),
       ]
       const agent = agentOf(history, socket.license, socket.user)
@@ -81,7 +103,7 @@ class Origins {
   of({ at, frame }: ReadFrame): number {
     const { payload } = frame
     const values = Object.values(payload?.properties?.test ?? {}).map(({ value }: any) => value)
-    const tags = [payload?.event?.custom_id, payload?.sneak_peek?.text, ...values]
+    const tags = [payload?.event?.custom_id, payload?.sneak_peek?.text, payload?.tag, ...values]
     const sent = tags.flatMap((tag) => this.#sent.get(tag) ?? [])
     return Math.max(at - longestWayMs, ...sent)
   }

@@ -56,6 +56,7 @@ const orders = 'orders are 1...n, and time never runs back'
 const active = 'at most one thread of a chat is active, and closed ones get annotations only'
 const order = 'an event sent after another was answered stands behind it'
 const author = 'whoever stored an event was in the chat'
+const tags = 'a tag that was given stands until it is taken'
 const answers = 'every request is answered, once'
 const leaving = 'who has logged out is served no more'
 const runsOn = 'nothing of a request runs on after its answer'
@@ -181,6 +182,42 @@ const violations: [what: string, by: string, spoil: (history: Sample) => void][]
     (history) => {
       history.requests[0]!.sentAt = 70
       answered(history, 'r1').at = 75
+    },
+  ],
+  [
+    'a tag is lost',
+    tags,
+    (history) => Object.assign(itemOf(history, `CHAT#${chat}`, 'LOG#00000001#00000000'), { tags: [] }),
+  ],
+  [
+    'a tag that was taken is there again',
+    tags,
+    (history) =>
+      Object.assign(itemOf(history, `CHAT#${chat}`, 'LOG#00000001#00000000'), {
+        tags: ['hid-t1@1', 'hid-t2@1'],
+      }),
+  ],
+  [
+    'somebody without access is pushed a tag',
+    pushes,
+    (history) =>
+      history.frames.push(
+        frame(
+          ...([3, 27] as const),
+          push('thread_tagged', { chat_id: chat, thread_id: `${chat}_1`, tag: 'hid-t1@1' }),
+        ),
+      ),
+  ],
+  [
+    'somebody without access is answered a card',
+    asked,
+    (history) => {
+      history.requests.push({
+        ...{ socket: 3, id: 'r9', action: 'get_customer', sentAt: 80 },
+        payload: { customer_id: 'carl' },
+      })
+      const answer = { request_id: 'r9', action: 'get_customer', type: 'response', success: true }
+      history.frames.push(frame(3, 82, { ...answer, payload: { customer: { id: 'carl' } } }))
     },
   ],
   [

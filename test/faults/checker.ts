@@ -24,6 +24,7 @@ import {
   refusedAreNotStored,
   storedOnce,
 } from './check-log.ts'
+import { tagsAreKept } from './check-tags.ts'
 import { floodsAreHeld, honestAreServed } from './check-floods.ts'
 import type { Check, Finding, History } from './history.ts'
 
@@ -35,6 +36,7 @@ const checks: readonly Check[] = [
   oneActiveThread,
   orderIsRealTime,
   authorsWereIn,
+  tagsAreKept,
   answeredOnce,
   loggedOutIsOver,
   nothingRunsOn,

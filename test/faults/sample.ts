@@ -64,7 +64,7 @@ const chats: Attributes[] = [
     },
     scopes: { groups: [1], agents: [] },
   },
-  { pk: `CHAT#${chat}`, sk: 'LOG#00000001#00000000', at: 1000, version: 1 },
+  { pk: `CHAT#${chat}`, sk: 'LOG#00000001#00000000', at: 1000, version: 1, tags: ['hid-t1@1'] },
   entry(1, 1, message('carl', 'e1@1')),
   entry(2, 2, { type: 'system_message', text: 'Sue supervises', recipients: 'agents' }),
   entry(3, 2, message('ann@1', 'hid-e2@1', { recipients: 'agents' })),
@@ -116,6 +116,14 @@ const send = (socket: number, id: string, sentAt: number, asked: object) => ({
   ...{ socket, id, action: 'send_event', sentAt, payload: { chat_id: chat, event: asked } },
 })
 
+const tagged = (tag: string) => ({ chat_id: chat, thread_id: `${chat}_1`, tag })
+/** Ann gives a tag, or takes one. */
+const tagging = (id: string, sentAt: number, action: string, tag: string) => ({
+  ...{ socket: 0, id, action, sentAt, payload: tagged(tag) },
+})
+const done = (socket: number, at: number, request_id: string, action: string) =>
+  frame(socket, at, { request_id, action, type: 'response', success: true })
+
 /** The chat as a client's store keeps it. */
 const kept = (shown: ChatState['users'], events: { id: string; text: string }[]) => ({
   ...{ id: chat, users: [...shown], scopes: { groups: [1], agents: [] as string[] } },
@@ -142,6 +150,9 @@ export const sample = () =>
       send(1, 'r1', 20, message('carl', 'e1@1')),
       send(0, 'r2', 40, message('ann@1', 'hid-e2@1', { recipients: 'agents' })),
       send(0, 'r3', 60, message('ann@1', 'e3@1')),
+      tagging('r6', 26, 'tag_thread', 'hid-t1@1'),
+      tagging('r7', 26, 'tag_thread', 'hid-t2@1'),
+      tagging('r8', 28, 'untag_thread', 'hid-t2@1'),
       // pat has no access, and bob asks for what is not his
       send(3, 'r4', 70, message('pat@1', 'e4@1')),
       send(5, 'r5', 70, message('bob@2', 'e5@2')),
@@ -153,6 +164,12 @@ export const sample = () =>
       ...[0, 2, 4].map((socket) => incoming(socket, 44, said.hidden)),
       answer(0, 65, 'r3', 'send_event', { thread_id: `${chat}_1`, event: said.last }),
       ...[0, 1, 2, 4].map((socket) => incoming(socket, 64, said.last)),
+      done(0, 27, 'r6', 'tag_thread'),
+      ...[0, 4].map((socket) =>
+        frame(socket, 27, { action: 'thread_tagged', type: 'push', payload: tagged('hid-t1@1') }),
+      ),
+      done(0, 27, 'r7', 'tag_thread'),
+      done(0, 29, 'r8', 'untag_thread'),
       refusal(3, 75, 'r4', 'send_event', 'authorization'),
       refusal(5, 75, 'r5', 'send_event', 'not_found'),
     ],

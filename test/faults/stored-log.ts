@@ -64,6 +64,17 @@ export const logsOf = (items: readonly Attributes[]): Map<string, Map<number, St
   return logs
 }
 
+/** The tags of all threads, as `<thread> <tag>`. */
+export const tagsOf = (items: readonly Attributes[]): Set<string> =>
+  new Set(
+    items
+      .filter(({ pk, sk }) => String(pk).startsWith('CHAT#') && /^LOG#\d+#0+$/.test(String(sk)))
+      .flatMap(({ pk, sk, tags }) => {
+        const thread = `${afterHash(pk)}_${Number(String(sk).split('#')[1])}`
+        return Array.isArray(tags) ? tags.map((tag) => `${thread} ${tag}`) : []
+      }),
+  )
+
 /** All entries of all logs. */
 export const entriesOf = (logs: Map<string, Map<number, StoredThread>>): StoredEntry[] =>
   [...logs.values()].flatMap((threads) => [...threads.values()].flatMap(({ entries }) => entries))
