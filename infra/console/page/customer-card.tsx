@@ -8,6 +8,7 @@ type Customer = DeskUser & { type: 'customer' }
 /** Who the customer is, where it is, and whether it is banned. */
 export const CustomerCard = ({ desk, customer }: { desk: Desk; customer: Customer }) => {
   const [asksDays, setAsksDays] = useState(false)
+  const [mends, setMends] = useState(false)
   const { id, name, email } = customer
   const banned = desk.bans.get(id) ?? customer.banned
   // who is banned is disconnected, and no push says so
@@ -28,9 +29,13 @@ export const CustomerCard = ({ desk, customer }: { desk: Desk; customer: Custome
         {banned && <b class="state bad">Banned</b>}
       </p>
       <Facts customer={customer} />
+      <button type="button" class="small" onClick={() => setMends(true)}>
+        Mend…
+      </button>
       <button type="button" class="small" onClick={banned ? unban : () => setAsksDays(true)}>
         {banned ? 'Lift the ban' : 'Ban…'}
       </button>
+      {mends && <MendDialog desk={desk} customer={customer} onClose={() => setMends(false)} />}
       {asksDays && <BanDialog desk={desk} customer={customer} onClose={() => setAsksDays(false)} />}
     </section>
   )
@@ -81,6 +86,35 @@ const FactList = ({ facts }: { facts: readonly Fact[] }) => (
         ),
     )}
   </dl>
+)
+
+const MendDialog = ({ desk, customer, onClose }: { desk: Desk; customer: Customer; onClose: () => void }) => (
+  <Dialog title="Mend the customer's card" onClose={onClose}>
+    <form
+      onSubmit={(event) => {
+        event.preventDefault()
+        const value = valuesOf(event.currentTarget)
+        // who has told no name is shown another one
+        const changed = (field: 'name' | 'email') =>
+          value(field) === (customer[field] ?? '') ? undefined : value(field)
+        const details = { name: changed('name'), email: changed('email') }
+        onClose()
+        void desk.run('The customer was not changed', () =>
+          desk.client.request('update_customer', { customer_id: customer.id, customer: details }),
+        )
+      }}
+    >
+      <Field label="Name">
+        <input name="name" dir="auto" defaultValue={customer.name} />
+      </Field>
+      <Field label="E-mail">
+        <input name="email" defaultValue={customer.email ?? ''} />
+      </Field>
+      <button type="submit" class="primary">
+        Save
+      </button>
+    </form>
+  </Dialog>
 )
 
 const BanDialog = ({ desk, customer, onClose }: { desk: Desk; customer: Customer; onClose: () => void }) => (
