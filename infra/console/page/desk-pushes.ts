@@ -1,5 +1,5 @@
 import type { AgentClient, AgentEndpoint } from '../../../shared/client/client.ts'
-import type { Desk, Preview } from './desk-state.ts'
+import type { Colleague, Desk, Preview } from './desk-state.ts'
 import type { OpenSession } from './session.ts'
 
 type Login = AgentEndpoint['actions']['login']['answer']
@@ -87,6 +87,19 @@ const showLogin = (desk: Desk, login: Login, previews: Known['previews']): void 
   desk.changes.changed()
 }
 
+/** What a push names of an account. */
+const namedOf = ({
+  name,
+  avatar,
+  permission,
+}: {
+  [Field in 'name' | 'avatar' | 'permission']?: Colleague[Field] | undefined
+}) => ({
+  ...(name !== undefined && { name }),
+  ...(avatar !== undefined && { avatar }),
+  ...(permission !== undefined && { permission }),
+})
+
 /** Colleagues and groups, as `login` shows them. */
 const followAccounts = (desk: Desk, changed: () => void): void => {
   const { client } = desk
@@ -94,12 +107,12 @@ const followAccounts = (desk: Desk, changed: () => void): void => {
     all.filter((one) => one.id !== id)
   client.on('agent_updated', ({ agent_id, routing_status, group_ids, ...account }) => {
     desk.colleagues = desk.colleagues.map((one) =>
-      one.id === agent_id ? { ...one, ...account, routing_status } : one,
+      one.id === agent_id ? { ...one, ...namedOf(account), routing_status } : one,
     )
     if (desk.me?.id === agent_id)
       desk.me = {
         ...desk.me,
-        ...account,
+        ...namedOf(account),
         ...(group_ids && { group_ids }),
         ...(routing_status !== 'offline' && { routing_status }),
       }

@@ -6,7 +6,7 @@ import { openSession, type Session } from './session.ts'
 type Login = AgentEndpoint['actions']['login']['answer']
 export type DeskChat = ReturnType<AgentClient['chats']['all']>[number]
 export type DeskUser = DeskChat['users'][number]
-type Colleague = Omit<Login['agents'][number], 'routing_status'> & {
+export type Colleague = Omit<Login['agents'][number], 'routing_status'> & {
   routing_status?: string | undefined
 }
 
