@@ -325,7 +325,7 @@ describe('who goes five times over a limit', () => {
       details: [{ path: '', message: 'Try again in 60 s' }],
     })
     await world.queue.flush()
-    expect(await flooder.next('customer_disconnected')).toEqual({ reason: 'too_many_connections' })
+    expect(await flooder.eventually('customer_disconnected')).toEqual({ reason: 'too_many_connections' })
     await flooder.closing()
     const from = { localAddress: '127.0.0.9' }
     expect((await refusalOf(addressOf(license), from)).status).toBe(429)

@@ -208,6 +208,8 @@ const expectNothingTold = async (failures: readonly (readonly [name: string, onl
   const scene = await openScene()
   const { ann, visitor } = scene
   const tokens = [visitor.token, await scene.license.token('ann')]
+  // who logs out is not closed a second later, but at the end
+  const goOn = world.queue.hold()
   for (const [client, frames] of [
     [visitor.client, byCustomers],
     [ann, byAgents],
@@ -226,6 +228,7 @@ const expectNothingTold = async (failures: readonly (readonly [name: string, onl
     for (let n = 0; n < 3; n += 1) await client.response()
   }
   await ann.call('login', { token: `Bearer ${tokens[1]}${mark}` })
+  goOn()
 
   for (const [name, only] of failures) {
     const { ann, visitor, ...own } = await openScene()

@@ -82,6 +82,7 @@ describe('the key design', () => {
     ['by which words it is found', keys.words('c0', 3, 1), 'CHAT#c0', 'WORDS#00000003#0001'],
     ['that a month was counted', keys.mark('l1', 'T.a#', '2026-11'), 'INDEX#l1#MARKS#T.a%23', '2026-11'],
     ['what was counted', keys.keptCount('l1', 'x-_', '2026-11'), 'INDEX#l1#COUNTS#x-_', '2026-11'],
+    ['the positions of waiting chats', keys.queue('l1'), 'LICENSE#l1', 'QUEUE'],
     ['how far a rebuilding has come', keys.reindexing('l1'), 'LICENSE#l1', 'REINDEX'],
   ])('%s', (_, key, pk, sk) => {
     expect(key).toEqual({ pk, sk })
