@@ -90,6 +90,18 @@ export const requests: Readonly<Record<string, Ready>> = {
     payload: { chat_id, agent_ids: [agents[1]] },
     after: () => ben.ask('remove_from_chat', { chat_id }),
   }),
+  'agent/transfer_chat': async (_, { agents, ann, doras }) => {
+    await ann.ask('send_event', { chat_id: doras, event: message })
+    return {
+      by: ann,
+      payload: { chat_id: doras, target: { type: 'agent', ids: [agents[1]] } },
+      after: async () => {
+        await ann.ask('join_chat', { chat_id: doras, agent_ids: [agents[0]] })
+        await ann.ask('close_thread', { chat_id: doras })
+      },
+    }
+  },
+  'agent/list_agents_for_transfer': async (_, { ann, chat_id }) => ({ by: ann, payload: { chat_id } }),
   'agent/follow_chat': async (_, { ben, chat_id }) => ({
     by: ben,
     payload: { chat_id },

@@ -94,7 +94,7 @@ describe('the key design', () => {
         ...['licenseListed', 'license', 'group', 'agent', 'identity', 'socket', 'agentSocket', 'chat'],
         'audienceRow',
         ...['chatProperties', 'chatSeen', 'thread', 'event', 'chatListed', 'activeChat', 'customer'],
-        ...['waitingChat', 'groupStatuses'],
+        ...['waitingChat', 'groupStatuses', 'queue'],
         ...['device', 'agentDevice', 'notified', 'customerSocket', 'minute', 'pending', 'load'],
         ...['changedChat', 'changedBan', 'posting', 'manifest', 'words', 'mark', 'keptCount', 'reindexing'],
       ].toSorted(),
