@@ -18,7 +18,7 @@ import { threadId } from '../table/ids.ts'
 // The positions of waiting chats are told where routing runs (extensions §3): to a license at most every ten
 // seconds, and only those that changed.
 
-export const tellEveryMs = 10_000
+const tellEveryMs = 10_000
 /** A job that is so late is taken for lost. */
 const lostAfterMs = 20_000
 /** The mean follows this many waits. */

@@ -385,7 +385,7 @@ describe('checks come in order', () => {
 })
 
 test('each of many requests at once is answered once, under its own id', async () => {
-  const before = client.frames.length
+  const before = client.answers.length
   const answers = await Promise.all(
     Array.from({ length: 60 }, (_, i) =>
       i % 3 === 0
@@ -395,7 +395,7 @@ test('each of many requests at once is answered once, under its own id', async (
   )
   expect(new Set(answers.map((answer) => answer.request_id)).size).toBe(60)
   await client.caughtUp()
-  expect(client.frames.length - before).toBe(60)
+  expect(client.answers.length - before).toBe(60)
 })
 
 test('a request that is wrong in thousands of places is answered with the first of them, in a small frame', async () => {
@@ -413,11 +413,11 @@ test('a request that is wrong in thousands of places is answered with the first 
     { type: 'message', text: 'x', properties: { a: bad } },
     { type: 'message', text: 'x', properties: long },
   ]) {
-    const before = client.frames.length
+    const before = client.answers.length
     const error = await client.refused('send_event', { chat_id: 'nosuch', event })
     expect(error.type).toBe('validation')
     expect(error.details?.length).toBeGreaterThan(0)
     expect(error.details?.length).toBeLessThanOrEqual(21)
-    expect(client.frames.at(before)?.length).toBeLessThan(20_000)
+    expect(client.answers.at(before)?.length).toBeLessThan(20_000)
   }
 })

@@ -42,11 +42,11 @@ describe('ping', () => {
   test('may come as often as a client likes, all at once, each answered once', async () => {
     const license = await world.license({ ann: {} })
     const client = await license.login('ann')
-    const before = client.frames.length
+    const before = client.answers.length
     const answers = await Promise.all(Array.from({ length: 100 }, () => client.call('ping')))
     expect(answers.every(({ success }) => success)).toBe(true)
     await client.caughtUp()
-    expect(client.frames.length - before).toBe(100)
+    expect(client.answers.length - before).toBe(100)
     await client.receivesNothing()
   })
 })

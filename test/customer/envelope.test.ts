@@ -295,7 +295,7 @@ describe('an error', () => {
 })
 
 test('each of many requests at once is answered once, under its own id', async () => {
-  const before = client.frames.length
+  const before = client.answers.length
   const answers = await Promise.all(
     Array.from({ length: 60 }, (_, i) =>
       i % 3 === 0
@@ -305,18 +305,18 @@ test('each of many requests at once is answered once, under its own id', async (
   )
   expect(new Set(answers.map((answer) => answer.request_id)).size).toBe(60)
   await client.caughtUp()
-  expect(client.frames.length - before).toBe(60)
+  expect(client.answers.length - before).toBe(60)
 })
 
 test('a request that is wrong in thousands of places is answered with the first of them, in a small frame', async () => {
   const bad = Object.fromEntries(Array.from({ length: 3000 }, (_, i) => [`p${i}`, 1]))
   const long = { [`p${'x'.repeat(20_000)}`]: 1 }
   for (const properties of [bad, long]) {
-    const before = client.frames.length
+    const before = client.answers.length
     const error = await client.refused('update_customer', { customer: { properties } })
     expect(error.type).toBe('validation')
     expect(error.details?.length).toBeGreaterThan(0)
     expect(error.details?.length).toBeLessThanOrEqual(21)
-    expect(client.frames.at(before)?.length).toBeLessThan(20_000)
+    expect(client.answers.at(before)?.length).toBeLessThan(20_000)
   }
 })

@@ -99,6 +99,11 @@ abstract class StrictClient<Payloads> {
     socket.on('error', () => this.#wake())
   }
 
+  /** The frames that answer requests, in the order in which they came. */
+  get answers(): string[] {
+    return this.frames.filter((text) => JSON.parse(text).type !== 'push')
+  }
+
   /** Where pushes of this name wait to be taken. */
   protected queueOf(_name: Named<Payloads>): PushOf<Payloads>[] {
     return this.pushes
