@@ -2,7 +2,7 @@ import { everyAgent, watching } from '../../shared/access/audience.ts'
 import { endSessions } from '../../shared/account/disconnect.ts'
 import { pushClosing } from '../../shared/chat/announce/entries.ts'
 import { banCustomer as ban } from '../../shared/chat/bans.ts'
-import { enqueueRouting } from '../../shared/chat/enqueue-routing.ts'
+import { enqueueRoutingAfterClosing } from '../../shared/chat/enqueue-routing.ts'
 import { banCustomer } from '../../shared/protocol/agent/ban_customer.ts'
 import { serve } from '../../shared/request/serve.ts'
 import { readCustomerSockets } from '../../shared/table/socket-lists.ts'
@@ -19,7 +19,6 @@ export const handler = serve(banCustomer, async (ctx, { customer_id, ban: { days
     closing && ctx.awaitAudience(watching(closing.chat), 'thread_closed'),
   ])
   await endSessions(ctx, rows, 'customer_banned')
-  // agents of its thread may take another
-  if (closing !== undefined) await enqueueRouting(ctx, license)
+  if (closing !== undefined) await enqueueRoutingAfterClosing(ctx, closing.chat)
   ctx.push(everyAgent(license), 'customer_banned', { customer_id, ban: { days } })
 })

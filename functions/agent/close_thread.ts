@@ -1,12 +1,11 @@
 import { pushClosing } from '../../shared/chat/announce/entries.ts'
 import { closeThread as close } from '../../shared/chat/close-thread.ts'
-import { enqueueRouting } from '../../shared/chat/enqueue-routing.ts'
+import { enqueueRoutingAfterClosing } from '../../shared/chat/enqueue-routing.ts'
 import { closeThread } from '../../shared/protocol/agent/close_thread.ts'
 import { serve } from '../../shared/request/serve.ts'
 
 export const handler = serve(closeThread, async (ctx, { thread_id }) => {
   const closing = await close(ctx, thread_id)
   pushClosing(ctx, closing)
-  // agents who were in it may take another
-  await enqueueRouting(ctx, ctx.me.license_id)
+  await enqueueRoutingAfterClosing(ctx, closing.chat)
 })

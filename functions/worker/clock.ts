@@ -14,6 +14,7 @@ import { InternalError } from '../../shared/protocol/errors.ts'
 import { closeInactive } from '../../shared/routing/close-inactive.ts'
 import { repairStatuses } from '../../shared/routing/refresh-statuses.ts'
 import { repairWaiting } from '../../shared/routing/waiting-list.ts'
+import { tellQueue } from '../../shared/routing/queue.ts'
 import { reassignUnseen } from '../../shared/routing/reassign-unseen.ts'
 import { noteClosed } from '../../shared/sync/note-closed.ts'
 import { LicenseItem, LicenseListed } from '../../shared/table/accounts.ts'
@@ -164,7 +165,9 @@ const lookAfterChats = async (ctx: Ctx, id: string, { looking }: Limits): Promis
         isFreed = (await closeInactive(ctx, chat, license, handOn)) || isFreed
       }),
     )
-    await allOf([...looked, repaired], 'Chats not looked after')
+    // positions that nobody has told: of chats that routing has nothing to do with as well
+    const told = chats.some(lacksAgent) ? repaired.then(() => tellQueue(ctx, id)) : repaired
+    await allOf([...looked, told], 'Chats not looked after')
   } finally {
     // agents who were in them may take others
     if (isFreed) await enqueueRouting(ctx, id)

@@ -146,7 +146,7 @@ const endIfBanned = async (
 ): Promise<void> => {
   const erased = after && parseErased(after)
   if (erased !== undefined) {
-    await announceErased(ctx, license, erased)
+    await announceErased(ctx, erased)
     await tellAll(ctx)
   }
   const item = await readCustomer(ctx.read, license, customer)

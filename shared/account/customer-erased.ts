@@ -1,6 +1,6 @@
 import { watchingAgents } from '../access/audience.ts'
 import { pushClosing } from '../chat/announce/entries.ts'
-import { enqueueRouting } from '../chat/enqueue-routing.ts'
+import { enqueueRoutingAfterClosing } from '../chat/enqueue-routing.ts'
 import type { WorkCtx } from '../delivery/worker-context.ts'
 import type { ErasedCustomer } from '../table/erasing.ts'
 
@@ -9,13 +9,8 @@ import type { ErasedCustomer } from '../table/erasing.ts'
  * who had access to its chat that it is gone. `erased` is what the stream says: the table may hold nothing of
  * the chat any more. May run twice.
  */
-export const announceErased = async (
-  ctx: WorkCtx,
-  license: string,
-  { closing, chat }: ErasedCustomer,
-): Promise<void> => {
+export const announceErased = async (ctx: WorkCtx, { closing, chat }: ErasedCustomer): Promise<void> => {
   if (closing !== undefined) pushClosing(ctx, { ...closing, by: undefined })
   if (chat !== undefined) ctx.push(watchingAgents(chat), 'chat_deleted', { chat_id: chat.id })
-  // agents of its thread may take another
-  if (closing !== undefined) await enqueueRouting(ctx, license)
+  if (closing !== undefined) await enqueueRoutingAfterClosing(ctx, closing.chat)
 }

@@ -1,4 +1,4 @@
-import { hasAccess } from '../access/permissions.ts'
+import { hasAccess, type Viewer } from '../access/permissions.ts'
 import type { GroupsStatus, GroupStatus } from '../protocol/objects.ts'
 import { GroupItem } from '../table/accounts.ts'
 import type { Common } from '../table/families.ts'
@@ -14,15 +14,21 @@ export const anyGroup = 0
  * Whether somebody is there for a chat that names this group, as routing judges it: who could be given such a
  * chat, and has room for one more.
  */
-const statusOf = (group: number, { agents, loads }: RoutingState, isGroup: boolean): GroupStatus => {
+const statusOf = (group: number, ready: readonly Ready[], isGroup: boolean): GroupStatus => {
   const chat = { users: [], scopes: { groups: isGroup ? [group] : [], agents: [] } }
-  const there = agents.filter(
-    (agent) => isReady(agent) && hasAccess({ ...agent, agent_id: agent.id, token_scopes: undefined }, chat),
-  )
+  const there = ready.filter((agent) => hasAccess(agent, chat))
   if (there.length === 0) return 'offline'
-  const isFree = there.some(({ id, max_chats }) => (loads.get(id)?.active ?? 0) < max_chats)
-  return isFree ? 'online' : 'online_for_queue'
+  return there.some(({ hasRoom }) => hasRoom) ? 'online' : 'online_for_queue'
 }
+
+/** An agent who is there for new chats, and whether it has room for one more. */
+type Ready = Viewer & { hasRoom: boolean }
+
+const readyAgents = ({ agents, loads }: RoutingState): Ready[] =>
+  agents.filter(isReady).map(({ id, permission, groups, max_chats }) => ({
+    ...{ agent_id: id, permission, groups },
+    hasRoom: (loads.get(id)?.active ?? 0) < max_chats,
+  }))
 
 /**
  * The statuses of a license's groups by agents and loads as they are now; undefined: there is no license, or
@@ -39,8 +45,9 @@ export const computeStatuses = async (
   ])
   if (state === undefined || state.license.expires_at * 1000 <= nowMs) return undefined
   const groups = found.map((item) => GroupItem.parse(item).id)
+  const ready = readyAgents(state)
   return new Map(
-    [...new Set([anyGroup, ...groups])].map((id) => [id, statusOf(id, state, groups.includes(id))]),
+    [...new Set([anyGroup, ...groups])].map((id) => [id, statusOf(id, ready, groups.includes(id))]),
   )
 }
 

@@ -16,6 +16,15 @@ export const enqueueRouting = async (ctx: Enqueues, license: string, chat?: stri
 }
 
 /**
+ * The same where a thread was closed: its agents may take another chat. One that waited goes out of the line, and
+ * the others move up.
+ */
+export const enqueueRoutingAfterClosing = (
+  ctx: Enqueues,
+  { license_id, id, waiting_since }: Pick<Chat, 'license_id' | 'id' | 'waiting_since'>,
+): Promise<void> => enqueueRouting(ctx, license_id, waiting_since === undefined ? undefined : id)
+
+/**
  * Has a chat routed for what was added to its active thread: its customer asks, and none of its agents is
  * connected; or an agent has answered, where it waits for one. Reads no more than the audience of the pushes.
  */

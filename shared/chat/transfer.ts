@@ -1,14 +1,14 @@
 import { hasAccess, roleOf } from '../access/permissions.ts'
 import type { Target } from '../protocol/agent/transfer_chat.ts'
 import { type ErrorDetail, ProtocolError } from '../protocol/errors.ts'
-import { type AgentItem, GroupItem } from '../table/accounts.ts'
+import { type AgentItem, GroupItem, requireAgentReady, requireGroup } from '../table/accounts.ts'
 import type { Reads } from '../table/capabilities.ts'
-import { customerOf, departed, presentAgents } from '../table/chat/chat-users.ts'
+import { customerOf, departed, newlyHad, presentAgents } from '../table/chat/chat-users.ts'
 import type { Chat, ChatScopes } from '../table/chat/chats.ts'
 import type { Common } from '../table/families.ts'
 import { groupPrefix, licensePk } from '../table/keys.ts'
 import type { Reader } from '../table/ops.ts'
-import type { RequestSnapshot } from '../table/optimistic-write.ts'
+import type { ConditionalWrite, RequestSnapshot } from '../table/optimistic-write.ts'
 import type { Session } from '../table/sockets.ts'
 import {
   assignmentGuards,
@@ -68,7 +68,11 @@ const wantedOf = ({ chat, desk, groups, me }: TransferSnapshot, target: Target |
   // as routing goes: owners and administrators are there for every group
   const takersFor = (scopes: ChatScopes) =>
     desk.agents.filter(
-      (agent) => canSee(agent, scopes) && mayBeGiven(agent.id, chat) && agent.id !== leavingOf(chat, me),
+      (agent) =>
+        canSee(agent, scopes) &&
+        mayBeGiven(agent.id, chat) &&
+        agent.id !== me.agent_id &&
+        roleOf(agent.id, chat) === undefined,
     )
   if (target?.type === 'agent') {
     const candidates = target.ids.map((id, at) => {
@@ -112,48 +116,60 @@ const isSameScopes = (one: ChatScopes, other: ChatScopes): boolean =>
 
 /** Whether a chat is where a request wants it: one that comes again changes nothing. */
 const isDone = ({ chat, me }: TransferSnapshot, wanted: Wanted, request: TransferRequest): boolean => {
-  const { target, ignore_requester_presence } = request
+  const { target, ignore_agents_availability } = request
   const present = presentAgents(chat)
   const isWanted = (id: string) => wanted.candidates.some((agent) => agent.id === id)
-  if (target?.type === 'agent')
-    return chat.waiting_since === undefined && present.length > 0 && present.every(isWanted)
+  const isMine = chat.users.some(
+    ({ id, type, transferred: thread }) =>
+      id === me.agent_id && type !== 'customer' && thread === chat.thread,
+  )
+  if (target?.type === 'agent' && chat.waiting_since !== undefined)
+    return isMine && ignore_agents_availability === true && present.length === 0
+  if (target?.type === 'agent') return present.length > 0 && present.every(isWanted)
   if (present.includes(me.agent_id)) return false
-  if (target === undefined)
-    return (
-      ignore_requester_presence !== true &&
-      chat.users.some(
-        ({ id, type, left }) => id === me.agent_id && type !== 'customer' && left === chat.thread,
-      )
-    )
+  if (target === undefined) return isMine
   return isSameScopes(chat.scopes, wanted.scopes) && (chat.waiting_since !== undefined || present.length > 0)
 }
 
 /** Why nobody takes a chat, for each agent asked for or for the groups as a whole. */
-const refusal = (view: TransferSnapshot, { candidates }: Wanted, target: Target | undefined) => {
+const refusal = (view: TransferSnapshot, wanted: Wanted, { target, ...request }: TransferRequest) => {
   const { chat, desk } = view
-  const why = candidates.map((agent) => unavailable(agent, desk, chat) ?? 'cannot see this chat')
-  const details: ErrorDetail[] =
-    target?.type === 'agent'
-      ? target.ids.map((id, at) => ({
-          path: `payload.target.ids.${at}`,
-          message: `The agent ${id} ${why[at] ?? ''}`,
-        }))
-      : [
-          {
-            path: target === undefined ? 'payload.target' : 'payload.target.ids',
-            message:
-              candidates.length === 0
-                ? 'Nobody else can be given the chat'
-                : `Nobody is free: ${[...new Set(why)].map((one) => `${why.filter((other) => other === one).length} ${one}`).join(', ')}`,
-          },
-        ]
+  const mayWait = request.ignore_agents_availability === true && customerOf(chat) !== undefined
+  const why = wanted.candidates.map((agent) => {
+    if (!isSeen(agent, wanted.scopes, chat)) return 'cannot see this chat'
+    return mayWait ? undefined : unavailable(agent, desk, chat)
+  })
+  const details: ErrorDetail[] = []
+  if (target?.type === 'agent')
+    for (const [at, one] of why.entries())
+      if (one !== undefined)
+        details.push({ path: `payload.target.ids.${at}`, message: `The agent ${target.ids[at]} ${one}` })
+  if (target?.type !== 'agent') {
+    const counts = Map.groupBy(why, (one) => one)
+    const all = [...counts].map(([one, { length }]) => `${length} ${one}`)
+    details.push({
+      path: target === undefined ? 'payload.target' : 'payload.target.ids',
+      message: all.length === 0 ? 'Nobody else can be given the chat' : `Nobody is free: ${all.join(', ')}`,
+    })
+  }
+  if (request.ignore_agents_availability === true && !mayWait)
+    details.push({
+      path: 'payload.ignore_agents_availability',
+      message: 'Only a chat with a customer in it can wait',
+    })
   return new ProtocolError('validation', { details })
 }
+
+/** Whether an agent will see a chat by its scopes, or has it already. */
+const isSeen = (agent: AgentItem, scopes: ChatScopes, chat: Chat): boolean =>
+  canSee(agent, scopes) || presentAgents(chat).includes(agent.id)
 
 /** Takes the requester out as one who leaves by itself: routing does not give the chat back to it. */
 const taken = (users: Chat['users'], me: Session, thread: number): Chat['users'] =>
   users.map((user) =>
-    user.id === me.agent_id && user.type === 'agent' && !user.present ? { ...user, left: thread } : user,
+    user.id === me.agent_id && user.type === 'agent' && !user.present
+      ? { ...user, left: thread, transferred: thread }
+      : user,
   )
 
 const planTransfer = (
@@ -172,13 +188,13 @@ const planTransfer = (
     throw new ProtocolError('authorization', { message: denied })
 
   const { scopes, candidates } = wanted
-  const seeing = candidates.filter((agent) => canSee(agent, scopes) || presentAgents(chat).includes(agent.id))
+  const seeing = candidates.filter((agent) => isSeen(agent, scopes, chat))
   const free = seeing.filter((agent) => unavailable(agent, desk, chat) === undefined)
   const agent = free.find(({ id }) => presentAgents(chat).includes(id)) ?? byLoad(free, desk)[0]
   const isOfCustomer = customerOf(chat) !== undefined
   const waits = request.ignore_agents_availability === true && isOfCustomer
   if (agent === undefined && (!waits || (target?.type === 'agent' && seeing.length < candidates.length)))
-    throw refusal(view, wanted, target)
+    throw refusal(view, wanted, request)
   const users = agent === undefined ? chat.users.map(left) : givenOr(agent, chat)
   const isSame = agent === undefined && chat.waiting_since !== undefined && presentAgents(chat).length === 0
   if (isSame && isSameScopes(scopes, chat.scopes)) return undefined
@@ -186,13 +202,19 @@ const planTransfer = (
   const isKnown = chat.users.some(({ id, met }) => id === me.agent_id && met === true)
   const names = agent === undefined || target?.type === 'group' ? wanted.names : [agent.name]
   const isNew = agent !== undefined && !presentAgents(chat).includes(agent.id)
+  // customers have not met those whom it waits for
+  const isOfAgents = !isKnown || (agent === undefined && target?.type === 'agent')
   return {
     users: taken(users, me, chat.thread),
     scopes,
-    messages: [transferred(names, me.name, !isKnown)],
+    messages: [transferred(names, me.name, isOfAgents)],
     routing: routingOf(chat, agent, isOfCustomer),
     waitingSince: agent === undefined ? (chat.waiting_since ?? at) : null,
-    ...(isNew ? assignmentOf(agent, chat, isOfCustomer, at) : {}),
+    ...(isNew ? { assigned: isOfCustomer ? agent.id : undefined } : {}),
+    guards: [
+      ...(isNew ? guardsOf(agent, chat, isOfCustomer, at) : []),
+      ...(target?.type === 'group' ? scopes.groups.map((id) => groupStands(chat.license_id, id)) : []),
+    ],
   }
 }
 
@@ -205,18 +227,21 @@ const routingOf = (chat: Chat, agent: AgentItem | undefined, isOfCustomer: boole
 const left = (user: Chat['users'][number]): Chat['users'][number] =>
   user.type === 'agent' && user.present ? departed(user) : user
 
-const assignmentOf = (agent: AgentItem, chat: Chat, isOfCustomer: boolean, at: number) => {
-  const [ready, loaded] = assignmentGuards(agent, chat, at)
-  const guards = [ready, loaded].flatMap((guard) => guard ?? [])
-  // a chat without a customer is nobody's load
-  return isOfCustomer ? { guards, assigned: agent.id } : { guards: guards.slice(0, 1) }
-}
+// a chat without a customer is nobody's load
+const guardsOf = (agent: AgentItem, chat: Chat, isOfCustomer: boolean, at: number) =>
+  isOfCustomer ? assignmentGuards(agent, chat, at) : [{ op: requireAgentReady(agent) }]
 
-/** Users of a chat that an agent has; one that is in it already keeps its place. */
-const givenOr = (agent: AgentItem, chat: Chat): Chat['users'] =>
-  presentAgents(chat).includes(agent.id)
-    ? chat.users.map((user) => (user.id === agent.id && user.type === 'agent' ? user : left(user)))
-    : givenTo(agent.id, chat.users)
+const groupStands = (license: string, group: number): ConditionalWrite<'account'> => ({
+  op: requireGroup(license, group),
+  onConditionFailed: 'not_found',
+})
+
+/** Users of a chat that an agent has. One who is in it already stays, and has it anew where it waited. */
+const givenOr = (agent: AgentItem, { users, ...chat }: Chat): Chat['users'] => {
+  if (!presentAgents({ users }).includes(agent.id)) return givenTo(agent.id, users)
+  const kept = users.map((user) => (user.id === agent.id && user.type === 'agent' ? user : left(user)))
+  return chat.waiting_since === undefined ? kept : newlyHad(kept)
+}
 
 const readDesk = async (
   read: Reader<Common | 'loads'>,

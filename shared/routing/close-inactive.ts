@@ -1,5 +1,6 @@
 import { pushClosing, pushEntries, pushPropertyChanges } from '../chat/announce/entries.ts'
 import { planClosing } from '../chat/close-thread.ts'
+import { enqueueRoutingAfterClosing } from '../chat/enqueue-routing.ts'
 import { readRouting, routingOps } from '../chat/routing-properties.ts'
 import { isOfCustomer } from '../chat/routing-state.ts'
 import { routingArchived, routingIdle } from '../chat/system-messages.ts'
@@ -58,6 +59,8 @@ const archive = async (
   })
   if (closing === undefined) return false
   pushClosing(ctx, closing)
+  // whoever calls has the agents of those that were closed looked after
+  if (closing.chat.waiting_since !== undefined) await enqueueRoutingAfterClosing(ctx, closing.chat)
   return true
 }
 

@@ -62,15 +62,13 @@ export const tellQueue = async (
       if (await enqueueTelling(ctx, license, queue)) return
       continue
     }
+    const at = ctx.now()
+    // before the list is read: what comes into it from then on sets off another run
+    if (!(await ctx.write.write(claimTelling(license, queue, at))).done) continue
     const rows = await readWaitingChats(ctx.read, license)
     const now = [...positionsOf(rows).values()].slice(0, mostTold)
     const changed = now.filter(({ chat, position }) => !isTold(queue, chat, position))
-    if (changed.length === 0) {
-      if (isDue) await ctx.write.write(setDue(license, queue, 0))
-      return
-    }
-    const at = ctx.now()
-    if (!(await ctx.write.write(claimTelling(license, queue, at))).done) continue
+    if (changed.length === 0) return
     await runPart(ctx, async (own) => {
       pushPositions(own, license, changed, queue)
       // the job comes again

@@ -182,6 +182,21 @@ describe('transfer_chat to an agent', () => {
       ).toMatchObject({ type: 'validation', details: [{ message: 'The agent ben cannot see this chat' }] })
   })
 
+  test('who is not free is not named to the customer, where the chat waits; asked again, nothing changes', async () => {
+    const { license, ann, kim, chat_id } = await openDesk({
+      ben: { name: 'Ben', groups: [sales], max_chats: 0 },
+    })
+    await license.login('ben')
+    await clear(ann, kim)
+    const asked = { chat_id, target: agentTarget('ben'), ignore_agents_availability: true }
+    await ann.ok('transfer_chat', asked)
+    expect(await attendance(chat_id)).toMatchObject({ agents: [], waits: true })
+    expect(JSON.stringify(await heard(kim))).not.toContain('Ben')
+    await clear(ann)
+    await ann.ok('transfer_chat', asked)
+    expect(await told(ann)).toEqual([])
+  })
+
   test('that there is none of is not_found', async () => {
     const { ann, license, chat_id } = await openDesk({ ben: { groups: [sales] } })
     await changeAgent(world.table, license.id, 'ben', { suspended: true })
@@ -330,6 +345,20 @@ describe('transfer_chat', () => {
     expect(await refusedWith(eve, { chat_id, target })).toMatchObject({ type: 'authorization' })
     await eve.ok('transfer_chat', { chat_id, target, ignore_requester_presence: true })
     expect(await attendance(chat_id)).toMatchObject({ agents: ['ben'], supervisors: ['eve'] })
+  })
+
+  test('goes to nobody who looks on, nor to who asks for it', async () => {
+    const { license, chat_id } = await openDesk({
+      boss: { permission: 'owner' },
+      eve: { groups: [sales] },
+    })
+    const [boss, eve] = [await license.login('boss'), await license.login('eve')]
+    await eve.ok('supervise_chat', { chat_id })
+    expect(await refusedWith(boss, { chat_id, ignore_requester_presence: true })).toMatchObject({
+      type: 'validation',
+      details: [{ path: 'payload.target', message: 'Nobody else can be given the chat' }],
+    })
+    expect(await attendance(chat_id)).toMatchObject({ agents: ['ann'], supervisors: ['eve'] })
   })
 
   test('of a closed thread is chat_inactive', async () => {

@@ -83,6 +83,18 @@ describe('a chat that waits', () => {
     expect(await queueNow(kim)).toBeUndefined()
   })
 
+  test('comes nearer as another that waits is closed, which has no place any more', async () => {
+    const license = await openDesk()
+    const kim = await arrive(license, 'Kim', [1])
+    const lee = await arrive(license, 'Lee', [1])
+    for (const { client } of [kim, lee]) await told(client)
+    await kim.client.ok('close_thread')
+    expect(await told(lee.client)).toEqual([{ [lee.chat_id]: 1 }])
+    expect(await told(kim.client)).toEqual([])
+    const listed = await readWaitingChats(world.table.read, license.id)
+    expect(listed.map(({ id }) => id)).toEqual([lee.chat_id])
+  })
+
   test('is shown with its queue wherever its thread is shown', async () => {
     const license = await openDesk()
     const kim = await arrive(license, 'Kim', [1])

@@ -15,6 +15,8 @@ export const ChatUser = z.object({
   overdue: z.optional(z.literal(true)),
   /** The thread that the agent has left by itself. */
   left: z.optional(z.int()),
+  /** The thread that the agent has transferred, and so left. */
+  transferred: z.optional(z.int()),
 })
 
 export type ChatUser = z.output<typeof ChatUser>
