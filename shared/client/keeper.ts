@@ -59,8 +59,7 @@ export class Keeper<U extends UserLike, E extends EventLike> {
     >],
   ): void {
     const { chats } = this.#ctx
-    if (push.name !== 'incoming_event')
-      for (const chat of chatsOf(push.payload)) this.#reader.overtake(chat)
+    if (push.name !== 'incoming_event') for (const chat of chatsOf(push.payload)) this.#reader.overtake(chat)
     switch (push.name) {
       case 'incoming_event':
         return this.#event(push.payload)
