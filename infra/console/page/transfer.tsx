@@ -32,7 +32,9 @@ export const TransferDialog = ({ desk, chat, onClose }: TransferProps) => {
     setRefusal([])
     try {
       await desk.client.request('transfer_chat', {
-        ...{ chat_id, target, ignore_agents_availability },
+        chat_id,
+        target,
+        ignore_agents_availability,
         // whoever is not in the chat gives away that of others
         ignore_requester_presence: !isIn,
       })
@@ -65,20 +67,7 @@ export const TransferDialog = ({ desk, chat, onClose }: TransferProps) => {
           <input type="checkbox" name="waits" />
           Wait if nobody is free
         </label>
-        <div role="alert">
-          {refusal.length > 0 && (
-            <div class="notice bad">
-              <div>
-                <strong>The chat was not transferred</strong>
-                {refusal.map((detail) => (
-                  <p key={detail} dir="auto">
-                    {detail}
-                  </p>
-                ))}
-              </div>
-            </div>
-          )}
-        </div>
+        <Refusal of={refusal} />
         <button type="submit" class="primary">
           Transfer
         </button>
@@ -86,6 +75,23 @@ export const TransferDialog = ({ desk, chat, onClose }: TransferProps) => {
     </Dialog>
   )
 }
+
+const Refusal = ({ of: details }: { of: readonly string[] }) => (
+  <div role="alert">
+    {details.length > 0 && (
+      <div class="notice bad">
+        <div>
+          <strong>The chat was not transferred</strong>
+          {details.map((detail) => (
+            <p key={detail} dir="auto">
+              {detail}
+            </p>
+          ))}
+        </div>
+      </div>
+    )}
+  </div>
+)
 
 const AgentChoices = ({ desk, agents }: { desk: Desk; agents: Agents | undefined }) => (
   <fieldset>
