@@ -69,7 +69,7 @@ describe('axe finds nothing serious, in light and in dark colours,', () => {
     const transfer = page.getByRole('dialog', { name: 'Transfer this chat' })
     await transfer.getByRole('radio', { name: /^Sales/ }).check()
     await press(transfer, 'Transfer')
-    await sees(transfer.getByRole('alert'), 'Nobody else can be given the chat')
+    await sees(transfer.getByRole('alert'), 'Nobody is free: 1 is not logged in')
     await findsNothing('a transfer that is refused')
     await page.keyboard.press('Escape')
     await press(nora, 'Team')

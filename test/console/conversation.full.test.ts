@@ -118,7 +118,7 @@ describe('a conversation in the console', () => {
     await choose('adam 0 active chats, not accepting')
     await sees(dialog.getByRole('alert'), 'The agent adam does not accept chats')
     await choose('Sales nobody there')
-    await sees(dialog.getByRole('alert'), 'Nobody else can be given the chat')
+    await sees(dialog.getByRole('alert'), 'Nobody is free: 1 does not accept chats')
     expect(await dialog.getByRole('radio', { name: /nora/ }).count()).toBe(0)
     await dialog.getByRole('checkbox', { name: 'Wait if nobody is free' }).check()
     await press(dialog, 'Transfer')
