@@ -78,18 +78,12 @@ export class Keeper<U extends UserLike, E extends EventLike> {
       case 'chat_scopes_updated':
         // what they are by now is read: a push says what was added and what was removed
         return void this.#reader.read(push.payload.chat_id)
-      case 'chat_transferred': {
-        const { transferred_to, queue, ...thread } = push.payload
-        // where routing lets it wait, its place is told by itself
-        if (transferred_to.agent_ids.length > 0 || queue !== undefined) this.#queue(thread, queue)
-        return
-      }
+      case 'chat_transferred':
+        return this.#transferred(push.payload)
       case 'queue_positions_updated':
-        return push.payload.forEach(({ queue, ...thread }) => this.#queue(thread, queue))
-      case 'queue_position_updated': {
-        const { queue, ...thread } = push.payload
-        return this.#queue(thread, queue)
-      }
+        return push.payload.forEach((one) => this.#queue(one, one.queue))
+      case 'queue_position_updated':
+        return this.#queue(push.payload, push.payload.queue)
       case 'chat_properties_updated':
         return this.#properties(push.payload)
       case 'chat_thread_properties_updated':
@@ -97,15 +91,8 @@ export class Keeper<U extends UserLike, E extends EventLike> {
           properties: merged(properties, push.payload.properties),
         }))
       case 'thread_tagged':
-      case 'thread_untagged': {
-        const { name, payload } = push
-        return this.#changeThread(payload, ({ tags = [] }) => {
-          const others = tags.filter((tag) => tag !== payload.tag)
-          const after =
-            name === 'thread_untagged' ? others : others.length < tags.length ? tags : [...tags, payload.tag]
-          return { tags: after.length > 0 ? after : undefined }
-        })
-      }
+      case 'thread_untagged':
+        return this.#tag(push.payload, push.name === 'thread_tagged')
       case 'last_seen_timestamp_updated': {
         const { chat_id, user_id, timestamp } = push.payload
         return this.#user(chat_id, user_id, (user) => ({
@@ -150,6 +137,19 @@ export class Keeper<U extends UserLike, E extends EventLike> {
     this.#ctx.chats.update(chat_id, ({ threads }) => ({
       threads: threads.map((one) => (one.id === thread_id ? { ...one, ...change(one) } : one)),
     }))
+  }
+
+  #tag({ tag, ...thread }: OfThread & { tag: string }, isAdded: boolean): void {
+    this.#changeThread(thread, ({ tags = [] }) => {
+      const others = tags.filter((one) => one !== tag)
+      const after = isAdded ? (others.length < tags.length ? tags : [...tags, tag]) : others
+      return { tags: after.length > 0 ? after : undefined }
+    })
+  }
+
+  /** Where routing lets a chat wait, its place is told by itself. */
+  #transferred({ transferred_to: to, queue, ...thread }: ChatPushes<U, E>['chat_transferred']): void {
+    if (to.agent_ids.length > 0 || queue !== undefined) this.#queue(thread, queue)
   }
 
   /**
