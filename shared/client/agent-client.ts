@@ -65,6 +65,7 @@ export const createAgentClient = ({ url, token, application, ...options }: Agent
           showSummaries(chats, login)
         } else if (kind === 'again') {
           missedBefore = login
+          showQueues(chats, login)
           recover(login)
         }
         return typeof token === 'function' ? renewalOf(current, parts.environment.now()) : undefined
@@ -119,6 +120,15 @@ const showSummaries = (chats: Chats<User, Event>, { chats_summary }: LoginAnswer
         threads: [{ ...thread, events: [], last_order, has_more: true }],
       })
     }
+}
+
+/** The places of waiting chats that are held: what moved them is no change of a chat, and no sync names it. */
+const showQueues = (chats: Chats<User, Event>, { chats_summary }: LoginAnswer): void => {
+  for (const { id, last_thread_summary: last } of chats_summary)
+    if ('user_ids' in last)
+      chats.update(id, ({ threads }) => ({
+        threads: threads.map((one) => (one.id === last.id ? { ...one, queue: last.queue } : one)),
+      }))
 }
 
 // before it ends: a login takes its time, and a clock may be wrong

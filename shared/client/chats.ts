@@ -10,6 +10,13 @@ export interface EventLike {
 }
 type Properties = Record<string, Record<string, { value: unknown }>>
 
+/** The place of a chat that waits for an agent. */
+export interface Queue {
+  position: number
+  wait_time?: number | undefined
+  queued_at: number
+}
+
 /** A thread as it comes in answers and pushes. */
 interface WireThread<E> {
   id: string
@@ -22,6 +29,8 @@ interface WireThread<E> {
   tags?: string[] | undefined
   has_more?: boolean | undefined
   last_order?: number | undefined
+  /** Absent where it does not wait, or its place is not known yet. */
+  queue?: Queue | undefined
 }
 
 export interface Thread<E> extends Omit<WireThread<E>, 'last_order'> {
@@ -151,9 +160,10 @@ export class Chats<U extends UserLike, E extends EventLike> {
       (first === undefined ? isAdjacent : isApart || first <= (before[0]?.order ?? next))
     const has_more = events.length < all.length || (isFirst ? shown.has_more : held?.has_more)
     // one that there was no room for comes bare
-    const isBare = held !== undefined && shown.events.length === 0 && shown.has_more === true
+    const isEmpty = shown.events.length === 0 && shown.user_ids.length === 0
+    const isBare = held !== undefined && isEmpty && shown.has_more === true
     const own = isBare ? { properties: held.properties, tags: held.tags, user_ids: held.user_ids } : {}
-    const none = { properties: undefined, tags: undefined }
+    const none = { properties: undefined, tags: undefined, queue: undefined }
     const thread: Thread<E> = { ...held, ...none, ...shown, ...own, has_more, events, upTo }
     const others = chat.threads.filter(({ id }) => id !== shown.id)
     const threads = [...others, thread].toSorted((a, b) => a.timestamp - b.timestamp)

@@ -1,4 +1,4 @@
-import type { EventLike, Thread, UserLike, WireChat } from './chats.ts'
+import type { EventLike, Queue, Thread, UserLike, WireChat } from './chats.ts'
 import type { ChatReader, Reading } from './chat-reader.ts'
 
 type Users<U> = { added: U[]; removed_ids: string[] }
@@ -8,6 +8,9 @@ interface OfChat {
 }
 interface OfThread extends OfChat {
   thread_id: string
+}
+interface InQueue extends OfThread {
+  queue: Queue
 }
 
 /** The pushes that change a chat, as both endpoints send them. */
@@ -22,6 +25,9 @@ export interface ChatPushes<U, E> {
     updated_users: Users<U> | Record<'customers' | 'agents' | 'supervisors', Users<U>>
   }
   chat_scopes_updated: OfChat
+  chat_transferred: OfThread & { transferred_to: { agent_ids: string[] }; queue?: Queue | undefined }
+  queue_positions_updated: InQueue[]
+  queue_position_updated: InQueue
   chat_properties_updated: OfChat & { properties: Properties; version: number }
   chat_thread_properties_updated: OfThread & { properties: Properties; version: number }
   thread_tagged: OfThread & { tag: string }
@@ -30,9 +36,11 @@ export interface ChatPushes<U, E> {
   customer_updated: OfChat & { customer: Partial<U> & { id: string } }
 }
 
-/** The chat that a push is about. */
-const chatOf = (payload: OfChat | { chat: { id: string } }): string =>
-  'chat_id' in payload ? payload.chat_id : payload.chat.id
+type About = OfChat | { chat: { id: string } }
+
+/** The chats that a push is about. */
+const chatsOf = (payload: About | OfChat[]): string[] =>
+  [payload].flat().map((one) => ('chat_id' in one ? one.chat_id : one.chat.id))
 
 /** Brings the store to what pushes say, and has read what they leave out. */
 export class Keeper<U extends UserLike, E extends EventLike> {
@@ -51,7 +59,7 @@ export class Keeper<U extends UserLike, E extends EventLike> {
     >],
   ): void {
     const { chats } = this.#ctx
-    if (push.name !== 'incoming_event') this.#reader.overtake(chatOf(push.payload))
+    if (push.name !== 'incoming_event') for (const chat of chatsOf(push.payload)) this.#reader.overtake(chat)
     switch (push.name) {
       case 'incoming_event':
         return this.#event(push.payload)
@@ -60,7 +68,7 @@ export class Keeper<U extends UserLike, E extends EventLike> {
         return this.#thread(chat, thread)
       }
       case 'thread_closed':
-        return this.#changeThread(push.payload, () => ({ active: false }))
+        return this.#changeThread(push.payload, () => ({ active: false, queue: undefined }))
       case 'chat_deleted':
         return chats.remove(push.payload.chat_id)
       case 'chat_users_updated': {
@@ -70,6 +78,12 @@ export class Keeper<U extends UserLike, E extends EventLike> {
       case 'chat_scopes_updated':
         // what they are by now is read: a push says what was added and what was removed
         return void this.#reader.read(push.payload.chat_id)
+      case 'chat_transferred':
+        return this.#transferred(push.payload)
+      case 'queue_positions_updated':
+        return push.payload.forEach((one) => this.#queue(one, one.queue))
+      case 'queue_position_updated':
+        return this.#queue(push.payload, push.payload.queue)
       case 'chat_properties_updated':
         return this.#properties(push.payload)
       case 'chat_thread_properties_updated':
@@ -77,15 +91,8 @@ export class Keeper<U extends UserLike, E extends EventLike> {
           properties: merged(properties, push.payload.properties),
         }))
       case 'thread_tagged':
-      case 'thread_untagged': {
-        const { name, payload } = push
-        return this.#changeThread(payload, ({ tags = [] }) => {
-          const others = tags.filter((tag) => tag !== payload.tag)
-          const after =
-            name === 'thread_untagged' ? others : others.length < tags.length ? tags : [...tags, payload.tag]
-          return { tags: after.length > 0 ? after : undefined }
-        })
-      }
+      case 'thread_untagged':
+        return this.#tag(push.payload, push.name === 'thread_tagged')
       case 'last_seen_timestamp_updated': {
         const { chat_id, user_id, timestamp } = push.payload
         return this.#user(chat_id, user_id, (user) => ({
@@ -132,13 +139,49 @@ export class Keeper<U extends UserLike, E extends EventLike> {
     }))
   }
 
+  #tag({ tag, ...thread }: OfThread & { tag: string }, isAdded: boolean): void {
+    this.#changeThread(thread, ({ tags = [] }) => {
+      const others = tags.filter((one) => one !== tag)
+      const after = isAdded ? (others.length < tags.length ? tags : [...tags, tag]) : others
+      return { tags: after.length > 0 ? after : undefined }
+    })
+  }
+
+  /** Where routing lets a chat wait, its place is told by itself. */
+  #transferred({ transferred_to: to, queue, ...thread }: ChatPushes<U, E>['chat_transferred']): void {
+    if (to.agent_ids.length > 0 || queue !== undefined) this.#queue(thread, queue)
+  }
+
+  /**
+   * A thread waits at this place, or no longer. Where the chat's properties say otherwise, or the thread is
+   * not the one that is held, another push comes late: how it is, is read.
+   */
+  #queue({ chat_id, thread_id }: OfThread, queue: Queue | undefined): void {
+    const chat = this.#ctx.chats.get(chat_id)
+    const last = chat?.threads.at(-1)
+    if (chat === undefined || last === undefined) return
+    const isOther = last.id !== thread_id || !last.active
+    const waits = isUnassigned(chat.properties)
+    if (isOther || (waits !== undefined && waits !== (queue !== undefined)))
+      return void this.#reader.read(chat_id)
+    this.#changeThread({ chat_id, thread_id }, () => ({ queue }))
+  }
+
   /** A push that comes late tells of what was changed again since. */
   #properties({ chat_id, properties, version }: ChatPushes<U, E>['chat_properties_updated']): void {
-    this.#ctx.chats.update(chat_id, (chat) =>
-      version <= (chat.properties_version ?? 0)
-        ? {}
-        : { properties: merged(chat.properties, properties), properties_version: version },
-    )
+    this.#ctx.chats.update(chat_id, (chat) => {
+      if (version <= (chat.properties_version ?? 0)) return {}
+      const now = merged(chat.properties, properties)
+      const { threads } = chat
+      return {
+        properties: now,
+        properties_version: version,
+        // whoever joins a waiting chat has it from now on
+        ...(isUnassigned(now) === false && {
+          threads: threads.map((thread) => ({ ...thread, queue: undefined })),
+        }),
+      }
+    })
   }
 
   #user(chat: string, id: string, change: (user: U) => U): void {
@@ -161,6 +204,12 @@ const usersAfter = <U extends UserLike>(
       .map((user) => (removed.includes(user.id) ? { ...user, present: false } : user)),
     ...added,
   ]
+}
+
+/** Whether a chat waits for an agent, as its properties say; undefined: they do not. */
+const isUnassigned = (properties: Properties | undefined): boolean | undefined => {
+  const value = properties?.['routing']?.['unassigned']?.value
+  return typeof value === 'boolean' ? value : undefined
 }
 
 /** By name; null removes one. */

@@ -1,5 +1,5 @@
 import { gzipSync } from 'node:zlib'
-import { describe, expect, expectTypeOf, test } from 'vitest'
+import { describe, expect, expectTypeOf, onTestFinished, test } from 'vitest'
 import { buildClient } from '../../infra/build.ts'
 import { type AgentEndpoint, type CustomerEndpoint, createAgentClient } from '../../shared/client/client.ts'
 import { Chats } from '../../shared/client/chats.ts'
@@ -62,6 +62,10 @@ describe('the store of chats', () => {
     expect([orders(), thread()?.has_more]).toEqual([[5, 6], true])
     chats.showThread('c', { ...threadOf('c', 1, []), has_more: true })
     expect(thread()).toMatchObject({ ...own, has_more: true })
+    // one without news is not bare
+    chats.showThread('c', { ...threadOf('c', 1, []), user_ids: ['ben'], has_more: true })
+    expect(thread()).toMatchObject({ user_ids: ['ben'], has_more: true })
+    expect([thread()?.properties, thread()?.tags]).toEqual([undefined, undefined])
   })
 
   test('drops repeats, and takes nothing behind a gap', () => {
@@ -84,34 +88,38 @@ test('a thread of which the end alone was read says that there is more before it
   expect(chats.get('c')?.threads[0]).toMatchObject({ has_more: true, upTo: 4 })
 })
 
-describe('what a client sends', () => {
-  /** A client of a server that answers as `answer` says. */
-  const clientOf = (answer: (frame: any, turn: number) => object | undefined) => {
-    const network = openNetwork()
-    let turn = 0
-    let [cut, receive] = [() => {}, (_: string) => {}]
-    const connect: Environment['connect'] = (_, { opened, received, closed }) => {
-      queueMicrotask(opened)
-      ;[cut, receive] = [closed, received]
-      return {
-        close: () => {},
-        send: (text) => {
-          const frame = JSON.parse(text)
-          network.sent.push(frame)
-          const login = { chats_summary: [], agents: [], groups: [], cursor: 'c' }
-          const said =
-            frame.action === 'login' ? { success: true, payload: login } : answer(frame, (turn += 1))
-          const { request_id, action } = frame
-          if (said !== undefined)
-            queueMicrotask(() => received(JSON.stringify({ request_id, action, type: 'response', ...said })))
-        },
-      }
+/** A client of a server that answers as `answer` says. */
+const clientOf = (
+  answer: (frame: any, turn: number) => object | undefined,
+  login: object = { chats_summary: [] },
+) => {
+  const network = openNetwork()
+  let turn = 0
+  let [cut, receive] = [() => {}, (_: string) => {}]
+  const connect: Environment['connect'] = (_, { opened, received, closed }) => {
+    queueMicrotask(opened)
+    ;[cut, receive] = [closed, received]
+    return {
+      close: () => {},
+      send: (text) => {
+        const frame = JSON.parse(text)
+        network.sent.push(frame)
+        const said =
+          frame.action === 'login'
+            ? { success: true, payload: { agents: [], groups: [], cursor: 'c', ...login } }
+            : answer(frame, (turn += 1))
+        const { request_id, action } = frame
+        if (said !== undefined)
+          queueMicrotask(() => received(JSON.stringify({ request_id, action, type: 'response', ...said })))
+      },
     }
-    const client = createAgentClient({ url: 'ws://test', token: 'x', environment: { ...network, connect } })
-    const push = (action: string, payload: object) =>
-      receive(JSON.stringify({ action, type: 'push', payload }))
-    return { client, network, cut: () => cut(), push }
   }
+  const client = createAgentClient({ url: 'ws://test', token: 'x', environment: { ...network, connect } })
+  const push = (action: string, payload: object) => receive(JSON.stringify({ action, type: 'push', payload }))
+  return { client, network, cut: () => cut(), push }
+}
+
+describe('what a client sends', () => {
   const refused = (type: string, details?: object[]) => ({
     success: false,
     payload: { error: { type, code: 429, message: type, details } },
@@ -220,6 +228,99 @@ describe('what a client sends', () => {
     await expect.poll(held).toEqual(threads)
     expect(heard).toEqual(['c_1 1', 'c_3 1', 'c_1 2', 'c_2 1'])
     client.close()
+  })
+})
+
+describe('the place of a chat that waits', () => {
+  const thread_id = 'c_1'
+  const waiting = { routing: { unassigned: { value: true } } }
+  const at = (position: number) => ({ position, queued_at: 1 })
+  /** A client that holds a chat that waits, and a server that says how it is where it is asked. */
+  const openWaiting = async (properties: object = waiting) => {
+    const now: { queue?: object } = {}
+    const login: { chats_summary: object[] } = { chats_summary: [] }
+    const answer = ({ action }: { action: string }) => {
+      if (action !== 'get_chat_threads') return undefined
+      const threads = [{ ...threadOf('c', 1, []), queue: now.queue }]
+      const threads_summary = [{ thread_id, order: 1 }]
+      return {
+        success: true,
+        payload: { chat: { id: 'c', users: [], properties, threads, threads_summary } },
+      }
+    }
+    const opened = clientOf(answer, login)
+    const { client, push, network } = opened
+    await expect.poll(() => client.state).toBe('online')
+    const chat = { id: 'c', users: [], properties, thread: { ...threadOf('c', 1, [1]), queue: at(3) } }
+    push('incoming_chat_thread', { chat })
+    const place = () => client.chats.get('c')?.threads.at(-1)?.queue
+    const reads = () => network.sent.filter(({ action }) => action === 'get_chat_threads').length
+    const tell = (action: string, payload: object) => push(action, { chat_id: 'c', thread_id, ...payload })
+    const transfer = (agent_ids: string[], queue?: object) =>
+      tell('chat_transferred', { reason: 'manual', transferred_to: { agent_ids, group_ids: [] }, queue })
+    onTestFinished(client.close)
+    return { ...opened, now, login, place, reads, tell, transfer }
+  }
+
+  test('is the one that was told last, to agents and to customers', async () => {
+    const { push, tell, place, transfer, client, reads } = await openWaiting()
+    expect(place()).toEqual(at(3))
+    const others = { chat_id: 'x', thread_id: 'x_1', queue: at(1) }
+    push('queue_positions_updated', [others, { chat_id: 'c', thread_id, queue: at(2) }])
+    expect(place()).toEqual(at(2))
+    expect(client.chats.get('x')).toBeUndefined()
+    tell('queue_position_updated', { queue: at(1) })
+    expect(place()).toEqual(at(1))
+    transfer([], at(7))
+    expect(place()).toEqual(at(7))
+    expect(reads()).toBe(0)
+  })
+
+  test('goes as it is assigned, somebody joins it, it is shown without, or it is closed', async () => {
+    const unassigned = { routing: { unassigned: { value: false } } }
+    const goes: ((chat: Awaited<ReturnType<typeof openWaiting>>) => void)[] = [
+      ({ tell }) => tell('chat_properties_updated', { properties: unassigned, version: 2 }),
+      ({ push }) =>
+        push('incoming_chat_thread', { chat: { id: 'c', users: [], thread: threadOf('c', 1, [1]) } }),
+      ({ tell }) => tell('thread_closed', {}),
+    ]
+    for (const change of goes) {
+      const chat = await openWaiting()
+      change(chat)
+      expect([chat.place(), chat.reads()]).toEqual([undefined, 0])
+    }
+    // nothing else is known of whether it waits
+    const { transfer, place, reads } = await openWaiting({})
+    transfer(['ann'])
+    expect([place(), reads()]).toEqual([undefined, 0])
+  })
+
+  test('is read where a push comes late, or before another that belongs to it', async () => {
+    const { push, tell, now, place, reads, transfer } = await openWaiting({
+      routing: { unassigned: { value: false } },
+    })
+    const tellPlace = () => push('queue_positions_updated', [{ chat_id: 'c', thread_id, queue: at(2) }])
+    tellPlace()
+    await expect.poll(place).toBeUndefined()
+    expect(reads()).toBe(1)
+    now.queue = at(4)
+    tellPlace()
+    await expect.poll(place).toEqual(at(4))
+    expect(reads()).toBe(2)
+    tell('thread_closed', {})
+    transfer([], at(1))
+    await expect.poll(reads).toBe(3)
+  })
+
+  test('is what a new login shows: no sync names it', async () => {
+    const { client, network, cut, login, place } = await openWaiting()
+    login.chats_summary = [
+      { id: 'c', users: [], last_thread_summary: { ...threadOf('c', 1, []), queue: at(1) } },
+    ]
+    cut()
+    network.comeBack()
+    await expect.poll(place).toEqual(at(1))
+    expect(client.chats.get('c')?.threads[0]?.events).toHaveLength(1)
   })
 })
 

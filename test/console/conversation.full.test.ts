@@ -94,6 +94,58 @@ describe('a conversation in the console', () => {
     },
   )
 
+  testInBrowser('is transferred to a group, waits there in line, and goes on to another', async () => {
+    const { url, license } = await openOffice(world, {
+      nora: { groups: [1] },
+      ben: { groups: [1] },
+      adam: { permission: 'administrator', default_status: 'not_accepting_chats', groups: [1] },
+    })
+    const { open, faults } = await openBrowser()
+    const page = await open(url(['nora', 'adam'], [1]))
+    const [nora, adam, kim] = [deskOf(page, 'nora'), deskOf(page, 'adam'), widgetOf(page)]
+    await sees(nora, 'Online')
+    await sees(adam, 'Online')
+    await startChat(kim, 'Kim', 'Hello')
+    await openChat(nora, /Kim/)
+
+    // what is refused is said in words, where it was asked for
+    const dialog = page.getByRole('dialog', { name: 'Transfer this chat' })
+    const choose = async (name: string | RegExp) => {
+      await dialog.getByRole('radio', { name }).check()
+      await press(dialog, 'Transfer')
+    }
+    await press(nora, 'Transfer…')
+    await choose('adam 0 active chats, not accepting')
+    await sees(dialog.getByRole('alert'), 'The agent adam does not accept chats')
+    await choose('Sales nobody there')
+    await sees(dialog.getByRole('alert'), 'Nobody is free: 1 does not accept chats')
+    expect(await dialog.getByRole('radio', { name: /nora/ }).count()).toBe(0)
+    await dialog.getByRole('checkbox', { name: 'Wait if nobody is free' }).check()
+    await press(dialog, 'Transfer')
+    await dialog.waitFor({ state: 'hidden' })
+    await sees(nora, /cannot be seen any more/)
+    await press(nora, 'Back')
+    await sees(nora, 'No chats.')
+    await press(adam, /^Waiting/)
+    await sees(adam.getByRole('navigation'), /^Position 1, since/)
+
+    await openChat(adam, /Kim/, 'Waiting')
+    await sees(adam.locator('.chat'), /^Position 1, since/)
+    await adam.getByLabel('Status').selectOption('accepting_chats')
+    await seesNoMore(adam.locator('.chat'), /^Position 1/)
+    // who has transferred it does not get it back
+    await license.login('ben')
+    await press(adam, 'Transfer…')
+    await choose('Support free')
+    await dialog.waitFor({ state: 'hidden' })
+    await sees(adam.locator('.chat'), 'with ben')
+    await press(adam, 'Log out')
+    await page.getByText('Who works at this desk?').waitFor()
+    await press(nora, 'Team')
+    await sees(page.getByRole('dialog'), 'administrator, offline')
+    expect(faults).toEqual([])
+  })
+
   testInBrowser('is whole after the line was cut in its midst, on either side', async () => {
     const { url } = await openOffice(world, { nora: {} })
     const { open, faults } = await openBrowser()

@@ -163,6 +163,10 @@ describe('the console', () => {
     await openChat(nora, /Kim/)
     await write(nora, 'Message', 'Hello Kim')
     await fits()
+    await press(nora, 'Transfer…')
+    await sees(page.getByRole('dialog'), 'Any free agent')
+    await fits()
+    await page.keyboard.press('Escape')
     await press(nora, 'Details')
     await sees(nora, 'Properties of the chat')
     await fits()
@@ -234,8 +238,8 @@ describe('the console', () => {
       await sees(kim.getByRole('log'), 'nora joined the chat')
 
       await press(nora, 'Team')
-      await sees(page.getByRole('dialog'), 'normal, Not accepting')
-      await sees(page.getByRole('dialog'), 'administrator, Offline')
+      await sees(page.getByRole('dialog'), 'normal, not accepting')
+      await sees(page.getByRole('dialog'), 'administrator, offline')
       expect(faults).toEqual([])
     },
   )

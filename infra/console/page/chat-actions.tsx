@@ -1,16 +1,32 @@
+import { useState } from 'preact/hooks'
 import { customerOf, roleIn } from './chat-kinds.ts'
 import type { Desk, DeskChat } from './desk-state.ts'
+import { TransferDialog } from './transfer.tsx'
 
 /** What an agent can do with a chat, as it is in it. */
-export const ChatActions = ({ desk, chat }: { desk: Desk; chat: DeskChat }) => (
-  <span class="actions">
-    {actionsOf(desk, chat).map(({ label, act, isPrimary }) => (
-      <button type="button" key={label} class={isPrimary === true ? 'small primary' : 'small'} onClick={act}>
-        {label}
-      </button>
-    ))}
-  </span>
-)
+export const ChatActions = ({ desk, chat }: { desk: Desk; chat: DeskChat }) => {
+  const [transfers, setTransfers] = useState(false)
+  return (
+    <span class="actions">
+      {actionsOf(desk, chat).map(({ label, act, isPrimary }) => (
+        <button
+          type="button"
+          key={label}
+          class={isPrimary === true ? 'small primary' : 'small'}
+          onClick={act}
+        >
+          {label}
+        </button>
+      ))}
+      {chat.threads.at(-1)?.active === true && (
+        <button type="button" class="small" onClick={() => setTransfers(true)}>
+          Transfer…
+        </button>
+      )}
+      {transfers && <TransferDialog desk={desk} chat={chat} onClose={() => setTransfers(false)} />}
+    </span>
+  )
+}
 
 interface Offered {
   label: string

@@ -20,6 +20,8 @@ export const titleOf = (chat: DeskChat): string =>
 
 const tabOf = (chat: DeskChat, me: string | undefined): Tab => {
   if (roleIn(chat, me) !== undefined) return 'mine'
+  // agents who do not look after it stay in a chat that waits
+  if (chat.threads.at(-1)?.queue !== undefined) return 'waiting'
   return chat.users.some(({ type, present }) => type === 'agent' && present) ? 'others' : 'waiting'
 }
 

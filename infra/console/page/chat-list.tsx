@@ -1,6 +1,7 @@
 import { chatsByTab, isUnread, lastAt, type Tab, titleOf } from './chat-kinds.ts'
 import type { Desk, DeskChat } from './desk-state.ts'
 import { Avatar, Name } from './parts.tsx'
+import { Place } from './queue.tsx'
 import { Time } from './texts.tsx'
 
 const empty: Record<Tab, string> = {
@@ -62,6 +63,7 @@ const ChatButton = ({
           {said ?? ''}
         </span>
         {isUnread(desk, chat) && <b class="new">New</b>}
+        <Place chat={chat} />
       </span>
     </button>
   )

@@ -6,6 +6,7 @@ import type { Desk, DeskChat } from './desk-state.ts'
 import type { History } from './history.ts'
 import { paced } from './pace.ts'
 import { Name } from './parts.tsx'
+import { Place } from './queue.tsx'
 import { newestOfOthers, useMarking } from './seen.ts'
 import { ThreadView } from './thread-view.tsx'
 
@@ -37,6 +38,7 @@ export const ChatPane = ({ desk, showsDetails, onDetails }: PaneProps) => {
         <h3>
           <Name>{titleOf(chat)}</Name>
           <small>{presenceOf(chat)}</small>
+          <Place chat={chat} />
         </h3>
         <ChatActions desk={desk} chat={chat} />
         <button type="button" class="small details-button" aria-pressed={showsDetails} onClick={onDetails}>

@@ -55,6 +55,8 @@ const changing = [
   'event_marked_as_seen',
   'last_seen_timestamp_updated',
   'chat_scopes_updated',
+  'chat_transferred',
+  'queue_positions_updated',
   'chat_properties_updated',
   'chat_thread_properties_updated',
   'thread_tagged',
@@ -105,7 +107,12 @@ const followAccounts = (desk: Desk, changed: () => void): void => {
   const { client } = desk
   const without = <T extends { id: string | number }>(all: readonly T[], id: T['id']) =>
     all.filter((one) => one.id !== id)
-  client.on('agent_updated', ({ agent_id, routing_status, group_ids, ...account }) => {
+  client.on('agent_updated', ({ agent_id, routing_status, group_ids, name, avatar, permission }) => {
+    const account = {
+      ...(name !== undefined && { name }),
+      ...(avatar !== undefined && { avatar }),
+      ...(permission && { permission }),
+    }
     desk.colleagues = desk.colleagues.map((one) =>
       one.id === agent_id ? { ...one, ...namedOf(account), routing_status } : one,
     )

@@ -105,13 +105,20 @@ const DeskHeader = ({ desk, onLeave, showsFrames, onFrames }: HeaderProps) => {
           Frames
         </button>
         <CutButton session={desk} />
-        <button type="button" class="small" onClick={onLeave}>
+        <button type="button" class="small" onClick={() => void logOut(desk, onLeave)}>
           Log out
         </button>
       </span>
       {showsTeam && <Team desk={desk} onClose={() => setShowsTeam(false)} />}
     </header>
   )
+}
+
+/** Ends the session, where the line is there to end it by. */
+const logOut = async (desk: Desk, onLeave: () => void): Promise<void> => {
+  if (desk.state === 'online')
+    await desk.run('The session was not ended', () => desk.client.request('logout', {}))
+  onLeave()
 }
 
 const Status = ({ desk }: { desk: Desk }) => (

@@ -1,13 +1,6 @@
 import type { Desk } from './desk-state.ts'
 import { Avatar, Dialog, Name } from './parts.tsx'
-
-const statuses: Record<string, string> = {
-  accepting_chats: 'Accepting chats',
-  not_accepting_chats: 'Not accepting',
-  offline: 'Offline',
-}
-
-const groupStatuses = { online: 'free', online_for_queue: 'full', offline: 'nobody there' }
+import { groupStatusOf, statusOf } from './statuses.ts'
 
 /** The colleagues, and what they do; administrators change that of others. */
 export const Team = ({ desk, onClose }: { desk: Desk; onClose: () => void }) => {
@@ -25,7 +18,7 @@ export const Team = ({ desk, onClose }: { desk: Desk; onClose: () => void }) => 
             <span>
               <Name>{name}</Name>
               <small>
-                {permission}, {statuses[status] ?? status}
+                {permission}, {statusOf(status)}
               </small>
             </span>
             {mayChange && status !== 'offline' && (
@@ -44,9 +37,8 @@ export const Team = ({ desk, onClose }: { desk: Desk; onClose: () => void }) => 
       </ul>
       <p class="hint">
         Groups:{' '}
-        {desk.groups
-          .map(({ id, name }) => `${name} (${id}, ${groupStatuses[desk.statuses[id] ?? 'offline']})`)
-          .join(', ') || 'none'}
+        {desk.groups.map(({ id, name }) => `${name} (${id}, ${groupStatusOf(desk, id)})`).join(', ') ||
+          'none'}
       </p>
     </Dialog>
   )
