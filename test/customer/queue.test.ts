@@ -88,7 +88,7 @@ describe('a chat that waits', () => {
     const kim = await arrive(license, 'Kim', [1])
     const lee = await arrive(license, 'Lee', [1])
     for (const { client } of [kim, lee]) await told(client)
-    await kim.client.ok('close_thread')
+    await kim.client.ok('close_thread', { chat_id: kim.chat_id })
     expect(await told(lee.client)).toEqual([{ [lee.chat_id]: 1 }])
     expect(await told(kim.client)).toEqual([])
     const listed = await readWaitingChats(world.table.read, license.id)
