@@ -26,7 +26,9 @@ type Ready = Viewer & { hasRoom: boolean }
 
 const readyAgents = ({ agents, loads }: RoutingState): Ready[] =>
   agents.filter(isReady).map(({ id, permission, groups, max_chats }) => ({
-    ...{ agent_id: id, permission, groups },
+    agent_id: id,
+    permission,
+    groups,
     hasRoom: (loads.get(id)?.active ?? 0) < max_chats,
   }))
 

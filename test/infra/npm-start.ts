@@ -109,6 +109,30 @@ export const start = (
   return run
 }
 
+const isFree = async (port: number): Promise<boolean> => {
+  const server = createServer().listen(port, '127.0.0.1')
+  try {
+    await once(server, 'listening')
+    return true
+  } catch {
+    return false
+  } finally {
+    server.close()
+  }
+}
+
+/**
+ * A port for a stack that is to come back on it, free with the next few: below those that the system hands out,
+ * of which one may be somebody's by then.
+ */
+export const steadyPort = async (): Promise<number> => {
+  for (;;) {
+    const port = 20_000 + 10 * Math.floor(Math.random() * 1000)
+    const free = await Promise.all([0, 1, 2, 3].map((n) => isFree(port + n)))
+    if (free.every((one) => one)) return port
+  }
+}
+
 export const startJson = async (
   dir: string,
   flags: string[] = [],

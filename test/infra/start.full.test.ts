@@ -20,6 +20,7 @@ import {
   start,
   startJson,
   startMs,
+  steadyPort,
   writeSharedBundles,
 } from './npm-start.ts'
 
@@ -105,7 +106,11 @@ test(
 
     const { server, port } = await listening()
     await closed(server)
-    const second = await startJson(dir, ['--customer-port', String(port), '--no-console', ...built])
+    const agentPort = String(await steadyPort())
+    const second = await startJson(dir, [
+      ...['--port', agentPort, '--customer-port', String(port), '--no-console'],
+      ...built,
+    ])
     expect(second.console_url).toBeUndefined()
     expect(new URL(second.customer_url).port).toBe(String(port))
     expect(second.license_id).toBe(first.license_id)

@@ -59,7 +59,7 @@ export const openEngineConnections = (endpoint: string): EngineConnections => {
       const index = free.indexOf(connection)
       if (index >= 0) free.splice(index, 1)
       waiting.shift()?.()
-      connection.answered?.reject(Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' }))
+      connection.answered?.reject(hungUp())
     })
     await once(socket, 'connect')
     return connection
@@ -77,6 +77,8 @@ export const openEngineConnections = (endpoint: string): EngineConnections => {
   return {
     async post(headers, body) {
       const connection = await takeConnection()
+      // closed since it was taken: nothing would ever answer
+      if (connection.socket.destroyed) throw hungUp()
       connection.answered = Promise.withResolvers()
       const lines = forwarded.flatMap((name) =>
         headers[name] === undefined ? [] : [`${name}: ${String(headers[name])}`],
@@ -95,6 +97,8 @@ export const openEngineConnections = (endpoint: string): EngineConnections => {
     },
   }
 }
+
+const hungUp = () => Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' })
 
 const headEnd = '\r\n\r\n'
 const lastChunk = Buffer.from('\r\n0\r\n\r\n')
