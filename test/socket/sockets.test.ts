@@ -281,6 +281,9 @@ describe('a push to a connection that is gone', () => {
     const license = await world.license({ ann: {}, ben: {} })
     const ann = await license.login('ann')
     const [ben, benId] = await loggedIn(license, 'ben')
+    // what the logins set off is posted by then
+    await world.settled()
+    await world.queue.flush()
     let refused = 0
     world.gateway.setFaults({
       post: ({ connectionId }) =>
