@@ -22,6 +22,8 @@ export interface EngineConnections {
 // whatever else an SDK sends, engines do not read
 const forwarded = ['content-type', 'x-amz-target', 'x-amz-date', 'authorization']
 const mostConnections = 256
+/** An engine answers within milliseconds; what holds a call on purpose does so before it. */
+const longestCallMs = 20_000
 
 /** The operations that change what a table holds. */
 export const writing = /^(Put|Update|Delete|BatchWrite|TransactWrite)/
@@ -90,7 +92,9 @@ export const openEngineConnections = (endpoint: string): EngineConnections => {
         ...lines,
       ]
       connection.socket.write(Buffer.concat([Buffer.from(`${head.join('\r\n')}\r\n\r\n`), body]))
-      return connection.answered.promise
+      // an engine that was killed in the middle of it may leave a call without an end
+      const timer = setTimeout(() => connection.socket.destroy(), longestCallMs)
+      return connection.answered.promise.finally(() => clearTimeout(timer))
     },
     close() {
       for (const { socket } of open) socket.destroy()
