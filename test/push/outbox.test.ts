@@ -51,6 +51,9 @@ describe.each(Object.entries(cases))('an audience read %s', (_, { run, told }) =
     const [ann, ben] = [await license.login('ann'), await license.login('ben')]
     const { chat } = await ann.ok('start_chat')
     await ben.next('incoming_chat_thread')
+    // what the logins left to workers reads the same list
+    await world.settled()
+    await world.queue.flush()
     return { license, ann, ben, chat: chat.id }
   }
 
