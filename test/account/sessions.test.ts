@@ -75,6 +75,8 @@ describe('a session whose token has run out', () => {
     const { license, ann, ben } = await scene()
     const second = await license.login('ann')
     await world.tick()
+    // what a login left to the queue looks at sessions as well
+    await jobsAreDue()
     await ann.receivesNothing()
     secondsPass(61)
     await world.tick()
