@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import type { IncomingHttpHeaders } from 'node:http'
 import { connect, type Socket } from 'node:net'
 
@@ -63,7 +62,11 @@ export const openEngineConnections = (endpoint: string): EngineConnections => {
       waiting.shift()?.()
       connection.answered?.reject(hungUp())
     })
-    await once(socket, 'connect')
+    // one that is closed while it connects has no error
+    await new Promise<void>((resolve, reject) => {
+      socket.once('connect', resolve)
+      socket.once('close', () => reject(hungUp()))
+    })
     return connection
   }
 
