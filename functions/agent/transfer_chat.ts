@@ -21,6 +21,6 @@ export const handler = serve(transferChat, async (ctx, request) => {
   pushTransferred(ctx, before, chat, { reason: 'manual', by: agent_id, to, queue })
   if (to !== undefined)
     await enqueueGained(ctx, before, { id: chat.id, thread: tail.n, order: tail.m, version: chat.version })
-  // it may wait, and whoever left may take another
+  // the chat may wait, and an agent who left it may take another
   await enqueueRouting(ctx, license_id, chat.id)
 })

@@ -21,7 +21,7 @@ export const loadOf = ({ id }: Pick<AgentItem, 'id'>, { loads }: RoutingState): 
 export const isFree = (agent: AgentItem, desk: RoutingState): boolean =>
   isReady(agent) && loadOf(agent, desk).active < agent.max_chats
 
-/** Agents by how many active chats they have, the fewest first; on a tie the one who was given one longest ago. */
+/** Agents by active chats, the fewest first; on a tie the one who was given a chat longest ago. */
 export const byLoad = (agents: readonly AgentItem[], desk: RoutingState): AgentItem[] =>
   agents.toSorted((one, other) => {
     const [a, b] = [loadOf(one, desk), loadOf(other, desk)]

@@ -16,8 +16,8 @@ export const enqueueRouting = async (ctx: Enqueues, license: string, chat?: stri
 }
 
 /**
- * The same where a thread was closed: its agents may take another chat. One that waited goes out of the line, and
- * the others move up.
+ * Has a license routed after a thread was closed: its agents may take another chat. A chat that waited leaves
+ * the line, and the others move up.
  */
 export const enqueueRoutingAfterClosing = (
   ctx: Enqueues,

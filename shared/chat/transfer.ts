@@ -27,7 +27,7 @@ import { transferred } from './system-messages.ts'
 import type { ThreadWrites, UsersFamily } from './thread-writes.ts'
 import { lineOf } from './view/queue.ts'
 
-// A chat is given to another agent, or to a team (extensions §3): in one transaction, so that somebody has it,
+// Transfers give a chat to another agent, or to a team (extensions §3): in one transaction, so that somebody has it,
 // or it waits, at every moment.
 
 export interface TransferRequest {
@@ -202,7 +202,7 @@ const planTransfer = (
   const isKnown = chat.users.some(({ id, met }) => id === me.agent_id && met === true)
   const names = agent === undefined || target?.type === 'group' ? wanted.names : [agent.name]
   const isNew = agent !== undefined && !presentAgents(chat).includes(agent.id)
-  // customers have not met those whom it waits for
+  // the customer has not met the agents whom the chat waits for
   const isOfAgents = !isKnown || (agent === undefined && target?.type === 'agent')
   return {
     users: taken(users, me, chat.thread),

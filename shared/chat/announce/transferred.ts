@@ -11,7 +11,7 @@ export type TransferReason = PushPayload<'chat_transferred'>['reason']
 
 const without = <T>(of: readonly T[], others: readonly T[]) => of.filter((one) => !others.includes(one))
 
-/** Tells which agents and groups have gained and lost access by a change of a chat's scopes; nothing of none. */
+/** Tells who has gained and lost access by a change of a chat's scopes; nothing where they stayed. */
 export const pushScopesChange = (ctx: Pushing<'chat_scopes_updated'>, before: Chat, chat: Chat): void => {
   const difference = (of: Chat, other: Chat) =>
     scopesOf({

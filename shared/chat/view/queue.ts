@@ -19,7 +19,7 @@ export const queueWith = (position: number, queuedMs: number, { waits, mean_wait
   queued_at: Math.floor(queuedMs / 1000),
 })
 
-/** The queue of a chat as it was told last; undefined where it does not wait, or its position is not known yet. */
+/** The queue of a chat as it was told last; undefined where it does not wait, or none was told yet. */
 export const queueOf = (queue: QueueItem | undefined, chat: Shown): Queue | undefined => {
   const [thread, position, queuedMs] = queue?.positions[chat.id] ?? []
   if (queue === undefined || position === undefined || queuedMs === undefined) return undefined
