@@ -15,6 +15,7 @@ export interface Room {
 export const rooms: readonly Room[] = [
   { folder: 'functions/agent', floor: 9, holds: "one file per route of agents' apps" },
   { folder: 'functions/customer', floor: 9, holds: 'one file per route of customers' },
+  { folder: 'functions/http', floor: 9, holds: 'preflights and unknown paths of the HTTP API' },
   { folder: 'functions/socket', floor: 9, holds: 'connect, disconnect, unknown routes' },
   { folder: 'functions/worker', floor: 9, holds: 'streams, delay queue, clock, fan-out' },
   {
@@ -37,7 +38,12 @@ export const rooms: readonly Room[] = [
   },
   { folder: 'infra/admin/cli', floor: 9, holds: 'options, output, errors, scans' },
 
-  { folder: 'shared/request', floor: 8, holds: 'from a frame to its answer' },
+  {
+    folder: 'shared/request',
+    floor: 8,
+    holds: 'from a request to its answer',
+    besides: ['shared/account'],
+  },
   { folder: 'shared/account', floor: 8, holds: 'logins, sessions, presence, tokens, devices' },
   { folder: 'shared/routing', floor: 8, holds: 'who gets a chat, hands it on, closes it' },
   { folder: 'shared/archive/index', floor: 8, holds: 'what the stream changes in the index' },

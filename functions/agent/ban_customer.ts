@@ -4,10 +4,10 @@ import { pushClosing } from '../../shared/chat/announce/entries.ts'
 import { banCustomer as ban } from '../../shared/chat/bans.ts'
 import { enqueueRoutingAfterClosing } from '../../shared/chat/enqueue-routing.ts'
 import { banCustomer } from '../../shared/protocol/agent/ban_customer.ts'
-import { serve } from '../../shared/request/serve.ts'
+import { serveBoth } from '../../shared/request/serve-both.ts'
 import { readCustomerSockets } from '../../shared/table/socket-lists.ts'
 
-export const handler = serve(banCustomer, async (ctx, { customer_id, ban: { days } }) => {
+export const handler = serveBoth(banCustomer, async (ctx, { customer_id, ban: { days } }) => {
   const { closing } = await ban(ctx, customer_id, days)
   const { license_id: license } = ctx.me
   if (closing !== undefined) {

@@ -1,7 +1,7 @@
 import { setNotifications } from '../../shared/account/devices.ts'
 import { changePushNotifications } from '../../shared/protocol/agent/change_push_notifications.ts'
-import { serve } from '../../shared/request/serve.ts'
+import { serveBoth } from '../../shared/request/serve-both.ts'
 
-export const handler = serve(changePushNotifications, (ctx, change) =>
+export const handler = serveBoth(changePushNotifications, (ctx, change) =>
   setNotifications(ctx, change, changePushNotifications.denied),
 )

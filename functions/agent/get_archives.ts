@@ -14,7 +14,7 @@ import { envelopeBytes, jsonBytes } from '../../shared/chat/view/frame-budget.ts
 import { getArchives } from '../../shared/protocol/agent/get_archives.ts'
 import { ProtocolError } from '../../shared/protocol/errors.ts'
 import { limits } from '../../shared/protocol/limits.ts'
-import { serve } from '../../shared/request/serve.ts'
+import { serveBoth } from '../../shared/request/serve-both.ts'
 import { licenseIndexesTexts } from '../../shared/table/accounts.ts'
 import type { Place } from '../../shared/table/archive/postings.ts'
 import type { Reader } from '../../shared/table/ops.ts'
@@ -22,7 +22,7 @@ import { archivesSince } from '../../shared/table/sockets.ts'
 
 const dayMs = 24 * 3_600_000
 
-export const handler = serve(getArchives, async (ctx, { filters: given, pagination }) => {
+export const handler = serveBoth(getArchives, async (ctx, { filters: given, pagination }) => {
   const { me, read } = ctx
   const { groups } = await resolveNames(ctx, filledScopes({ groups: given?.team_ids }))
   const filters: Filters = { ...given, team_ids: groups }

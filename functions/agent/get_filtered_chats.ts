@@ -9,12 +9,12 @@ import { readBeginningOf, summarize } from '../../shared/chat/view/summaries.ts'
 import { fitSummaries } from '../../shared/chat/view/wire-objects.ts'
 import { getFilteredChats } from '../../shared/protocol/agent/get_filtered_chats.ts'
 import { limits } from '../../shared/protocol/limits.ts'
-import { serve } from '../../shared/request/serve.ts'
+import { serveBoth } from '../../shared/request/serve-both.ts'
 import type { Place } from '../../shared/table/archive/postings.ts'
 import { chatOfThread } from '../../shared/table/ids.ts'
 import { archivesSince } from '../../shared/table/sockets.ts'
 
-export const handler = serve(getFilteredChats, async (ctx, { filters, pagination }) => {
+export const handler = serveBoth(getFilteredChats, async (ctx, { filters, pagination }) => {
   const { me, read } = ctx
   const { include_active: active = true, properties = [] } = filters ?? {}
   const { page = 1, limit = pagination === undefined ? limits.chatsSummary : limits.pageDefault } =

@@ -1,6 +1,6 @@
 import { addAgents } from '../../shared/chat/add-agents.ts'
 import { planJoin } from '../../shared/chat/membership.ts'
 import { joinChat } from '../../shared/protocol/agent/join_chat.ts'
-import { serve } from '../../shared/request/serve.ts'
+import { serveBoth } from '../../shared/request/serve-both.ts'
 
-export const handler = serve(joinChat, (ctx, { agent_ids }) => addAgents(ctx, agent_ids, planJoin))
+export const handler = serveBoth(joinChat, (ctx, { agent_ids }) => addAgents(ctx, agent_ids, planJoin))

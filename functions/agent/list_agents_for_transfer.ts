@@ -4,9 +4,9 @@ import { readRoutingState } from '../../shared/chat/routing-state.ts'
 import { listAgentsForTransfer } from '../../shared/protocol/agent/list_agents_for_transfer.ts'
 import { ProtocolError } from '../../shared/protocol/errors.ts'
 import { limits } from '../../shared/protocol/limits.ts'
-import { serve } from '../../shared/request/serve.ts'
+import { serveBoth } from '../../shared/request/serve-both.ts'
 
-export const handler = serve(listAgentsForTransfer, async ({ read, me, chat }) => {
+export const handler = serveBoth(listAgentsForTransfer, async ({ read, me, chat }) => {
   const desk = await readRoutingState(read, me.license_id, { strong: false })
   if (desk === undefined) throw new ProtocolError('license_expired')
   const seeing = desk.agents.filter(

@@ -3,13 +3,12 @@ import { mayRead } from '../../shared/access/permissions.ts'
 import { directoryBytes, myProfile, readDirectory, showDirectory } from '../../shared/account/directory.ts'
 import { beginCatchUp } from '../../shared/chat/enqueue-catch-up.ts'
 import { settleSession, startSession } from '../../shared/account/login.ts'
-import { remoteKeys, type TokenChecks, verifyToken } from '../../shared/account/tokens.ts'
+import { tokenChecks, verifyToken } from '../../shared/account/tokens.ts'
 import { enqueueRouting } from '../../shared/chat/enqueue-routing.ts'
 import { envelopeBytes, jsonBytes } from '../../shared/chat/view/frame-budget.ts'
 import { profilesOf } from '../../shared/chat/view/profiles.ts'
 import { readBeginning, summarize } from '../../shared/chat/view/summaries.ts'
 import { fitSummaries } from '../../shared/chat/view/wire-objects.ts'
-import { config } from '../../shared/platform/config.ts'
 import { login } from '../../shared/protocol/agent/login.ts'
 import { limits } from '../../shared/protocol/limits.ts'
 import { limitUser } from '../../shared/request/rate-limits.ts'
@@ -17,18 +16,6 @@ import { serve } from '../../shared/request/serve.ts'
 import { encodeCursor } from '../../shared/sync/cursor.ts'
 import { readActiveChats } from '../../shared/table/chat/read-chats.ts'
 import { countedUser } from '../../shared/table/counters.ts'
-
-let checks: TokenChecks | undefined
-
-/** Made with the first login and kept: the key set is fetched once for many. */
-const tokenChecks = (): TokenChecks =>
-  (checks ??= {
-    issuer: config.tokenIssuer(),
-    audience: config.tokenAudience(),
-    keys: remoteKeys(config.tokenJwksUrl()),
-    tokenType: config.tokenType(),
-    resourceServer: config.tokenResourceServer(),
-  })
 
 export const handler = serve(
   login,

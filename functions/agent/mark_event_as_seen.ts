@@ -1,9 +1,9 @@
 import { watching } from '../../shared/access/audience.ts'
 import { markSeen } from '../../shared/chat/last-seen.ts'
 import { markEventAsSeen } from '../../shared/protocol/agent/mark_event_as_seen.ts'
-import { serve } from '../../shared/request/serve.ts'
+import { serveBoth } from '../../shared/request/serve-both.ts'
 
-export const handler = serve(markEventAsSeen, async (ctx, { event_id }) => {
+export const handler = serveBoth(markEventAsSeen, async (ctx, { event_id }) => {
   const { me, chat, event } = ctx
   const user_id = me.agent_id
   const { timestamp, moved, marked } = await markSeen(ctx)

@@ -5,9 +5,9 @@ import { enqueueRouting } from '../../shared/chat/enqueue-routing.ts'
 import { planLeave, usersUpdated } from '../../shared/chat/membership.ts'
 import { readProfiles } from '../../shared/chat/view/profiles.ts'
 import { removeFromChat } from '../../shared/protocol/agent/remove_from_chat.ts'
-import { serve } from '../../shared/request/serve.ts'
+import { serveBoth } from '../../shared/request/serve-both.ts'
 
-export const handler = serve(removeFromChat, async (ctx, { agent_ids = [], customer_ids = [] }) => {
+export const handler = serveBoth(removeFromChat, async (ctx, { agent_ids = [], customer_ids = [] }) => {
   const { me } = ctx
   const nobody = agent_ids.length === 0 && customer_ids.length === 0
   const who = { agents: nobody ? [me.agent_id] : agent_ids, customers: customer_ids }

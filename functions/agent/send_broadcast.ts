@@ -4,9 +4,9 @@ import { withSuccessors } from '../../shared/chat/deleted-names.ts'
 import { filledScopes, requireScopes } from '../../shared/chat/scopes.ts'
 import { sendBroadcast } from '../../shared/protocol/agent/send_broadcast.ts'
 import { contentOf } from '../../shared/protocol/events.ts'
-import { serve } from '../../shared/request/serve.ts'
+import { serveBoth } from '../../shared/request/serve-both.ts'
 
-export const handler = serve(sendBroadcast, async (ctx, { scopes, content }) => {
+export const handler = serveBoth(sendBroadcast, async (ctx, { scopes, content }) => {
   const { license_id, agent_id } = ctx.me
   ctx.prefetchAudience(everyAgent(license_id), 'incoming_broadcast')
   const to = await withSuccessors(ctx, [filledScopes(scopes)], async (named = filledScopes()) => {

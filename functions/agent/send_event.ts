@@ -1,5 +1,5 @@
 import { sendEvent as send } from '../../shared/chat/send-event.ts'
 import { sendEvent } from '../../shared/protocol/agent/send_event.ts'
-import { serve } from '../../shared/request/serve.ts'
+import { serveBoth } from '../../shared/request/serve-both.ts'
 
-export const handler = serve(sendEvent, (ctx, { event }) => send(ctx, event, sendEvent.denied))
+export const handler = serveBoth(sendEvent, (ctx, { event }) => send(ctx, event, sendEvent.denied))

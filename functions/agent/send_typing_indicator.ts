@@ -1,9 +1,9 @@
 import { othersIn } from '../../shared/access/audience.ts'
 import { roleOf } from '../../shared/access/permissions.ts'
 import { sendTypingIndicator } from '../../shared/protocol/agent/send_typing_indicator.ts'
-import { serve } from '../../shared/request/serve.ts'
+import { serveBoth } from '../../shared/request/serve-both.ts'
 
-export const handler = serve(sendTypingIndicator, async (ctx, { recipients = 'all', is_typing }) => {
+export const handler = serveBoth(sendTypingIndicator, async (ctx, { recipients = 'all', is_typing }) => {
   const { me, chat } = ctx
   const author_id = me.agent_id
   const supervises = roleOf(author_id, chat) === 'supervisor'

@@ -1,9 +1,9 @@
 import { watchingAgents } from '../../shared/access/audience.ts'
 import { changeTags } from '../../shared/chat/change-tags.ts'
 import { tagThread } from '../../shared/protocol/agent/tag_thread.ts'
-import { serve } from '../../shared/request/serve.ts'
+import { serveBoth } from '../../shared/request/serve-both.ts'
 
-export const handler = serve(tagThread, async (ctx, { chat_id, thread_id, tag }) => {
+export const handler = serveBoth(tagThread, async (ctx, { chat_id, thread_id, tag }) => {
   const chat = await changeTags(ctx, tag, true)
   if (chat !== undefined) ctx.push(watchingAgents(chat), 'thread_tagged', { chat_id, thread_id, tag })
 })

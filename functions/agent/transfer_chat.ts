@@ -5,9 +5,9 @@ import { enqueueRouting } from '../../shared/chat/enqueue-routing.ts'
 import { transfer } from '../../shared/chat/transfer.ts'
 import { readQueueNow } from '../../shared/chat/view/queue.ts'
 import { transferChat } from '../../shared/protocol/agent/transfer_chat.ts'
-import { serve } from '../../shared/request/serve.ts'
+import { serveBoth } from '../../shared/request/serve-both.ts'
 
-export const handler = serve(transferChat, async (ctx, request) => {
+export const handler = serveBoth(transferChat, async (ctx, request) => {
   const { license_id, agent_id } = ctx.me
   const changed = await transfer(ctx, request, transferChat.denied)
   const { before, chat, tail } = changed

@@ -1,11 +1,11 @@
 import { everyAgent } from '../../shared/access/audience.ts'
 import { unbanCustomer } from '../../shared/protocol/agent/unban_customer.ts'
 import { ProtocolError } from '../../shared/protocol/errors.ts'
-import { serve } from '../../shared/request/serve.ts'
+import { serveBoth } from '../../shared/request/serve-both.ts'
 import { putChangedBan } from '../../shared/table/chat/changed-chats.ts'
 import { isErased, removeBan } from '../../shared/table/customers.ts'
 
-export const handler = serve(unbanCustomer, async (ctx, { customer_id }) => {
+export const handler = serveBoth(unbanCustomer, async (ctx, { customer_id }) => {
   const { license_id } = ctx.me
   const now = ctx.now()
   const lifting = removeBan(license_id, customer_id, now, ctx.nonce)

@@ -1,9 +1,9 @@
 import { watchingAgents } from '../../shared/access/audience.ts'
 import { changeTags } from '../../shared/chat/change-tags.ts'
 import { untagThread } from '../../shared/protocol/agent/untag_thread.ts'
-import { serve } from '../../shared/request/serve.ts'
+import { serveBoth } from '../../shared/request/serve-both.ts'
 
-export const handler = serve(untagThread, async (ctx, { chat_id, thread_id, tag }) => {
+export const handler = serveBoth(untagThread, async (ctx, { chat_id, thread_id, tag }) => {
   const chat = await changeTags(ctx, tag, false)
   if (chat !== undefined) ctx.push(watchingAgents(chat), 'thread_untagged', { chat_id, thread_id, tag })
 })

@@ -3,11 +3,11 @@ import { isAdministrator } from '../../shared/access/permissions.ts'
 import { enqueueRouting } from '../../shared/chat/enqueue-routing.ts'
 import { updateAgent } from '../../shared/protocol/agent/update_agent.ts'
 import { ProtocolError } from '../../shared/protocol/errors.ts'
-import { serve } from '../../shared/request/serve.ts'
+import { serveBoth } from '../../shared/request/serve-both.ts'
 import { AgentItem, setStatus } from '../../shared/table/accounts.ts'
 import { keys } from '../../shared/table/keys.ts'
 
-export const handler = serve(updateAgent, async (ctx, { agent_id, routing_status }) => {
+export const handler = serveBoth(updateAgent, async (ctx, { agent_id, routing_status }) => {
   const { me, nonce } = ctx
   const id = agent_id ?? me.agent_id
   if (id !== me.agent_id && !isAdministrator(me))

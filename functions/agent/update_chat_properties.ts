@@ -1,9 +1,9 @@
 import { watching } from '../../shared/access/audience.ts'
 import { changeProperties } from '../../shared/chat/change-properties.ts'
 import { updateChatProperties } from '../../shared/protocol/agent/update_chat_properties.ts'
-import { serve } from '../../shared/request/serve.ts'
+import { serveBoth } from '../../shared/request/serve-both.ts'
 
-export const handler = serve(updateChatProperties, async (ctx, { properties }) => {
+export const handler = serveBoth(updateChatProperties, async (ctx, { properties }) => {
   const changed = await changeProperties(ctx, properties)
   if (changed === undefined) return
   const { chat, told } = changed

@@ -1,9 +1,9 @@
 import { watching } from '../../shared/access/audience.ts'
 import { changeProperties } from '../../shared/chat/change-properties.ts'
 import { updateChatThreadProperties } from '../../shared/protocol/agent/update_chat_thread_properties.ts'
-import { serve } from '../../shared/request/serve.ts'
+import { serveBoth } from '../../shared/request/serve-both.ts'
 
-export const handler = serve(updateChatThreadProperties, async (ctx, { thread_id, properties }) => {
+export const handler = serveBoth(updateChatThreadProperties, async (ctx, { thread_id, properties }) => {
   const changed = await changeProperties(ctx, properties)
   if (changed === undefined) return
   const { chat, told } = changed

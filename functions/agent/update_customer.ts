@@ -2,9 +2,9 @@ import { readCard, showCustomer } from '../../shared/account/customer-card.ts'
 import { changeCard, renameSessions } from '../../shared/account/customer-change.ts'
 import { announceCustomerUpdated } from '../../shared/chat/announce/customer-updated.ts'
 import { updateCustomer } from '../../shared/protocol/agent/update_customer.ts'
-import { serve } from '../../shared/request/serve.ts'
+import { serveBoth } from '../../shared/request/serve-both.ts'
 
-export const handler = serve(updateCustomer, async (ctx, { customer_id, customer: details }) => {
+export const handler = serveBoth(updateCustomer, async (ctx, { customer_id, customer: details }) => {
   const refresh = async () => {
     const { me } = await ctx.refresh()
     return readCard(ctx.read, me, customer_id, updateCustomer.denied)

@@ -1,9 +1,9 @@
 import { watching } from '../../shared/access/audience.ts'
 import { moveSeen } from '../../shared/chat/last-seen.ts'
 import { updateLastSeenTimestamp } from '../../shared/protocol/agent/update_last_seen_timestamp.ts'
-import { serve } from '../../shared/request/serve.ts'
+import { serveBoth } from '../../shared/request/serve-both.ts'
 
-export const handler = serve(updateLastSeenTimestamp, async (ctx, { timestamp: asked }) => {
+export const handler = serveBoth(updateLastSeenTimestamp, async (ctx, { timestamp: asked }) => {
   const { me, chat } = ctx
   const { timestamp, moved } = await moveSeen(ctx, asked ?? Number.POSITIVE_INFINITY)
   if (moved) {

@@ -16,6 +16,8 @@ export interface StackOptions {
   port: number
   /** Where customers connect; any free port if absent. */
   customerPort?: number
+  /** Where actions are asked for over HTTP; any free port if absent. */
+  httpPort?: number
   /** What customers' tokens are signed with, random text of 32 characters or more; a new one if absent. */
   customerKey?: string
   /**

@@ -1,17 +1,18 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { setTimeout as wait } from 'node:timers/promises'
 import * as z from 'zod/mini'
-import type { ActionSpec } from '../../shared/protocol/action.ts'
 import { agentActions } from '../../shared/protocol/agent/index.ts'
 import { customerActions } from '../../shared/protocol/customer/index.ts'
 import { openTable, type Table } from '../../shared/table/client.ts'
 import { dist as builtDist, handlers } from '../build.ts'
 import { indexed, newEntries, ofAccounts } from '../stack/stream-filters.ts'
+import { type HandlerOf, startEndpoint, startHttp } from './endpoints.ts'
 import { createTable } from './engine/create-table.ts'
 import { localClientConfig } from './engine/engine.ts'
 import { type FunctionServer, startFunctionServer } from './function-server.ts'
-import { type Gateway, type Route, startGateway } from './gateway/gateway.ts'
-import { bundlesIn, type Handler, openHandlers, type Settings } from './handlers.ts'
+import type { Gateway } from './gateway/gateway.ts'
+import type { HttpApi } from './gateway/http-api.ts'
+import { bundlesIn, openHandlers, type Settings } from './handlers.ts'
 import { startQueue } from './queue/queue.ts'
 import { newCustomerKey } from './secrets/customer-key.ts'
 import { startKeyServer } from './secrets/key-server.ts'
@@ -27,6 +28,8 @@ export interface LocalStack {
   gateway: Gateway
   /** The customers' endpoint. */
   customers: Gateway
+  /** The HTTP API of agents' actions. */
+  http: HttpApi
   queue: Awaited<ReturnType<typeof startQueue>>
   /** The functions that are invoked asynchronously. */
   functions: FunctionServer
@@ -37,6 +40,8 @@ export interface LocalStack {
   agentUrl: string
   /** Without its query string: clients add `?license_id=`. */
   customerUrl: string
+  /** Where agents' actions are asked for over HTTP; paths follow. */
+  httpUrl: string
   /** A new key for customers' tokens, made up unless given; the one before it still verifies. */
   rotateCustomerKey(value?: string): void
   /** Runs the clock's worker, as each minute does; `atMs` is the time that it takes it to be. */
@@ -75,7 +80,7 @@ export const startStack = async (options: StackOptions): Promise<LocalStack> => 
     return functionsOf.handler(name)(event, context)
   }
   const servers = await startServers(options, handler)
-  const { gateway, customers, queue, functions, secrets } = servers
+  const { gateway, customers, http, queue, functions, secrets } = servers
   const settings = settingsOf(options, {
     queueUrl: queue.url,
     secretsUrl: secrets.url,
@@ -100,6 +105,7 @@ export const startStack = async (options: StackOptions): Promise<LocalStack> => 
   return {
     gateway,
     customers,
+    http,
     queue,
     functions,
     stream,
@@ -107,6 +113,7 @@ export const startStack = async (options: StackOptions): Promise<LocalStack> => 
     settings,
     agentUrl: gateway.url,
     customerUrl: customers.url,
+    httpUrl: http.url,
     rotateCustomerKey: (value = newCustomerKey()) => secrets.rotate(customerKeyId, value),
     tick: async (atMs) => {
       await handler('worker/clock')(atMs === undefined ? {} : { time: new Date(atMs).toISOString() })
@@ -122,8 +129,6 @@ export const startStack = async (options: StackOptions): Promise<LocalStack> => 
     },
   }
 }
-
-type HandlerOf = (name: string) => Handler
 
 const batchOf = (handler: HandlerOf, worker: string) => async (event: unknown) =>
   BatchResponse.parse(await handler(`worker/${worker}`)(event))
@@ -158,37 +163,8 @@ const startServers = async (options: StackOptions, handler: HandlerOf) => {
     actions: customerActions,
     connect: 'socket/connect-customer',
   })
-  return { keyServer, secrets, queue, functions, gateway, customers }
-}
-
-/** What differs between the endpoints. */
-interface Endpoint {
-  readonly apiId: string
-  readonly port: number
-  /** The bundles' folder. */
-  readonly audience: string
-  readonly actions: readonly ActionSpec[]
-  /** The bundle of `$connect`. */
-  readonly connect: string
-}
-
-const startEndpoint = (
-  options: StackOptions,
-  handler: HandlerOf,
-  { apiId, port, audience, actions, connect }: Endpoint,
-): Promise<Gateway> => {
-  const route = (name: string, twoWay: boolean): Route => ({
-    twoWay,
-    handler: handler(name),
-    functionName: name,
-  })
-  const routes = new Map<string, Route>([
-    ['$connect', route(connect, false)],
-    ['$disconnect', route('socket/disconnect', false)],
-    ['$default', route('socket/default', true)],
-    ...actions.map(({ name }): [string, Route] => [name, route(`${audience}/${name}`, true)]),
-  ])
-  return startGateway({ apiId, stage: 'v1', port, routes, ...options.gateway })
+  const http = await startHttp(options, handler)
+  return { keyServer, secrets, queue, functions, gateway, customers, http }
 }
 
 const streamWorkers = (
@@ -219,10 +195,11 @@ const streamWorkers = (
 }
 
 const settled = async (
-  { gateway, customers, functions, queue }: Servers,
+  { gateway, customers, http, functions, queue }: Servers,
   stream: LocalStream,
 ): Promise<void> => {
   const idle = async () => {
+    await http.idle()
     await gateway.idle()
     // what it does may reach agents
     await customers.idle()
@@ -242,11 +219,11 @@ const settled = async (
 
 /** Ends everything, once the stream has settled, or that takes too long. */
 const stop = async (
-  { gateway, customers, queue, functions, keyServer, secrets }: Servers,
+  { gateway, customers, http, queue, functions, keyServer, secrets }: Servers,
   stream: LocalStream,
   settlingMs: number,
 ): Promise<void> => {
-  await Promise.all([gateway.close(), customers.close()])
+  await Promise.all([gateway.close(), customers.close(), http.close()])
   if (settlingMs > 0)
     await Promise.race([stream.settled().catch(() => {}), wait(settlingMs, undefined, { ref: false })])
   for (const part of [stream, queue, functions, keyServer, secrets]) await part.stop()

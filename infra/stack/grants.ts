@@ -1,5 +1,5 @@
 import { socketWrites, workerWrites } from '../../shared/platform/writes.ts'
-import type { ActionSpec, Family, Need } from '../../shared/protocol/action.ts'
+import { type ActionSpec, type Family, isOverHttp, type Need } from '../../shared/protocol/action.ts'
 import { common, families } from '../../shared/table/families.ts'
 import type { SocketFamily } from '../../shared/table/sockets.ts'
 
@@ -65,6 +65,14 @@ const session: Grant = {
   items: ['socket'],
 }
 
+/** Whose token it is, of requests over HTTP. */
+const token: Grant = {
+  sid: 'Token',
+  actions: ['dynamodb:GetItem'],
+  on: 'table',
+  items: ['identity', 'account'],
+}
+
 const counters: Grant = {
   sid: 'Counters',
   actions: ['dynamodb:UpdateItem'],
@@ -114,15 +122,17 @@ const worker = (writes: readonly Family[]): readonly Grant[] => [
 ]
 
 /**
- * What an action's function may touch: what it needs and writes, its session, the counters of rate limits,
- * and `later`.
+ * What an action's function may touch: what it needs and writes, its session or its token's agent, the
+ * counters of rate limits, and `later`.
  */
 export const actionGrants = ({
   needs,
   alsoReads = [],
   writes,
-}: Pick<ActionSpec, 'needs' | 'alsoReads' | 'writes'>): readonly Grant[] => [
+  ...by
+}: Pick<ActionSpec, 'needs' | 'alsoReads' | 'writes' | 'by' | 'socketOnly'>): readonly Grant[] => [
   session,
+  ...(isOverHttp(by) ? [token] : []),
   counters,
   later,
   ...needs.flatMap((need) => (need === 'read' ? read([...common, ...alsoReads]) : needed[need])),

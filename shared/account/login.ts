@@ -92,7 +92,8 @@ export const startSession = async (
     isOwn: ({ socket }) => socket?.session?.nonce === nonce,
     attempt: async ({ socket, device: found }) => {
       const open = openSocket(socket, ctx.now())
-      const { agent, license } = await readAccount(ctx, who, token, open)
+      if (isAnothers(open, who)) throw new ProtocolError('auth')
+      const { agent, license } = await readAccount(ctx, who, token)
       const first = agent.online ? undefined : firstStatus(agent, asked.reconnect)
       const session = sessionFor(agent, license, token, {
         ...asked.wants,
@@ -184,12 +185,16 @@ export const openSocket = (socket: SocketItem | undefined, nowMs: number): Socke
   return socket
 }
 
-const readAccount = async (
-  { read, now }: LoggingIn,
+/** Whether a connection is another agent's already. */
+const isAnothers = ({ session }: SocketItem, { license_id, agent_id }: IdentityItem): boolean =>
+  session !== undefined && (userIdOf(session) !== agent_id || session.license_id !== license_id)
+
+/** The agent and the license of a token's identity, as they are. Throws `auth` and `license_expired`. */
+export const readAccount = async (
+  { read, now }: Reads<Common> & Clock,
   who: IdentityItem,
   token: TokenIdentity,
-  { session }: SocketItem,
-) => {
+): Promise<{ agent: AgentItem; license: LicenseItem }> => {
   const [agentItem, licenseItem] = await Promise.all([
     read.get(keys.agent(who.license_id, who.agent_id), { strong: true }),
     read.get(keys.license(who.license_id), { strong: true }),
@@ -203,14 +208,12 @@ const readAccount = async (
     ({ issuer, subject }) => issuer === token.issuer && subject === token.subject,
   )
   if (!known) throw new ProtocolError('auth')
-  const another =
-    session !== undefined && (userIdOf(session) !== agent.id || session.license_id !== license.id)
-  if (another) throw new ProtocolError('auth')
   if (license.expires_at * 1000 <= now()) throw new ProtocolError('license_expired')
   return { agent, license }
 }
 
-const sessionFor = (
+/** What `serve` and the audience decide by, of an agent that came with this token. */
+export const sessionFor = (
   agent: AgentItem,
   license: LicenseItem,
   token: TokenIdentity,

@@ -6,6 +6,7 @@ import {
   type JWTVerifyGetKey,
   type JWTVerifyResult,
 } from 'jose'
+import { config } from '../platform/config.ts'
 import { log } from '../platform/log.ts'
 import { ProtocolError } from '../protocol/errors.ts'
 import { utf8Bytes } from '../protocol/fields.ts'
@@ -77,8 +78,20 @@ export const remoteKeys = (url: string): JWTVerifyGetKey => {
   }
 }
 
+let checks: TokenChecks | undefined
+
+/** What the deployment says. Made once and kept: the key set is fetched once for many tokens. */
+export const tokenChecks = (): TokenChecks =>
+  (checks ??= {
+    issuer: config.tokenIssuer(),
+    audience: config.tokenAudience(),
+    keys: remoteKeys(config.tokenJwksUrl()),
+    tokenType: config.tokenType(),
+    resourceServer: config.tokenResourceServer(),
+  })
+
 /**
- * Verifies a login's token. Throws `auth` for whatever is wrong with it, and other errors where keys are out
+ * Verifies an agent's token. Throws `auth` for whatever is wrong with it, and other errors where keys are out
  * of reach.
  */
 export const verifyToken = async (token: unknown, checks: TokenChecks): Promise<TokenIdentity> => {

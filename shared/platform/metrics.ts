@@ -8,8 +8,8 @@ import { config } from './config.ts'
 // (embedded metric format). A library's metrics of one line all share their dimensions; here each has its own
 // few.
 
-/** What a function serves: the actions of an endpoint, the gateway's own routes, or nobody who waits. */
-export type Kind = 'agent' | 'customer' | 'socket' | 'worker'
+/** What a function serves: the actions of an endpoint, the gateways' own routes, or nobody who waits. */
+export type Kind = 'agent' | 'customer' | 'socket' | 'http' | 'worker'
 
 // Each value of each dimension is a metric that is paid for, so ids of any kind are none.
 const byKind = [['kind']]

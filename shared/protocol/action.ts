@@ -89,6 +89,8 @@ export interface ActionSpec {
    * `optional`: the handler reads the session where it needs one, and answers without one as well.
    */
   readonly session: 'required' | 'login' | 'optional' | 'none'
+  /** It is about the connection that it comes by; absent: agents may ask for it over HTTP as well. */
+  readonly socketOnly?: true
   readonly reads: readonly Fetch[]
   /** Others hear of it once a second of each customer: the first and, of more, the last. */
   readonly paced?: true
@@ -101,6 +103,10 @@ export interface ActionSpec {
   /** The sentence that `authorization` answers with; absent: the default one. */
   readonly denied?: string
 }
+
+/** Whether an action may be asked for over HTTP: an agent's that is not about a connection. */
+export const isOverHttp = ({ by, socketOnly }: Pick<ActionSpec, 'by' | 'socketOnly'>): boolean =>
+  by === undefined && socketOnly !== true
 
 /** Declares an action: the contract, no behaviour. */
 export const action = <const Spec extends ActionSpec>(spec: Spec): Spec => spec

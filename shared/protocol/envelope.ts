@@ -22,7 +22,7 @@ export interface Frame {
   faults: ErrorDetail[]
 }
 
-const isObject = (value: unknown): value is Record<string, unknown> =>
+export const isJsonObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value) && !JSON.isRawJSON(value)
 
 const read = (body: string): JsonRead => {
@@ -41,11 +41,21 @@ const isRequestId = (id: unknown): boolean =>
 
 const tooDeep = `Objects and arrays may be nested at most ${limits.frameDepth} levels deep`
 
+/** Reads any text as a payload of its own, as HTTP has it; nothing is an empty one. Never throws. */
+export const readPayload = (body: string): Pick<Frame, 'payload' | 'faults'> => {
+  if (body.trim() === '') return { payload: {}, faults: [] }
+  const { value, isTooDeep, hasRaw } = read(body)
+  const faults: ErrorDetail[] = isTooDeep ? [{ path: '', message: tooDeep }] : []
+  if (isJsonObject(value)) return { payload: hasRaw ? rawInContentOnly(value) : value, faults }
+  const what = value === undefined ? 'The body is not JSON' : 'The body is not a JSON object'
+  return { payload: undefined, faults: [...faults, { path: '', message: what }] }
+}
+
 /** Reads any text as a request for `route`; undefined: no action has this route. Never throws. */
 export const readFrame = (body: string, route: string | undefined): Frame => {
   const { value: message, isTooDeep, hasRaw } = read(body)
   const faults: ErrorDetail[] = isTooDeep ? [{ path: '', message: tooDeep }] : []
-  if (!isObject(message)) {
+  if (!isJsonObject(message)) {
     const what = message === undefined ? 'The frame is not JSON' : 'The frame is not a JSON object'
     return { echo: {}, payload: undefined, faults: [...faults, { path: '', message: what }] }
   }
@@ -124,19 +134,17 @@ export const answered = (echo: Echo, payload: unknown): string =>
   stringifyJson({ ...echo, type: 'response', success: true, payload })
 
 export const refused = (echo: Echo, error: ProtocolError): string =>
-  JSON.stringify({
-    ...echo,
-    type: 'response',
-    success: false,
-    payload: {
-      error: {
-        type: error.type,
-        code: errorTable[error.type].code,
-        message: error.message,
-        details: error.details && firstOf(error.details, '', (detail) => detail),
-      },
-    },
-  })
+  JSON.stringify({ ...echo, type: 'response', success: false, payload: errorShown(error) })
+
+/** An error as clients are shown it, over HTTP as the whole body. */
+export const errorShown = ({ type, message, details }: ProtocolError) => ({
+  error: {
+    type,
+    code: errorTable[type].code,
+    message,
+    details: details && firstOf(details, '', (detail) => detail),
+  },
+})
 
 interface PushedFrame {
   <Name extends PushName>(action: Name, payload: PushPayload<Name>): string

@@ -40,14 +40,21 @@ export class InternalError extends Error {
 export class ProtocolError extends Error {
   readonly type: ErrorType
   readonly details: readonly ErrorDetail[] | undefined
+  /** After so many seconds the same may succeed. */
+  readonly retryAfterS: number | undefined
 
   constructor(
     type: ErrorType,
-    options: { message?: string | undefined; details?: readonly ErrorDetail[] } = {},
+    options: {
+      message?: string | undefined
+      details?: readonly ErrorDetail[]
+      retryAfterS?: number
+    } = {},
   ) {
     super(options.message ?? errorTable[type].message)
     this.name = 'ProtocolError'
     this.type = type
     this.details = options.details
+    this.retryAfterS = options.retryAfterS
   }
 }

@@ -6,14 +6,7 @@ import type { Chat } from '../table/chat/chats.ts'
 import { customerChatId } from '../table/ids.ts'
 import type { Reader } from '../table/ops.ts'
 import { wasWrittenBy } from '../table/optimistic-write.ts'
-import {
-  type AnySession,
-  expiryOf,
-  isCustomers,
-  readSocket,
-  type SocketItem,
-  type Visitor,
-} from '../table/sockets.ts'
+import { type AnySession, expiryOf, isCustomers, type SocketItem, type Visitor } from '../table/sockets.ts'
 import { prefetch, type Prefetched } from './prefetch.ts'
 
 /** The session in force, or the error that says why there is none. */
@@ -74,11 +67,10 @@ const chatOf = (me: AnySession, { chat }: Prefetched): Chat => {
 export const reauthorize = async (
   read: Reader,
   spec: ActionSpec,
-  connection: string,
+  socket: Promise<SocketItem | undefined>,
   payload: object,
   nonce: string,
 ): Promise<ReturnType<typeof authorizeRequest>> => {
-  const socket = readSocket(read, connection, Date.now())
   const found = await prefetch(read, spec, socket, payload, { strongTail: true })
   const judged = authorizeRequest(spec, sessionOf(spec, found.socket), found, payload, nonce)
   if (spec.reads.includes('tail') && judged.tail === undefined) throw new ProtocolError('not_found')

@@ -19,7 +19,6 @@ type Has<List extends readonly unknown[], Item> = Extract<List[number], Item> ex
 type If<Condition, Then> = Condition extends true ? Then : unknown
 
 interface Base extends Retries, Clock, Enqueues {
-  connection: string
   /**
    * Counts a thread that is begun, and so many events that come with it, for whoever begins it; throws
    * `too_many_requests`.
@@ -27,13 +26,18 @@ interface Base extends Retries, Clock, Enqueues {
   admitThread: (events?: number) => Promise<void>
 }
 
+/** What is about a connection knows it. */
 interface Connecting {
+  connection: string
+}
+
+interface Arriving extends Connecting {
   /** The connection's socket, as it is now. */
   arrive: () => Promise<SocketItem | undefined>
 }
 
 /** What a login finds out of itself: the other actions are given a session. */
-interface Arriving extends Connecting {
+interface LoggingIn extends Arriving {
   limiting: Limiting
 }
 
@@ -47,12 +51,13 @@ export type Ctx<Spec extends ActionSpec> = Base &
   If<Has<Spec['needs'], 'push'>, Pushing<Spec['pushes'][number]>> &
   If<Has<Spec['needs'], 'connection_status'>, ConnectionStatus> &
   (Spec extends { paced: true } ? { pace: (paced: Paced) => Promise<boolean> } : unknown) &
+  (Spec extends { socketOnly: true } | { by: 'customer' } ? Connecting : unknown) &
   (Spec['session'] extends 'required'
     ? Authorized<Spec> & { refresh: () => Promise<Authorized<Spec>> }
     : Spec['session'] extends 'login'
-      ? Arriving
+      ? LoggingIn
       : Spec['session'] extends 'optional'
-        ? Connecting
+        ? Arriving
         : unknown)
 
 type AlsoRead<Spec extends ActionSpec> = Spec extends { alsoReads: readonly (infer F extends Family)[] }

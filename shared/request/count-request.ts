@@ -117,15 +117,14 @@ export const countThread = async (
 // what went wrong on our side is nobody's doing
 const notCounted = new Set<ErrorType>(['too_many_requests', 'request_timeout', 'internal'])
 
-/** Counts a login that failed, for its address. */
+/** Counts a token that was refused, for the address that it came from. */
 export const countFailedLogin = async (
   ctx: Limiting,
   error: unknown,
-  arrive: () => Promise<SocketItem | undefined>,
+  from: () => Promise<string | undefined>,
 ): Promise<void> => {
   if (!(error instanceof ProtocolError) || notCounted.has(error.type)) return
-  const socket = await arrive()
-  if (socket !== undefined) await limitAddress(ctx, addressOf(socket), 'failed_login')
+  await limitAddress(ctx, await from(), 'failed_login')
 }
 
 /**

@@ -26,7 +26,8 @@ export type Kind = 'start_chat' | 'send_event' | 'other' | 'frame'
 type Endpoint = 'agent' | 'customer'
 
 export interface Limiting extends Writes<CounterFamily>, Enqueues {
-  connection: string
+  /** Undefined: over HTTP, where there is none to close. */
+  connection: string | undefined
   endpoint: Endpoint
 }
 
@@ -52,6 +53,7 @@ const tooMany = (nowMs: number, untilMs?: number): ProtocolError => {
   const seconds =
     untilMs === undefined ? 60 - (Math.floor(nowMs / 1000) % 60) : Math.ceil((untilMs - nowMs) / 1000)
   return new ProtocolError('too_many_requests', {
+    retryAfterS: seconds,
     details: [{ path: '', message: `Try again in ${seconds} s` }],
   })
 }
@@ -76,9 +78,9 @@ export const enforce = async (
   const { connection, endpoint, write } = ctx
   const untilMs = nowMs + minuteMs
   const reason = endpoint === 'customer' ? 'too_many_connections' : 'agent_disconnected_by_server'
-  log.warn('A connection is closed that asked for five times its limit', { limit: most })
+  log.warn('Somebody asked for five times the limit, and is closed', { limit: most })
   await Promise.all([
-    ctx.enqueue({ job: 'close', connection, reason }, closeAfterS),
+    connection === undefined ? undefined : ctx.enqueue({ job: 'close', connection, reason }, closeAfterS),
     address === undefined ? undefined : refuseUntil(write, countedAddress(address), nowMs, untilMs),
   ]).catch((error: unknown) => log.error('A flood could not be ended', { cause: error }))
   throw tooMany(nowMs, untilMs)

@@ -1,25 +1,22 @@
 import middy from '@middy/core'
-import type { APIGatewayProxyStructuredResultV2 } from 'aws-lambda'
 import { randomBytes } from 'node:crypto'
 import * as z from 'zod/mini'
 import en from 'zod/v4/locales/en.js'
 import { endpointOf, isConnected } from '../delivery/connections.ts'
 import { invokeFanOut } from '../delivery/fan-out.ts'
 import { openOutbox } from '../delivery/outbox.ts'
-import { enqueueJob, type Job } from '../jobs/job-queue.ts'
-import { config } from '../platform/config.ts'
+import type { Job } from '../jobs/job-queue.ts'
 import { type Deadline, pauseBefore, withinDeadline } from '../platform/deadline.ts'
-import { log, logInvalidItem } from '../platform/log.ts'
+import { log } from '../platform/log.ts'
 import { measured } from '../platform/metrics.ts'
 import type { ActionSpec } from '../protocol/action.ts'
-import { answered, detailsOf } from '../protocol/envelope.ts'
+import { detailsOf } from '../protocol/envelope.ts'
 import { InternalError, ProtocolError } from '../protocol/errors.ts'
 import { limits } from '../protocol/limits.ts'
 import type { Chat } from '../table/chat/chats.ts'
 import { readTail, type Tail } from '../table/chat/thread-log.ts'
-import { openTable, type Table, tableClient } from '../table/client.ts'
 import type { Reader } from '../table/ops.ts'
-import { type AnySession, type Connected, expiryOf, isCustomers, readSocket } from '../table/sockets.ts'
+import { addressOf, type AnySession, type Connected, expiryOf, isCustomers } from '../table/sockets.ts'
 import { authorizeRequest, reauthorize, sessionOf } from './authorize.ts'
 import type { Ctx, Handler } from './context.ts'
 import {
@@ -30,45 +27,58 @@ import {
   limitFrame,
   writingAfter,
 } from './count-request.ts'
+import type { HttpRequest } from './http.ts'
+import type { Incoming, Result } from './incoming.ts'
 import { pace, type Paced } from './pace.ts'
-import { type Message, parseFrame } from './parse-frame.ts'
+import { type FrameReceived, receiveFrame } from './parse-frame.ts'
 import { chatNamedIn, prefetch, type Prefetched, tagNamedIn } from './prefetch.ts'
 import type { Limiting } from './rate-limits.ts'
+import { type Opened, receive, receivingFor } from './receive.ts'
 import { recordWrites, type WriteRecord } from './record-writes.ts'
 
 // without a locale every issue would read "Invalid input"
 z.config(en())
 
-const client = tableClient()
+/** How requests over HTTP are taken, by the functions that serve them: `receiveHttp`. */
+type ReceiveHttp = (request: HttpRequest) => Incoming
 
 /**
- * Makes an action's Lambda of its contract and its handler. Reads the frame; fetches the session and what the
- * contract names in one round; judges session, payload, chat and permission in this order (protocol §1); runs
- * the handler; sends its pushes; answers, once, whatever happens.
+ * Makes an action's Lambda of its contract and its handler. Reads the request; fetches the session and what
+ * the contract names in one round; judges session, payload, chat and permission in this order (protocol §1);
+ * runs the handler; sends its pushes; answers, once, whatever happens. With `receiveHttp` it serves both
+ * APIs.
  */
-export const serve = <const Spec extends ActionSpec>(spec: Spec, handler: Handler<Spec>) =>
+export const serve = <const Spec extends ActionSpec>(
+  spec: Spec,
+  handler: Handler<Spec>,
+  receiveHttp?: ReceiveHttp,
+) =>
   measured(
     spec.by ?? 'agent',
     spec.name,
-    middy<Message, APIGatewayProxyStructuredResultV2>()
-      .use(parseFrame(spec.name))
-      .handler(({ requestContext, frame }) =>
+    middy<(FrameReceived | HttpRequest) & Opened, Result>()
+      .use(receive((received: FrameReceived | HttpRequest) => open(spec, received, receiveHttp)))
+      .handler(({ incoming }) =>
         withinDeadline(async (deadline) => {
-          if (frame === undefined) throw new InternalError('The frame was not read')
-          const payload = await handleRequest(
-            spec,
-            handler,
-            requestContext.connectionId,
-            withAliases(spec, frame.payload),
-            deadline,
-          )
-          const body = answered(frame.echo, payload)
-          if (Buffer.byteLength(body) > limits.frameBytes)
-            throw new InternalError(`An answer of ${body.length} characters`)
-          return { statusCode: 200, body }
+          if (incoming === undefined) throw new InternalError('The request was not read')
+          const result = incoming.answer(await handleRequest(spec, handler, incoming, deadline))
+          const bytes = Buffer.byteLength(result.body ?? '')
+          if (bytes > limits.frameBytes) throw new InternalError(`An answer of ${bytes} bytes`)
+          return result
         }),
       ),
   )
+
+const open = (
+  { name }: ActionSpec,
+  received: FrameReceived | HttpRequest,
+  receiveHttp: ReceiveHttp | undefined,
+): Incoming => {
+  const { requestContext } = received
+  if ('connectionId' in requestContext) return receiveFrame(name, { ...received, requestContext })
+  if (receiveHttp === undefined) throw new InternalError(`${name} is not served over HTTP`)
+  return receiveHttp({ ...received, requestContext })
+}
 
 /** A payload with fields under the names that count, where it has them under others. */
 const withAliases = ({ aliases = {} }: ActionSpec, payload: unknown): unknown => {
@@ -82,17 +92,18 @@ const withAliases = ({ aliases = {} }: ActionSpec, payload: unknown): unknown =>
   }
 }
 
-/** Everything between the frame and the answer. */
+/** Everything between the request and the answer. */
 const handleRequest = async <Spec extends ActionSpec>(
   spec: Spec,
   handler: Handler<Spec>,
-  connection: string,
-  received: unknown,
+  incoming: Incoming,
   deadline: Deadline,
 ): Promise<unknown> => {
-  const limiting = limitingOf(spec, connection, deadline.signal)
-  const { read, enqueue } = limiting
-  const arrive = () => readSocket(read, connection, Date.now())
+  const received = withAliases(spec, incoming.payload)
+  const limiting = receivingFor(incoming, deadline.signal, spec.by)
+  const { read, enqueue, connection } = limiting
+  const arrive = () => incoming.arrive(limiting)
+  await incoming.admit(limiting)
   if (spec.session === 'none' || spec.session === 'optional') await limitFrame(limiting, arrive)
   if (spec.session === 'none') return void parse(spec.request, received)
 
@@ -124,7 +135,7 @@ const handleRequest = async <Spec extends ActionSpec>(
       pace: paceOf(spec, limiting, counting, me),
       now: () => Date.now(),
       pause: (tries: number) => pauseBefore(tries, deadline),
-      refresh: () => reauthorize(read, spec, connection, payload, nonce),
+      refresh: () => reauthorize(read, spec, arrive(), payload, nonce),
       isConnected: (of: Connected) => isConnected(endpointOf(of), of.connection, deadline.signal),
     }
     try {
@@ -141,21 +152,17 @@ const handleRequest = async <Spec extends ActionSpec>(
     await record?.tellLater()
     // who asks for too much is told so, whatever else is wrong with the request
     await counting?.allowed
-    if (spec.session === 'login') await countFailedLogin(limiting, error, arrive)
+    if (spec.session === 'login')
+      await countFailedLogin(limiting, error, async () => {
+        const socket = await arrive()
+        return socket && addressOf(socket)
+      })
     throw error
   } finally {
     record?.end()
     await counting?.done()
   }
 }
-
-/** The table and the queue for one request, and whose limits it is counted against. */
-const limitingOf = (spec: ActionSpec, connection: string, signal: AbortSignal): Limiting & Table => ({
-  ...openTable({ client, tableName: config.tableName(), signal, onInvalidItem: logInvalidItem }),
-  connection,
-  endpoint: spec.by ?? 'agent',
-  enqueue: (job, delayS) => enqueueJob(job, delayS, signal),
-})
 
 /**
  * The tail that the contract reads. An eventually consistent read can be too early for a chat just started.
@@ -182,13 +189,13 @@ const paceOf =
 const sessionOrEnd = async (
   spec: ActionSpec,
   found: Prefetched,
-  connection: string,
+  connection: string | undefined,
   enqueue: (job: Job, delayS: number) => Promise<void>,
 ): Promise<AnySession> => {
   const session = found.socket?.session
   const reason = session === undefined ? undefined : expiryOf(session, Date.now())
   // a queue that fails changes nothing about the answer; the clock closes such connections as well
-  if (reason !== undefined)
+  if (reason !== undefined && connection !== undefined)
     await enqueue({ job: 'end_session', connection, reason }, 1).catch((error: unknown) =>
       log.error('The end of a session could not be put off', { cause: error }),
     )

@@ -36,7 +36,8 @@ test('2,000 idle sockets on the local gateway take little memory each, stay reac
         '$disconnect',
         {
           twoWay: false,
-          handler: ({ requestContext }) => void disconnected.push(requestContext.connectionId),
+          handler: ({ requestContext }) =>
+            void ('connectionId' in requestContext && disconnected.push(requestContext.connectionId)),
         },
       ],
     ]),

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import * as z from 'zod/mini'
 import { WebSocket } from 'ws'
 import type { ActionSpec } from '../../shared/protocol/action.ts'
-import { agentActions } from '../../shared/protocol/agent/index.ts'
+import { agentActions, httpActions, httpPath } from '../../shared/protocol/agent/index.ts'
 import { errorTable, type ErrorType } from '../../shared/protocol/errors.ts'
 import { customerActions } from '../../shared/protocol/customer/index.ts'
 import {
@@ -80,6 +80,8 @@ abstract class StrictClient<Payloads> {
   #unmatched: Response[] = []
   #wakers: (() => void)[] = []
   #broken: Error | undefined
+  /** Set: actions that HTTP has are asked for there, with this token. */
+  http: { url: string; token: string } | undefined
 
   constructor(socket: WebSocket, contracts: Contracts) {
     this.socket = socket
@@ -120,16 +122,50 @@ abstract class StrictClient<Payloads> {
       this.queueOf(push.action).push(push)
       return
     }
-    const spec = this.#contracts.actions.find(({ name }) => name === frame.action)
-    if (!frame.success) ErrorPayload.parse(frame.payload)
-    else if (spec === undefined) throw new Error(`A success for no action: ${text}`)
-    else if (spec.response === null && 'payload' in frame)
-      throw new Error(`${spec.name} answers no payload: ${text}`)
-    else if (spec.response !== null) z.parse(spec.response, frame.payload)
+    this.#check(frame, text)
     const waiting = this.#waiting.get(frame.request_id)
     this.#waiting.delete(frame.request_id)
     if (waiting === undefined) this.#unmatched.push(frame)
     else waiting(frame)
+  }
+
+  /** Fails where an answer is not what its action's contract says. */
+  #check(answer: Response, text: string): void {
+    const spec = this.#specOf(answer.action ?? '')
+    if (!answer.success) ErrorPayload.parse(answer.payload)
+    else if (spec === undefined) throw new Error(`A success for no action: ${text}`)
+    else if (spec.response === null && 'payload' in answer)
+      throw new Error(`${spec.name} answers no payload: ${text}`)
+    else if (spec.response !== null) z.parse(spec.response, answer.payload)
+  }
+
+  /** Asks for an action over HTTP; the answer is made to look as a connection's. */
+  async #ask(action: string, payload: unknown, { url, token }: { url: string; token: string }) {
+    const response = await fetch(url + httpPath(action), {
+      method: 'POST',
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      ...(payload === undefined ? {} : { body: JSON.stringify(payload) }),
+    })
+    const text = await response.text()
+    this.frames.push(text)
+    const { status, ok: success } = response
+    const isEmpty = success && text === '{}' && this.#specOf(action)?.response === null
+    const answer: Response = {
+      type: 'response',
+      action,
+      success,
+      ...(isEmpty ? {} : { payload: JSON.parse(text) }),
+    }
+    this.#check(answer, text)
+    if (!success && ErrorPayload.parse(answer.payload).error.code !== status)
+      throw new Error(`Status ${status} for ${text}`)
+    // what it has caused went out before the answer
+    await this.caughtUp()
+    return answer
+  }
+
+  #specOf(action: string): ActionSpec | undefined {
+    return this.#contracts.actions.find(({ name }) => name === action)
   }
 
   #wake(): void {
@@ -161,6 +197,8 @@ abstract class StrictClient<Payloads> {
 
   /** Sends a request under an id of its own and resolves to its answer, whatever it says. */
   async call(action: string, payload?: unknown): Promise<Response> {
+    if (this.http !== undefined && httpActions.some(({ name }) => name === action))
+      return this.#ask(action, payload, this.http)
     const request_id = `${action}-${this.#nextId++}`
     let answer: Response | undefined
     this.#waiting.set(request_id, (response) => {

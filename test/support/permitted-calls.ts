@@ -100,11 +100,13 @@ const grantsOf = (bundle: string): readonly Grant[] => {
     ...Object.fromEntries(customerActions.map((spec) => [`customer/${spec.name}`, actionGrants(spec)])),
   }
   const grants =
-    folder === 'socket'
-      ? socketGrants[(name === 'connect-customer' ? 'connectCustomer' : name) as keyof typeof socketGrants]
-      : folder === 'worker'
-        ? workerGrants[name as keyof typeof workerGrants]
-        : found[bundle]
+    folder === 'http'
+      ? []
+      : folder === 'socket'
+        ? socketGrants[(name === 'connect-customer' ? 'connectCustomer' : name) as keyof typeof socketGrants]
+        : folder === 'worker'
+          ? workerGrants[name as keyof typeof workerGrants]
+          : found[bundle]
   if (grants === undefined) throw new Error(`There is no function ${bundle}`)
   return grants
 }

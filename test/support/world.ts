@@ -192,9 +192,9 @@ interface OwnedWorld {
 /** A stack's `settled`, which passes the stream over where nothing was written since it was settled. */
 const settling = (stack: LocalStack, polls: StreamPolls | undefined): LocalStack['settled'] => {
   if (polls === undefined) return stack.settled
-  const { gateway, customers, functions, queue } = stack
+  const { gateway, customers, http, functions, queue } = stack
   const idle = async () => {
-    for (const one of [gateway, customers, gateway, functions]) await one.idle()
+    for (const one of [http, gateway, customers, gateway, functions]) await one.idle()
   }
   let settledAt: number | undefined
   return async () => {
@@ -293,7 +293,9 @@ const makeWorld = async (options: WorldOptions): Promise<OwnedWorld> => {
         mintToken({ key, issuer, audience, subject: subject(agent), scope, expiresInS }),
       login: async (agent, payload = {}, tokenOptions = {}) => {
         const client = await open()
-        await client.ok('login', { token: await made.token(agent, tokenOptions), ...payload })
+        const token = await made.token(agent, tokenOptions)
+        await client.ok('login', { token, ...payload })
+        if (process.env['AGENT_DOOR'] === 'http') client.http = { url: stack.httpUrl, token }
         return client
       },
       arrive: (headers) => arrive(id, headers),

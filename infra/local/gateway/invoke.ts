@@ -2,6 +2,7 @@ import type { Context } from 'aws-lambda'
 import { randomUUID } from 'node:crypto'
 import * as z from 'zod/mini'
 import type { GatewayEvent } from './events.ts'
+import type { HttpEvent } from './http-event.ts'
 import type { Clock, LambdaHandler, Limits } from './settings.ts'
 
 const HeaderValue = z.union([z.string(), z.number(), z.boolean()])
@@ -24,7 +25,7 @@ export type Ending =
 interface Call {
   readonly handler: LambdaHandler
   readonly functionName: string
-  readonly event: GatewayEvent
+  readonly event: GatewayEvent | HttpEvent
 }
 
 interface Invocation {

@@ -1,5 +1,6 @@
 import type { Context } from 'aws-lambda'
 import type { DisconnectEvent, GatewayEvent } from './events.ts'
+import type { HttpEvent } from './http-event.ts'
 
 /** The time of the gateway: tests hand in one that they move by hand. */
 export interface Clock {
@@ -21,7 +22,7 @@ const systemClock: Clock = {
  * A Lambda as the gateway sees it. Declared as a method, so that a handler which takes one kind of
  * event only, or `unknown`, fits without a cast.
  */
-export type LambdaHandler = { invoke(event: GatewayEvent, context: Context): unknown }['invoke']
+export type LambdaHandler = { invoke(event: GatewayEvent | HttpEvent, context: Context): unknown }['invoke']
 
 export interface Route {
   /** A route with a RouteResponse: the result's `body` goes to the client as one message. */
@@ -95,7 +96,10 @@ export interface Faults {
   /** Before each POST to a connection that is there to take it. */
   post?(post: { readonly connectionId: string; readonly body: Buffer }): Maybe<PostFault>
   /** Before each invocation, `$connect` and `$disconnect` among them. */
-  invocation?(call: { readonly route: string; readonly event: GatewayEvent }): Maybe<InvocationFault>
+  invocation?(call: {
+    readonly route: string
+    readonly event: GatewayEvent | HttpEvent
+  }): Maybe<InvocationFault>
   /** Before the `$disconnect` of a connection that ended. */
   disconnect?(event: DisconnectEvent): Maybe<DisconnectFault>
 }
@@ -107,6 +111,7 @@ export interface RequestEntry {
   /** Whose endpoint: its `apiId`. */
   readonly api: string
   readonly route: string
+  /** `-`: over HTTP. */
   readonly connectionId: string
   readonly requestId: string
   readonly ms: number

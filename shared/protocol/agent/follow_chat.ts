@@ -12,6 +12,7 @@ export const followChat = action({
   writes: ['chat'],
   pushes: ['incoming_chat_thread'],
   session: 'required',
+  socketOnly: true,
   reads: ['chat'],
   may: 'access',
   tokenScopes: { any: ['chats--all:read', 'chats--chat_scopes:read', 'chats--my:read'] },

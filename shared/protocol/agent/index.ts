@@ -1,4 +1,4 @@
-import type { ActionSpec } from '../action.ts'
+import { type ActionSpec, isOverHttp } from '../action.ts'
 import { banCustomer } from './ban_customer.ts'
 import { changePushNotifications } from './change_push_notifications.ts'
 import { closeThread } from './close_thread.ts'
@@ -71,3 +71,9 @@ export const agentActions: readonly ActionSpec[] = [
   banCustomer,
   unbanCustomer,
 ]
+
+/** The path of an action of the HTTP API. */
+export const httpPath = (action: string): string => `/v1/agent/action/${action}`
+
+/** What agents may ask for over HTTP: all that is not about a connection. */
+export const httpActions: readonly ActionSpec[] = agentActions.filter(isOverHttp)

@@ -45,5 +45,6 @@ export const login = action({
   writes: ['account', 'device', 'socket', 'agentSockets', 'audience'],
   pushes: ['agent_updated'],
   session: 'login',
+  socketOnly: true,
   reads: [],
 })

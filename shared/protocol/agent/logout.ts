@@ -13,5 +13,6 @@ export const logout = action({
   writes: ['account', 'device', 'socket', 'agentSockets', 'audience'],
   pushes: [],
   session: 'required',
+  socketOnly: true,
   reads: [],
 })

@@ -11,5 +11,6 @@ export const ping = action({
   needs: [],
   pushes: [],
   session: 'optional',
+  socketOnly: true,
   reads: [],
 })

@@ -42,6 +42,7 @@ export const sync = action({
   alsoReads: ['activeChats', 'changedChats'],
   pushes: [],
   session: 'required',
+  socketOnly: true,
   reads: [],
   tokenScopes: { any: ['chats--all:read', 'chats--chat_scopes:read', 'chats--my:read'] },
 })

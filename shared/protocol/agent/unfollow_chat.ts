@@ -11,6 +11,7 @@ export const unfollowChat = action({
   writes: ['chat'],
   pushes: ['chat_unfollowed'],
   session: 'required',
+  socketOnly: true,
   reads: ['chat'],
   may: 'access',
   tokenScopes: { any: ['chats--all:read', 'chats--chat_scopes:read', 'chats--my:read'] },

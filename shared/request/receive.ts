@@ -1,0 +1,66 @@
+import type { MiddlewareObj } from '@middy/core'
+import { enqueueJob, type Job } from '../jobs/job-queue.ts'
+import { config } from '../platform/config.ts'
+import { withinDeadline } from '../platform/deadline.ts'
+import { log, logInvalidItem } from '../platform/log.ts'
+import { answeredWith } from '../platform/metrics.ts'
+import { type ErrorDetail, ProtocolError } from '../protocol/errors.ts'
+import { openTable, type Table, tableClient } from '../table/client.ts'
+import { limitFrame } from './count-request.ts'
+import type { Incoming, Receiving, Result } from './incoming.ts'
+
+/** What a request is taken for. */
+export interface Opened {
+  incoming?: Incoming
+}
+
+const client = tableClient()
+
+/** The table and the queue as whoever asks is counted with; to the agents' endpoint unless told otherwise. */
+export const receivingFor = (
+  { connection }: Incoming,
+  signal: AbortSignal,
+  endpoint: Receiving['endpoint'] = 'agent',
+): Receiving & Table => ({
+  ...openTable({ client, tableName: config.tableName(), signal, onInvalidItem: logInvalidItem }),
+  connection,
+  endpoint,
+  enqueue: (job: Job, delayS: number) => enqueueJob(job, delayS, signal),
+})
+
+/** Counts a request with faults: else they would be what costs a stranger nothing. */
+const countFaults = (incoming: Incoming): Promise<void> =>
+  withinDeadline(async ({ signal }) => {
+    const ctx = receivingFor(incoming, signal)
+    const arrive = () => incoming.arrive(ctx)
+    if (incoming.connection !== undefined) return limitFrame(ctx, arrive)
+    // whose token it is comes before what else is wrong
+    const arrived = await arrive()
+    await limitFrame(ctx, async () => arrived)
+  })
+
+const refuseFaults = async (incoming: Incoming, faults: readonly ErrorDetail[]): Promise<never> => {
+  await countFaults(incoming)
+  throw new ProtocolError('validation', { details: faults })
+}
+
+/**
+ * Requests in, answers out: the one place that reads what came in, by whichever way, and turns whatever was
+ * thrown into an answer.
+ */
+export const receive = <Received>(
+  open: (received: Received) => Incoming,
+): MiddlewareObj<Received & Opened, Result> => ({
+  before: async ({ event }) => {
+    event.incoming = open(event)
+    const { faults } = event.incoming
+    if (faults.length > 0) await refuseFaults(event.incoming, faults)
+  },
+  onError: (request) => {
+    const { error, event } = request
+    const known = error instanceof ProtocolError ? error : new ProtocolError('internal')
+    answeredWith(known.type)
+    if (known.type === 'internal') log.error('A request failed', { cause: error })
+    request.response = (event.incoming ?? open(event)).refuse(known)
+  },
+})
