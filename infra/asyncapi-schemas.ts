@@ -107,6 +107,8 @@ const answerSchemas = ({ name: endpoint, actions, pushes }: Endpoint) =>
     ]),
   ])
 
+const withDetails = ['validation', 'too_many_requests', 'auth', 'authorization', 'not_found']
+
 const errorSchema: Json = {
   description: "`message` is the action's own sentence where it has one, else the default of the type.",
   oneOf: Object.entries(errorTable).map(([type, { code, message }]) => ({
@@ -116,8 +118,9 @@ const errorSchema: Json = {
       type: { const: type },
       code: { const: code },
       message: { type: 'string', examples: [message] },
-      // the details say what is wrong and where, and of too many requests when to try again
-      ...(['validation', 'too_many_requests'].includes(type) ? { details: schemaRef('ErrorDetails') } : {}),
+      // the details say what is wrong and where, over HTTP of headers and paths too, and of too many requests
+      // when to try again
+      ...(withDetails.includes(type) ? { details: schemaRef('ErrorDetails') } : {}),
     },
     required: ['type', 'code', 'message'],
     additionalProperties: false,

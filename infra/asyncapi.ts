@@ -10,7 +10,8 @@ const inChannel = (channel: string, message: string): Json => ({
 const byName = <T>(names: readonly string[], make: (name: string) => T): Record<string, T> =>
   Object.fromEntries(names.map((name) => [name, make(name)]))
 
-const described = ({ pushes, denied, tokenScopes, session }: ActionSpec): string =>
+/** What there is to say of an action beside its schemas. */
+export const described = ({ pushes, denied, tokenScopes, session }: ActionSpec): string =>
   [
     session === 'required' ? 'After `login`.' : 'At any time.',
     ...(pushes.length > 0 ? [`May push ${pushes.map((name) => `\`${name}\``).join(', ')}.`] : []),

@@ -8,42 +8,47 @@ import { customerActions } from '../shared/protocol/customer/index.ts'
 import { customerPushes } from '../shared/protocol/customer-pushes.ts'
 import { pushes } from '../shared/protocol/pushes.ts'
 import { houseDiagram } from './architecture.ts'
-import type { Endpoint } from './asyncapi-endpoint.ts'
+import type { Endpoint, Json } from './asyncapi-endpoint.ts'
 import { asyncapi } from './asyncapi.ts'
+import { openapi } from './openapi.ts'
 import { type Taken, worstMinute } from './stack/flood-cost.ts'
 
 const root = join(import.meta.dirname, '..')
 const asyncapiFile = join(root, 'asyncapi.json')
+const openapiFile = join(root, 'openapi.json')
 const protocolFile = join(root, 'docs/protocol.md')
 const benchmarkFile = join(root, 'docs/benchmark.md')
 const floodsFile = join(root, 'docs/floods.md')
 const architectureFile = join(root, 'docs/architecture.md')
 
-/** The AsyncAPI document's text, of the tables as they are. */
-const asyncapiText = async (): Promise<string> => {
+const agentEndpoint: Endpoint = {
+  name: 'agent',
+  summary: 'Where the apps of support agents connect.',
+  host: '{api}.execute-api.{region}.{domain}',
+  pathname: '/{stage}',
+  actions: agentActions,
+  pushes,
+}
+
+const customerEndpoint: Endpoint = {
+  name: 'customer',
+  summary: "Where customers' pages connect.",
+  host: '{api}.execute-api.{region}.{domain}',
+  pathname: '/{stage}',
+  query: { license_id: 'The license whose agents the customer talks to.' },
+  actions: customerActions,
+  pushes: customerPushes,
+}
+
+/** A document's text, of the tables as they are. */
+const documentText = async (make: (version: string) => Json): Promise<string> => {
   const manifest: unknown = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
   const { version } = z.parse(z.object({ version: z.string() }), manifest)
-  const made = asyncapi(version, [
-    {
-      name: 'agent',
-      summary: 'Where the apps of support agents connect.',
-      host: '{api}.execute-api.{region}.{domain}',
-      pathname: '/{stage}',
-      actions: agentActions,
-      pushes,
-    },
-    {
-      name: 'customer',
-      summary: "Where customers' pages connect.",
-      host: '{api}.execute-api.{region}.{domain}',
-      pathname: '/{stage}',
-      query: { license_id: 'The license whose agents the customer talks to.' },
-      actions: customerActions,
-      pushes: customerPushes,
-    },
-  ])
-  return `${JSON.stringify(made, null, 2)}\n`
+  return `${JSON.stringify(make(version), null, 2)}\n`
 }
+
+const asyncapiText = () => documentText((version) => asyncapi(version, [agentEndpoint, customerEndpoint]))
+const openapiText = () => documentText((version) => openapi(version, agentEndpoint))
 
 const table = (head: string, what: string, rows: readonly (readonly [string, string])[]): string =>
   [`| ${head} | ${what} |`, '| --- | --- |', ...rows.map(([name, text]) => `| \`${name}\` | ${text} |`)].join(
@@ -145,6 +150,7 @@ const architectureText = async (): Promise<string> =>
 /** The generated files, and what they hold when they are up to date. */
 export const generated: Readonly<Record<string, () => Promise<string>>> = {
   [asyncapiFile]: asyncapiText,
+  [openapiFile]: openapiText,
   [protocolFile]: protocolText,
   [floodsFile]: floodsText,
   [architectureFile]: architectureText,

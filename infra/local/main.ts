@@ -25,6 +25,7 @@ const audience = 'agent-chat'
 interface Flags {
   port: number
   customerPort?: number
+  httpPort?: number
   /** False: there is none. */
   console: boolean
   consolePort?: number
@@ -39,6 +40,11 @@ const program = new Command('npm start --')
   .option(
     '--customer-port <number>',
     'where customers connect; by default the port after that of agents',
+    parsePort,
+  )
+  .option(
+    '--http-port <number>',
+    'where actions are asked for over HTTP; by default the port after that of the console',
     parsePort,
   )
   .option(
@@ -78,11 +84,11 @@ const end = async (): Promise<void> => {
 /** The last port has none after it: then, as after any free one, any free one. */
 const portAfter = (port: number): number => (port === 0 ? 0 : (port + 1) % 65_536)
 
-/** The port that was asked for, else the one after the customers' endpoint, or any where that is taken. */
-const takeConsolePort = async ({ port, consolePort }: Flags, customerPort: number) => {
+/** The port that was asked for, else the one after another, or any where that is taken. */
+const takePortAfter = async ({ port }: Flags, asked: number | undefined, other: number) => {
   const take = async (wanted: number) => ({ port: wanted, free: await takePort(wanted) })
-  if (consolePort !== undefined) return take(consolePort)
-  return take(portAfter(port === 0 ? 0 : customerPort)).catch(() => take(0))
+  if (asked !== undefined) return take(asked)
+  return take(portAfter(port === 0 ? 0 : other)).catch(() => take(0))
 }
 
 const run = async (flags: Flags): Promise<void> => {
@@ -90,7 +96,9 @@ const run = async (flags: Flags): Promise<void> => {
   const wantedToo = flags.customerPort ?? portAfter(wanted)
   await lockLocalDir()
   const freePorts = [await takePort(wanted), await takePort(wantedToo)]
-  const consolePort = flags.console ? await takeConsolePort(flags, wantedToo) : undefined
+  const consolePort = flags.console ? await takePortAfter(flags, flags.consolePort, wantedToo) : undefined
+  const httpPort = await takePortAfter(flags, flags.httpPort, consolePort?.port ?? wantedToo)
+  freePorts.push(httpPort.free)
   const data = join(localDir, 'data')
   if (fresh) await rm(data, { recursive: true, force: true })
   await mkdir(data, { recursive: true })
@@ -117,6 +125,7 @@ const run = async (flags: Flags): Promise<void> => {
     audience,
     port: wanted,
     customerPort: wantedToo,
+    httpPort: httpPort.port,
     customerKey,
     // as deployed; all browsers of this machine have one address
     rates: { startChat: 5, sendEvent: 60, other: 120, addressFactor: 50, licenseStarts: 600 },
@@ -133,10 +142,10 @@ const run = async (flags: Flags): Promise<void> => {
   const clock = setInterval(() => void stack.tick().catch(complain), 60_000)
   ending.push(async () => clearInterval(clock))
 
-  const { agentUrl: agent_url, customerUrl: customer_url } = stack
+  const { agentUrl: agent_url, customerUrl: customer_url, httpUrl: http_url } = stack
   ending.push(await announce({ agent_url, endpoint: engine.endpoint, table: tableName, issuer, audience }))
   const demo = await openDemo(stack.table, { key, issuer, audience })
-  const ready: Ready = { agent_url, customer_url, ...demo }
+  const ready: Ready = { agent_url, customer_url, http_url, ...demo }
   if (consolePort !== undefined) {
     await consolePort.free()
     const { url, stop } = await startConsole(ready, consolePort.port)
@@ -150,6 +159,7 @@ const run = async (flags: Flags): Promise<void> => {
 interface Ready extends Demo {
   agent_url: string
   customer_url: string
+  http_url: string
   console_url?: string
 }
 
@@ -168,12 +178,13 @@ const takePort = async (wanted: number): Promise<() => Promise<void>> => {
 }
 
 const welcome = (
-  { agent_url, customer_url, console_url, license_id, agents }: Ready,
+  { agent_url, customer_url, http_url, console_url, license_id, agents }: Ready,
   engine: string,
 ): string =>
   [
     `Ready. Agents connect to ${agent_url}`,
     `    customers connect to ${customer_url}?license_id=${license_id}`,
+    `    actions over HTTP at ${http_url}/v1/agent/action/<action>`,
     ...(console_url === undefined ? [] : [`    the console is at    ${console_url}`]),
     `  table    ${engine}`,
     `  license  ${license_id}`,

@@ -9,6 +9,7 @@ import type { FunctionSurroundings, Resources } from './action-function.ts'
 import { alarmTopic } from './alarms.ts'
 import { ChatTable } from './chat-table.ts'
 import { CustomerStack } from './customer-stack.ts'
+import { HttpStack } from './http-stack.ts'
 import { fanOutName } from './fan-out-name.ts'
 import { LaterQueue } from './later-queue.ts'
 import { Operations } from './operations.ts'
@@ -24,6 +25,14 @@ interface Parts {
   readonly later: LaterQueue
   readonly agents: SocketApi
   readonly customers: CustomerStack
+}
+
+/** What the APIs have in common. */
+interface Surroundings {
+  readonly logs: LogGroupProps
+  readonly logsAllowed: IDependable | undefined
+  readonly topic: ITopic | undefined
+  readonly removalPolicy: RemovalPolicy
 }
 
 /** Everything, in one deployment. */
@@ -43,7 +52,8 @@ export class ChatStack extends Stack {
     })
     const later = new LaterQueue(this, 'Later', encryptionKey)
     const issuer = tokenIssuer(this, settings)
-    const { agents, customers } = this.#endpoints(settings, { logs, topic, removalPolicy })
+    const logsAllowed = settings.gatewayLogs === 'set' ? this.#allowGatewayLogs() : undefined
+    const { agents, customers } = this.#endpoints(settings, { logs, logsAllowed, topic, removalPolicy })
 
     const fanOut = fanOutName(this.stackName)
     const functions: FunctionSurroundings = {
@@ -62,6 +72,16 @@ export class ChatStack extends Stack {
     const behind = { settings, functions, fanOutName: fanOut, onTable, session, push }
     agents.addRoutes(agentRoutes(behind, issuer))
     customers.api.addRoutes(customerRoutes(behind, customers.keyArn))
+    const http = new HttpStack(this, 'Http', {
+      deployment: this.stackName,
+      functions,
+      actions: agents.functions,
+      logGroup: agents.logGroup,
+      bulkhead: bulkheadOf('http', settings.accountConcurrency),
+      logs,
+      logsAllowed,
+      alarmTopic: topic,
+    })
     new Workers(this, 'Workers', {
       functions,
       fanOutName: fanOut,
@@ -83,24 +103,20 @@ export class ChatStack extends Stack {
       tableName: table.name,
       alarmTopic: topic,
     })
-    this.#addOutputs({ table, later, agents, customers })
+    this.#addOutputs({ table, later, agents, customers }, http)
   }
 
   /** The endpoints with their addresses; nothing is behind them yet. */
   #endpoints(
     settings: StackSettings,
-    {
-      logs,
-      topic,
-      removalPolicy,
-    }: { logs: LogGroupProps; topic: ITopic | undefined; removalPolicy: RemovalPolicy },
+    { logs, logsAllowed, topic, removalPolicy }: Surroundings,
   ): Pick<Parts, 'agents' | 'customers'> {
     const endpoint = {
       deployment: this.stackName,
       throttle: { rateLimit: settings.rate, burstLimit: settings.burst },
       reserveConcurrency: settings.reserveConcurrency,
       logs,
-      logsAllowed: settings.gatewayLogs === 'set' ? this.#allowGatewayLogs() : undefined,
+      logsAllowed,
       alarmTopic: topic,
     }
     const agents = new SocketApi(this, 'AgentApi', {
@@ -141,11 +157,15 @@ export class ChatStack extends Stack {
     }
   }
 
-  #addOutputs({ table, later, agents, customers }: Parts): void {
+  #addOutputs({ table, later, agents, customers }: Parts, http: HttpStack): void {
     new CfnOutput(this, 'AgentUrl', { value: agents.url, description: 'Where agents’ apps connect' })
     new CfnOutput(this, 'CustomerUrl', {
       value: customers.api.url,
       description: 'Where customers’ widgets connect, with ?license_id=<id>',
+    })
+    new CfnOutput(this, 'HttpUrl', {
+      value: http.url,
+      description: 'Where agents’ actions are asked for over HTTP: POST /v1/agent/action/<action>',
     })
     new CfnOutput(this, 'CustomerKeyArn', {
       value: customers.keyArn,

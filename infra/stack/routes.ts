@@ -31,13 +31,13 @@ export const agentRoutes = (behind: Behind, issuer: TokenIssuer): RoutesProps =>
     connect: { bundle: 'socket/connect', grants: socketGrants.connect, environment: limited },
     environments: {
       ...environmentsOf(behind, limitedAgents),
-      login: {
+      login: { CLOCK_SKEW_MS: String(settings.clockSkewMs) },
+      token: {
         TOKEN_ISSUER: issuer.issuer,
         TOKEN_AUDIENCE: issuer.audience,
         TOKEN_JWKS_URL: issuer.jwksUrl,
         TOKEN_TYPE: settings.tokenType,
         ...(settings.resourceServer !== undefined && { TOKEN_RESOURCE_SERVER: settings.resourceServer }),
-        CLOCK_SKEW_MS: String(settings.clockSkewMs),
       },
     },
   }
@@ -66,6 +66,7 @@ export const customerRoutes = (behind: Behind, customerKeyArn: string): RoutesPr
     environments: {
       ...environmentsOf(behind, limited),
       login: { CUSTOMER_KEY_SECRET_ID: customerKeyArn, CLOCK_SKEW_MS: String(settings.clockSkewMs) },
+      token: {},
     },
   }
 }

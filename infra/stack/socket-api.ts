@@ -10,10 +10,11 @@ import {
 } from 'aws-cdk-lib/aws-apigatewayv2'
 import { WebSocketLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations'
 import { Stats } from 'aws-cdk-lib/aws-cloudwatch'
+import type { IFunction } from 'aws-cdk-lib/aws-lambda'
 import { FilterPattern, LogGroup, type LogGroupProps, MetricFilter } from 'aws-cdk-lib/aws-logs'
 import type { ITopic } from 'aws-cdk-lib/aws-sns'
 import { Construct, type IDependable } from 'constructs'
-import type { ActionSpec } from '../../shared/protocol/action.ts'
+import { type ActionSpec, isOverHttp } from '../../shared/protocol/action.ts'
 import { ActionFunction, type FunctionSurroundings, type Resources } from './action-function.ts'
 import { PeopleAlarm, sumOf } from './alarms.ts'
 import { actionGrants, type Grant } from './grants.ts'
@@ -53,14 +54,16 @@ export interface RoutesProps {
   /** What functions that log in may touch beside their `needs`. */
   readonly loginGrants?: readonly Grant[]
   /**
-   * The environment of each action that has a session, of those that push, to many as well, and of those that
-   * log in.
+   * The environment of each action that has a session, of those that push, to many as well, of those that log
+   * in, and of those that check an agent's token.
    */
   readonly environments: {
     readonly session: Readonly<Record<string, string>>
     readonly push: Readonly<Record<string, string>>
     readonly fanOut: Readonly<Record<string, string>>
     readonly login: Readonly<Record<string, string>>
+    /** Of what is asked for over HTTP as well. */
+    readonly token: Readonly<Record<string, string>>
   }
 }
 
@@ -74,6 +77,8 @@ export class SocketApi extends Construct {
   /** Where posts to connections go. */
   readonly callbackUrl: string
   readonly logGroup: LogGroup
+  /** The functions behind its routes. */
+  readonly functions = new Map<string, IFunction>()
   /** What the gateway measures of the endpoint. */
   readonly metric: WebSocketStage['metric']
   readonly #api: WebSocketApi
@@ -172,6 +177,7 @@ export class SocketApi extends Construct {
           ...(spec.needs.includes('push') && props.environments.push),
           ...(spec.needs.includes('fan_out') && props.environments.fanOut),
           ...(spec.session === 'login' && props.environments.login),
+          ...((spec.session === 'login' || isOverHttp(spec)) && props.environments.token),
         },
       })
     const { connect, disconnect, default: fallback } = props
@@ -243,6 +249,7 @@ export class SocketApi extends Construct {
       logGroup: this.logGroup,
       ...(this.#reserveConcurrency && atOnce !== undefined && { reservedConcurrency: atOnce }),
     })
+    this.functions.set(routeKey, action.handler)
     const route = new WebSocketRoute(action, 'Route', {
       webSocketApi: this.#api,
       routeKey,

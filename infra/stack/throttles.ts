@@ -24,6 +24,9 @@ const atOnce = {
   customer: { $connect: 40, login: 40, start_chat: 30, send_event: 60, $default: 6 },
   /** Each of the customers' other routes. */
   otherOfCustomers: 10,
+  /** The HTTP API, which anybody can ask with a token that is none: a fifth more in all. */
+  http: { 'POST /v1/agent/action/send_event': 40, $default: 4 },
+  otherOfHttp: 6,
   /** The worker of the delay queue, beside them. */
   later: 50,
 }
@@ -46,13 +49,14 @@ export interface Bulkhead {
   readonly others: number | undefined
 }
 
-export const bulkheadOf = (audience: 'agent' | 'customer', accountConcurrency: number): Bulkhead => {
+export const bulkheadOf = (audience: 'agent' | 'customer' | 'http', accountConcurrency: number): Bulkhead => {
   const scaled = (share: number) => Math.max(leastOfRoute, ofAccount(share, accountConcurrency))
+  const others = { agent: undefined, customer: atOnce.otherOfCustomers, http: atOnce.otherOfHttp }[audience]
   return {
     routes: Object.fromEntries(
       Object.entries(atOnce[audience]).map(([route, share]) => [route, scaled(share)]),
     ),
-    others: audience === 'customer' ? scaled(atOnce.otherOfCustomers) : undefined,
+    others: others === undefined ? undefined : scaled(others),
   }
 }
 
@@ -69,7 +73,9 @@ export const throttleOf = (functions: number): Throttle => {
 export const laterAtOnce = (accountConcurrency: number): number =>
   Math.max(leastOfQueue, ofAccount(atOnce.later, accountConcurrency))
 
-/** How many functions strangers may keep busy by all routes of both endpoints. */
+/**
+ * How many functions strangers may keep busy by all routes of both endpoints; the HTTP API's are beside them.
+ */
 export const strangersAtOnce = (accountConcurrency: number): number => {
   const { routes, others = 0 } = bulkheadOf('customer', accountConcurrency)
   const agents = Object.values(bulkheadOf('agent', accountConcurrency).routes)

@@ -41,11 +41,12 @@ const isRequestId = (id: unknown): boolean =>
 
 const tooDeep = `Objects and arrays may be nested at most ${limits.frameDepth} levels deep`
 
-/** Reads any text as a payload of its own, as HTTP has it; nothing is an empty one. Never throws. */
+/** Reads any text as a payload of its own, as HTTP has it; nothing and `null` are an empty one. Never throws. */
 export const readPayload = (body: string): Pick<Frame, 'payload' | 'faults'> => {
   if (body.trim() === '') return { payload: {}, faults: [] }
   const { value, isTooDeep, hasRaw } = read(body)
   const faults: ErrorDetail[] = isTooDeep ? [{ path: '', message: tooDeep }] : []
+  if (value === null) return { payload: {}, faults }
   if (isJsonObject(value)) return { payload: hasRaw ? rawInContentOnly(value) : value, faults }
   const what = value === undefined ? 'The body is not JSON' : 'The body is not a JSON object'
   return { payload: undefined, faults: [...faults, { path: '', message: what }] }

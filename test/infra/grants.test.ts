@@ -81,9 +81,17 @@ test.each([
   'an action with needs $needs $alsoReads, writes $writes and session $session may do just that',
   (row) => {
     const { grants, ...spec } = row
-    expect(spelled(actionGrants(spec))).toEqual(grants)
+    expect(spelled(actionGrants({ ...spec, socketOnly: true }))).toEqual(grants)
+    expect(spelled(actionGrants({ ...spec, by: 'customer' }))).toEqual(grants)
   },
 )
+
+test('an action that agents may ask for over HTTP may look up whose token it is, beside', () => {
+  const own = `${where(['identity', 'account'])}`
+  expect(spelled(actionGrants({ needs: [] })).toSorted()).toEqual(
+    [...session, `Token: dynamodb:GetItem on table${own}`].toSorted(),
+  )
+})
 
 test.each([
   { items: ['chat'], like: ['CHAT#*'], not: [] },

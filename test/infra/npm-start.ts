@@ -24,6 +24,7 @@ export interface Ready {
   agent_url: string
   customer_url: string
   console_url?: string
+  http_url: string
   license_id: string
   agents: { id: string; token: string; permission: string }[]
 }

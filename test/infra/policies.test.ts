@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { ActionSpec, Family } from '../../shared/protocol/action.ts'
+import { type ActionSpec, type Family, isOverHttp } from '../../shared/protocol/action.ts'
 import { agentActions } from '../../shared/protocol/agent/index.ts'
 import { customerActions } from '../../shared/protocol/customer/index.ts'
 import { workerWrites } from '../../shared/platform/writes.ts'
@@ -35,11 +35,12 @@ const connecting = touched(['socket'], ['PutItem'])
 const counting = touched(['address', 'count'], ['UpdateItem'])
 const answering = together(touched(['socket'], ['GetItem']), counting)
 
-const byAction = ({ needs, alsoReads = [], writes = [] }: ActionSpec): Touched =>
+const byAction = ({ needs, alsoReads = [], writes = [], ...by }: ActionSpec): Touched =>
   together(
     answering,
     needs.includes('read') ? touched([...common, ...alsoReads], reading) : {},
     needs.includes('push') ? pushing : {},
+    isOverHttp(by) ? touched(['identity', 'account'], ['GetItem']) : {},
     touched(writes, anyWay),
   )
 const byWorker = (writes: readonly Family[]): Touched =>

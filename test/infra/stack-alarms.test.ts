@@ -9,7 +9,7 @@ import { list, named, synthesize } from './synthesized.ts'
 const ours = synthesize()
 const theirs = synthesize({ alarmEmail: 'night@example.com', name: 'Second' })
 const alarmsOf = (synthesized: typeof ours) =>
-  [synthesized, synthesized.customers, synthesized.operations].flatMap(({ of }) =>
+  [synthesized, synthesized.customers, synthesized.http, synthesized.operations].flatMap(({ of }) =>
     of('AWS::CloudWatch::Alarm'),
   )
 const alarms = alarmsOf(ours)
@@ -35,6 +35,7 @@ describe('alarms', () => {
       'customer-requests-refused',
       ...['fan-out-failing', 'fan-out-given-up'],
       'functions-throttled',
+      'http-unanswered',
       ...['index-failing', 'index-given-up', 'index-late'],
       ...['later-failing', 'later-given-up', 'later-late'],
       ...['log-crowded', 'log-given-up'],

@@ -75,6 +75,7 @@ const twoEndpoints = (agentActions: ActionSpec[], customerActions: ActionSpec[])
         push: { AGENT_CALLBACK_URL: agents.callbackUrl, CUSTOMER_CALLBACK_URL: customers.callbackUrl },
         fanOut: { FAN_OUT_URL: 'https://lambda.example/fan-out' },
         login: {},
+        token: {},
       },
     })
   return { root, outer: read(stack), inner: read(nested) }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { agentActions } from '../../shared/protocol/agent/index.ts'
+import { agentActions, httpActions } from '../../shared/protocol/agent/index.ts'
 import { customerActions } from '../../shared/protocol/customer/index.ts'
 import { testFirst } from '../support/sample.ts'
 import { leadingKeys } from '../../infra/stack/grants.ts'
@@ -54,6 +54,7 @@ describe('policies', () => {
     counters,
     'sqs:SendMessage on <LaterQueue.Arn>',
   ]
+  const token = `dynamodb:GetItem on ${table} where IDENTITY#*#* LICENSE#* but LICENSE#*#SOCKETS LICENSE#*#CHATS LICENSE#*#ACTIVE LICENSE#*#WAITING LICENSE#*#CHANGED LICENSE#*#LOAD`
   const readAll = [`dynamodb:BatchGetItem dynamodb:GetItem dynamodb:Query on ${table}`]
   const common = 'LICENSE#* CUSTOMER#*#* CHAT#* SOCKET#* LICENSE#*#SOCKETS AUDIENCE#*#* CUSTOMER#*#*#SOCKETS'
   const reading = (where: string) => [`${readAll[0]} where ${where}`]
@@ -86,6 +87,7 @@ describe('policies', () => {
       ),
       ...(spec.writes ? [writing(whereOf(leadingKeys(spec.writes)))] : []),
       ...(isCustomers && spec.session === 'login' ? [key] : []),
+      ...(httpActions.includes(spec) ? [token] : []),
     ]
     expect(allowed(resources, idOf(path))).toEqual(expected.sort())
   })
@@ -117,7 +119,7 @@ describe('policies', () => {
   test.each([
     // Spelled out, whatever the action table says.
     ['AgentApi/ping', [logs, ...session]],
-    ['AgentApi/get_chat_threads', [logs, ...session, ...read]],
+    ['AgentApi/get_chat_threads', [logs, ...session, token, ...read]],
     [
       'AgentApi/login',
       [
@@ -135,10 +137,18 @@ describe('policies', () => {
     ],
     [
       'AgentApi/close_thread',
-      [logs, ...session, ...read, writing('CHAT#* LICENSE#*#ACTIVE LICENSE#*#LOAD'), ...push, ...fanOut],
+      [
+        logs,
+        ...session,
+        token,
+        ...read,
+        writing('CHAT#* LICENSE#*#ACTIVE LICENSE#*#LOAD'),
+        ...push,
+        ...fanOut,
+      ],
     ],
-    ['AgentApi/send_typing_indicator', [logs, ...session, ...read, ...push]],
-    ['AgentApi/send_event', [logs, ...session, ...readForStart, opening, ...push, ...fanOut]],
+    ['AgentApi/send_typing_indicator', [logs, ...session, token, ...read, ...push]],
+    ['AgentApi/send_event', [logs, ...session, token, ...readForStart, opening, ...push, ...fanOut]],
     [
       'AgentApi/$connect',
       [logs, `dynamodb:PutItem on ${table} where SOCKET#*`, counters, 'sqs:SendMessage on <LaterQueue.Arn>'],
@@ -438,24 +448,18 @@ describe('functions', () => {
   }
   const limited = { ...session, ...rates }
   const issuer = 'https://cognito-idp.<AWS::Region>.<AWS::URLSuffix>/<AgentsPool>'
+  const token = {
+    TOKEN_ISSUER: issuer,
+    TOKEN_AUDIENCE: '<AgentsPoolApp>',
+    TOKEN_JWKS_URL: `${issuer}/.well-known/jwks.json`,
+    TOKEN_TYPE: 'access',
+  }
   test.each([
     ['AgentApi/ping', limited],
-    ['AgentApi/get_chat_threads', limited],
-    ['AgentApi/send_event', { ...limited, ...push, ...fanOut }],
-    ['AgentApi/send_typing_indicator', { ...limited, ...push }],
-    [
-      'AgentApi/login',
-      {
-        ...limited,
-        ...push,
-        ...fanOut,
-        TOKEN_ISSUER: issuer,
-        TOKEN_AUDIENCE: '<AgentsPoolApp>',
-        TOKEN_JWKS_URL: `${issuer}/.well-known/jwks.json`,
-        TOKEN_TYPE: 'access',
-        CLOCK_SKEW_MS: '250',
-      },
-    ],
+    ['AgentApi/get_chat_threads', { ...limited, ...token }],
+    ['AgentApi/send_event', { ...limited, ...push, ...fanOut, ...token }],
+    ['AgentApi/send_typing_indicator', { ...limited, ...push, ...token }],
+    ['AgentApi/login', { ...limited, ...push, ...fanOut, ...token, CLOCK_SKEW_MS: '250' }],
     ['AgentApi/$connect', limited],
     ['AgentApi/$disconnect', table],
     ['AgentApi/$default', limited],
@@ -522,6 +526,7 @@ test('what clients and people need to know comes out', () => {
   expect(out).toEqual({
     AgentUrl: 'wss://<AgentApi>.execute-api.<AWS::Region>.<AWS::URLSuffix>/v1',
     CustomerUrl: 'wss://<CustomerApi>.execute-api.<AWS::Region>.<AWS::URLSuffix>/v1',
+    HttpUrl: expect.stringMatching(/Http\w+Api\w+ApiEndpoint|Http.*Api/),
     CustomerKeyArn: '<Key>',
     TableName: '<ChatsTable>',
     LaterQueueUrl: '<LaterQueue>',

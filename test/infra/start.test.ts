@@ -43,11 +43,12 @@ test(
     const port = await freeRow()
     const run = await startJson(dir, ['--port', String(port), '--dist', dist])
     expect(Object.keys(JSON.parse(run.output()))).toEqual([
-      ...['agent_url', 'customer_url', 'license_id', 'agents', 'console_url'],
+      ...['agent_url', 'customer_url', 'http_url', 'license_id', 'agents', 'console_url'],
     ])
     const at = (n: number) => `ws://127.0.0.1:${n}/v1`
     expect([run.agent_url, run.customer_url]).toEqual([at(port), at(port + 1)])
     expect(run.console_url).toBe(`http://127.0.0.1:${port + 2}/`)
+    expect(run.http_url).toBe(`http://127.0.0.1:${port + 3}`)
     const config = await (await fetch(`${run.console_url}config.json`)).json()
     const { agent_url, customer_url, license_id, agents } = run
     expect(config).toEqual({ agent_url, customer_url, license_id, agents })

@@ -42,6 +42,7 @@ export const bundleNames: readonly string[] = [
   ...agentActions.map(({ name }) => `agent/${name}`),
   ...customerActions.map(({ name }) => `customer/${name}`),
   ...['connect', 'connect-customer', 'disconnect', 'default'].map((name) => `socket/${name}`),
+  'http/default',
   ...['notify', 'index', 'later', 'clock', 'fan_out'].map((name) => `worker/${name}`),
 ]
 
@@ -52,14 +53,17 @@ export const app = (context: Record<string, unknown> = {}): App =>
 const synthesizeAnew = (context: Record<string, unknown>) => {
   const root = app({ dist: bundles(bundleNames), ...context })
   const stack = new ChatStack(root, settingsFrom(root.node))
-  const [customers, operations, ...more] = stack.node.children.filter((child) => child instanceof NestedStack)
-  if (customers === undefined || operations === undefined || more.length > 0)
-    throw new Error('There are two nested stacks')
+  const [customers, http, operations, ...more] = stack.node.children.filter(
+    (child) => child instanceof NestedStack,
+  )
+  if (customers === undefined || http === undefined || operations === undefined || more.length > 0)
+    throw new Error('There are three nested stacks')
   return {
     root,
     stack,
     ...read(stack),
     customers: { stack: customers, ...read(customers) },
+    http: { stack: http, ...read(http) },
     operations: { stack: operations, ...read(operations) },
   }
 }
@@ -67,8 +71,8 @@ const synthesizeAnew = (context: Record<string, unknown>) => {
 const known = new Map<string, ReturnType<typeof synthesizeAnew>>()
 
 /**
- * The shipped stack with these settings, as templates: its own, and the nested ones of customers and of
- * operations. It takes a second, and is made once in a process for the same settings.
+ * The shipped stack with these settings, as templates: its own, and the nested ones of customers, of
+ * the HTTP API and of operations. It takes a second, and is made once in a process for the same settings.
  */
 export const synthesize = (context: Record<string, unknown> = {}): ReturnType<typeof synthesizeAnew> => {
   const settings = JSON.stringify(context)

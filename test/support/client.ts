@@ -197,9 +197,9 @@ abstract class StrictClient<Payloads> {
 
   /** Sends a request under an id of its own and resolves to its answer, whatever it says. */
   async call(action: string, payload?: unknown): Promise<Response> {
-    if (this.http !== undefined && httpActions.some(({ name }) => name === action))
-      return this.#ask(action, payload, this.http)
     const request_id = `${action}-${this.#nextId++}`
+    if (this.http !== undefined && httpActions.some(({ name }) => name === action))
+      return { request_id, ...(await this.#ask(action, payload, this.http)) }
     let answer: Response | undefined
     this.#waiting.set(request_id, (response) => {
       answer = response

@@ -73,6 +73,9 @@ export interface World extends LocalStack {
 
 const dayS = 24 * 3600
 
+/** Whether agents' clients ask over HTTP for what that has: `AGENT_DOOR=http`. */
+export const isOverHttp = process.env['AGENT_DOOR'] === 'http'
+
 /** What ends with the test file: its worlds, and its use of one that others share. */
 const ending: (() => Promise<void>)[] = []
 
@@ -295,7 +298,7 @@ const makeWorld = async (options: WorldOptions): Promise<OwnedWorld> => {
         const client = await open()
         const token = await made.token(agent, tokenOptions)
         await client.ok('login', { token, ...payload })
-        if (process.env['AGENT_DOOR'] === 'http') client.http = { url: stack.httpUrl, token }
+        if (isOverHttp) client.http = { url: stack.httpUrl, token }
         return client
       },
       arrive: (headers) => arrive(id, headers),
