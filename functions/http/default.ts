@@ -6,5 +6,5 @@ import { type HttpRequest, preflight, refuseHttp } from '../../shared/request/ht
 export const handler = measured('http', 'default', async ({ requestContext }: HttpRequest) => {
   if (requestContext.http.method === 'OPTIONS') return preflight()
   const message = 'An action is asked for by POST /v1/agent/action/<action>'
-  return refuseHttp(new ProtocolError('not_found', { details: [{ path: '', message }] }))
+  return refuseHttp(new ProtocolError('not_found', { details: [{ path: '', message }] }), '*')
 })

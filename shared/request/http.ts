@@ -52,7 +52,7 @@ const jsonResult = (
 })
 
 /** The error as the whole body, its code as the status. */
-export const refuseHttp = (error: ProtocolError, origin: string | undefined = '*'): Result => {
+export const refuseHttp = (error: ProtocolError, origin: string | undefined): Result => {
   const { code } = errorTable[error.type]
   return jsonResult(code, JSON.stringify(errorShown(error)), {
     origin,
