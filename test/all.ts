@@ -48,9 +48,13 @@ const failuresOf = ({ testResults }: Report): string[] =>
     })
 
 let runs = 0
-const vitest = async (title: string, filters: readonly string[], engine?: string): Promise<void> => {
+const vitest = async (
+  title: string,
+  filters: readonly string[],
+  settings: Record<string, string> = {},
+): Promise<void> => {
   process.stdout.write(`\n${title}\n`)
-  const env = { ...process.env, ...(engine !== undefined && { DYNAMODB_ENGINE: engine }) }
+  const env = { ...process.env, ...settings }
   const path = join(directory, `${(runs += 1)}.json`)
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${path}`]
   const run = spawn('vitest', ['run', ...reporters, ...filters], { stdio: 'inherit', env })
@@ -61,6 +65,14 @@ const vitest = async (title: string, filters: readonly string[], engine?: string
   // an error outside of tests has no place in the report
   failures.push(...(named.length > 0 ? named : [`"${title}" ended with ${code}: see what it printed`]))
 }
+
+/** The wire tests of agents' actions once more, with their requests over HTTP. */
+const overHttp = () =>
+  vitest(
+    'The actions of agents, over HTTP',
+    ['--project', 'shared', '--tags-filter', '!full', 'test/agent'],
+    { AGENT_DOOR: 'http' },
+  )
 
 const rest = process.argv.includes('--rest')
 const { name } = await fastestEngine()
@@ -79,9 +91,11 @@ if (rest) {
   await vitest('The files that take longer', longFiles)
   await vitest('The tests of other files that take longer', longTests)
 } else await vitest('Everything, on one engine', [])
+await overHttp()
 if (name === 'endpoint')
   process.stdout.write('\nThe other engine is left out: DYNAMODB_ENDPOINT names one.\n')
-else if (await isThere(other)) await vitest('What depends on the engine, on the other', ofEngines, other)
+else if (await isThere(other))
+  await vitest('What depends on the engine, on the other', ofEngines, { DYNAMODB_ENGINE: other })
 else process.stdout.write(`\nThe other engine (${other}) is left out: this machine has none.\n`)
 
 await rm(directory, { recursive: true, force: true })

@@ -72,42 +72,46 @@ export interface Endpoint {
   pushes: Record<string, object>
 }
 
+type AgentAction =
+  | typeof banCustomer
+  | typeof changePushNotifications
+  | typeof closeThread
+  | typeof followChat
+  | typeof getArchives
+  | typeof getChatThreads
+  | typeof getCustomer
+  | typeof getFilteredChats
+  | typeof joinChat
+  | typeof listAgentsForTransfer
+  | typeof listGroupStatuses
+  | typeof login
+  | typeof logout
+  | typeof markEventAsSeen
+  | typeof ping
+  | typeof removeFromChat
+  | typeof sendBroadcast
+  | typeof sendEvent
+  | typeof sendTypingIndicator
+  | typeof startChat
+  | typeof superviseChat
+  | typeof sync
+  | typeof transferChat
+  | typeof tagThread
+  | typeof unbanCustomer
+  | typeof unfollowChat
+  | typeof untagThread
+  | typeof updateAgent
+  | typeof updateChatProperties
+  | typeof updateChatScopes
+  | typeof updateChatThreadProperties
+  | typeof updateCard
+  | typeof updateLastSeenTimestamp
+
+/** The actions that agents may ask for over HTTP. */
+export type HttpAction = Exclude<AgentAction, { socketOnly: true }>['name']
+
 export interface AgentEndpoint {
-  actions: Actions<
-    | typeof banCustomer
-    | typeof changePushNotifications
-    | typeof closeThread
-    | typeof followChat
-    | typeof getArchives
-    | typeof getChatThreads
-    | typeof getCustomer
-    | typeof getFilteredChats
-    | typeof joinChat
-    | typeof listAgentsForTransfer
-    | typeof listGroupStatuses
-    | typeof login
-    | typeof logout
-    | typeof markEventAsSeen
-    | typeof ping
-    | typeof removeFromChat
-    | typeof sendBroadcast
-    | typeof sendEvent
-    | typeof sendTypingIndicator
-    | typeof startChat
-    | typeof superviseChat
-    | typeof sync
-    | typeof transferChat
-    | typeof tagThread
-    | typeof unbanCustomer
-    | typeof unfollowChat
-    | typeof untagThread
-    | typeof updateAgent
-    | typeof updateChatProperties
-    | typeof updateChatScopes
-    | typeof updateChatThreadProperties
-    | typeof updateCard
-    | typeof updateLastSeenTimestamp
-  >
+  actions: Actions<AgentAction>
   pushes: { [Name in PushName]: PushPayload<Name> }
 }
 

@@ -1,8 +1,9 @@
 import { ChatError } from './chat-error.ts'
 import type { Environment } from './environment.ts'
+import { findSent } from './find-sent.ts'
 import { Line, LineLost } from './line.ts'
 import type { Listeners } from './listeners.ts'
-import { answerMs, Requests, type SendEvent } from './requests.ts'
+import { answerMs, Requests } from './requests.ts'
 
 /** `waiting`: for another try to connect. `closed`: for good, by the app or by the server. */
 export type State = 'connecting' | 'online' | 'waiting' | 'closed'
@@ -77,12 +78,13 @@ export class Core<Pushes> {
       line: this.line,
       environment,
       online: () => this.#online.promise,
-      relogin: () => {
+      renew: () => {
         this.#leave()
         this.#isCutOff = true
         void this.#logIn()
+        return true
       },
-      findSent: (payload) => this.#findSent(payload),
+      findSent: (payload) => findSent(this.line, payload),
     })
     this.#online.promise.catch(() => {})
     this.#stops.onOnline = environment.onOnline?.(() => this.#networkIsBack()) ?? (() => {})
@@ -218,36 +220,5 @@ export class Core<Pushes> {
     const reason = 'reason' in payload ? String(payload.reason) : ''
     if (passing.has(reason)) this.line.drop()
     else this.#end(new ChatError({ type: 'closed', message: `The server ended the session: ${reason}` }))
-  }
-
-  /** An event of this `custom_id` in the last two threads: what a try that had no answer has stored. */
-  async #findSent({ chat_id, event: { custom_id } }: SendEvent): Promise<unknown> {
-    const read = async (payload: object): Promise<FoundThreads> =>
-      // oxlint-disable-next-line typescript/no-unsafe-type-assertion, typescript/consistent-type-assertions
-      (await this.line.call('get_chat_threads', { chat_id, ...payload }, answerMs)) as FoundThreads
-    const { chat } = await read({})
-    for (const { thread_id } of chat.threads_summary.slice(-2).toReversed())
-      for (let before_order: number | undefined, pages = 0; pages < mostPages; pages += 1) {
-        const page = await read({
-          thread_ids: [thread_id],
-          limit: 100,
-          ...(before_order && { before_order }),
-        })
-        const [thread] = page.chat.threads
-        const event = thread?.events.find((one) => one.custom_id === custom_id)
-        if (event !== undefined) return { thread_id, event }
-        before_order = thread?.events[0]?.order
-        if (thread?.has_more !== true) break
-      }
-    return undefined
-  }
-}
-
-const mostPages = 10
-
-interface FoundThreads {
-  chat: {
-    threads_summary: { thread_id: string }[]
-    threads: { has_more?: boolean; events: { order: number; custom_id?: string }[] }[]
   }
 }

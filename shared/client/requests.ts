@@ -21,13 +21,16 @@ interface Request {
 /** A lane's requests go one after the other: those about one chat share one. */
 type Lane = Request[]
 
+/** What requests go out by. Throws `ChatError`, and `LineLost` where their outcome is not known. */
+export type Calls = Pick<Line, 'call'>
+
 export interface Asking {
-  line: Line
+  line: Calls
   environment: Environment
   /** Resolves once one is logged in; rejects once the client is closed. */
   online: () => Promise<void>
-  /** The session is over though the connection is not. */
-  relogin: () => void
+  /** The session, or the token, is over: sees to another; false: there is none that another try could have. */
+  renew: (tries: number) => boolean
   /** What an earlier try of sending an event has stored, if it has. */
   findSent: (payload: SendEvent) => Promise<unknown>
 }
@@ -122,11 +125,11 @@ export class Requests {
 
   /** Waits where another try may succeed; else throws the error again. */
   async #recover(request: Request, error: ChatError): Promise<void> {
-    const { environment, relogin } = this.#asking
+    const { environment, renew } = this.#asking
     request.tries += 1
     if (error.type === 'auth') {
-      if (request.tries > mostTries) throw error
-      return relogin()
+      if (request.tries > mostTries || !renew(request.tries)) throw error
+      return
     }
     const isUnknown = error.type === 'request_timeout' || (error.type === 'internal' && request.isUncertain)
     if (isUnknown) request.isUncertain = true

@@ -246,6 +246,7 @@ const makeWorld = async (options: WorldOptions): Promise<OwnedWorld> => {
   const empty = async () => {
     proxy.setFault(undefined)
     proxy.setDelay(0)
+    stack.http.setFaults({})
     for (const gateway of [stack.gateway, stack.customers]) {
       // what becomes of those who go is nothing to the files to come
       gateway.setFaults({ disconnect: () => ({ lose: true }) })

@@ -5,12 +5,13 @@ import { InFlight } from '../in-flight.ts'
 import { listenOn } from '../listen-on.ts'
 import { httpEvent } from './http-event.ts'
 import { type Ending, invoke } from './invoke.ts'
-import { type GatewayOptions, type RequestEntry, type Route, settingsOf } from './settings.ts'
+import { type Faults, type GatewayOptions, type RequestEntry, type Route, settingsOf } from './settings.ts'
 
 /** An HTTP API on this machine. */
 export interface HttpApi {
   /** `http://127.0.0.1:<port>`; paths follow. */
   readonly url: string
+  setFaults(faults: Pick<Faults, 'invocation'>): void
   /** Resolves once no invocation is under way. */
   idle(): Promise<void>
   /** Waits for what is under way, frees the port. */
@@ -33,7 +34,8 @@ const WithError = z.object({ error: z.object({ type: z.string() }) })
  * @throws {Error} where the port is taken
  */
 export const startHttpApi = async ({ routes, ...options }: HttpApiOptions): Promise<HttpApi> => {
-  const { apiId, clock, limits, faults, onRequest } = settingsOf({ ...options, stage: '', routes: new Map() })
+  const settings = settingsOf({ ...options, stage: '', routes: new Map() })
+  const { apiId, clock, limits, onRequest } = settings
   const work = new InFlight()
 
   const answer = async (request: IncomingMessage): Promise<Answer> => {
@@ -54,7 +56,7 @@ export const startHttpApi = async ({ routes, ...options }: HttpApiOptions): Prom
     { handler, functionName = apiId }: Pick<Route, 'handler' | 'functionName'>,
     event: ReturnType<typeof httpEvent>,
   ): Promise<Ending> => {
-    const { fail } = (await faults.invocation?.({ route: event.routeKey, event })) ?? {}
+    const { fail } = (await settings.faults.invocation?.({ route: event.routeKey, event })) ?? {}
     const failed: Ending = { how: 'failed', error: new Error('A fault made this invocation fail') }
     if (fail === 'before') return failed
     const { answer: answered, over } = invoke({ handler, functionName, event }, clock, limits)
@@ -82,6 +84,9 @@ export const startHttpApi = async ({ routes, ...options }: HttpApiOptions): Prom
   }
   return {
     url: `http://127.0.0.1:${port}`,
+    setFaults: (faults) => {
+      settings.faults = faults
+    },
     idle: () => work.none(() => true),
     close: () => (closed ??= close()),
   }
