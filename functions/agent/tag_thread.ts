@@ -4,6 +4,8 @@ import { tagThread } from '../../shared/protocol/agent/tag_thread.ts'
 import { serveBoth } from '../../shared/request/serve-both.ts'
 
 export const handler = serveBoth(tagThread, async (ctx, { chat_id, thread_id, tag }) => {
-  const chat = await changeTags(ctx, tag, true)
-  if (chat !== undefined) ctx.push(watchingAgents(chat), 'thread_tagged', { chat_id, thread_id, tag })
+  const changed = await changeTags(ctx, tag, true)
+  if (changed === undefined) return
+  const { chat, ...tags } = changed
+  ctx.push(watchingAgents(chat), 'thread_tagged', { chat_id, thread_id, tag, ...tags })
 })

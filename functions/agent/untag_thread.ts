@@ -4,6 +4,8 @@ import { untagThread } from '../../shared/protocol/agent/untag_thread.ts'
 import { serveBoth } from '../../shared/request/serve-both.ts'
 
 export const handler = serveBoth(untagThread, async (ctx, { chat_id, thread_id, tag }) => {
-  const chat = await changeTags(ctx, tag, false)
-  if (chat !== undefined) ctx.push(watchingAgents(chat), 'thread_untagged', { chat_id, thread_id, tag })
+  const changed = await changeTags(ctx, tag, false)
+  if (changed === undefined) return
+  const { chat, ...tags } = changed
+  ctx.push(watchingAgents(chat), 'thread_untagged', { chat_id, thread_id, tag, ...tags })
 })

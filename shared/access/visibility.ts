@@ -66,7 +66,10 @@ export const ownEvent = (event: Event): CustomerEvent => {
   return shown
 }
 
-export const threadFor = ({ tags: _, ...thread }: Thread, chat: Users): CustomerThread => ({
+export const threadFor = (
+  { tags: _tags, tags_version: _version, ...thread }: Thread,
+  chat: Users,
+): CustomerThread => ({
   ...thread,
   user_ids: thread.user_ids.filter((id) => isKnown(id, chat)),
   events: thread.events.flatMap(eventFor),

@@ -8,6 +8,7 @@ import {
   parseTags,
   setTags,
   type StoredTags,
+  type TagsState,
   type ThreadAddress,
 } from '../table/chat/stored-tags.ts'
 import { retryUntilCommitted } from '../table/optimistic-write.ts'
@@ -28,22 +29,32 @@ const checkCount = (tags: readonly string[]): void => {
   throw new ProtocolError('validation', { details: [{ path: 'payload.tag', message }] })
 }
 
+/** The chat and the tags of a thread, as last known. */
+export interface TagsChanged extends TagsState {
+  chat: Chat
+}
+
 /**
  * Gives a thread a tag, or takes one from it (`isWanted` false), again on what is read anew where another
- * request was faster: changes of different tags all survive. Resolves to the chat as last read; undefined:
- * nothing was to change. Throws `validation` for more tags than a thread may have.
+ * request was faster: changes of different tags all survive. Undefined: nothing was to change, or another
+ * request, which tells of it, has undone it already. Throws `validation` for more tags than a thread may have.
  */
-export const changeTags = async (ctx: Tagging, tag: string, isWanted: boolean): Promise<Chat | undefined> => {
+export const changeTags = async (
+  ctx: Tagging,
+  tag: string,
+  isWanted: boolean,
+): Promise<TagsChanged | undefined> => {
   const { nonce, thread } = ctx
   let { chat } = ctx
+  let known: TagsState = ctx.tags
   const refresh = async () => {
     const view = await ctx.refresh()
-    ;({ chat } = view)
+    ;({ chat, tags: known } = view)
     return view
   }
   // an attempt may have been stored and its answer lost, with many writes of others after it: it is told too
   let isUnconfirmed = false
-  const isDone = ({ tags }: StoredTags) => tags.includes(tag) === isWanted
+  const isDone = ({ tags }: TagsState) => tags.includes(tag) === isWanted
   const { isChanged } = await retryUntilCommitted<{ isChanged: boolean }, State>({ ...ctx, refresh }, ctx, {
     isOwn: ({ tags: held }) => held.by.includes(nonce) || (isUnconfirmed && isDone(held)),
     attempt: async ({ tags: held }) => {
@@ -55,13 +66,20 @@ export const changeTags = async (ctx: Tagging, tag: string, isWanted: boolean): 
           setTags(thread, held, after, nonce),
           putChangedChat(chat, ctx.now()),
         ])
-        if (refusals.length === 0) return true
+        if (refusals.length === 0) {
+          known = { tags: after, version: held.version + 1 }
+          return true
+        }
         const found = parseTags(refusals.find(({ index }) => index === 0)?.found)
         if (found.version > held.version + knownChanges) isUnconfirmed = true
-        return found.by.includes(nonce)
+        const isOwn = found.by.includes(nonce)
+        if (isOwn) known = found
+        return isOwn
       }
       return { result: { isChanged: true }, committed: write() }
     },
   })
-  return isChanged ? chat : undefined
+  if (!isChanged || !isDone(known)) return undefined
+  const { tags, version } = known
+  return { chat, tags, version }
 }

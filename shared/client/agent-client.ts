@@ -33,7 +33,7 @@ export const createAgentClient = ({ url, token, application, ...options }: Agent
       if (synced === undefined) {
         const ids = chats.all().map(({ id }) => id)
         showSummaries(chats, login)
-        await Promise.all(ids.map((id) => reader.read(id)))
+        await Promise.all(ids.map((id) => reader.readHeld(id)))
       }
       cursor = synced ?? login.cursor
       if (missedBefore === login) missedBefore = undefined
@@ -97,7 +97,7 @@ const syncFrom = async (from: string, { ask, chats, reader }: Syncing): Promise<
     if (!page.recovered) return undefined
     for (const chat of page.chats) if ('lost' in chat) chats.remove(chat.id)
     const changed = page.chats.filter((chat) => !('lost' in chat) && (chat.active || chats.get(chat.id)))
-    const read = await Promise.all(changed.map(({ id }) => reader.read(id)))
+    const read = await Promise.all(changed.map(({ id }) => reader.readHeld(id)))
     if (read.includes(false))
       throw new ChatError({ type: 'internal', message: 'A chat that changed could not be read' })
     ;({ cursor } = page)

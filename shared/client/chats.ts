@@ -27,6 +27,7 @@ interface WireThread<E> {
   properties?: Properties | undefined
   /** Agents alone are shown them. */
   tags?: string[] | undefined
+  tags_version?: number | undefined
   has_more?: boolean | undefined
   last_order?: number | undefined
   /** Absent where it does not wait, or its place is not known yet. */
@@ -162,9 +163,13 @@ export class Chats<U extends UserLike, E extends EventLike> {
     // one that there was no room for comes bare
     const isEmpty = shown.events.length === 0 && shown.user_ids.length === 0
     const isBare = held !== undefined && isEmpty && shown.has_more === true
-    const own = isBare ? { properties: held.properties, tags: held.tags, user_ids: held.user_ids } : {}
+    const own = isBare ? { properties: held.properties, user_ids: held.user_ids } : {}
     const none = { properties: undefined, tags: undefined, queue: undefined }
-    const thread: Thread<E> = { ...held, ...none, ...shown, ...own, has_more, events, upTo }
+    // a push has told of newer tags meanwhile
+    const isLate = held !== undefined && (shown.tags_version ?? 0) < (held.tags_version ?? 0)
+    const { tags, tags_version } = isBare || isLate ? held : shown
+    const tagged = { tags, ...(tags_version !== undefined && { tags_version }) }
+    const thread: Thread<E> = { ...held, ...none, ...shown, ...own, ...tagged, has_more, events, upTo }
     const others = chat.threads.filter(({ id }) => id !== shown.id)
     const threads = [...others, thread].toSorted((a, b) => a.timestamp - b.timestamp)
     return { ...chat, threads: threads.slice(-this.#limits.threadsPerChat) }

@@ -9,6 +9,10 @@ interface OfChat {
 interface OfThread extends OfChat {
   thread_id: string
 }
+interface Tagged {
+  tags: string[]
+  version: number
+}
 interface InQueue extends OfThread {
   queue: Queue
 }
@@ -30,8 +34,8 @@ export interface ChatPushes<U, E> {
   queue_position_updated: InQueue
   chat_properties_updated: OfChat & { properties: Properties; version: number }
   chat_thread_properties_updated: OfThread & { properties: Properties; version: number }
-  thread_tagged: OfThread & { tag: string }
-  thread_untagged: OfThread & { tag: string }
+  thread_tagged: OfThread & Tagged
+  thread_untagged: OfThread & Tagged
   last_seen_timestamp_updated: OfChat & { user_id: string; timestamp: number }
   customer_updated: OfChat & { customer: Partial<U> & { id: string } }
 }
@@ -92,7 +96,7 @@ export class Keeper<U extends UserLike, E extends EventLike> {
         }))
       case 'thread_tagged':
       case 'thread_untagged':
-        return this.#tag(push.payload, push.name === 'thread_tagged')
+        return this.#tag(push.payload)
       case 'last_seen_timestamp_updated': {
         const { chat_id, user_id, timestamp } = push.payload
         return this.#user(chat_id, user_id, (user) => ({
@@ -139,12 +143,11 @@ export class Keeper<U extends UserLike, E extends EventLike> {
     }))
   }
 
-  #tag({ tag, ...thread }: OfThread & { tag: string }, isAdded: boolean): void {
-    this.#changeThread(thread, ({ tags = [] }) => {
-      const others = tags.filter((one) => one !== tag)
-      const after = isAdded ? (others.length < tags.length ? tags : [...tags, tag]) : others
-      return { tags: after.length > 0 ? after : undefined }
-    })
+  /** A push that comes late tells of tags that were changed again since. */
+  #tag({ tags, version, ...thread }: OfThread & Tagged): void {
+    this.#changeThread(thread, ({ tags_version = 0 }) =>
+      version <= tags_version ? {} : { tags: tags.length > 0 ? tags : undefined, tags_version: version },
+    )
   }
 
   /** Where routing lets a chat wait, its place is told by itself. */

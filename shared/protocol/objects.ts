@@ -94,8 +94,8 @@ export const Queue = z.strictObject({
   queued_at: Timestamp,
 })
 export type Queue = z.output<typeof Queue>
-/** What agents call a thread, in the order in which they did. */
-const Tags = z.array(z.string())
+/** The tags of a thread: what agents call it, in the order in which they did. */
+export const Tags = z.array(z.string())
 
 /** A thread with events as its reader may be shown them. */
 export const threadWith = <E extends z.core.$ZodType>(event: E) =>
@@ -111,8 +111,10 @@ export const threadWith = <E extends z.core.$ZodType>(event: E) =>
     last_order: z.optional(z.int()),
     queue: z.optional(Queue),
   })
-/** A thread as agents are shown it. `tags`: absent where it has none. */
-export const Thread = z.extend(threadWith(Event), { tags: z.optional(Tags) })
+/** A thread's tags, absent where it has none, and the version that their last change made of them. */
+const tagged = { tags: z.optional(Tags), tags_version: z.optional(z.int()) }
+/** A thread as agents are shown it. */
+export const Thread = z.extend(threadWith(Event), tagged)
 export type Thread = z.output<typeof Thread>
 
 /** Which threads a chat has, the newest 1,000 of them at most. */
@@ -139,7 +141,7 @@ const FullChatSummary = z.strictObject({
     events_count: z.int(),
     properties: z.optional(PropertiesOutput),
     queue: z.optional(Queue),
-    tags: z.optional(Tags),
+    ...tagged,
   }),
   properties: z.optional(PropertiesOutput),
   scopes: z.optional(ScopesOutput),

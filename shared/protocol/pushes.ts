@@ -3,7 +3,7 @@ import { accountPushes } from './account-pushes.ts'
 import { DisconnectReason } from './disconnect-reasons.ts'
 import { Event, Recipients } from './events.ts'
 import { Timestamp } from './fields.ts'
-import { ChatWithThread, CustomerUser, ScopesOutput, User } from './objects.ts'
+import { ChatWithThread, CustomerUser, ScopesOutput, Tags, User } from './objects.ts'
 import {
   ChatPropertiesUpdated,
   ChatThreadPropertiesUpdated,
@@ -16,7 +16,14 @@ import {
   typing,
 } from './push-payloads.ts'
 
-const ThreadTag = z.strictObject({ chat_id: z.string(), thread_id: z.string(), tag: z.string() })
+/** A change of a thread's tags: which one it was, and those that it has since, whose version grows. */
+const ThreadTag = z.strictObject({
+  chat_id: z.string(),
+  thread_id: z.string(),
+  tag: z.string(),
+  tags: Tags,
+  version: z.int(),
+})
 const changes = z.strictObject({ added: z.array(User), removed_ids: z.array(z.string()) })
 
 /**

@@ -64,7 +64,7 @@ describe('tag_thread', () => {
     const answer = await ann.call(action, { ...at, tag: 'Refund' })
     expect(answer).toEqual({ request_id: answer.request_id, action, type: 'response', success: true })
     for (const client of [ann, cleo]) {
-      expect(await client.next(push)).toEqual({ ...at, tag: 'Refund' })
+      expect(await client.next(push)).toEqual({ ...at, tag: 'Refund', tags: ['Refund'], version: 1 })
       await client.receivesNothing()
     }
     await ben.receivesNothing()
@@ -74,9 +74,10 @@ describe('tag_thread', () => {
   test('keeps letter case and order; a tag that is there changes and pushes nothing', async () => {
     const { ann, ben, thread_id, at } = await annAndBen()
     const tags = ['vip', 'VIP', ' ', '#1', 'é'.repeat(32), 'constructor', '__proto__']
-    for (const tag of tags) {
+    for (const [i, tag] of tags.entries()) {
       await ann.ok(action, { ...at, tag })
-      expect(await ben.next(push)).toEqual({ ...at, tag })
+      const told = { ...at, tag, tags: tags.slice(0, i + 1), version: i + 1 }
+      expect(await ben.next(push)).toEqual(told)
     }
     for (const tag of tags) await ben.ok(action, { ...at, tag })
     await ben.receivesNothing()
@@ -92,7 +93,8 @@ describe('tag_thread', () => {
     await ann.ok(action, { chat_id, thread_id: second, tag: 'two' })
     await ben.received()
     await ben.ok(action, { chat_id, thread_id: first, tag: 'late' })
-    expect(await ben.next(push)).toEqual({ chat_id, thread_id: first, tag: 'late' })
+    const told = { chat_id, thread_id: first, tag: 'late', tags: ['one', 'late'], version: 2 }
+    expect(await ben.next(push)).toEqual(told)
     expect(await tagsOf(ann, first)).toEqual(['one', 'late'])
     expect(await tagsOf(ann, second)).toEqual(['two'])
   })
@@ -103,12 +105,13 @@ describe('tag_thread', () => {
     const { chat } = await ann.ok('start_chat', { chat: { scopes: { agents: ['ann'] } } })
     const [chat_id, thread_id] = [chat.id, chat.thread.id]
     await ann.ok(action, { chat_id, thread_id, tag: 'Refund' })
-    const summary = { id: chat_id, last_thread_summary: { id: thread_id, tags: ['Refund'] } }
+    const tagged = { tags: ['Refund'], tags_version: 1 }
+    const summary = { id: chat_id, last_thread_summary: { id: thread_id, ...tagged } }
     expect((await ann.ok('get_filtered_chats')).chats_summary).toMatchObject([summary])
     const again = await (await world.open()).ok('login', { token: await license.token('ann') })
     expect(again.chats_summary).toMatchObject([summary])
     await ann.ok('join_chat', { chat_id, agent_ids: ['ben'] })
-    expect(await ben.next('incoming_chat_thread')).toMatchObject({ chat: { thread: { tags: ['Refund'] } } })
+    expect(await ben.next('incoming_chat_thread')).toMatchObject({ chat: { thread: tagged } })
   })
 
   test('is never shown to the customer, nor told to it', async () => {
@@ -178,8 +181,11 @@ describe('tag_thread by many at once', () => {
     world.proxy.setDelay(0)
     expect((await tagsOf(ann, thread_id))?.toSorted()).toEqual(tags)
     for (const client of [ann, ben]) {
-      const told = (await client.received()).map(({ payload }: any) => payload.tag)
-      expect(told.toSorted()).toEqual(tags)
+      const told = (await client.received()).map(({ payload }: any) => payload)
+      expect(told.map(({ tag }: any) => tag).toSorted()).toEqual(tags)
+      // the one of the highest version has them all
+      const last = told.toSorted((a: any, b: any) => a.version - b.version).at(-1)
+      expect([last.version, last.tags]).toEqual([8, await tagsOf(ann, thread_id)])
     }
   })
 
@@ -210,7 +216,7 @@ describe('tag_thread writes once, and pushes once,', () => {
     await ann.ok(action, { ...at, tag: 'Refund' })
     expect(left).toEqual([])
     for (const client of [ann, ben]) {
-      expect(await client.next(push)).toEqual({ ...at, tag: 'Refund' })
+      expect(await client.next(push)).toEqual({ ...at, tag: 'Refund', tags: ['Refund'], version: 1 })
       await client.receivesNothing()
     }
     expect(await tagsOf(ann, thread_id)).toEqual(['Refund'])

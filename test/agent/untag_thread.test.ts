@@ -40,7 +40,7 @@ describe('untag_thread', () => {
     const answer = await ann.call(action, { ...at, tag: 'two' })
     expect(answer).toEqual({ request_id: answer.request_id, action, type: 'response', success: true })
     for (const client of [ann, cleo]) {
-      expect(await client.next(push)).toEqual({ ...at, tag: 'two' })
+      expect(await client.next(push)).toEqual({ ...at, tag: 'two', tags: ['one', 'Two'], version: 4 })
       await client.receivesNothing()
     }
     await ben.receivesNothing()
@@ -50,7 +50,7 @@ describe('untag_thread', () => {
   test('of the last tag leaves the thread without any', async () => {
     const { ann, cleo, at } = await tagged('one')
     await cleo.ok(action, { ...at, tag: 'one' })
-    expect(await ann.next(push)).toEqual({ ...at, tag: 'one' })
+    expect(await ann.next(push)).toEqual({ ...at, tag: 'one', tags: [], version: 2 })
     const [thread] = (await ann.ok('get_chat_threads', { chat_id: at.chat_id })).chat.threads
     expect(thread).not.toHaveProperty('tags')
     await ann.ok('tag_thread', { ...at, tag: 'one' })
@@ -69,7 +69,7 @@ describe('untag_thread', () => {
     await ann.ok('close_thread', { chat_id: at.chat_id })
     await ann.received()
     await ann.ok(action, { ...at, tag: 'one' })
-    expect(await ann.next(push)).toEqual({ ...at, tag: 'one' })
+    expect(await ann.next(push)).toEqual({ ...at, tag: 'one', tags: ['two'], version: 3 })
     expect(await tagsOf(ann, at)).toEqual(['two'])
   })
 
@@ -94,7 +94,7 @@ describe('untag_thread', () => {
     )
     await ann.ok(action, { ...at, tag: 'one' })
     expect(left).toEqual([])
-    expect(await cleo.next(push)).toEqual({ ...at, tag: 'one' })
+    expect(await cleo.next(push)).toEqual({ ...at, tag: 'one', tags: ['two'], version: 3 })
     await cleo.receivesNothing()
     expect(await tagsOf(ann, at)).toEqual(['two'])
   })

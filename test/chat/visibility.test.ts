@@ -307,7 +307,7 @@ const pushesOf = ({ agents: items, before, chat, entries, shown }: World): Told[
     },
     ...(['thread_tagged', 'thread_untagged'] as const).map((name): Told => ({
       ...{ name, to: watchingAgents(chat) },
-      payload: { ...at, tag: secretTag },
+      payload: { ...at, tag: secretTag, tags: [secretTag], version: 2 },
     })),
     {
       ...{ name: 'customer_updated', to: aboutCustomer({ license_id: 'l', id: me }, chat, {}) },

@@ -184,29 +184,32 @@ describe('what a client sends', () => {
     client.close()
   })
 
-  test('keeps the tags of a thread as pushes tell of them, also where they come twice', async () => {
+  test('keeps the tags of a thread as the newest push tells of them, in whatever order they come', async () => {
     const { client, push } = clientOf(() => ({ success: true }))
     await expect.poll(() => client.state).toBe('online')
-    const first = { ...threadOf('c', 1, [1]), tags: ['vip'] }
-    push('incoming_chat_thread', { chat: { id: 'c', users: [], thread: first } })
+    const first = { ...threadOf('c', 1, [1]), tags: ['vip'], tags_version: 1 }
+    const show = (thread: object) => push('incoming_chat_thread', { chat: { id: 'c', users: [], thread } })
+    show(first)
     const at = { chat_id: 'c', thread_id: 'c_1' }
-    const tags = () => client.chats.get('c')?.threads[0]?.tags
     const told: (string[] | undefined)[] = []
-    for (const [name, tag] of [
-      ...[
-        ['thread_tagged', 'refund'],
-        ['thread_tagged', 'refund'],
-        ['thread_untagged', 'vip'],
-      ],
-      ...[
-        ['thread_untagged', 'nosuch'],
-        ['thread_untagged', 'refund'],
-      ],
-    ]) {
-      push(name!, { ...at, tag })
-      told.push(tags())
+    const tell = (name: string, tag: string, tags: string[], version: number) => {
+      push(name, { ...at, tag, tags, version })
+      told.push(client.chats.get('c')?.threads[0]?.tags)
     }
-    expect(told).toEqual([['vip', 'refund'], ['vip', 'refund'], ['refund'], ['refund'], undefined])
+    tell('thread_tagged', 'refund', ['vip', 'refund'], 2)
+    // one that takes a tag overtakes the one that gave it, and another
+    tell('thread_untagged', 'new', ['vip', 'refund', 'other'], 5)
+    tell('thread_tagged', 'new', ['vip', 'refund', 'new'], 3)
+    tell('thread_tagged', 'other', ['vip', 'refund', 'new', 'other'], 4)
+    // a chat that was read before is shown after
+    show(first)
+    tell('thread_tagged', 'refund', ['vip', 'refund'], 2)
+    tell('thread_untagged', 'all', [], 6)
+    // without tags by now
+    show({ ...threadOf('c', 1, [1]), tags_version: 7 })
+    tell('thread_tagged', 'vip', ['vip'], 6)
+    const five = ['vip', 'refund', 'other']
+    expect(told).toEqual([['vip', 'refund'], five, five, five, five, undefined, undefined])
     client.close()
   })
 

@@ -39,7 +39,7 @@ const numberOf = ({ id }: { id: string }): number => Number(id.split('_')[1])
 /** What is wrong with a thread as it is kept. */
 const wrongIn = (
   kept: KeptChat['threads'][number],
-  { entries, closed }: StoredThread,
+  { entries, closed, tags }: StoredThread,
   as: FollowerRecord['as'],
 ): string[] => {
   const shown = as === 'agent' ? entries : entries.filter(({ event }) => event['recipients'] !== 'agents')
@@ -58,6 +58,10 @@ const wrongIn = (
     ...(as === 'customer' || kept.upTo === entries.length
       ? []
       : [`knows ${kept.id} up to ${kept.upTo} of ${entries.length}`]),
+    // a customer is shown none
+    ...((kept.tags ?? []).join() === (as === 'agent' ? tags : []).join()
+      ? []
+      : [`holds ${kept.id} with the tags ${(kept.tags ?? []).join()} and not ${tags.join()}`]),
     ...(kept.active === closed ? [`holds ${kept.id} as ${kept.active ? 'active' : 'closed'}`] : []),
   ]
 }

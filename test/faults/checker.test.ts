@@ -565,6 +565,17 @@ const violations: [what: string, by: string, spoil: (history: Sample) => void][]
     missed,
     (history) => Object.assign(history.followers[0]!.chats[0]!, { scopes: undefined }),
   ],
+  [
+    'a client holds a tag that was taken',
+    missed,
+    (history) => Object.assign(threadOf(history), { tags: ['hid-t1@1', 'hid-t2@1'] }),
+  ],
+  ['a client lacks a tag', missed, (history) => Object.assign(threadOf(history), { tags: undefined })],
+  [
+    'a customer’s client holds a tag',
+    missed,
+    (history) => Object.assign(threadOf(history, 1), { tags: ['hid-t1@1'] }),
+  ],
   ['a client lacks an active chat', missed, (history) => void history.followers[0]!.chats.pop()],
   [
     'a client lacks a closed chat that it was shown',

@@ -29,7 +29,7 @@ const removeRows = async (pk: Key['pk'], isMeant: (sk: string) => boolean): Prom
 
 interface Away {
   license: string
-  /** It was closed before the client went away, and gets an annotation meanwhile. */
+  /** It was closed before the client went away; it gets an annotation meanwhile, and its older thread a tag. */
   noted: string
   /** It is closed while the client is away. */
   ended: string
@@ -56,6 +56,8 @@ const returns = async ({ aheadMs = 0, spoil }: Fault): Promise<string[]> => {
   const away: Away = { license: id, noted: await start(), ended: await start() }
   const { noted, ended } = away
   await ann.ok('close_thread', { chat_id: noted })
+  await ann.ok('send_event', { chat_id: noted, event: message('again') })
+  await ann.ok('close_thread', { chat_id: noted })
   await world.tick()
   await world.settled()
   passTime(apartMs + aheadMs)
@@ -63,6 +65,7 @@ const returns = async ({ aheadMs = 0, spoil }: Fault): Promise<string[]> => {
   passTime(apartMs - aheadMs)
   ben.leave()
   await ann.ok('send_event', { chat_id: noted, event: { type: 'annotation', annotation_type: 'note' } })
+  await ann.ok('tag_thread', { chat_id: noted, thread_id: `${noted}_1`, tag: 'late' })
   await ann.ok('close_thread', { chat_id: ended })
   expect(await spoil?.(away)).not.toBe(0)
   await world.tick()

@@ -92,6 +92,7 @@ export interface KeptChat {
     /** There are events before those that are kept. */
     has_more?: boolean | undefined
     upTo: number
+    tags?: readonly string[] | undefined
     events: readonly { id: string; text?: string | undefined }[]
   }[]
 }

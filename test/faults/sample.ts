@@ -125,9 +125,13 @@ const done = (socket: number, at: number, request_id: string, action: string) =>
   frame(socket, at, { request_id, action, type: 'response', success: true })
 
 /** The chat as a client's store keeps it. */
-const kept = (shown: ChatState['users'], events: { id: string; text: string }[]) => ({
+const kept = (
+  shown: ChatState['users'],
+  events: { id: string; text: string }[],
+  tags?: readonly string[],
+) => ({
   ...{ id: chat, users: [...shown], scopes: { groups: [1], agents: [] as string[] } },
-  threads: [{ id: `${chat}_1`, active: true, has_more: false, upTo: 4, events }],
+  threads: [{ id: `${chat}_1`, active: true, has_more: false, upTo: 4, tags, events }],
 })
 
 /** A copy of its own for whoever spoils it. */
@@ -180,12 +184,16 @@ export const sample = () =>
       {
         ...{ license: 'l1', as: 'agent' as const, user: 'fay@1', since: 0, startedOver: 0 },
         chats: [
-          kept(users, [
-            { id: `${chat}_1_1`, text: 'e1@1' },
-            { id: `${chat}_1_2`, text: 'Sue supervises' },
-            { id: `${chat}_1_3`, text: 'hid-e2@1' },
-            { id: `${chat}_1_4`, text: 'e3@1' },
-          ]),
+          kept(
+            users,
+            [
+              { id: `${chat}_1_1`, text: 'e1@1' },
+              { id: `${chat}_1_2`, text: 'Sue supervises' },
+              { id: `${chat}_1_3`, text: 'hid-e2@1' },
+              { id: `${chat}_1_4`, text: 'e3@1' },
+            ],
+            ['hid-t1@1'],
+          ),
         ],
       },
       {

@@ -15,6 +15,7 @@ export interface StoredEntry {
 export interface StoredThread {
   n: number
   hasHead: boolean
+  tags: string[]
   closed: boolean
   entries: StoredEntry[]
 }
@@ -48,9 +49,9 @@ export const logsOf = (items: readonly Attributes[]): Map<string, Map<number, St
     const [, n = 0, m = 0] = String(item['sk']).split('#').map(Number)
     const threads = logs.get(chat) ?? new Map<number, StoredThread>()
     logs.set(chat, threads)
-    const thread = threads.get(n) ?? { n, hasHead: false, closed: false, entries: [] }
+    const thread = threads.get(n) ?? { n, hasHead: false, tags: [], closed: false, entries: [] }
     threads.set(n, thread)
-    if (m === 0) thread.hasHead = true
+    if (m === 0) Object.assign(thread, { hasHead: true, tags: item['tags'] ?? [] })
     else
       thread.entries.push({
         ...{ chat, n, m, id: `${chat}_${n}_${m}` },
@@ -67,12 +68,9 @@ export const logsOf = (items: readonly Attributes[]): Map<string, Map<number, St
 /** The tags of all threads, as `<thread> <tag>`. */
 export const tagsOf = (items: readonly Attributes[]): Set<string> =>
   new Set(
-    items
-      .filter(({ pk, sk }) => String(pk).startsWith('CHAT#') && /^LOG#\d+#0+$/.test(String(sk)))
-      .flatMap(({ pk, sk, tags }) => {
-        const thread = `${afterHash(pk)}_${Number(String(sk).split('#')[1])}`
-        return Array.isArray(tags) ? tags.map((tag) => `${thread} ${tag}`) : []
-      }),
+    [...logsOf(items)].flatMap(([chat, threads]) =>
+      [...threads.values()].flatMap(({ n, tags }) => tags.map((tag) => `${chat}_${n} ${tag}`)),
+    ),
   )
 
 /** All entries of all logs. */

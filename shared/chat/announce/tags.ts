@@ -5,8 +5,8 @@ import { readTags } from '../../table/chat/stored-tags.ts'
 import { threadId } from '../../table/ids.ts'
 
 /**
- * Tells of threads whether they have a tag by now, which somebody wanted to change: repeats change nothing
- * for those who know it.
+ * The tag that a request was to change is told as each thread has it, or has it not, by now: repeats change
+ * nothing for those who know it.
  */
 export const announceTag = async (
   ctx: WorkCtx,
@@ -17,8 +17,8 @@ export const announceTag = async (
   for (const n of threads) {
     const held = await readTags(ctx.read, { chat: chat.id, n })
     if (held === undefined) continue
-    const told = { chat_id: chat.id, thread_id: threadId(chat.id, n), tag }
-    if (held.tags.includes(tag)) ctx.push(watchingAgents(chat), 'thread_tagged', told)
-    else ctx.push(watchingAgents(chat), 'thread_untagged', told)
+    const { tags, version } = held
+    const told = { chat_id: chat.id, thread_id: threadId(chat.id, n), tag, tags, version }
+    ctx.push(watchingAgents(chat), tags.includes(tag) ? 'thread_tagged' : 'thread_untagged', told)
   }
 }

@@ -120,6 +120,8 @@ export const scopesOf = ({ groups, agents }: ChatScopes): Scopes | undefined =>
         ...(agents.length > 0 ? { agents } : {}),
       }
 
+const bare = { user_ids: [], properties: undefined, tags: undefined, tags_version: undefined }
+
 /**
  * A thread with those of `events` (ascending) that fit, the newest kept, or the oldest where one reads
  * forwards. One of so many threads that it does not fit by itself is left bare, to be read alone.
@@ -145,12 +147,12 @@ export const threadOf = (options: {
     order: head.n,
     properties: head.properties,
     tags: head.tags,
+    tags_version: head.tags_version,
     last_order: lastOrder,
     queue,
   }
   const left = room - jsonBytes({ ...base, events: [], has_more: true })
-  if (left < 0)
-    return { ...base, user_ids: [], properties: undefined, tags: undefined, events: [], has_more: true }
+  if (left < 0) return { ...base, ...bare, events: [], has_more: true }
   const events = options.events.map((entry) => eventOf(chat, entry))
   const fit = countThatFit(keep === 'newest' ? events.toReversed() : events, left)
   const kept = keep === 'newest' ? events.slice(events.length - fit) : events.slice(0, fit)
@@ -206,6 +208,7 @@ export const chatSummary = (options: {
       properties: head.properties,
       queue,
       tags: head.tags,
+      tags_version: head.tags_version,
     },
     properties,
     scopes: scopesOf(chat.scopes),

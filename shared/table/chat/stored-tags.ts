@@ -19,10 +19,14 @@ const Tagged = z.object({
   tags_by: z._default(z.array(z.string()), []),
 })
 
-/** A thread's tags as read from its item, the oldest first: `version` 0 where it was never tagged. */
-export interface StoredTags {
-  tags: readonly string[]
+/** A thread's tags, the oldest first: `version` 0 where it was never tagged. */
+export interface TagsState {
+  tags: string[]
   version: number
+}
+
+/** A thread's tags as read from its item, and which requests changed them last. */
+export interface StoredTags extends TagsState {
   by: readonly string[]
 }
 

@@ -68,6 +68,7 @@ const HeadItem = z.object({
   user_ids: z.set(z.string()),
   properties: z.optional(PropertiesOutput),
   tags: z.optional(z.array(z.string())),
+  tags_version: z.optional(z.int()),
 })
 
 export type State = Omit<z.output<typeof EntryItem>, 'sk' | 'event'>
@@ -85,6 +86,8 @@ export type Head = State & {
   user_ids: ReadonlySet<string>
   properties?: Properties | undefined
   tags?: string[] | undefined
+  /** Raised by every change of the tags; absent before the first. */
+  tags_version?: number | undefined
 }
 
 const addressOf = (sk: string): { n: number; m: number } => {
