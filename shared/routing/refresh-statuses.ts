@@ -30,14 +30,22 @@ import type { Attributes } from '../table/ops.ts'
 /** Agents come and go, and loads flap: so long at least passes from one push to the next of a license. */
 const delayS = 3
 
+/** Whether there is a license, and it has not run out. */
+const isInForce = async (
+  { read, now }: Reads & Clock,
+  license: string,
+  strong: boolean,
+): Promise<boolean> => {
+  const item = await read.get(keys.license(license), { strong })
+  return item !== undefined && LicenseItem.parse(item).expires_at * 1000 > now()
+}
+
 /** The same of a license that may be about to be erased: nothing more is written for one that is over. */
 export const enqueueStatusesOf = async (
   ctx: Reads & Writes<'groupStatuses'> & Clock & Enqueues,
   license: string,
 ): Promise<void> => {
-  const item = await ctx.read.get(keys.license(license), { strong: true })
-  if (item === undefined || LicenseItem.parse(item).expires_at * 1000 <= ctx.now()) return
-  await enqueueStatuses(ctx, license)
+  if (await isInForce(ctx, license, true)) await enqueueStatuses(ctx, license)
 }
 
 /** Has the statuses of a license's groups looked at soon, unless that is under way. */
@@ -134,8 +142,9 @@ export const repairStatuses = async (
   const isIdle = kept !== undefined && kept.online.length + kept.online_for_queue.length === 0 && !isAnyone
   const isLost = kept === undefined || isOverdue(kept, ctx.now()) || kept.untold.length > 0
   if (!isLost && (isIdle || kept.due_at !== undefined)) return
+  // before agents and loads are read: one that is over costs each minute two small reads, and no more
+  if (!(await isInForce(ctx, license, false))) return
   const now = await computeStatuses(ctx.read, license, { strong: false, nowMs: ctx.now() })
-  // one that is over is looked at no more
   if (now === undefined) return
   if (!isLost && changedGroups(keptStatuses(kept), now).length === 0) return
   await ctx.enqueue({ job: 'group_statuses', license_id: license }, 0)

@@ -1,6 +1,7 @@
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { changeAgent, deleteAgent } from '../../shared/provisioning/change-agent.ts'
 import { changeGroup, createGroup, deleteGroup } from '../../shared/provisioning/change-group.ts'
+import { changeLicense } from '../../shared/provisioning/change-license.ts'
 import { keys } from '../../shared/table/keys.ts'
 import { calm } from '../races/holding.ts'
 import type { Client } from '../support/client.ts'
@@ -143,6 +144,23 @@ describe('list_group_statuses', () => {
     expect((await cat.ok('list_group_statuses')).groups_status).toEqual({ 1: 'offline', 2: 'online' })
     await world.tick(Date.now() + 60_000)
     expect(await statusesOf(cat)).toEqual({ 1: 'online', 2: 'online' })
+  })
+
+  test('of a license that is over is not computed each minute: neither agents nor loads are read', async () => {
+    const [kept, unknown] = [(await openTeams()).license, (await openTeams()).license]
+    await calm(world)
+    await world.table.write.write({ Delete: { Key: keys.groupStatuses(unknown.id) } })
+    const queried = async () => {
+      const read: string[] = []
+      world.proxy.setFault(({ request }) => void read.push(JSON.stringify(request)))
+      await world.tick()
+      return [kept, unknown].map(({ id }) => read.some((one) => one.includes(`LICENSE#${id}#LOAD`)))
+    }
+    expect(await queried()).toEqual([true, true])
+    for (const { id } of [kept, unknown])
+      await changeLicense(world.table, id, { expires_at: Math.floor(Date.now() / 1000) - 1 })
+    await world.settled()
+    expect(await queried()).toEqual([false, false])
   })
 
   test('needs a login', async () => {
