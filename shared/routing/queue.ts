@@ -6,11 +6,15 @@ import type { PushPayload } from '../protocol/pushes.ts'
 import {
   claimTelling,
   type Position,
-  type QueueItem,
+  type QueueTimes,
   readQueue,
+  readQueueTimes,
+  readWaits,
   setDue,
   setMeanWait,
   setPositions,
+  type ToldQueue,
+  type Waits,
 } from '../table/chat/queue.ts'
 import { readWaitingChats, type WaitingChat } from '../table/chat/waiting-chats.ts'
 import { threadId } from '../table/ids.ts'
@@ -35,8 +39,8 @@ export const recordWaits = async (
   waits: readonly number[],
 ): Promise<void> => {
   for (let tries = 1; waits.length > 0 && tries <= mostTries; tries += 1) {
-    const queue = await readQueue(ctx.read, license, { strong: true })
-    const now = waits.reduce<Pick<QueueItem, 'waits' | 'mean_wait_ms'>>(
+    const queue = await readWaits(ctx.read, license)
+    const now = waits.reduce<Waits>(
       ({ waits: n, mean_wait_ms: mean }, ms) => ({
         waits: n + 1,
         mean_wait_ms: mean + (ms - mean) / Math.min(n + 1, meanOf),
@@ -57,15 +61,18 @@ export const tellQueue = async (
   { isDue = false } = {},
 ): Promise<void> => {
   for (let tries = 1; tries <= mostTries; tries += 1) {
-    const queue = await readQueue(ctx.read, license, { strong: true })
-    if (!isDue && ctx.now() < queue.told_at + tellEveryMs) {
-      if (await enqueueTelling(ctx, license, queue)) return
+    const times = await readQueueTimes(ctx.read, license)
+    if (!isDue && ctx.now() < times.told_at + tellEveryMs) {
+      if (await enqueueTelling(ctx, license, times)) return
       continue
     }
     const at = ctx.now()
     // before the list is read: what comes into it from then on sets off another run
-    if (!(await ctx.write.write(claimTelling(license, queue, at))).done) continue
-    const rows = await readWaitingChats(ctx.read, license)
+    if (!(await ctx.write.write(claimTelling(license, times, at))).done) continue
+    const [rows, queue] = await Promise.all([
+      readWaitingChats(ctx.read, license),
+      readQueue(ctx.read, license, { strong: true }),
+    ])
     const now = [...positionsOf(rows).values()].slice(0, mostTold)
     const changed = now.filter(({ chat, position }) => !isTold(queue, chat, position))
     if (changed.length === 0) return
@@ -85,14 +92,14 @@ export const tellQueue = async (
 const enqueueTelling = async (
   ctx: WorkCtx<'account'>,
   license: string,
-  queue: QueueItem,
+  times: QueueTimes,
 ): Promise<boolean> => {
-  const { due_at, told_at } = queue
+  const { due_at, told_at } = times
   const now = ctx.now()
   // it has not read the list yet
   if (due_at > 0 && now < due_at + lostAfterMs) return true
   const dueAt = told_at + tellEveryMs
-  if (!(await ctx.write.write(setDue(license, queue, dueAt))).done) return false
+  if (!(await ctx.write.write(setDue(license, times, dueAt))).done) return false
   await ctx.enqueue({ job: 'tell_queue', license_id: license }, Math.ceil((dueAt - now) / 1000))
   return true
 }
@@ -103,7 +110,7 @@ const storedAs = ({ thread, waiting_since = 0 }: WaitingChat, position: number):
   waiting_since,
 ]
 
-const isTold = ({ positions }: QueueItem, chat: WaitingChat, position: number): boolean =>
+const isTold = ({ positions }: ToldQueue, chat: WaitingChat, position: number): boolean =>
   positions[chat.id]?.join() === storedAs(chat, position).join()
 
 interface Positioned {
@@ -111,12 +118,7 @@ interface Positioned {
   position: number
 }
 
-const pushPositions = (
-  ctx: WorkCtx,
-  license: string,
-  changed: readonly Positioned[],
-  queue: QueueItem,
-): void => {
+const pushPositions = (ctx: WorkCtx, license: string, changed: readonly Positioned[], queue: Waits): void => {
   const shown = ({ chat, position }: Positioned): PushPayload<'queue_positions_updated'>[number] => ({
     chat_id: chat.id,
     thread_id: threadId(chat.id, chat.thread),

@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest'
-import { readQueue, setPositions } from '../../shared/table/chat/queue.ts'
+import { readQueueTimes } from '../../shared/table/chat/queue.ts'
 import { readWaitingChats } from '../../shared/table/chat/waiting-chats.ts'
+import { keys } from '../../shared/table/keys.ts'
 import { calm } from '../races/holding.ts'
 import type { Client, CustomerClient } from '../support/client.ts'
 import { message } from '../support/events.ts'
@@ -76,7 +77,7 @@ describe('a chat that waits', () => {
     expect(await told(max.client)).toEqual([{ [max.chat_id]: 1 }])
     expect(await told(boss)).toEqual([{ [max.chat_id]: 1 }])
     for (const { client } of [kim, lee]) expect(await told(client)).toEqual([])
-    const { waits, mean_wait_ms } = await readQueue(world.table.read, license.id, { strong: true })
+    const { waits, mean_wait_ms } = await readQueueTimes(world.table.read, license.id)
     expect(waits).toBe(1)
     expect(mean_wait_ms).toBeGreaterThanOrEqual(0)
     expect(await queueNow(max)).toMatchObject({ position: 1, wait_time: Math.round(mean_wait_ms / 1000) })
@@ -136,11 +137,29 @@ describe('a chat that waits', () => {
     const license = await openDesk()
     const kim = await arrive(license, 'Kim', [1])
     await told(kim.client)
-    const { told_at } = await readQueue(world.table.read, license.id, { strong: true })
-    expect((await world.table.write.write(setPositions(license.id, told_at, {}))).done).toBe(true)
+    await world.table.write.write({ Delete: { Key: keys.queue(license.id) } })
     const lee = await arrive(license, 'Lee', [2])
     expect(await told(kim.client)).toEqual([{ [kim.chat_id]: 1 }])
     expect(await told(lee.client)).toEqual([{ [lee.chat_id]: 1 }])
+  })
+
+  test('is shown what chats waited by the item of all in one, and the next wait goes on from there', async () => {
+    const license = await openDesk()
+    const boss = await license.login('boss')
+    const [kim, lee] = [await arrive(license, 'Kim', [1]), await arrive(license, 'Lee', [1])]
+    const { queue, queueTimes } = keys
+    const item = await world.table.read.get(queue(license.id), { strong: true })
+    await world.table.write.write({ Delete: { Key: queueTimes(license.id) } })
+    const before = { told_at: 1, due_at: 0, waits: 3, mean_wait_ms: 60_000 }
+    await world.table.write.write({ Put: { Item: { ...item, ...queue(license.id), ...before } } })
+    expect(await queueNow(lee)).toMatchObject({ position: 2, wait_time: 60 })
+    await boss.ok('join_chat', { chat_id: kim.chat_id, agent_ids: ['boss'] })
+    await calm(world)
+    const { waits, mean_wait_ms } = await readQueueTimes(world.table.read, license.id)
+    expect(waits).toBe(4)
+    expect(mean_wait_ms).toBeGreaterThan(44_000)
+    expect(mean_wait_ms).toBeLessThan(60_000)
+    expect(await queueNow(lee)).toMatchObject({ position: 1, wait_time: Math.round(mean_wait_ms / 1000) })
   })
 
   test('stays where it is in line as it is transferred and waits on', async () => {

@@ -83,6 +83,7 @@ describe('the key design', () => {
     ['that a month was counted', keys.mark('l1', 'T.a#', '2026-11'), 'INDEX#l1#MARKS#T.a%23', '2026-11'],
     ['what was counted', keys.keptCount('l1', 'x-_', '2026-11'), 'INDEX#l1#COUNTS#x-_', '2026-11'],
     ['the positions of waiting chats', keys.queue('l1'), 'LICENSE#l1', 'QUEUE'],
+    ['how long they wait', keys.queueTimes('l1'), 'LICENSE#l1', 'QUEUE#TIMES'],
     ['how far a rebuilding has come', keys.reindexing('l1'), 'LICENSE#l1', 'REINDEX'],
   ])('%s', (_, key, pk, sk) => {
     expect(key).toEqual({ pk, sk })
@@ -94,7 +95,7 @@ describe('the key design', () => {
         ...['licenseListed', 'license', 'group', 'agent', 'identity', 'socket', 'agentSocket', 'chat'],
         'audienceRow',
         ...['chatProperties', 'chatSeen', 'thread', 'event', 'chatListed', 'activeChat', 'customer'],
-        ...['waitingChat', 'groupStatuses', 'queue'],
+        ...['waitingChat', 'groupStatuses', 'queue', 'queueTimes'],
         ...['device', 'agentDevice', 'notified', 'customerSocket', 'minute', 'pending', 'load'],
         ...['changedChat', 'changedBan', 'posting', 'manifest', 'words', 'mark', 'keptCount', 'reindexing'],
       ].toSorted(),

@@ -1,6 +1,6 @@
 import type { Queue } from '../../protocol/objects.ts'
 import type { Chat } from '../../table/chat/chats.ts'
-import { type QueueItem, readQueue } from '../../table/chat/queue.ts'
+import { readQueue, readWaits, type ToldQueue, type Waits } from '../../table/chat/queue.ts'
 import { readWaitingChats } from '../../table/chat/waiting-chats.ts'
 import type { Common } from '../../table/families.ts'
 import type { Reader } from '../../table/ops.ts'
@@ -13,14 +13,14 @@ type Waiting = Pick<Chat, 'id' | 'scopes' | 'waiting_since'>
 type Shown = Pick<Chat, 'id' | 'thread' | 'waiting_since'> & { active?: boolean }
 
 /** A queue as it is shown: times in seconds. */
-export const queueWith = (position: number, queuedMs: number, { waits, mean_wait_ms }: QueueItem): Queue => ({
+export const queueWith = (position: number, queuedMs: number, { waits, mean_wait_ms }: Waits): Queue => ({
   position,
   ...(waits === 0 ? {} : { wait_time: Math.round(mean_wait_ms / 1000) }),
   queued_at: Math.floor(queuedMs / 1000),
 })
 
 /** The queue of a chat as it was told last; undefined where it does not wait, or none was told yet. */
-export const queueOf = (queue: QueueItem | undefined, chat: Shown): Queue | undefined => {
+export const queueOf = (queue: ToldQueue | undefined, chat: Shown): Queue | undefined => {
   const [thread, position, queuedMs] = queue?.positions[chat.id] ?? []
   if (queue === undefined || position === undefined || queuedMs === undefined) return undefined
   const isIts = chat.active !== false && thread === chat.thread && queuedMs === chat.waiting_since
@@ -32,7 +32,7 @@ export const readQueueFor = async (
   read: Reader,
   license: string,
   chats: readonly Shown[],
-): Promise<QueueItem | undefined> =>
+): Promise<ToldQueue | undefined> =>
   chats.some(({ waiting_since, active }) => waiting_since !== undefined && active !== false)
     ? readQueue(read, license, { strong: false })
     : undefined
@@ -65,10 +65,7 @@ export const readQueueNow = async (
   chat: Waiting,
 ): Promise<Queue | undefined> => {
   if (chat.waiting_since === undefined) return undefined
-  const [listed, queue] = await Promise.all([
-    readWaitingChats(read, license),
-    readQueue(read, license, { strong: true }),
-  ])
+  const [listed, queue] = await Promise.all([readWaitingChats(read, license), readWaits(read, license)])
   const others = listed.filter(({ id }) => id !== chat.id)
   const found = positionsOf<Waiting>([...others, chat]).get(chat.id)
   return found && queueWith(found.position, chat.waiting_since, queue)
