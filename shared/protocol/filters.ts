@@ -46,6 +46,13 @@ const split = (given: Record<string, unknown>): Asked[] =>
     }))
   })
 
+/** How many values are asked for. */
+const valuesOf = (filters: readonly (PropertyFilter | TagFilter)[]): number =>
+  filters.reduce(
+    (sum, filter) => sum + ('in' in filter ? filter.in : 'notIn' in filter ? filter.notIn : []).length,
+    0,
+  )
+
 /** Filters by properties, as a list: one of each property. */
 export const PropertyFilters = z.pipe(
   withoutProto(z.record(z.string(), z.unknown()), unnamed),
@@ -84,10 +91,7 @@ export const PropertyFilters = z.pipe(
         filters.push(filter)
       }
     }
-    const values = filters.flatMap((filter) =>
-      'in' in filter ? filter.in : 'notIn' in filter ? filter.notIn : [],
-    )
-    if (values.length > limits.filterValuesInAll)
+    if (valuesOf(filters) > limits.filterValuesInAll)
       refuse([], `At most ${limits.filterValuesInAll} values can be asked for in all`)
     return filters
   }),
@@ -106,4 +110,21 @@ export const TagFilters = z.pipe(
     ...(values === undefined ? [] : [{ in: values }]),
     ...(exclude_values === undefined ? [] : [{ notIn: exclude_values }]),
   ]),
+)
+
+interface Values {
+  properties?: readonly PropertyFilter[] | undefined
+  tags?: readonly TagFilter[] | undefined
+  customer_ids?: readonly string[] | undefined
+}
+
+/** Bounds a search as a whole: for each value a list is read, whatever it is a value of. */
+export const atMostValues = z.refine<Values>(
+  ({ properties = [], tags = [], customer_ids = [] }) =>
+    valuesOf(properties) + valuesOf(tags) + customer_ids.length <= limits.filterValuesInAll,
+  {
+    error: `At most ${limits.filterValuesInAll} values of properties, tags and customers can be asked for in all`,
+    // filters with a fault are left as they came
+    when: ({ issues }) => issues.length === 0,
+  },
 )

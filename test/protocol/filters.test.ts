@@ -1,6 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import * as z from 'zod/mini'
+import { getArchives } from '../../shared/protocol/agent/get_archives.ts'
 import { detailsOf } from '../../shared/protocol/envelope.ts'
 import { PropertyFilters } from '../../shared/protocol/filters.ts'
 
@@ -171,6 +172,20 @@ describe('property filters', () => {
     expect(detailsOf(error!.issues, 'properties')).toEqual([
       { path: 'properties', message: 'At most 300 values can be asked for in all' },
     ])
+  })
+
+  test('of a search ask for at most 300 values with its tags and customers', () => {
+    const named = (count: number) => Array.from({ length: count }, (_, i) => `n${i}`)
+    const filters = {
+      properties: { 'a.b': { values: named(100) }, 'a.c': { exclude_values: named(49) } },
+      tags: { values: named(50), exclude_values: named(50) },
+    }
+    const asked = (customers: number) =>
+      z.safeParse(getArchives.request, { filters: { ...filters, customer_ids: named(customers) } })
+    expect(asked(51).success).toBe(true)
+    const { error } = asked(52)
+    const message = 'At most 300 values of properties, tags and customers can be asked for in all'
+    expect(detailsOf(error!.issues, 'payload')).toEqual([{ path: 'payload.filters', message }])
   })
 
   test('of anything at all are filters of one type each, or faults that say where', () => {

@@ -1,7 +1,7 @@
 import * as z from 'zod/mini'
 import { action } from '../action.ts'
 import { Day, Groups, Id, opt, unique, wellFormed } from '../fields.ts'
-import { PropertyFilters, TagFilters } from '../filters.ts'
+import { atMostValues, PropertyFilters, TagFilters } from '../filters.ts'
 import { limits } from '../limits.ts'
 import { ChatWithThread } from '../objects.ts'
 import { Page, Pagination } from '../pagination.ts'
@@ -14,17 +14,19 @@ export const getArchives = action({
     'Finds threads by words, agents, customers, teams, dates, properties and tags, active ones too, the newest first.',
   request: z.object({
     filters: opt(
-      z.object({
-        query: opt(wellFormed),
-        date_from: opt(Day),
-        date_to: opt(Day),
-        agent_ids: AgentIds,
-        agents: AgentIds,
-        customer_ids: opt(unique(Id, limits.ids)),
-        team_ids: Groups,
-        properties: opt(PropertyFilters),
-        tags: opt(TagFilters),
-      }),
+      z
+        .object({
+          query: opt(wellFormed),
+          date_from: opt(Day),
+          date_to: opt(Day),
+          agent_ids: AgentIds,
+          agents: AgentIds,
+          customer_ids: opt(unique(Id, limits.ids)),
+          team_ids: Groups,
+          properties: opt(PropertyFilters),
+          tags: opt(TagFilters),
+        })
+        .check(atMostValues),
     ),
     pagination: opt(Page),
   }),
