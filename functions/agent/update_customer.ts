@@ -1,6 +1,7 @@
 import { readCard, showCustomer } from '../../shared/account/customer-card.ts'
 import { changeCard, renameSessions } from '../../shared/account/customer-change.ts'
 import { announceCustomerUpdated } from '../../shared/chat/announce/customer-updated.ts'
+import { unnamed } from '../../shared/chat/view/wire-objects.ts'
 import { updateCustomer } from '../../shared/protocol/agent/update_customer.ts'
 import { serveBoth } from '../../shared/request/serve-both.ts'
 
@@ -15,8 +16,8 @@ export const handler = serveBoth(updateCustomer, async (ctx, { customer_id, cust
   if (changed)
     await Promise.all([
       announceCustomerUpdated(ctx, after.customer, { known: after, tabs: {} }),
-      name !== card.customer.name && name !== undefined
-        ? renameSessions(ctx, { license_id, customer_id }, name)
+      name !== card.customer.name
+        ? renameSessions(ctx, { license_id, customer_id }, name ?? unnamed)
         : undefined,
     ])
   return { customer: showCustomer(after) }

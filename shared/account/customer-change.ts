@@ -74,7 +74,8 @@ export const changeCard = async <C extends { customer: CustomerItem }>(
       const details = mendedDetails(before, asked)
       if (isSameToItself(details, before)) return { result: { ...card, changed: false }, committed: true }
       const version = before.version + 1
-      const customer = CustomerItem.parse({ ...before, ...details, version })
+      const { name: _, email: __, ...rest } = before
+      const customer = CustomerItem.parse({ ...rest, ...details, version })
       const op = setCard(before, details, { nonce, nowMs: ctx.now() })
       return { result: { ...card, customer, changed: true }, committed: commitOne(ctx.write, op, nonce) }
     },

@@ -53,7 +53,11 @@ const mergedCard = (
   before: CustomerDetails,
   asked: CardDetails | undefined,
 ): Pick<CustomerDetails, 'name' | 'email' | 'properties'> => {
-  const [name, email] = [asked?.name ?? before.name, asked?.email ?? before.email]
+  // an empty one, which agents alone may ask for, is none
+  const [name, email] = [
+    (asked?.name ?? before.name) || undefined,
+    (asked?.email ?? before.email) || undefined,
+  ]
   return {
     properties: mergedProperties(before.properties, asked?.properties),
     ...(name === undefined ? {} : { name }),

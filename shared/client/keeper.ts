@@ -106,7 +106,9 @@ export class Keeper<U extends UserLike, E extends EventLike> {
       }
       case 'customer_updated': {
         const { chat_id, customer } = push.payload
-        return this.#user(chat_id, customer.id, (user) => ({ ...user, ...customer }))
+        // what has none any more comes without
+        const none = { email: undefined, properties: undefined }
+        return this.#user(chat_id, customer.id, (user) => ({ ...user, ...none, ...customer }))
       }
     }
   }

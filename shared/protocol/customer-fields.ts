@@ -42,18 +42,27 @@ const Page = z.object({
 /** What a browser says of itself and nobody has typed: nothing of it refuses a request (protocol §8). */
 const Monitoring = z.object({ page: lenient(Page), timezone: lenient(cut(limits.nameBytes)) })
 
-// a form that was left empty
+// a form that was left empty says nothing (protocol §8)
 const Typed = z.pipe(
   text(limits.nameBytes),
   z.transform((value) => value || undefined),
 )
 
-const card = { name: opt(Typed), email: opt(Typed), properties: opt(PropertiesChange) }
+const Mended = text(limits.nameBytes)
 
-/** What agents may change of a customer: what is absent stays as it is. */
-export const CardDetails = z.object(card)
+/** What agents may change of a customer: what is absent stays as it is, and an empty name or e-mail is none. */
+export const CardDetails = z.object({
+  name: opt(Mended),
+  email: opt(Mended),
+  properties: opt(PropertiesChange),
+})
 export type CardDetails = z.output<typeof CardDetails>
 
 /** A customer's details as its own `login` and `update_customer` take them. */
-export const CustomerDetails = z.object({ ...card, monitoring: lenient(Monitoring) })
+export const CustomerDetails = z.object({
+  name: opt(Typed),
+  email: opt(Typed),
+  properties: opt(PropertiesChange),
+  monitoring: lenient(Monitoring),
+})
 export type CustomerDetails = z.output<typeof CustomerDetails>

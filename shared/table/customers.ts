@@ -174,14 +174,18 @@ export const setCard = (
     // a ban is kept, whoever it is of
     ...(threads > 0 || ban !== undefined ? {} : { ttl: seconds(nowMs) + keptForS }),
   }
+  const gone = [...(name === undefined ? ['name'] : []), ...(email === undefined ? ['email'] : [])]
+  const assigned = Object.keys(set).map((field) => `#${field} = :${field}`)
   return {
     Update: {
       Key: keys.customer(license_id, id),
-      UpdateExpression: `SET ${Object.keys(set)
-        .map((field) => `#${field} = :${field}`)
-        .join(', ')}`,
+      UpdateExpression:
+        `SET ${assigned.join(', ')}` +
+        (gone.length > 0 ? ` REMOVE ${gone.map((field) => `#${field}`).join(', ')}` : ''),
       ConditionExpression: `attribute_exists(pk) AND attribute_not_exists(erased_at) AND ${unchangedSince(version)}`,
-      ExpressionAttributeNames: Object.fromEntries(Object.keys(set).map((field) => [`#${field}`, field])),
+      ExpressionAttributeNames: Object.fromEntries(
+        [...Object.keys(set), ...gone].map((field) => [`#${field}`, field]),
+      ),
       ExpressionAttributeValues: {
         ...Object.fromEntries(Object.entries(set).map(([field, value]) => [`:${field}`, value])),
         ...(version === 0 ? {} : { ':read': version }),

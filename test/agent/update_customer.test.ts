@@ -76,10 +76,32 @@ describe('update_customer by an agent', () => {
     expect(event).toMatchObject({ text: 'Carla archived the chat' })
   })
 
+  test('takes a name or an e-mail away where it is empty; the customer names itself again', async () => {
+    const { license, ann, carl, tab, chat_id, customer_id } = await withCarl()
+    const customer = await update(ann, customer_id, { name: '', email: '' })
+    const own = { id: customer_id, type: 'customer', name: 'Customer', properties: known.properties }
+    expect(customer).toMatchObject(own)
+    expect(customer).not.toHaveProperty('email')
+    expect(await ann.next(push)).toEqual({ chat_id, customer })
+    for (const page of [carl.client, tab]) expect(await page.next(push)).toEqual({ chat_id, customer: own })
+    const stored = await item(license, customer_id)
+    expect([stored?.name, stored?.email]).toEqual([undefined, undefined])
+    await update(ann, customer_id, { name: '', email: '' })
+    await ann.receivesNothing()
+    // what its browser has not filled in says nothing
+    await carl.client.ok('update_customer', { customer: { name: 'Carla', email: '' } })
+    await carl.client.ok('update_customer', { customer: { name: '' } })
+    expect((await ann.ok('get_customer', { customer_id })).customer.name).toBe('Carla')
+    await update(ann, customer_id, { name: '' })
+    await carl.client.ok('close_thread', { chat_id })
+    const { event } = await ann.eventually('incoming_event')
+    expect(event).toMatchObject({ text: 'Customer archived the chat' })
+  })
+
   test('that changes nothing pushes nothing', async () => {
     const { license, ann, cleo, carl, customer_id } = await withCarl()
     const before = await item(license, customer_id)
-    for (const same of [{}, known, { name: '', email: null, properties: { nosuch: null, plan: 'gold' } }])
+    for (const same of [{}, known, { name: null, email: null, properties: { nosuch: null, plan: 'gold' } }])
       expect(await update(cleo, customer_id, same)).toMatchObject(known)
     for (const client of [ann, cleo, carl.client]) await client.receivesNothing()
     expect(await item(license, customer_id)).toEqual(before)

@@ -213,6 +213,17 @@ describe('what a client sends', () => {
     client.close()
   })
 
+  test('forgets the e-mail and the properties that a customer has no more', async () => {
+    const { client, push } = clientOf(() => ({ success: true }))
+    await expect.poll(() => client.state).toBe('online')
+    const carl = { id: 'carl', type: 'customer', name: 'Carl', present: true, banned: false, online: true }
+    const known = { ...carl, last_seen_timestamp: 5, email: 'c@example.com', properties: { a: '1' } }
+    push('incoming_chat_thread', { chat: { id: 'c', users: [known], thread: threadOf('c', 1, [1]) } })
+    push('customer_updated', { chat_id: 'c', customer: { ...carl, name: 'Customer' } })
+    expect(client.chats.get('c')?.users).toEqual([{ ...carl, name: 'Customer', last_seen_timestamp: 5 }])
+    client.close()
+  })
+
   test('reads how a thread ended whose end was missed, and one that began and ended meanwhile', async () => {
     const stored = [threadOf('c', 1, [1, 2]), threadOf('c', 2, [1]), threadOf('c', 3, [1])]
     const threads = stored.map((thread, index) => ({ ...thread, active: index === 2 }))

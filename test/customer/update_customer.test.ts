@@ -77,6 +77,9 @@ describe('update_customer', () => {
     expect(await carl.client.next('customer_updated')).toEqual({ chat_id: chat.id, customer })
     await carl.client.receivesNothing()
     expect(await itemOf(carl)).toMatchObject({ name: 'Carl', email: 'carl@example.com' })
+    // a form that was left empty takes nothing away
+    expect(await update(carl, { name: '', email: '' })).toEqual({ customer })
+    expect(await itemOf(carl)).toMatchObject({ name: 'Carl', email: 'carl@example.com' })
   })
 
   test('tells no agent without access, and none of another license', async () => {

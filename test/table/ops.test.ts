@@ -665,11 +665,13 @@ describe('customers', () => {
       Update: {
         Key,
         UpdateExpression:
-          'SET #properties = :properties, #version = :version, #changed_at = :changed_at, #nonce = :nonce, #name = :name',
+          'SET #properties = :properties, #version = :version, #changed_at = :changed_at, #nonce = :nonce, #name = :name' +
+          // what it has none of any more
+          ' REMOVE #email',
         ConditionExpression: 'attribute_exists(pk) AND attribute_not_exists(erased_at) AND #version = :read',
         ExpressionAttributeNames: {
           ...{ '#properties': 'properties', '#version': 'version', '#changed_at': 'changed_at' },
-          ...{ '#nonce': 'nonce', '#name': 'name' },
+          ...{ '#nonce': 'nonce', '#name': 'name', '#email': 'email' },
         },
         ExpressionAttributeValues: {
           ...{ ':properties': { plan: 'gold' }, ':version': 5, ':changed_at': 7000, ':nonce': 'n1' },

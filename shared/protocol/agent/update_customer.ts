@@ -6,7 +6,7 @@ import { CustomerUser } from '../objects.ts'
 
 export const updateCustomer = action({
   name: 'update_customer',
-  summary: "Merges details into a customer's; null removes a property.",
+  summary: "Merges details into a customer's; null removes a property, an empty name or e-mail is none.",
   request: z.object({ customer_id: Id, customer: CardDetails }),
   response: z.strictObject({ customer: CustomerUser }),
   needs: ['read', 'push', 'fan_out'],
