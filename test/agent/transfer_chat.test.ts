@@ -336,6 +336,25 @@ describe('transfer_chat', () => {
     expect(await attendance(chat_id)).toMatchObject({ agents: ['eve'] })
   })
 
+  test('asked again by who has lost access by it is refused, as who leaves again is; nothing changes', async () => {
+    const { license, ann, kim, chat_id } = await openDesk({
+      bob: { groups: [sales] },
+      ben: { groups: [support] },
+    })
+    const [bob, ben] = [await license.login('bob'), await license.login('ben')]
+    const target = { type: 'group', ids: [support] }
+    await ann.ok('transfer_chat', { chat_id, target })
+    await clear(kim, ben)
+    expect(await refusedWith(ann, { chat_id, target })).toMatchObject({ type: 'authorization' })
+    // who has no access is told nothing of the chat, not even that it is where it was wanted
+    expect(await refusedWith(bob, { chat_id, target })).toMatchObject({ type: 'authorization' })
+    for (const client of [kim, ben]) expect(await told(client)).toEqual([])
+    await ben.ok('join_chat', { chat_id, agent_ids: ['ann'] })
+    await ann.ok('remove_from_chat', { chat_id })
+    expect(await ann.refused('remove_from_chat', { chat_id })).toMatchObject({ type: 'authorization' })
+    expect(await attendance(chat_id)).toMatchObject({ agents: ['ben'], scopes: { groups: [support] } })
+  })
+
   test('is for agents of the chat, unless it says that this does not matter', async () => {
     const { license, chat_id } = await openDesk({ ben: { groups: [sales] }, eve: { groups: [sales] } })
     const eve = await license.login('eve')
