@@ -1,6 +1,5 @@
-import { hasAccess, roleOf } from '../access/permissions.ts'
-import type { Target } from '../protocol/agent/transfer_chat.ts'
-import { type ErrorDetail, ProtocolError } from '../protocol/errors.ts'
+import { roleOf } from '../access/permissions.ts'
+import { ProtocolError } from '../protocol/errors.ts'
 import { type AgentItem, GroupItem, requireAgentReady, requireGroup } from '../table/accounts.ts'
 import type { Reads } from '../table/capabilities.ts'
 import { customerOf, departed, newlyHad, presentAgents } from '../table/chat/chat-users.ts'
@@ -10,106 +9,31 @@ import { groupPrefix, licensePk } from '../table/keys.ts'
 import type { Reader } from '../table/ops.ts'
 import type { ConditionalWrite, RequestSnapshot } from '../table/optimistic-write.ts'
 import type { Session } from '../table/sockets.ts'
-import {
-  assignmentGuards,
-  type AssignmentFamily,
-  byLoad,
-  givenTo,
-  isFree,
-  loadOf,
-  mayBeGiven,
-} from './assign-agent.ts'
+import { assignmentGuards, type AssignmentFamily, byLoad, givenTo } from './assign-agent.ts'
 import { changeUsers, type UsersChange, type UsersChanged } from './change-users.ts'
-import { existingScopes } from './deleted-names.ts'
-import { readRouting, type RoutingChange, type StoredRouting } from './routing-properties.ts'
-import { isReady, readRoutingState, type RoutingState } from './routing-state.ts'
+import { readRouting, type RoutingChange } from './routing-properties.ts'
+import { readRoutingState } from './routing-state.ts'
 import { transferred } from './system-messages.ts'
 import type { ThreadWrites, UsersFamily } from './thread-writes.ts'
+import { refusal, unavailable } from './transfer-refusal.ts'
+import {
+  isSeen,
+  type TransferRequest,
+  type TransferSnapshot,
+  type Wanted,
+  wantedOf,
+} from './transfer-target.ts'
 import { lineOf } from './view/queue.ts'
 
 // Transfers give a chat to another agent, or to a team (extensions §3): in one transaction, so that somebody has it,
 // or it waits, at every moment.
 
-export interface TransferRequest {
-  target?: Target | undefined
-  ignore_agents_availability?: boolean | undefined
-  ignore_requester_presence?: boolean | undefined
-}
-
-/** What a transfer is decided by. */
-interface TransferSnapshot extends RequestSnapshot {
-  me: Session
-  desk: RoutingState
-  groups: readonly GroupItem[]
-  routing: StoredRouting
-}
-
 type Transferring = ThreadWrites<UsersFamily | AssignmentFamily, RequestSnapshot & { me: Session }> &
   Reads<Common | 'loads'>
-
-/** A target whose names exist; groups that were deleted count as their successors. */
-interface Wanted {
-  scopes: ChatScopes
-  /** The agents among whom the next is chosen. */
-  candidates: readonly AgentItem[]
-  /** Whom or what the message names, where nobody is free. */
-  names: readonly string[]
-}
-
-const notFound = (path: string, message: string) =>
-  new ProtocolError('not_found', { details: [{ path, message }] })
-
-const canSee = (agent: AgentItem, scopes: ChatScopes): boolean =>
-  hasAccess({ agent_id: agent.id, permission: agent.permission, groups: agent.groups }, { users: [], scopes })
-
-const wantedOf = ({ chat, desk, groups, me }: TransferSnapshot, target: Target | undefined): Wanted => {
-  const namesOf = (ids: readonly number[]) =>
-    ids.map((id) => groups.find((group) => group.id === id)?.name ?? `group ${id}`)
-  // as routing goes: owners and administrators are there for every group
-  const takersFor = (scopes: ChatScopes) =>
-    desk.agents.filter(
-      (agent) =>
-        canSee(agent, scopes) &&
-        mayBeGiven(agent.id, chat) &&
-        agent.id !== me.agent_id &&
-        roleOf(agent.id, chat) === undefined,
-    )
-  if (target?.type === 'agent') {
-    const candidates = target.ids.map((id, at) => {
-      const agent = desk.agents.find((one) => one.id === id)
-      if (agent === undefined || agent.suspended)
-        throw notFound(`payload.target.ids.${at}`, 'No agent who may work has this id')
-      return agent
-    })
-    return { scopes: chat.scopes, candidates, names: candidates.map(({ name }) => name) }
-  }
-  if (target === undefined) {
-    const { scopes } = chat
-    const names = scopes.groups.length === 0 ? ['the queue'] : namesOf(scopes.groups)
-    return { scopes, candidates: takersFor(scopes), names }
-  }
-  const scopes = existingScopes({ groups: target.ids, agents: [] }, desk)
-  const missing = target.ids.findIndex(
-    (id) =>
-      !groups.some((group) => existingScopes({ groups: [id], agents: [] }, desk).groups.includes(group.id)),
-  )
-  if (missing !== -1) throw notFound(`payload.target.ids.${missing}`, 'There is no such group')
-  return { scopes, candidates: takersFor(scopes), names: namesOf(scopes.groups) }
-}
 
 /** The requester, where it is an agent of the chat and so leaves it. */
 const leavingOf = (chat: Chat, me: Session): string | undefined =>
   roleOf(me.agent_id, chat) === 'agent' ? me.agent_id : undefined
-
-/** Why an agent cannot take a chat now; undefined: it can. */
-const unavailable = (agent: AgentItem, desk: RoutingState, chat: Chat): string | undefined => {
-  if (presentAgents(chat).includes(agent.id)) return undefined
-  if (!agent.online || agent.away) return 'is not logged in'
-  if (!isReady(agent)) return 'does not accept chats'
-  if (!isFree(agent, desk))
-    return `has ${loadOf(agent, desk).active} active chats and takes ${agent.max_chats}`
-  return undefined
-}
 
 const isSameScopes = (one: ChatScopes, other: ChatScopes): boolean =>
   lineOf({ scopes: one }) === lineOf({ scopes: other })
@@ -130,39 +54,6 @@ const isDone = ({ chat, me }: TransferSnapshot, wanted: Wanted, request: Transfe
   if (target === undefined) return isMine
   return isSameScopes(chat.scopes, wanted.scopes) && (chat.waiting_since !== undefined || present.length > 0)
 }
-
-/** Why nobody takes a chat, for each agent asked for or for the groups as a whole. */
-const refusal = (view: TransferSnapshot, wanted: Wanted, { target, ...request }: TransferRequest) => {
-  const { chat, desk } = view
-  const mayWait = request.ignore_agents_availability === true && customerOf(chat) !== undefined
-  const why = wanted.candidates.map((agent) => {
-    if (!isSeen(agent, wanted.scopes, chat)) return 'cannot see this chat'
-    return mayWait ? undefined : unavailable(agent, desk, chat)
-  })
-  const details: ErrorDetail[] = []
-  if (target?.type === 'agent')
-    for (const [at, one] of why.entries())
-      if (one !== undefined)
-        details.push({ path: `payload.target.ids.${at}`, message: `The agent ${target.ids[at]} ${one}` })
-  if (target?.type !== 'agent') {
-    const counts = Map.groupBy(why, (one) => one)
-    const all = [...counts].map(([one, { length }]) => `${length} ${one}`)
-    details.push({
-      path: target === undefined ? 'payload.target' : 'payload.target.ids',
-      message: all.length === 0 ? 'Nobody else can be given the chat' : `Nobody is free: ${all.join(', ')}`,
-    })
-  }
-  if (request.ignore_agents_availability === true && !mayWait)
-    details.push({
-      path: 'payload.ignore_agents_availability',
-      message: 'Only a chat with a customer in it can wait',
-    })
-  return new ProtocolError('validation', { details })
-}
-
-/** Whether an agent will see a chat by its scopes, or has it already. */
-const isSeen = (agent: AgentItem, scopes: ChatScopes, chat: Chat): boolean =>
-  canSee(agent, scopes) || presentAgents(chat).includes(agent.id)
 
 /** Takes the requester out as one who leaves by itself: routing does not give the chat back to it. */
 const taken = (users: Chat['users'], me: Session, thread: number): Chat['users'] =>

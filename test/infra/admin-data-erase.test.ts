@@ -161,7 +161,7 @@ describe('admin customer erase', () => {
     const other = await knownCustomer(world, license, { brief: true })
     // the queue of the license moves with every chat that waits
     const tracesOfOther = async () =>
-      (await data.traces(other.id, other.chat_id)).filter(({ sk }) => !String(sk).startsWith('QUEUE'))
+      (await data.traces(other.id, other.chat_id)).filter(({ sk }) => !sk.startsWith('QUEUE'))
     const before = await tracesOfOther()
     const { client, id } = await license.visit({ customer: { name: 'Zed' } })
     await client.ok('start_chat', { chat: { thread: { events: [message('only mine')] } } })
