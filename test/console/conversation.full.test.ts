@@ -101,8 +101,9 @@ describe('a conversation in the console', () => {
       adam: { permission: 'administrator', default_status: 'not_accepting_chats', groups: [1] },
     })
     const { open, faults } = await openBrowser()
-    const page = await open(url(['nora', 'adam'], [1]))
-    const [nora, adam, kim] = [deskOf(page, 'nora'), deskOf(page, 'adam'), widgetOf(page)]
+    const page = await open(url(['nora', 'adam'], [1, 2]))
+    const [nora, adam] = [deskOf(page, 'nora'), deskOf(page, 'adam')]
+    const [kim, lee] = [widgetOf(page), widgetOf(page, 2)]
     await sees(nora, 'Online')
     await sees(adam, 'Online')
     await startChat(kim, 'Kim', 'Hello')
@@ -131,14 +132,21 @@ describe('a conversation in the console', () => {
 
     await openChat(adam, /Kim/, 'Waiting')
     await sees(adam.locator('.chat'), /^Position 1, since/)
+    await sees(kim, /^You are number 1 in line$/)
     await adam.getByLabel('Status').selectOption('accepting_chats')
     await seesNoMore(adam.locator('.chat'), /^Position 1/)
+    await seesNoMore(kim, /in line/)
+    // the next one in line is told how long that took
+    for (const desk of [adam, nora]) await desk.getByLabel('Status').selectOption('not_accepting_chats')
+    await startChat(lee, 'Lee', 'Hello')
+    await sees(lee, /^You are number 1 in line, others waited \d+ (s|min)$/)
     // who has transferred it does not get it back
     await license.login('ben')
     await press(adam, 'Transfer…')
     await choose('Support free')
     await dialog.waitFor({ state: 'hidden' })
     await sees(adam.locator('.chat'), 'with ben')
+    await seesNoMore(lee, /in line/)
     await press(adam, 'Log out')
     await page.getByText('Who works at this desk?').waitFor()
     await press(nora, 'Team')

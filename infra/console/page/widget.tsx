@@ -4,6 +4,7 @@ import { Composer } from './composer.tsx'
 import { FramesPanel } from './frames-panel.tsx'
 import { paced } from './pace.ts'
 import { CutButton, Field, Light, Name, Notices, valuesOf } from './parts.tsx'
+import { OwnPlace } from './queue.tsx'
 import { Rating } from './rating.tsx'
 import { newestOfOthers, useMarking } from './seen.ts'
 import { ThreadView } from './thread-view.tsx'
@@ -62,7 +63,8 @@ export const WidgetPanel = ({ url, license, visitor, onClose }: WidgetProps) => 
 const WidgetBody = ({ widget }: { widget: Widget }) => {
   useChanges(widget.changes)
   const chat = widget.chat()
-  const isActive = chat?.threads.at(-1)?.active === true
+  const thread = chat?.threads.at(-1)
+  const isActive = thread?.active === true
   const agents = chat?.users.filter(({ type, present }) => type === 'agent' && present) ?? []
   if (widget.me === undefined) return <p class="empty">{widget.ended ?? 'Connecting…'}</p>
   if (chat === undefined) return <StartForm widget={widget} isKnown={false} />
@@ -89,6 +91,7 @@ const WidgetBody = ({ widget }: { widget: Widget }) => {
             End chat
           </button>
         )}
+        {thread?.queue !== undefined && <OwnPlace queue={thread.queue} />}
       </header>
       <WidgetThread widget={widget} chat={chat} />
       {isActive ? <Writer widget={widget} chat={chat.id} /> : <StartForm widget={widget} isKnown />}
