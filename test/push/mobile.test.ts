@@ -332,6 +332,22 @@ describe('a phone', () => {
     expect(heard(scene.phone)).toEqual([event])
   })
 
+  test('that a logout names is notified no more, while another of the agent is, and one that none names', async () => {
+    const scene = await openScene()
+    const tablet = await withPhone(scene.license, 'ben')
+    const kept = await scene.license.login('ben', presenting(tablet))
+    await kept.ok('logout')
+    const app = await scene.license.login('ben', presenting(scene.phone))
+    const before = await say(scene)
+    await app.ok('logout', { firebase_token: scene.phone })
+    // while its connection is still open, and once it is closed
+    const after = await say(scene)
+    await app.closing()
+    const last = await say(scene)
+    expect(heard(scene.phone)).toEqual([])
+    expect(heard(tablet)).toEqual([before, after, last])
+  })
+
   test('is notified though its agent has a socket elsewhere, without a phone or with another', async () => {
     const scene = await openScene()
     await scene.license.login('ben')
