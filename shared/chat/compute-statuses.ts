@@ -7,12 +7,12 @@ import { groupPrefix, licensePk } from '../table/keys.ts'
 import type { Reader } from '../table/ops.ts'
 import { isReady, readRoutingState, type RoutingState } from './routing-state.ts'
 
-/** What stands for chats that name no group, where a license has no group of this id. */
+/** The id that stands for chats which name no group, where a license has no group of this id. */
 export const anyGroup = 0
 
 /**
- * Whether somebody is there for a chat that names this group, as routing judges it: who could be given such a
- * chat, and has room for one more.
+ * The status of a group, as routing judges it: by the agents who could be given a chat that names it, and have
+ * room for one more.
  */
 const statusOf = (group: number, ready: readonly Ready[], isGroup: boolean): GroupStatus => {
   const chat = { users: [], scopes: { groups: isGroup ? [group] : [], agents: [] } }
@@ -53,7 +53,7 @@ export const computeStatuses = async (
   )
 }
 
-/** The same as they are kept. */
+/** The statuses as an item keeps them. */
 export const keptStatuses = ({ online, online_for_queue, offline }: StatusesItem): Map<number, GroupStatus> =>
   new Map<number, GroupStatus>([
     ...online.map((id) => [id, 'online'] as const),
@@ -61,13 +61,13 @@ export const keptStatuses = ({ online, online_for_queue, offline }: StatusesItem
     ...offline.map((id) => [id, 'offline'] as const),
   ])
 
-/** The groups that are not as they were; one of which nothing was known was offline. */
+/** The groups whose status is another; one of which nothing was known was offline. */
 export const changedGroups = (
   before: ReadonlyMap<number, GroupStatus>,
   now: ReadonlyMap<number, GroupStatus>,
 ): number[] => [...now].flatMap(([id, status]) => ((before.get(id) ?? 'offline') === status ? [] : [id]))
 
-/** Statuses as the wire has them, of these groups alone; others that are named there are not. */
+/** The statuses as the wire has them, of these groups alone; ids of which none is known are left out. */
 export const showStatuses = (
   statuses: ReadonlyMap<number, GroupStatus>,
   ids: readonly number[],

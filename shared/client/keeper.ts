@@ -46,7 +46,7 @@ type About = OfChat | { chat: { id: string } }
 const chatsOf = (payload: About | OfChat[]): string[] =>
   [payload].flat().map((one) => ('chat_id' in one ? one.chat_id : one.chat.id))
 
-/** Brings the store to what pushes say, and has read what they leave out. */
+/** The keeper brings the store to what pushes say, and has read what they leave out. */
 export class Keeper<U extends UserLike, E extends EventLike> {
   readonly #ctx: Reading<U, E>
   readonly #reader: ChatReader<U, E>
@@ -145,14 +145,14 @@ export class Keeper<U extends UserLike, E extends EventLike> {
     }))
   }
 
-  /** A push that comes late tells of tags that were changed again since. */
+  /** Tags follow the newest push: one that comes late tells of tags that were changed again since. */
   #tag({ tags, version, ...thread }: OfThread & Tagged): void {
     this.#changeThread(thread, ({ tags_version = 0 }) =>
       version <= tags_version ? {} : { tags: tags.length > 0 ? tags : undefined, tags_version: version },
     )
   }
 
-  /** Where routing lets a chat wait, its place is told by itself. */
+  /** The place of a chat that routing lets wait is told by a push of its own. */
   #transferred({ transferred_to: to, queue, ...thread }: ChatPushes<U, E>['chat_transferred']): void {
     if (to.agent_ids.length > 0 || queue !== undefined) this.#queue(thread, queue)
   }
@@ -172,7 +172,7 @@ export class Keeper<U extends UserLike, E extends EventLike> {
     this.#changeThread({ chat_id, thread_id }, () => ({ queue }))
   }
 
-  /** A push that comes late tells of what was changed again since. */
+  /** Properties follow the newest push: one that comes late tells of what was changed again since. */
   #properties({ chat_id, properties, version }: ChatPushes<U, E>['chat_properties_updated']): void {
     this.#ctx.chats.update(chat_id, (chat) => {
       if (version <= (chat.properties_version ?? 0)) return {}
@@ -211,13 +211,13 @@ const usersAfter = <U extends UserLike>(
   ]
 }
 
-/** Whether a chat waits for an agent, as its properties say; undefined: they do not. */
+/** A chat waits for an agent, or does not, as its properties say; undefined: they say nothing. */
 const isUnassigned = (properties: Properties | undefined): boolean | undefined => {
   const value = properties?.['routing']?.['unassigned']?.value
   return typeof value === 'boolean' ? value : undefined
 }
 
-/** By name; null removes one. */
+/** Properties are merged by name; null removes one. */
 const merged = (held: Properties | undefined, change: Properties): Properties => {
   const spaces = [...new Set([...Object.keys(held ?? {}), ...Object.keys(change)])]
   return Object.fromEntries(

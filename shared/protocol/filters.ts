@@ -30,7 +30,7 @@ interface Asked {
   filter: unknown
 }
 
-/** Nested `{ns: {name: filter}}` and dotted `{"ns.name": filter}` are both taken; namespaces have no dots. */
+/** Filters come nested, `{ns: {name: filter}}`, or dotted, `{"ns.name": filter}`; namespaces have no dots. */
 const split = (given: Record<string, unknown>): Asked[] =>
   Object.entries(given).flatMap(([key, value]): Asked[] => {
     const dot = key.indexOf('.')
@@ -46,7 +46,7 @@ const split = (given: Record<string, unknown>): Asked[] =>
     }))
   })
 
-/** How many values are asked for. */
+/** The number of values that filters ask for. */
 const valuesOf = (filters: readonly (PropertyFilter | TagFilter)[]): number =>
   filters.reduce(
     (sum, filter) => sum + ('in' in filter ? filter.in : 'notIn' in filter ? filter.notIn : []).length,
@@ -118,7 +118,7 @@ interface Values {
   customer_ids?: readonly string[] | undefined
 }
 
-/** Bounds a search as a whole: for each value a list is read, whatever it is a value of. */
+/** A search as a whole is bounded: for each value a list is read, whatever it is a value of. */
 export const atMostValues = z.refine<Values>(
   ({ properties = [], tags = [], customer_ids = [] }) =>
     valuesOf(properties) + valuesOf(tags) + customer_ids.length <= limits.filterValuesInAll,

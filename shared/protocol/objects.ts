@@ -9,7 +9,7 @@ export const permissions = ['owner', 'administrator', 'normal'] as const
 export const Permission = z.enum(permissions)
 export type Permission = z.output<typeof Permission>
 
-/** What an agent may set. `offline` is only ever pushed. */
+/** The routing statuses that an agent may set. `offline` is only ever pushed. */
 export const RoutingStatus = z.enum(['accepting_chats', 'not_accepting_chats'])
 export type RoutingStatus = z.output<typeof RoutingStatus>
 
@@ -31,7 +31,7 @@ const agentUser = {
 }
 
 /**
- * Where a customer is and comes from, as its browser says it and its connections show. Times in Unix seconds.
+ * The pages and visits of a customer, as its browser and its connections say them. Times in Unix seconds.
  */
 export const Monitoring = z.strictObject({
   current_visit: z.strictObject({
@@ -55,7 +55,7 @@ export const Monitoring = z.strictObject({
 })
 export type Monitoring = z.output<typeof Monitoring>
 
-/** Texts that an app keeps of a customer, by names of its own. */
+/** Properties of a customer: texts that an app keeps of it, by names of its own. */
 export const CustomerProperties = z.record(z.string(), z.string())
 
 /** A customer as agents are shown it. */
@@ -67,7 +67,7 @@ export const CustomerUser = z.strictObject({
   present: z.boolean(),
   last_seen_timestamp: z.optional(Timestamp),
   banned: z.boolean(),
-  /** A tab is open. */
+  /** The customer has a tab open. */
   online: z.boolean(),
   properties: z.optional(CustomerProperties),
   monitoring: z.optional(Monitoring),
@@ -117,7 +117,7 @@ const tagged = { tags: z.optional(Tags), tags_version: z.optional(z.int()) }
 export const Thread = z.extend(threadWith(Event), tagged)
 export type Thread = z.output<typeof Thread>
 
-/** Which threads a chat has, the newest 1,000 of them at most. */
+/** The threads that a chat has, the newest 1,000 of them at most. */
 export const ThreadsSummary = z.array(z.strictObject({ thread_id: z.string(), order: z.int() }))
 
 /** A chat with one thread, as `start_chat` answers it and `incoming_chat_thread` pushes it. */
@@ -178,10 +178,10 @@ export const Colleague = z.strictObject({
 export const Group = z.strictObject({ id: z.int(), name: z.string() })
 
 /**
- * Whether somebody is there for a group: free, or there but with as many chats as one may have, or nobody.
+ * The status of a group: somebody is free, or there but with as many chats as one may have, or nobody is.
  */
 export const GroupStatus = z.enum(['online', 'online_for_queue', 'offline'])
 export type GroupStatus = z.output<typeof GroupStatus>
-/** By the group's id. */
+/** The statuses of groups, by the group's id. */
 export const GroupsStatus = z.record(z.string(), GroupStatus)
 export type GroupsStatus = z.output<typeof GroupsStatus>

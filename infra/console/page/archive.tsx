@@ -9,7 +9,7 @@ type Filters = NonNullable<Search['request']['filters']>
 
 const pageSize = 20
 
-/** Every thread that the agent may see, found by what was said in it, by whom, and when. */
+/** The archive: every thread that the agent may see, found by what was said in it, by whom, and when. */
 export const Archive = ({ desk, onOpen }: { desk: Desk; onOpen: (chat: string, thread: string) => void }) => {
   const [found, setFound] = useState<{ answer: Search['answer']; filters: Filters; page: number }>()
   const [isSearching, setIsSearching] = useState(false)

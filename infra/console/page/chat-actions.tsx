@@ -3,7 +3,7 @@ import { customerOf, roleIn } from './chat-kinds.ts'
 import type { Desk, DeskChat } from './desk-state.ts'
 import { TransferDialog } from './transfer.tsx'
 
-/** What an agent can do with a chat, as it is in it. */
+/** The actions that an agent can take on a chat, as it is in it. */
 export const ChatActions = ({ desk, chat }: { desk: Desk; chat: DeskChat }) => {
   const [transfers, setTransfers] = useState(false)
   return (

@@ -2,7 +2,7 @@ import type { Desk, DeskChat, DeskUser } from './desk-state.ts'
 
 export type Tab = 'mine' | 'others' | 'waiting'
 
-/** How an agent is in a chat; undefined: not. */
+/** The role of an agent in a chat; undefined: it is not in it. */
 export const roleIn = (
   { users }: DeskChat,
   agent: string | undefined,
@@ -14,7 +14,7 @@ export const roleIn = (
 export const customerOf = ({ users }: DeskChat): (DeskUser & { type: 'customer' }) | undefined =>
   users.find((user) => user.type === 'customer')
 
-/** By whom a chat is called: its customer, or the agents who talk. */
+/** The name of a chat: that of its customer, or those of the agents who talk. */
 export const titleOf = (chat: DeskChat): string =>
   customerOf(chat)?.name ?? (chat.users.map(({ name }) => name).join(', ') || 'Empty chat')
 
@@ -25,7 +25,7 @@ const tabOf = (chat: DeskChat, me: string | undefined): Tab => {
   return chat.users.some(({ type, present }) => type === 'agent' && present) ? 'others' : 'waiting'
 }
 
-/** When something was said last in a chat (s). */
+/** The time (s) at which something was said last in a chat. */
 export const lastAt = (desk: Desk, chat: DeskChat): number => {
   const thread = chat.threads.at(-1)
   return Math.max(
@@ -45,7 +45,7 @@ export const chatsByTab = (desk: Desk): Record<Tab, DeskChat[]> => {
   return grouped
 }
 
-/** Whether something was said that the agent has not seen. */
+/** A chat has news where something was said that the agent has not seen. */
 export const isUnread = (desk: Desk, chat: DeskChat): boolean => {
   const own = chat.users.find(({ id }) => id === desk.me?.id)
   const last = chat.threads.at(-1)?.events.findLast(({ author_id }) => author_id !== undefined)

@@ -3,15 +3,15 @@ import { useRef, useState } from 'preact/hooks'
 
 interface ComposerProps {
   label: string
-  /** Why nothing can be written. */
+  /** The reason why nothing can be written. */
   disabled?: string | undefined
-  /** Whether it was sent; a text that was not comes back. */
+  /** Resolves to whether the text was sent; one that was not comes back. */
   onSend: (text: string) => Promise<boolean>
   onType: (text: string) => void
   children?: ComponentChildren
 }
 
-/** Where one writes: Enter sends, Shift and Enter begin a line. */
+/** The field in which one writes: Enter sends, Shift and Enter begin a line. */
 export const Composer = ({ label, disabled, onSend, onType, children }: ComposerProps) => {
   const [text, setText] = useState('')
   const field = useRef<HTMLTextAreaElement>(null)

@@ -1,4 +1,4 @@
-/** What the console's server says of itself: `ConsoleConfig` of `infra/console/server.ts`. */
+/** The settings that the console's server tells: `ConsoleConfig` of `infra/console/server.ts`. */
 export interface Config {
   agent_url: string
   customer_url?: string

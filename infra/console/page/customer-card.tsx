@@ -5,7 +5,7 @@ import { dayAndTime } from './texts.tsx'
 
 type Customer = DeskUser & { type: 'customer' }
 
-/** Who the customer is, where it is, and whether it is banned. */
+/** The customer's card: who and where it is, and whether it is banned. */
 export const CustomerCard = ({ desk, customer }: { desk: Desk; customer: Customer }) => {
   const [asksDays, setAsksDays] = useState(false)
   const [mends, setMends] = useState(false)

@@ -10,7 +10,7 @@ interface Known {
   bans: Map<string, boolean>
 }
 
-/** Keeps a desk to what its client is told, and what that does not keep itself. */
+/** A desk follows the pushes that its client is told, in all that the client's store does not keep itself. */
 export const listenAtDesk = (
   desk: Desk,
   { hears, changes, tell }: OpenSession,
@@ -89,7 +89,7 @@ const showLogin = (desk: Desk, login: Login, previews: Known['previews']): void 
   desk.changes.changed()
 }
 
-/** What a push names of an account. */
+/** The fields of a push about an account. */
 const namedOf = ({
   name,
   avatar,

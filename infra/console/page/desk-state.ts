@@ -10,7 +10,7 @@ export type Colleague = Omit<Login['agents'][number], 'routing_status'> & {
   routing_status?: string | undefined
 }
 
-/** The newest that was said in a chat. */
+/** The newest event of a chat. */
 export interface Preview {
   text: string
   at: number
@@ -22,7 +22,7 @@ export interface Desk extends Session {
   me: Login['my_profile'] | undefined
   colleagues: readonly Colleague[]
   groups: Login['groups']
-  /** Whether somebody is there for them, by id. */
+  /** The statuses of groups, by id: whether somebody is there for them. */
   statuses: AgentEndpoint['actions']['list_group_statuses']['answer']['groups_status']
   followed: ReadonlySet<string>
   previews: ReadonlyMap<string, Preview>
@@ -38,7 +38,7 @@ export interface Desk extends Session {
   nameOf: (id: string | undefined, users?: readonly { id: string; name: string }[]) => string
 }
 
-/** What a login tells. */
+/** The answer to a login, as a desk needs it. */
 const beforeLogin = { me: undefined, colleagues: [], groups: [], statuses: {} }
 
 export const openDesk = (url: string, token: string): Desk => {

@@ -114,7 +114,7 @@ const DeskHeader = ({ desk, onLeave, showsFrames, onFrames }: HeaderProps) => {
   )
 }
 
-/** Ends the session, where the line is there to end it by. */
+/** The button that ends the session, where the line is there to end it by. */
 const logOut = async (desk: Desk, onLeave: () => void): Promise<void> => {
   if (desk.state === 'online')
     await desk.run('The session was not ended', () => desk.client.request('logout', {}))

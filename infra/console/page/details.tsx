@@ -7,7 +7,7 @@ import { Properties } from './properties.tsx'
 import { Tags } from './tags.tsx'
 import { Time } from './texts.tsx'
 
-/** What is known of the open chat: its customer, who is in it, who may see it, its tags and properties. */
+/** The details of the open chat: its customer, who is in it, who may see it, its tags and properties. */
 export const Details = ({ desk, onClose }: { desk: Desk; onClose: () => void }) => {
   const chat = desk.open && desk.client.chats.get(desk.open.chat)
   if (chat === undefined) return null

@@ -14,7 +14,7 @@ const pretty = (text: string): string => {
 
 const lineOf = ({ way, text }: Frame): string => `${way === 'sent' ? '→' : '←'} ${text}`
 
-/** What goes over the wire, both ways, the newest first. */
+/** The frames that go over the wire, both ways, the newest first. */
 export const FramesPanel = ({ wire, label }: { wire: Wire; label: string }) => {
   useChanges(wire.changes)
   const [hidesPings, setHidesPings] = useState(true)

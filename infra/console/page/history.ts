@@ -20,11 +20,11 @@ interface Page {
 type Ask = { thread_ids?: string[]; before_order?: number; limit?: number }
 
 export interface ShownThread extends Omit<AnyThread, 'has_more'> {
-  /** Everything from its first event on is here. */
+  /** The thread is here from its first event on. */
   isWhole: boolean
 }
 
-/** What is shown of a chat: its threads up to one, read backwards as far as somebody has scrolled. */
+/** The part of a chat that is shown: its threads up to one, read backwards as far as somebody has scrolled. */
 export interface History {
   threads: () => ShownThread[]
   hasOlder: () => boolean
@@ -33,7 +33,7 @@ export interface History {
   /** Reads the last thread and, where one is named, that one. */
   open: (thread?: string) => Promise<void>
   older: () => Promise<void>
-  /** What the client's store holds, newer than what was read here. */
+  /** Takes the threads that the client's store holds, newer than those read here. */
   take: (threads: readonly AnyThread[]) => void
 }
 

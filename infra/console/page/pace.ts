@@ -1,4 +1,4 @@
-/** Passes on the last of many values, at most one in so many milliseconds. */
+/** A paced function passes on the last of many values, at most one in so many milliseconds. */
 export const paced = <T>(pass: (value: T) => void, everyMs: number): ((value: T) => void) => {
   let waiting: { value: T } | undefined
   let isQuiet = true

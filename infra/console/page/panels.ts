@@ -47,7 +47,7 @@ export const usePanels = (open: () => Panel[]) => {
   const add = (panel: Panel) => change([...all, panel], panel.key)
   return {
     all,
-    /** The one that is shown where there is room for one. */
+    /** The panel that is shown where there is room for one. */
     shown: all.some(({ key }) => key === chosen) ? chosen : (all[0]?.key ?? ''),
     show,
     addDesk: () => add(emptyDesk()),

@@ -27,7 +27,7 @@ const lights = {
   closed: ['bad', 'Closed'],
 } as const
 
-/** How the connection is; after a reconnect, whether anything is missing. */
+/** The light of a connection: how it is; after a reconnect, whether anything is missing. */
 export const Light = ({ session }: { session: Session }) => {
   useChanges(session.changes)
   useChanges(session.wire.changes)
@@ -47,7 +47,7 @@ export const Light = ({ session }: { session: Session }) => {
   )
 }
 
-/** The button that cuts the line, to show what becomes of it. */
+/** The button that cuts the line, to show how it recovers. */
 export const CutButton = ({ session }: { session: Session }) => {
   useChanges(session.wire.changes)
   const { isCut, cut, mend } = session.wire
@@ -115,7 +115,7 @@ export const Field = ({ label, children }: { label: string; children: ComponentC
   </label>
 )
 
-/** What a form holds, by the names of its fields. */
+/** The values of a form, by the names of its fields. */
 export const valuesOf = (form: EventTarget | null): ((name: string) => string) => {
   const data = form instanceof HTMLFormElement ? new FormData(form) : new FormData()
   return (name) => {

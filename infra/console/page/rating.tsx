@@ -2,7 +2,7 @@ import { useState } from 'preact/hooks'
 import { valuesOf } from './parts.tsx'
 import type { Widget } from './widget-state.ts'
 
-/** Says how the chat was, also after its end: an annotation with the property `rating.score`, 1 or 0. */
+/** The form that rates a chat, also after its end: an annotation with the property `rating.score`, 1 or 0. */
 export const Rating = ({ widget, chat }: { widget: Widget; chat: string }) => {
   const [score, setScore] = useState<0 | 1>()
   const rate = async (text: string): Promise<void> => {

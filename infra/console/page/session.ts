@@ -2,7 +2,7 @@ import { ChatError, type State } from '../../../shared/client/client.ts'
 import { type Changes, openChanges } from './changes.ts'
 import { openWire, type Wire } from './wire.ts'
 
-/** What a person is told, until it is taken away: mostly that something failed, and why. */
+/** A notice is shown until it is taken away: mostly it says that something failed, and why. */
 interface Notice {
   id: number
   isError: boolean
@@ -10,7 +10,7 @@ interface Notice {
   details: readonly string[]
 }
 
-/** Somebody writes: known until the time is over, or the message is there. */
+/** A writer in a chat: shown until its time is over, or its message is there. */
 interface Writing {
   author: string
   text: string
@@ -24,12 +24,12 @@ interface Pending {
   text: string
 }
 
-/** What desks and widgets have in common: a line, its light, notices, who writes. */
+/** A session is the part that desks and widgets have in common: a line, its light, notices, who writes. */
 export interface Session {
   changes: Changes
   wire: Wire
   state: State
-  /** What the last reconnect found; shown for a while. */
+  /** The finding of the last reconnect; shown for a while. */
   recovered: 'all' | 'anew' | undefined
   ended: string | undefined
   notices: readonly Notice[]
@@ -37,7 +37,7 @@ export interface Session {
   pending: readonly Pending[]
   tell: (notice: Omit<Notice, 'id'>) => void
   dismiss: (id: number) => void
-  /** What the request answered; undefined where it failed, of which a notice tells. */
+  /** Makes a request and resolves to its answer; undefined where it failed, of which a notice tells. */
   run: <T>(what: string, request: () => Promise<T>) => Promise<{ answer: T } | undefined>
   /** The same for a message, shown as on its way until it is answered. */
   send: (pending: Pending, request: () => Promise<unknown>) => Promise<boolean>
@@ -48,7 +48,7 @@ const mostNotices = 4
 const writingMs = 10_000
 const recoveredMs = 6000
 
-/** What a session is told by its client, by the names of `client.on`. */
+/** The listeners of a session, by the names of `client.on`. */
 interface Hears {
   state: (state: State) => void
   recovered: (told: { recovered: boolean }) => void

@@ -6,11 +6,11 @@ const statuses: Record<string, string> = {
   offline: 'offline',
 }
 
-/** What an agent does, in words. */
+/** The status of an agent in words. */
 export const statusOf = (routing: string): string => statuses[routing] ?? routing
 
 const groupStatuses = { online: 'free', online_for_queue: 'full', offline: 'nobody there' }
 
-/** Whether somebody is there for a group, in words. */
+/** The status of a group in words: whether somebody is there for it. */
 export const groupStatusOf = (desk: Desk, group: number): string =>
   groupStatuses[desk.statuses[group] ?? 'offline']

@@ -2,7 +2,7 @@ import type { Desk } from './desk-state.ts'
 import { Avatar, Dialog, Name } from './parts.tsx'
 import { groupStatusOf, statusOf } from './statuses.ts'
 
-/** The colleagues, and what they do; administrators change that of others. */
+/** The colleagues and their statuses; administrators change those of others. */
 export const Team = ({ desk, onClose }: { desk: Desk; onClose: () => void }) => {
   const mayChange = desk.me?.permission !== 'normal'
   const change = (agent_id: string, routing_status: 'accepting_chats' | 'not_accepting_chats') =>

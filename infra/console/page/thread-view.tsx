@@ -11,12 +11,12 @@ export interface ThreadProps {
   nameOf: (id: string | undefined) => string
   hasOlder: boolean
   onOlder: () => void
-  /** On their way. */
+  /** Messages on their way. */
   pending: readonly { customId: string; text: string }[]
   writing: { author: string; text: string } | undefined
 }
 
-/** What is said in a chat, the newest at the bottom; scrolled to its top it reads what was before. */
+/** The events of a chat, the newest at the bottom; scrolled to its top it reads what was before. */
 export const ThreadView = (props: ThreadProps) => {
   const { threads, hasOlder, onOlder, pending, writing } = props
   const list = useRef<HTMLDivElement>(null)
@@ -72,7 +72,7 @@ const OneThread = ({ thread, users, me, nameOf }: ThreadProps & { thread: ShownT
   </section>
 )
 
-/** Who of the others has seen what I said, until one of them answers. */
+/** The users who have seen the reader's last message, until one of them answers. */
 const SeenBy = ({ thread, users, me }: { thread: ShownThread; users: readonly Person[]; me: string }) => {
   const last = thread.events.findLast(({ author_id }) => author_id !== undefined)
   if (last?.author_id !== me || !thread.active) return null
@@ -108,7 +108,7 @@ const Writing = ({ writing, nameOf }: Pick<ThreadProps, 'writing' | 'nameOf'>) =
   </div>
 )
 
-/** Stays at the bottom where it was there, and where it was when older messages come above. */
+/** A log stays at its bottom where it was there, and where it was when older messages come above. */
 const useStayingInPlace = (
   list: { current: HTMLDivElement | null },
   threads: readonly ShownThread[],

@@ -14,7 +14,7 @@ interface TransferProps {
   onClose: () => void
 }
 
-/** Gives a chat to another agent or to a group; what is refused is said where it was asked for. */
+/** The dialog that gives a chat to another agent or to a group; a refusal is said where it was asked for. */
 export const TransferDialog = ({ desk, chat, onClose }: TransferProps) => {
   const [agents, setAgents] = useState<Agents>()
   const [refusal, setRefusal] = useState<readonly string[]>([])
@@ -128,14 +128,14 @@ const Choice = ({ value, name, hint }: { value: string; name: string; hint: stri
   </label>
 )
 
-/** What was chosen; undefined: whoever is free. */
+/** The target that was chosen; undefined: whoever is free. */
 const targetOf = (chosen: string): Target => {
   const [kind, id = ''] = chosen.split(/:(.*)/su)
   if (kind === 'group') return { type: 'group', ids: [Number(id)] }
   return kind === 'agent' ? { type: 'agent', ids: [id] } : undefined
 }
 
-/** Why something was refused: by its details, where it has any. */
+/** The reason of a refusal: by its details, where it has any. */
 const inWords = (error: unknown): readonly string[] => {
   if (!(error instanceof ChatError)) return [String(error)]
   const details = error.details.map(({ message }) => message)

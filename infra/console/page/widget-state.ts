@@ -6,7 +6,7 @@ import { openSession, type Session } from './session.ts'
 export interface Widget extends Session {
   client: CustomerClient
   me: string | undefined
-  /** Its one chat, once it has one. */
+  /** The customer's one chat, once it has one. */
   chat: () => ReturnType<CustomerClient['chats']['all']>[number] | undefined
   history: History
   /** Ends the connection, and forgets who the customer is: the next one is a stranger. */

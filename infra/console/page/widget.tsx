@@ -160,7 +160,7 @@ const Writer = ({ widget, chat }: { widget: Widget; chat: string }) => {
   )
 }
 
-/** Begins a chat, or the next conversation of it. What is filled in goes along as a form. */
+/** The form that begins a chat, or its next conversation. Fields that are filled in go along as a form. */
 const StartForm = ({ widget, isKnown }: { widget: Widget; isKnown: boolean }) => {
   const start = (value: (name: string) => string): void => {
     const [name, email, text] = [value('name'), value('email'), value('text')]

@@ -21,7 +21,7 @@ export interface Wire {
   forget: () => void
 }
 
-/** The most that is kept: the oldest frames go first. */
+/** The most frames that are kept: the oldest go first. */
 const mostFrames = 300
 const mostCharacters = 1_000_000
 
@@ -86,7 +86,7 @@ export const openWire = (): Wire => {
   return wire
 }
 
-/** Where the line is mended, and where the browser says that the network is back. */
+/** A line is back where it is mended, and where the browser says that the network is. */
 const onOnline = (online: Set<() => void>, back: () => void): (() => void) => {
   online.add(back)
   addEventListener('online', back)
@@ -96,7 +96,7 @@ const onOnline = (online: Set<() => void>, back: () => void): (() => void) => {
   }
 }
 
-/** What a frame is called, and its text; tokens are left out, since frames are copied. */
+/** The name of a frame, and its text; tokens are left out, since frames are copied. */
 const shownOf = (raw: string): { action: string; text: string } => {
   try {
     const frame: unknown = JSON.parse(raw)
