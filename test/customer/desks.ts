@@ -375,8 +375,9 @@ const faultsOf = async (
       users.some((user) => user.id === agent.id && isPresentAgent(user)),
     )
     const entries = await readEntriesFrom(world.table.read, id, { n: chat.thread, m: 1 }, 1000)
-    const lastRouting = entries.findLast(
-      ({ event }) => event.system_message_type?.startsWith('routing.') === true,
+    // that it is idle says nothing of who has it
+    const lastRouting = entries.findLast(({ event: { system_message_type: type } }) =>
+      ['routing.assigned', 'routing.unassigned'].includes(type ?? ''),
     )
     const said = entries.filter(isPublicSaying)
     const customer = users.find(isPresentCustomer)?.id
