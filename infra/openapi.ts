@@ -4,8 +4,7 @@ import { httpPath } from '../shared/protocol/agent/index.ts'
 import { errorTable } from '../shared/protocol/errors.ts'
 import { limits } from '../shared/protocol/limits.ts'
 import { described } from './asyncapi.ts'
-import type { Endpoint, Json } from './asyncapi-endpoint.ts'
-import { schemaRef } from './asyncapi-endpoint.ts'
+import { type Endpoint, type Json, schemaRef } from './asyncapi-endpoint.ts'
 import { schemasOf } from './asyncapi-schemas.ts'
 
 const json = (schema: Json): Json => ({ 'application/json': { schema } })
@@ -33,6 +32,24 @@ const operationOf = (spec: ActionSpec): Json => {
       ...Object.fromEntries(statuses.map((code) => [code, { $ref: '#/components/responses/Error' }])),
     },
   }
+}
+
+const securitySchemes: Json = {
+  token: {
+    type: 'http',
+    scheme: 'bearer',
+    bearerFormat: 'JWT',
+    description: 'An access token of the agent.',
+  },
+}
+
+const idempotencyKey: Json = {
+  name: 'Idempotency-Key',
+  in: 'header',
+  required: false,
+  description:
+    'Stands in for a `custom_id` that the event has not: sent again with the same one, it is answered as before.',
+  schema: { type: 'string', minLength: 1, maxLength: limits.idBytes },
 }
 
 /** The schemas that are referred to from here, and from there on. */
@@ -88,24 +105,8 @@ export const openapi = (version: string, endpoint: Endpoint): Json => {
     security: [{ token: [] }],
     paths,
     components: {
-      securitySchemes: {
-        token: {
-          type: 'http',
-          scheme: 'bearer',
-          bearerFormat: 'JWT',
-          description: 'An access token of the agent.',
-        },
-      },
-      parameters: {
-        IdempotencyKey: {
-          name: 'Idempotency-Key',
-          in: 'header',
-          required: false,
-          description:
-            'Stands in for a `custom_id` that the event has not: sent again with the same one, it is answered as before.',
-          schema: { type: 'string', minLength: 1, maxLength: limits.idBytes },
-        },
-      },
+      securitySchemes,
+      parameters: { IdempotencyKey: idempotencyKey },
       responses,
       schemas: reachable({ paths, responses }, schemasOf([{ ...endpoint, actions, pushes: {} }])),
     },

@@ -16,7 +16,14 @@ import { limits } from '../protocol/limits.ts'
 import type { Chat } from '../table/chat/chats.ts'
 import { readTail, type Tail } from '../table/chat/thread-log.ts'
 import type { Reader } from '../table/ops.ts'
-import { addressOf, type AnySession, type Connected, expiryOf, isCustomers } from '../table/sockets.ts'
+import {
+  addressOf,
+  type AnySession,
+  type Connected,
+  expiryOf,
+  isCustomers,
+  type SocketItem,
+} from '../table/sockets.ts'
 import { authorizeRequest, reauthorize, sessionOf } from './authorize.ts'
 import type { Ctx, Handler } from './context.ts'
 import {
@@ -152,16 +159,17 @@ const handleRequest = async <Spec extends ActionSpec>(
     await record?.tellLater()
     // who asks for too much is told so, whatever else is wrong with the request
     await counting?.allowed
-    if (spec.session === 'login')
-      await countFailedLogin(limiting, error, async () => {
-        const socket = await arrive()
-        return socket && addressOf(socket)
-      })
+    if (spec.session === 'login') await countFailedLogin(limiting, error, () => addressFrom(arrive))
     throw error
   } finally {
     record?.end()
     await counting?.done()
   }
+}
+
+const addressFrom = async (arrive: () => Promise<SocketItem | undefined>): Promise<string | undefined> => {
+  const socket = await arrive()
+  return socket && addressOf(socket)
 }
 
 /**

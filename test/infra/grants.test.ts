@@ -87,7 +87,7 @@ test.each([
 )
 
 test('an action that agents may ask for over HTTP may look up whose token it is, beside', () => {
-  const own = `${where(['identity', 'account'])}`
+  const own = where(['identity', 'account'])
   expect(spelled(actionGrants({ needs: [] })).toSorted()).toEqual(
     [...session, `Token: dynamodb:GetItem on table${own}`].toSorted(),
   )

@@ -121,10 +121,11 @@ const routeKeyOf = ({ method, url = '/' }: IncomingMessage, routes: ReadonlyMap<
 const bodyOf = async (request: IncomingMessage): Promise<Buffer | undefined> => {
   const chunks: Buffer[] = []
   let bytes = 0
-  for await (const chunk of request as AsyncIterable<Buffer>) {
+  request.on('data', (chunk: Buffer) => {
     bytes += chunk.length
     if (bytes <= mostBytes) chunks.push(chunk)
-  }
+  })
+  await once(request, 'end')
   return bytes > mostBytes ? undefined : Buffer.concat(chunks)
 }
 
