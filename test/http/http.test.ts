@@ -163,6 +163,7 @@ describe('a request that is none', () => {
     ['GET', httpPath('send_event')],
     ['PUT', httpPath('send_event')],
     ['GET', '/%2e%2e/%00?<script>'],
+    ['POST', '//%zz?a=b?c'],
   ])('%s %s is not found', async (method, path) => {
     const { token } = await openOffice()
     const response = await send(world.httpUrl, path, {

@@ -42,16 +42,19 @@ export const httpEvent = (
   { apiId, routeKey, now }: { apiId: string; routeKey: string; now: number },
 ): HttpEvent => {
   const { method = 'GET', url = '/', httpVersion, socket } = request
-  const { pathname, search, searchParams } = new URL(url, 'http://local')
+  // no `URL`: a client may send what is none
+  const [rawPath = '/', ...rest] = url.split('?')
+  const search = rest.join('?')
+  const searchParams = new URLSearchParams(search)
   const headers = headersOf(request)
   const isText = text.test(headers['content-type'] ?? '') && headers['content-encoding'] === undefined
-  const path = decodeURI(pathname)
+  const path = decoded(rawPath)
   const query = [...new Set(searchParams.keys())].map((name) => [name, searchParams.getAll(name).join(',')])
   return {
     version: '2.0',
     routeKey,
     rawPath: path,
-    rawQueryString: search.slice(1),
+    rawQueryString: search,
     headers,
     ...(query.length > 0 && { queryStringParameters: Object.fromEntries(query) }),
     requestContext: {
@@ -75,6 +78,14 @@ export const httpEvent = (
     },
     ...(body.length > 0 && { body: body.toString(isText ? 'utf8' : 'base64') }),
     isBase64Encoded: body.length > 0 && !isText,
+  }
+}
+
+const decoded = (path: string): string => {
+  try {
+    return decodeURI(path)
+  } catch {
+    return path
   }
 }
 
