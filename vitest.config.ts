@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config'
+import { LongestFirst } from './test/support/longest-first.ts'
 
 const long = 'test/**/*.full.test.ts'
 /**
@@ -19,6 +20,7 @@ export default defineConfig({
     setupFiles: ['test/support/each-file.ts'],
     pool: 'forks',
     maxWorkers: 2,
+    sequence: { sequencer: LongestFirst },
     tags: [{ name: 'full', description: 'Takes long: left out of npm test', timeout: longMs }],
     // waits in tests end with what they wait for; these only end what hangs
     testTimeout: 30_000,

@@ -376,7 +376,7 @@ export const describeKeptCounts = ({ full, hold }: { full: boolean; hold: HoldSt
         ],
       ],
     ]
-    const ofSome = kinds.filter(([name]) => /thread's|takes/.test(name))
+    const ofSome = kinds.filter(([name]) => /thread's property|takes/.test(name))
     test.each(full ? kinds : ofSome)(
       '%s takes the counts of that month alone from the searches that it concerns',
       async (_, concerned, change) => {

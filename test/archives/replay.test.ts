@@ -1,3 +1,3 @@
 import { describeReplays } from './replays.ts'
 
-describeReplays({ steps: 12, full: false })
+describeReplays({ steps: 6, full: false })
