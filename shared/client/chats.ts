@@ -35,6 +35,8 @@ interface WireThread<E> {
 }
 
 export interface Thread<E> extends Omit<WireThread<E>, 'last_order'> {
+  /** Of the last push about its properties. */
+  properties_version?: number | undefined
   /** Ascending, without repeats or gaps; the newest ones. */
   events: E[]
   /** Everything up to this order is here, or was. */

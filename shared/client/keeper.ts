@@ -91,9 +91,7 @@ export class Keeper<U extends UserLike, E extends EventLike> {
       case 'chat_properties_updated':
         return this.#properties(push.payload)
       case 'chat_thread_properties_updated':
-        return this.#changeThread(push.payload, ({ properties }) => ({
-          properties: merged(properties, push.payload.properties),
-        }))
+        return this.#threadProperties(push.payload)
       case 'thread_tagged':
       case 'thread_untagged':
         return this.#tag(push.payload)
@@ -172,8 +170,13 @@ export class Keeper<U extends UserLike, E extends EventLike> {
     this.#changeThread({ chat_id, thread_id }, () => ({ queue }))
   }
 
-  /** Properties follow the newest push: one that comes late tells of what was changed again since. */
+  /**
+   * Properties follow the newest push. One that comes before another's turn tells of its own names alone: what
+   * the other changed is read.
+   */
   #properties({ chat_id, properties, version }: ChatPushes<U, E>['chat_properties_updated']): void {
+    const known = this.#ctx.chats.get(chat_id)?.properties_version
+    if (known !== undefined && version > known + 1) void this.#reader.read(chat_id)
     this.#ctx.chats.update(chat_id, (chat) => {
       if (version <= (chat.properties_version ?? 0)) return {}
       const now = merged(chat.properties, properties)
@@ -187,6 +190,19 @@ export class Keeper<U extends UserLike, E extends EventLike> {
         }),
       }
     })
+  }
+
+  /** Of a thread no answer says the version: it is known from the first push on. */
+  #threadProperties(push: ChatPushes<U, E>['chat_thread_properties_updated']): void {
+    const { chat_id, thread_id, properties, version } = push
+    const held = this.#ctx.chats.get(chat_id)?.threads.find(({ id }) => id === thread_id)
+    const known = held?.properties_version
+    if (known !== undefined && version !== known + 1) void this.#reader.read(chat_id, thread_id)
+    if (known !== undefined && version <= known) return
+    this.#changeThread(push, (thread) => ({
+      properties: merged(thread.properties, properties),
+      properties_version: version,
+    }))
   }
 
   #user(chat: string, id: string, change: (user: U) => U): void {

@@ -224,6 +224,38 @@ describe('what a client sends', () => {
     client.close()
   })
 
+  test('reads properties where a push overtook another: each tells of its own names alone', async () => {
+    const value = (of: number) => ({ value: of })
+    const stored = { a: { x: value(1), y: value(2) } }
+    const { client, push, network } = clientOf(({ action }) => {
+      if (action !== 'get_chat_threads') return { success: true }
+      const threads = [{ ...threadOf('c', 1, [1]), properties: stored }]
+      const threads_summary = [{ thread_id: 'c_1', order: 1 }]
+      const chat = { id: 'c', users: [], properties: stored, properties_version: 3, threads, threads_summary }
+      return { success: true, payload: { chat } }
+    })
+    await expect.poll(() => client.state).toBe('online')
+    const reads = () => network.sent.filter(({ action }) => action === 'get_chat_threads').length
+    push('incoming_chat_thread', { chat: { id: 'c', users: [], thread: threadOf('c', 1, [1]) } })
+    const chat = (version: number, properties: object) =>
+      push('chat_properties_updated', { chat_id: 'c', properties: { a: properties }, version })
+    chat(1, {})
+    chat(3, { x: value(1) })
+    chat(2, { y: value(2) })
+    await expect.poll(() => client.chats.get('c')?.properties).toEqual(stored)
+    expect(reads()).toBeGreaterThan(0)
+    const thread = (version: number, properties: object) =>
+      push('chat_thread_properties_updated', {
+        ...{ chat_id: 'c', thread_id: 'c_1' },
+        ...{ properties: { a: properties }, version },
+      })
+    push('incoming_chat_thread', { chat: { id: 'c', users: [], thread: threadOf('c', 1, [1]) } })
+    thread(2, { x: value(1) })
+    thread(1, { y: value(2) })
+    await expect.poll(() => client.chats.get('c')?.threads[0]?.properties).toEqual(stored)
+    client.close()
+  })
+
   test('reads how a thread ended whose end was missed, and one that began and ended meanwhile', async () => {
     const stored = [threadOf('c', 1, [1, 2]), threadOf('c', 2, [1]), threadOf('c', 3, [1])]
     const threads = stored.map((thread, index) => ({ ...thread, active: index === 2 }))
