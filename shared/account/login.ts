@@ -6,7 +6,7 @@ import type { Device } from '../protocol/device-fields.ts'
 import { ProtocolError } from '../protocol/errors.ts'
 import { limits } from '../protocol/limits.ts'
 import type { RoutingStatus } from '../protocol/objects.ts'
-import { AgentItem, IdentityItem, LicenseItem, setOnline } from '../table/accounts.ts'
+import { type AgentItem, IdentityItem, LicenseItem, setOnline } from '../table/accounts.ts'
 import type { Clock, Reads, Retries, Writes } from '../table/capabilities.ts'
 import { type DeviceFamily, deviceHash, type DeviceItem, readDevice } from '../table/devices.ts'
 import type { Common } from '../table/families.ts'
@@ -24,6 +24,7 @@ import {
 } from '../table/sockets.ts'
 import { devicePresented } from './devices.ts'
 import { endSessions } from './disconnect.ts'
+import { readAccount } from './read-account.ts'
 import type { TokenIdentity } from './tokens.ts'
 
 export interface LoggedIn {
@@ -188,29 +189,6 @@ export const openSocket = (socket: SocketItem | undefined, nowMs: number): Socke
 /** Whether a connection is another agent's already. */
 const isAnothers = ({ session }: SocketItem, { license_id, agent_id }: IdentityItem): boolean =>
   session !== undefined && (userIdOf(session) !== agent_id || session.license_id !== license_id)
-
-/** The agent and the license of a token's identity, as they are. Throws `auth` and `license_expired`. */
-export const readAccount = async (
-  { read, now }: Reads<Common> & Clock,
-  who: IdentityItem,
-  token: TokenIdentity,
-): Promise<{ agent: AgentItem; license: LicenseItem }> => {
-  const [agentItem, licenseItem] = await Promise.all([
-    read.get(keys.agent(who.license_id, who.agent_id), { strong: true }),
-    read.get(keys.license(who.license_id), { strong: true }),
-  ])
-  if (agentItem === undefined || licenseItem === undefined) throw new ProtocolError('auth')
-  const agent = AgentItem.parse(agentItem)
-  const license = LicenseItem.parse(licenseItem)
-  if (agent.suspended || agent.deleted) throw new ProtocolError('auth')
-  // the identity was read before the agent, whose version the login holds: it may have been taken away since
-  const known = agent.identities.some(
-    ({ issuer, subject }) => issuer === token.issuer && subject === token.subject,
-  )
-  if (!known) throw new ProtocolError('auth')
-  if (license.expires_at * 1000 <= now()) throw new ProtocolError('license_expired')
-  return { agent, license }
-}
 
 /** What `serve` and the audience decide by, of an agent that came with this token. */
 export const sessionFor = (

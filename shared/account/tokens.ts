@@ -16,7 +16,7 @@ export interface TokenChecks {
   issuer: string
   /**
    * Expected as `aud`, or as `client_id` of an access token whose `token_use` says so (Cognito's have no
-   * `aud`).
+   * `aud`). Such a token that a client got for itself is of its own `client_id`.
    */
   audience: string
   keys: JWTVerifyGetKey
@@ -39,6 +39,8 @@ export interface TokenIdentity {
   scopes: string[]
   /** The resource server whose scopes grant something; undefined: those of any do, and those of none. */
   resourceServer: string | undefined
+  /** A client got it for itself (RFC 6749 §4.4): nobody has signed in. */
+  machine: boolean
   /** Unix seconds. */
   expiresAt: number
 }
@@ -100,8 +102,11 @@ export const verifyToken = async (token: unknown, checks: TokenChecks): Promise<
   const { iss, sub, exp, ...claims } = payload
   if (!isAccessToken(claims['token_use'], protectedHeader.typ, checks.tokenType))
     throw new ProtocolError('auth')
-  const audiences = claims['token_use'] === 'access' ? [claims['client_id'], claims.aud] : [claims.aud]
-  if (!audiences.flat().includes(checks.audience)) throw new ProtocolError('auth')
+  const machine = isMachine(sub, claims['client_id'] ?? claims['azp'])
+  const isCognitos = claims['token_use'] === 'access'
+  const audiences = isCognitos ? [claims['client_id'], claims.aud] : [claims.aud]
+  const isOwn = machine && isCognitos && claims.aud === undefined
+  if (!isOwn && !audiences.flat().includes(checks.audience)) throw new ProtocolError('auth')
   // claims are whatever the issuer put there: a subject that is no text would be one key with many others
   if (iss === undefined || typeof sub !== 'string' || sub === '' || exp === undefined)
     throw new ProtocolError('auth')
@@ -113,6 +118,7 @@ export const verifyToken = async (token: unknown, checks: TokenChecks): Promise<
     subject: sub,
     scopes: scopesOf(claims['scope'] ?? claims['scp']),
     resourceServer: checks.resourceServer,
+    machine,
     // one that ended within the skew ends with it
     expiresAt: Math.floor(exp > nowS ? exp : exp + clockSkewS),
   }
@@ -142,6 +148,10 @@ const isAccessToken = (tokenUse: unknown, type: string | undefined, expected: To
   if (tokenUse !== undefined) return tokenUse === 'access'
   return expected === 'any' || type?.toLowerCase().replace(/^application\//, '') === 'at+jwt'
 }
+
+/** A token whose client is its subject: by RFC 9068 and Cognito, or as Auth0 spells it. */
+const isMachine = (subject: unknown, client: unknown): boolean =>
+  typeof client === 'string' && client !== '' && (subject === client || subject === `${client}@clients`)
 
 const scopesOf = (claim: unknown): string[] => {
   if (typeof claim === 'string') return claim.split(' ').filter((scope) => scope !== '')

@@ -44,6 +44,10 @@ export const LicenseListed = z.object({ id: z.string() })
 export const GroupItem = z.object({ id: z.int(), name: z.string() })
 export type GroupItem = z.output<typeof GroupItem>
 
+/** When routing asks a bot: before people, as one of them, or while none of these is free. */
+export const Priority = z.enum(['first', 'normal', 'last'])
+export type Priority = z.output<typeof Priority>
+
 /**
  * `LICENSE#<l>` / `AGENT#<a>`. `version` is raised by every change of the account, `seq` by every login.
  * `routing_status` is the last one known; the agent is shown with it while it is `online`.
@@ -60,6 +64,10 @@ export const AgentItem = z.object({
   default_status: z._default(RoutingStatus, 'accepting_chats'),
   /** How many active chats it is in before routing gives it no more. */
   max_chats: z._default(z.int(), 6),
+  /** No person: its tokens are a client's own, and it is `online` by its status alone. For good. */
+  bot: z.optional(z.literal(true)),
+  /** A bot's; absent: `normal`. */
+  priority: z.optional(Priority),
   suspended: z._default(z.boolean(), false),
   deleted: z._default(z.boolean(), false),
   /** Who may log in as it: `{issuer, subject}` of the `IDENTITY` items that name it. */

@@ -116,6 +116,7 @@ describe('a token', () => {
         subject: 'ann',
         scopes: ['openid', 'chats--all:read'],
         resourceServer: undefined,
+        machine: false,
         expiresAt: nowS + 3600,
       })
     }
@@ -283,6 +284,36 @@ describe("Cognito's access tokens", () => {
     await isAuth(verify(await sign({ ...access, token_use: 'id' })))
     await isAuth(verify(await sign({ ...access, token_use: undefined })))
     await isAuth(verify(await sign({ ...access, token_use: 'id', aud: 'another' })))
+  })
+})
+
+describe('a token that a client got for itself is a machine’s', () => {
+  const cognitos = { ...without('aud'), sub: 'bot-1', token_use: 'access', client_id: 'bot-1' }
+
+  test.each([
+    ["Cognito's, whose client stands in place of aud", cognitos],
+    ['by RFC 9068', { ...claims, sub: 'bot-1', client_id: 'bot-1' }],
+    ['with azp in place of client_id', { ...claims, sub: 'bot-1', azp: 'bot-1' }],
+    ["Auth0's", { ...claims, sub: 'bot-1@clients', azp: 'bot-1' }],
+  ])('%s', async (_whose, payload) => {
+    const { verify } = await world()
+    expect(await verify(await sign(payload))).toMatchObject({ subject: payload.sub, machine: true })
+  })
+
+  test.each([
+    ['of another client', { ...claims, client_id: audience }],
+    ['of no client', claims],
+    ['whose client is no text', { ...claims, client_id: ['ann'] }],
+  ])('one %s is a person’s', async (_what, payload) => {
+    const { verify } = await world()
+    expect(await verify(await sign(payload))).toMatchObject({ subject: 'ann', machine: false })
+  })
+
+  test('for another audience it is auth, and so it is without one, but of Cognito', async () => {
+    const { verify } = await world()
+    await isAuth(verify(await sign({ ...cognitos, aud: 'another' })))
+    await isAuth(verify(await sign({ ...cognitos, token_use: undefined })))
+    await isAuth(verify(await sign({ ...cognitos, token_use: 'id' })))
   })
 })
 
