@@ -20,6 +20,7 @@ export const handler = serveBoth(listAgentsForTransfer, async ({ read, me, chat 
         agent_id: agent.id,
         active_chats: loadOf(agent, desk).active,
         routing_status: agent.routing_status ?? agent.default_status,
+        is_bot: agent.bot,
       })),
   }
 })

@@ -33,15 +33,15 @@ export const handler = serve(
       application,
       device: push_notifications,
     })
-    if (cameOnline) {
+    if (cameOnline !== undefined) {
       ctx.push(everyAgent(session.license_id), 'agent_updated', {
         agent_id: agent.id,
-        routing_status: status,
+        routing_status: cameOnline,
       })
     }
 
     // read after the session was written: whatever happens from now on is pushed to it
-    if (cameOnline) ctx.prefetchAudience(everyAgent(session.license_id), 'agent_updated')
+    if (cameOnline !== undefined) ctx.prefetchAudience(everyAgent(session.license_id), 'agent_updated')
     const [license, active, directory] = await Promise.all([
       settleSession(ctx, { session, license: loggedIn.license }),
       readActiveChats(ctx.read, session.license_id),

@@ -12,8 +12,8 @@ import { agentPrefix, licensePk, licensesPk, manifestPrefix } from '../../shared
 import { readAgentSockets } from '../../shared/table/socket-lists.ts'
 
 /**
- * Puts right what a run left behind that was ended or killed: no socket outlives the gateway, nobody is
- * online without one, and nobody is at the index. For the time before anyone can connect.
+ * Puts right what a run left behind that was ended or killed: no socket outlives the gateway, nobody but a
+ * bot is online without one, and nobody is at the index. For the time before anyone can connect.
  */
 export const endCrashedRun = async (
   { read, write }: Table,
@@ -24,7 +24,7 @@ export const endCrashedRun = async (
     for (const row of await readAgentSockets(read, license))
       for (const op of removeConnection(row)) await write.write(op)
     for (const item of await read.query({ pk: licensePk(license), prefix: agentPrefix }))
-      if (item['online'] === true) await write.write(setOffline(AgentItem.parse(item), randomUUID()))
+      if (item['online'] === true && item['bot'] !== true) await write.write(setOffline(AgentItem.parse(item), randomUUID()))
   }
   for await (const item of leftBehind(engine)) {
     const key = { pk: String(item['pk']), sk: String(item['sk']) }

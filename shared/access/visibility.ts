@@ -45,10 +45,11 @@ const userFor = (user: User, chat: Users): CustomerChatUser[] => {
     const { email, properties, present } = user
     return [{ id, type: 'customer', name, email, present, last_seen_timestamp, properties }]
   }
-  const { avatar, deleted } = user
+  const { avatar, deleted, is_bot } = user
   // a time that moves would tell that somebody looks on
   const seen = user.type === 'supervisor' ? undefined : last_seen_timestamp
-  return [{ id, type: 'agent', name, avatar, present: isPresent(user), last_seen_timestamp: seen, deleted }]
+  const present = isPresent(user)
+  return [{ id, type: 'agent', name, avatar, present, last_seen_timestamp: seen, deleted, is_bot }]
 }
 
 export const usersFor = (users: readonly User[], chat: Users): CustomerChatUser[] =>

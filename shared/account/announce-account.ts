@@ -27,10 +27,13 @@ export const announceAgent = async (
   const { id: agent_id, name } = is
   const to = everyAgent(license)
   if (was === undefined) {
-    const { avatar, permission, groups } = is
-    ctx.push(to, 'agent_created', { agent_id, name, avatar, permission, group_ids: groups })
+    const { avatar, permission, groups, bot } = is
+    ctx.push(to, 'agent_created', { agent_id, name, avatar, permission, group_ids: groups, is_bot: bot })
     return
   }
+  // of a person the end of its last connection tells
+  if (was.bot && was.online && !is.online)
+    ctx.push(to, 'agent_updated', { agent_id, routing_status: 'offline' })
   if (is.deleted) {
     if (!was.deleted) ctx.push(to, 'agent_deleted', { agent_id, name })
     return

@@ -60,6 +60,10 @@ export const devicePresented = (
   return changesOf(found, deviceOf(device, owner, { enabled, nonce }))
 }
 
+/** Notifications are for people. */
+export const noDevices = (path: string): ProtocolError =>
+  new ProtocolError('validation', { details: [{ path, message: 'A bot has no mobile devices' }] })
+
 /**
  * Turns notifications to a device on or off for `me`; on takes the device from another agent, of whatever
  * license. Throws `authorization` with the sentence `denied` for turning off another agent's, `auth` where
@@ -71,6 +75,7 @@ export const setNotifications = async (
   denied: string,
 ): Promise<void> => {
   const { me, nonce, read, write } = ctx
+  if (me.bot && enabled) throw noDevices('payload.firebase_token')
   const wanted = deviceOf(device, me, { enabled, nonce })
   const refresh = () => readDevice(read, wanted.hash)
   await retryUntilCommitted<undefined, DeviceItem | undefined>({ ...ctx, refresh }, await refresh(), {

@@ -65,6 +65,7 @@ export const showDirectory = (
       avatar: agent.avatar,
       permission: agent.permission,
       routing_status: agent.online ? agent.routing_status : undefined,
+      is_bot: agent.bot,
     }))
   const slim = colleagues.map(({ avatar: _, ...agent }) => agent)
   const shownGroups = groups.slice(
@@ -88,7 +89,10 @@ const withAvatars = (slim: readonly Colleague[], full: readonly Colleague[], spa
   })
 }
 
-export const myProfile = (agent: AgentItem, status: RoutingStatus): z.output<typeof MyProfile> => ({
+export const myProfile = (
+  agent: AgentItem,
+  status: RoutingStatus | undefined,
+): z.output<typeof MyProfile> => ({
   id: agent.id,
   type: 'agent',
   name: agent.name,
@@ -97,4 +101,5 @@ export const myProfile = (agent: AgentItem, status: RoutingStatus): z.output<typ
   routing_status: status,
   permission: agent.permission,
   group_ids: agent.groups,
+  is_bot: agent.bot,
 })

@@ -6,7 +6,7 @@ import type { Device } from '../protocol/device-fields.ts'
 import { ProtocolError } from '../protocol/errors.ts'
 import { limits } from '../protocol/limits.ts'
 import type { RoutingStatus } from '../protocol/objects.ts'
-import { type AgentItem, IdentityItem, LicenseItem, setOnline } from '../table/accounts.ts'
+import { type AgentItem, IdentityItem, LicenseItem, requireAccount, setOnline } from '../table/accounts.ts'
 import type { Clock, Reads, Retries, Writes } from '../table/capabilities.ts'
 import { type DeviceFamily, deviceHash, type DeviceItem, readDevice } from '../table/devices.ts'
 import type { Common } from '../table/families.ts'
@@ -22,7 +22,7 @@ import {
   type SocketItem,
   userIdOf,
 } from '../table/sockets.ts'
-import { devicePresented } from './devices.ts'
+import { devicePresented, noDevices } from './devices.ts'
 import { endSessions } from './disconnect.ts'
 import { readAccount } from './read-account.ts'
 import type { TokenIdentity } from './tokens.ts'
@@ -31,9 +31,10 @@ export interface LoggedIn {
   session: Session
   agent: AgentItem
   license: LicenseItem
-  status: RoutingStatus
-  /** This is the agent's first live socket: it has just come online. */
-  cameOnline: boolean
+  /** Undefined of a bot that is offline. */
+  status: RoutingStatus | undefined
+  /** With which it has just come online, where this is a person's first live socket. */
+  cameOnline: RoutingStatus | undefined
 }
 
 /** What a login is decided by, beside the account. */
@@ -95,21 +96,23 @@ export const startSession = async (
       const open = openSocket(socket, ctx.now())
       if (isAnothers(open, who)) throw new ProtocolError('auth')
       const { agent, license } = await readAccount(ctx, who, token)
-      const first = agent.online ? undefined : firstStatus(agent, asked.reconnect)
+      if (agent.bot && device !== undefined) throw noDevices('payload.push_notifications')
+      const first = agent.online || agent.bot ? undefined : firstStatus(agent, asked.reconnect)
       const session = sessionFor(agent, license, token, {
         ...asked.wants,
         application: asked.application,
         device: hash,
         nonce,
       })
-      const status = first ?? agent.routing_status ?? agent.default_status
+      const known = agent.routing_status ?? agent.default_status
+      const status = agent.bot && !agent.online ? undefined : (first ?? known)
       const ops = [
         ...putSession(open, session, ctx.now()),
-        setOnline(agent, first),
+        agent.bot ? requireAccount(agent) : setOnline(agent, first),
         ...(device === undefined ? [] : devicePresented(found, device, { owner: session, nonce })),
       ]
       return {
-        result: { session, agent, license, status, cameOnline: first !== undefined },
+        result: { session, agent, license, status, cameOnline: first },
         committed: commitAll(
           ctx.write,
           ops.map((op) => ({ op })),
@@ -203,6 +206,7 @@ export const sessionFor = (
     name: agent.name,
     permission: agent.permission,
     groups: agent.groups,
+    ...(agent.bot ? { bot: true } : {}),
     token_scopes: grantsOf(token.scopes, token.resourceServer),
     token_expires_at: token.expiresAt,
     license_expires_at: license.expires_at,

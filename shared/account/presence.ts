@@ -12,8 +12,8 @@ import { isLive } from '../table/sockets.ts'
 type Checking = Reads & Clock
 
 /**
- * The agent, where it is online (or this check took it offline) and has no live socket. `seq` is read before
- * the sockets: a login raises it.
+ * The person, where it is online (or this check took it offline) and has no live socket. `seq` is read before
+ * the sockets: a login raises it. A bot needs none.
  */
 const withoutSocket = async (
   { read, now }: Checking,
@@ -24,7 +24,7 @@ const withoutSocket = async (
   const item = await read.get(keys.agent(license, id), { strong: true })
   if (item === undefined) return undefined
   const agent = AgentItem.parse(item)
-  if (!agent.online && (check === undefined || agent.offline_by !== check)) return undefined
+  if (agent.bot || (!agent.online && (check === undefined || agent.offline_by !== check))) return undefined
   const rows = await readAgentSockets(read, license, id)
   return rows.some((row) => isLive(row, now())) ? undefined : agent
 }

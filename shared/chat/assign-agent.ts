@@ -1,6 +1,5 @@
 import { hasAccess } from '../access/permissions.ts'
-import type { AgentItem } from '../table/accounts.ts'
-import { requireAgentReady } from '../table/accounts.ts'
+import { type AgentItem, type Priority, requireAgentReady } from '../table/accounts.ts'
 import { type ChatUser, departed, newlyHad, customerOf, presentAgents } from '../table/chat/chat-users.ts'
 import type { Chat } from '../table/chat/chats.ts'
 import { type Load, setAssignedChat } from '../table/chat/loads.ts'
@@ -21,6 +20,15 @@ export const loadOf = ({ id }: Pick<AgentItem, 'id'>, { loads }: RoutingState): 
 export const isFree = (agent: AgentItem, desk: RoutingState): boolean =>
   isReady(agent) && loadOf(agent, desk).active < agent.max_chats
 
+const ranks: Record<Priority, number> = { first: 0, normal: 1, last: 2 }
+/** People are asked between the bots that come first and those that come last. */
+const rankOf = ({ bot, priority = 'normal' }: Pick<AgentItem, 'bot' | 'priority'>): number =>
+  ranks[bot ? priority : 'normal']
+
+/** Agents in the order in which routing asks them: by priority, then by load. */
+export const byPriority = (agents: readonly AgentItem[], desk: RoutingState): AgentItem[] =>
+  byLoad(agents, desk).toSorted((one, other) => rankOf(one) - rankOf(other))
+
 /** Agents by active chats, the fewest first; on a tie the one who was given a chat longest ago. */
 export const byLoad = (agents: readonly AgentItem[], desk: RoutingState): AgentItem[] =>
   agents.toSorted((one, other) => {
@@ -37,7 +45,7 @@ export const mayBeGiven = (id: string, { users, thread }: Pick<Routable, 'users'
       ((user.type === 'agent' && user.present) || user.left === thread),
   )
 
-/** Who is to get a chat: of the free agents who can see it the first by load. */
+/** Who is to get a chat: of the free agents who can see it the first in turn. */
 export const nextAgent = (
   chat: Pick<Routable, 'users' | 'scopes' | 'thread'>,
   desk: RoutingState,
@@ -49,7 +57,7 @@ export const nextAgent = (
       mayBeGiven(agent.id, chat) &&
       hasAccess({ agent_id: agent.id, permission: agent.permission, groups: agent.groups }, chat),
   )
-  return byLoad(free, desk)[0]
+  return byPriority(free, desk)[0]
 }
 
 /** What an assignment writes or checks, beside the chat. */
@@ -157,6 +165,16 @@ const given = (chat: Routable, desk: RoutingState, at: number): Assignment => {
   return agent === undefined ? waiting(chat, at) : assignAgent(agent, chat, desk, at)
 }
 
+/**
+ * Those of a chat's own agents who have it from now on: none, where they are bots that come last and another is
+ * free.
+ */
+const keepersOf = (own: readonly AgentItem[], chat: Routable, desk: RoutingState): readonly AgentItem[] => {
+  if (own.length === 0 || own.some((agent) => rankOf(agent) < ranks.last)) return own
+  const other = freeAgent(chat, desk)
+  return other !== undefined && rankOf(other) < ranks.last ? [] : own
+}
+
 const isSome = <T>(list: readonly T[]): list is readonly [T, ...T[]] => list.length > 0
 
 /**
@@ -164,7 +182,7 @@ const isSome = <T>(list: readonly T[]): list is readonly [T, ...T[]] => list.len
  * they accept.
  */
 export const assignAtStart = (chat: Routable, desk: RoutingState, at: number): Assignment => {
-  const own = onlineAgents(chat, desk).filter(isReady)
+  const own = keepersOf(onlineAgents(chat, desk).filter(isReady), chat, desk)
   return isSome(own) ? keptBy(own, chat) : given(chat, desk, at)
 }
 
@@ -201,7 +219,7 @@ export const reassign = (
     (!awaitsAnswer(tail.last) || (overdue.length > 0 && hasAskedAgain(tail, chat.waiting_since)))
   const isBack = (agent: AgentItem) =>
     desk.license.routing === 'automatic' && isReady(agent) && !isOverdue(agent)
-  const there = own.filter((agent) => isAnswered || isBack(agent))
+  const there = isAnswered ? own : keepersOf(own.filter(isBack), chat, desk)
   if (isSome(there)) return keptBy(there, chat)
   const agent = freeAgent(chat, desk)
   return agent && assignAgent(agent, chat, desk, at)

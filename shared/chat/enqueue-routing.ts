@@ -15,6 +15,12 @@ export const enqueueRouting = async (ctx: Enqueues, license: string, chat?: stri
   await ctx.enqueue(job, 0).catch((error: unknown) => log.error('Routing was not set off', { cause: error }))
 }
 
+/** Has the chats of an agent who has gone given to others, where their customers wait. Never throws. */
+export const enqueueRoutingWithout = async (ctx: Enqueues, license: string, agent: string): Promise<void> => {
+  const job: Job = { job: 'route', license_id: license, agent }
+  await ctx.enqueue(job, 0).catch((error: unknown) => log.error('Routing was not set off', { cause: error }))
+}
+
 /**
  * Has a license routed after a thread was closed: its agents may take another chat. A chat that waited leaves
  * the line, and the others move up.

@@ -9,7 +9,7 @@ import { groupPrefix, licensePk } from '../table/keys.ts'
 import type { Reader } from '../table/ops.ts'
 import type { ConditionalWrite, RequestSnapshot } from '../table/optimistic-write.ts'
 import type { Session } from '../table/sockets.ts'
-import { assignmentGuards, type AssignmentFamily, byLoad, givenTo } from './assign-agent.ts'
+import { assignmentGuards, type AssignmentFamily, byPriority, givenTo } from './assign-agent.ts'
 import { changeUsers, type UsersChange, type UsersChanged } from './change-users.ts'
 import { readRouting, type RoutingChange } from './routing-properties.ts'
 import { readRoutingState } from './routing-state.ts'
@@ -81,7 +81,7 @@ const planTransfer = (
   const { scopes, candidates } = wanted
   const seeing = candidates.filter((agent) => isSeen(agent, scopes, chat))
   const free = seeing.filter((agent) => unavailable(agent, desk, chat) === undefined)
-  const agent = free.find(({ id }) => presentAgents(chat).includes(id)) ?? byLoad(free, desk)[0]
+  const agent = free.find(({ id }) => presentAgents(chat).includes(id)) ?? byPriority(free, desk)[0]
   const isOfCustomer = customerOf(chat) !== undefined
   const waits = request.ignore_agents_availability === true && isOfCustomer
   if (agent === undefined && (!waits || (target?.type === 'agent' && seeing.length < candidates.length)))

@@ -68,7 +68,9 @@ export interface Pushing<Name extends PushName = PushName> {
   prefetchAudience: (of: Audience, name: Name) => void
   /** The same, and waits for it: those whose sessions end next are still told. */
   awaitAudience: (of: Audience, name: Name) => Promise<void>
-  /** Whether one of these agents of a license has a live connection; where it cannot be read, yes. */
+  /**
+   * Whether one of these agents of a license is a person with a live connection; where it cannot be read, yes.
+   */
   hasConnected: (license: string, agents: readonly string[]) => Promise<boolean>
 }
 
@@ -143,7 +145,7 @@ export const openOutbox = (options: {
     hasConnected: async (license, agents) => {
       const lists = agents.map((agent) => ({ license, agent }))
       const { rows, isComplete } = await rowsOfAll(lists)
-      const isOne = (row: SocketRow) => !isCustomers(row) && agents.includes(row.agent_id)
+      const isOne = (row: SocketRow) => !isCustomers(row) && row.bot !== true && agents.includes(row.agent_id)
       return !isComplete || rows.some((row) => isOne(row) && isLive(row, Date.now()))
     },
     awaitAudience: async (of, name) => {

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import { GroupsStatus, Permission, RoutingStatus } from './objects.ts'
+import { AgentStatus, GroupsStatus, isBot, Permission } from './objects.ts'
 
 const aboutAgent = z.strictObject({ agent_id: z.string(), name: z.string() })
 const aboutGroup = z.strictObject({ group_id: z.int(), name: z.string() })
@@ -12,7 +12,7 @@ export const accountPushes = {
     to: 'every agent of the license',
     payload: z.strictObject({
       agent_id: z.string(),
-      routing_status: z.enum([...RoutingStatus.options, 'offline']),
+      routing_status: AgentStatus,
       name: z.optional(z.string()),
       avatar: z.optional(z.string()),
       permission: z.optional(Permission),
@@ -28,6 +28,7 @@ export const accountPushes = {
       avatar: z.optional(z.string()),
       permission: Permission,
       group_ids: z.array(z.int()),
+      is_bot: isBot,
     }),
   },
   agent_deleted: {

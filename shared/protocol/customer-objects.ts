@@ -1,7 +1,7 @@
 import * as z from 'zod/mini'
 import { eventFor, eventTypes } from './events.ts'
 import { Timestamp } from './fields.ts'
-import { CustomerProperties, threadWith } from './objects.ts'
+import { CustomerProperties, isBot, threadWith } from './objects.ts'
 import { PropertiesOutput } from './properties.ts'
 
 // The objects of protocol §3 as customers are shown them. Strict: an undeclared field is a leak.
@@ -16,6 +16,7 @@ export const CustomerChatUser = z.discriminatedUnion('type', [
     present: z.boolean(),
     last_seen_timestamp: z.optional(Timestamp),
     deleted: z.optional(z.literal(true)),
+    is_bot: isBot,
   }),
   z.strictObject({
     id: z.string(),

@@ -9,9 +9,16 @@ export const permissions = ['owner', 'administrator', 'normal'] as const
 export const Permission = z.enum(permissions)
 export type Permission = z.output<typeof Permission>
 
-/** The routing statuses that an agent may set. `offline` is only ever pushed. */
+/** The routing statuses of an agent who is logged in. */
 export const RoutingStatus = z.enum(['accepting_chats', 'not_accepting_chats'])
 export type RoutingStatus = z.output<typeof RoutingStatus>
+
+/** The same of any agent. A person is offline without a connection, a bot once it is set so. */
+export const AgentStatus = z.enum([...RoutingStatus.options, 'offline'])
+export type AgentStatus = z.output<typeof AgentStatus>
+
+/** Absent of people. */
+export const isBot = z.optional(z.literal(true))
 
 export const ScopesOutput = z.strictObject({
   groups: z.optional(z.array(z.int())),
@@ -28,6 +35,7 @@ const agentUser = {
   present: z.boolean(),
   last_seen_timestamp: z.optional(Timestamp),
   deleted: z.optional(z.literal(true)),
+  is_bot: isBot,
 }
 
 /**
@@ -163,9 +171,12 @@ export const MyProfile = z.strictObject({
   name: z.string(),
   email: z.optional(z.string()),
   avatar: z.optional(z.string()),
-  routing_status: RoutingStatus,
+  routing_status: z.optional(
+    RoutingStatus.register(z.globalRegistry, { description: 'Absent of a bot that is offline.' }),
+  ),
   permission: Permission,
   group_ids: z.array(z.int()),
+  is_bot: isBot,
 })
 /** A colleague in `login`'s directory: also the people who are not in any chat shown. */
 export const Colleague = z.strictObject({
@@ -174,6 +185,7 @@ export const Colleague = z.strictObject({
   avatar: z.optional(z.string()),
   permission: Permission,
   routing_status: z.optional(RoutingStatus),
+  is_bot: isBot,
 })
 export const Group = z.strictObject({ id: z.int(), name: z.string() })
 

@@ -20,6 +20,8 @@ export interface AgentDraft {
   groups?: readonly number[] | undefined
   default_status?: AgentItem['default_status'] | undefined
   max_chats?: number | undefined
+  bot?: boolean | undefined
+  priority?: AgentItem['priority']
   identity: Identity
 }
 
@@ -56,7 +58,7 @@ export async function isIdentityOf(
 
 /** Writes an agent and who logs in as it, in one transaction, or says what is in the way. */
 export async function createAgent(table: Table, draft: AgentDraft): Promise<AgentCreation> {
-  const { identity, email, avatar, ...rest } = draft
+  const { identity, email, avatar, bot, priority, ...rest } = draft
   const item = {
     license_id: rest.license_id,
     id: rest.id,
@@ -67,6 +69,8 @@ export async function createAgent(table: Table, draft: AgentDraft): Promise<Agen
     groups: [...new Set(rest.groups)].toSorted((a, b) => a - b),
     default_status: rest.default_status ?? 'accepting_chats',
     ...(rest.max_chats === undefined ? {} : { max_chats: rest.max_chats }),
+    ...(bot === true ? { bot } : {}),
+    ...(priority === undefined ? {} : { priority }),
     suspended: false,
     identities: [identity],
     version: 1,
@@ -120,6 +124,8 @@ export interface AgentChanges {
   groups?: readonly number[] | undefined
   default_status?: AgentItem['default_status'] | undefined
   max_chats?: number | undefined
+  /** A bot's. */
+  priority?: AgentItem['priority']
   suspended?: boolean | undefined
   /** Takes the place of all that the agent had. */
   identity?: Identity | undefined
@@ -128,7 +134,7 @@ export interface AgentChanges {
 type AgentChange =
   | { outcome: 'changed'; agent: AgentItem }
   | { outcome: 'unchanged'; agent: AgentItem }
-  | { outcome: 'no_agent' | 'deleted' }
+  | { outcome: 'no_agent' | 'deleted' | 'no_bot' | 'bot' }
   | Extract<AgentObstacle, { outcome: 'no_group' | 'subject_taken' }>
 
 /** Sets what is given and nothing else: presence is written by logins at the same time. */
@@ -142,6 +148,8 @@ export async function changeAgent(
     const agent = await findAgent(table, license, id)
     if (agent === undefined) return { outcome: 'no_agent' }
     if (agent.deleted) return { outcome: 'deleted' }
+    if (!agent.bot && changes.priority !== undefined) return { outcome: 'no_bot' }
+    if (agent.bot && changes.default_status !== undefined) return { outcome: 'bot' }
     const { set, remove, joined, given, taken } = differences(agent, changes)
     if (Object.keys(set).length + remove.length === 0) return { outcome: 'unchanged', agent }
     const refused = await writeTogether<AgentChange>(table, [
@@ -165,8 +173,9 @@ export async function deleteAgent(table: Table, license: string, id: string): Pr
     const agent = await findAgent(table, license, id)
     if (agent === undefined) return { outcome: 'no_agent' }
     if (agent.deleted) return { outcome: 'unchanged' }
-    const set = { deleted: true, permission: 'normal', groups: [], identities: [] }
-    const remove = ['email', 'avatar', 'default_status', 'max_chats', 'suspended']
+    const gone = agent.bot ? { online: false } : {}
+    const set = { deleted: true, permission: 'normal', groups: [], identities: [], ...gone }
+    const remove = ['email', 'avatar', 'default_status', 'max_chats', 'suspended', 'bot', 'priority']
     const refused = await writeTogether<never>(table, [
       { op: changed(keys.agent(license, id), agent.version, set, remove), refused: () => conflict },
       switched(agent, true),
@@ -200,6 +209,8 @@ function differences(agent: AgentItem, changes: AgentChanges) {
     if (value === null && now[name] !== undefined) remove.push(name)
     if (value !== null && value !== undefined && now[name] !== value) set[name] = value
   }
+  // no connection ends that would take it offline; it comes back by its own status
+  if (set['suspended'] === true && agent.bot) set['online'] = false
   const wanted = [...new Set(groups)].toSorted((a, b) => a - b)
   const joined = wanted.filter((group) => !agent.groups.includes(group))
   if (joined.length > 0 || wanted.length !== agent.groups.length) set['groups'] = wanted

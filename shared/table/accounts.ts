@@ -123,6 +123,16 @@ export const setOnline = (agent: AgentItem, first: RoutingStatus | undefined): O
   },
 })
 
+/** The agent's account is as it was read: a bot's login changes nothing of its presence. */
+export const requireAccount = ({ license_id, id, version }: AgentItem): Op<'account'> => ({
+  ConditionCheck: {
+    Key: keys.agent(license_id, id),
+    ConditionExpression: '#version = :version',
+    ExpressionAttributeNames: { '#version': 'version' },
+    ExpressionAttributeValues: { ':version': version },
+  },
+})
+
 /** The last connection of an agent has gone, unless it has logged in since it was read. */
 export const setAway = ({ license_id, id, seq }: AgentItem): Op<'account'> => ({
   Update: {
@@ -145,26 +155,6 @@ export const setOffline = (agent: AgentItem, check: string): Op<'account'> => ({
     ConditionExpression: '#seq = :seq AND (#online = :true OR offline_by = :check)',
     ExpressionAttributeNames: { '#online': 'online', '#seq': 'seq' },
     ExpressionAttributeValues: { ':false': false, ':true': true, ':seq': agent.seq, ':check': check },
-  },
-})
-
-/**
- * Sets the status of an agent that is not deleted, where it is another one; the same write holds again for
- * itself, since its first answer may have been lost. An agent who is offline keeps it as its last known one.
- */
-export const setStatus = (
-  license: string,
-  agent: string,
-  status: RoutingStatus,
-  nonce: string,
-): Op<'account'> => ({
-  Update: {
-    Key: keys.agent(license, agent),
-    UpdateExpression: 'SET #status = :status, status_by = :nonce',
-    ConditionExpression:
-      'attribute_exists(pk) AND (attribute_not_exists(#deleted) OR #deleted = :false) AND (attribute_not_exists(#status) OR #status <> :status OR status_by = :nonce)',
-    ExpressionAttributeNames: { '#status': 'routing_status', '#deleted': 'deleted' },
-    ExpressionAttributeValues: { ':status': status, ':nonce': nonce, ':false': false },
   },
 })
 

@@ -19,6 +19,8 @@ const agentIdentity = {
   agent_id: z.string(),
   permission: Permission,
   groups: z.array(z.int()),
+  /** No person: whether it is there, its connection does not say. */
+  bot: z.optional(z.literal(true)),
   /** The known scopes of a restricted token; absent: unrestricted. */
   token_scopes: z.optional(z.array(z.string())),
   ...lasting,

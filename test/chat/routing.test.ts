@@ -106,6 +106,64 @@ describe('the agent who gets a chat', () => {
   })
 })
 
+describe('a bot’s turn', () => {
+  const ann = agent('ann')
+  const bot = (priority?: AgentItem['priority'], draft: Partial<AgentItem> = {}) =>
+    agent('bot', { bot: true, priority, ...draft })
+  const full = { ann: [6, 1] } as const
+
+  test('comes by priority, before load decides', () => {
+    const loads = { ann: [5, 9], bot: [0, 0] } as Record<string, [number, number]>
+    const busy = { ann: [0, 0], bot: [5, 9] } as Record<string, [number, number]>
+    expect([next(desk([ann, bot('first')], loads)), next(desk([ann, bot('first')], busy))]).toEqual([
+      'bot',
+      'bot',
+    ])
+    for (const one of [bot('normal'), bot()])
+      expect([next(desk([ann, one], loads)), next(desk([ann, one], busy))]).toEqual(['bot', 'ann'])
+    expect([next(desk([ann, bot('last')], loads)), next(desk([ann, bot('last')], busy))]).toEqual([
+      'ann',
+      'ann',
+    ])
+    expect(next(desk([ann, bot('last')], { ann: [6, 1] }))).toBe('bot')
+  })
+
+  test('never comes while it is full, gone, takes none, or cannot see the chat', () => {
+    for (const [draft, scopes] of [
+      [{ max_chats: 0 }, {}],
+      [{ online: false }, {}],
+      [{ routing_status: 'not_accepting_chats' }, {}],
+      [{ suspended: true }, {}],
+      [{}, { groups: [1] }],
+    ] as [Partial<AgentItem>, Partial<ChatScopes>][])
+      expect(next(desk([bot('first', draft)]), chat([], scopes))).toBeUndefined()
+  })
+
+  test('is not that of a person, who has no priority', () => {
+    expect(next(desk([agent('ann', { priority: 'last' }), bot('last')], { ann: [5, 1] }))).toBe('ann')
+  })
+
+  test.each([
+    ['a new thread', (users: ChatUser[], at: RoutingState) => assignAtStart(chat(users), at, 77)],
+    ['a chat that waits', (users: ChatUser[], at: RoutingState) => reassign(chat(users, {}, 5), at, 77)],
+  ])('for %s of its own does not come while it is last and a person is free', (_, decide) => {
+    const has = [user('bot')]
+    expect(decide(has, desk([ann, bot('last')]))?.assigned).toBe('ann')
+    for (const [one, loads] of [
+      [bot('last'), full],
+      [bot('normal'), {}],
+    ] as const) {
+      const kept = decide(has, desk([ann, one], { ...loads } as Record<string, [number, number]>))
+      expect(kept?.users.filter(({ type, present }) => type === 'agent' && present)).toEqual(has)
+    }
+  })
+
+  test('does not end by a person who comes to be free: a chat that it has does not wait', () => {
+    expect(reassign(chat([user('bot')]), desk([ann, bot('last')]), 77)).toBeUndefined()
+    expect(lacksAgent(chat([user('bot')]))).toBe(false)
+  })
+})
+
 describe('a chat that is given to an agent', () => {
   const at = desk([agent('ann'), agent('ben'), agent('cyd')])
   const ben = agent('ben')

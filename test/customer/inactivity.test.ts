@@ -1,6 +1,6 @@
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { changeLicense } from '../../shared/provisioning/change-license.ts'
-import { setStatus } from '../../shared/table/accounts.ts'
+import { setStatus } from '../../shared/table/agent-status.ts'
 import { readActiveChats } from '../../shared/table/chat/read-chats.ts'
 import { chatPk, keys } from '../../shared/table/keys.ts'
 import type { Client, CustomerClient } from '../support/client.ts'

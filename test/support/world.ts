@@ -24,7 +24,18 @@ export const issuer = 'https://issuer.test'
 export const audience = 'agent-chat-test'
 
 export type AgentDraft = Partial<
-  Pick<AgentItem, 'permission' | 'groups' | 'name' | 'email' | 'avatar' | 'default_status' | 'max_chats'>
+  Pick<
+    AgentItem,
+    | 'permission'
+    | 'groups'
+    | 'name'
+    | 'email'
+    | 'avatar'
+    | 'default_status'
+    | 'max_chats'
+    | 'bot'
+    | 'priority'
+  >
 >
 
 type LicenseSettings = Parameters<typeof changeLicense>[2]
@@ -290,11 +301,15 @@ const makeWorld = async (options: WorldOptions): Promise<OwnedWorld> => {
     for (const [index, name] of groups.entries())
       await createGroup(stack.table, { license_id: id, id: index + 1, name })
     const subject = (agent: string) => `${id}/${agent}`
+    const bots = new Set<string>()
     if (settings !== undefined) await changeLicense(stack.table, id, settings)
     const made: License = {
       id,
       token: (agent, { scope, expiresInS = dayS } = {}) =>
-        mintToken({ key, issuer, audience, subject: subject(agent), scope, expiresInS }),
+        mintToken({
+          ...{ key, issuer, audience, subject: subject(agent), scope, expiresInS },
+          machine: bots.has(agent),
+        }),
       login: async (agent, payload = {}, tokenOptions = {}) => {
         const client = await open()
         const token = await made.token(agent, tokenOptions)
@@ -310,6 +325,7 @@ const makeWorld = async (options: WorldOptions): Promise<OwnedWorld> => {
       },
       addAgent: async (agent, draft = {}) => {
         const identity = { issuer, subject: subject(agent) }
+        if (draft.bot) bots.add(agent)
         const created = await createAgent(stack.table, {
           license_id: id,
           id: agent,

@@ -8,14 +8,14 @@ import {
 import { parseTags, setTags } from '../../shared/table/chat/stored-tags.ts'
 import { setErased, removeErasure } from '../../shared/table/erasing.ts'
 import { setAssignedChat, adjustLoad, switchLoad, incrementLoad } from '../../shared/table/chat/loads.ts'
-import { requireAgentReady } from '../../shared/table/accounts.ts'
+import { requireAccount, requireAgentReady } from '../../shared/table/accounts.ts'
+import { setBotStatus, setStatus } from '../../shared/table/agent-status.ts'
 import { describe, expect, test } from 'vitest'
 import {
   requireAgentActive,
   AgentItem,
   requireGroup,
   setOnline,
-  setStatus,
   setOffline,
 } from '../../shared/table/accounts.ts'
 import {
@@ -131,7 +131,42 @@ describe('presence, as data', () => {
   })
 })
 
+describe('a bot’s status, as data', () => {
+  const change = (op: Op) => ('Update' in op ? op.Update : expect.fail('no update'))
+
+  test('takes it online and offline, and the last one is kept', () => {
+    const names = { '#bot': 'bot', '#online': 'online', '#suspended': 'suspended' }
+    const values = { ':true': true, ':false': false, ':nonce': 'n' }
+    const isBot = '#bot = :true AND (attribute_not_exists(#suspended) OR #suspended = :false)'
+    expect(change(setBotStatus('l1', 'ann', 'accepting_chats', 'n'))).toEqual({
+      Key: agentKey,
+      UpdateExpression: 'SET #online = :true, #status = :status, status_by = :nonce',
+      ConditionExpression: `${isBot} AND (attribute_not_exists(#online) OR #online = :false OR attribute_not_exists(#status) OR #status <> :status OR status_by = :nonce)`,
+      ExpressionAttributeNames: { ...names, '#status': 'routing_status' },
+      ExpressionAttributeValues: { ...values, ':status': 'accepting_chats' },
+    })
+    expect(change(setBotStatus('l1', 'ann', 'offline', 'n'))).toEqual({
+      Key: agentKey,
+      UpdateExpression: 'SET #online = :false, status_by = :nonce',
+      ConditionExpression: `${isBot} AND (#online = :true OR status_by = :nonce)`,
+      ExpressionAttributeNames: names,
+      ExpressionAttributeValues: values,
+    })
+  })
+})
+
 describe('checks of accounts, as data', () => {
+  test('the account is as it was read', () => {
+    expect(requireAccount(agent)).toEqual({
+      ConditionCheck: {
+        Key: agentKey,
+        ConditionExpression: '#version = :version',
+        ExpressionAttributeNames: { '#version': 'version' },
+        ExpressionAttributeValues: { ':version': agent.version },
+      },
+    })
+  })
+
   test('an agent is there, neither suspended nor deleted', () => {
     expect(requireAgentActive('l1', 'ann')).toEqual({
       ConditionCheck: {
@@ -592,6 +627,8 @@ describe('every write', () => {
   const all: Op[] = [
     ...ofCustomers,
     ...[setOnline(agent, 'accepting_chats'), setOnline(agent, undefined), setOffline(agent, 'k')],
+    ...[setStatus('l1', 'ann', 'accepting_chats', 'n'), requireAccount(agent)],
+    ...[setBotStatus('l1', 'ann', 'accepting_chats', 'n'), setBotStatus('l1', 'ann', 'offline', 'n')],
     ...[requireAgentActive('l1', 'ann'), requireGroup('l1', 1)],
     ...[putSocket('c=', nowMs), removeSocket('c=')],
     ...putSession({ connection: 'c=', connected_at: 1, ttl: 2 }, session, nowMs),
@@ -743,7 +780,7 @@ test('a status is set where it is another, and once more by the same request', (
       Key: { pk: 'LICENSE#l1', sk: 'AGENT#ann' },
       UpdateExpression: 'SET #status = :status, status_by = :nonce',
       ConditionExpression:
-        'attribute_exists(pk) AND (attribute_not_exists(#deleted) OR #deleted = :false) AND (attribute_not_exists(#status) OR #status <> :status OR status_by = :nonce)',
+        'attribute_exists(pk) AND attribute_not_exists(bot) AND (attribute_not_exists(#deleted) OR #deleted = :false) AND (attribute_not_exists(#status) OR #status <> :status OR status_by = :nonce)',
       ExpressionAttributeNames: { '#status': 'routing_status', '#deleted': 'deleted' },
       ExpressionAttributeValues: { ':status': 'not_accepting_chats', ':nonce': 'n1', ':false': false },
     },

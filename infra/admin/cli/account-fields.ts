@@ -3,7 +3,7 @@ import * as z from 'zod/mini'
 import { filled } from '../../../shared/protocol/fields.ts'
 import { limits } from '../../../shared/protocol/limits.ts'
 import { permissions, RoutingStatus } from '../../../shared/protocol/objects.ts'
-import type { LicenseItem } from '../../../shared/table/accounts.ts'
+import { type LicenseItem, Priority } from '../../../shared/table/accounts.ts'
 
 // What the options of the commands are made of: each sentence says what would be right.
 
@@ -37,6 +37,7 @@ export const DefaultStatus = z.enum(
   RoutingStatus.options,
   `A status is one of ${RoutingStatus.options.join(', ')}`,
 )
+export const BotPriority = z.enum(Priority.options, `A priority is one of ${Priority.options.join(', ')}`)
 export const Scope = filled(4096)
 
 const maxOrigins = 100

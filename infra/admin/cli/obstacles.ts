@@ -16,7 +16,10 @@ interface Subject {
 /** Why a command does not do what it was asked for: an outcome of the rules in `shared/provisioning`. */
 type Obstacle =
   | AgentObstacle
-  | { outcome: 'no_agent' | 'deleted' | 'no_customer' | 'no_group' | 'id_used' | 'being_erased' }
+  | {
+      outcome:
+        'no_agent' | 'deleted' | 'no_bot' | 'bot' | 'no_customer' | 'no_group' | 'id_used' | 'being_erased'
+    }
   | { outcome: 'exists'; license: LicenseItem }
   | { outcome: 'exists'; group: GroupItem }
   | { outcome: 'has_agents'; agents: readonly AgentItem[] }
@@ -51,6 +54,10 @@ function sentence(of: Subject, obstacle: Obstacle): string {
       return `Group ${group} of license ${license} was deleted, and chats may still name it. Choose another --id.`
     case 'deleted':
       return `Agent ${agent} of license ${license} is deleted, and stays so. Create another one.`
+    case 'no_bot':
+      return `Agent ${agent} of license ${license} is a person, and people have no --priority: routing asks them by load.`
+    case 'bot':
+      return `Agent ${agent} of license ${license} is a bot, and has no --status after login: it sets its own with update_agent.`
     case 'subject_taken': {
       const { identity, by } = obstacle
       return (

@@ -13,6 +13,7 @@ import {
   AgentId,
   AgentPermission,
   Avatar,
+  BotPriority,
   DefaultStatus,
   Email,
   GroupIds,
@@ -49,12 +50,18 @@ const profile = {
     'how many active chats routing lets it be in: 0 to 1000; a new agent 6',
     MaxChats,
   ),
+  priority: option(
+    '--priority <priority>',
+    'when routing asks a bot: first, before people; normal, as one of them; last, while none of these is free',
+    BotPriority,
+  ),
 }
 
 type Profile = { [Name in keyof typeof profile]?: z.output<(typeof profile)[Name]> }
 /** The attributes among what was given, and nothing else: whatever is handed on is written. */
-const profileOf = ({ email, avatar, permission, groups, default_status, max_chats }: Profile) => {
-  return { email, avatar, permission, groups, default_status, max_chats }
+const profileOf = (of: Profile) => {
+  const { email, avatar, permission, groups, default_status, max_chats, priority } = of
+  return { email, avatar, permission, groups, default_status, max_chats, priority }
 }
 
 export const createAgentVerb = verb({
@@ -69,6 +76,7 @@ export const createAgentVerb = verb({
         AgentId,
       ),
       ...profile,
+      bot: flag('--bot', "a program: --subject is its client id with the tokens' issuer"),
       json: flag('--json', 'print it as JSON'),
       ...identityOptions(
         "the sub of its tokens; locally <license>/<agent> by default, with --user-pool a new user's",
@@ -84,18 +92,35 @@ export const createAgentVerb = verb({
       ),
       rule(
         'userPool',
-        ({ userPool, subject, email }) => userPool === undefined || (subject ?? email) !== undefined,
+        ({ userPool, subject, email, bot }) =>
+          userPool === undefined || (subject ?? email) !== undefined || bot === true,
         'The pool invites its new user by mail. Add --email <address>',
+      ),
+      rule(
+        'bot',
+        ({ bot, userPool, subject }) => bot !== true || userPool === undefined || subject !== undefined,
+        'Which client of the pool is it? Add --subject <client id>',
+      ),
+      rule(
+        'priority',
+        ({ bot, priority }) => bot === true || priority === undefined,
+        'People have no priority: routing asks them by load. Add --bot, or leave it out',
+      ),
+      rule(
+        'default_status',
+        ({ bot, default_status }) => bot !== true || default_status === undefined,
+        'A bot has no status after login: it sets its own with update_agent',
       ),
     ),
   examples: [
     'agent create acme --name Ana --id ana --group 1 2',
     'agent create acme --name Olga --permission owner --email olga@example.com \\\n    --table agent-chat --user-pool us-east-1_AbCdEf123',
+    'agent create acme --name Robin --bot --priority first --subject 3k9v0example \\\n    --table agent-chat --user-pool us-east-1_AbCdEf123',
     'agent create acme --name Tom --subject 00u1a2 --issuer https://login.example.com \\\n    --table agent-chat',
   ],
   run: async (input, target) => {
     const { license, id = randomId(), subject, userPool } = input
-    const draft = { license_id: license, id, name: input.name, ...profileOf(input) }
+    const draft = { license_id: license, id, name: input.name, bot: input.bot, ...profileOf(input) }
     const creation =
       userPool !== undefined && subject === undefined && draft.email !== undefined
         ? await createWithPoolUser(target.table, draft, userPool, draft.email)
@@ -106,7 +131,8 @@ export const createAgentVerb = verb({
     if (creation.outcome !== 'created') throw refusal({ license }, creation)
     const { agent } = creation
     const groups = agent.groups.length > 0 ? `, in groups ${agent.groups.join(', ')}` : ''
-    const lines = [`Created agent ${id} of license ${license}: ${agent.name}, ${agent.permission}${groups}.`]
+    const kind = agent.bot ? `bot, priority ${agent.priority ?? 'normal'}` : agent.permission
+    const lines = [`Created agent ${id} of license ${license}: ${agent.name}, ${kind}${groups}.`]
     for (const identity of agent.identities) {
       lines.push(`The subject ${identity.subject} of ${identity.issuer} logs in as it.`)
       if (target.place === 'local' && identity.issuer === target.issuer)
@@ -190,6 +216,7 @@ at once, suspend and resume the agent.`,
     'agent set acme ana --permission administrator',
     'agent set acme ana --group 2 3 --clear avatar',
     'agent set acme ana --max-chats 3',
+    'agent set acme robin --priority last',
   ],
   run: async (input, target) => {
     const { license, agent, name, subject, clear = [] } = input

@@ -22,6 +22,7 @@ const listed: Columns<AgentItem> = {
   PERMISSION: ({ permission }) => permission,
   GROUPS: ({ groups }) => groups.join(', '),
   STATE: state,
+  BOT: ({ bot, priority = 'normal' }) => (bot ? priority : ''),
   EMAIL: ({ email = '' }) => email,
 }
 
@@ -35,7 +36,9 @@ const shown = (agent: AgentItem): Record<string, string | undefined> =>
         permission: agent.permission,
         groups: agent.groups.join(', ') || 'none',
         state: state(agent),
-        'status after login': agent.default_status,
+        ...(agent.bot
+          ? { bot: `its priority is ${agent.priority ?? 'normal'}` }
+          : { 'status after login': agent.default_status }),
         'chats at most': String(agent.max_chats),
         'logs in as':
           agent.identities.map((each) => `${each.subject} of ${each.issuer}`).join(', ') || 'nobody',

@@ -39,7 +39,8 @@ export const token = verb({
     const { subject } = identity
     const { scope, expiresIn: expiresInS } = input
     const key = await openTokenKey(io.localDir)
-    return say(await mintToken({ key, issuer, audience, subject, scope, expiresInS, now: io.now() }))
+    const machine = agent.bot
+    return say(await mintToken({ key, issuer, audience, subject, scope, machine, expiresInS, now: io.now() }))
   },
 })
 

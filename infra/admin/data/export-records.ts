@@ -47,7 +47,8 @@ export const licenseRecord = (license: LicenseItem): ExportRecord => {
 export const groupRecord = ({ id, name }: GroupItem): ExportRecord => ({ record: 'group', id, name })
 
 export const agentRecord = (agent: AgentItem): ExportRecord => {
-  const { id, name, email, avatar, permission, groups, suspended, deleted, identities, max_chats } = agent
+  const { id, name, email, avatar, permission, groups, suspended, deleted, identities, max_chats, bot } =
+    agent
   if (deleted) return { record: 'agent', id, name, deleted }
   return {
     record: 'agent',
@@ -61,7 +62,7 @@ export const agentRecord = (agent: AgentItem): ExportRecord => {
     deleted,
     identities,
     max_chats,
-    status_after_login: agent.default_status,
+    ...(bot ? { bot, priority: agent.priority ?? 'normal' } : { status_after_login: agent.default_status }),
     last_status: agent.routing_status,
     online: agent.online,
   }

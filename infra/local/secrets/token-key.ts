@@ -42,15 +42,20 @@ interface TokenRequest {
   subject: string
   /** Names of token scopes, separated by spaces. */
   scope?: string | undefined
+  /** The subject is a client, which gets the token for itself. */
+  machine?: boolean | undefined
   expiresInS: number
   /** Milliseconds since 1970. */
   now?: number
 }
 
 export async function mintToken(request: TokenRequest): Promise<string> {
-  const { key, issuer, audience, subject, scope, expiresInS, now = Date.now() } = request
+  const { key, issuer, audience, subject, scope, machine, expiresInS, now = Date.now() } = request
   const issuedAt = Math.floor(now / 1000)
-  return new SignJWT(scope === undefined ? {} : { scope })
+  return new SignJWT({
+    ...(scope === undefined ? {} : { scope }),
+    ...(machine === true ? { client_id: subject } : {}),
+  })
     .setProtectedHeader({ alg: key.alg, kid: key.kid, typ: 'at+jwt' })
     .setIssuer(issuer)
     .setAudience(audience)

@@ -20,6 +20,7 @@ import { usersUpdated } from '../membership.ts'
 import { readView, showChat } from '../view/chat-view.ts'
 import { announceCustomerUpdated } from './customer-updated.ts'
 import { pushEntries } from './entries.ts'
+import { announceStatus } from './status.ts'
 import { pushScopesChange, pushTransferred } from './transferred.ts'
 import { announceTag } from './tags.ts'
 
@@ -230,10 +231,7 @@ const tellAccount = async (ctx: WorkCtx, key: RawKey, action: string): Promise<v
   }
   if (changed?.item === 'agent') {
     const { license, agent: id } = changed
-    const found = await ctx.read.get(keys.agent(license, id), { strong: true })
-    const agent = found === undefined ? undefined : AgentItem.parse(found)
-    if (agent?.online && agent.routing_status !== undefined)
-      ctx.push(everyAgent(license), 'agent_updated', { agent_id: id, routing_status: agent.routing_status })
+    await announceStatus(ctx, license, id)
   }
   if (changed?.item === 'customer') {
     const { license, customer: id } = changed

@@ -90,6 +90,7 @@ const userOf = (user: ChatUser, { agents, customers }: Profiles, seen: SeenBy): 
     email: agent.email,
     avatar: agent.avatar,
     routing_status: agent.online ? agent.routing_status : undefined,
+    is_bot: agent.bot,
   }
 }
 

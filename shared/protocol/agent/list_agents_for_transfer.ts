@@ -1,7 +1,7 @@
 import * as z from 'zod/mini'
 import { action } from '../action.ts'
 import { Id } from '../fields.ts'
-import { RoutingStatus } from '../objects.ts'
+import { isBot, RoutingStatus } from '../objects.ts'
 
 export const listAgentsForTransfer = action({
   name: 'list_agents_for_transfer',
@@ -10,7 +10,12 @@ export const listAgentsForTransfer = action({
   request: z.object({ chat_id: Id }),
   response: z.strictObject({
     agents: z.array(
-      z.strictObject({ agent_id: z.string(), active_chats: z.int(), routing_status: RoutingStatus }),
+      z.strictObject({
+        agent_id: z.string(),
+        active_chats: z.int(),
+        routing_status: RoutingStatus,
+        is_bot: isBot,
+      }),
     ),
   }),
   needs: ['read'],

@@ -1,14 +1,14 @@
 import * as z from 'zod/mini'
 import { action } from '../action.ts'
 import { Id, opt } from '../fields.ts'
-import { RoutingStatus } from '../objects.ts'
+import { AgentStatus } from '../objects.ts'
 
 export const updateAgent = action({
   name: 'update_agent',
   summary: 'Changes the routing status of the requester, or as administrator of another agent.',
-  request: z.object({ agent_id: opt(Id), routing_status: opt(RoutingStatus) }).check(
+  request: z.object({ agent_id: opt(Id), routing_status: opt(AgentStatus) }).check(
     z.refine((change) => change.routing_status !== undefined, {
-      error: 'Name at least one change: accepting_chats or not_accepting_chats',
+      error: 'Name at least one change: accepting_chats or not_accepting_chats, for a bot also offline',
       path: ['routing_status'],
     }),
   ),
