@@ -2,6 +2,7 @@ import { isShown } from '../access/visibility.ts'
 import type { Pushing } from '../delivery/outbox.ts'
 import type { Enqueues, Job } from '../jobs/job-queue.ts'
 import { log } from '../platform/log.ts'
+import type { AgentStatus } from '../protocol/objects.ts'
 import type { Chat } from '../table/chat/chats.ts'
 import { type Entry, isSaid } from '../table/chat/thread-log.ts'
 import { customerOf, presentAgents } from '../table/chat/chat-users.ts'
@@ -11,14 +12,24 @@ import { customerOf, presentAgents } from '../table/chat/chat-users.ts'
  * `chat`: also this one, where nobody may be there for it. Never throws: the clock finds what was missed.
  */
 export const enqueueRouting = async (ctx: Enqueues, license: string, chat?: string): Promise<void> => {
-  const job: Job = { job: 'route', license_id: license, ...(chat === undefined ? {} : { chat }) }
-  await ctx.enqueue(job, 0).catch((error: unknown) => log.error('Routing was not set off', { cause: error }))
+  await enqueue(ctx, { job: 'route', license_id: license, ...(chat === undefined ? {} : { chat }) })
 }
 
-/** Has the chats of an agent who has gone given to others, where their customers wait. Never throws. */
-export const enqueueRoutingWithout = async (ctx: Enqueues, license: string, agent: string): Promise<void> => {
-  const job: Job = { job: 'route', license_id: license, agent }
-  await ctx.enqueue(job, 0).catch((error: unknown) => log.error('Routing was not set off', { cause: error }))
+const enqueue = (ctx: Enqueues, job: Job): Promise<void> =>
+  ctx.enqueue(job, 0).catch((error: unknown) => log.error('Routing was not set off', { cause: error }))
+
+/**
+ * Has a license routed for another status of an agent: waiting chats go to one who accepts them, and those of a
+ * bot that goes to others, where their customers wait. Never throws.
+ */
+export const enqueueRoutingBy = async (
+  ctx: Enqueues,
+  license: string,
+  agent: string,
+  status: AgentStatus,
+): Promise<void> => {
+  if (status === 'accepting_chats') return enqueueRouting(ctx, license)
+  if (status === 'offline') return enqueue(ctx, { job: 'route', license_id: license, agent })
 }
 
 /**

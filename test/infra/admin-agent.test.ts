@@ -286,10 +286,11 @@ describe.each(engines)('admin agent on $label', ({ endpoint }) => {
       await agent('suspend', license, 'cleo')
       await agent('delete', license, 'dan')
       const lines = [
-        'AGENT  NAME  PERMISSION  GROUPS  STATE      EMAIL',
+        'AGENT  NAME  PERMISSION  GROUPS  STATE      BOT    EMAIL',
         'ana    ana   normal      1, 2    offline',
-        'ben    ben   owner               offline    ben@example.com',
+        'ben    ben   owner               offline           ben@example.com',
         'cleo   cleo  normal              suspended',
+        'robin  robin  normal              offline    first',
       ]
       expect((await agent('list', license)).out).toBe([...lines, ''].join('\n'))
       expect((await agent('list', license, '--deleted')).out).toBe(
@@ -533,7 +534,7 @@ describe.each(engines)('admin agent on $label', ({ endpoint }) => {
     it.each([
       [
         [],
-        '<agent>: Say what to change: --name, --email, --avatar, --permission, --group, --status, --max-chats, --subject, --clear.',
+        '<agent>: Say what to change: --name, --email, --avatar, --permission, --group, --status, --max-chats, --priority, --subject, --clear.',
       ],
       [['--clear', 'name'], '--clear: Only email, avatar and groups can be cleared.'],
       [

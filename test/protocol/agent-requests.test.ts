@@ -343,7 +343,9 @@ const requests: Record<string, Record<string, Part>> = {
   untag_thread: { ...chatId, thread_id: needed(id), tag: needed(tag) },
   update_agent: {
     agent_id: id,
-    routing_status: needed(oneOf(['accepting_chats', 'not_accepting_chats'], 'offline', 'accepting chats')),
+    routing_status: needed(
+      oneOf(['accepting_chats', 'not_accepting_chats', 'offline'], 'online', 'accepting chats'),
+    ),
   },
   change_push_notifications: {
     firebase_token: needed(firebaseToken),
@@ -460,7 +462,7 @@ describe('a request', () => {
       expect(faultsOf(specOf('update_agent'), change)).toEqual([
         {
           path: 'payload.routing_status',
-          message: 'Name at least one change: accepting_chats or not_accepting_chats',
+          message: 'Name at least one change: accepting_chats or not_accepting_chats, for a bot also offline',
         },
       ])
   })

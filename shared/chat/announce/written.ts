@@ -16,6 +16,7 @@ import { eventId, threadId } from '../../table/ids.ts'
 import { changedOf, chatPartOf, seenPartOf } from '../../table/key-parts.ts'
 import { keys, type RawKey } from '../../table/keys.ts'
 import type { ChatSnapshot } from '../../table/optimistic-write.ts'
+import { enqueueRoutingBy } from '../enqueue-routing.ts'
 import { usersUpdated } from '../membership.ts'
 import { readView, showChat } from '../view/chat-view.ts'
 import { announceCustomerUpdated } from './customer-updated.ts'
@@ -231,7 +232,8 @@ const tellAccount = async (ctx: WorkCtx, key: RawKey, action: string): Promise<v
   }
   if (changed?.item === 'agent') {
     const { license, agent: id } = changed
-    await announceStatus(ctx, license, id)
+    const status = await announceStatus(ctx, license, id)
+    if (status !== undefined) await enqueueRoutingBy(ctx, license, id, status)
   }
   if (changed?.item === 'customer') {
     const { license, customer: id } = changed
