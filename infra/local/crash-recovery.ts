@@ -24,7 +24,8 @@ export const endCrashedRun = async (
     for (const row of await readAgentSockets(read, license))
       for (const op of removeConnection(row)) await write.write(op)
     for (const item of await read.query({ pk: licensePk(license), prefix: agentPrefix }))
-      if (item['online'] === true && item['bot'] !== true) await write.write(setOffline(AgentItem.parse(item), randomUUID()))
+      if (item['online'] === true && item['bot'] !== true)
+        await write.write(setOffline(AgentItem.parse(item), randomUUID()))
   }
   for await (const item of leftBehind(engine)) {
     const key = { pk: String(item['pk']), sk: String(item['sk']) }

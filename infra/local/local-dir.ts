@@ -20,6 +20,7 @@ interface RunningStack {
   table: string
   issuer: string
   audience: string
+  token_url: string
 }
 
 /** Makes this the only stack on these data, until it ends. */

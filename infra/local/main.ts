@@ -142,10 +142,12 @@ const run = async (flags: Flags): Promise<void> => {
   const clock = setInterval(() => void stack.tick().catch(complain), 60_000)
   ending.push(async () => clearInterval(clock))
 
-  const { agentUrl: agent_url, customerUrl: customer_url, httpUrl: http_url } = stack
-  ending.push(await announce({ agent_url, endpoint: engine.endpoint, table: tableName, issuer, audience }))
+  const { agentUrl: agent_url, customerUrl: customer_url, httpUrl: http_url, tokenUrl: token_url } = stack
+  ending.push(
+    await announce({ agent_url, endpoint: engine.endpoint, table: tableName, issuer, audience, token_url }),
+  )
   const demo = await openDemo(stack.table, { key, issuer, audience })
-  const ready: Ready = { agent_url, customer_url, http_url, ...demo }
+  const ready: Ready = { agent_url, customer_url, http_url, token_url, ...demo }
   if (consolePort !== undefined) {
     await consolePort.free()
     const { url, stop } = await startConsole(ready, consolePort.port)
@@ -160,6 +162,8 @@ interface Ready extends Demo {
   agent_url: string
   customer_url: string
   http_url: string
+  /** Where bots get their tokens. */
+  token_url: string
   console_url?: string
 }
 

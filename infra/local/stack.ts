@@ -42,6 +42,8 @@ export interface LocalStack {
   customerUrl: string
   /** Where agents' actions are asked for over HTTP; paths follow. */
   httpUrl: string
+  /** Where bots get their tokens, by the client-credentials flow. */
+  tokenUrl: string
   /** A new key for customers' tokens, made up unless given; the one before it still verifies. */
   rotateCustomerKey(value?: string): void
   /** Runs the clock's worker, as each minute does; `atMs` is the time that it takes it to be. */
@@ -113,6 +115,7 @@ export const startStack = async (options: StackOptions): Promise<LocalStack> => 
     settings,
     agentUrl: gateway.url,
     customerUrl: customers.url,
+    tokenUrl: servers.keyServer.tokenUrl,
     httpUrl: http.url,
     rotateCustomerKey: (value = newCustomerKey()) => secrets.rotate(customerKeyId, value),
     tick: async (atMs) => {
@@ -137,7 +140,7 @@ type Servers = Awaited<ReturnType<typeof startServers>>
 
 /** Everything that listens. */
 const startServers = async (options: StackOptions, handler: HandlerOf) => {
-  const keyServer = await startKeyServer(options.key)
+  const keyServer = await startKeyServer(options)
   const secrets = await startSecretServer({
     [customerKeyId]: options.customerKey ?? newCustomerKey(),
     ...(options.fcm && { [fcmSecretId]: options.fcm.serviceAccount }),

@@ -282,22 +282,23 @@ describe.each(engines)('admin agent on $label', ({ endpoint }) => {
       await created(license, 'ana', '--group', '1', '2')
       await created(license, 'cleo')
       await created(license, 'dan')
+      await created(license, 'robin', '--bot', '--priority', 'first')
       await created(other, 'stranger')
       await agent('suspend', license, 'cleo')
       await agent('delete', license, 'dan')
       const lines = [
-        'AGENT  NAME  PERMISSION  GROUPS  STATE      BOT    EMAIL',
-        'ana    ana   normal      1, 2    offline',
-        'ben    ben   owner               offline           ben@example.com',
-        'cleo   cleo  normal              suspended',
+        'AGENT  NAME   PERMISSION  GROUPS  STATE      BOT    EMAIL',
+        'ana    ana    normal      1, 2    offline',
+        'ben    ben    owner               offline           ben@example.com',
+        'cleo   cleo   normal              suspended',
         'robin  robin  normal              offline    first',
       ]
       expect((await agent('list', license)).out).toBe([...lines, ''].join('\n'))
       expect((await agent('list', license, '--deleted')).out).toBe(
-        [...lines, 'dan    dan   normal              deleted', ''].join('\n'),
+        [...lines.slice(0, -1), 'dan    dan    normal              deleted', lines.at(-1), ''].join('\n'),
       )
       const agents: { id: string }[] = await world.json('agent', 'list', license)
-      expect(agents.map(({ id }) => id)).toEqual(['ana', 'ben', 'cleo'])
+      expect(agents.map(({ id }) => id)).toEqual(['ana', 'ben', 'cleo', 'robin'])
     })
 
     it('tells no agents from no license', async () => {

@@ -43,7 +43,7 @@ test(
     const port = await freeRow()
     const run = await startJson(dir, ['--port', String(port), '--dist', dist])
     expect(Object.keys(JSON.parse(run.output()))).toEqual([
-      ...['agent_url', 'customer_url', 'http_url', 'license_id', 'agents', 'console_url'],
+      ...['agent_url', 'customer_url', 'http_url', 'token_url', 'license_id', 'agents', 'console_url'],
     ])
     const at = (n: number) => `ws://127.0.0.1:${n}/v1`
     expect([run.agent_url, run.customer_url]).toEqual([at(port), at(port + 1)])

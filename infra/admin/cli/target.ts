@@ -14,7 +14,9 @@ export type Target = ReturnType<typeof opened> & {
    * A sentence that says what an error of this table means and how to mend it; undefined for other errors.
    */
   explain(error: Error): string | undefined
-} & ({ place: 'local'; issuer: string; audience: string } | { place: 'deployed' })
+} & (
+    { place: 'local'; issuer: string; audience: string; tokenUrl: string | undefined } | { place: 'deployed' }
+  )
 
 const opened = (client: DynamoDBClient, tableName: string) => ({
   table: openTable({ client, tableName }),
@@ -30,6 +32,7 @@ const Stack = z.object({
   table: z.string(),
   issuer: z.string(),
   audience: z.string(),
+  token_url: z.optional(z.string()),
 })
 /** The stack's names, for an engine that runs without a stack. */
 const defaults = { table: 'agent-chat', issuer: 'http://127.0.0.1/agent-chat', audience: 'agent-chat' }
@@ -73,6 +76,7 @@ async function openLocal(io: Io): Promise<Target> {
     place: 'local',
     issuer,
     audience,
+    tokenUrl: stack?.token_url,
     ...opened(client, tableName),
     explain: (error) => {
       if ('code' in error && error.code === 'ECONNREFUSED')

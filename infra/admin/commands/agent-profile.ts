@@ -22,6 +22,7 @@ import {
   Name,
   randomId,
 } from '../cli/account-fields.ts'
+import { clientSecretOf, openTokenKey } from '../../local/secrets/token-key.ts'
 import { verb } from '../cli/command.ts'
 import { refusal } from '../cli/obstacles.ts'
 import { argument, changesSomething, flag, option, required, rule } from '../cli/parameters.ts'
@@ -135,8 +136,14 @@ export const createAgentVerb = verb({
     const lines = [`Created agent ${id} of license ${license}: ${agent.name}, ${kind}${groups}.`]
     for (const identity of agent.identities) {
       lines.push(`The subject ${identity.subject} of ${identity.issuer} logs in as it.`)
-      if (target.place === 'local' && identity.issuer === target.issuer)
-        lines.push(`A token for it: npm run -s admin -- token ${id} --license ${license}`)
+      if (target.place !== 'local' || identity.issuer !== target.issuer) continue
+      lines.push(`A token for it: npm run -s admin -- token ${id} --license ${license}`)
+      if (agent.bot && target.tokenUrl !== undefined) {
+        const secret = clientSecretOf(await openTokenKey(target.io.localDir), identity.subject)
+        lines.push(
+          `Or: curl -u '${identity.subject}:${secret}' -d grant_type=client_credentials ${target.tokenUrl}`,
+        )
+      }
     }
     return { json: agent, lines }
   },

@@ -1,4 +1,5 @@
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, SignJWT } from 'jose'
+import { createHmac } from 'node:crypto'
 import { join } from 'node:path'
 import * as z from 'zod/mini'
 import { openSecretFile } from './secret-file.ts'
@@ -64,6 +65,10 @@ export async function mintToken(request: TokenRequest): Promise<string> {
     .setExpirationTime(issuedAt + expiresInS)
     .sign(await importJWK(key))
 }
+
+/** The secret of a local client: it follows from the key, so that none is kept. */
+export const clientSecretOf = ({ d }: TokenKey, client: string): string =>
+  createHmac('sha256', d).update(`client ${client}`).digest('base64url')
 
 async function newKey(): Promise<TokenKey> {
   const { privateKey } = await generateKeyPair('ES256', { extractable: true })
