@@ -1,6 +1,7 @@
 import { Aws, CfnOutput, Duration, RemovalPolicy, Validations } from 'aws-cdk-lib'
-import { AccountRecovery, FeaturePlan, Mfa, UserPool } from 'aws-cdk-lib/aws-cognito'
+import { AccountRecovery, FeaturePlan, Mfa, ResourceServerScope, UserPool } from 'aws-cdk-lib/aws-cognito'
 import { Construct } from 'constructs'
+import { tokenScopes } from '../../shared/protocol/action.ts'
 import { SettingsError, type StackSettings } from './stack-settings.ts'
 
 /** Whose tokens `login` believes. */
@@ -13,7 +14,11 @@ export interface TokenIssuer {
 
 /** The issuer of the settings; without one, a user pool of the stack's own. */
 export const tokenIssuer = (scope: Construct, settings: StackSettings): TokenIssuer => {
-  const { issuer, audience, jwksUrl } = settings
+  const { issuer, audience, jwksUrl, botDomain } = settings
+  if (issuer !== undefined && botDomain !== undefined)
+    throw new SettingsError(
+      "-c botDomain= is for the stack's own user pool: the bots of an issuer of your own get their tokens there.",
+    )
   if (issuer !== undefined && audience !== undefined && jwksUrl !== undefined)
     return { issuer, audience, jwksUrl }
   const missing = Object.entries({ issuer, audience, jwksUrl }).flatMap(([name, value]) =>
@@ -24,7 +29,7 @@ export const tokenIssuer = (scope: Construct, settings: StackSettings): TokenIss
       `A token issuer needs all of -c issuer=, -c audience= and -c jwksUrl= (missing: ${missing.join(', ')}); ` +
         'give all three, or none to have a Cognito user pool made.',
     )
-  return new CognitoIssuer(scope, 'Agents', settings.retain)
+  return new CognitoIssuer(scope, 'Agents', settings)
 }
 
 /** A user pool whose people the provisioning makes: nobody signs up. */
@@ -33,7 +38,11 @@ class CognitoIssuer extends Construct implements TokenIssuer {
   readonly audience: string
   readonly jwksUrl: string
 
-  constructor(scope: Construct, id: string, retain: boolean) {
+  constructor(
+    scope: Construct,
+    id: string,
+    { retain, botDomain }: Pick<StackSettings, 'retain' | 'botDomain'>,
+  ) {
     super(scope, id)
     const pool = new UserPool(this, 'Pool', {
       selfSignUpEnabled: false,
@@ -84,6 +93,7 @@ class CognitoIssuer extends Construct implements TokenIssuer {
     this.issuer = `https://cognito-idp.${Aws.REGION}.${Aws.URL_SUFFIX}/${pool.userPoolId}`
     this.audience = client.userPoolClientId
     this.jwksUrl = `${this.issuer}/.well-known/jwks.json`
+    if (botDomain !== undefined) letBotsIn(this, pool, botDomain)
     new CfnOutput(this, 'PoolId', {
       key: 'UserPoolId',
       value: pool.userPoolId,
@@ -95,4 +105,29 @@ class CognitoIssuer extends Construct implements TokenIssuer {
       description: 'What apps sign in with',
     })
   }
+}
+
+/** The resource server of the stack's own pool, whose scopes its clients get. */
+const resourceServer = 'agent-chat'
+
+/**
+ * What a client needs to get a token for itself: Cognito gives one at a domain alone, and for the scope of a
+ * resource server. The clients are made by whoever runs the bots: their secrets are in no template.
+ */
+const letBotsIn = (scope: Construct, pool: UserPool, domainPrefix: string): void => {
+  const scopes = [
+    // without a colon: it restricts nothing
+    { scopeName: 'all', scopeDescription: 'Everything that the agent may do' },
+    ...tokenScopes.map((scopeName) => ({ scopeName, scopeDescription: `The token scope ${scopeName}` })),
+  ]
+  pool.addResourceServer('Scopes', {
+    identifier: resourceServer,
+    scopes: scopes.map((one) => new ResourceServerScope(one)),
+  })
+  const domain = pool.addDomain('Domain', { cognitoDomain: { domainPrefix } })
+  new CfnOutput(scope, 'BotTokens', {
+    key: 'BotTokenUrl',
+    value: `${domain.baseUrl()}/oauth2/token`,
+    description: 'Where bots get their tokens',
+  })
 }
