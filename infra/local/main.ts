@@ -111,7 +111,7 @@ const run = async (flags: Flags): Promise<void> => {
     ),
   )
   if (dist === undefined) await build(localDist)
-  const key = await openTokenKey(localDir)
+  const tokens = { key: await openTokenKey(localDir), issuer, audience }
   const customerKey = await openCustomerKey(localDir)
 
   const requests = json ? createWriteStream(join(localDir, 'requests.log'), { flags: 'a' }) : process.stdout
@@ -120,9 +120,7 @@ const run = async (flags: Flags): Promise<void> => {
   const stack = await startStack({
     endpoint: engine.endpoint,
     tableName,
-    key,
-    issuer,
-    audience,
+    ...tokens,
     port: wanted,
     customerPort: wantedToo,
     httpPort: httpPort.port,
@@ -146,7 +144,7 @@ const run = async (flags: Flags): Promise<void> => {
   ending.push(
     await announce({ agent_url, endpoint: engine.endpoint, table: tableName, issuer, audience, token_url }),
   )
-  const demo = await openDemo(stack.table, { key, issuer, audience })
+  const demo = await openDemo(stack.table, tokens)
   const ready: Ready = { agent_url, customer_url, http_url, token_url, ...demo }
   if (consolePort !== undefined) {
     await consolePort.free()

@@ -32,6 +32,15 @@ export const tokenIssuer = (scope: Construct, settings: StackSettings): TokenIss
   return new CognitoIssuer(scope, 'Agents', settings)
 }
 
+const passwordPolicy = {
+  minLength: 12,
+  requireLowercase: true,
+  requireUppercase: true,
+  requireDigits: true,
+  requireSymbols: true,
+  tempPasswordValidity: Duration.days(3),
+}
+
 /** A user pool whose people the provisioning makes: nobody signs up. */
 class CognitoIssuer extends Construct implements TokenIssuer {
   readonly issuer: string
@@ -49,14 +58,7 @@ class CognitoIssuer extends Construct implements TokenIssuer {
       signInAliases: { email: true },
       signInCaseSensitive: false,
       accountRecovery: AccountRecovery.EMAIL_ONLY,
-      passwordPolicy: {
-        minLength: 12,
-        requireLowercase: true,
-        requireUppercase: true,
-        requireDigits: true,
-        requireSymbols: true,
-        tempPasswordValidity: Duration.days(3),
-      },
+      passwordPolicy,
       mfa: Mfa.OPTIONAL,
       mfaSecondFactor: { otp: true, sms: false },
       featurePlan: FeaturePlan.ESSENTIALS,

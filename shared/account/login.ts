@@ -97,15 +97,13 @@ export const startSession = async (
       if (isAnothers(open, who)) throw new ProtocolError('auth')
       const { agent, license } = await readAccount(ctx, who, token)
       if (agent.bot && device !== undefined) throw noDevices('payload.push_notifications')
-      const first = agent.online || agent.bot ? undefined : firstStatus(agent, asked.reconnect)
+      const { first, status } = statusesOf(agent, asked.reconnect)
       const session = sessionFor(agent, license, token, {
         ...asked.wants,
         application: asked.application,
         device: hash,
         nonce,
       })
-      const known = agent.routing_status ?? agent.default_status
-      const status = agent.bot && !agent.online ? undefined : (first ?? known)
       const ops = [
         ...putSession(open, session, ctx.now()),
         agent.bot ? requireAccount(agent) : setOnline(agent, first),
@@ -183,6 +181,14 @@ const evictOldest = async (ctx: LoggingIn & Enqueues, { license_id, agent_id }: 
 /** Only the first live socket sets the status: the default one, or with `reconnect` the last known. */
 const firstStatus = (agent: AgentItem, reconnect: boolean): RoutingStatus =>
   (reconnect ? agent.routing_status : undefined) ?? agent.default_status
+
+/** With which status a login brings a person online, where it does, and which the agent has then. */
+const statusesOf = (agent: AgentItem, reconnect: boolean) => {
+  const known = agent.routing_status ?? agent.default_status
+  if (agent.online) return { first: undefined, status: known }
+  const first = agent.bot ? undefined : firstStatus(agent, reconnect)
+  return { first, status: first }
+}
 
 export const openSocket = (socket: SocketItem | undefined, nowMs: number): SocketItem => {
   if (socket === undefined || isClosing(socket, nowMs)) throw new ProtocolError('auth')

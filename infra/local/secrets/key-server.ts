@@ -57,7 +57,8 @@ const grant = async (request: IncomingMessage, issuing: Issuing): Promise<{ stat
   if (id === '' || secret !== clientSecretOf(issuing.key, id)) return refused(401, 'invalid_client')
   const scope = asked.get('scope') ?? undefined
   const access_token = await mintToken({ ...issuing, subject: id, scope, machine: true, expiresInS })
-  return { status: 200, ...{ access_token, token_type: 'Bearer', expires_in: expiresInS } }
+  const granted = { access_token, token_type: 'Bearer', expires_in: expiresInS }
+  return { status: 200, ...granted }
 }
 
 const refused = (status: number, error: string) => ({ status, error })
