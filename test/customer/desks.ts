@@ -1,6 +1,7 @@
 import { expect, vi } from 'vitest'
 import { changeAgent, deleteAgent } from '../../shared/provisioning/change-agent.ts'
 import { deleteGroup } from '../../shared/provisioning/change-group.ts'
+import type { AgentItem } from '../../shared/table/accounts.ts'
 import { type ActiveChat } from '../../shared/table/chat/chats.ts'
 import { readActiveChats } from '../../shared/table/chat/read-chats.ts'
 import { keys } from '../../shared/table/keys.ts'
@@ -9,6 +10,7 @@ import { type Random, seeded } from '../archives/seeded.ts'
 import type { Client } from '../support/client.ts'
 import { message } from '../support/events.ts'
 import type { License, Visitor, World } from '../support/world.ts'
+import { priorityFaultsOf } from './desks-priority.ts'
 import { queueFaultsOf, type ToldPlace } from './desks-queue.ts'
 
 // Desks at which agents and customers do whatever comes to their minds, and a model of protocol §7 that says
@@ -22,8 +24,11 @@ interface Agent {
   groups: number[]
   limit: number
   accepts: boolean
-  /** A live socket. */
+  /** A live socket; a bot's while it is there by its status. */
   client: Client | undefined
+  /** A bot's, and its socket. */
+  priority?: AgentItem['priority']
+  socket?: Client
   /** Its last socket went, and its time of grace is not over. */
   isAway: boolean
   isOut: boolean
@@ -57,6 +62,8 @@ interface Desk {
   waited: Set<string>
   /** By chat, what its customer was told last of its place. */
   told: Map<string, ToldPlace>
+  /** By chat, the last entry of its log by which routing assigned it. */
+  assigned: Map<string, string>
   /** The threads that chats were at, when it was quiet last. */
   threads: Map<string, number>
   history: string[]
@@ -82,12 +89,22 @@ const openDesk = async (world: World, name: string, random: Random): Promise<Des
     ...{ accepts: true, client: undefined, isAway: false, isOut: false },
   }))
   const unseenMinutes = 1 + random.below(3)
-  const drafts = agents.map(({ id, groups, limit }) => [id, { groups, max_chats: limit }] as const)
+  const priority = random.one(['first', 'normal', 'last'] as const)
+  agents.push({
+    ...{ id: 'bot', groups: [1, 2].filter(() => random.chance(0.7)), limit: 1 + random.below(2), priority },
+    ...{ accepts: true, client: undefined, isAway: false, isOut: false },
+  })
+  const drafts = agents.map(
+    ({ id, groups, limit, priority: of }) =>
+      [id, { groups, max_chats: limit, ...(of && { bot: true, priority: of }) }] as const,
+  )
   const owner = { permission: 'owner', default_status: 'not_accepting_chats' } as const
   const license = await world.license(
     { ...Object.fromEntries(drafts), owner },
     { groups: ['one', 'two'], settings: { unseen_minutes: unseenMinutes } },
   )
+  const bot = agents.at(-1)
+  if (bot !== undefined) bot.socket = await license.login(bot.id)
   return {
     ...{ name, random, license, unseenMinutes, agents, customers: [], groups: new Set([1, 2]) },
     ...{
@@ -96,6 +113,7 @@ const openDesk = async (world: World, name: string, random: Random): Promise<Des
       since: new Map(),
       waited: new Set(),
       told: new Map(),
+      assigned: new Map(),
       threads: new Map(),
       history: [],
     },
@@ -128,6 +146,12 @@ const login: Step = async (_, desk) => {
   const off = agents.filter(({ client, isOut }) => client === undefined && !isOut)
   if (off.length === 0) return undefined
   const agent = random.one(off)
+  if (agent.socket !== undefined) {
+    agent.client = agent.socket
+    agent.accepts = true
+    await agent.socket.ok('update_agent', { routing_status: 'accepting_chats' })
+    return `${agent.id} comes`
+  }
   agent.client = await license.login(agent.id)
   // within its time of grace it is as it was
   if (!agent.isAway) agent.accepts = true
@@ -137,7 +161,16 @@ const login: Step = async (_, desk) => {
 const dies: Step = async (_, desk) => {
   if (online(desk).length === 0) return undefined
   const agent = desk.random.one(online(desk))
+  if (agent.socket !== undefined && desk.random.chance(0.5)) {
+    await agent.client?.ok('update_agent', { routing_status: 'offline' })
+    agent.client = undefined
+    return `${agent.id} goes`
+  }
   await agent.client?.close()
+  if (agent.socket !== undefined) {
+    agent.socket = agent.client = await desk.license.login(agent.id)
+    return `${agent.id} loses its connection, and has another`
+  }
   Object.assign(agent, { client: undefined, isAway: true })
   return `${agent.id} loses its connection`
 }
@@ -390,6 +423,12 @@ const faultsOf = async (
     const isForNobody = !mine.some(({ accepts, client, isOut }) => accepts && client !== undefined && !isOut)
     if (begins && lastRouting === undefined && isForNobody)
       faults.push(`${id} begins with nobody who accepts it`)
+    const [given] = mine.length === 1 ? mine : []
+    if (given !== undefined) {
+      const isStaying = isAfterClock || desk.since.has(here(given.id, id)) || isAboutGroup(desk)
+      const free = isStaying ? [] : desk.agents.filter((agent) => agent !== given && isFree(agent, chat))
+      faults.push(...priorityFaultsOf(chat, given, free, { entry: lastRouting, known: desk.assigned }))
+    }
     const isAwaited = asked.length > 0 || said.length === 0
     if (scopes.groups.some((group) => !desk.groups.has(group)))
       faults.push(`${id} names a group that is deleted`)
@@ -433,6 +472,9 @@ const faultsOf = async (
   }
   return faults
 }
+
+/** Chats follow a deleted group one after the other, while routing goes on. */
+const isAboutGroup = ({ history }: Desk): boolean => history.at(-1)?.startsWith('group') === true
 
 const isPublicSaying = ({ event: { type, recipients } }: Entry): boolean =>
   recipients !== 'agents' && ['message', 'filled_form', 'custom'].includes(type)
@@ -485,6 +527,7 @@ export const walkDesks = async (
   }
   for (const desk of desks) {
     for (const { client } of [...desk.customers, ...desk.agents]) await client?.close()
+    for (const { socket } of desk.agents) await socket?.close()
     await desk.owner.close()
     // each run of the clock goes through all that are listed
     await world.table.write.write({ Delete: { Key: keys.licenseListed(desk.license.id) } })
