@@ -148,7 +148,7 @@ const run = async (flags: Flags): Promise<void> => {
   const ready: Ready = { agent_url, customer_url, http_url, token_url, ...demo }
   if (consolePort !== undefined) {
     await consolePort.free()
-    const { url, stop } = await startConsole(ready, consolePort.port)
+    const { url, stop } = await startConsole({ agent_url, customer_url, ...demo }, consolePort.port)
     ending.push(stop)
     ready.console_url = url
   }
