@@ -1,5 +1,5 @@
 import { ProtocolError } from '../protocol/errors.ts'
-import type { AgentStatus } from '../protocol/objects.ts'
+import type { AgentStatus } from '../protocol/agent-status.ts'
 import { AgentItem } from '../table/accounts.ts'
 import { setBotStatus, setStatus } from '../table/agent-status.ts'
 import type { Retries, Writes } from '../table/capabilities.ts'

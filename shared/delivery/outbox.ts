@@ -145,7 +145,7 @@ export const openOutbox = (options: {
     hasConnected: async (license, agents) => {
       const lists = agents.map((agent) => ({ license, agent }))
       const { rows, isComplete } = await rowsOfAll(lists)
-      const isOne = (row: SocketRow) => !isCustomers(row) && row.bot !== true && agents.includes(row.agent_id)
+      const isOne = (row: SocketRow) => !isCustomers(row) && !row.bot && agents.includes(row.agent_id)
       return !isComplete || rows.some((row) => isOne(row) && isLive(row, Date.now()))
     },
     awaitAudience: async (of, name) => {

@@ -1,5 +1,6 @@
 import * as z from 'zod/mini'
-import { AgentStatus, GroupsStatus, isBot, Permission } from './objects.ts'
+import { AgentStatus } from './agent-status.ts'
+import { GroupsStatus, trueOrAbsent, Permission } from './objects.ts'
 
 const aboutAgent = z.strictObject({ agent_id: z.string(), name: z.string() })
 const aboutGroup = z.strictObject({ group_id: z.int(), name: z.string() })
@@ -28,7 +29,7 @@ export const accountPushes = {
       avatar: z.optional(z.string()),
       permission: Permission,
       group_ids: z.array(z.int()),
-      is_bot: isBot,
+      is_bot: trueOrAbsent,
     }),
   },
   agent_deleted: {

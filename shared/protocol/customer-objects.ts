@@ -1,7 +1,7 @@
 import * as z from 'zod/mini'
 import { eventFor, eventTypes } from './events.ts'
 import { Timestamp } from './fields.ts'
-import { CustomerProperties, isBot, threadWith } from './objects.ts'
+import { CustomerProperties, trueOrAbsent, threadWith } from './objects.ts'
 import { PropertiesOutput } from './properties.ts'
 
 // The objects of protocol §3 as customers are shown them. Strict: an undeclared field is a leak.
@@ -15,8 +15,8 @@ export const CustomerChatUser = z.discriminatedUnion('type', [
     avatar: z.optional(z.string()),
     present: z.boolean(),
     last_seen_timestamp: z.optional(Timestamp),
-    deleted: z.optional(z.literal(true)),
-    is_bot: isBot,
+    deleted: trueOrAbsent,
+    is_bot: trueOrAbsent,
   }),
   z.strictObject({
     id: z.string(),
@@ -82,6 +82,6 @@ export const CustomerChatSummary = z.strictObject({
   last_threads_summary: z.array(z.strictObject({ id: z.string(), order: z.int(), events_count: z.int() })),
   total_threads: z.int(),
   /** Something was left out for want of room: to be read with `get_chat_threads`. */
-  has_more: z.optional(z.literal(true)),
+  has_more: trueOrAbsent,
 })
 export type CustomerChatSummary = z.output<typeof CustomerChatSummary>

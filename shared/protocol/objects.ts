@@ -13,12 +13,8 @@ export type Permission = z.output<typeof Permission>
 export const RoutingStatus = z.enum(['accepting_chats', 'not_accepting_chats'])
 export type RoutingStatus = z.output<typeof RoutingStatus>
 
-/** The same of any agent. A person is offline without a connection, a bot once it is set so. */
-export const AgentStatus = z.enum([...RoutingStatus.options, 'offline'])
-export type AgentStatus = z.output<typeof AgentStatus>
-
-/** Absent of people. */
-export const isBot = z.optional(z.literal(true))
+/** What holds of few, and is absent of the others. */
+export const trueOrAbsent = z.optional(z.literal(true))
 
 export const ScopesOutput = z.strictObject({
   groups: z.optional(z.array(z.int())),
@@ -34,8 +30,8 @@ const agentUser = {
   routing_status: z.optional(RoutingStatus),
   present: z.boolean(),
   last_seen_timestamp: z.optional(Timestamp),
-  deleted: z.optional(z.literal(true)),
-  is_bot: isBot,
+  deleted: trueOrAbsent,
+  is_bot: trueOrAbsent,
 }
 
 /**
@@ -171,12 +167,11 @@ export const MyProfile = z.strictObject({
   name: z.string(),
   email: z.optional(z.string()),
   avatar: z.optional(z.string()),
-  routing_status: z.optional(
-    RoutingStatus.register(z.globalRegistry, { description: 'Absent of a bot that is offline.' }),
-  ),
+  /** Absent of a bot that is offline. */
+  routing_status: z.optional(RoutingStatus),
   permission: Permission,
   group_ids: z.array(z.int()),
-  is_bot: isBot,
+  is_bot: trueOrAbsent,
 })
 /** A colleague in `login`'s directory: also the people who are not in any chat shown. */
 export const Colleague = z.strictObject({
@@ -185,7 +180,7 @@ export const Colleague = z.strictObject({
   avatar: z.optional(z.string()),
   permission: Permission,
   routing_status: z.optional(RoutingStatus),
-  is_bot: isBot,
+  is_bot: trueOrAbsent,
 })
 export const Group = z.strictObject({ id: z.int(), name: z.string() })
 

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import { Permission, RoutingStatus } from '../protocol/objects.ts'
+import { Permission, RoutingStatus, trueOrAbsent } from '../protocol/objects.ts'
 import { keys } from './keys.ts'
 import type { Op, Reader } from './ops.ts'
 
@@ -44,6 +44,8 @@ export const LicenseListed = z.object({ id: z.string() })
 export const GroupItem = z.object({ id: z.int(), name: z.string() })
 export type GroupItem = z.output<typeof GroupItem>
 
+const falseIfAbsent = z._default(z.boolean(), false)
+
 /** When routing asks a bot: before people, as one of them, or while none of these is free. */
 export const Priority = z.enum(['first', 'normal', 'last'])
 export type Priority = z.output<typeof Priority>
@@ -65,17 +67,17 @@ export const AgentItem = z.object({
   /** How many active chats it is in before routing gives it no more. */
   max_chats: z._default(z.int(), 6),
   /** No person: its tokens are a client's own, and it is `online` by its status alone. For good. */
-  bot: z.optional(z.literal(true)),
+  bot: trueOrAbsent,
   /** A bot's; absent: `normal`. */
   priority: z.optional(Priority),
-  suspended: z._default(z.boolean(), false),
-  deleted: z._default(z.boolean(), false),
+  suspended: falseIfAbsent,
+  deleted: falseIfAbsent,
   /** Who may log in as it: `{issuer, subject}` of the `IDENTITY` items that name it. */
   identities: z._default(z.array(z.object({ issuer: z.string(), subject: z.string() })), []),
   version: z.int(),
-  online: z._default(z.boolean(), false),
+  online: falseIfAbsent,
   /** Its last connection has gone; it is online still, for the time of grace. */
-  away: z._default(z.boolean(), false),
+  away: falseIfAbsent,
   /** The check that took it offline. */
   offline_by: z.optional(z.string()),
   seq: z._default(z.int(), 0),

@@ -1,4 +1,5 @@
-import type { AgentStatus, RoutingStatus } from '../protocol/objects.ts'
+import type { AgentStatus } from '../protocol/agent-status.ts'
+import type { RoutingStatus } from '../protocol/objects.ts'
 import { keys } from './keys.ts'
 import type { Op } from './ops.ts'
 

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import { Permission } from '../protocol/objects.ts'
+import { Permission, trueOrAbsent } from '../protocol/objects.ts'
 import { CustomerDisconnectReason, DisconnectReason } from '../protocol/disconnect-reasons.ts'
 import { type Key, keys } from './keys.ts'
 import type { Reader } from './ops.ts'
@@ -20,7 +20,7 @@ const agentIdentity = {
   permission: Permission,
   groups: z.array(z.int()),
   /** No person: whether it is there, its connection does not say. */
-  bot: z.optional(z.literal(true)),
+  bot: trueOrAbsent,
   /** The known scopes of a restricted token; absent: unrestricted. */
   token_scopes: z.optional(z.array(z.string())),
   ...lasting,

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { mintToken } from '../../infra/local/secrets/token-key.ts'
-import type { AgentStatus } from '../../shared/protocol/objects.ts'
+import type { AgentStatus } from '../../shared/protocol/agent-status.ts'
 import type { PushPayload } from '../../shared/protocol/pushes.ts'
 import { changeAgent, deleteAgent, findAgent } from '../../shared/provisioning/change-agent.ts'
 import { calm } from '../races/holding.ts'

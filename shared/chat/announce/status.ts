@@ -1,6 +1,6 @@
 import { everyAgent } from '../../access/audience.ts'
 import type { Pushing } from '../../delivery/outbox.ts'
-import type { AgentStatus } from '../../protocol/objects.ts'
+import type { AgentStatus } from '../../protocol/agent-status.ts'
 import { AgentItem } from '../../table/accounts.ts'
 import type { Reads } from '../../table/capabilities.ts'
 import { keys } from '../../table/keys.ts'

@@ -1,7 +1,7 @@
 import * as z from 'zod/mini'
 import { action } from '../action.ts'
 import { Id } from '../fields.ts'
-import { isBot, RoutingStatus } from '../objects.ts'
+import { trueOrAbsent, RoutingStatus } from '../objects.ts'
 
 export const listAgentsForTransfer = action({
   name: 'list_agents_for_transfer',
@@ -14,7 +14,7 @@ export const listAgentsForTransfer = action({
         agent_id: z.string(),
         active_chats: z.int(),
         routing_status: RoutingStatus,
-        is_bot: isBot,
+        is_bot: trueOrAbsent,
       }),
     ),
   }),

@@ -1,7 +1,7 @@
 import * as z from 'zod/mini'
 import { action } from '../action.ts'
 import { Id, opt } from '../fields.ts'
-import { AgentStatus } from '../objects.ts'
+import { AgentStatus } from '../agent-status.ts'
 
 export const updateAgent = action({
   name: 'update_agent',

@@ -1,4 +1,5 @@
 import * as z from 'zod/mini'
+import { trueOrAbsent } from '../../protocol/objects.ts'
 
 const userTypes = ['customer', 'agent', 'supervisor'] as const
 
@@ -8,11 +9,11 @@ export const ChatUser = z.object({
   type: z.enum(userTypes),
   present: z.boolean(),
   /** Was once here as agent or customer, and so exists for customers. */
-  met: z.optional(z.literal(true)),
+  met: trueOrAbsent,
   /** Since when (ms) it has the chat, of an agent who is in it. */
   since: z.optional(z.int()),
   /** The chat waits for another agent, since this one has not replied. */
-  overdue: z.optional(z.literal(true)),
+  overdue: trueOrAbsent,
   /** The thread that the agent has left by itself. */
   left: z.optional(z.int()),
   /** The thread that the agent has transferred, and so left. */

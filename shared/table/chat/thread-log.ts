@@ -1,4 +1,5 @@
 import * as z from 'zod/mini'
+import { trueOrAbsent } from '../../protocol/objects.ts'
 import { contentOf, type Event, eventTypes, FormFields, Recipients } from '../../protocol/events.ts'
 import { type Properties, PropertiesOutput } from '../../protocol/properties.ts'
 import { eventId } from '../ids.ts'
@@ -49,11 +50,11 @@ const state = {
    * is none. Entries of earlier releases do not say.
    */
   asked: z.optional(z.int()),
-  closed: z.optional(z.literal(true)),
+  closed: trueOrAbsent,
   /**
    * Nothing has been said for so long that the chat counts as idle; the next thing said in public ends it.
    */
-  idle: z.optional(z.literal(true)),
+  idle: trueOrAbsent,
   /** Who closed it, where that was a person. */
   closed_by: z.optional(z.string()),
   /** When (Unix seconds) the last few authors before this entry's own last sent something. */
