@@ -1,5 +1,3 @@
-import { placesOf } from '../access/audience-lists.ts'
-import { grantsOf } from '../access/permissions.ts'
 import { afterAnswerS } from '../jobs/enqueue-logout.ts'
 import type { Enqueues } from '../jobs/job-queue.ts'
 import type { Device } from '../protocol/device-fields.ts'
@@ -25,6 +23,7 @@ import {
 import { devicePresented, noDevices } from './devices.ts'
 import { endSessions } from './disconnect.ts'
 import { readAccount } from './read-account.ts'
+import { sessionFor } from './session-for.ts'
 import type { TokenIdentity } from './tokens.ts'
 
 export interface LoggedIn {
@@ -198,26 +197,3 @@ export const openSocket = (socket: SocketItem | undefined, nowMs: number): Socke
 /** Whether a connection is another agent's already. */
 const isAnothers = ({ session }: SocketItem, { license_id, agent_id }: IdentityItem): boolean =>
   session !== undefined && (userIdOf(session) !== agent_id || session.license_id !== license_id)
-
-/** What `serve` and the audience decide by, of an agent that came with this token. */
-export const sessionFor = (
-  agent: AgentItem,
-  license: LicenseItem,
-  token: TokenIdentity,
-  own: Pick<Session, 'application' | 'device' | 'nonce' | 'pushes' | 'chats'>,
-): Session => {
-  const session: Session = {
-    license_id: license.id,
-    agent_id: agent.id,
-    name: agent.name,
-    permission: agent.permission,
-    groups: agent.groups,
-    ...(agent.bot ? { bot: true } : {}),
-    token_scopes: grantsOf(token.scopes, token.resourceServer),
-    token_expires_at: token.expiresAt,
-    license_expires_at: license.expires_at,
-    license_created_at: license.created_at,
-    ...own,
-  }
-  return { ...session, places: placesOf(session) }
-}

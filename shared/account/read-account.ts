@@ -5,8 +5,8 @@ import { keys } from '../table/keys.ts'
 import type { TokenIdentity } from './tokens.ts'
 
 /**
- * The agent and the license of a token's identity, as they are. A token of a machine stands for bots alone, and
- * a bot takes no other. Throws `auth` and `license_expired`.
+ * The agent and the license of a token's identity, as they are. A token of a machine stands for bots alone; a
+ * bot may have another of its issuer's kinds. Throws `auth` and `license_expired`.
  */
 export const readAccount = async (
   { read, now }: Reads & Clock,
@@ -25,7 +25,7 @@ export const readAccount = async (
   const isKnown = agent.identities.some(
     ({ issuer, subject }) => issuer === token.issuer && subject === token.subject,
   )
-  if (!isKnown || token.machine !== (agent.bot === true)) throw new ProtocolError('auth')
+  if (!isKnown || (token.machine && !agent.bot)) throw new ProtocolError('auth')
   if (license.expires_at * 1000 <= now()) throw new ProtocolError('license_expired')
   return { agent, license }
 }

@@ -4,7 +4,7 @@ import type { Clock, Reads } from '../table/capabilities.ts'
 import type { Common } from '../table/families.ts'
 import { keys } from '../table/keys.ts'
 import type { Session } from '../table/sockets.ts'
-import { sessionFor } from './login.ts'
+import { sessionFor } from './session-for.ts'
 import { readAccount } from './read-account.ts'
 import type { TokenIdentity } from './tokens.ts'
 

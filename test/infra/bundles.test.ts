@@ -8,7 +8,7 @@ import { promisify } from 'node:util'
 import type { Metafile } from 'esbuild'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { build, handlers } from '../../infra/build.ts'
-import { agentActions } from '../../shared/protocol/agent/index.ts'
+import { agentActions, httpActions } from '../../shared/protocol/agent/index.ts'
 import { customerActions } from '../../shared/protocol/customer/index.ts'
 
 const kB = 1000
@@ -100,7 +100,10 @@ describe('the bundles', () => {
   })
 
   test.each([
-    ['node_modules/jose/', ['agent/login', 'customer/login']],
+    [
+      'node_modules/jose/',
+      [...httpActions.map(({ name }) => `agent/${name}`), 'agent/login', 'customer/login'].toSorted(),
+    ],
     ['@aws-sdk/client-secrets-manager/', ['customer/login', 'socket/connect-customer', 'worker/notify']],
     ['node_modules/google-auth-library/', ['worker/notify']],
   ])('hold %s where it is used and nowhere else', (part, expected) => {
