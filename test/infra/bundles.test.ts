@@ -68,7 +68,7 @@ describe('the bundles', () => {
 
   test.each(names)('%s stays within its size', async (name) => {
     const { size } = await stat(fileOf(name))
-    expect(size).toBeLessThanOrEqual((name.startsWith('worker/') ? 800 : 450) * kB)
+    expect(size).toBeLessThanOrEqual((name.startsWith('worker/') ? 800 : 460) * kB)
   })
 
   test.each(names)('%s holds no contract but its own, and no table of actions', (name) => {
