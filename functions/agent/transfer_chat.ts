@@ -8,7 +8,7 @@ import { transferChat } from '../../shared/protocol/agent/transfer_chat.ts'
 import { serveBoth } from '../../shared/request/serve-both.ts'
 
 export const handler = serveBoth(transferChat, async (ctx, request) => {
-  const { license_id, agent_id } = ctx.me
+  const { license_id } = ctx.me
   const changed = await transfer(ctx, request, transferChat.denied)
   const { before, chat, tail } = changed
   if (chat === before) return
@@ -17,9 +17,8 @@ export const handler = serveBoth(transferChat, async (ctx, request) => {
     announceUsersChanged(ctx, changed),
   ])
   pushScopesChange(ctx, before, chat)
-  const to = request.target?.type === 'group' ? chat.scopes.groups : undefined
-  pushTransferred(ctx, before, chat, { reason: 'manual', by: agent_id, to, queue })
-  if (to !== undefined)
+  pushTransferred(ctx, before, chat, queue)
+  if (request.target?.type === 'group')
     await enqueueGained(ctx, before, { id: chat.id, thread: tail.n, order: tail.m, version: chat.version })
   // the chat may wait, and an agent who left it may take another
   await enqueueRouting(ctx, license_id, chat.id)

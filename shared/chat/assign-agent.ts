@@ -1,11 +1,10 @@
 import { hasAccess } from '../access/permissions.ts'
 import { type AgentItem, type Priority, requireAgentReady } from '../table/accounts.ts'
 import { type ChatUser, departed, newlyHad, customerOf, presentAgents } from '../table/chat/chat-users.ts'
-import type { Chat } from '../table/chat/chats.ts'
+import type { Chat, Transfer } from '../table/chat/chats.ts'
 import { type Load, setAssignedChat } from '../table/chat/loads.ts'
 import { awaitsAnswer, type Entry, type State, type StoredEvent } from '../table/chat/thread-log.ts'
 import type { ConditionalWrite } from '../table/optimistic-write.ts'
-import type { TransferReason } from './announce/transferred.ts'
 import type { RoutingChange } from './routing-properties.ts'
 import { isReady, onlineAgents, type RoutingState } from './routing-state.ts'
 import { agentLeft, routingAssigned, routingUnassigned } from './system-messages.ts'
@@ -74,7 +73,7 @@ export interface Assignment {
   /** Whose load its assignment moves. */
   assigned: string | undefined
   /** Why it goes to other agents, or waits for one; absent: it stays with its own. */
-  reason?: TransferReason
+  reason?: Transfer['reason']
 }
 
 /** The chat given to an agent; those who were its agents leave. `because`: why they lose it. */

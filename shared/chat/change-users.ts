@@ -3,7 +3,7 @@ import { withFormerAccess } from '../access/former-access.ts'
 import type { Family } from '../protocol/action.ts'
 import { type ChatUser, withArrivals } from '../table/chat/chat-users.ts'
 import { putChangedChat } from '../table/chat/changed-chats.ts'
-import { type Chat, type ChatScopes, putChat, updateActiveChat } from '../table/chat/chats.ts'
+import { type Chat, type ChatScopes, putChat, type Transfer, updateActiveChat } from '../table/chat/chats.ts'
 import { nextEntries, putEntry } from '../table/chat/log-entries.ts'
 import type { StoredEvent, Tail } from '../table/chat/thread-log.ts'
 import type { Entry } from '../table/chat/thread-log.ts'
@@ -43,6 +43,8 @@ export interface UsersChange<Guarding extends Family = never> {
   routing?: RoutingChange
   /** Since when (ms) the chat waits for an agent; absent: as before, `null`: it does not. */
   waitingSince?: number | null | undefined
+  /** That the chat goes to other agents, or waits for one. */
+  transfer?: Omit<Transfer, 'version'> | undefined
   /** Whose load `guards` move. */
   assigned?: string | undefined
   /** Who comes as an agent of an active chat, and must be able to work. */
@@ -74,8 +76,9 @@ export const changeUsers = <V extends ChatSnapshot, Guarding extends Family = ne
     const nothing = { before, chat: before, entries: [], tail, told: {} }
     if (change === undefined) return { result: nothing, committed: true }
     const { nonce } = ctx
-    const { guards = [], routing = {}, waitingSince } = change
+    const { guards = [], routing = {}, waitingSince, transfer } = change
     const at = ctx.now()
+    const version = before.version + 1
     const users = withArrivals(change.users, at)
     const { waiting_since: waited, ...rest } = before
     const since = waitingSince === undefined ? waited : (waitingSince ?? undefined)
@@ -83,9 +86,10 @@ export const changeUsers = <V extends ChatSnapshot, Guarding extends Family = ne
       ...rest,
       users,
       scopes: change.scopes ?? before.scopes,
-      version: before.version + 1,
+      version,
       changed_at: at,
       nonce,
+      ...(transfer === undefined ? {} : { transfer: { ...transfer, version } }),
       ...(since === undefined ? {} : { waiting_since: since }),
     }
     const chat = await withFollowers(ctx.read, withFormerAccess(before, changed, at))

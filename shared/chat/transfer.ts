@@ -101,6 +101,11 @@ const planTransfer = (
     messages: [transferred(names, me.name, isOfAgents)],
     routing: routingOf(chat, agent, isOfCustomer),
     waitingSince: agent === undefined ? (chat.waiting_since ?? at) : null,
+    transfer: {
+      reason: 'manual',
+      by: me.agent_id,
+      ...(target?.type === 'group' ? { groups: scopes.groups } : {}),
+    },
     ...(isNew ? { assigned: isOfCustomer ? agent.id : undefined } : {}),
     guards: [
       ...(isNew ? guardsOf(agent, chat, isOfCustomer, at) : []),

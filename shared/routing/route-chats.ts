@@ -1,4 +1,4 @@
-import { pushTransferred, type TransferReason } from '../chat/announce/transferred.ts'
+import { pushTransferred } from '../chat/announce/transferred.ts'
 import { announceUsersChanged } from '../chat/announce/users-changed.ts'
 import { type Assignment, type AssignmentFamily, reassign } from '../chat/assign-agent.ts'
 import { changeUsers, type UsersChange } from '../chat/change-users.ts'
@@ -24,11 +24,12 @@ export type RoutingFamily = UsersFamily | AssignmentFamily | 'waitingChats'
 /** A staffing as a change of the chat's users. */
 const usersChangeOf = ({
   waitingSince,
-  reason: _,
+  reason,
   ...staffing
 }: Assignment): UsersChange<AssignmentFamily> => ({
   ...staffing,
   waitingSince: waitingSince ?? null,
+  transfer: reason && { reason },
 })
 
 /**
@@ -42,7 +43,6 @@ export const reassignChat = async (
   decide: (view: ChatSnapshot, desk: RoutingState) => Assignment | undefined,
 ): Promise<boolean> => {
   let desk = first
-  let reason: TransferReason | undefined
   const view = await readView(ctx.read, id)
   if (view === undefined) return false
   const refresh = async (): Promise<ChatSnapshot> => {
@@ -55,13 +55,12 @@ export const reassignChat = async (
   }
   const changed = await changeUsers<ChatSnapshot, AssignmentFamily>({ ...ctx, ...view, refresh }, (now) => {
     const assignment = decide(now, desk)
-    reason = assignment?.reason
     return assignment && usersChangeOf(assignment)
   })
   const { before, chat } = changed
   if (chat === before) return false
   await announceUsersChanged(ctx, changed)
-  if (reason !== undefined) pushTransferred(ctx, before, chat, { reason })
+  pushTransferred(ctx, before, chat)
   const { waitedMs } = await refreshWaiting(ctx, chat.license_id, id)
   await recordWaits(ctx, chat.license_id, waitedMs === undefined ? [] : [waitedMs])
   return true

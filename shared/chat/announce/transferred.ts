@@ -1,13 +1,10 @@
 import { watchingEither } from '../../access/audience.ts'
 import type { Pushing } from '../../delivery/outbox.ts'
 import type { Queue } from '../../protocol/objects.ts'
-import type { PushPayload } from '../../protocol/pushes.ts'
 import { presentAgents } from '../../table/chat/chat-users.ts'
 import type { Chat } from '../../table/chat/chats.ts'
 import { threadId } from '../../table/ids.ts'
 import { scopesOf } from '../view/wire-objects.ts'
-
-export type TransferReason = PushPayload<'chat_transferred'>['reason']
 
 const without = <T>(of: readonly T[], others: readonly T[]) => of.filter((one) => !others.includes(one))
 
@@ -29,28 +26,26 @@ export const pushScopesChange = (ctx: Pushing<'chat_scopes_updated'>, before: Ch
 
 /**
  * Tells who has a chat after a change of its agents: the agents who have come to it, or the groups for which
- * it waits. `to`: the groups that an agent has given it to; `by`: that agent.
+ * it waits; nothing where the change was no transfer.
  */
 export const pushTransferred = (
   ctx: Pushing<'chat_transferred'>,
   before: Chat,
   chat: Chat,
-  {
-    reason,
-    by,
-    to,
-    queue,
-  }: { reason: TransferReason; by?: string; to?: readonly number[] | undefined; queue?: Queue | undefined },
+  queue?: Queue,
 ): void => {
+  const { transfer } = chat
+  // the chat keeps it, through changes of another kind
+  if (transfer === undefined || transfer.version <= before.version) return
   const waits = chat.waiting_since !== undefined
   ctx.push(watchingEither(before, chat), 'chat_transferred', {
     chat_id: chat.id,
     thread_id: threadId(chat.id, chat.thread),
-    requester_id: by,
-    reason,
+    requester_id: transfer.by,
+    reason: transfer.reason,
     transferred_to: {
       agent_ids: waits ? [] : presentAgents(chat),
-      group_ids: [...(to ?? (waits ? chat.scopes.groups : []))],
+      group_ids: [...(transfer.groups ?? (waits ? chat.scopes.groups : []))],
     },
     queue,
   })

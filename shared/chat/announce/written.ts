@@ -1,28 +1,27 @@
 import { followersOf } from '../../access/audience-lists.ts'
-import { agentsConnections, everyAgent, gaining, watching, watchingEither } from '../../access/audience.ts'
+import { agentsConnections, everyAgent, gaining, watching } from '../../access/audience.ts'
 import type { WorkCtx } from '../../delivery/worker-context.ts'
 import { mapIsolated } from '../../platform/for-each.ts'
 import { InternalError } from '../../protocol/errors.ts'
 import { enqueueLogout } from '../../jobs/enqueue-logout.ts'
 import type { ChatWithThread } from '../../protocol/objects.ts'
 import { AgentItem } from '../../table/accounts.ts'
-import { sameUsers } from '../../table/chat/chat-users.ts'
 import type { Chat } from '../../table/chat/chats.ts'
 import { readMarks } from '../../table/chat/read-chats.ts'
 import { readProperties } from '../../table/chat/stored-properties.ts'
-import { authorsOf, readEntriesFrom, readEntry } from '../../table/chat/thread-log.ts'
+import { readEntriesFrom } from '../../table/chat/thread-log.ts'
 import { isBanned, isErased, readCustomer } from '../../table/customers.ts'
-import { eventId, threadId } from '../../table/ids.ts'
+import { threadId } from '../../table/ids.ts'
 import { changedOf, chatPartOf, seenPartOf } from '../../table/key-parts.ts'
 import { keys, type RawKey } from '../../table/keys.ts'
 import type { ChatSnapshot } from '../../table/optimistic-write.ts'
 import { enqueueRoutingBy } from '../enqueue-routing.ts'
-import { usersUpdated } from '../membership.ts'
 import { readView, showChat } from '../view/chat-view.ts'
+import { pushChatChange } from './chat-changed.ts'
 import { announceCustomerUpdated } from './customer-updated.ts'
 import { pushEntries } from './entries.ts'
+import { announceSeen } from './seen.ts'
 import { announceStatus } from './status.ts'
-import { pushScopesChange, pushTransferred } from './transferred.ts'
 import { announceTag } from './tags.ts'
 
 // A request that ran out of time, or failed behind its write, cannot tell of what it has written. Its keys
@@ -61,7 +60,7 @@ export const announceWritten = async (
   const byChat = groupByChat(written, tag)
   await mapIsolated(
     [...byChat].map(([id, of]) => ({ id, of })),
-    ({ id, of }) => tellChat(ctx, id, of, { action, before: before?.id === id ? before : undefined }),
+    ({ id, of }) => tellChat(ctx, id, of, before?.id === id ? before : undefined),
     chatsAtOnce,
   )
   for (const key of written) await tellAccount(ctx, key, action)
@@ -97,7 +96,7 @@ const tellChat = async (
   ctx: WorkCtx,
   id: string,
   written: Written,
-  { action, before }: { action: string; before: Chat | undefined },
+  before: Chat | undefined,
 ): Promise<void> => {
   const view = await readView(ctx.read, id)
   if (view === undefined) return
@@ -118,14 +117,7 @@ const tellChat = async (
     const newcomers = isStarted || before === undefined ? watching(chat) : gaining(before, chat)
     ctx.push(newcomers, 'incoming_chat_thread', { chat: shown })
     if (before !== undefined) {
-      if (!sameUsers(before.users, chat.users))
-        ctx.push(
-          watchingEither(before, chat),
-          'chat_users_updated',
-          usersUpdated(before, chat, profiles, seen),
-        )
-      pushScopesChange(ctx, before, chat)
-      if (action === 'transfer_chat') tellTransferred(ctx, before, chat)
+      pushChatChange(ctx, { before, chat, profiles, seen })
       tellFollowers(ctx, before, { chat, shown })
     }
   }
@@ -156,19 +148,6 @@ const tellFollowers = (
     ctx.push(agentsConnections(chat.license_id, id), 'incoming_chat_thread', { chat: shown })
   for (const id of were.filter((one) => !are.includes(one)))
     ctx.push(agentsConnections(chat.license_id, id), 'chat_unfollowed', { chat_id: chat.id })
-}
-
-/** Who transferred it is told by what it left: the thread that it took its leave of is noted with it. */
-const tellTransferred = (ctx: WorkCtx, before: Chat, chat: Chat): void => {
-  const wasIn = (id: string) => before.users.some((user) => user.id === id && user.present)
-  const by = chat.users.find(({ id, left }) => left === chat.thread && wasIn(id))?.id
-  const { groups } = chat.scopes
-  const isMoved = groups.join() !== before.scopes.groups.join()
-  pushTransferred(ctx, before, chat, {
-    reason: 'manual',
-    ...(by === undefined ? {} : { by }),
-    ...(isMoved ? { to: groups } : {}),
-  })
 }
 
 /** Tells all properties as they are: which of them changed, nobody knows any more. */
@@ -206,22 +185,7 @@ const tellSeen = async (
     chat.id,
     users.map((id) => ({ id })),
   )
-  for (const { user, timestamp, event } of marks) {
-    const part = event === undefined ? undefined : chatPartOf({ pk: keys.chat(chat.id).pk, sk: event })
-    const entry = part?.item === 'log' ? await readEntry(ctx.read, chat.id, part) : undefined
-    if (entry !== undefined)
-      ctx.push(watching(chat, entry), 'event_marked_as_seen', {
-        chat_id: chat.id,
-        event_id: eventId(chat.id, entry.n, entry.m),
-        user_id: user,
-      })
-    const sent = authorsOf(tail.last).get(user) ?? 0
-    ctx.push(watching(chat), 'last_seen_timestamp_updated', {
-      user_id: user,
-      chat_id: chat.id,
-      timestamp: Math.max(timestamp, sent),
-    })
-  }
+  for (const mark of marks) await announceSeen(ctx, chat, { mark, last: tail.last })
 }
 
 const tellAccount = async (ctx: WorkCtx, key: RawKey, action: string): Promise<void> => {

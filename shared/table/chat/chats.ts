@@ -20,6 +20,17 @@ const FormerAccess = z.object({
 
 export type FormerAccess = z.output<typeof FormerAccess>
 
+/** How a chat went to other agents, or came to wait for one, with that version of it. */
+const Transfer = z.object({
+  version: z.int(),
+  reason: z.enum(['manual', 'inactive', 'assigned', 'unassigned']),
+  /** The agent who transferred it. */
+  by: z.optional(z.string()),
+  /** The groups that it was given to. */
+  groups: z.optional(z.array(z.int())),
+})
+export type Transfer = z.output<typeof Transfer>
+
 /**
  * `CHAT#<chat>` / `CHAT`. Every write of users, scopes or activity is conditional on `version` and raises it.
  * `thread` is the number of the last thread, `active` whether it is open, `changed_at` (ms) when users last
@@ -44,6 +55,8 @@ export const ChatItem = z.object({
   followers: z.optional(z.array(z.object({ id: z.string(), thread: z.int() }))),
   /** Who has lost access of late, the last first. */
   formerly: z.optional(z.array(FormerAccess)),
+  /** Its last transfer: what tells of it later has this alone to go by. */
+  transfer: z.optional(Transfer),
   /** Which request wrote it so: one whose answer was lost knows its own work by it. */
   nonce: z.optional(z.string()),
 })
