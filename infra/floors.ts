@@ -60,6 +60,12 @@ export const rooms: readonly Room[] = [
     besides: ['shared/account'],
   },
   { folder: 'shared/mobile', floor: 8, holds: 'notifications by FCM' },
+  {
+    folder: 'shared/events',
+    floor: 8,
+    holds: 'what goes out to the event bus',
+    besides: ['shared/account'],
+  },
 
   {
     folder: 'shared/chat/announce',
@@ -89,12 +95,13 @@ export const rooms: readonly Room[] = [
     holds: 'the cloud on one machine',
     besides: [
       'infra/console',
-      ...['engine', 'gateway', 'queue', 'secrets', 'stream'].map((part) => `infra/local/${part}`),
+      ...['engine', 'events', 'gateway', 'queue', 'secrets', 'stream'].map((part) => `infra/local/${part}`),
     ],
   },
   { folder: 'infra/console', floor: 5, holds: "the console's server", besides: ['infra/local'] },
   { folder: 'infra/local/gateway', floor: 5, holds: 'the WebSocket API', besides: ['infra/local'] },
   { folder: 'infra/local/queue', floor: 5, holds: 'the delay queue', besides: ['infra/local'] },
+  { folder: 'infra/local/events', floor: 5, holds: 'the event bus', besides: ['infra/local'] },
   { folder: 'infra/local/secrets', floor: 5, holds: 'keys and tokens', besides: ['infra/local'] },
   { folder: 'infra/local/stream', floor: 5, holds: "the table's stream", besides: ['infra/local/engine'] },
   { folder: 'infra/local/engine', floor: 5, holds: 'DynamoDB' },

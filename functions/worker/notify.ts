@@ -6,6 +6,8 @@ import { endSessions } from '../../shared/account/disconnect.ts'
 import { socketGone } from '../../shared/account/presence.ts'
 import { agentChanged, licenseChanged } from '../../shared/account/refresh.ts'
 import { runWork, type WorkCtx } from '../../shared/delivery/worker-context.ts'
+import { publishEvents } from '../../shared/events/publish.ts'
+import type { StreamChange } from '../../shared/events/stream-change.ts'
 import { type Appended, notifyMobile } from '../../shared/mobile/notify-mobile.ts'
 import { type BatchResult, failed } from '../../shared/platform/batch.ts'
 import { config } from '../../shared/platform/config.ts'
@@ -28,20 +30,29 @@ type Image = Parameters<typeof unmarshall>[0]
 interface StreamEvent {
   Records: {
     eventName?: string
-    dynamodb?: { Keys?: Image; NewImage?: Image; OldImage?: Image; SequenceNumber?: string }
+    dynamodb?: {
+      Keys?: Image
+      NewImage?: Image
+      OldImage?: Image
+      SequenceNumber?: string
+      /** In Unix seconds. */
+      ApproximateCreationDateTime?: number
+    }
   }[]
 }
 type StreamRecord = StreamEvent['Records'][number]
 
 /**
- * The stream's worker for accounts and presence, and for mobile notifications where there is a service
- * account for them. Records come at least once, in order per item, and only say what has changed: it acts on
- * what the table holds now. The first that fails ends the batch, which comes again from there. Notifications
- * fail no batch and come last, so that they hold up no account.
+ * The stream's worker for accounts and presence, for mobile notifications where there is a service account for
+ * them, and for events where there is a bus. Records come at least once, in order per item. Accounts are acted
+ * on by what the table holds now: the first record that fails ends the batch, which comes again from there.
+ * Notifications and events come last, so that they hold up no account. Notifications fail no batch. Events that
+ * are not on the bus have their record come again.
  */
 const followAll = async (event: StreamEvent): Promise<BatchResult> => {
   const appended: Appended[] = []
   let failure: BatchResult['batchItemFailures'] = []
+  let followed = 0
   for (const record of event.Records) {
     try {
       appended.push(...(await follow(record)))
@@ -49,17 +60,36 @@ const followAll = async (event: StreamEvent): Promise<BatchResult> => {
       failure = failed(record.dynamodb?.SequenceNumber ?? '', 'stream', error)
       break
     }
+    followed += 1
   }
-  if (config.fcmSecretId() !== undefined) await notifyMobile(appended)
+  const [left] = await Promise.all([
+    config.eventBus() === undefined
+      ? undefined
+      : publishEvents(event.Records.slice(0, followed).map(changeOf)),
+    config.fcmSecretId() === undefined ? undefined : notifyMobile(appended),
+  ])
+  if (left !== undefined)
+    failure = failed(event.Records[left.index]?.dynamodb?.SequenceNumber ?? '', 'events', left.error)
   return { batchItemFailures: failure }
 }
 
 export const handler = measured('worker', 'notify', followAll)
 
+const keyOf = ({ Keys = {} }: NonNullable<StreamRecord['dynamodb']>): RawKey => {
+  const { pk, sk } = unmarshall(Keys)
+  return { pk: String(pk), sk: String(sk) }
+}
+
+const changeOf = ({ dynamodb = {} }: StreamRecord): StreamChange => ({
+  key: keyOf(dynamodb),
+  before: dynamodb.OldImage && unmarshall(dynamodb.OldImage),
+  after: dynamodb.NewImage && unmarshall(dynamodb.NewImage),
+  atS: Math.floor(dynamodb.ApproximateCreationDateTime ?? Date.now() / 1000),
+})
+
 /** Follows a change of an account or a socket; resolves to what was appended to a chat's log. */
 const follow = async ({ eventName, dynamodb = {} }: StreamRecord): Promise<Appended[]> => {
-  const { pk, sk } = unmarshall(dynamodb.Keys ?? {})
-  const key: RawKey = { pk: String(pk), sk: String(sk) }
+  const key = keyOf(dynamodb)
   const chat = chatOfEntry(key)
   if (chat !== undefined)
     return eventName === 'INSERT' && dynamodb.NewImage !== undefined

@@ -26,6 +26,12 @@ export const ofAccounts: FilterPattern[] = [under(licensePk('')), under('CUSTOME
 /** Whatever is appended to a chat's log. */
 export const newEntries: FilterPattern = { eventName: ['INSERT'], ...ofChat([{ prefix: logPrefix }]) }
 
+/** What events tell of beside accounts and customers: chats, their properties, up to when they were seen, logs. */
+export const ofEvents: FilterPattern = {
+  eventName: ['INSERT', 'MODIFY'],
+  ...ofChat([{ prefix: keys.chat('').sk }, { prefix: logPrefix }]),
+}
+
 const headEnd = keys.thread('', 0).sk.slice(-9)
 const message = { NewImage: { event: { M: { type: { S: ['message'] } } } } }
 

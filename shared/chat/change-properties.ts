@@ -31,6 +31,27 @@ export const differences = (before: Properties, change: PropertiesChange): Prope
   return Object.fromEntries(spaces)
 }
 
+/** Both changes, by name; the later one where they name the same. */
+const mergeChanges = (earlier: PropertiesChange, later: PropertiesChange): PropertiesChange =>
+  Object.fromEntries(
+    [...new Set([...Object.keys(earlier), ...Object.keys(later)])].map((space) => [
+      space,
+      { ...namesIn(earlier, space), ...namesIn(later, space) },
+    ]),
+  )
+
+/** The change that makes the one of the other. */
+export const changeBetween = (before: Properties, after: Properties): PropertiesChange => {
+  const removed = Object.entries(before).flatMap(([space, names]) => {
+    const left = namesIn(after, space) ?? {}
+    const gone = Object.keys(names).filter((name) => namesIn(left, name) === undefined)
+    return gone.length > 0
+      ? [[space, Object.fromEntries(gone.map((name) => [name, { value: null }]))] as const]
+      : []
+  })
+  return mergeChanges(differences(before, after), Object.fromEntries(removed))
+}
+
 /** Whether a change removes a name. */
 export const removesAny = (change: PropertiesChange): boolean =>
   Object.values(change).some((names) => Object.values(names).some(({ value }) => value === null))
@@ -71,15 +92,6 @@ export const checkLimits = ({ routing: _, ...properties }: Properties): void => 
   if (bytes > limits.propertiesBytes)
     throw refused(`There would be ${bytes} bytes after merging: at most ${limits.propertiesBytes}`)
 }
-
-/** Both changes, by name; the later one where they name the same. */
-const mergeChanges = (earlier: PropertiesChange, later: PropertiesChange): PropertiesChange =>
-  Object.fromEntries(
-    [...new Set([...Object.keys(earlier), ...Object.keys(later)])].map((space) => [
-      space,
-      { ...namesIn(earlier, space), ...namesIn(later, space) },
-    ]),
-  )
 
 interface State {
   chat: Chat

@@ -83,6 +83,11 @@ export const config = {
   /** The secret with the service account that sends mobile notifications; undefined: none are sent. */
   fcmSecretId: () => optional('FCM_SECRET_ID'),
   fcmEndpoint: () => optional('FCM_ENDPOINT') ?? 'https://fcm.googleapis.com',
+  /** The bus that pushes about chats and customers go out to, and its service; undefined: there is none. */
+  eventBus: () => {
+    const name = optional('EVENT_BUS_NAME')
+    return name === undefined ? undefined : { name, url: required('EVENTS_URL') }
+  },
   /** How long an agent may be away before it counts as offline, in seconds. */
   presenceGraceS: () => number('PRESENCE_GRACE_S', 20),
   /** How far the clocks of two Lambdas may be apart, in milliseconds. */

@@ -19,6 +19,8 @@ export const LicenseItem = z.object({
   archive_minutes: z._default(z.int(), 30),
   /** Whether archives are searched by the words of messages; turned off, that costs nothing. */
   index_texts: z._default(z.boolean(), true),
+  /** Whether what happens in its chats goes out to the event bus; absent: it does not. */
+  events: z.optional(z.boolean()),
   /**
    * Groups that were deleted, whose ids are never given again; and, by such an id, which group took its
    * place.

@@ -61,6 +61,13 @@ export const seenPartOf = ({ pk, sk }: RawKey): { chat: string; user: string } |
 /** Whether an item is a customer, from its key alone. */
 export const isCustomerKey = ({ sk }: { sk?: unknown }): boolean => sk === 'CUSTOMER'
 
+/** The license whose waiting chats' positions an item is, from its key alone. */
+export const queueOfKey = ({ pk, sk }: RawKey): string | undefined => {
+  const [table, license, ...rest] = pk.split('#')
+  const isQueue = table === 'LICENSE' && license !== undefined && rest.length === 0
+  return isQueue && sk === keys.queue(license).sk ? unpart(license) : undefined
+}
+
 /** The chat that an entry of a log is in, from its key alone; undefined: it is none. */
 export const chatOfEntry = (key: RawKey): string | undefined => {
   const part = chatPartOf(key)

@@ -23,11 +23,7 @@ export const pushChatChange = (
   { before, chat, profiles, seen, queue }: ChatChange,
 ): void => {
   if (!sameUsers(before.users, chat.users))
-    ctx.push(
-      watchingEither(before, chat),
-      'chat_users_updated',
-      usersUpdated(before, chat, profiles, seen),
-    )
+    ctx.push(watchingEither(before, chat), 'chat_users_updated', usersUpdated(before, chat, profiles, seen))
   pushScopesChange(ctx, before, chat)
   pushTransferred(ctx, before, chat, queue)
 }

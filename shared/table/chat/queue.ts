@@ -1,6 +1,6 @@
 import * as z from 'zod/mini'
 import { keys } from '../keys.ts'
-import type { Op, Reader } from '../ops.ts'
+import type { Attributes, Op, Reader } from '../ops.ts'
 
 // Two items of a license, which workers alone write: positions are some 90 bytes for each chat that waits, and a
 // write of any attribute is charged for the whole item. What each run of routing writes stands apart from them.
@@ -42,6 +42,10 @@ export type QueueTimes = z.output<typeof TimesItem>
 export interface ToldQueue extends Waits {
   positions: Positions
 }
+
+/** The positions that an item has, which may not be there. */
+export const parsePositions = (item: Attributes | undefined): Positions =>
+  PositionsItem.parse(item ?? {}).positions
 
 const readPositions = async (read: Reader, license: string, strong: boolean): Promise<ToldQueue> =>
   PositionsItem.parse((await read.get(keys.queue(license), { strong })) ?? {})

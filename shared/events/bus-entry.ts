@@ -1,0 +1,72 @@
+import { InternalError } from '../protocol/errors.ts'
+import { utf8Bytes } from '../protocol/fields.ts'
+import type { AuthorType } from './author.ts'
+import type { BusPush } from './bus-outbox.ts'
+
+export const eventSource = 'agent-chat'
+
+/** EventBridge takes so many events by one call, and so many bytes, of one event and of all of a call. */
+export const busLimits = { entries: 10, bytes: 256 * 1024 } as const
+/** What EventBridge counts of an event's time. */
+const timeBytes = 14
+
+/** An event as `PutEvents` takes it. `Time` in Unix seconds. */
+export interface BusEntry {
+  Source: typeof eventSource
+  DetailType: string
+  Detail: string
+  Time: number
+}
+
+/** An event's bytes, as EventBridge counts them. */
+export const bytesOf = ({ Source, DetailType, Detail }: BusEntry): number =>
+  timeBytes + utf8Bytes(Source) + utf8Bytes(DetailType) + utf8Bytes(Detail)
+
+/** A push without the events that it shows, as one that says that there are more. */
+const withoutEvents = ({ name, payload }: BusPush): unknown => {
+  if (name !== 'incoming_chat_thread') return payload
+  const { chat } = payload
+  return { chat: { ...chat, thread: { ...chat.thread, events: [], has_more: true } } }
+}
+
+/** A push of a license as an event. `atS`: when what it tells of was written, in Unix seconds. */
+export const entryOf = (
+  push: BusPush,
+  { license, author, atS }: { license: string; author: AuthorType | undefined; atS: number },
+): BusEntry => {
+  const entryWith = (payload: unknown): BusEntry => ({
+    Source: eventSource,
+    DetailType: push.name,
+    Detail: JSON.stringify({
+      license_id: license,
+      at: atS,
+      ...(author === undefined ? {} : { author_type: author }),
+      payload,
+    }),
+    Time: atS,
+  })
+  const whole = entryWith(push.payload)
+  if (bytesOf(whole) <= busLimits.bytes) return whole
+  const rest = entryWith(withoutEvents(push))
+  if (bytesOf(rest) > busLimits.bytes)
+    throw new InternalError(`An event ${push.name} is too large for the bus`)
+  return rest
+}
+
+/** Entries in calls of `PutEvents`, in their order: as many to each as it takes. */
+export const callsOf = <E extends { entry: BusEntry }>(entries: readonly E[]): E[][] => {
+  const calls: E[][] = []
+  let bytes = 0
+  for (const one of entries) {
+    const size = bytesOf(one.entry)
+    const last = calls.at(-1)
+    if (last === undefined || last.length === busLimits.entries || bytes + size > busLimits.bytes) {
+      calls.push([one])
+      bytes = size
+    } else {
+      last.push(one)
+      bytes += size
+    }
+  }
+  return calls
+}

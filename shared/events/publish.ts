@@ -1,0 +1,162 @@
+import pLimit from 'p-limit'
+import { runWork, type WorkCtx } from '../delivery/worker-context.ts'
+import { LicenseItem } from '../table/accounts.ts'
+import { type Chat, ChatItem } from '../table/chat/chats.ts'
+import { readAlone } from '../table/chat/read-chats.ts'
+import { keys } from '../table/keys.ts'
+import { type Author, authorOf, readBots } from './author.ts'
+import { type BusEntry, entryOf } from './bus-entry.ts'
+import { type BusPush, openBusOutbox } from './bus-outbox.ts'
+import { putEvents } from './put-events.ts'
+import { type Concern, concernOf, type StreamChange } from './stream-change.ts'
+import { tellChat, tellPart, tellSeen, type Telling } from './tell-chat.ts'
+import { tellCustomer, tellQueue } from './tell-license.ts'
+
+// Requests tell of what they have written, and may die before they have. The bus is told by the table's stream
+// instead: of each record what the pushes say of that change.
+
+/** A change by its place among the records; the license that it is of, and its chat where that stands apart. */
+interface Found {
+  index: number
+  change: StreamChange
+  concern: Concern
+  license: string
+  chat: Chat | undefined
+}
+
+/** The first record whose events are not on the bus, and why. */
+export interface Unpublished {
+  index: number
+  error: unknown
+}
+
+const changesAtOnce = 8
+/** Accounts and presence wait for the events of the records before them. */
+const mostMs = 10_000
+
+/**
+ * Puts the events of changes on the bus, at least once. Resolves to the first change whose events are not on
+ * it: from there on they must come again.
+ */
+export const publishEvents = async (changes: readonly StreamChange[]): Promise<Unpublished | undefined> => {
+  const first = changes.findIndex((change) => concernOf(change) !== undefined)
+  if (first === -1) return undefined
+  let left: Unpublished | undefined
+  try {
+    await runWork(
+      async (ctx) => {
+        left = await publishAll(ctx, changes)
+      },
+      { deadlineMs: mostMs },
+    )
+  } catch (error) {
+    return { index: first, error }
+  }
+  return left
+}
+
+const publishAll = async (
+  ctx: WorkCtx,
+  changes: readonly StreamChange[],
+): Promise<Unpublished | undefined> => {
+  const found = await wantedOf(ctx, changes)
+  const inTurn = pLimit(changesAtOnce)
+  const told = await Promise.allSettled(found.map((one) => inTurn(() => tell(ctx, one))))
+  const failed = told.findIndex(({ status }) => status === 'rejected')
+  const whole = failed === -1 ? told : told.slice(0, failed)
+  const entries = await entriesOf(
+    ctx,
+    whole.flatMap((one) => (one.status === 'fulfilled' ? one.value : [])),
+  )
+  const [refused] = (await putEvents(entries, ctx)).toSorted((a, b) => a.of.index - b.of.index)
+  if (refused !== undefined) return { index: refused.of.index, error: new Error(refused.why) }
+  const reason = told[failed]
+  return reason?.status === 'rejected'
+    ? { index: found[failed]?.index ?? 0, error: reason.reason }
+    : undefined
+}
+
+/** The changes of licenses that want events: each license and each chat is read once. */
+const wantedOf = async (
+  { read }: Pick<WorkCtx, 'read'>,
+  changes: readonly StreamChange[],
+): Promise<Found[]> => {
+  const concerns = changes.flatMap((change, index) => {
+    const concern = concernOf(change)
+    return concern === undefined ? [] : [{ index, change, concern }]
+  })
+  const beside = concerns.flatMap(({ concern }) =>
+    'chat' in concern && concern.item !== 'chat' ? [concern.chat] : [],
+  )
+  const chats = await readAlone(read, [...new Set(beside)])
+  const all = concerns.flatMap((one): Found[] => {
+    const { concern, change } = one
+    if ('license' in concern) return [{ ...one, license: concern.license, chat: undefined }]
+    const chat = concern.item === 'chat' ? ChatItem.parse(change.after) : chats.get(concern.chat)
+    // one that is gone is told of by its customer's end
+    return chat === undefined ? [] : [{ ...one, license: chat.license_id, chat }]
+  })
+  const licenses = [...new Set(all.map(({ license }) => license))]
+  const items = await read.batchGet(licenses.map(keys.license))
+  const wanting = new Set(
+    items.map((item) => LicenseItem.parse(item)).flatMap(({ id, events }) => (events === true ? [id] : [])),
+  )
+  return all.filter(({ license }) => wanting.has(license))
+}
+
+interface Told {
+  index: number
+  push: BusPush
+  license: string
+  author: Author | undefined
+  atS: number
+}
+
+/** What a change is told by, as pushes to an agent with all rights. */
+const tell = async ({ read }: Pick<WorkCtx, 'read'>, one: Found): Promise<Told[]> => {
+  const { index, change, concern, license, chat } = one
+  const outbox = openBusOutbox(license)
+  await tellConcern({ ...outbox, read }, concern, chat, change)
+  return outbox.pushed.map((push) => ({
+    index,
+    push,
+    license,
+    author: authorOf(push, chat?.users ?? []),
+    atS: change.atS,
+  }))
+}
+
+const tellConcern = async (
+  ctx: Telling,
+  concern: Concern,
+  chat: Chat | undefined,
+  change: StreamChange,
+): Promise<void> => {
+  switch (concern.item) {
+    case 'chat':
+      return tellChat(ctx, change)
+    case 'properties':
+    case 'log':
+      return chat && tellPart(ctx, chat, concern, change)
+    case 'seen':
+      return chat && tellSeen(ctx, chat, change)
+    case 'customer':
+      return tellCustomer(ctx, change)
+    case 'queue':
+      return tellQueue(ctx, concern.license, change)
+  }
+}
+
+const entriesOf = async (
+  { read }: Pick<WorkCtx, 'read'>,
+  told: readonly Told[],
+): Promise<{ index: number; entry: BusEntry }[]> => {
+  const agents = told.flatMap(({ license, author }) =>
+    typeof author === 'object' ? [{ license, agent: author.agent }] : [],
+  )
+  const isBot = await readBots(read, agents)
+  return told.map(({ index, push, license, author, atS }) => {
+    const named = typeof author === 'object' ? (isBot(license, author.agent) ? 'bot' : 'agent') : author
+    return { index, entry: entryOf(push, { license, author: named, atS }) }
+  })
+}

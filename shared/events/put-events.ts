@@ -1,0 +1,75 @@
+import { NodeHttpHandler } from '@smithy/node-http-handler'
+import pLimit from 'p-limit'
+import * as z from 'zod/mini'
+import { createSignedClient, type SignedClient } from '../delivery/signed-request.ts'
+import { config } from '../platform/config.ts'
+import { InternalError } from '../protocol/errors.ts'
+import { type BusEntry, callsOf } from './bus-entry.ts'
+
+const Answer = z.object({
+  Entries: z.array(z.object({ ErrorCode: z.optional(z.string()), ErrorMessage: z.optional(z.string()) })),
+})
+
+const callsAtOnce = 4
+const mostTries = 4
+/** A call that hangs is one that failed. */
+const callMs = 3000
+
+let client: { url: string; post: SignedClient } | undefined
+
+/** EventBridge by signed requests: its client in the SDK is larger than all else that events add to a function. */
+const postTo = (url: string): SignedClient => {
+  if (client?.url !== url) client = { url, post: createSignedClient('events', url, new NodeHttpHandler()) }
+  return client.post
+}
+
+const headers = { 'x-amz-target': 'AWSEvents.PutEvents', 'content-type': 'application/x-amz-json-1.1' }
+
+/** One call; resolves to why each of its entries was refused, undefined where it was taken. Never throws. */
+const call = async (entries: readonly BusEntry[], signal: AbortSignal): Promise<(string | undefined)[]> => {
+  const refused = (why: string) => entries.map(() => why)
+  try {
+    const bus = config.eventBus()
+    if (bus === undefined) throw new InternalError('There is no event bus')
+    const body = JSON.stringify({ Entries: entries.map((entry) => ({ ...entry, EventBusName: bus.name })) })
+    const within = AbortSignal.any([signal, AbortSignal.timeout(callMs)])
+    const { status, text } = await postTo(bus.url)({ headers, body }, within)
+    if (status !== 200) return refused(`PutEvents was answered with status ${status}`)
+    const answered = Answer.parse(JSON.parse(text)).Entries
+    return entries.map((_, at) => {
+      const { ErrorCode: code } = answered[at] ?? { ErrorCode: 'NoAnswer' }
+      return code
+    })
+  } catch (error) {
+    return refused(error instanceof Error ? error.message : String(error))
+  }
+}
+
+/**
+ * Puts entries on the bus, what was refused again up to three times more. Resolves to those that are not on it,
+ * each with the reason. May put one twice, where an answer was lost.
+ */
+export const putEvents = async <E extends { entry: BusEntry }>(
+  entries: readonly E[],
+  { signal, pause }: { signal: AbortSignal; pause: (tries: number) => Promise<void> },
+): Promise<{ of: E; why: string }[]> => {
+  const atOnce = pLimit(callsAtOnce)
+  let left: { of: E; why: string }[] = entries.map((of) => ({ of, why: '' }))
+  for (let tries = 1; left.length > 0 && tries <= mostTries && !signal.aborted; tries += 1) {
+    if (tries > 1) await pause(tries)
+    const puts = callsOf(left.map(({ of }) => of)).map((calls) =>
+      atOnce(async () => {
+        const why = await call(
+          calls.map(({ entry }) => entry),
+          signal,
+        )
+        return calls.flatMap((of, at) => {
+          const reason = why[at]
+          return reason === undefined ? [] : [{ of, why: reason }]
+        })
+      }),
+    )
+    left = (await Promise.all(puts)).flat()
+  }
+  return left
+}
