@@ -1,7 +1,7 @@
 import type { Permission } from '../../shared/protocol/objects.ts'
 import { createAgent } from '../../shared/provisioning/change-agent.ts'
 import { createGroup } from '../../shared/provisioning/change-group.ts'
-import { createLicense } from '../../shared/provisioning/change-license.ts'
+import { changeLicense, createLicense } from '../../shared/provisioning/change-license.ts'
 import type { Table } from '../../shared/table/client.ts'
 import { mintToken, type TokenKey } from './secrets/token-key.ts'
 
@@ -26,9 +26,12 @@ export interface Demo {
 export const openDemo = async (
   table: Table,
   tokens: { key: TokenKey; issuer: string; audience: string },
+  /** Whether events go out of it. */
+  { events = false } = {},
 ): Promise<Demo> => {
   const nowS = Math.floor(Date.now() / 1000)
   await createLicense(table, { id: license, plan: 'enterprise', expires_at: nowS + 10 * year })
+  if (events) await changeLicense(table, license, { events })
   for (const [index, name] of groups.entries())
     await createGroup(table, { license_id: license, id: index + 1, name })
   const agents = await Promise.all(

@@ -14,6 +14,7 @@ import { bundlesIn } from './handlers.ts'
 import { listenOn } from './listen-on.ts'
 import { announce, localDir, localDist, lockLocalDir } from './local-dir.ts'
 import { parsePort } from './port-option.ts'
+import { parseUrl } from './url-option.ts'
 import { openCustomerKey } from './secrets/customer-key.ts'
 import { openTokenKey } from './secrets/token-key.ts'
 import { startStack } from './stack.ts'
@@ -32,6 +33,7 @@ interface Flags {
   fresh: boolean
   json: boolean
   dist?: string
+  eventsTo?: string
 }
 
 const program = new Command('npm start --')
@@ -63,6 +65,11 @@ const program = new Command('npm start --')
     '--dist <folder>',
     'run the bundles of this folder, as npm run build makes them, instead of building',
   )
+  .option(
+    '--events-to <url>',
+    'post the events of chats and customers there, as a webhook gets them; the demo license has events then',
+    parseUrl,
+  )
   .addHelpText(
     'after',
     `
@@ -92,7 +99,7 @@ const takePortAfter = async ({ port }: Flags, asked: number | undefined, other: 
 }
 
 const run = async (flags: Flags): Promise<void> => {
-  const { port: wanted, fresh, json, dist } = flags
+  const { port: wanted, fresh, json, dist, eventsTo } = flags
   const wantedToo = flags.customerPort ?? portAfter(wanted)
   await lockLocalDir()
   const freePorts = [await takePort(wanted), await takePort(wantedToo)]
@@ -134,6 +141,7 @@ const run = async (flags: Flags): Promise<void> => {
     },
     indexedUpTo: join(data, 'indexed.json'),
     ...(serviceAccount && { fcm: { serviceAccount } }),
+    ...(eventsTo !== undefined && { events: { to: eventsTo } }),
     gateway: { onRequest: (entry) => requests.write(`${requestLine(entry)}\n`) },
   })
   ending.push(() => stack.stop())
@@ -144,7 +152,7 @@ const run = async (flags: Flags): Promise<void> => {
   ending.push(
     await announce({ agent_url, endpoint: engine.endpoint, table: tableName, issuer, audience, token_url }),
   )
-  const demo = await openDemo(stack.table, tokens)
+  const demo = await openDemo(stack.table, tokens, { events: eventsTo !== undefined })
   const ready: Ready = { agent_url, customer_url, http_url, token_url, ...demo }
   if (consolePort !== undefined) {
     await consolePort.free()

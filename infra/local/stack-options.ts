@@ -41,6 +41,8 @@ export interface StackOptions {
   presenceGraceS?: number
   /** Sends mobile notifications: with this service account's JSON, to `endpoint` in place of Google's. */
   fcm?: { serviceAccount: string; endpoint?: string }
+  /** There is an event bus, which posts to a receiver where it has one. */
+  events?: { to?: string }
   /** `false`: nothing is indexed, so that searches find nothing. */
   index?: boolean
   /**

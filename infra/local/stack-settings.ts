@@ -2,6 +2,7 @@ import type { Settings } from './handlers.ts'
 import type { StackOptions } from './stack-options.ts'
 
 export const fcmSecretId = 'fcm'
+export const eventBus = 'events'
 export const customerKeyId = 'customer-key'
 
 /** Where the parts of a stack are, as its functions reach them. */
@@ -10,6 +11,7 @@ interface Addresses {
   secretsUrl: string
   jwksUrl: string
   fanOutUrl: string
+  eventsUrl: string | undefined
   agents: { callbackUrl: string }
   customers: { callbackUrl: string }
 }
@@ -42,6 +44,7 @@ export const settingsOf = (options: StackOptions, at: Addresses): Settings => ({
   PRESENCE_GRACE_S: String(options.presenceGraceS ?? 20),
   // one process, one clock
   CLOCK_SKEW_MS: '0',
+  ...(at.eventsUrl !== undefined && { EVENT_BUS_NAME: eventBus, EVENTS_URL: at.eventsUrl }),
   ...(options.fcm !== undefined && { FCM_SECRET_ID: fcmSecretId }),
   ...(options.fcm?.endpoint !== undefined && { FCM_ENDPOINT: options.fcm.endpoint }),
 })

@@ -5,10 +5,11 @@ import { agentActions } from '../../shared/protocol/agent/index.ts'
 import { customerActions } from '../../shared/protocol/customer/index.ts'
 import { openTable, type Table } from '../../shared/table/client.ts'
 import { dist as builtDist, handlers } from '../build.ts'
-import { indexed, newEntries, ofAccounts } from '../stack/stream-filters.ts'
+import { indexed, newEntries, ofAccounts, ofEvents } from '../stack/stream-filters.ts'
 import { type HandlerOf, startEndpoint, startHttp } from './endpoints.ts'
 import { createTable } from './engine/create-table.ts'
 import { localClientConfig } from './engine/engine.ts'
+import { type LocalEvents, startEvents } from './events/events.ts'
 import { type FunctionServer, startFunctionServer } from './function-server.ts'
 import type { Gateway } from './gateway/gateway.ts'
 import type { HttpApi } from './gateway/http-api.ts'
@@ -18,7 +19,7 @@ import { newCustomerKey } from './secrets/customer-key.ts'
 import { startKeyServer } from './secrets/key-server.ts'
 import { startSecretServer } from './secrets/secret-server.ts'
 import type { StackOptions } from './stack-options.ts'
-import { customerKeyId, fcmSecretId, settingsOf } from './stack-settings.ts'
+import { customerKeyId, eventBus, fcmSecretId, settingsOf } from './stack-settings.ts'
 import { openCheckpoint } from './stream/checkpoint.ts'
 import type { StreamWorker } from './stream/stream-worker.ts'
 import { type LocalStream, startStream } from './stream/streams.ts'
@@ -34,6 +35,8 @@ export interface LocalStack {
   /** The functions that are invoked asynchronously. */
   functions: FunctionServer
   stream: LocalStream
+  /** The event bus; undefined: there is none. */
+  events: LocalEvents | undefined
   table: Table
   /** What the functions find in their environment; a test may change it. */
   settings: Settings
@@ -82,12 +85,13 @@ export const startStack = async (options: StackOptions): Promise<LocalStack> => 
     return functionsOf.handler(name)(event, context)
   }
   const servers = await startServers(options, handler)
-  const { gateway, customers, http, queue, functions, secrets } = servers
+  const { gateway, customers, http, queue, functions, secrets, events } = servers
   const settings = settingsOf(options, {
     queueUrl: queue.url,
     secretsUrl: secrets.url,
     jwksUrl: servers.keyServer.url,
     fanOutUrl: functions.urlOf('fan_out'),
+    eventsUrl: events?.url,
     agents: gateway,
     customers,
   })
@@ -111,6 +115,7 @@ export const startStack = async (options: StackOptions): Promise<LocalStack> => 
     queue,
     functions,
     stream,
+    events,
     table,
     settings,
     agentUrl: gateway.url,
@@ -167,7 +172,8 @@ const startServers = async (options: StackOptions, handler: HandlerOf) => {
     connect: 'socket/connect-customer',
   })
   const http = await startHttp(options, handler)
-  return { keyServer, secrets, queue, functions, gateway, customers, http }
+  const events = options.events && (await startEvents({ bus: eventBus, to: options.events.to }))
+  return { keyServer, secrets, queue, functions, gateway, customers, http, events }
 }
 
 const streamWorkers = (
@@ -177,7 +183,11 @@ const streamWorkers = (
 ): StreamWorker[] => {
   const notify: StreamWorker = {
     name: 'notify',
-    filter: [...ofAccounts, ...(options.fcm === undefined ? [] : [newEntries])],
+    filter: [
+      ...ofAccounts,
+      ...(options.fcm === undefined ? [] : [newEntries]),
+      ...(options.events === undefined ? [] : [ofEvents]),
+    ],
     handler: batchOf(handler, 'notify'),
     // as deployed
     maxAttempts: 11,
@@ -198,7 +208,7 @@ const streamWorkers = (
 }
 
 const settled = async (
-  { gateway, customers, http, functions, queue }: Servers,
+  { gateway, customers, http, functions, queue, events }: Servers,
   stream: LocalStream,
 ): Promise<void> => {
   const idle = async () => {
@@ -216,18 +226,19 @@ const settled = async (
     const before = queue.given()
     await stream.settled()
     // what the stream's workers put off has written, too
+    await events?.settled()
     if (queue.isSettled() && queue.given() === before) return
   }
 }
 
 /** Ends everything, once the stream has settled, or that takes too long. */
 const stop = async (
-  { gateway, customers, http, queue, functions, keyServer, secrets }: Servers,
+  { gateway, customers, http, queue, functions, keyServer, secrets, events }: Servers,
   stream: LocalStream,
   settlingMs: number,
 ): Promise<void> => {
   await Promise.all([gateway.close(), customers.close(), http.close()])
   if (settlingMs > 0)
     await Promise.race([stream.settled().catch(() => {}), wait(settlingMs, undefined, { ref: false })])
-  for (const part of [stream, queue, functions, keyServer, secrets]) await part.stop()
+  for (const part of [stream, queue, functions, keyServer, secrets, events]) await part?.stop()
 }

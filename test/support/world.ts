@@ -149,6 +149,7 @@ type WorldOptions = Partial<
     | 'delayScale'
     | 'gateway'
     | 'fcm'
+    | 'events'
     | 'rates'
     | 'agentRates'
     | 'customerKey'

@@ -54,6 +54,7 @@ const list = verb({
       LICENSE: ({ id }: LicenseItem) => id,
       PLAN: ({ plan }: LicenseItem) => plan,
       EXPIRES: ({ expires_at }: LicenseItem) => isoTime(expires_at),
+      EVENTS: ({ events }: LicenseItem) => (events === true ? 'on' : 'off'),
       STATE: (license: LicenseItem) => (hasExpired(license, io.now()) ? 'expired' : 'valid'),
     }
     return { json: licenses.map(viewOf), lines: columns(of, licenses, 'There are no licenses.') }
@@ -79,6 +80,7 @@ const show = verb({
       'unseen chats': `go to another agent after ${minutes(license.unseen_minutes)}`,
       'silent chats': `are idle after ${minutes(idle)}, archived after ${minutes(archive)}`,
       'message texts': license.index_texts ? 'searched' : 'not searched',
+      events: license.events === true ? 'go out to the event bus' : 'do not go out',
       version: String(license.version),
     })
     return { json: { ...viewOf(license), groups: groups.length, agents: agents.length }, lines }
@@ -111,6 +113,11 @@ const changes = {
     'whether archives are searched by the words of messages: off saves what indexing them costs',
     OnOff,
   ),
+  events: option(
+    '--events <on|off>',
+    'whether what happens in its chats goes out to the event bus, where the stack has one',
+    OnOff,
+  ),
 }
 
 const set = verb({
@@ -135,9 +142,10 @@ const set = verb({
     'license set acme --origin https://www.example.com https://shop.example.com:8443',
     'license set acme --routing manual --idle-minutes 5 --archive-minutes 60',
     'license set acme --index-texts off',
+    'license set acme --events on',
   ],
   run: async (input, { table, io }) => {
-    const { license: id, plan, expires_at, routing, index_texts } = input
+    const { license: id, plan, expires_at, routing, index_texts, events } = input
     const { unseen_minutes, idle_minutes, archive_minutes } = input
     const ends = { unseen_minutes, idle_minutes, archive_minutes }
     const origins = input.any_origin === true ? [] : input.origins
@@ -148,6 +156,7 @@ const set = verb({
       routing,
       ...ends,
       index_texts,
+      events,
     })
     if (change.outcome !== 'changed') throw refusal(input, change)
     const { license } = change

@@ -41,6 +41,7 @@ export const licenseRecord = (license: LicenseItem): ExportRecord => {
     idle_minutes,
     archive_minutes,
     index_texts,
+    events: license.events ?? false,
   }
 }
 
