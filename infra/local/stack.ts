@@ -185,7 +185,7 @@ const streamWorkers = (
     name: 'notify',
     filter: [
       ...ofAccounts,
-      ...(options.fcm === undefined ? [] : [newEntries]),
+      ...(options.fcm === undefined || options.events !== undefined ? [] : [newEntries]),
       ...(options.events === undefined ? [] : [ofEvents]),
     ],
     handler: batchOf(handler, 'notify'),

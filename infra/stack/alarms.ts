@@ -24,6 +24,8 @@ export interface PeopleAlarmProps {
   readonly periods?: number
   /** Whether silence is bad news: no data counts as too little. */
   readonly silenceIsBad?: boolean
+  /** The runbook's section about it, where that is of several alarms; else its own heading. */
+  readonly section?: string
   /** Who hears of it; undefined: nobody, the alarm only shows. */
   readonly topic: ITopic | undefined
 }
@@ -50,7 +52,7 @@ export class PeopleAlarm extends Construct {
     this.name = `${deploymentOf(this)}-${this.heading}`
     const alarm = new Alarm(this, 'Alarm', {
       alarmName: this.name,
-      alarmDescription: `${props.peopleSuffer} What to do: docs/runbook.md#${this.heading}`,
+      alarmDescription: `${props.peopleSuffer} What to do: docs/runbook.md#${props.section ?? this.heading}`,
       metric: props.metric,
       threshold: props.from,
       comparisonOperator:

@@ -1,6 +1,7 @@
 import { ArnFormat, CfnOutput, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib'
 import { CfnAccount } from 'aws-cdk-lib/aws-apigateway'
 import { ManagedPolicy, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
+import { EventBus } from 'aws-cdk-lib/aws-events'
 import { Key } from 'aws-cdk-lib/aws-kms'
 import type { LogGroupProps } from 'aws-cdk-lib/aws-logs'
 import type { ITopic } from 'aws-cdk-lib/aws-sns'
@@ -25,6 +26,7 @@ interface Parts {
   readonly later: LaterQueue
   readonly agents: SocketApi
   readonly customers: CustomerStack
+  readonly eventBus: EventBus | undefined
 }
 
 /** What the APIs have in common. */
@@ -55,12 +57,15 @@ export class ChatStack extends Stack {
     const logsAllowed = settings.gatewayLogs === 'set' ? this.#allowGatewayLogs() : undefined
     const { agents, customers } = this.#endpoints(settings, { logs, logsAllowed, topic, removalPolicy })
 
+    const eventBus = settings.events
+      ? new EventBus(this, 'Events', { description: `What happens in the chats of ${settings.name}` })
+      : undefined
     const fanOut = fanOutName(this.stackName)
     const functions: FunctionSurroundings = {
       dist: settings.dist,
       memoryMb: settings.memory,
       ...(settings.kmsKey !== undefined && { kmsKeyArn: settings.kmsKey }),
-      resources: this.#resources(settings, { table, later, agents, customers, fanOut }),
+      resources: this.#resources(settings, { table, later, agents, customers, eventBus, fanOut }),
     }
     const onTable = { TABLE_NAME: table.name }
     const session = { ...onTable, LATER_QUEUE_URL: later.queue.queueUrl }
@@ -95,6 +100,7 @@ export class ChatStack extends Stack {
       tableAndQueue: session,
       presenceGraceS: settings.presenceGraceS,
       fcmSecret: settings.fcmSecret,
+      eventBus,
     })
 
     new Operations(this, 'Operations', {
@@ -103,7 +109,7 @@ export class ChatStack extends Stack {
       tableName: table.name,
       alarmTopic: topic,
     })
-    this.#addOutputs({ table, later, agents, customers }, http)
+    this.#addOutputs({ table, later, agents, customers, eventBus }, http)
   }
 
   /** The endpoints with their addresses; nothing is behind them yet. */
@@ -135,7 +141,7 @@ export class ChatStack extends Stack {
   /** What policies name, by what the functions need. */
   #resources(
     { fcmSecret, proxySecret }: StackSettings,
-    { table, later, agents, customers, fanOut }: Parts & { fanOut: string },
+    { table, later, agents, customers, eventBus, fanOut }: Parts & { fanOut: string },
   ): FunctionSurroundings['resources'] {
     const fanOutArn = this.formatArn({
       service: 'lambda',
@@ -152,12 +158,13 @@ export class ChatStack extends Stack {
       closings: together(agents.connections('DELETE'), customers.api.connections('DELETE')),
       looks: customers.api.connections('GET'),
       customerKey: { arns: [customers.keyArn] },
+      ...(eventBus !== undefined && { eventBus: { arns: [eventBus.eventBusArn] } }),
       ...(fcmSecret !== undefined && { fcmSecret: { arns: [this.#arnOf(fcmSecret)] } }),
       ...(proxySecret !== undefined && { proxySecret: { arns: [this.#arnOf(proxySecret)] } }),
     }
   }
 
-  #addOutputs({ table, later, agents, customers }: Parts, http: HttpStack): void {
+  #addOutputs({ table, later, agents, customers, eventBus }: Parts, http: HttpStack): void {
     new CfnOutput(this, 'AgentUrl', { value: agents.url, description: 'Where agents’ apps connect' })
     new CfnOutput(this, 'CustomerUrl', {
       value: customers.api.url,
@@ -173,6 +180,11 @@ export class ChatStack extends Stack {
     })
     new CfnOutput(this, 'TableName', { value: table.name, description: 'For npm run admin -- --table' })
     new CfnOutput(this, 'LaterQueueUrl', { value: later.queue.queueUrl })
+    if (eventBus !== undefined)
+      new CfnOutput(this, 'EventBusName', {
+        value: eventBus.eventBusName,
+        description: 'What happens in chats, for rules of EventBridge; licenses turn it on',
+      })
   }
 
   /**

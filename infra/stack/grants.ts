@@ -14,6 +14,7 @@ export type Target =
   | 'looks'
   | 'fanOut'
   | 'fcmSecret'
+  | 'eventBus'
   | 'proxySecret'
   | 'customerKey'
 
@@ -233,6 +234,9 @@ export const mobileGrant: Grant = {
   actions: ['secretsmanager:GetSecretValue'],
   on: 'fcmSecret',
 }
+
+/** Beside its own: what `notify` may do where there is an event bus. */
+export const eventsGrant: Grant = { sid: 'Events', actions: ['events:PutEvents'], on: 'eventBus' }
 
 /** Beside its own: what the customers' `login` may do, which alone signs and verifies their tokens. */
 export const customerKeyGrant: Grant = {

@@ -111,6 +111,8 @@ const Fields = z.object({
   ).optional(),
   /** The secret with the service account that sends mobile notifications; none are sent without. */
   fcmSecret: text(secret, 'must be the name of a secret or its whole ARN').optional(),
+  /** Whether there is an event bus, to which licenses that want it send what happens in their chats. */
+  events: flag.default(false),
   /** Who is written to when an alarm goes off. */
   alarmEmail: z.email('must be an e-mail address').optional(),
   /**

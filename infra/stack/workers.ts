@@ -1,13 +1,13 @@
-import { Duration } from 'aws-cdk-lib'
+import { Aws, Duration } from 'aws-cdk-lib'
 import { Stats } from 'aws-cdk-lib/aws-cloudwatch'
-import { Rule, Schedule } from 'aws-cdk-lib/aws-events'
+import { type EventBus, Rule, Schedule } from 'aws-cdk-lib/aws-events'
 import { LambdaFunction as Target } from 'aws-cdk-lib/aws-events-targets'
 import { EventSourceMapping } from 'aws-cdk-lib/aws-lambda'
 import { SqsDestination } from 'aws-cdk-lib/aws-lambda-destinations'
 import type { Construct } from 'constructs'
-import { mobileGrant } from './grants.ts'
+import { eventsGrant, mobileGrant } from './grants.ts'
 import { keptWithTexts, type LaterQueue, laterTimeout } from './later-queue.ts'
-import { indexed, newEntries, ofAccounts } from './stream-filters.ts'
+import { indexed, newEntries, ofAccounts, ofEvents } from './stream-filters.ts'
 import { failing, visible, WorkerParts, type WorkerPartsProps } from './worker-parts.ts'
 
 /** What the index's worker has of memory at most, which its time is charged by. */
@@ -25,6 +25,8 @@ interface WorkersProps extends WorkerPartsProps {
   readonly presenceGraceS: number
   /** The secret with the service account for mobile notifications; undefined: none are sent. */
   readonly fcmSecret: string | undefined
+  /** Where what happens in chats goes out to; undefined: nowhere. */
+  readonly eventBus: EventBus | undefined
 }
 
 /**
@@ -45,7 +47,8 @@ export class Workers extends WorkerParts {
   }
 
   #notify() {
-    const { environment, fcmSecret, presenceGraceS } = this.#props
+    const { environment, fcmSecret, presenceGraceS, eventBus } = this.#props
+    const isOut = eventBus !== undefined
     const failures = this.failures('NotifyFailures')
     const notify = this.worker('notify', {
       description:
@@ -55,20 +58,31 @@ export class Workers extends WorkerParts {
         ...environment,
         PRESENCE_GRACE_S: String(presenceGraceS),
         ...(fcmSecret !== undefined && { FCM_SECRET_ID: fcmSecret }),
+        ...(isOut && {
+          EVENT_BUS_NAME: eventBus.eventBusName,
+          EVENTS_URL: `https://events.${Aws.REGION}.${Aws.URL_SUFFIX}/`,
+        }),
       },
-      grants: fcmSecret === undefined ? [] : [mobileGrant],
+      grants: [...(fcmSecret === undefined ? [] : [mobileGrant]), ...(isOut ? [eventsGrant] : [])],
       failures,
     })
     this.onStream(notify, failures, {
-      filters: [...ofAccounts, ...(fcmSecret === undefined ? [] : [newEntries])],
+      filters: [
+        ...ofAccounts,
+        // events are told of all that notifications are, and of more
+        ...(fcmSecret === undefined || isOut ? [] : [newEntries]),
+        ...(isOut ? [ofEvents] : []),
+      ],
       maxBatchingWindow: Duration.seconds(0),
       maxRecordAge: Duration.hours(1),
       peopleSuffer: {
         failing:
-          'Changes of agents, licenses and customers are not taken up: suspended agents stay connected, absent people look present.',
+          'Changes of agents, licenses and customers are not taken up: suspended agents stay connected, absent people look present' +
+          (isOut ? ', and what customers and agents say does not reach the event bus.' : '.'),
         late: 'Agents see who is there and account changes more than a minute late, and a suspended agent can go on chatting.',
         givenUp:
-          'Some change of an agent, license or customer was given up on: somebody may look present who is gone, or stay connected who should not.',
+          'Some change of an agent, license or customer was given up on: somebody may look present who is gone, or stay connected who should not' +
+          (isOut ? '; or receivers of events miss something that customers or agents did.' : '.'),
       },
     })
   }

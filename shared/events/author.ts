@@ -1,10 +1,8 @@
+import type { AuthorType } from '../protocol/bus-events.ts'
 import type { ChatUser } from '../table/chat/chat-users.ts'
 import { keys } from '../table/keys.ts'
 import type { Reader } from '../table/ops.ts'
 import type { BusPush } from './bus-outbox.ts'
-
-/** Who did what an event tells of. */
-export type AuthorType = 'customer' | 'agent' | 'bot' | 'system'
 
 /** The user whom a push names as the one who did it; `null`: nobody did; undefined: the push does not say. */
 const authorIdOf = ({ name, payload }: BusPush): string | null | undefined => {

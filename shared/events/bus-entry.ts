@@ -1,6 +1,6 @@
+import type { AuthorType } from '../protocol/bus-events.ts'
 import { InternalError } from '../protocol/errors.ts'
 import { utf8Bytes } from '../protocol/fields.ts'
-import type { AuthorType } from './author.ts'
 import type { BusPush } from './bus-outbox.ts'
 
 export const eventSource = 'agent-chat'

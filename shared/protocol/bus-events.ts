@@ -5,7 +5,7 @@ import type { PushName } from './pushes.ts'
  * and sneak peeks are stored nowhere, so that they could not be told again where a worker died; the rest is
  * about agents and groups, or one agent's own.
  */
-export const isBusEvent: Readonly<Record<PushName, boolean>> = {
+export const isBusEvent = {
   incoming_chat_thread: true,
   incoming_event: true,
   chat_users_updated: true,
@@ -37,4 +37,12 @@ export const isBusEvent: Readonly<Record<PushName, boolean>> = {
   group_deleted: false,
   groups_status_updated: false,
   agent_disconnected: false,
-}
+} as const satisfies Record<PushName, boolean>
+
+/** The pushes that are events too. */
+export type BusEventName = {
+  [Name in PushName]: (typeof isBusEvent)[Name] extends true ? Name : never
+}[PushName]
+
+/** Who did what an event tells of. */
+export type AuthorType = 'customer' | 'agent' | 'bot' | 'system'

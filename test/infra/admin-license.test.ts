@@ -131,9 +131,9 @@ describe.each(engines)('admin license on $label', ({ endpoint }) => {
       const { out } = await few.admin('license', 'list')
       expect(out).toBe(
         [
-          'LICENSE  PLAN        EXPIRES               STATE',
-          'a        enterprise  2027-01-01T00:00:00Z  valid',
-          'b        team        2020-01-01T00:00:00Z  expired',
+          'LICENSE  PLAN        EXPIRES               EVENTS  STATE',
+          'a        enterprise  2027-01-01T00:00:00Z  off     valid',
+          'b        team        2020-01-01T00:00:00Z  off     expired',
           '',
         ].join('\n'),
       )
@@ -166,6 +166,7 @@ describe.each(engines)('admin license on $label', ({ endpoint }) => {
           '  unseen chats   go to another agent after 5 minutes',
           '  silent chats   are idle after 10 minutes, archived after 30 minutes',
           '  message texts  searched',
+          '  events         do not go out',
           '  version        1',
           '',
         ].join('\n'),
@@ -304,6 +305,16 @@ describe.each(engines)('admin license on $label', ({ endpoint }) => {
       })
     })
 
+    it('turns events on and off, which are off', async () => {
+      const license = await world.license()
+      const shown = async () => (await world.admin('license', 'show', license)).out
+      expect(await shown()).toContain('  events         do not go out\n')
+      expect(await world.json('license', 'set', license, '--events', 'on')).toMatchObject({ events: true })
+      expect(await shown()).toContain('  events         go out to the event bus\n')
+      expect(await world.json('license', 'set', license, '--events', 'off')).toMatchObject({ events: false })
+      expect(await shown()).toContain('  events         do not go out\n')
+    })
+
     it('archives no chat before it is idle, by what is given and what stands', async () => {
       const license = await world.license()
       const refused = (archive: string, idle: string) => ({
@@ -370,7 +381,7 @@ describe.each(engines)('admin license on $label', ({ endpoint }) => {
       expect(await world.admin('license', 'set', 'acme')).toEqual({
         code: 2,
         out: '',
-        err: 'error: <license>: Say what to change: --plan, --expires, --origin, --any-origin, --routing, --unseen-minutes, --idle-minutes, --archive-minutes, --index-texts.\n',
+        err: 'error: <license>: Say what to change: --plan, --expires, --origin, --any-origin, --routing, --unseen-minutes, --idle-minutes, --archive-minutes, --index-texts, --events.\n',
       })
     })
 

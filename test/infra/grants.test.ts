@@ -3,6 +3,7 @@ import {
   actionGrants,
   customerKeyGrant,
   leadingKeys,
+  eventsGrant,
   mobileGrant,
   socketGrants,
   takes,
@@ -224,6 +225,10 @@ test('where mobile notifications are sent, their secret may be read, and nothing
   expect(spelled([mobileGrant])).toEqual(['MobileSecret: secretsmanager:GetSecretValue on fcmSecret'])
 })
 
+test('where there is an event bus, events may be put on it, and nothing else', () => {
+  expect(spelled([eventsGrant])).toEqual(['Events: events:PutEvents on eventBus'])
+})
+
 test('where customers log in, the key of their tokens may be read, and nothing else with it', () => {
   expect(spelled([customerKeyGrant])).toEqual(['CustomerKey: secretsmanager:GetSecretValue on customerKey'])
 })
@@ -234,6 +239,7 @@ test('no grant scans or has a wildcard action', () => {
     ...Object.values(socketGrants).flat(),
     ...Object.values(workerGrants).flat(),
     mobileGrant,
+    eventsGrant,
     customerKeyGrant,
   ]
   for (const action of all.flatMap((grant) => grant.actions)) expect(action).not.toMatch(/\*|Scan|PartiQL/)
