@@ -150,6 +150,7 @@ type WorldOptions = Partial<
     | 'gateway'
     | 'fcm'
     | 'events'
+    | 'around'
     | 'rates'
     | 'agentRates'
     | 'customerKey'

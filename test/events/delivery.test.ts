@@ -1,0 +1,122 @@
+import { afterEach, beforeAll, expect, test } from 'vitest'
+import type { BusEvent } from '../../infra/local/events/put-events.ts'
+import { changeAgent } from '../../shared/provisioning/change-agent.ts'
+import { changeLicense } from '../../shared/provisioning/change-license.ts'
+import { keys } from '../../shared/table/keys.ts'
+import type { Client } from '../support/client.ts'
+import { message } from '../support/events.ts'
+import { named } from '../support/lambda-name.ts'
+import { startWorld, type License, type World } from '../support/world.ts'
+
+let world: World
+/** How the stream's worker dies next: before it has done anything, or once it has done all but said so. */
+let dies: 'before' | 'after' | undefined
+
+beforeAll(async () => {
+  world = await startWorld({
+    events: {},
+    around: (lambda, run) =>
+      named(lambda, async (event) => {
+        if (lambda.name !== 'worker/notify' || dies === undefined) return run(event)
+        const how = dies
+        dies = undefined
+        if (how === 'after') await run(event)
+        throw new Error('The worker was killed')
+      }),
+  })
+})
+afterEach(() => world.events?.setFault(undefined))
+
+const texts = (events: readonly BusEvent[]): string[] =>
+  events.flatMap(({ 'detail-type': name, detail }) =>
+    name === 'incoming_event' ? [detail.payload.event.text] : [],
+  )
+/** The events of a license up to now. */
+const eventsOf = async ({ id }: License): Promise<BusEvent[]> => {
+  await world.settled()
+  return world.events!.taken.filter(({ detail }) => detail.license_id === id)
+}
+
+const open = async (settings: { events?: boolean } = { events: true }) => {
+  const license = await world.license({ ann: {}, robo: {} }, { settings })
+  const ann = await license.login('ann')
+  const { chat } = await ann.ok('start_chat')
+  const say = async (text: string, client: Client = ann) => {
+    await client.ok('send_event', { chat_id: chat.id, event: message(text) })
+  }
+  await world.settled()
+  return { license, ann, chat_id: chat.id, say }
+}
+
+test('a license sends events while it has them on, and no other does', async () => {
+  const [quiet, loud] = [await open({}), await open()]
+  await quiet.say('one')
+  await loud.say('one')
+  expect(await eventsOf(quiet.license)).toEqual([])
+  expect(texts(await eventsOf(loud.license))).toEqual(['one'])
+  await changeLicense(world.table, quiet.license.id, { events: true })
+  await changeLicense(world.table, loud.license.id, { events: false })
+  await quiet.say('two')
+  await loud.say('two')
+  expect(texts(await eventsOf(quiet.license))).toEqual(['two'])
+  expect(texts(await eventsOf(loud.license))).toEqual(['one'])
+})
+
+test('what the bus refuses of a call is put again, and nothing else of the call', async () => {
+  const { license, ann, chat_id } = await open()
+  let refused = 0
+  world.events!.setFault(({ detail }) => {
+    if (detail.payload.event?.text !== 'refused' || refused === 2) return undefined
+    refused += 1
+    return 'ThrottlingException'
+  })
+  const said = ['kept', 'refused', 'kept too']
+  await Promise.all(said.map((text) => ann.ok('send_event', { chat_id, event: message(text) })))
+  expect(texts(await eventsOf(license)).toSorted()).toEqual(['kept', 'kept too', 'refused'])
+  expect(refused).toBe(2)
+})
+
+test('while the bus takes nothing, accounts are followed; then all comes that it missed', async () => {
+  const { license, say } = await open()
+  const robo = await license.login('robo')
+  const reached = Promise.withResolvers<void>()
+  let isDown = true
+  world.events!.setFault(() => {
+    reached.resolve()
+    return isDown ? 'InternalFailure' : undefined
+  })
+  await say('missed')
+  await reached.promise
+  await changeAgent(world.table, license.id, 'robo', { suspended: true })
+  await robo.closing()
+  expect(texts(world.events!.taken)).not.toContain('missed')
+  isDown = false
+  expect(texts(await eventsOf(license))).toEqual(['missed'])
+})
+
+test.each(['before', 'after'] as const)(
+  'a worker that dies %s it has put its events is run again: all come, once or twice',
+  async (how) => {
+    const { license, say } = await open()
+    dies = how
+    await say('survives')
+    expect(texts(await eventsOf(license))).toEqual(how === 'before' ? ['survives'] : ['survives', 'survives'])
+  },
+)
+
+test('an event says whether a bot is its author', async () => {
+  const { license, ann, chat_id, say } = await open()
+  const robo = await license.login('robo')
+  await ann.ok('join_chat', { chat_id, agent_ids: ['robo'] })
+  await world.table.write.write({
+    Update: {
+      Key: keys.agent(license.id, 'robo'),
+      UpdateExpression: 'SET bot = :true',
+      ExpressionAttributeValues: { ':true': true },
+    },
+  })
+  await say('beep', robo)
+  await say('hello')
+  const said = (await eventsOf(license)).filter(({ detail }) => detail.payload.event?.type === 'message')
+  expect(said.map(({ detail }) => detail.author_type)).toEqual(['bot', 'agent'])
+})
