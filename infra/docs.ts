@@ -6,11 +6,13 @@ import type { ActionSpec } from '../shared/protocol/action.ts'
 import { agentActions } from '../shared/protocol/agent/index.ts'
 import { customerActions } from '../shared/protocol/customer/index.ts'
 import { customerPushes } from '../shared/protocol/customer-pushes.ts'
+import { isBusEvent } from '../shared/protocol/bus-events.ts'
 import { pushes } from '../shared/protocol/pushes.ts'
 import { houseDiagram } from './architecture.ts'
 import type { Endpoint, Json } from './asyncapi-endpoint.ts'
 import { asyncapi } from './asyncapi.ts'
 import { openapi } from './openapi.ts'
+import { dollarsOfEvents, eventTerms } from './stack/event-cost.ts'
 import { type Taken, worstMinute } from './stack/flood-cost.ts'
 
 const root = join(import.meta.dirname, '..')
@@ -19,6 +21,7 @@ const openapiFile = join(root, 'openapi.json')
 const protocolFile = join(root, 'docs/protocol.md')
 const benchmarkFile = join(root, 'docs/benchmark.md')
 const floodsFile = join(root, 'docs/floods.md')
+const eventsFile = join(root, 'docs/events.md')
 const architectureFile = join(root, 'docs/architecture.md')
 
 const agentEndpoint: Endpoint = {
@@ -147,10 +150,47 @@ const architectureText = async (): Promise<string> =>
     printWidth: 110,
   })
 
+const busEventTable = (): string => {
+  const names = (isOut: boolean) =>
+    Object.entries(isBusEvent)
+      .flatMap(([name, is]) => (is === isOut ? [`\`${name}\``] : []))
+      .join(', ')
+  return [`Events are: ${names(true)}.`, '', `No events are: ${names(false)}.`].join('\n')
+}
+
+const eventCostTable = (): string => {
+  const spelled = (dollars: number) => dollars.toFixed(2)
+  const own = eventTerms.filter(({ unit }) => unit !== 'webhookPosts')
+  const sum = own.reduce((all, term) => all + dollarsOfEvents(term), 0)
+  const rows = [
+    ...own.map((term) => [term.name, spelled(dollarsOfEvents(term))]),
+    ['**an event**', `**${spelled(sum)}**`],
+  ]
+  const more = eventTerms
+    .filter(({ unit }) => unit === 'webhookPosts')
+    .map((term) => [term.name, spelled(dollarsOfEvents(term))])
+  return [
+    '| what | dollars |',
+    '| --- | --- |',
+    ...[...rows, ...more].map((row) => `| ${row.join(' | ')} |`),
+  ].join('\n')
+}
+
+/** docs/events.md with what its tables say of pushes and prices. */
+const eventsText = async (): Promise<string> => {
+  const text = between(await readFile(eventsFile, 'utf8'), 'bus-events', busEventTable())
+  return format(between(text, 'event-costs', eventCostTable()), {
+    parser: 'markdown',
+    printWidth: 110,
+    embeddedLanguageFormatting: 'off',
+  })
+}
+
 /** The generated files, and what they hold when they are up to date. */
 export const generated: Readonly<Record<string, () => Promise<string>>> = {
   [asyncapiFile]: asyncapiText,
   [openapiFile]: openapiText,
+  [eventsFile]: eventsText,
   [protocolFile]: protocolText,
   [floodsFile]: floodsText,
   [architectureFile]: architectureText,
