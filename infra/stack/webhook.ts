@@ -87,7 +87,7 @@ export class Webhook extends Construct {
       },
       targets: [
         // its class says of a property that it may be undefined, its interface that it may be missing
-        // oxlint-disable-next-line typescript/consistent-type-assertions
+        // oxlint-disable-next-line typescript/consistent-type-assertions, typescript/no-unsafe-type-assertion
         new Target(destination as IApiDestination, {
           deadLetterQueue: this.deadLetters,
           maxEventAge: triedFor,

@@ -3,7 +3,7 @@ import { InternalError } from '../protocol/errors.ts'
 import { utf8Bytes } from '../protocol/fields.ts'
 import type { BusPush } from './bus-outbox.ts'
 
-export const eventSource = 'agent-chat'
+const eventSource = 'agent-chat'
 
 /** EventBridge takes so many events by one call, and so many bytes, of one event and of all of a call. */
 export const busLimits = { entries: 10, bytes: 256 * 1024 } as const

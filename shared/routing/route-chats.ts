@@ -22,11 +22,7 @@ import { refreshWaiting } from './waiting-list.ts'
 export type RoutingFamily = UsersFamily | AssignmentFamily | 'waitingChats'
 
 /** A staffing as a change of the chat's users. */
-const usersChangeOf = ({
-  waitingSince,
-  reason,
-  ...staffing
-}: Assignment): UsersChange<AssignmentFamily> => ({
+const usersChangeOf = ({ waitingSince, reason, ...staffing }: Assignment): UsersChange<AssignmentFamily> => ({
   ...staffing,
   waitingSince: waitingSince ?? null,
   transfer: reason && { reason },

@@ -1,11 +1,11 @@
 import { afterEach, beforeAll, expect, test } from 'vitest'
-import type { BusEvent } from '../../infra/local/events/put-events.ts'
 import { changeAgent } from '../../shared/provisioning/change-agent.ts'
 import { changeLicense } from '../../shared/provisioning/change-license.ts'
 import { keys } from '../../shared/table/keys.ts'
 import type { Client } from '../support/client.ts'
 import { message } from '../support/events.ts'
 import { named } from '../support/lambda-name.ts'
+import { type Sent, sentBy } from './events.ts'
 import { startWorld, type License, type World } from '../support/world.ts'
 
 let world: World
@@ -27,14 +27,14 @@ beforeAll(async () => {
 })
 afterEach(() => world.events?.setFault(undefined))
 
-const texts = (events: readonly BusEvent[]): string[] =>
+const texts = (events: readonly Sent[]): string[] =>
   events.flatMap(({ 'detail-type': name, detail }) =>
     name === 'incoming_event' ? [detail.payload.event.text] : [],
   )
 /** The events of a license up to now. */
-const eventsOf = async ({ id }: License): Promise<BusEvent[]> => {
+const eventsOf = async ({ id }: License): Promise<Sent[]> => {
   await world.settled()
-  return world.events!.taken.filter(({ detail }) => detail.license_id === id)
+  return sentBy(world).filter(({ detail }) => detail.license_id === id)
 }
 
 const open = async (settings: { events?: boolean } = { events: true }) => {
@@ -65,7 +65,7 @@ test('a license sends events while it has them on, and no other does', async () 
 test('what the bus refuses of a call is put again, and nothing else of the call', async () => {
   const { license, ann, chat_id } = await open()
   let refused = 0
-  world.events!.setFault(({ detail }) => {
+  world.events!.setFault(({ detail }: Sent) => {
     if (detail.payload.event?.text !== 'refused' || refused === 2) return undefined
     refused += 1
     return 'ThrottlingException'
@@ -89,7 +89,7 @@ test('while the bus takes nothing, accounts are followed; then all comes that it
   await reached.promise
   await changeAgent(world.table, license.id, 'robo', { suspended: true })
   await robo.closing()
-  expect(texts(world.events!.taken)).not.toContain('missed')
+  expect(texts(sentBy(world))).not.toContain('missed')
   isDown = false
   expect(texts(await eventsOf(license))).toEqual(['missed'])
 })

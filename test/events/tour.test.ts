@@ -6,7 +6,7 @@ import type { Client, CustomerClient } from '../support/client.ts'
 import { message } from '../support/events.ts'
 import { startWorld, type License, type Visitor, type World } from '../support/world.ts'
 import { lockCustomer } from '../../infra/admin/data/erase-customer.ts'
-import { comparable, eventsOf } from './events.ts'
+import { comparable, eventsOf, sentBy } from './events.ts'
 
 // Each action is done once, and what an agent with all rights is told of it is what comes out on the bus.
 
@@ -265,11 +265,11 @@ const steps: readonly Step[] = [
 
 test.each(steps)('$name', async ({ does, tells, author = {} }) => {
   await olivia.received()
-  world.events?.taken.splice(0)
+  sentBy(world).splice(0)
   await does(tour)
   await passTime()
   const heard = (await olivia.received()).filter(({ action }) => isBusEvent[action])
-  const events = world.events?.taken.splice(0) ?? []
+  const events = sentBy(world).splice(0)
   expect(comparable(eventsOf(events))).toEqual(comparable(heard))
   expect(new Set(events.map((event) => event['detail-type']))).toEqual(new Set(tells))
   for (const event of events) {

@@ -62,7 +62,7 @@ const put = async ({ url }: LocalEvents, entries: object[], target = 'AWSEvents.
 
 test('takes what EventBridge takes, and refuses what it refuses', async () => {
   const events = await start()
-  events.setFault(({ detail }) => (detail.text === 'no' ? 'ThrottlingException' : undefined))
+  events.setFault(({ detail }: { detail: any }) => (detail.text === 'no' ? 'ThrottlingException' : undefined))
   expect(await put(events, [entry('a'), entry('no'), entry('b', { Detail: 'none' })])).toEqual({
     status: 200,
     FailedEntryCount: 2,

@@ -3,6 +3,7 @@ import { EventBus } from 'aws-cdk-lib/aws-events'
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager'
 import { describe, expect, test } from 'vitest'
 import { Webhook, type WebhookProps } from '../../infra/stack/webhook.ts'
+import { runSnippet, snippet } from '../events/snippets.ts'
 import { allowed, app, findings, flat, named, read, synthesize } from './synthesized.ts'
 
 const shipped = synthesize()
@@ -63,7 +64,7 @@ const hooked = (props: Partial<WebhookProps> = {}) => {
   })
   return { root, ...read(stack) }
 }
-const only = ({ of }: ReturnType<typeof hooked>, type: string) => {
+const only = ({ of }: ReturnType<typeof read>, type: string) => {
   const [found, ...more] = of(type)
   expect(more).toEqual([])
   return found![1].Properties
@@ -114,6 +115,15 @@ describe('a webhook', () => {
       ['events:InvokeApiDestination', '<OrdersReceiverApiDestination.Arn>'],
     ])
     expect(findings(stack.root)).toEqual([])
+  })
+
+  test('is deployed as docs/events.md says', async () => {
+    const code = snippet('ts').replace('<EventBusName>', 'AgentChatEvents')
+    const rule = only(read(await runSnippet(code, 'stack')), 'AWS::Events::Rule')
+    expect(rule).toMatchObject({
+      EventBusName: 'AgentChatEvents',
+      EventPattern: { detail: { license_id: ['acme'] } },
+    })
   })
 
   test('has an alarm that says what people suffer, and where it says what to do', () => {

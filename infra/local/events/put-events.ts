@@ -24,7 +24,7 @@ export interface BusEvent {
   time: string
   region: string
   resources: string[]
-  detail: any
+  detail: unknown
 }
 
 /** Why a bus refuses an entry; undefined: it takes it. */
