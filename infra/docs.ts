@@ -12,7 +12,7 @@ import { houseDiagram } from './architecture.ts'
 import type { Endpoint, Json } from './asyncapi-endpoint.ts'
 import { asyncapi } from './asyncapi.ts'
 import { openapi } from './openapi.ts'
-import { dollarsOfEvents, eventTerms } from './stack/event-cost.ts'
+import { dollarsOfEvents, dollarsPerMillionEvents, eventTerms } from './stack/event-cost.ts'
 import { type Taken, worstMinute } from './stack/flood-cost.ts'
 
 const root = join(import.meta.dirname, '..')
@@ -161,10 +161,9 @@ const busEventTable = (): string => {
 const eventCostTable = (): string => {
   const spelled = (dollars: number) => dollars.toFixed(2)
   const own = eventTerms.filter(({ unit }) => unit !== 'webhookPosts')
-  const sum = own.reduce((all, term) => all + dollarsOfEvents(term), 0)
   const rows = [
     ...own.map((term) => [term.name, spelled(dollarsOfEvents(term))]),
-    ['**an event**', `**${spelled(sum)}**`],
+    ['**an event**', `**${spelled(dollarsPerMillionEvents())}**`],
   ]
   const more = eventTerms
     .filter(({ unit }) => unit === 'webhookPosts')

@@ -190,7 +190,7 @@ const streamWorkers = (
     ],
     handler: batchOf(handler, 'notify'),
     // as deployed
-    maxAttempts: 11,
+    maxAttempts: options.events === undefined ? 11 : 1001,
   }
   if (options.index === false) return [notify]
   const index: StreamWorker = {

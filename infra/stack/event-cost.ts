@@ -20,6 +20,12 @@ export const eventTerms: readonly Term[] = [
   { name: 'per webhook that gets it', unit: 'webhookPosts', amount: 1 },
 ]
 
-/** Dollars per million events. */
+/** Dollars per million events, of one of their terms. */
 export const dollarsOfEvents = ({ unit, amount }: Term): number =>
   (amount * prices[unit].dollars * 1_000_000) / prices[unit].per
+
+/** The same of all that an event takes, before anything receives it. */
+export const dollarsPerMillionEvents = (): number =>
+  eventTerms
+    .filter(({ unit }) => unit !== 'webhookPosts')
+    .reduce((sum, term) => sum + dollarsOfEvents(term), 0)

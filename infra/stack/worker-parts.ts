@@ -28,6 +28,8 @@ interface OnStream {
   readonly filters: readonly FilterPattern[]
   readonly maxBatchingWindow: Duration
   readonly maxRecordAge: Duration
+  /** How often a record that failed comes again, while it is no older than that. */
+  readonly retryAttempts: number
   /** What people suffer while it fails, is late, and once it has given up on a record. */
   readonly peopleSuffer: { readonly failing: string; readonly late: string; readonly givenUp: string }
 }
@@ -72,7 +74,6 @@ export abstract class WorkerParts extends Construct {
       batchSize: 100,
       reportBatchItemFailures: true,
       bisectBatchOnError: true,
-      retryAttempts: 10,
       onFailure: new SqsDlq(failures),
     })
     this.alarm(worker, 'Failing', {

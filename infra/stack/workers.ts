@@ -13,6 +13,10 @@ import { failing, visible, WorkerParts, type WorkerPartsProps } from './worker-p
 /** What the index's worker has of memory at most, which its time is charged by. */
 export const indexMemoryMb = 512
 
+const tries = 10
+/** Events are told at least once, whatever fails for an hour: the age of records ends it. */
+const triesWithEvents = 1000
+
 interface WorkersProps extends WorkerPartsProps {
   readonly fanOutName: string
   readonly later: LaterQueue
@@ -75,6 +79,7 @@ export class Workers extends WorkerParts {
       ],
       maxBatchingWindow: Duration.seconds(0),
       maxRecordAge: Duration.hours(1),
+      retryAttempts: isOut ? triesWithEvents : tries,
       peopleSuffer: {
         failing:
           'Changes of agents, licenses and customers are not taken up: suspended agents stay connected, absent people look present' +
@@ -103,6 +108,7 @@ export class Workers extends WorkerParts {
       maxBatchingWindow: Duration.seconds(1),
       // an index that lags is caught up with; one that is given up on is rebuilt by hand
       maxRecordAge: Duration.hours(23),
+      retryAttempts: tries,
       peopleSuffer: {
         failing:
           'Agents who search archives do not find what was just written: the newest chats and messages.',

@@ -1,9 +1,12 @@
 import pLimit from 'p-limit'
 import { runWork, type WorkCtx } from '../delivery/worker-context.ts'
+import { log } from '../platform/log.ts'
+import { count } from '../platform/metrics.ts'
 import { LicenseItem } from '../table/accounts.ts'
 import { type Chat, ChatItem } from '../table/chat/chats.ts'
 import { readAlone } from '../table/chat/read-chats.ts'
 import { keys } from '../table/keys.ts'
+import { isTransient } from '../table/transient-errors.ts'
 import { type Author, authorOf, readBots } from './author.ts'
 import { type BusEntry, entryOf } from './bus-entry.ts'
 import { type BusPush, openBusOutbox } from './bus-outbox.ts'
@@ -24,7 +27,7 @@ interface Found {
   chat: Chat | undefined
 }
 
-/** The first record whose events are not on the bus, and why. */
+/** The first record whose events are not on the bus, for a reason of the moment. */
 export interface Unpublished {
   index: number
   error: unknown
@@ -62,18 +65,23 @@ const publishAll = async (
   const found = await wantedOf(ctx, changes)
   const inTurn = pLimit(changesAtOnce)
   const told = await Promise.allSettled(found.map((one) => inTurn(() => tell(ctx, one))))
-  const failed = told.findIndex(({ status }) => status === 'rejected')
+  const failed = told.findIndex((one) => one.status === 'rejected' && isTransient(one.reason))
   const whole = failed === -1 ? told : told.slice(0, failed)
-  const entries = await entriesOf(
-    ctx,
-    whole.flatMap((one) => (one.status === 'fulfilled' ? one.value : [])),
-  )
+  const entries = await entriesOf(ctx, whole.flatMap(toldBy))
   const [refused] = (await putEvents(entries, ctx)).toSorted((a, b) => a.of.index - b.of.index)
   if (refused !== undefined) return { index: refused.of.index, error: new Error(refused.why) }
   const reason = told[failed]
   return reason?.status === 'rejected'
     ? { index: found[failed]?.index ?? 0, error: reason.reason }
     : undefined
+}
+
+/** What was told; a change of which nothing can be told would hold up all others, and is left out. */
+const toldBy = (one: PromiseSettledResult<Told[]>): Told[] => {
+  if (one.status === 'fulfilled') return one.value
+  count('records_failed')
+  log.error('The events of a record were left out', { cause: one.reason })
+  return []
 }
 
 /** The changes of licenses that want events: each license and each chat is read once. */

@@ -1,3 +1,4 @@
+import { dollarsPerMillionEvents } from '../../infra/stack/event-cost.ts'
 import { type Cost, type Report, type SendTimes } from './results.ts'
 import { prices } from '../../infra/stack/prices.ts'
 import { table } from './table.ts'
@@ -64,6 +65,11 @@ export const readmeText = (report: Report): string => {
     ])
   for (const { people, dollars: sum } of costs)
     rows.push([`a million messages delivered, in chats of ${people} people`, `$${dollars(sum)}`])
+  if (costs.length > 0)
+    rows.push([
+      'a million [events](docs/events.md), where they are on',
+      `$${dollars(dollarsPerMillionEvents())}`,
+    ])
   return [
     `\`npm run bench\` measures, on ${machine}: everything but the cost by this machine's local stack, where gateway, functions, table and clients share its cores. [docs/benchmark.md](docs/benchmark.md) has all actions, archives, and how each figure comes about.`,
     ...(rows.length > 0 ? [table(['', 'figure'], rows)] : []),

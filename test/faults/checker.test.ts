@@ -72,6 +72,7 @@ const waiting = 'a chat that waits is listed as waiting'
 const loads = 'loads are the numbers of active chats with a customer'
 const behind = 'dead sockets leave nothing behind'
 const missed = 'a client that was cut off ends with what the server has'
+const events = 'what agents with all rights are told goes out to the bus'
 const probed = 'once all is quiet, an event reaches everyone with access, and nobody else'
 const served = 'honest users’ answers stay within twice their quiet time, and none is refused'
 const held = 'a flood is answered no more than its limit'
@@ -366,6 +367,20 @@ const violations: [what: string, by: string, spoil: (history: Sample) => void][]
       history.sockets.push({ license: 'l1', as: 'agent', openedAt: 0, isLoggedIn: false } as never)
       history.frames.push(incoming(6, 66, said.last))
     },
+  ],
+  [
+    'what an administrator is told is no event',
+    events,
+    (history) =>
+      (history.events = history.events.filter(({ payload }) => payload.event?.id !== said.last.id)),
+  ],
+  [
+    'an administrator sees that somebody has seen more than events say',
+    events,
+    (history) =>
+      void history.frames.push(
+        frame(4, 66, push('last_seen_timestamp_updated', { chat_id: chat, user_id: 'ann@1', timestamp: 9 })),
+      ),
   ],
   [
     'a chat of another license is pushed',

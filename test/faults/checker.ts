@@ -14,6 +14,7 @@ import {
   probesReachAll,
   statusIsTold,
 } from './check-end.ts'
+import { eventsCoverPushes } from './check-events.ts'
 import { followersHoldAll } from './check-followers.ts'
 import {
   answeredAreStored,
@@ -52,6 +53,7 @@ const checks: readonly Check[] = [
   loadsAreRight,
   nothingLeftBehind,
   followersHoldAll,
+  eventsCoverPushes,
   probesReachAll,
   honestAreServed,
   floodsAreHeld,

@@ -10,6 +10,7 @@ type Choice<T> = readonly [weight: number, kind: string, fault: T]
 const rates = {
   engine: 0.05,
   post: 0.05,
+  bus: 0.1,
   killed: 0.03,
   /** Of actions. Each takes its client 15 s. */
   frozen: 0.001,
@@ -160,10 +161,17 @@ export const openFaults = (dice: Dice) => {
     },
   }
 
+  const bus = (): string | undefined => {
+    if (!isOn || !dice.chance(rates.bus)) return undefined
+    met('event refused by the bus')
+    return 'ThrottlingException'
+  }
+
   return {
     around,
     engine,
     gateway,
+    bus,
     lambdas,
     totals,
     met,

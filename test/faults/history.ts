@@ -135,6 +135,8 @@ export interface History {
   ranOn: readonly string[]
   /** Promises of Lambdas that failed and that nobody awaited by then. */
   unheard: readonly string[]
+  /** What the event bus took. */
+  events: readonly { name: string; payload: any }[]
   followers: readonly FollowerRecord[]
   probes: readonly ProbeRecord[]
   /**

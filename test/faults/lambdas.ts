@@ -33,7 +33,8 @@ const connections = /\/(@|%40)connections\//
  */
 const isCall = (request: ClientRequest): boolean => {
   const target = String(request.getHeader('x-amz-target') ?? '')
-  return target.startsWith('DynamoDB_') || target.startsWith('AmazonSQS') || connections.test(request.path)
+  const services = ['DynamoDB_', 'AmazonSQS', 'AWSEvents']
+  return services.some((one) => target.startsWith(one)) || connections.test(request.path)
 }
 
 const described = (request: ClientRequest): string =>

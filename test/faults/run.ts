@@ -188,6 +188,10 @@ export const runFaults = async ({
       ...{ licenses: stand.licenses, sockets, requests: asked, frames, chats: stand.states, endedAt },
       ranOn: faults.lambdas.ranOn,
       unheard: faults.lambdas.unheard,
+      events: (stand.stack.events?.taken ?? []).map(({ 'detail-type': name, detail }) => ({
+        name,
+        payload: (detail as { payload: unknown }).payload,
+      })),
       floods: { ...spans, records: floods.records },
       ...end,
     }

@@ -180,6 +180,13 @@ export const sample = () =>
     chats: states,
     ranOn: [] as string[],
     unheard: [] as string[],
+    events: [
+      ...[said.first, said.hidden, said.last].map((event) => ({
+        name: 'incoming_event',
+        payload: { event },
+      })),
+      { name: 'thread_tagged', payload: tagged('hid-t1@1') },
+    ] as History['events'],
     followers: [
       {
         ...{ license: 'l1', as: 'agent' as const, user: 'fay@1', since: 0, startedOver: 0 },

@@ -114,8 +114,10 @@ export const startStand = async (
     ...pace,
     rates,
     around: faults.around,
+    events: {},
     gateway: { faults: faults.gateway },
   })
+  stack.events?.setFault(faults.bus)
   faults.closing((connection) => {
     for (const gateway of [stack.gateway, stack.customers])
       if (gateway.connections().includes(connection)) gateway.drop(connection, { clean: false })
@@ -132,7 +134,10 @@ export const startStand = async (
     await createLicense(stack.table, { id, plan: 'test', expires_at: Math.floor(Date.now() / 1000) + dayS })
     for (const group of groups)
       await createGroup(stack.table, { license_id: id, id: group, name: `Group ${group}` })
-    await changeLicense(stack.table, id, { routing: n === 1 ? 'automatic' : 'manual' })
+    await changeLicense(stack.table, id, {
+      routing: n === 1 ? 'automatic' : 'manual',
+      events: true,
+    })
     for (const agent of license.agents) {
       const made = await createAgent(stack.table, {
         ...{

@@ -46,6 +46,9 @@ describe('the event bus', () => {
         },
       },
     ])
+    const retries = (stack: typeof shipped) =>
+      notifyOf(stack, 'AWS::Lambda::EventSourceMapping')[1].Properties.MaximumRetryAttempts
+    expect([retries(shipped), retries(withBus)]).toEqual([10, 1000])
     const table = Object.values(shipped.resources).find(({ Type }) => Type.startsWith('AWS::DynamoDB'))
     expect(JSON.stringify(table)).toContain('NEW_AND_OLD_IMAGES')
     expect(JSON.stringify(shipped.resources)).not.toMatch(/EVENT_BUS|PutEvents|Events::EventBus/)

@@ -1,0 +1,89 @@
+import { isBusEvent } from '../../shared/protocol/bus-events.ts'
+import type { PushName } from '../../shared/protocol/pushes.ts'
+import { type Check, checking, framesOf } from './history.ts'
+
+type Told = { action: string; payload: any }
+
+const changedUsers = ({ chat_id, updated_users }: any): string[] =>
+  Object.entries<any>(updated_users).flatMap(([kind, { added, removed_ids }]) => [
+    ...added.map(({ id }: any) => `${chat_id}: ${id} came to ${kind}`),
+    ...removed_ids.map((id: string) => `${chat_id}: ${id} left ${kind}`),
+  ])
+const changedScopes = ({ chat_id, scopes_added, scopes_removed }: any): string[] =>
+  Object.entries<any>({ scopes_added, scopes_removed }).flatMap(([how, { groups = [], agents = [] }]) =>
+    [...groups, ...agents].map((one) => `${chat_id}: ${how} ${one}`),
+  )
+
+/**
+ * What pushes and events say, each by what it is told by again: a push that is made a second time, or by
+ * another function than the first, shows users and texts as they then are.
+ */
+const said: Partial<Record<PushName, (payload: any) => string[]>> = {
+  incoming_event: ({ event }) => [event.id],
+  incoming_chat_thread: ({ chat }) => (chat.thread === undefined ? [] : [chat.thread.id]),
+  thread_closed: ({ thread_id }) => [thread_id],
+  chat_users_updated: changedUsers,
+  chat_scopes_updated: changedScopes,
+  chat_transferred: ({ thread_id, reason }) => [`${thread_id} ${reason}`],
+  chat_properties_updated: ({ chat_id, version }) => [`${chat_id} ${version}`],
+  chat_thread_properties_updated: ({ thread_id, version }) => [`${thread_id} ${version}`],
+  event_marked_as_seen: ({ event_id, user_id }) => [`${event_id} ${user_id}`],
+  customer_banned: ({ customer_id }) => [customer_id],
+  customer_unbanned: ({ customer_id }) => [customer_id],
+  queue_positions_updated: (all) =>
+    all.map(({ thread_id, queue }: any) => `${thread_id} ${queue.position} ${queue.queued_at}`),
+  thread_tagged: ({ thread_id, tag }) => [`${thread_id} ${tag}`],
+  chat_deleted: ({ chat_id }) => [chat_id],
+}
+
+const sayingsOf = ({ action, payload }: Told): string[] =>
+  (said[action as PushName]?.(payload) ?? []).map((one) => `${action} ${one}`)
+
+/** What a thread, or a chat, starts with is told with it; who tells of it again tells it one by one. */
+const startedWith = ({ action, payload }: Told): string[] => {
+  if (action !== 'incoming_chat_thread') return []
+  const { id, thread } = payload.chat
+  const events: string[] = thread.events.map((event: any) => `incoming_event ${event.id}`)
+  return thread.order === 1 ? [...events, `chat_properties_updated ${id} 1`] : events
+}
+
+/** Up to when events say that somebody has seen a chat. */
+const seenIn = (events: readonly Told[]): Map<string, number> => {
+  const seen = new Map<string, number>()
+  for (const { action, payload } of events)
+    if (action === 'last_seen_timestamp_updated') {
+      const name = `${payload.chat_id} ${payload.user_id}`
+      seen.set(name, Math.max(seen.get(name) ?? 0, payload.timestamp))
+    }
+  return seen
+}
+
+export const eventsCoverPushes: Check = checking(
+  'what agents with all rights are told goes out to the bus',
+  (history, on) => {
+    const allSeeing = new Set(
+      history.licenses.flatMap(({ id, agents }) =>
+        agents
+          .filter(({ permission, onlyOwn }) => permission !== 'normal' && onlyOwn !== true)
+          .map((agent) => `${id} ${agent.id}`),
+      ),
+    )
+    const events = history.events.map(({ name, payload }) => ({ action: name, payload }))
+    const sent = new Set(events.flatMap((event) => [...sayingsOf(event), ...startedWith(event)]))
+    const seen = seenIn(events)
+    for (const { socket, frame } of framesOf(history)) {
+      const { license, user } = history.sockets[socket]!
+      if (frame.type !== 'push' || !allSeeing.has(`${license} ${user}`)) continue
+      if (isBusEvent[frame.action as PushName] !== true) continue
+      for (const one of sayingsOf(frame)) {
+        on.count()
+        if (!sent.has(one)) on.say(`no event: ${one}`)
+      }
+      if (frame.action !== 'last_seen_timestamp_updated') continue
+      const { chat_id, user_id, timestamp } = frame.payload
+      on.count()
+      if ((seen.get(`${chat_id} ${user_id}`) ?? 0) < timestamp)
+        on.say(`no event: ${user_id} has seen ${chat_id} up to ${timestamp}`)
+    }
+  },
+)
