@@ -106,7 +106,7 @@ test.each(['before', 'after'] as const)(
 
 test('a record of which nothing can be told holds up no other', async () => {
   const { license, chat_id, say } = await open()
-  const Item = { ...keys.event(chat_id, 7, 1), nonce: 'of no known form' }
+  const Item = { ...keys.chatSeen(chat_id, 'nobody'), nonce: 'of no known form' }
   await world.table.write.write({ Put: { Item, ConditionExpression: 'attribute_not_exists(pk)' } })
   await say('behind it')
   expect(texts(await eventsOf(license))).toEqual(['behind it'])
