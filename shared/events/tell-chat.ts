@@ -111,11 +111,11 @@ const tellThread = (ctx: Telling, chat: Chat, n: number, change: StreamChange): 
   const at = { chat_id: chat.id, thread_id: threadId(chat.id, n) }
   const told = differencesOf(change)
   if (told !== undefined) ctx.push(watching(chat), 'chat_thread_properties_updated', { ...at, ...told })
-  const [was, is] = [parseTags(change.before).tags, parseTags(change.after).tags]
-  for (const tag of is.filter((one) => !was.includes(one)))
-    ctx.push(watchingAgents(chat), 'thread_tagged', { ...at, tag })
-  for (const tag of was.filter((one) => !is.includes(one)))
-    ctx.push(watchingAgents(chat), 'thread_untagged', { ...at, tag })
+  const [{ tags: was }, { tags, version }] = [parseTags(change.before), parseTags(change.after)]
+  for (const tag of tags.filter((one) => !was.includes(one)))
+    ctx.push(watchingAgents(chat), 'thread_tagged', { ...at, tag, tags: [...tags], version })
+  for (const tag of was.filter((one) => !tags.includes(one)))
+    ctx.push(watchingAgents(chat), 'thread_untagged', { ...at, tag, tags: [...tags], version })
 }
 
 /** Tells of what stands beside a chat: its log, its properties. `chat`: as it is by now. */
