@@ -98,6 +98,12 @@ const takePortAfter = async ({ port }: Flags, asked: number | undefined, other: 
   return take(portAfter(port === 0 ? 0 : other)).catch(() => take(0))
 }
 
+/** What sends mobile notifications; undefined: none are sent. */
+const readServiceAccount = async (): Promise<string | undefined> => {
+  const file = process.env['FCM_SERVICE_ACCOUNT']
+  return file ? readFile(file, 'utf8') : undefined
+}
+
 const run = async (flags: Flags): Promise<void> => {
   const { port: wanted, fresh, json, dist, eventsTo } = flags
   const wantedToo = flags.customerPort ?? portAfter(wanted)
@@ -122,8 +128,7 @@ const run = async (flags: Flags): Promise<void> => {
   const customerKey = await openCustomerKey(localDir)
 
   const requests = json ? createWriteStream(join(localDir, 'requests.log'), { flags: 'a' }) : process.stdout
-  const account = process.env['FCM_SERVICE_ACCOUNT']
-  const serviceAccount = account && (await readFile(account, 'utf8'))
+  const serviceAccount = await readServiceAccount()
   const stack = await startStack({
     endpoint: engine.endpoint,
     tableName,

@@ -47,19 +47,13 @@ export class ChatStack extends Stack {
     const logs = { retention: settings.logDays, removalPolicy, ...(encryptionKey && { encryptionKey }) }
     const topic = settings.alarmEmail === undefined ? undefined : alarmTopic(this, settings.alarmEmail)
 
-    const table = new ChatTable(this, 'Chats', {
-      retain: settings.retain,
-      stream: settings.tableStream,
-      kmsKeyArn: settings.kmsKey,
-    })
+    const table = this.#table(settings)
     const later = new LaterQueue(this, 'Later', encryptionKey)
     const issuer = tokenIssuer(this, settings)
     const logsAllowed = settings.gatewayLogs === 'set' ? this.#allowGatewayLogs() : undefined
     const { agents, customers } = this.#endpoints(settings, { logs, logsAllowed, topic, removalPolicy })
 
-    const eventBus = settings.events
-      ? new EventBus(this, 'Events', { description: `What happens in the chats of ${settings.name}` })
-      : undefined
+    const eventBus = settings.events ? this.#eventBus() : undefined
     const fanOut = fanOutName(this.stackName)
     const functions: FunctionSurroundings = {
       dist: settings.dist,
@@ -69,11 +63,7 @@ export class ChatStack extends Stack {
     }
     const onTable = { TABLE_NAME: table.name }
     const session = { ...onTable, LATER_QUEUE_URL: later.queue.queueUrl }
-    // a chat has users on both endpoints
-    const push = {
-      AGENT_CALLBACK_URL: agents.callbackUrl,
-      CUSTOMER_CALLBACK_URL: customers.api.callbackUrl,
-    }
+    const push = callbacksOf({ agents, customers })
     const behind = { settings, functions, fanOutName: fanOut, onTable, session, push }
     agents.addRoutes(agentRoutes(behind, issuer))
     customers.api.addRoutes(customerRoutes(behind, customers.keyArn))
@@ -110,6 +100,14 @@ export class ChatStack extends Stack {
       alarmTopic: topic,
     })
     this.#addOutputs({ table, later, agents, customers, eventBus }, http)
+  }
+
+  #table({ retain, tableStream, kmsKey }: StackSettings): ChatTable {
+    return new ChatTable(this, 'Chats', { retain, stream: tableStream, kmsKeyArn: kmsKey })
+  }
+
+  #eventBus(): EventBus {
+    return new EventBus(this, 'Events', { description: `What happens in the chats of ${this.stackName}` })
   }
 
   /** The endpoints with their addresses; nothing is behind them yet. */
@@ -225,6 +223,12 @@ export class ChatStack extends Stack {
     return account
   }
 }
+
+/** Where pushes go: a chat has users on both endpoints. */
+const callbacksOf = ({ agents, customers }: Pick<Parts, 'agents' | 'customers'>) => ({
+  AGENT_CALLBACK_URL: agents.callbackUrl,
+  CUSTOMER_CALLBACK_URL: customers.api.callbackUrl,
+})
 
 /** The resources of two; the reasons for wildcards are the same. */
 const together = (one: Resources, other: Resources): Resources => ({

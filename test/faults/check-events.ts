@@ -74,7 +74,7 @@ export const eventsCoverPushes: Check = checking(
     for (const { socket, frame } of framesOf(history)) {
       const { license, user } = history.sockets[socket]!
       if (frame.type !== 'push' || !allSeeing.has(`${license} ${user}`)) continue
-      if (isBusEvent[frame.action as PushName] !== true) continue
+      if (!isBusEvent[frame.action as PushName]) continue
       for (const one of sayingsOf(frame)) {
         on.count()
         if (!sent.has(one)) on.say(`no event: ${one}`)
