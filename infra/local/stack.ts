@@ -123,9 +123,7 @@ export const startStack = async (options: StackOptions): Promise<LocalStack> => 
     tokenUrl: servers.keyServer.tokenUrl,
     httpUrl: http.url,
     rotateCustomerKey: (value = newCustomerKey()) => secrets.rotate(customerKeyId, value),
-    tick: async (atMs) => {
-      await handler('worker/clock')(atMs === undefined ? {} : { time: new Date(atMs).toISOString() })
-    },
+    tick: (atMs) => tick(handler, atMs),
     disconnect: async (connection) => {
       await handler('socket/disconnect')({ requestContext: { connectionId: connection } })
     },
@@ -136,6 +134,10 @@ export const startStack = async (options: StackOptions): Promise<LocalStack> => 
       client.destroy()
     },
   }
+}
+
+const tick = async (handler: HandlerOf, atMs: number | undefined): Promise<void> => {
+  await handler('worker/clock')(atMs === undefined ? {} : { time: new Date(atMs).toISOString() })
 }
 
 const batchOf = (handler: HandlerOf, worker: string) => async (event: unknown) =>
