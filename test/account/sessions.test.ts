@@ -71,20 +71,24 @@ describe('a session whose token has run out', () => {
     await isEnded(ann, 'access_token_expired')
   })
 
-  test('is told and closed within a minute where it is idle, and no other is', async () => {
-    const { license, ann, ben } = await scene()
-    const second = await license.login('ann')
-    await world.tick()
-    // what a login left to the queue looks at sessions as well
-    await jobsAreDue()
-    await ann.receivesNothing()
-    secondsPass(61)
-    await world.tick()
-    await isEnded(ann, 'access_token_expired')
-    await world.settled()
-    expect(await liveRows(license, 'ann')).toHaveLength(1)
-    for (const client of [second, ben]) await client.ok('start_chat')
-  })
+  test(
+    'is told and closed within a minute where it is idle, and no other is',
+    { tags: ['full'] },
+    async () => {
+      const { license, ann, ben } = await scene()
+      const second = await license.login('ann')
+      await world.tick()
+      // what a login left to the queue looks at sessions as well
+      await jobsAreDue()
+      await ann.receivesNothing()
+      secondsPass(61)
+      await world.tick()
+      await isEnded(ann, 'access_token_expired')
+      await world.settled()
+      expect(await liveRows(license, 'ann')).toHaveLength(1)
+      for (const client of [second, ben]) await client.ok('start_chat')
+    },
+  )
 
   test(
     'goes on where the same agent logs in again on its socket in time, with a newer token',

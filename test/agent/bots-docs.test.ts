@@ -11,7 +11,7 @@ import { sharedWorld } from '../support/world.ts'
 
 const run = promisify(execFile)
 
-test('the commands of docs/bots.md work, from the token to the hand-over', async () => {
+test('the commands of docs/bots.md work, from the token to the hand-over', { tags: ['full'] }, async () => {
   const page = await readFile(join(import.meta.dirname, '../../docs/bots.md'), 'utf8')
   const blocks = [...page.matchAll(/```sh\n(.*?)```/gs)].map(([, lines]) => lines!)
   const [token, begin, answer, handOver, end] = blocks.slice(2)

@@ -123,19 +123,23 @@ describe('list_group_statuses', () => {
     expect(await statusesOf(cat)).toEqual({ 1: 'offline', 2: 'online' })
   })
 
-  test('knows a license whose statuses nobody has kept yet, and the clock keeps them', async () => {
-    const { license, cat } = await openTeams()
-    await calm(world)
-    await world.table.write.write({ Delete: { Key: keys.groupStatuses(license.id) } })
-    const ask = async () => (await cat.ok('list_group_statuses')).groups_status
-    expect(await ask()).toEqual({ 1: 'offline', 2: 'online' })
-    await world.tick()
-    await calm(world)
-    expect(await world.table.read.get(keys.groupStatuses(license.id))).toMatchObject({ online: [0, 2] })
-    expect(await ask()).toEqual({ 1: 'offline', 2: 'online' })
-  })
+  test(
+    'knows a license whose statuses nobody has kept yet, and the clock keeps them',
+    { tags: ['full'] },
+    async () => {
+      const { license, cat } = await openTeams()
+      await calm(world)
+      await world.table.write.write({ Delete: { Key: keys.groupStatuses(license.id) } })
+      const ask = async () => (await cat.ok('list_group_statuses')).groups_status
+      expect(await ask()).toEqual({ 1: 'offline', 2: 'online' })
+      await world.tick()
+      await calm(world)
+      expect(await world.table.read.get(keys.groupStatuses(license.id))).toMatchObject({ online: [0, 2] })
+      expect(await ask()).toEqual({ 1: 'offline', 2: 'online' })
+    },
+  )
 
-  test('is mended by the clock where a job was lost', async () => {
+  test('is mended by the clock where a job was lost', { tags: ['full'] }, async () => {
     const { license, cat } = await openTeams()
     await calm(world)
     await license.login('ann')

@@ -289,26 +289,30 @@ describe('send_broadcast to many connected agents', () => {
   test(`${reaches}, of 50`, () => reachLiving(50))
   test(`${reaches}, of 300`, { tags: ['full'] }, () => reachLiving(300))
 
-  test('posts to connections side by side: more at once than the SDK’s own 50', async () => {
-    const license = await world.license({ ann: {} })
-    const ann = await license.login('ann')
-    await connect(license.id, 100)
-    await calm(world)
-    const posts: string[] = []
-    const enough = Promise.withResolvers<undefined>()
-    world.gateway.setFaults({
-      post: ({ connectionId }) => {
-        posts.push(connectionId)
-        if (posts.length === 80) enough.resolve(undefined)
-        return enough.promise
-      },
-    })
-    await ann.ok('send_broadcast', { content })
-    // so many are handed over to a function of their own, which the answer does not wait for
-    await vi.waitFor(() => expect(posts.length).toBeGreaterThanOrEqual(101), { timeout: 10_000 })
-    // none was held until its time was over, and tried again
-    expect(new Set(posts.slice(0, 101)).size).toBe(101)
-  })
+  test(
+    'posts to connections side by side: more at once than the SDK’s own 50',
+    { tags: ['full'] },
+    async () => {
+      const license = await world.license({ ann: {} })
+      const ann = await license.login('ann')
+      await connect(license.id, 100)
+      await calm(world)
+      const posts: string[] = []
+      const enough = Promise.withResolvers<undefined>()
+      world.gateway.setFaults({
+        post: ({ connectionId }) => {
+          posts.push(connectionId)
+          if (posts.length === 80) enough.resolve(undefined)
+          return enough.promise
+        },
+      })
+      await ann.ok('send_broadcast', { content })
+      // so many are handed over to a function of their own, which the answer does not wait for
+      await vi.waitFor(() => expect(posts.length).toBeGreaterThanOrEqual(101), { timeout: 10_000 })
+      // none was held until its time was over, and tried again
+      expect(new Set(posts.slice(0, 101)).size).toBe(101)
+    },
+  )
 })
 
 describe('send_broadcast is refused', () => {

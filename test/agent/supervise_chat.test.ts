@@ -7,6 +7,7 @@ import { atEachStep, calm, testAtSteps } from '../races/holding.ts'
 import { logOf } from '../races/stored.ts'
 import type { Client } from '../support/client.ts'
 import type { Fault } from '../support/engine-proxy.ts'
+import { testFirst } from '../support/sample.ts'
 import { sharedWorld, type World } from '../support/world.ts'
 
 let world: World
@@ -476,12 +477,13 @@ describe('supervise_chat whose transaction goes wrong', () => {
   const lost: Fault = { reset: true, afterWrite: true }
   const unsure: Fault = { errorType: 'InternalServerError', afterWrite: true }
   const underWay: Fault = { errorType: 'TransactionInProgressException' }
-  test.each([
+  const ways: [string, Fault[]][] = [
     ['a conflict', [conflict]],
     ['a connection that breaks', [{ reset: true }]],
     ['an answer that is lost', [lost]],
     ['an answer that is lost, and repeats that only hear of a transaction under way', [unsure, underWay]],
-  ])('through %s adds the supervisor once and tells once', async (_, faults) => {
+  ]
+  testFirst('through %s adds the supervisor once and tells once', ways, async (_, faults) => {
     for (const closed of [false, true]) {
       const { ann, ben } = await sameOffice()
       const chat = await startOwn(ann)

@@ -306,7 +306,7 @@ describe('update_chat_properties by many at once', () => {
     await ben.receivesNothing()
   })
 
-  test('cannot fill it over a limit together', async () => {
+  test('cannot fill it over a limit together', { tags: ['full'] }, async () => {
     const { ann, ben, chat_id } = await annAndBen()
     const answers = await Promise.all(
       Array.from({ length: 24 }, (_, i) =>

@@ -9,6 +9,7 @@ import { atEachStep, calm, testAtSteps } from '../races/holding.ts'
 import { logOf } from '../races/stored.ts'
 import type { Client } from '../support/client.ts'
 import type { Fault } from '../support/engine-proxy.ts'
+import { testFirst } from '../support/sample.ts'
 import { type AgentDraft, type License, sharedWorld, type World } from '../support/world.ts'
 
 let world: World
@@ -688,7 +689,7 @@ describe('update_chat_scopes whose transaction goes wrong', () => {
     ['an answer that is lost', [{ reset: true, afterWrite: true }]],
     ['an answer that is lost, and repeats that only hear of a transaction under way', [unsure, underWay]],
   ]
-  test.each(ways)('through %s changes them once and tells once', async (_, faults) => {
+  testFirst('through %s changes them once and tells once', ways, async (_, faults) => {
     for (const closed of [false, true]) {
       const { agents, chat } = await openChat({ agents: ['ann', 'cleo'] })
       const { ann, ben, cleo } = agents

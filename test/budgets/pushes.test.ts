@@ -74,7 +74,7 @@ describe('a hanging peer', () => {
     expect((await texts(office.ben)).toSorted()).toEqual(['one', 'three', 'two'])
   })
 
-  test('does not hold back the others', async () => {
+  test('does not hold back the others', { tags: ['full'] }, async () => {
     const office = await openOffice()
     const { ann, benId } = office
     const cleo = await office.license.login('cleo')
@@ -138,37 +138,41 @@ describe('a post that is refused', () => {
 })
 
 describe('the pushes of one request', () => {
-  test('arrive at each connection in their order, however long each post takes', async () => {
-    const office = await openOffice()
-    const { license, ann, ben, chat_id } = office
-    const clients = [ann, ben, await license.login('cleo'), await license.login('cleo')]
-    world.gateway.setFaults({ post: () => ({ delayMs: Math.random() * 30 }) })
-    for (let turn = 0; turn < 5; turn += 1) {
-      for (const client of clients) await client.received()
-      await ann.ok('join_chat', { chat_id, agent_ids: ['ben', 'cleo'] })
-      await ann.ok('remove_from_chat', { chat_id, agent_ids: ['ben', 'cleo'] })
-      await ann.ok('close_thread', { chat_id })
-      await ann.ok('send_event', { chat_id, event: message('again') })
-      for (const client of clients) {
-        const pushes = await client.received()
-        expect(pushes.map(({ action }) => action)).toEqual([
-          'incoming_event',
-          'incoming_event',
-          'chat_users_updated',
-          'incoming_event',
-          'incoming_event',
-          'chat_users_updated',
-          'incoming_event',
-          'thread_closed',
-          'incoming_chat_thread',
-        ])
-        const orders = pushes.flatMap((push) =>
-          push.action === 'incoming_event' ? push.payload.event.order : [],
-        )
-        expect(orders).toEqual(orders.toSorted((a, b) => a - b))
+  test(
+    'arrive at each connection in their order, however long each post takes',
+    { tags: ['full'] },
+    async () => {
+      const office = await openOffice()
+      const { license, ann, ben, chat_id } = office
+      const clients = [ann, ben, await license.login('cleo'), await license.login('cleo')]
+      world.gateway.setFaults({ post: () => ({ delayMs: Math.random() * 30 }) })
+      for (let turn = 0; turn < 5; turn += 1) {
+        for (const client of clients) await client.received()
+        await ann.ok('join_chat', { chat_id, agent_ids: ['ben', 'cleo'] })
+        await ann.ok('remove_from_chat', { chat_id, agent_ids: ['ben', 'cleo'] })
+        await ann.ok('close_thread', { chat_id })
+        await ann.ok('send_event', { chat_id, event: message('again') })
+        for (const client of clients) {
+          const pushes = await client.received()
+          expect(pushes.map(({ action }) => action)).toEqual([
+            'incoming_event',
+            'incoming_event',
+            'chat_users_updated',
+            'incoming_event',
+            'incoming_event',
+            'chat_users_updated',
+            'incoming_event',
+            'thread_closed',
+            'incoming_chat_thread',
+          ])
+          const orders = pushes.flatMap((push) =>
+            push.action === 'incoming_event' ? push.payload.event.order : [],
+          )
+          expect(orders).toEqual(orders.toSorted((a, b) => a - b))
+        }
       }
-    }
-  })
+    },
+  )
 
   test('are one post each to each live connection, and none to any other', async () => {
     const office = await openOffice()

@@ -15,7 +15,7 @@ const threadOf = (chat: string, n: number, orders: number[]) => ({
 })
 
 describe('the store of chats', () => {
-  test('keeps a bounded number of chats, threads and events, whatever comes', () => {
+  test('keeps a bounded number of chats, threads and events, whatever comes', { tags: ['full'] }, () => {
     const chats = new Chats({ chats: 50, threadsPerChat: 2, eventsPerThread: 100 })
     const stop = chats.subscribe('c0', () => {})
     for (let i = 0; i < 100; i += 1) {

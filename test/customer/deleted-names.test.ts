@@ -64,32 +64,36 @@ describe('a group that is deleted', () => {
     expect(await now(carl, id)).toEqual({ agents: [], scopes: { groups: [3] } })
   })
 
-  test('is read as its successor: by chats, closed ones too, and by whoever still names it', async () => {
-    await openLicense({ own: { permission: 'owner', default_status: 'not_accepting_chats' } })
-    const own = await license.login('own')
-    const [carl, dora, eve] = [await license.visit(), await license.visit(), await license.visit()]
-    const [waiting, closed] = [await start(carl, [1]), await start(dora, [1])]
-    await dora.client.ok('close_thread', { chat_id: closed.id })
-    await deleteOld(2)
-    expect(await now(carl, waiting.id)).toEqual({ agents: ['ann'], scopes: { groups: [2] } })
-    expect((await now(dora, closed.id)).scopes).toEqual({ groups: [2] })
-    const found = async (team: number): Promise<string[]> => {
-      const { chats } = await ann.ok('get_archives', { filters: { team_ids: [team] } })
-      return chats.map(({ chat }: any) => chat.id)
-    }
-    expect((await found(1)).toSorted()).toEqual([waiting.id, closed.id].toSorted())
+  test(
+    'is read as its successor: by chats, closed ones too, and by whoever still names it',
+    { tags: ['full'] },
+    async () => {
+      await openLicense({ own: { permission: 'owner', default_status: 'not_accepting_chats' } })
+      const own = await license.login('own')
+      const [carl, dora, eve] = [await license.visit(), await license.visit(), await license.visit()]
+      const [waiting, closed] = [await start(carl, [1]), await start(dora, [1])]
+      await dora.client.ok('close_thread', { chat_id: closed.id })
+      await deleteOld(2)
+      expect(await now(carl, waiting.id)).toEqual({ agents: ['ann'], scopes: { groups: [2] } })
+      expect((await now(dora, closed.id)).scopes).toEqual({ groups: [2] })
+      const found = async (team: number): Promise<string[]> => {
+        const { chats } = await ann.ok('get_archives', { filters: { team_ids: [team] } })
+        return chats.map(({ chat }: any) => chat.id)
+      }
+      expect((await found(1)).toSorted()).toEqual([waiting.id, closed.id].toSorted())
 
-    expect((await start(eve, [1])).scopes).toEqual({ groups: [2] })
-    const { chat } = await own.ok('start_chat', { chat: { scopes: { groups: [1] } } })
-    expect(chat.scopes).toEqual({ groups: [2] })
-    await own.ok('update_chat_scopes', { chat_id: chat.id, remove_scopes: { groups: [1] } })
-    expect((await own.ok('get_chat_threads', { chat_id: chat.id })).chat.scopes).toBeUndefined()
-    await own.ok('send_broadcast', { scopes: { groups: [1] }, content: { a: 1 } })
-    await ann.eventually('incoming_broadcast')
-    // and through one that was deleted itself
-    await deleteGroup(world.table, license.id, 2, { evenWithAgents: true, into: 3 })
-    expect((await start(await license.visit(), [1])).scopes).toEqual({ groups: [3] })
-  })
+      expect((await start(eve, [1])).scopes).toEqual({ groups: [2] })
+      const { chat } = await own.ok('start_chat', { chat: { scopes: { groups: [1] } } })
+      expect(chat.scopes).toEqual({ groups: [2] })
+      await own.ok('update_chat_scopes', { chat_id: chat.id, remove_scopes: { groups: [1] } })
+      expect((await own.ok('get_chat_threads', { chat_id: chat.id })).chat.scopes).toBeUndefined()
+      await own.ok('send_broadcast', { scopes: { groups: [1] }, content: { a: 1 } })
+      await ann.eventually('incoming_broadcast')
+      // and through one that was deleted itself
+      await deleteGroup(world.table, license.id, 2, { evenWithAgents: true, into: 3 })
+      expect((await start(await license.visit(), [1])).scopes).toEqual({ groups: [3] })
+    },
+  )
 
   test('and one that never was count as if a customer named none; an agent is told', async () => {
     await openLicense()

@@ -444,47 +444,51 @@ describe('the connections of one customer', () => {
     world.customers.setFaults({})
   }
 
-  test('are ten: the eleventh is refused, told why and closed, and the ten stay', async () => {
-    // all of them are as new as can be, however slow this goes
-    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() })
-    const [carl, ...others] = await withTabs(10)
-    const isFull = async () => {
-      const eleventh = await license.arrive()
-      expect(await eleventh.refused('login', { token: carl.token })).toEqual(tooManyConnections)
-      return eleventh
-    }
-    const eleventh = await isFull()
-    expect(await eleventh.refused('get_chats_summary')).toEqual(notLoggedIn)
-    expect(await eleventh.next('customer_disconnected')).toEqual({ reason: 'too_many_connections' })
-    await eleventh.closing()
-    await world.settled()
-    expect(await socketsOf(carl)).toHaveLength(10)
-    // logging in again is no connection more
-    await login(carl.client, { token: carl.token })
-    // another customer has ten of its own
-    await license.visit()
+  test(
+    'are ten: the eleventh is refused, told why and closed, and the ten stay',
+    { tags: ['full'] },
+    async () => {
+      // all of them are as new as can be, however slow this goes
+      vi.useFakeTimers({ toFake: ['Date'], now: Date.now() })
+      const [carl, ...others] = await withTabs(10)
+      const isFull = async () => {
+        const eleventh = await license.arrive()
+        expect(await eleventh.refused('login', { token: carl.token })).toEqual(tooManyConnections)
+        return eleventh
+      }
+      const eleventh = await isFull()
+      expect(await eleventh.refused('get_chats_summary')).toEqual(notLoggedIn)
+      expect(await eleventh.next('customer_disconnected')).toEqual({ reason: 'too_many_connections' })
+      await eleventh.closing()
+      await world.settled()
+      expect(await socketsOf(carl)).toHaveLength(10)
+      // logging in again is no connection more
+      await login(carl.client, { token: carl.token })
+      // another customer has ten of its own
+      await license.visit()
 
-    // one that is closed makes room
-    await others.pop()?.client.close()
-    await world.settled()
-    await again(carl)
-    expect(await socketsOf(carl)).toHaveLength(10)
+      // one that is closed makes room
+      await others.pop()?.client.close()
+      await world.settled()
+      await again(carl)
+      expect(await socketsOf(carl)).toHaveLength(10)
 
-    // and so do some that have gone without a `$disconnect`, unless they are new: of these nobody can tell
-    await losing(others.slice(0, 2))
-    const before = await socketsOf(carl)
-    const there = world.customers.connections()
-    const gone = before.filter(({ connection }) => !there.includes(connection))
-    expect([before.length, gone.length]).toEqual([10, 2])
-    await isFull()
-    await agedRows(world, before)
-    await again(carl)
-    expect(await socketsOf(carl)).toHaveLength(9)
-    for (const { connection } of gone)
-      expect(await world.table.read.get(keys.socket(connection), { strong: true })).toBeUndefined()
-    await again(carl)
-    await isFull()
-  })
+      // and so do some that have gone without a `$disconnect`, unless they are new: of these nobody can tell
+      await losing(others.slice(0, 2))
+      const before = await socketsOf(carl)
+      const there = world.customers.connections()
+      const gone = before.filter(({ connection }) => !there.includes(connection))
+      expect([before.length, gone.length]).toEqual([10, 2])
+      await isFull()
+      await agedRows(world, before)
+      await again(carl)
+      expect(await socketsOf(carl)).toHaveLength(9)
+      for (const { connection } of gone)
+        expect(await world.table.read.get(keys.socket(connection), { strong: true })).toBeUndefined()
+      await again(carl)
+      await isFull()
+    },
+  )
 
   test('make room for all who come back at once after their tabs have died', { tags: ['full'] }, async () => {
     const tabs = await withTabs(6)

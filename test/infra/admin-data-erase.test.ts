@@ -156,34 +156,38 @@ describe('admin customer erase', () => {
     },
   )
 
-  test('may be given again, leaves others alone, and knows whom there is not', async () => {
-    const license = await staffed()
-    const other = await knownCustomer(world, license, { brief: true })
-    // the queue of the license moves with every chat that waits
-    const tracesOfOther = async () =>
-      (await data.traces(other.id, other.chat_id)).filter(({ sk }) => !sk.startsWith('QUEUE'))
-    const before = await tracesOfOther()
-    const { client, id } = await license.visit({ customer: { name: 'Zed' } })
-    await client.ok('start_chat', { chat: { thread: { events: [message('only mine')] } } })
-    await calm(world)
-    const done = JSON.parse((await erase(license, id, '--json')).out)
-    expect(done).toEqual({
-      license_id: license.id,
-      customer_id: id,
-      erased_at: expect.any(Number),
-      threads: 1,
-      events: 3,
-      postings: expect.any(Number),
-    })
-    const again = await erase(license, id, '--json')
-    expect(JSON.parse(again.out)).toEqual({ ...done, threads: 0, events: 0, postings: 0 })
-    expect(await tracesOfOther()).toEqual(before)
-    expect(await erase(license, 'nobody')).toEqual({
-      code: 1,
-      out: '',
-      err: `error: License ${license.id} has no customer nobody. See customer list ${license.id}.\n`,
-    })
-  })
+  test(
+    'may be given again, leaves others alone, and knows whom there is not',
+    { tags: ['full'] },
+    async () => {
+      const license = await staffed()
+      const other = await knownCustomer(world, license, { brief: true })
+      // the queue of the license moves with every chat that waits
+      const tracesOfOther = async () =>
+        (await data.traces(other.id, other.chat_id)).filter(({ sk }) => !sk.startsWith('QUEUE'))
+      const before = await tracesOfOther()
+      const { client, id } = await license.visit({ customer: { name: 'Zed' } })
+      await client.ok('start_chat', { chat: { thread: { events: [message('only mine')] } } })
+      await calm(world)
+      const done = JSON.parse((await erase(license, id, '--json')).out)
+      expect(done).toEqual({
+        license_id: license.id,
+        customer_id: id,
+        erased_at: expect.any(Number),
+        threads: 1,
+        events: 3,
+        postings: expect.any(Number),
+      })
+      const again = await erase(license, id, '--json')
+      expect(JSON.parse(again.out)).toEqual({ ...done, threads: 0, events: 0, postings: 0 })
+      expect(await tracesOfOther()).toEqual(before)
+      expect(await erase(license, 'nobody')).toEqual({
+        code: 1,
+        out: '',
+        err: `error: License ${license.id} has no customer nobody. See customer list ${license.id}.\n`,
+      })
+    },
+  )
 
   test('asks first: on a terminal for the id, else for --yes', async () => {
     const license = await staffed()
@@ -230,32 +234,38 @@ const eraseWhereDead = async (every: number) => {
   expect(calls).toBeGreaterThan(20)
   expect(await loadOf(license, 'ann')).toBe(0)
 }
-test('a customer is erased though the command died at some call before', () => eraseWhereDead(25))
+test('a customer is erased though the command died at some call before', { tags: ['full'] }, () =>
+  eraseWhereDead(25),
+)
 test('a customer is erased wherever the command died before', { tags: ['full'] }, () => eraseWhereDead(1))
 
-test('one that was stopped goes on when it is given again, and waits only for what is left of the time', async () => {
-  const license = await staffed()
-  const { id, clues } = await knownCustomer(world, license, { brief: true })
-  const argv = ['customer', 'erase', license.id, id, '--yes']
-  let stop = () => {}
-  const stopped = await data.admin(argv, {
-    onInterrupt: (run) => {
-      stop = run
-      return () => {}
-    },
-    pause: async (_, signal) => {
-      stop()
-      signal?.throwIfAborted()
-    },
-  })
-  expect(stopped).toEqual({
-    code: 1,
-    out: '',
-    err: 'Waiting 65 s for what is under way to end.\nerror: Stopped. Give the command again to go on.\n',
-  })
-  expect((await data.traces(...clues)).length).toBeGreaterThan(10)
-  await calm(world)
-  const again = await data.admin(argv, { now: () => Date.now() + 64_000, pause: undefined as never })
-  expect(again).toMatchObject({ code: 0, err: 'Waiting 1 s for what is under way to end.\n' })
-  await isGone(license, { id, clues })
-})
+test(
+  'one that was stopped goes on when it is given again, and waits only for what is left of the time',
+  { tags: ['full'] },
+  async () => {
+    const license = await staffed()
+    const { id, clues } = await knownCustomer(world, license, { brief: true })
+    const argv = ['customer', 'erase', license.id, id, '--yes']
+    let stop = () => {}
+    const stopped = await data.admin(argv, {
+      onInterrupt: (run) => {
+        stop = run
+        return () => {}
+      },
+      pause: async (_, signal) => {
+        stop()
+        signal?.throwIfAborted()
+      },
+    })
+    expect(stopped).toEqual({
+      code: 1,
+      out: '',
+      err: 'Waiting 65 s for what is under way to end.\nerror: Stopped. Give the command again to go on.\n',
+    })
+    expect((await data.traces(...clues)).length).toBeGreaterThan(10)
+    await calm(world)
+    const again = await data.admin(argv, { now: () => Date.now() + 64_000, pause: undefined as never })
+    expect(again).toMatchObject({ code: 0, err: 'Waiting 1 s for what is under way to end.\n' })
+    await isGone(license, { id, clues })
+  },
+)

@@ -128,7 +128,7 @@ describe('what is measured', () => {
     expect(found.some((line) => 'retries_given_up' in line)).toBe(false)
   })
 
-  test('records that a worker gives back', async () => {
+  test('records that a worker gives back', { tags: ['full'] }, async () => {
     const { send } = await watched(1)
     post(() => ({ status: 429, errorType: 'LimitExceededException' }))
     await send()

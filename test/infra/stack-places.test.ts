@@ -27,7 +27,7 @@ describe('the names of two deployments in an account', () => {
     expect(names[0]).toBe(`${alike}-fan-out`)
   })
 
-  test('are each made of the whole name of the stack, or by AWS', () => {
+  test('are each made of the whole name of the stack, or by AWS', { tags: ['full'] }, () => {
     const name = `Chat-${'x'.repeat(59)}`
     const physical = everything({ name }).resources.flatMap(({ Properties = {} }) =>
       [

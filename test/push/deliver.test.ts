@@ -43,20 +43,24 @@ const got = async (client: Client): Promise<string[]> => {
 }
 
 describe('one connection with many pushes', () => {
-  test('is not slow where each takes its time but gets through; the rest comes later', async () => {
-    const license = await world.license({ ann: {} })
-    const ann = await license.login('ann')
-    post(() => ({ delayMs: 60 }))
-    const sent = frames(30)
-    await send(license, sent)
-    expect(await isSlow(license)).toEqual([false])
-    const first = await got(ann)
-    expect(first.length).toBeLessThan(30)
-    expect(first).toEqual(sent.slice(0, first.length))
-    world.gateway.setFaults({})
-    await world.queue.flush()
-    expect((await got(ann)).toSorted()).toEqual(sent.toSorted())
-  })
+  test(
+    'is not slow where each takes its time but gets through; the rest comes later',
+    { tags: ['full'] },
+    async () => {
+      const license = await world.license({ ann: {} })
+      const ann = await license.login('ann')
+      post(() => ({ delayMs: 60 }))
+      const sent = frames(30)
+      await send(license, sent)
+      expect(await isSlow(license)).toEqual([false])
+      const first = await got(ann)
+      expect(first.length).toBeLessThan(30)
+      expect(first).toEqual(sent.slice(0, first.length))
+      world.gateway.setFaults({})
+      await world.queue.flush()
+      expect((await got(ann)).toSorted()).toEqual(sent.toSorted())
+    },
+  )
 
   test('is slow where nothing gets through in the whole second', async () => {
     const license = await world.license({ ann: {} })
@@ -141,19 +145,23 @@ describe('one connection with many pushes', () => {
 })
 
 describe('what does not get through', () => {
-  test('comes later however large it is in all, to each connection what it missed', async () => {
-    const license = await world.license({ ann: {}, ben: {} })
-    const [ann, ben] = [await license.login('ann'), await license.login('ben')]
-    // 1.4 MB as they are, more in the queue's JSON: SQS takes 1 MiB
-    const sent = Array.from({ length: 24 }, (_, n) => frame(`${n} `.padEnd(25_000, '"\uffff')))
-    post(() => ({ status: 429, errorType: 'LimitExceededException' }))
-    await send(license, sent)
-    expect(await isSlow(license)).toEqual([false, false])
-    world.gateway.setFaults({})
-    await world.queue.flush()
-    for (const client of [ann, ben]) expect((await got(client)).toSorted()).toEqual(sent.toSorted())
-    expect(world.queue.deadLetters()).toEqual([])
-  })
+  test(
+    'comes later however large it is in all, to each connection what it missed',
+    { tags: ['full'] },
+    async () => {
+      const license = await world.license({ ann: {}, ben: {} })
+      const [ann, ben] = [await license.login('ann'), await license.login('ben')]
+      // 1.4 MB as they are, more in the queue's JSON: SQS takes 1 MiB
+      const sent = Array.from({ length: 24 }, (_, n) => frame(`${n} `.padEnd(25_000, '"\uffff')))
+      post(() => ({ status: 429, errorType: 'LimitExceededException' }))
+      await send(license, sent)
+      expect(await isSlow(license)).toEqual([false, false])
+      world.gateway.setFaults({})
+      await world.queue.flush()
+      for (const client of [ann, ben]) expect((await got(client)).toSorted()).toEqual(sent.toSorted())
+      expect(world.queue.deadLetters()).toEqual([])
+    },
+  )
 })
 
 describe('many connections', () => {
@@ -178,9 +186,13 @@ describe('many connections', () => {
     expect(slow).toHaveLength(15)
   })
 
-  test('of which most hang: it is not they who are slow, and all are told later', async () => {
-    expect(await hanging(25)).toEqual([])
-  })
+  test(
+    'of which most hang: it is not they who are slow, and all are told later',
+    { tags: ['full'] },
+    async () => {
+      expect(await hanging(25)).toEqual([])
+    },
+  )
 })
 
 describe('pushes that are tried again', () => {

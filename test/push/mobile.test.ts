@@ -509,7 +509,7 @@ const pauses = (token: string): number[] => {
 }
 
 describe('an FCM that is busy or failing', () => {
-  test('is asked again, after a longer pause each time', async () => {
+  test('is asked again, after a longer pause each time', { tags: ['full'] }, async () => {
     const scene = sameScene()
     const failing = { 429: answers.quota, 500: answers.internal, 503: answers.unavailable }
     const busy = await withPhones(scene.license, failing, 2)
@@ -522,7 +522,7 @@ describe('an FCM that is busy or failing', () => {
     }
   })
 
-  test('is asked when it said', async () => {
+  test('is asked when it said', { tags: ['full'] }, async () => {
     const scene = sameScene()
     fcm.answer(scene.phone, { ...(answers.quota as Exclude<FcmAnswer, 'hang'>), retryAfter: '1' })
     const event = await say(scene)

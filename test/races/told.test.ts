@@ -1,4 +1,5 @@
-import { afterEach, beforeAll, expect, test } from 'vitest'
+import { afterEach, beforeAll, expect } from 'vitest'
+import { testFirst } from '../support/sample.ts'
 import { sharedWorld, type World } from '../support/world.ts'
 import { calm } from './holding.ts'
 import { expectTold, toldActions } from './told.ts'
@@ -11,8 +12,9 @@ afterEach(() => world.proxy.setFault(undefined))
 
 const isWrite = (operation: string) => /^(Put|Update|Delete|TransactWrite)Item/.test(operation)
 
-test.each(toldActions)(
+testFirst(
   '%s that cannot read any more behind its write is told of by a job',
+  toldActions,
   async (_name, prepare) => {
     const told = await prepare(world)
     await calm(world)
