@@ -1,5 +1,4 @@
 import type { AuthorType } from '../protocol/bus-events.ts'
-import { InternalError } from '../protocol/errors.ts'
 import { utf8Bytes } from '../protocol/fields.ts'
 import type { BusPush } from './bus-outbox.ts'
 
@@ -29,11 +28,11 @@ const withoutEvents = ({ name, payload }: BusPush): unknown => {
   return { chat: { ...chat, thread: { ...chat.thread, events: [], has_more: true } } }
 }
 
-/** A push of a license as an event. `atS`: when what it tells of was written, in Unix seconds. */
+/** A push of a license as an event; undefined: it is too large even without events. `atS`: when what it tells of was written, in Unix seconds. */
 export const entryOf = (
   push: BusPush,
   { license, author, atS }: { license: string; author: AuthorType | undefined; atS: number },
-): BusEntry => {
+): BusEntry | undefined => {
   const entryWith = (payload: unknown): BusEntry => ({
     Source: eventSource,
     DetailType: push.name,
@@ -48,9 +47,7 @@ export const entryOf = (
   const whole = entryWith(push.payload)
   if (bytesOf(whole) <= busLimits.bytes) return whole
   const rest = entryWith(withoutEvents(push))
-  if (bytesOf(rest) > busLimits.bytes)
-    throw new InternalError(`An event ${push.name} is too large for the bus`)
-  return rest
+  return bytesOf(rest) <= busLimits.bytes ? rest : undefined
 }
 
 /** Entries in calls of `PutEvents`, in their order: as many to each as it takes. */

@@ -4,7 +4,6 @@ import { log } from '../platform/log.ts'
 import { count } from '../platform/metrics.ts'
 import { LicenseItem } from '../table/accounts.ts'
 import { type Chat, ChatItem } from '../table/chat/chats.ts'
-import { readAlone } from '../table/chat/read-chats.ts'
 import { keys } from '../table/keys.ts'
 import { isTransient } from '../table/transient-errors.ts'
 import { type Author, authorOf, readBots } from './author.ts'
@@ -96,18 +95,23 @@ const wantedOf = async (
   const beside = concerns.flatMap(({ concern }) =>
     'chat' in concern && concern.item !== 'chat' ? [concern.chat] : [],
   )
-  const chats = await readAlone(read, [...new Set(beside)])
+  const chatItems = await read.batchGet([...new Set(beside)].map(keys.chat), { strong: true })
+  const chats = new Map(
+    chatItems.flatMap((item) => ChatItem.safeParse(item).data ?? []).map((chat) => [chat.id, chat]),
+  )
   const all = concerns.flatMap((one): Found[] => {
     const { concern, change } = one
     if ('license' in concern) return [{ ...one, license: concern.license, chat: undefined }]
-    const chat = concern.item === 'chat' ? ChatItem.parse(change.after) : chats.get(concern.chat)
-    // one that is gone is told of by its customer's end
+    const chat = concern.item === 'chat' ? ChatItem.safeParse(change.after).data : chats.get(concern.chat)
+    // one that is gone is told of by its customer's end; what does not read as a chat holds up no other
     return chat === undefined ? [] : [{ ...one, license: chat.license_id, chat }]
   })
   const licenses = [...new Set(all.map(({ license }) => license))]
   const items = await read.batchGet(licenses.map(keys.license))
   const wanting = new Set(
-    items.map((item) => LicenseItem.parse(item)).flatMap(({ id, events }) => (events === true ? [id] : [])),
+    items
+      .flatMap((item) => LicenseItem.safeParse(item).data ?? [])
+      .flatMap(({ id, events }) => (events === true ? [id] : [])),
   )
   return all.filter(({ license }) => wanting.has(license))
 }
@@ -163,8 +167,12 @@ const entriesOf = async (
     typeof author === 'object' ? [{ license, agent: author.agent }] : [],
   )
   const isBot = await readBots(read, agents)
-  return told.map(({ index, push, license, author, atS }) => {
+  return told.flatMap(({ index, push, license, author, atS }) => {
     const named = typeof author === 'object' ? (isBot(license, author.agent) ? 'bot' : 'agent') : author
-    return { index, entry: entryOf(push, { license, author: named, atS }) }
+    const entry = entryOf(push, { license, author: named, atS })
+    if (entry !== undefined) return [{ index, entry }]
+    count('records_failed')
+    log.error('An event was left out that is too large for the bus', { event: push.name, license })
+    return []
   })
 }

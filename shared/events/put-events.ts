@@ -3,6 +3,8 @@ import pLimit from 'p-limit'
 import * as z from 'zod/mini'
 import { createSignedClient, type SignedClient } from '../delivery/signed-request.ts'
 import { config } from '../platform/config.ts'
+import { log } from '../platform/log.ts'
+import { count } from '../platform/metrics.ts'
 import { InternalError } from '../protocol/errors.ts'
 import { type BusEntry, callsOf } from './bus-entry.ts'
 
@@ -25,20 +27,42 @@ const postTo = (url: string): SignedClient => {
 
 const headers = { 'x-amz-target': 'AWSEvents.PutEvents', 'content-type': 'application/x-amz-json-1.1' }
 
+/** Reasons of the moment, or of the stack's own making. By any other, no later try puts the entry either. */
+const passing = new Set([
+  'ThrottlingException',
+  'InternalFailure',
+  'InternalException',
+  'AccessDeniedException',
+  'NoAnswer',
+])
+/** A call that was refused as a whole, for what is in it. */
+const tooWrong = /ValidationException|SerializationException|RequestEntityTooLarge/
+
+/** Why an entry is not on the bus; `isLasting`: it never will be. */
+interface Refusal {
+  why: string
+  isLasting: boolean
+}
+
 /** One call; resolves to why each of its entries was refused, undefined where it was taken. Never throws. */
-const call = async (entries: readonly BusEntry[], signal: AbortSignal): Promise<(string | undefined)[]> => {
-  const refused = (why: string) => entries.map(() => why)
+const call = async (entries: readonly BusEntry[], signal: AbortSignal): Promise<(Refusal | undefined)[]> => {
+  const refused = (why: string, isLasting = false) => entries.map(() => ({ why, isLasting }))
   try {
     const bus = config.eventBus()
     if (bus === undefined) throw new InternalError('There is no event bus')
     const body = JSON.stringify({ Entries: entries.map((entry) => ({ ...entry, EventBusName: bus.name })) })
     const within = AbortSignal.any([signal, AbortSignal.timeout(callMs)])
     const { status, text } = await postTo(bus.url)({ headers, body }, within)
+    if (status !== 200 && tooWrong.test(text)) {
+      // one of them is to blame: the others are put alone
+      if (entries.length === 1) return refused(`PutEvents was answered with status ${status}`, true)
+      return (await Promise.all(entries.map((entry) => call([entry], signal)))).flat()
+    }
     if (status !== 200) return refused(`PutEvents was answered with status ${status}`)
     const answered = Answer.parse(JSON.parse(text)).Entries
     return entries.map((_, at) => {
       const { ErrorCode: code } = answered[at] ?? { ErrorCode: 'NoAnswer' }
-      return code
+      return code === undefined ? undefined : { why: code, isLasting: !passing.has(code) }
     })
   } catch (error) {
     return refused(error instanceof Error ? error.message : String(error))
@@ -46,8 +70,9 @@ const call = async (entries: readonly BusEntry[], signal: AbortSignal): Promise<
 }
 
 /**
- * Puts entries on the bus, what was refused again up to three times more. Resolves to those that are not on it,
- * each with the reason. May put one twice, where an answer was lost.
+ * Puts entries on the bus, what was refused again up to three times more. Resolves to those that are not on it
+ * and may be later, each with the reason; one that never will be is logged and left out. May put one twice,
+ * where an answer was lost.
  */
 export const putEvents = async <E extends { entry: BusEntry }>(
   entries: readonly E[],
@@ -64,12 +89,18 @@ export const putEvents = async <E extends { entry: BusEntry }>(
           signal,
         )
         return calls.flatMap((of, at) => {
-          const reason = why[at]
-          return reason === undefined ? [] : [{ of, why: reason }]
+          const refusal = why[at]
+          if (refusal?.isLasting === true) leaveOut(of.entry, refusal.why)
+          return refusal === undefined || refusal.isLasting ? [] : [{ of, why: refusal.why }]
         })
       }),
     )
     left = (await Promise.all(puts)).flat()
   }
   return left
+}
+
+const leaveOut = ({ DetailType: name }: BusEntry, why: string): void => {
+  count('records_failed')
+  log.error('An event was left out that the bus does not take', { event: name, why })
 }

@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest'
-import { bytesOf, busLimits, callsOf, entryOf } from '../../shared/events/bus-entry.ts'
+import { bytesOf, busLimits, callsOf, entryOf as maybeEntryOf } from '../../shared/events/bus-entry.ts'
 import type { BusPush } from '../../shared/events/bus-outbox.ts'
+
+const entryOf = (...of: Parameters<typeof maybeEntryOf>) => maybeEntryOf(...of)!
 
 const of = { license: 'l', author: undefined, atS: 1_800_000_000 }
 
@@ -39,6 +41,13 @@ test('an event of more than 256 KB goes without the events that it shows, and sa
   expect(JSON.parse(fits.Detail).payload.chat.thread.events).toHaveLength(1)
   const cut = JSON.parse(entryOf(threadOf('x'.repeat(room + 1)), of).Detail).payload.chat.thread
   expect(cut).toMatchObject({ events: [], has_more: true, id: 'c_1' })
+  // what is too large even so is none
+  const scopes = { agents: Array.from({ length: 3000 }, (_, n) => `${n}`.repeat(25)) }
+  const large: BusPush = {
+    name: 'chat_scopes_updated',
+    payload: { chat_id: 'c', scopes_added: scopes } as any,
+  }
+  expect(maybeEntryOf(large, of)).toBeUndefined()
 })
 
 test('calls take ten events at most, and 256 KB together', () => {

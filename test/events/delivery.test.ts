@@ -76,6 +76,19 @@ test('what the bus refuses of a call is put again, and nothing else of the call'
   expect(refused).toBe(2)
 })
 
+test('what the bus never takes is left out, and holds up nothing that comes behind it', async () => {
+  const { license, say } = await open()
+  let refused = 0
+  world.events!.setFault(({ detail }: Sent) => {
+    if (detail.payload.event?.text !== 'odd') return undefined
+    refused += 1
+    return 'MalformedDetail'
+  })
+  for (const text of ['one', 'odd', 'two']) await say(text)
+  expect(texts(await eventsOf(license))).toEqual(['one', 'two'])
+  expect(refused).toBe(1)
+})
+
 test('while the bus takes nothing, accounts are followed; then all comes that it missed', async () => {
   const { license, say } = await open()
   const robo = await license.login('robo')
