@@ -9,6 +9,7 @@ import {
   Rule,
 } from 'aws-cdk-lib/aws-events'
 import { ApiDestination as Target } from 'aws-cdk-lib/aws-events-targets'
+import { ServicePrincipal } from 'aws-cdk-lib/aws-iam'
 import type { IKey } from 'aws-cdk-lib/aws-kms'
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager'
 import type { ITopic } from 'aws-cdk-lib/aws-sns'
@@ -66,6 +67,8 @@ export class Webhook extends Construct {
       retentionPeriod: Duration.days(14),
       ...(encryptionKey && { encryptionMasterKey: encryptionKey }),
     })
+    // the grant of the rule's target is for the queue alone: without this, events would be gone without a trace
+    encryptionKey?.grantEncryptDecrypt(new ServicePrincipal('events.amazonaws.com'))
     Validations.of(this.deadLetters).acknowledge({
       id: 'AwsSolutions-SQS3',
       reason: 'This queue is where events end that were given up on: nothing reads it but people.',

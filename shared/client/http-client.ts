@@ -35,21 +35,24 @@ const longestPauseMs = 30_000
 export const createHttpClient = ({ url, token, ...options }: HttpOptions): HttpClient => {
   const environment = { ...defaultEnvironment, ...options.environment }
   let current: string | undefined
-  let lost = 0
+  /** Rounds of tries in a row that were lost. */
+  let rounds = 0
 
   const call: Calls['call'] = async (action, payload, withinMs) => {
+    const round = rounds
     current ??= typeof token === 'function' ? await token() : token
-    const answered = await post(`${url}/v1/agent/action/${action}`, current, payload, {
+    const answered = await post(`${url.replace(/\/$/, '')}/v1/agent/action/${action}`, current, payload, {
       environment,
       withinMs,
     })
     if (answered === undefined) {
-      lost += 1
-      if (lost < mostLost) throw new LineLost()
-      lost = 0
+      // requests that were lost together count once: they have waited once
+      if (round === rounds) rounds += 1
+      if (rounds < mostLost) throw new LineLost()
+      rounds = 0
       throw new ChatError({ type: 'connection_lost', message: `Nobody answers at ${url}` })
     }
-    lost = 0
+    rounds = 0
     const { status, body } = answered
     if (status === 200) return isEmpty(body) ? undefined : body
     if (body.error !== undefined) throw new ChatError(body.error)
@@ -59,7 +62,7 @@ export const createHttpClient = ({ url, token, ...options }: HttpOptions): HttpC
   const requests = new Requests('agent', {
     line: { call },
     environment,
-    online: () => pause(environment, lost),
+    online: () => pause(environment, rounds),
     renew: (tries) => {
       current = undefined
       return typeof token === 'function' && tries === 1

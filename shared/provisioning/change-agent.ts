@@ -175,7 +175,7 @@ export async function deleteAgent(table: Table, license: string, id: string): Pr
     if (agent.deleted) return { outcome: 'unchanged' }
     const gone = agent.bot ? { online: false } : {}
     const set = { deleted: true, permission: 'normal', groups: [], identities: [], ...gone }
-    const remove = ['email', 'avatar', 'default_status', 'max_chats', 'suspended', 'bot', 'priority']
+    const remove = ['email', 'avatar', 'default_status', 'max_chats', 'suspended', 'priority']
     const refused = await writeTogether<never>(table, [
       { op: changed(keys.agent(license, id), agent.version, set, remove), refused: () => conflict },
       switched(agent, true),

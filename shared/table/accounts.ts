@@ -68,7 +68,7 @@ export const AgentItem = z.object({
   default_status: z._default(RoutingStatus, 'accepting_chats'),
   /** How many active chats it is in before routing gives it no more. */
   max_chats: z._default(z.int(), 6),
-  /** No person: its tokens are a client's own, and it is `online` by its status alone. For good. */
+  /** No person: a client's own tokens stand for it, and it is `online` by its status alone. For good. */
   bot: trueOrAbsent,
   /** A bot's; absent: `normal`. */
   priority: z.optional(Priority),

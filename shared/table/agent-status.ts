@@ -42,11 +42,12 @@ export const setBotStatus = (
     Update: {
       Key: keys.agent(license, bot),
       UpdateExpression: `SET ${change}, status_by = :nonce`,
-      ConditionExpression: `#bot = :true AND (attribute_not_exists(#suspended) OR #suspended = :false) AND (${isOther} OR status_by = :nonce)`,
+      ConditionExpression: `#bot = :true AND (attribute_not_exists(#suspended) OR #suspended = :false) AND (attribute_not_exists(#deleted) OR #deleted = :false) AND (${isOther} OR status_by = :nonce)`,
       ExpressionAttributeNames: {
         '#bot': 'bot',
         '#online': 'online',
         '#suspended': 'suspended',
+        '#deleted': 'deleted',
         ...(isOff ? {} : { '#status': 'routing_status' }),
       },
       ExpressionAttributeValues: {

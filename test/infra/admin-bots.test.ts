@@ -69,8 +69,9 @@ test('agent set --priority changes it; a person and a deleted bot have none', as
   })
   await world.admin('agent', 'delete', license, 'robin')
   const deleted = await world.table.read.get(keys.agent(license, 'robin'))
-  expect(deleted).toMatchObject({ deleted: true, online: false })
-  for (const field of ['bot', 'priority']) expect(deleted).not.toHaveProperty(field)
+  // what it was is shown of its chats for good
+  expect(deleted).toMatchObject({ deleted: true, online: false, bot: true })
+  expect(deleted).not.toHaveProperty('priority')
 })
 
 test.each([

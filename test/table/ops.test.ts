@@ -135,9 +135,12 @@ describe('a bot’s status, as data', () => {
   const change = (op: Op) => ('Update' in op ? op.Update : expect.fail('no update'))
 
   test('takes it online and offline, and the last one is kept', () => {
-    const names = { '#bot': 'bot', '#online': 'online', '#suspended': 'suspended' }
+    const names = {
+      ...{ '#bot': 'bot', '#online': 'online', '#suspended': 'suspended', '#deleted': 'deleted' },
+    }
     const values = { ':true': true, ':false': false, ':nonce': 'n' }
-    const isBot = '#bot = :true AND (attribute_not_exists(#suspended) OR #suspended = :false)'
+    const isBot =
+      '#bot = :true AND (attribute_not_exists(#suspended) OR #suspended = :false) AND (attribute_not_exists(#deleted) OR #deleted = :false)'
     expect(change(setBotStatus('l1', 'ann', 'accepting_chats', 'n'))).toEqual({
       Key: agentKey,
       UpdateExpression: 'SET #online = :true, #status = :status, status_by = :nonce',
