@@ -43,11 +43,11 @@ interface StreamEvent {
 type StreamRecord = StreamEvent['Records'][number]
 
 /**
- * The stream's worker for accounts and presence, for mobile notifications where there is a service account for
- * them, and for events where there is a bus. Records come at least once, in order per item. Accounts are acted
- * on by what the table holds now: the first record that fails ends the batch, which comes again from there.
- * Notifications and events come last. Notifications fail no batch, and so hold up no account. Events that
- * are not on the bus have their record come again.
+ * The stream's worker for accounts and presence, for mobile notifications where there is a service account
+ * for them, and for events where there is a bus. Records come at least once, in order per item. Accounts are
+ * acted on by what the table holds now: the first record that fails ends the batch, which comes again from
+ * there. Notifications and events come last. Notifications fail no batch, and so hold up no account. Events
+ * that are not on the bus have their record come again.
  */
 const followAll = async (event: StreamEvent): Promise<BatchResult> => {
   const appended: Appended[] = []

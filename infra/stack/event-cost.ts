@@ -24,7 +24,7 @@ export const eventTerms: readonly Term[] = [
 export const dollarsOfEvents = ({ unit, amount }: Term): number =>
   (amount * prices[unit].dollars * 1_000_000) / prices[unit].per
 
-/** The same of all that an event takes, before anything receives it. */
+/** Dollars per million events, of all that one takes before anything receives it. */
 export const dollarsPerMillionEvents = (): number =>
   eventTerms
     .filter(({ unit }) => unit !== 'webhookPosts')

@@ -104,7 +104,9 @@ const Fields = z.object({
     /^[\x21\x23-\x5b\x5d-\x7e]{1,256}$/,
     'must be the identifier of a resource server',
   ).optional(),
-  /** Where the stack's own user pool gives bots their tokens: the first part of its domain, one in its region. */
+  /**
+   * Where the stack's own user pool gives bots their tokens: the first part of its domain, one in its region.
+   */
   botDomain: text(
     /^(?!.*(?:aws|amazon|cognito))[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/,
     'must be up to 63 small letters, digits and hyphens between them, without aws, amazon and cognito',

@@ -26,7 +26,10 @@ export const ofAccounts: FilterPattern[] = [under(licensePk('')), under('CUSTOME
 /** Whatever is appended to a chat's log. */
 export const newEntries: FilterPattern = { eventName: ['INSERT'], ...ofChat([{ prefix: logPrefix }]) }
 
-/** What events tell of beside accounts and customers: chats, their properties, up to when they were seen, logs. */
+/**
+ * What events tell of beside accounts and customers: chats, their properties, up to when they were seen,
+ * logs.
+ */
 export const ofEvents: FilterPattern = {
   eventName: ['INSERT', 'MODIFY'],
   ...ofChat([{ prefix: keys.chat('').sk }, { prefix: logPrefix }]),

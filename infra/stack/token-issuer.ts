@@ -113,8 +113,8 @@ class CognitoIssuer extends Construct implements TokenIssuer {
 const resourceServer = 'agent-chat'
 
 /**
- * What a client needs to get a token for itself: Cognito gives one at a domain alone, and for the scope of a
- * resource server. The clients are made by whoever runs the bots: their secrets are in no template.
+ * Adds to the pool what a client needs to get a token for itself: Cognito gives one at a domain alone, and
+ * for the scope of a resource server. Operators make the clients, so that no template has their secrets.
  */
 const letBotsIn = (scope: Construct, pool: UserPool, domainPrefix: string): void => {
   const scopes = [

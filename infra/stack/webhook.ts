@@ -33,8 +33,8 @@ export interface WebhookProps {
   /** The licenses whose events are posted; absent: all that have events. */
   readonly licenses?: readonly string[]
   /**
-   * Whose doings are not posted: a bot that leaves out `bot` does not hear itself. Events that name nobody are
-   * posted all the same.
+   * Whose doings are not posted: a bot that leaves out `bot` does not hear itself. Events that name nobody
+   * are posted all the same.
    */
   readonly exceptAuthors?: readonly AuthorType[]
   /** Posts in a second, at most. */
@@ -52,8 +52,8 @@ const triedFor = Duration.hours(24)
 const mostRetries = 185
 
 /**
- * Posts events of a bus to a receiver. What the receiver does not take is tried again for a day, and then kept
- * for two weeks; no other receiver waits for it.
+ * Posts events of a bus to a receiver. What the receiver does not take is tried again for a day, and then
+ * kept for two weeks; no other receiver waits for it.
  */
 export class Webhook extends Construct {
   /** Where events end that were given up on. */
@@ -67,7 +67,8 @@ export class Webhook extends Construct {
       retentionPeriod: Duration.days(14),
       ...(encryptionKey && { encryptionMasterKey: encryptionKey }),
     })
-    // the grant of the rule's target is for the queue alone: without this, events would be gone without a trace
+    // the grant of the rule's target is for the queue alone: without this, events would be gone without a
+    // trace
     encryptionKey?.grantEncryptDecrypt(new ServicePrincipal('events.amazonaws.com'))
     Validations.of(this.deadLetters).acknowledge({
       id: 'AwsSolutions-SQS3',

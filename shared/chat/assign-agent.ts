@@ -165,8 +165,8 @@ const given = (chat: Routable, desk: RoutingState, at: number): Assignment => {
 }
 
 /**
- * Those of a chat's own agents who have it from now on: none, where they are bots that come last and another is
- * free.
+ * Those of a chat's own agents who have it from now on: none, where they are bots that come last and another
+ * is free.
  */
 const keepersOf = (own: readonly AgentItem[], chat: Routable, desk: RoutingState): readonly AgentItem[] => {
   if (own.length === 0 || own.some((agent) => rankOf(agent) < ranks.last)) return own

@@ -37,7 +37,8 @@ export interface TagsChanged extends TagsState {
 /**
  * Gives a thread a tag, or takes one from it (`isWanted` false), again on what is read anew where another
  * request was faster: changes of different tags all survive. Undefined: nothing was to change, or another
- * request, which tells of it, has undone it already. Throws `validation` for more tags than a thread may have.
+ * request, which tells of it, has undone it already. Throws `validation` for more tags than a thread may
+ * have.
  */
 export const changeTags = async (
   ctx: Tagging,

@@ -11,8 +11,8 @@ import { isReady, readRoutingState, type RoutingState } from './routing-state.ts
 export const anyGroup = 0
 
 /**
- * The status of a group, as routing judges it: by the agents who could be given a chat that names it, and have
- * room for one more.
+ * The status of a group, as routing judges it: by the agents who could be given a chat that names it, and
+ * have room for one more.
  */
 const statusOf = (group: number, ready: readonly Ready[], isGroup: boolean): GroupStatus => {
   const chat = { users: [], scopes: { groups: isGroup ? [group] : [], agents: [] } }

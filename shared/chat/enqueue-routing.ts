@@ -19,8 +19,8 @@ const enqueue = (ctx: Enqueues, job: Job): Promise<void> =>
   ctx.enqueue(job, 0).catch((error: unknown) => log.error('Routing was not set off', { cause: error }))
 
 /**
- * Has a license routed for another status of an agent: waiting chats go to one who accepts them, and those of a
- * bot that goes to others, where their customers wait. Never throws.
+ * Has a license routed for another status of an agent: waiting chats go to one who accepts them, and those of
+ * a bot that goes to others, where their customers wait. Never throws.
  */
 export const enqueueRoutingBy = async (
   ctx: Enqueues,

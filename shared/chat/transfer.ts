@@ -25,8 +25,8 @@ import {
 } from './transfer-target.ts'
 import { lineOf } from './view/queue.ts'
 
-// Transfers give a chat to another agent, or to a team (extensions §3): in one transaction, so that somebody has it,
-// or it waits, at every moment.
+// Transfers give a chat to another agent, or to a team (extensions §3): in one transaction, so that somebody
+// has it, or it waits, at every moment.
 
 type Transferring = ThreadWrites<UsersFamily | AssignmentFamily, RequestSnapshot & { me: Session }> &
   Reads<Common | 'loads'>

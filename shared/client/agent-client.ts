@@ -122,7 +122,9 @@ const showSummaries = (chats: Chats<User, Event>, { chats_summary }: LoginAnswer
     }
 }
 
-/** The places of waiting chats that are held: what moved them is no change of a chat, and no sync names it. */
+/**
+ * The places of waiting chats that are held: what moved them is no change of a chat, and no sync names it.
+ */
 const showQueues = (chats: Chats<User, Event>, { chats_summary }: LoginAnswer): void => {
   for (const { id, last_thread_summary: last } of chats_summary)
     if ('user_ids' in last)

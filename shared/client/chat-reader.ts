@@ -56,14 +56,16 @@ export class ChatReader<U extends UserLike, E extends EventLike> {
     return reading
   }
 
-  /** The same, and of each thread that is held: tags and properties of older ones change without an event. */
+  /** Reads each thread that is held as well: tags and properties of older ones change without an event. */
   readHeld(chat: string): Promise<boolean> {
     const held = this.#ctx.chats.get(chat)?.threads ?? []
     this.#want(chat, new Map(held.map(({ id, upTo }) => [id, upTo])))
     return this.read(chat)
   }
 
-  /** A newer thread has begun: whatever else the last one was to have is read with the chat, the next time. */
+  /**
+   * A newer thread has begun: whatever else the last one was to have is read with the chat, the next time.
+   */
   overtakeThread(chat: string, thread: string, upTo: number): void {
     this.#want(chat, new Map([[thread, upTo]]))
   }

@@ -171,8 +171,8 @@ export class Keeper<U extends UserLike, E extends EventLike> {
   }
 
   /**
-   * Properties follow the newest push. One that comes before another's turn tells of its own names alone: what
-   * the other changed is read.
+   * Properties follow the newest push. One that comes before another's turn tells of its own names alone:
+   * what the other changed is read.
    */
   #properties({ chat_id, properties, version }: ChatPushes<U, E>['chat_properties_updated']): void {
     const known = this.#ctx.chats.get(chat_id)?.properties_version

@@ -29,7 +29,9 @@ export interface Asking {
   environment: Environment
   /** Resolves once one is logged in; rejects once the client is closed. */
   online: () => Promise<void>
-  /** The session, or the token, is over: sees to another; false: there is none that another try could have. */
+  /**
+   * The session, or the token, is over: sees to another; false: there is none that another try could have.
+   */
   renew: (tries: number) => boolean
   /** What an earlier try of sending an event has stored, if it has. */
   findSent: (payload: SendEvent) => Promise<unknown>

@@ -69,7 +69,8 @@ export interface Pushing<Name extends PushName = PushName> {
   /** The same, and waits for it: those whose sessions end next are still told. */
   awaitAudience: (of: Audience, name: Name) => Promise<void>
   /**
-   * Whether one of these agents of a license is a person with a live connection; where it cannot be read, yes.
+   * Whether one of these agents of a license is a person with a live connection; where it cannot be read,
+   * yes.
    */
   hasConnected: (license: string, agents: readonly string[]) => Promise<boolean>
 }

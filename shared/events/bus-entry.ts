@@ -28,7 +28,10 @@ const withoutEvents = ({ name, payload }: BusPush): unknown => {
   return { chat: { ...chat, thread: { ...chat.thread, events: [], has_more: true } } }
 }
 
-/** A push of a license as an event; undefined: it is too large even without events. `atS`: when what it tells of was written, in Unix seconds. */
+/**
+ * A push of a license as an event; undefined: it is too large even without events. `atS`: when what it tells
+ * of was written, in Unix seconds.
+ */
 export const entryOf = (
   push: BusPush,
   { license, author, atS }: { license: string; author: AuthorType | undefined; atS: number },

@@ -14,10 +14,12 @@ import { type Concern, concernOf, type StreamChange } from './stream-change.ts'
 import { tellChat, tellPart, tellSeen, type Telling } from './tell-chat.ts'
 import { tellCustomer, tellQueue } from './tell-license.ts'
 
-// Requests tell of what they have written, and may die before they have. The bus is told by the table's stream
-// instead: of each record what the pushes say of that change.
+// Requests tell of what they have written, and may die before they have. The bus is told by the table's
+// stream instead: of each record what the pushes say of that change.
 
-/** A change by its place among the records; the license that it is of, and its chat where that stands apart. */
+/**
+ * A change by its place among the records; the license that it is of, and its chat where that stands apart.
+ */
 interface Found {
   index: number
   change: StreamChange

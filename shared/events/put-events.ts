@@ -19,7 +19,10 @@ const callMs = 3000
 
 let client: { url: string; post: SignedClient } | undefined
 
-/** EventBridge by signed requests: its client in the SDK is larger than all else that events add to a function. */
+/**
+ * EventBridge by signed requests: its client in the SDK is larger than all else that events add to a
+ * function.
+ */
 const postTo = (url: string): SignedClient => {
   if (client?.url !== url) client = { url, post: createSignedClient('events', url, new NodeHttpHandler()) }
   return client.post
@@ -70,9 +73,9 @@ const call = async (entries: readonly BusEntry[], signal: AbortSignal): Promise<
 }
 
 /**
- * Puts entries on the bus, what was refused again up to three times more. Resolves to those that are not on it
- * and may be later, each with the reason; one that never will be is logged and left out. May put one twice,
- * where an answer was lost.
+ * Puts entries on the bus, what was refused again up to three times more. Resolves to those that are not on
+ * it and may be later, each with the reason; one that never will be is logged and left out. May put one
+ * twice, where an answer was lost.
  */
 export const putEvents = async <E extends { entry: BusEntry }>(
   entries: readonly E[],

@@ -50,7 +50,9 @@ const Typed = z.pipe(
 
 const Mended = text(limits.nameBytes)
 
-/** What agents may change of a customer: what is absent stays as it is, and an empty name or e-mail is none. */
+/**
+ * What agents may change of a customer: what is absent stays as it is, and an empty name or e-mail is none.
+ */
 export const CardDetails = z.object({
   name: opt(Mended),
   email: opt(Mended),

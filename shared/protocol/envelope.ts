@@ -41,7 +41,9 @@ const isRequestId = (id: unknown): boolean =>
 
 const tooDeep = `Objects and arrays may be nested at most ${limits.frameDepth} levels deep`
 
-/** Reads any text as a payload of its own, as HTTP has it; nothing and `null` are an empty one. Never throws. */
+/**
+ * Reads any text as a payload of its own, as HTTP has it; nothing and `null` are an empty one. Never throws.
+ */
 export const readPayload = (body: string): Pick<Frame, 'payload' | 'faults'> => {
   if (body.trim() === '') return { payload: {}, faults: [] }
   const { value, isTooDeep, hasRaw } = read(body)

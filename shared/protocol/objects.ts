@@ -89,8 +89,8 @@ export const User = z.discriminatedUnion('type', [
 export type User = z.output<typeof User>
 
 /**
- * The place of a chat that waits for an agent: from 1, among those that the same groups serve. `wait_time`: how
- * many seconds chats of the license have waited of late, absent until one has.
+ * The place of a chat that waits for an agent: from 1, among those that the same groups serve. `wait_time`:
+ * how many seconds chats of the license have waited of late, absent until one has.
  */
 export const Queue = z.strictObject({
   position: z.int(),
@@ -185,7 +185,8 @@ export const Colleague = z.strictObject({
 export const Group = z.strictObject({ id: z.int(), name: z.string() })
 
 /**
- * The status of a group: somebody is free, or there but with as many chats as one may have, or nobody is.
+ * A group's status: an agent of it is free, or its agents are there but have as many chats as they may, or no
+ * agent is there.
  */
 export const GroupStatus = z.enum(['online', 'online_for_queue', 'offline'])
 export type GroupStatus = z.output<typeof GroupStatus>

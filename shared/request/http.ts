@@ -8,7 +8,9 @@ import type { SocketItem } from '../table/sockets.ts'
 import { countFailedLogin } from './count-request.ts'
 import type { Incoming, Receiving, Result } from './incoming.ts'
 
-/** A request as an HTTP API hands it over (payload format 2.0), as far as it is used. Names are in lower case. */
+/**
+ * A request as an HTTP API hands it over (payload format 2.0), as far as it is used. Names are in lower case.
+ */
 export interface HttpRequest {
   requestContext: { requestId?: string; http: { method: string; path: string; sourceIp: string } }
   headers?: Readonly<Record<string, string | undefined>>

@@ -16,7 +16,9 @@ export interface Opened {
 
 const client = tableClient()
 
-/** The table and the queue as whoever asks is counted with; to the agents' endpoint unless told otherwise. */
+/**
+ * Opens the table and the queue for a request, which counts for the agents' endpoint unless told otherwise.
+ */
 export const receivingFor = (
   { connection }: Incoming,
   signal: AbortSignal,

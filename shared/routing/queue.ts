@@ -52,8 +52,9 @@ export const recordWaits = async (
 }
 
 /**
- * Tells the positions of a license's waiting chats, where they differ from what was told last: now, or by a job
- * where they were told less than ten seconds ago. `isDue`: it is that job. May run twice, and beside itself.
+ * Tells the positions of a license's waiting chats, where they differ from what was told last: now, or by a
+ * job where they were told less than ten seconds ago. `isDue`: it is that job. May run twice, and beside
+ * itself.
  */
 export const tellQueue = async (
   ctx: WorkCtx<'account' | 'waitingChats'>,

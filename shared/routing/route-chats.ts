@@ -74,8 +74,8 @@ interface Concerned {
 
 /**
  * Gives a license's waiting chats, and those that all agents have left, to the agents who are free, the one
- * waiting longest first; then tells those that still wait their positions. May run twice, and beside any other
- * change.
+ * waiting longest first; then tells those that still wait their positions. May run twice, and beside any
+ * other change.
  */
 export const routeChats = async (
   ctx: WorkCtx<RoutingFamily>,

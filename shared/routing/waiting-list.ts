@@ -16,8 +16,8 @@ interface Listing extends Reads<'activeChats' | 'waitingChats'>, Writes<'waiting
 const mostTries = 5
 
 /**
- * Lists a chat that waits, anew each time, and takes one out that waits no more. Resolves to the chat's row in
- * the list of active ones, and how long (ms) it waited for the agent that it has come to.
+ * Lists a chat that waits, anew each time, and takes one out that waits no more. Resolves to the chat's row
+ * in the list of active ones, and how long (ms) it waited for the agent that it has come to.
  */
 export const refreshWaiting = async (
   { read, write, now }: Listing,

@@ -24,8 +24,8 @@ export const setStatus = (
 })
 
 /**
- * The same of a bot that may work: by its status alone it comes online, and goes. The last status before it
- * went is kept.
+ * Sets the status of a bot that may work, which by that alone comes online, and goes. The last status before
+ * it went is kept. /
  */
 export const setBotStatus = (
   license: string,

@@ -156,8 +156,8 @@ export const setCustomerDetails = (
 }
 
 /**
- * Replaces what may be mended of a stored customer as it was read, also of one that is banned; not of one that
- * was erased.
+ * Replaces what may be mended of a stored customer as it was read, also of one that is banned; not of one
+ * that was erased.
  */
 export const setCard = (
   { license_id, id, version, threads, ban }: CustomerItem,

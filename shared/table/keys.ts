@@ -180,7 +180,7 @@ export const keys = {
   }),
   /** The positions of a license's waiting chats, as they were told. */
   queue: (license: string): Key<'account'> => ({ pk: licensePk(license), sk: 'QUEUE' }),
-  /** How long they wait, and when they are told. */
+  /** How long chats wait for an agent, and when their positions are told. */
   queueTimes: (license: string): Key<'account'> => ({ pk: licensePk(license), sk: 'QUEUE#TIMES' }),
   /** How far a rebuilding of a license's index has come. */
   reindexing: (license: string): Key<'account'> => ({ pk: licensePk(license), sk: 'REINDEX' }),

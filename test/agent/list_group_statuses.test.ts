@@ -16,7 +16,9 @@ beforeAll(async () => {
 })
 afterEach(() => world.proxy.setFault(undefined))
 
-/** Teams Sales (1), with ann and bea, and Support (2), with cat; the owner, who sees every chat, stays away. */
+/**
+ * Teams Sales (1), with ann and bea, and Support (2), with cat; the owner, who sees every chat, stays away.
+ */
 const openTeams = async () => {
   const license = await world.license(
     {

@@ -7,7 +7,9 @@ const usual = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/googl
 const named = process.env['CHROMIUM_PATH']
 export const executablePath = named || usual.find((path) => existsSync(path))
 
-/** Chromium; without a sandbox, which root cannot have: it opens this project's page alone. Letters are grey. */
+/**
+ * Chromium; without a sandbox, which root cannot have: it opens this project's page alone. Letters are grey.
+ */
 export const launch = (): Promise<Browser> =>
   chromium.launch({
     ...(executablePath !== undefined && { executablePath }),

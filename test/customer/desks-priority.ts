@@ -12,8 +12,8 @@ const turns = ['first', 'normal', 'last'] as const
 const turnOf = ({ priority = 'normal' }: Asked): number => turns.indexOf(priority)
 
 /**
- * What is wrong with a chat that routing has given to an agent since the last quiet moment, where `entry` says
- * so: `free`, the others who could have had it, have none whom routing asks before.
+ * What is wrong with a chat that routing has given to an agent since the last quiet moment, where `entry`
+ * says so: `free`, the others who could have had it, have none whom routing asks before.
  */
 export const priorityFaultsOf = (
   { id, thread }: ActiveChat,

@@ -10,7 +10,9 @@ import {
 } from './history.ts'
 import { chatsOf, logsOf, type StoredChat, type StoredThread } from './stored-log.ts'
 
-/** When (ms) each chat was last shown to a client since it was opened, in a way that brings it into the store. */
+/**
+ * When (ms) each chat was last shown to a client since it was opened, in a way that brings it into the store.
+ */
 const shownTo = (history: History, { license, user, since }: FollowerRecord): Map<string, number> => {
   const shown = new Map<string, number>()
   const isOwn = history.sockets.map(

@@ -29,7 +29,9 @@ const removeRows = async (pk: Key['pk'], isMeant: (sk: string) => boolean): Prom
 
 interface Away {
   license: string
-  /** It was closed before the client went away; it gets an annotation meanwhile, and its older thread a tag. */
+  /**
+   * It was closed before the client went away; it gets an annotation meanwhile, and its older thread a tag.
+   */
   noted: string
   /** It is closed while the client is away. */
   ended: string

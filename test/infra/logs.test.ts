@@ -45,7 +45,10 @@ interface Scene {
 }
 type Frames = (scene: Scene) => [action: string, payload: object][]
 
-/** What agents may ask for, with something to keep secret wherever there is room. Closing and leaving come last. */
+/**
+ * What agents may ask for, with something to keep secret wherever there is room. Closing and leaving come
+ * last.
+ */
 const byAgents: Frames = ({ chat_id, thread_id, event_id, customer }) => [
   ['ping', { [secret('ping')]: secret('pong') }],
   ['start_chat', { chat: { properties, thread: { events: [message], properties } } }],

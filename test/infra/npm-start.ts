@@ -123,8 +123,8 @@ const isFree = async (port: number): Promise<boolean> => {
 }
 
 /**
- * A port for a stack that is to come back on it, free with the next few: below those that the system hands out,
- * of which one may be somebody's by then.
+ * A port for a stack that is to come back on it, free with the next few: below those that the system hands
+ * out, of which one may be somebody's by then.
  */
 export const steadyPort = async (): Promise<number> => {
   for (;;) {

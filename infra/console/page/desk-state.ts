@@ -22,7 +22,7 @@ export interface Desk extends Session {
   me: Login['my_profile'] | undefined
   colleagues: readonly Colleague[]
   groups: Login['groups']
-  /** The statuses of groups, by id: whether somebody is there for them. */
+  /** Whether somebody is there for each group, by its id. */
   statuses: AgentEndpoint['actions']['list_group_statuses']['answer']['groups_status']
   followed: ReadonlySet<string>
   previews: ReadonlyMap<string, Preview>

@@ -24,7 +24,9 @@ export interface ShownThread extends Omit<AnyThread, 'has_more'> {
   isWhole: boolean
 }
 
-/** The part of a chat that is shown: its threads up to one, read backwards as far as somebody has scrolled. */
+/**
+ * The threads of a chat that are shown: up to one of them, read backwards as far as somebody has scrolled.
+ */
 export interface History {
   threads: () => ShownThread[]
   hasOlder: () => boolean

@@ -3,7 +3,9 @@ import { Time } from './texts.tsx'
 
 type Queue = NonNullable<DeskChat['threads'][number]['queue']>
 
-/** The place of a chat that waits for an agent, since when it waits, and how long others have waited of late. */
+/**
+ * The place of a chat that waits for an agent, since when it waits, and how long others have waited of late.
+ */
 export const Place = ({ chat }: { chat: DeskChat }) => {
   const queue = chat.threads.at(-1)?.queue
   if (queue === undefined) return null

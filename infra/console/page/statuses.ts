@@ -11,6 +11,6 @@ export const statusOf = (routing: string): string => statuses[routing] ?? routin
 
 const groupStatuses = { online: 'free', online_for_queue: 'full', offline: 'nobody there' }
 
-/** The status of a group in words: whether somebody is there for it. */
+/** Says in words whether somebody is there for a group. */
 export const groupStatusOf = (desk: Desk, group: number): string =>
   groupStatuses[desk.statuses[group] ?? 'offline']

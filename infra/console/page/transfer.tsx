@@ -128,14 +128,14 @@ const Choice = ({ value, name, hint }: { value: string; name: string; hint: stri
   </label>
 )
 
-/** The target that was chosen; undefined: whoever is free. */
+/** Reads a choice of the dialog as a target; undefined: whoever is free. */
 const targetOf = (chosen: string): Target => {
   const [kind, id = ''] = chosen.split(/:(.*)/su)
   if (kind === 'group') return { type: 'group', ids: [Number(id)] }
   return kind === 'agent' ? { type: 'agent', ids: [id] } : undefined
 }
 
-/** The reason of a refusal: by its details, where it has any. */
+/** Says why the server refused: by its details, where it has any. */
 const inWords = (error: unknown): readonly string[] => {
   if (!(error instanceof ChatError)) return [String(error)]
   const details = error.details.map(({ message }) => message)

@@ -18,7 +18,9 @@ const hasRoom = (dir: string): boolean => {
 /** The folder for the file of an engine that keeps nothing: in memory, where this machine has one there. */
 export const fleetingFolder = (): string => (hasRoom(memory) ? memory : tmpdir())
 
-/** Such a file. Once it is open it loses its name, so that nothing is left of it, whatever ends the engine. */
+/**
+ * Such a file. Once it is open it loses its name, so that nothing is left of it, whatever ends the engine.
+ */
 export const fleetingFile = (folder: string, port: number): string =>
   join(folder, `agent-chat-${process.pid}-${port}.db`)
 

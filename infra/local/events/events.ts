@@ -19,7 +19,7 @@ export interface LocalEvents {
 
 /**
  * An event bus on loopback: takes `PutEvents`, and posts each event to `to` as an API destination does, until
- * it is taken. Without `to` it keeps the events for whoever looks.
+ * it is taken. Without `to` the bus keeps the events for tests to look at.
  */
 export const startEvents = async ({
   bus,

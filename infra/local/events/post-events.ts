@@ -8,7 +8,9 @@ const postsAtOnce = 8
 const postMs = 5000
 const firstPauseMs = 500
 const longestPauseMs = 30_000
-/** EventBridge tries again what is answered so, or not at all; anything else a receiver has refused for good. */
+/**
+ * EventBridge tries again what is answered so, or not at all; anything else a receiver has refused for good.
+ */
 const isTriedAgain = (status: number): boolean => [401, 407, 409, 429].includes(status) || status >= 500
 
 /** Posts to a receiver as an API destination does. Events may come in another order. */

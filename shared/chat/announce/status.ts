@@ -6,8 +6,8 @@ import type { Reads } from '../../table/capabilities.ts'
 import { keys } from '../../table/keys.ts'
 
 /**
- * Tells a license what status an agent has by now: of two changes at once either may push last. Resolves to what
- * was told.
+ * Tells a license what status an agent has by now: of two changes at once either may push last. Resolves to
+ * what was told.
  */
 export const announceStatus = async (
   ctx: Reads & Pick<Pushing<'agent_updated'>, 'push' | 'prefetchAudience'>,

@@ -5,8 +5,8 @@ import { readTags } from '../../table/chat/stored-tags.ts'
 import { threadId } from '../../table/ids.ts'
 
 /**
- * The tag that a request was to change is told as each thread has it, or has it not, by now: repeats change
- * nothing for those who know it.
+ * Tells of the tag that a request was to change as each thread has it, or has it not, by now: a repeat
+ * changes nothing for readers who know it.
  */
 export const announceTag = async (
   ctx: WorkCtx,

@@ -9,7 +9,9 @@ import type { Reader } from '../../table/ops.ts'
 
 type Waiting = Pick<Chat, 'id' | 'scopes' | 'waiting_since'>
 
-/** A chat as it is listed or stands by itself: with its thread, and whether that is active where it says so. */
+/**
+ * A chat as it is listed or stands by itself: with its thread, and whether that is active where it says so.
+ */
 type Shown = Pick<Chat, 'id' | 'thread' | 'waiting_since'> & { active?: boolean }
 
 /** A queue as it is shown: times in seconds. */

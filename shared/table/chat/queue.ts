@@ -2,8 +2,9 @@ import * as z from 'zod/mini'
 import { keys } from '../keys.ts'
 import type { Attributes, Op, Reader } from '../ops.ts'
 
-// Two items of a license, which workers alone write: positions are some 90 bytes for each chat that waits, and a
-// write of any attribute is charged for the whole item. What each run of routing writes stands apart from them.
+// Two items of a license, which workers alone write: positions are some 90 bytes for each chat that waits,
+// and a write of any attribute is charged for the whole item. What each run of routing writes stands apart
+// from them.
 
 /** Of a waiting chat: its thread, its position from 1, and since when (ms) it waits. */
 const Position = z.tuple([z.int(), z.int(), z.int()])
@@ -53,7 +54,9 @@ const readPositions = async (read: Reader, license: string, strong: boolean): Pr
 const readTimes = async (read: Reader, license: string, strong: boolean): Promise<QueueTimes> =>
   TimesItem.parse((await read.get(keys.queueTimes(license), { strong })) ?? {})
 
-/** The waits that are known: before the first since there are two items, those that stand by the positions. */
+/**
+ * The waits that are known: before the first since there are two items, those that stand by the positions.
+ */
 const waitsOf = (times: Waits, before: Waits): Waits => {
   const { waits, mean_wait_ms } = times.waits > 0 ? times : before
   return { waits, mean_wait_ms }
