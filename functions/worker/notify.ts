@@ -6,6 +6,7 @@ import { endSessions } from '../../shared/account/disconnect.ts'
 import { socketGone } from '../../shared/account/presence.ts'
 import { agentChanged, licenseChanged } from '../../shared/account/refresh.ts'
 import { runWork, type WorkCtx } from '../../shared/delivery/worker-context.ts'
+import { enqueueRoutingBy } from '../../shared/chat/enqueue-routing.ts'
 import { publishEvents } from '../../shared/events/publish.ts'
 import type { StreamChange } from '../../shared/events/stream-change.ts'
 import { type Appended, notifyMobile } from '../../shared/mobile/notify-mobile.ts'
@@ -145,8 +146,12 @@ const followAccount = async (
     case 'agent':
       await runWork<'notify'>(async (ctx) => {
         if (movesStatuses(change.before, change.after)) await enqueueStatuses(ctx, license)
-        // presence writes an agent too, on every login, and leaves its version as it is
-        if (!differs('version')) return
+        // presence and statuses write an agent too, and leave its version as it is
+        if (!differs('version')) {
+          // `update_agent` does the same; it may have died before it did
+          if (hasBotLeft(change)) await enqueueRoutingBy(ctx, license, changed.agent, 'offline')
+          return
+        }
         if (eventName !== 'INSERT') await agentChanged(ctx, license, changed.agent)
         await announceAgent(ctx, license, change)
         await tellAll(ctx)
@@ -156,6 +161,10 @@ const followAccount = async (
       await runWork<'notify'>((ctx) => loadChanged(ctx, changed, activeOf(change)))
   }
 }
+
+/** Whether a bot has gone offline, which no connection's end tells. */
+const hasBotLeft = ({ before, after }: ItemChange): boolean =>
+  after?.['bot'] === true && before?.['online'] === true && after['online'] === false
 
 /** How many chats an agent had, and has. */
 const activeOf = ({ before, after }: ItemChange) => ({

@@ -25,6 +25,7 @@ export const agentRoutes = (behind: Behind, issuer: TokenIssuer): RoutesProps =>
   const { settings, session } = behind
   const limited = { ...session, ...ratesOf(settings) }
   const limitedAgents = { ...limited, ...agentRatesOf(settings) }
+  const resourceServer = settings.resourceServer ?? issuer.resourceServer
   return {
     ...alike(behind, limitedAgents),
     actions: agentActions,
@@ -37,7 +38,7 @@ export const agentRoutes = (behind: Behind, issuer: TokenIssuer): RoutesProps =>
         TOKEN_AUDIENCE: issuer.audience,
         TOKEN_JWKS_URL: issuer.jwksUrl,
         TOKEN_TYPE: settings.tokenType,
-        ...(settings.resourceServer !== undefined && { TOKEN_RESOURCE_SERVER: settings.resourceServer }),
+        ...(resourceServer !== undefined && { TOKEN_RESOURCE_SERVER: resourceServer }),
       },
     },
   }

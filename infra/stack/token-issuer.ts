@@ -10,7 +10,12 @@ export interface TokenIssuer {
   /** `aud` of a token; with Cognito, its `client_id`. */
   readonly audience: string
   readonly jwksUrl: string
+  /** Whose scopes count, where the stack has made it. */
+  readonly resourceServer?: string | undefined
 }
+
+/** The resource server of the stack's own pool, whose scopes its clients get. */
+const resourceServer = 'agent-chat'
 
 /** The issuer of the settings; without one, a user pool of the stack's own. */
 export const tokenIssuer = (scope: Construct, settings: StackSettings): TokenIssuer => {
@@ -18,6 +23,10 @@ export const tokenIssuer = (scope: Construct, settings: StackSettings): TokenIss
   if (issuer !== undefined && botDomain !== undefined)
     throw new SettingsError(
       "-c botDomain= is for the stack's own user pool: the bots of an issuer of your own get their tokens there.",
+    )
+  if (botDomain !== undefined && settings.resourceServer !== undefined)
+    throw new SettingsError(
+      `-c botDomain= makes the resource server ${resourceServer}, whose scopes count then: leave -c resourceServer= out.`,
     )
   if (issuer !== undefined && audience !== undefined && jwksUrl !== undefined)
     return { issuer, audience, jwksUrl }
@@ -46,6 +55,7 @@ class CognitoIssuer extends Construct implements TokenIssuer {
   readonly issuer: string
   readonly audience: string
   readonly jwksUrl: string
+  readonly resourceServer: string | undefined
 
   constructor(
     scope: Construct,
@@ -95,6 +105,7 @@ class CognitoIssuer extends Construct implements TokenIssuer {
     this.issuer = `https://cognito-idp.${Aws.REGION}.${Aws.URL_SUFFIX}/${pool.userPoolId}`
     this.audience = client.userPoolClientId
     this.jwksUrl = `${this.issuer}/.well-known/jwks.json`
+    this.resourceServer = botDomain === undefined ? undefined : resourceServer
     if (botDomain !== undefined) letBotsIn(this, pool, botDomain)
     new CfnOutput(this, 'PoolId', {
       key: 'UserPoolId',
@@ -108,9 +119,6 @@ class CognitoIssuer extends Construct implements TokenIssuer {
     })
   }
 }
-
-/** The resource server of the stack's own pool, whose scopes its clients get. */
-const resourceServer = 'agent-chat'
 
 /**
  * Adds to the pool what a client needs to get a token for itself: Cognito gives one at a domain alone, and

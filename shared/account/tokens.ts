@@ -105,8 +105,13 @@ export const verifyToken = async (token: unknown, checks: TokenChecks): Promise<
   const machine = isMachine(sub, claims['client_id'] ?? claims['azp'])
   const isCognitos = claims['token_use'] === 'access'
   const audiences = isCognitos ? [claims['client_id'], claims.aud] : [claims.aud]
-  const isOwn = machine && isCognitos && claims.aud === undefined
-  if (!isOwn && !audiences.flat().includes(checks.audience)) throw new ProtocolError('auth')
+  const scopes = scopesOf(claims['scope'] ?? claims['scp'])
+  // Cognito names no audience to a machine: the API that its token is for is that of its scopes
+  const isForUs =
+    machine && isCognitos && claims.aud === undefined
+      ? scopes.some((scope) => scope.startsWith(`${checks.resourceServer}/`))
+      : audiences.flat().includes(checks.audience)
+  if (!isForUs) throw new ProtocolError('auth')
   // claims are whatever the issuer put there: a subject that is no text would be one key with many others
   if (iss === undefined || typeof sub !== 'string' || sub === '' || exp === undefined)
     throw new ProtocolError('auth')
@@ -116,7 +121,7 @@ export const verifyToken = async (token: unknown, checks: TokenChecks): Promise<
   return {
     issuer: iss,
     subject: sub,
-    scopes: scopesOf(claims['scope'] ?? claims['scp']),
+    scopes,
     resourceServer: checks.resourceServer,
     machine,
     // one that ended within the skew ends with it

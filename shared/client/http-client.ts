@@ -3,7 +3,7 @@ import type { AgentEndpoint, HttpAction } from './contracts.ts'
 import { defaultEnvironment, type Environment } from './environment.ts'
 import { findSent } from './find-sent.ts'
 import { LineLost } from './line.ts'
-import { type Calls, Requests } from './requests.ts'
+import { Requests } from './requests.ts'
 
 export interface HttpOptions {
   /** The HTTP API, such as `https://<api>.execute-api.<region>.amazonaws.com`. */
@@ -34,14 +34,30 @@ const longestPauseMs = 30_000
 /** Makes a client of the HTTP API. */
 export const createHttpClient = ({ url, token, ...options }: HttpOptions): HttpClient => {
   const environment = { ...defaultEnvironment, ...options.environment }
-  let current: string | undefined
+  /** The token, which requests that go out together ask for once. */
+  let current: Promise<string> | undefined
+  const forget = (asked: Promise<string>): void => {
+    if (current === asked) current = undefined
+  }
+  const takeToken = (): Promise<string> => {
+    if (current !== undefined) return current
+    const asked = (async () => (typeof token === 'function' ? token() : token))()
+    current = asked
+    asked.catch(() => forget(asked))
+    return asked
+  }
   /** Rounds of tries in a row that were lost. */
   let rounds = 0
 
-  const call: Calls['call'] = async (action, payload, withinMs) => {
+  const call = async (
+    action: string,
+    payload: object,
+    withinMs: number,
+    isRenewed = typeof token === 'string',
+  ): Promise<unknown> => {
     const round = rounds
-    current ??= typeof token === 'function' ? await token() : token
-    const answered = await post(`${url.replace(/\/$/, '')}/v1/agent/action/${action}`, current, payload, {
+    const asked = takeToken()
+    const answered = await post(`${url.replace(/\/$/, '')}/v1/agent/action/${action}`, await asked, payload, {
       environment,
       withinMs,
     })
@@ -55,6 +71,10 @@ export const createHttpClient = ({ url, token, ...options }: HttpOptions): HttpC
     rounds = 0
     const { status, body } = answered
     if (status === 200) return isEmpty(body) ? undefined : body
+    if (body.error?.type === 'auth' && !isRenewed) {
+      forget(asked)
+      return call(action, payload, withinMs, true)
+    }
     if (body.error !== undefined) throw new ChatError(body.error)
     const type = status === 429 ? 'too_many_requests' : 'internal'
     throw new ChatError({ type, message: `The gateway answered ${status}` })
@@ -63,10 +83,8 @@ export const createHttpClient = ({ url, token, ...options }: HttpOptions): HttpC
     line: { call },
     environment,
     online: () => pause(environment, rounds),
-    renew: (tries) => {
-      current = undefined
-      return typeof token === 'function' && tries === 1
-    },
+    // each call has asked for another token already
+    renew: () => false,
     findSent: (payload) => findSent({ call }, payload),
   })
   const request = (action: string, payload: object): Promise<unknown> => requests.add(action, payload)

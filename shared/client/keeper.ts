@@ -197,8 +197,9 @@ export class Keeper<U extends UserLike, E extends EventLike> {
     const { chat_id, thread_id, properties, version } = push
     const held = this.#ctx.chats.get(chat_id)?.threads.find(({ id }) => id === thread_id)
     const known = held?.properties_version
+    if (version === known) return
     if (known !== undefined && version !== known + 1) void this.#reader.read(chat_id, thread_id)
-    if (known !== undefined && version <= known) return
+    if (known !== undefined && version < known) return
     this.#changeThread(push, (thread) => ({
       properties: merged(thread.properties, properties),
       properties_version: version,

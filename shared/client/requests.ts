@@ -32,7 +32,7 @@ export interface Asking {
   /**
    * The session, or the token, is over: sees to another; false: there is none that another try could have.
    */
-  renew: (tries: number) => boolean
+  renew: () => boolean
   /** What an earlier try of sending an event has stored, if it has. */
   findSent: (payload: SendEvent) => Promise<unknown>
 }
@@ -130,7 +130,7 @@ export class Requests {
     const { environment, renew } = this.#asking
     request.tries += 1
     if (error.type === 'auth') {
-      if (request.tries > mostTries || !renew(request.tries)) throw error
+      if (request.tries > mostTries || !renew()) throw error
       return
     }
     const isUnknown = error.type === 'request_timeout' || (error.type === 'internal' && request.isUncertain)

@@ -34,7 +34,7 @@ export const authorOf = (push: BusPush, users: readonly ChatUser[]): Author | un
   return users.some((user) => user.id === id && user.type === 'customer') ? 'customer' : { agent: id }
 }
 
-/** Which of a license's agents are bots. Eventually consistent. */
+/** Which of a license's agents are bots. Strongly consistent: one that was just made must not hear itself. */
 export const readBots = async (
   read: Reader<'account'>,
   agents: readonly { license: string; agent: string }[],
@@ -44,6 +44,7 @@ export const readBots = async (
   )
   const items = await read.batchGet(
     [...named.values()].map(({ license, agent }) => keys.agent(license, agent)),
+    { strong: true },
   )
   const bots = new Set(
     items

@@ -37,6 +37,8 @@ export interface Unpublished {
 const changesAtOnce = 8
 /** Accounts and presence wait for the events of the records before them. */
 const mostMs = 10_000
+/** No call of the bus begins after so long: there is time left to say which records it has. */
+const puttingMs = 6000
 
 /**
  * Puts the events of changes on the bus, at least once. Resolves to the first change whose events are not on
@@ -63,13 +65,15 @@ const publishAll = async (
   ctx: WorkCtx,
   changes: readonly StreamChange[],
 ): Promise<Unpublished | undefined> => {
+  const inTime = AbortSignal.any([ctx.signal, AbortSignal.timeout(puttingMs)])
   const found = await wantedOf(ctx, changes)
   const inTurn = pLimit(changesAtOnce)
   const told = await Promise.allSettled(found.map((one) => inTurn(() => tell(ctx, one))))
   const failed = told.findIndex((one) => one.status === 'rejected' && isTransient(one.reason))
   const whole = failed === -1 ? told : told.slice(0, failed)
   const entries = await entriesOf(ctx, whole.flatMap(toldBy))
-  const [refused] = (await putEvents(entries, ctx)).toSorted((a, b) => a.of.index - b.of.index)
+  const left = await putEvents(entries, { signal: inTime, pause: ctx.pause })
+  const [refused] = left.toSorted((a, b) => a.of.index - b.of.index)
   if (refused !== undefined) return { index: refused.of.index, error: new Error(refused.why) }
   const reason = told[failed]
   return reason?.status === 'rejected'
@@ -109,7 +113,7 @@ const wantedOf = async (
     return chat === undefined ? [] : [{ ...one, license: chat.license_id, chat }]
   })
   const licenses = [...new Set(all.map(({ license }) => license))]
-  const items = await read.batchGet(licenses.map(keys.license))
+  const items = await read.batchGet(licenses.map(keys.license), { strong: true })
   const wanting = new Set(
     items
       .flatMap((item) => LicenseItem.safeParse(item).data ?? [])

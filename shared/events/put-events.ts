@@ -48,18 +48,17 @@ interface Refusal {
 }
 
 /** One call; resolves to why each of its entries was refused, undefined where it was taken. Never throws. */
-const call = async (entries: readonly BusEntry[], signal: AbortSignal): Promise<(Refusal | undefined)[]> => {
+const call = async (entries: readonly BusEntry[]): Promise<(Refusal | undefined)[]> => {
   const refused = (why: string, isLasting = false) => entries.map(() => ({ why, isLasting }))
   try {
     const bus = config.eventBus()
     if (bus === undefined) throw new InternalError('There is no event bus')
     const body = JSON.stringify({ Entries: entries.map((entry) => ({ ...entry, EventBusName: bus.name })) })
-    const within = AbortSignal.any([signal, AbortSignal.timeout(callMs)])
-    const { status, text } = await postTo(bus.url)({ headers, body }, within)
+    const { status, text } = await postTo(bus.url)({ headers, body }, AbortSignal.timeout(callMs))
     if (status !== 200 && tooWrong.test(text)) {
       // one of them is to blame: the others are put alone
       if (entries.length === 1) return refused(`PutEvents was answered with status ${status}`, true)
-      return (await Promise.all(entries.map((entry) => call([entry], signal)))).flat()
+      return (await Promise.all(entries.map((entry) => call([entry])))).flat()
     }
     if (status !== 200) return refused(`PutEvents was answered with status ${status}`)
     const answered = Answer.parse(JSON.parse(text)).Entries
@@ -73,9 +72,9 @@ const call = async (entries: readonly BusEntry[], signal: AbortSignal): Promise<
 }
 
 /**
- * Puts entries on the bus, what was refused again up to three times more. Resolves to those that are not on
- * it and may be later, each with the reason; one that never will be is logged and left out. May put one
- * twice, where an answer was lost.
+ * Puts entries on the bus, what was refused again up to three times more. Begins no call once `signal` is
+ * aborted. Resolves to those that are not on it and may be later, each with the reason; one that never will be
+ * is logged and left out. May put one twice, where an answer was lost.
  */
 export const putEvents = async <E extends { entry: BusEntry }>(
   entries: readonly E[],
@@ -87,10 +86,8 @@ export const putEvents = async <E extends { entry: BusEntry }>(
     if (tries > 1) await pause(tries)
     const puts = callsOf(left.map(({ of }) => of)).map((calls) =>
       atOnce(async () => {
-        const why = await call(
-          calls.map(({ entry }) => entry),
-          signal,
-        )
+        if (signal.aborted) return calls.map((of) => ({ of, why: 'no time left' }))
+        const why = await call(calls.map(({ entry }) => entry))
         return calls.flatMap((of, at) => {
           const refusal = why[at]
           if (refusal?.isLasting === true) leaveOut(of.entry, refusal.why)

@@ -25,7 +25,7 @@ export const setStatus = (
 
 /**
  * Sets the status of a bot that may work, which by that alone comes online, and goes. The last status before
- * it went is kept. /
+ * it went is kept.
  */
 export const setBotStatus = (
   license: string,

@@ -288,7 +288,11 @@ describe("Cognito's access tokens", () => {
 })
 
 describe('a token that a client got for itself is a machine’s', () => {
-  const cognitos = { ...without('aud'), sub: 'bot-1', token_use: 'access', client_id: 'bot-1' }
+  const cognitos = {
+    ...{ ...without('aud'), sub: 'bot-1', token_use: 'access', client_id: 'bot-1' },
+    scope: 'crm/tickets agent-chat/all',
+  }
+  const checks = { resourceServer: 'agent-chat' }
 
   test.each([
     ["Cognito's, whose client stands in place of aud", cognitos],
@@ -297,7 +301,7 @@ describe('a token that a client got for itself is a machine’s', () => {
     ["Auth0's", { ...claims, sub: 'bot-1@clients', azp: 'bot-1' }],
   ])('%s', async (_whose, payload) => {
     const { verify } = await world()
-    expect(await verify(await sign(payload))).toMatchObject({ subject: payload.sub, machine: true })
+    expect(await verify(await sign(payload), checks)).toMatchObject({ subject: payload.sub, machine: true })
   })
 
   test.each([
@@ -311,9 +315,16 @@ describe('a token that a client got for itself is a machine’s', () => {
 
   test('for another audience it is auth, and so it is without one, but of Cognito', async () => {
     const { verify } = await world()
-    await isAuth(verify(await sign({ ...cognitos, aud: 'another' })))
-    await isAuth(verify(await sign({ ...cognitos, token_use: undefined })))
-    await isAuth(verify(await sign({ ...cognitos, token_use: 'id' })))
+    await isAuth(verify(await sign({ ...cognitos, aud: 'another' }), checks))
+    await isAuth(verify(await sign({ ...cognitos, token_use: undefined }), checks))
+    await isAuth(verify(await sign({ ...cognitos, token_use: 'id' }), checks))
+  })
+
+  test("of Cognito's is for the API of its scopes: one for another API is auth, as is any where none is named", async () => {
+    const { verify } = await world()
+    for (const scope of [undefined, '', 'crm/all', 'agent-chatter/all', 'crm/agent-chat/all', 'all'])
+      await isAuth(verify(await sign({ ...cognitos, scope }), checks))
+    await isAuth(verify(await sign(cognitos)))
   })
 })
 

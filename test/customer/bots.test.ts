@@ -1,5 +1,6 @@
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { changeAgent, deleteAgent } from '../../shared/provisioning/change-agent.ts'
+import { setBotStatus } from '../../shared/table/agent-status.ts'
 import { readChat } from '../../shared/table/chat/chats.ts'
 import { presentAgents } from '../../shared/table/chat/chat-users.ts'
 import { calm, type HoldSteps, testAtSteps } from '../races/holding.ts'
@@ -178,6 +179,13 @@ describe('the chats of a bot', () => {
     expect([await has(asks), await has(answered)]).toEqual([['ann'], ['robin']])
     await answered.client.ok('send_event', { chat_id: answered.chat_id, event: message('and?') })
     expect(await has(answered)).toEqual(['ann'])
+  })
+
+  test('go to others, too, where the function that took it offline died behind its write', async () => {
+    const { license, asks } = await openTwo()
+    expect(await has(asks)).toEqual(['robin'])
+    await world.table.write.write(setBotStatus(license.id, 'robin', 'offline', 'of a function that died'))
+    expect(await has(asks)).toEqual(['ann'])
   })
 
   test.each([

@@ -1,4 +1,6 @@
 import { afterEach, beforeAll, expect, test } from 'vitest'
+import { entryOf } from '../../shared/events/bus-entry.ts'
+import { putEvents } from '../../shared/events/put-events.ts'
 import { changeAgent } from '../../shared/provisioning/change-agent.ts'
 import { changeLicense } from '../../shared/provisioning/change-license.ts'
 import { keys } from '../../shared/table/keys.ts'
@@ -6,7 +8,7 @@ import type { Client } from '../support/client.ts'
 import { message } from '../support/events.ts'
 import { named } from '../support/lambda-name.ts'
 import { type Sent, sentBy } from './events.ts'
-import { startWorld, type License, type World } from '../support/world.ts'
+import { startWorld, type License, useSettings, type World } from '../support/world.ts'
 
 let world: World
 /** How the stream's worker dies next: before it has done anything, or once it has done all but said so. */
@@ -87,6 +89,23 @@ test('what the bus never takes is left out, and holds up nothing that comes behi
   for (const text of ['one', 'odd', 'two']) await say(text)
   expect(texts(await eventsOf(license))).toEqual(['one', 'two'])
   expect(refused).toBe(1)
+})
+
+test('where time is up, no call begins, and what the others put is known: the next attempt goes on there', async () => {
+  const { license } = await open()
+  useSettings(world)
+  const up = new AbortController()
+  const entries = Array.from({ length: 50 }, (_, n) => ({
+    entry: entryOf(
+      { name: 'chat_unfollowed', payload: { chat_id: `c${n}` } },
+      { license: license.id, author: undefined, atS: 1_800_000_000 },
+    )!,
+  }))
+  world.events!.setFault(() => void up.abort())
+  const left = await putEvents(entries, { signal: up.signal, pause: async () => {} })
+  // four calls of ten are under way at a time
+  expect(left.map(({ of }) => of)).toEqual(entries.slice(40))
+  expect(await eventsOf(license)).toHaveLength(40 + 1)
 })
 
 test('while the bus takes nothing, accounts are followed; then all comes that it missed', async () => {

@@ -4,6 +4,7 @@ import { expect, test } from 'vitest'
 import { settingsFrom } from '../../infra/stack/stack-settings.ts'
 import { tokenIssuer } from '../../infra/stack/token-issuer.ts'
 import { tokenScopes } from '../../shared/protocol/action.ts'
+import { synthesize } from './synthesized.ts'
 
 const made = (context: Record<string, string>) => {
   const app = new App({ context })
@@ -40,9 +41,19 @@ test('without one there is none of it', () => {
 
 test.each([
   [{ botDomain: 'acme', ...own }, /-c botDomain= is for the stack's own user pool/],
+  [{ botDomain: 'acme', resourceServer: 'crm' }, /makes the resource server agent-chat, whose scopes count/],
   [{ botDomain: 'Acme' }, /-c botDomain: must be up to 63 small letters/],
   [{ botDomain: '-acme' }, /-c botDomain: /],
   [{ botDomain: 'my-cognito' }, /-c botDomain: /],
 ])('%j is refused', (context, sentence) => {
   expect(() => made(context)).toThrow(sentence)
+})
+
+test('with a domain, functions count the scopes of its resource server alone', { tags: ['full'] }, () => {
+  const told = synthesize({ botDomain: 'acme-chat' })
+    .of('AWS::Lambda::Function')
+    .map(([, { Properties }]) => Properties['Environment'].Variables)
+    .filter((variables) => 'TOKEN_ISSUER' in variables)
+  expect(told.length).toBeGreaterThan(20)
+  for (const { TOKEN_RESOURCE_SERVER: server } of told) expect(server).toBe('agent-chat')
 })
