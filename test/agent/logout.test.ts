@@ -87,7 +87,7 @@ describe('logout', () => {
     expect(updated_users.agents).toMatchObject({ added: [{ id: 'ben' }], removed_ids: ['ann'] })
   })
 
-  test('leaves the other connections of the agent as they are', async () => {
+  test('leaves the other connections of the agent as they are', { tags: ['full'] }, async () => {
     const { license, ann, ben } = await openOffice()
     const second = await license.login('ann')
     await ann.ok('logout', {})

@@ -235,23 +235,27 @@ describe('update_chat_thread_properties by many at once', () => {
     },
   )
 
-  test('of two threads do not get into the way of each other, nor of the chat', async () => {
-    const { ann, ben, chat_id, thread_id: first } = await annAndBen()
-    const second = await nextThread(ann, chat_id)
-    await ben.received()
-    const change = (i: number) => ({ properties: { a: { [`n${i}`]: i } } })
-    await Promise.all(
-      Array.from({ length: 8 }, (_, i) => [
-        ann.ok(action, { chat_id, thread_id: first, ...change(i) }),
-        ben.ok(action, { chat_id, thread_id: second, ...change(i) }),
-        ann.ok('update_chat_properties', { chat_id, ...change(i) }),
-      ]).flat(),
-    )
-    const all = { a: Object.fromEntries(Array.from({ length: 8 }, (_, i) => [`n${i}`, { value: i }])) }
-    expect(await held(ann, first)).toEqual({ thread: all, chat: all })
-    expect(await held(ann, second)).toEqual({ thread: all, chat: all })
-    expect(await ben.received()).toHaveLength(24)
-  })
+  test(
+    'of two threads do not get into the way of each other, nor of the chat',
+    { tags: ['full'] },
+    async () => {
+      const { ann, ben, chat_id, thread_id: first } = await annAndBen()
+      const second = await nextThread(ann, chat_id)
+      await ben.received()
+      const change = (i: number) => ({ properties: { a: { [`n${i}`]: i } } })
+      await Promise.all(
+        Array.from({ length: 8 }, (_, i) => [
+          ann.ok(action, { chat_id, thread_id: first, ...change(i) }),
+          ben.ok(action, { chat_id, thread_id: second, ...change(i) }),
+          ann.ok('update_chat_properties', { chat_id, ...change(i) }),
+        ]).flat(),
+      )
+      const all = { a: Object.fromEntries(Array.from({ length: 8 }, (_, i) => [`n${i}`, { value: i }])) }
+      expect(await held(ann, first)).toEqual({ thread: all, chat: all })
+      expect(await held(ann, second)).toEqual({ thread: all, chat: all })
+      expect(await ben.received()).toHaveLength(24)
+    },
+  )
 })
 
 describe('update_chat_thread_properties writes once, and pushes once,', () => {

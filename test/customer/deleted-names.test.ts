@@ -46,15 +46,19 @@ const now = async ({ client }: Visitor, chat_id: string) => {
 }
 
 describe('a group that is deleted', () => {
-  test('leaves chats that name it alone open to every agent: one that waits goes to whoever is free', async () => {
-    await openLicense()
-    const carl = await license.visit()
-    const { id } = await start(carl, [1])
-    expect(await now(carl, id)).toEqual({ agents: [], scopes: { groups: [1] } })
-    await deleteOld()
-    expect(await now(carl, id)).toEqual({ agents: ['ann'], scopes: undefined })
-    await ann.eventually('incoming_chat_thread', ({ chat }) => chat.id === id)
-  })
+  test(
+    'leaves chats that name it alone open to every agent: one that waits goes to whoever is free',
+    { tags: ['full'] },
+    async () => {
+      await openLicense()
+      const carl = await license.visit()
+      const { id } = await start(carl, [1])
+      expect(await now(carl, id)).toEqual({ agents: [], scopes: { groups: [1] } })
+      await deleteOld()
+      expect(await now(carl, id)).toEqual({ agents: ['ann'], scopes: undefined })
+      await ann.eventually('incoming_chat_thread', ({ chat }) => chat.id === id)
+    },
+  )
 
   test('leaves chats that name others as well to those', async () => {
     await openLicense()
@@ -111,24 +115,28 @@ describe('a group that is deleted', () => {
     }
   })
 
-  test('is taken out of a chat that was started while it was deleted, or before an upgrade', async () => {
-    await openLicense()
-    const carl = await license.visit()
-    const { id } = await start(carl, [3])
-    // as stored by a start that had looked for the group before it was deleted
-    for (const key of [keys.chat(id), keys.activeChat(license.id, id)])
-      await world.table.write.write({
-        Update: {
-          Key: key,
-          UpdateExpression: 'SET scopes = :scopes',
-          ExpressionAttributeValues: { ':scopes': { groups: [1], agents: [] } },
-        },
-      })
-    await deleteGroup(world.table, license.id, 1, { evenWithAgents: true })
-    await world.tick()
-    await world.settled()
-    expect(await now(carl, id)).toEqual({ agents: ['ann'], scopes: undefined })
-  })
+  test(
+    'is taken out of a chat that was started while it was deleted, or before an upgrade',
+    { tags: ['full'] },
+    async () => {
+      await openLicense()
+      const carl = await license.visit()
+      const { id } = await start(carl, [3])
+      // as stored by a start that had looked for the group before it was deleted
+      for (const key of [keys.chat(id), keys.activeChat(license.id, id)])
+        await world.table.write.write({
+          Update: {
+            Key: key,
+            UpdateExpression: 'SET scopes = :scopes',
+            ExpressionAttributeValues: { ':scopes': { groups: [1], agents: [] } },
+          },
+        })
+      await deleteGroup(world.table, license.id, 1, { evenWithAgents: true })
+      await world.tick()
+      await world.settled()
+      expect(await now(carl, id)).toEqual({ agents: ['ann'], scopes: undefined })
+    },
+  )
 })
 
 describe('an agent who is deleted', () => {

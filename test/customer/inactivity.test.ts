@@ -476,21 +476,25 @@ describe('a chat whose customer speaks unseen', () => {
     expect(await agentsNow(office)).toEqual(['ann'])
   })
 
-  test('goes to whom another is taken from, also where it was looked at before that one', async () => {
-    const office = await openUnseen({}, { ben: { max_chats: 1 } })
-    const { license, ann, after } = office
-    await ann.ok('update_agent', { routing_status: 'not_accepting_chats' })
-    await license.login('ben')
-    const dora = await license.visit()
-    const { chat } = await dora.client.ok('start_chat', { chat: { thread: { events: [message('hi')] } } })
-    const doras: Office = { ...office, chat_id: chat.id }
-    await after(5.5)
-    expect([await agentsNow(office), await agentsNow(doras)]).toEqual([['ann'], ['ben']])
-    // she has left the one unanswered, and has room for the other: so ben has room for the one
-    await ann.ok('update_agent', { routing_status: 'accepting_chats' })
-    await world.settled()
-    expect([await agentsNow(office), await agentsNow(doras)]).toEqual([['ben'], ['ann']])
-  })
+  test(
+    'goes to whom another is taken from, also where it was looked at before that one',
+    { tags: ['full'] },
+    async () => {
+      const office = await openUnseen({}, { ben: { max_chats: 1 } })
+      const { license, ann, after } = office
+      await ann.ok('update_agent', { routing_status: 'not_accepting_chats' })
+      await license.login('ben')
+      const dora = await license.visit()
+      const { chat } = await dora.client.ok('start_chat', { chat: { thread: { events: [message('hi')] } } })
+      const doras: Office = { ...office, chat_id: chat.id }
+      await after(5.5)
+      expect([await agentsNow(office), await agentsNow(doras)]).toEqual([['ann'], ['ben']])
+      // she has left the one unanswered, and has room for the other: so ben has room for the one
+      await ann.ok('update_agent', { routing_status: 'accepting_chats' })
+      await world.settled()
+      expect([await agentsNow(office), await agentsNow(doras)]).toEqual([['ben'], ['ann']])
+    },
+  )
 
   test('goes on where who has seen it is gone, and who is there has not looked', async () => {
     const office = await openUnseen({}, { ben: notAccepting, cyd: notAccepting })

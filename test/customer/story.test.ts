@@ -12,7 +12,7 @@ const systemMessage = (system_message_type: string, text: string) => ({
 const ids = (users: any[]) => users.filter(({ present }) => present).map(({ id }) => id)
 const gone = (client: Client | CustomerClient) => client.close().then(() => world.settled())
 
-test('a customer arrives, is served, returns, is banned, and comes back', async () => {
+test('a customer arrives, is served, returns, is banned, and comes back', { tags: ['full'] }, async () => {
   const license = await world.license({
     ann: { name: 'Ann', email: 'ann@company.example' },
     ben: { name: 'Ben' },

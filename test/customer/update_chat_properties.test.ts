@@ -98,7 +98,7 @@ describe.each(twins)('$action', ({ action, push, of, shown }) => {
     expect(await shown(reception)).toEqual({ a: { two: { value: 3 } }, c: { z: { value: 1 } } })
   })
 
-  test('of both tabs at once keeps every name that either sets', async () => {
+  test('of both tabs at once keeps every name that either sets', { tags: ['full'] }, async () => {
     const reception = await openReception(world)
     await Promise.all(
       Array.from({ length: 12 }, (_, i) =>

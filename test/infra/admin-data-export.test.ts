@@ -187,31 +187,35 @@ test('a license is written out with all that is stored of it, but nothing that o
     expect(out).not.toContain(secret)
 })
 
-test('a file has its name once it is complete, is its owner’s alone, and is written over by nothing', async () => {
-  const { license, known } = await populated()
-  const file = join(data.localDir, `${license.id}.jsonl`)
-  const argv = ['customer', 'export', license.id, known.id, '--out', file]
-  data.proxy.setFault(({ request }) =>
-    JSON.stringify(request).includes('LOG#') ? { errorType: 'ValidationException' } : undefined,
-  )
-  expect(await data.admin(argv)).toMatchObject({ code: 1, out: '' })
-  data.proxy.setFault(undefined)
-  expect((await readdir(data.localDir)).filter((name) => name.includes(license.id))).toEqual([])
-  await writeFile(`${file}.partial`, 'of a run that was killed')
-  expect(await data.admin(argv)).toMatchObject({ code: 0, out: '' })
-  expect((await readdir(data.localDir)).filter((name) => name.includes(license.id))).toEqual([
-    `${license.id}.jsonl`,
-  ])
-  expect((await stat(file)).mode & 0o777).toBe(0o600)
-  const written = await readFile(file, 'utf8')
-  expect(linesOf(written).at(-1)).toMatchObject({ record: 'end' })
-  expect(await data.admin(argv)).toEqual({
-    code: 1,
-    out: '',
-    err: `error: ${file} exists. Choose another --out.\n`,
-  })
-  expect(await readFile(file, 'utf8')).toBe(written)
-})
+test(
+  'a file has its name once it is complete, is its owner’s alone, and is written over by nothing',
+  { tags: ['full'] },
+  async () => {
+    const { license, known } = await populated()
+    const file = join(data.localDir, `${license.id}.jsonl`)
+    const argv = ['customer', 'export', license.id, known.id, '--out', file]
+    data.proxy.setFault(({ request }) =>
+      JSON.stringify(request).includes('LOG#') ? { errorType: 'ValidationException' } : undefined,
+    )
+    expect(await data.admin(argv)).toMatchObject({ code: 1, out: '' })
+    data.proxy.setFault(undefined)
+    expect((await readdir(data.localDir)).filter((name) => name.includes(license.id))).toEqual([])
+    await writeFile(`${file}.partial`, 'of a run that was killed')
+    expect(await data.admin(argv)).toMatchObject({ code: 0, out: '' })
+    expect((await readdir(data.localDir)).filter((name) => name.includes(license.id))).toEqual([
+      `${license.id}.jsonl`,
+    ])
+    expect((await stat(file)).mode & 0o777).toBe(0o600)
+    const written = await readFile(file, 'utf8')
+    expect(linesOf(written).at(-1)).toMatchObject({ record: 'end' })
+    expect(await data.admin(argv)).toEqual({
+      code: 1,
+      out: '',
+      err: `error: ${file} exists. Choose another --out.\n`,
+    })
+    expect(await readFile(file, 'utf8')).toBe(written)
+  },
+)
 
 test('whom there is not is said, and nothing is written', async () => {
   const license = await world.license({})

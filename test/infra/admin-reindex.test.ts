@@ -261,40 +261,44 @@ describe('admin reindex that is cut short', () => {
     expect(resumed).toBeGreaterThan(1)
   })
 
-  test('ends what it is at where it is interrupted, and says that it is to be given again', async () => {
-    const { license, ids, index } = await forgotten(20)
-    let stop = () => {}
-    let forgets = 0
-    let seen = 0
-    world.proxy.setFault(({ request }) => {
-      if (JSON.stringify(request).includes('INDEX#') && (seen += 1) === 60) stop()
-      return undefined
-    })
-    const { code, out, err } = await world.reindex(license, {
-      onInterrupt: (run) => {
-        stop = run
-        return () => (forgets += 1)
-      },
-    })
-    world.proxy.setFault(undefined)
-    expect([code, out, forgets]).toEqual([1, '', 1])
-    const { chats: done } = (await world.progressOf(license))!
-    expect(done).toBeGreaterThan(0)
-    expect(done).toBeLessThan(20)
-    expect(err).toBe(
-      'Stopping, once what is under way is done.\n' +
-        `error: Stopped. ${done} of 20 chats are done.\nGive the command again to go on.\n`,
-    )
-    // nothing is left half done
-    const half = await world.indexOf(license)
-    const chatOf = (posting: string) => posting.split('#').at(-1)!.split('_')[0]
-    const begun = new Set(half.map(chatOf))
-    expect([...begun].sort().slice(0, done)).toEqual(ids.slice(0, done))
-    expect(half).toEqual(index.filter((posting) => begun.has(chatOf(posting))))
-    const again = await world.reindex(license)
-    expect(again.out).toContain(`: 20 chats, ${20 - done} of them now, `)
-    expect(await world.indexOf(license)).toEqual(index)
-  })
+  test(
+    'ends what it is at where it is interrupted, and says that it is to be given again',
+    { tags: ['full'] },
+    async () => {
+      const { license, ids, index } = await forgotten(20)
+      let stop = () => {}
+      let forgets = 0
+      let seen = 0
+      world.proxy.setFault(({ request }) => {
+        if (JSON.stringify(request).includes('INDEX#') && (seen += 1) === 60) stop()
+        return undefined
+      })
+      const { code, out, err } = await world.reindex(license, {
+        onInterrupt: (run) => {
+          stop = run
+          return () => (forgets += 1)
+        },
+      })
+      world.proxy.setFault(undefined)
+      expect([code, out, forgets]).toEqual([1, '', 1])
+      const { chats: done } = (await world.progressOf(license))!
+      expect(done).toBeGreaterThan(0)
+      expect(done).toBeLessThan(20)
+      expect(err).toBe(
+        'Stopping, once what is under way is done.\n' +
+          `error: Stopped. ${done} of 20 chats are done.\nGive the command again to go on.\n`,
+      )
+      // nothing is left half done
+      const half = await world.indexOf(license)
+      const chatOf = (posting: string) => posting.split('#').at(-1)!.split('_')[0]
+      const begun = new Set(half.map(chatOf))
+      expect([...begun].sort().slice(0, done)).toEqual(ids.slice(0, done))
+      expect(half).toEqual(index.filter((posting) => begun.has(chatOf(posting))))
+      const again = await world.reindex(license)
+      expect(again.out).toContain(`: 20 chats, ${20 - done} of them now, `)
+      expect(await world.indexOf(license)).toEqual(index)
+    },
+  )
 
   test(
     'lists chats that fail, with the others done, and then tries these alone again',

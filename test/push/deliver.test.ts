@@ -62,7 +62,7 @@ describe('one connection with many pushes', () => {
     },
   )
 
-  test('is slow where nothing gets through in the whole second', async () => {
+  test('is slow where nothing gets through in the whole second', { tags: ['full'] }, async () => {
     const license = await world.license({ ann: {} })
     const ann = await license.login('ann')
     post(() => ({ hang: true }))
