@@ -12,6 +12,8 @@ export const calm = async (world: World): Promise<void> => {
 /** One run: `held` is stopped at a step of its own, and `meanwhile` runs from its beginning to its end. */
 export interface Run {
   held(): Promise<unknown>
+  /** The functions that `held` runs, such as `worker/clock`, where they are no action's. */
+  by?: RegExp
   meanwhile(): Promise<unknown>
   /** What must be true now; what was put off until later is done. */
   check(): Promise<void> | void
@@ -32,13 +34,21 @@ const roundMs = 4
 /** Whether a call is held, by those that `held` has made before it. */
 type Holds = (call: Pick<Call, 'operation'>, before: readonly string[]) => boolean
 
-/** Resolves to how many calls were held; 0 where there was none to hold. */
+/** Whether a call may be an action's: connections come and go, and workers work, while `held` runs. */
+const isOfAction = ({ lambda = '' }: Pick<Call, 'lambda'>): boolean => !/^(socket|worker)\//.test(lambda)
+
+/** Resolves to how many calls were held; 0 where there was none to hold. `all`: also of other functions. */
 const runHeld = async (
   world: World,
   prepare: () => Promise<Run>,
-  { name, holds, withRest = false }: { name: string; holds: Holds; withRest?: boolean },
+  {
+    name,
+    holds,
+    all = false,
+    withRest = false,
+  }: { name: string; holds: Holds; all?: boolean; withRest?: boolean },
 ): Promise<number> => {
-  const { held, meanwhile, check } = await prepare()
+  const { held, by, meanwhile, check } = await prepare()
   const reached = Promise.withResolvers<true>()
   const over = Promise.withResolvers<undefined>()
   const before: string[] = []
@@ -46,6 +56,7 @@ const runHeld = async (
   let isMeanwhile = false
   world.proxy.setFault((call) => {
     if (isMeanwhile) return undefined
+    if (!all && !(by === undefined ? isOfAction(call) : by.test(call.lambda ?? ''))) return undefined
     const isFirst = holding === 0 && holds(call, before)
     before.push(call.operation)
     if (!isFirst && !(holding > 0 && withRest)) return undefined
@@ -86,7 +97,8 @@ export const atEachStep = async (
 ): Promise<number> => {
   for (let step = 1; ; step += 1) {
     const holds: Holds = (_, before) => before.length === step - 1
-    const run = (withRest: boolean) => runHeld(world, prepare, { name: `call ${step}`, holds, withRest })
+    const run = (withRest: boolean) =>
+      runHeld(world, prepare, { name: `call ${step}`, holds, all: true, withRest })
     let held = 0
     if (ways.includes('with the rest')) held = await run(true)
     // a call that nothing came with was held alone

@@ -28,6 +28,7 @@ describe('a message that comes while the clock looks after its chat', () => {
         const at = Date.now() + 10.2 * minuteMs
         return {
           held: () => world.tick(at),
+          by: /^worker\/clock$/,
           meanwhile: () => carl.client.ok('send_event', { chat_id: chat, event: message('still here') }),
           check: async () => {
             const { chat: shown } = await carl.client.ok('get_chat_threads', { chat_id: chat })
@@ -59,6 +60,7 @@ describe('a message that comes while the clock looks after its chat', () => {
         const at = Date.now() + 30.2 * minuteMs
         return {
           held: () => world.tick(at),
+          by: /^worker\/clock$/,
           meanwhile: () => carl.client.ok('send_event', { chat_id: chat, event: message('still here') }),
           check: async () => {
             await world.settled()

@@ -55,7 +55,9 @@ describe('a login against the loss of the older socket', () => {
             await world.queue.settled()
           }
           return {
-            ...(order === orders[0] ? { held: login, meanwhile: loss } : { held: loss, meanwhile: login }),
+            ...(order === orders[0]
+              ? { held: login, meanwhile: loss }
+              : { held: loss, by: /^(socket|worker)\//, meanwhile: login }),
             check: async () => {
               older = client
               await world.settled()
