@@ -1,4 +1,4 @@
-import { whileNotBanned } from '../../shared/chat/not-banned.ts'
+import { whileNotBanned } from '../../shared/chat/guards.ts'
 import { updateScopes } from '../../shared/chat/scopes.ts'
 import { updateChatScopes } from '../../shared/protocol/customer/update_chat_scopes.ts'
 import { serve } from '../../shared/request/serve.ts'

@@ -1,6 +1,6 @@
 import { watching } from '../../shared/access/audience.ts'
 import { changeProperties, removesAny } from '../../shared/chat/change-properties.ts'
-import { whileNotBanned } from '../../shared/chat/not-banned.ts'
+import { whileNotBanned } from '../../shared/chat/guards.ts'
 import { updateChatThreadProperties } from '../../shared/protocol/customer/update_chat_thread_properties.ts'
 import { serve } from '../../shared/request/serve.ts'
 import { threadOf } from '../../shared/table/ids.ts'

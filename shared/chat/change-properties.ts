@@ -123,7 +123,7 @@ export interface PropertiesChanged {
 export const changeProperties = async <Guarding extends Family = never>(
   ctx: Changing<Guarding>,
   change: PropertiesChange,
-  guard?: () => ConditionalWrite<Guarding>,
+  guard?: (chat: Chat) => ConditionalWrite<Guarding>,
 ): Promise<PropertiesChanged | undefined> => {
   const { nonce } = ctx
   let { chat } = ctx
@@ -154,7 +154,7 @@ export const changeProperties = async <Guarding extends Family = never>(
         const result: { told: AnnouncedProperties | undefined } = { told: attempted }
         const write = async () => {
           const op = setProperties(ctx.of, held, after, nonce)
-          const outcome = await writeGuarded(ctx.write, op, putChangedChat(chat, ctx.now()), guard?.())
+          const outcome = await writeGuarded(ctx.write, op, putChangedChat(chat, ctx.now()), guard?.(chat))
           if (outcome.done) return true
           const found = parseProperties(outcome.found)
           if (found.by === nonce) return true

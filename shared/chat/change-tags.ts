@@ -11,7 +11,7 @@ import {
   type TagsState,
   type ThreadAddress,
 } from '../table/chat/stored-tags.ts'
-import { retryUntilCommitted } from '../table/optimistic-write.ts'
+import { type ConditionalWrite, retryUntilCommitted } from '../table/optimistic-write.ts'
 
 interface State {
   chat: Chat
@@ -36,14 +36,14 @@ export interface TagsChanged extends TagsState {
 
 /**
  * Gives a thread a tag, or takes one from it (`isWanted` false), again on what is read anew where another
- * request was faster: changes of different tags all survive. Undefined: nothing was to change, or another
- * request, which tells of it, has undone it already. Throws `validation` for more tags than a thread may
- * have.
+ * request was faster, or `guard` did not hold: changes of different tags all survive. Undefined: nothing was
+ * to change, or another request, which tells of it, has undone it already. Throws `validation` for more tags
+ * than a thread may have.
  */
 export const changeTags = async (
   ctx: Tagging,
-  tag: string,
-  isWanted: boolean,
+  { tag, isWanted }: { tag: string; isWanted: boolean },
+  guard?: (chat: Chat) => ConditionalWrite<'chat'>,
 ): Promise<TagsChanged | undefined> => {
   const { nonce, thread } = ctx
   let { chat } = ctx
@@ -66,6 +66,7 @@ export const changeTags = async (
         const refusals = await ctx.write.transact([
           setTags(thread, held, after, nonce),
           putChangedChat(chat, ctx.now()),
+          ...(guard === undefined ? [] : [guard(chat).op]),
         ])
         if (refusals.length === 0) {
           known = { tags: after, version: held.version + 1 }

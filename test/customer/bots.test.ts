@@ -48,11 +48,12 @@ const bot = (priority: AgentDraft['priority'], draft: AgentDraft = {}): AgentDra
 interface Arrived {
   client: CustomerClient
   chat_id: string
+  thread_id: string
 }
 const arrive = async (license: License, events = [message('hello')]): Promise<Arrived> => {
   const { client } = await license.visit()
   const { chat } = await client.ok('start_chat', { chat: { thread: { events } } })
-  return { client, chat_id: chat.id }
+  return { client, chat_id: chat.id, thread_id: chat.thread.id }
 }
 const has = async ({ chat_id }: Arrived): Promise<string[]> => {
   await calm(world)
@@ -233,11 +234,19 @@ describe('a transfer', () => {
   })
 })
 
+type Asks = (robin: Client, chat: Pick<Arrived, 'chat_id' | 'thread_id'>) => Promise<unknown>
+
+const handsOver: Asks = (robin, { chat_id }) => robin.call('transfer_chat', toTeam(chat_id))
+
+/** What others read of what a bot may leave in a chat beside events. */
+const leftIn = async (client: Client, { chat_id }: { chat_id: string }) => {
+  const { chat } = await client.ok('get_chat_threads', { chat_id })
+  const [{ properties, tags }] = chat.threads
+  return { chat: chat.properties['bot'], thread: properties['bot'], tags }
+}
+
 const raceOf =
-  (
-    held: (robin: Client, chat_id: string) => Promise<unknown>,
-    meanwhile: (robin: Client, chat_id: string) => Promise<unknown>,
-  ) =>
+  (held: Asks, meanwhile: Asks) =>
   async (hold: HoldSteps): Promise<void> => {
     await hold(
       world,
@@ -248,17 +257,25 @@ const raceOf =
         const carl = await arrive(license)
         await calm(world)
         let answer: any
+        let left: unknown
+        const asks = async (asked: Asks, client: Client) => {
+          const { chat_id, thread_id } = carl
+          const answered = await asked(client, { chat_id, thread_id })
+          if (asked === handsOver) left = await leftIn(people['ann']!, carl)
+          return answered
+        }
         return {
           held: async () => {
-            answer = await held(robin, carl.chat_id)
+            answer = await asks(held, robin)
           },
-          meanwhile: () => meanwhile(second, carl.chat_id),
+          meanwhile: () => asks(meanwhile, second),
           check: async () => {
             if (!answer.success) expect(answer.payload.error).toMatchObject(denied)
             expect(await has(carl)).toEqual(['ann'])
             const texts = await textsIn(carl)
             const at = texts.findIndex((text) => text.startsWith('Chat transferred'))
             expect(texts.slice(at + 1)).not.toContain('a bot says')
+            expect(await leftIn(people['ann']!, carl)).toEqual(left)
             if (answer.action === 'send_event') expect(texts.includes('a bot says')).toBe(answer.success)
             expect(
               await robin.refused('send_event', { chat_id: carl.chat_id, event: message('x') }),
@@ -270,9 +287,21 @@ const raceOf =
       3,
     )
   }
-const says = (robin: Client, chat_id: string) =>
-  robin.call('send_event', { chat_id, event: message('a bot says') })
-const handsOver = (robin: Client, chat_id: string) => robin.call('transfer_chat', toTeam(chat_id))
+const says: Asks = (robin, { chat_id }) => robin.call('send_event', { chat_id, event: message('a bot says') })
+const properties = { bot: { step: { value: 'asked' } } }
 
-testAtSteps('nothing that a bot sends lands behind its own hand-over', raceOf(says, handsOver))
-testAtSteps('nothing of it lands behind the hand-over that it sends beside', raceOf(handsOver, says))
+describe.each<[string, Asks]>([
+  ['an event', says],
+  [
+    'a property of the chat',
+    (robin, { chat_id }) => robin.call('update_chat_properties', { chat_id, properties }),
+  ],
+  [
+    'a property of the thread',
+    (robin, chat) => robin.call('update_chat_thread_properties', { ...chat, properties }),
+  ],
+  ['a tag', (robin, chat) => robin.call('tag_thread', { ...chat, tag: 'asked' })],
+])('%s of a bot', (_, asks) => {
+  testAtSteps('does not land behind its own hand-over', raceOf(asks, handsOver))
+  testAtSteps('does not land behind the hand-over that it sends beside', raceOf(handsOver, asks))
+})
