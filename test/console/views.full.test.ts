@@ -176,6 +176,7 @@ describe('the console', () => {
     await fits()
     await press(nora, 'Frames')
     await press(nora, 'Team')
+    await page.getByRole('dialog').waitFor()
     await fits()
     await page.keyboard.press('Escape')
     await press(nora, 'Back')

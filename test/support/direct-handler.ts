@@ -7,7 +7,16 @@ import { handleDirectly } from './direct.ts'
 
 export * from '@smithy/node-http-handler'
 
+type Given = Parameters<typeof SocketHandler.create>[0]
+type MadeOf = ConstructorParameters<typeof SocketHandler>[0]
+const isOptions = (given: Given): given is MadeOf => given === undefined || !('handle' in given)
+
 export class NodeHttpHandler extends SocketHandler {
+  // a client that is given none makes its own by this
+  static override create(given?: Given) {
+    return SocketHandler.create(isOptions(given) ? new NodeHttpHandler(given) : given)
+  }
+
   override handle(...asked: Parameters<SocketHandler['handle']>): ReturnType<SocketHandler['handle']> {
     return handleDirectly(...asked) ?? super.handle(...asked)
   }

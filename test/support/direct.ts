@@ -4,12 +4,14 @@ import type { NodeHttpHandler } from '@smithy/node-http-handler'
 // they meet here.
 
 interface DirectRequest {
+  method: string
+  path: string
   headers: Record<string, string>
   body: Uint8Array
 }
 interface DirectAnswer {
   status: number
-  headers: Record<string, string>
+  headers: Readonly<Record<string, string>>
   body: Uint8Array
 }
 type Direct = (request: DirectRequest) => Promise<DirectAnswer>
@@ -27,15 +29,29 @@ type Handle = NodeHttpHandler['handle']
 
 /** What an SDK's own handler does, where a server of this process answers directly; else undefined. */
 export const handleDirectly = (...[request, options]: Parameters<Handle>): ReturnType<Handle> | undefined => {
-  const asked: unknown = request.body
-  if (!(asked instanceof Uint8Array)) return undefined
   const answers = directTo(request.port)
-  if (answers === undefined) return undefined
-  const ask = () => answers({ headers: request.headers, body: asked })
-  return unlessAborted(ask, options?.abortSignal as AbortSignal | undefined).then(
-    ({ status, headers, body }) => ({ response: { statusCode: status, headers, body } }),
-  )
+  const asked = bytesOf(request.body)
+  if (answers === undefined || asked === undefined) return undefined
+  const { method, path, headers } = request
+  const ask = () => answers({ method, path, headers, body: asked })
+  return unlessAborted(ask, options?.abortSignal as AbortSignal | undefined).then((answer) => ({
+    response: { statusCode: answer.status, headers: answer.headers, body: readable(answer.body) },
+  }))
 }
+
+/** Undefined of a body that is still to be read. */
+const bytesOf = (body: unknown): Uint8Array | undefined => {
+  if (body === undefined || typeof body === 'string') return Buffer.from(body ?? '')
+  return body instanceof Uint8Array ? body : undefined
+}
+
+/** Bytes for those who take a body as such, and for those who read it as a stream. */
+const readable = (bytes: Uint8Array) =>
+  Object.assign(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), {
+    async *[Symbol.asyncIterator]() {
+      yield bytes
+    },
+  })
 
 const unlessAborted = (
   ask: () => Promise<DirectAnswer>,

@@ -14,6 +14,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Client, type CustomerClient } from './client.ts'
+import { answerStackDirectly } from './direct-stack.ts'
 import { startEngineProxy } from './engine-proxy.ts'
 import { functionsIn } from './functions.ts'
 import { named } from './lambda-name.ts'
@@ -251,6 +252,7 @@ const makeWorld = async (options: WorldOptions): Promise<OwnedWorld> => {
     ...options,
     gateway: { onRequest: (entry) => requests.push(entry), ...options.gateway },
   })
+  const noSocketsTo = answerStackDirectly(stack)
   const settled = settling(stack, engine.polls)
   const clients: (Client | CustomerClient)[] = []
   const closeAll = async () => {
@@ -277,6 +279,7 @@ const makeWorld = async (options: WorldOptions): Promise<OwnedWorld> => {
     await closeAll()
     engine.polls?.release()
     await stack.stop()
+    noSocketsTo()
     await proxy.stop()
     await engine.release(tableName)
     await expectAllowed(proxy.calls)

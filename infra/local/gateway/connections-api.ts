@@ -20,13 +20,34 @@ interface Reply {
   readonly json?: unknown
 }
 
+/** A request of the management API. `too large`: of its body no more is known. */
+export interface Asked {
+  readonly method: string
+  /** With a query, perhaps. */
+  readonly url: string
+  readonly body: Buffer | 'too large'
+}
+
+/** What goes out for it. */
+export interface Written {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+}
+
 /** 15 characters of base64url and `=`: 11 bytes. */
 const wellFormedId = /^[\w-]{15}=$/
 
 /**
  * The connection-management API, `/{stage}/@connections/{id}`, as `@aws-sdk/client-apigatewaymanagementapi`
- * speaks it, and 426 for a plain GET. Settles when the reply is handed over, or never will be.
+ * speaks it, and 426 for a plain GET. Undefined: it hangs, for good.
  */
+export async function answerConnections(managed: Managed, asked: Asked): Promise<Written | undefined> {
+  const reply = await replyTo(managed, asked)
+  return reply === 'never' ? undefined : written(reply)
+}
+
+/** The same of a request that came in. Settles when the reply is handed over, or never will be. */
 export async function answerHttp(
   managed: Managed,
   request: IncomingMessage,
@@ -34,15 +55,12 @@ export async function answerHttp(
 ): Promise<void> {
   const body = await readBody(request, managed.settings.limits.outboundBytes)
   if (body === 'aborted') return
-  const reply = await replyTo(managed, request, body)
-  if (reply !== 'never') write(response, reply)
+  const { method = '', url = '/' } = request
+  const answer = await answerConnections(managed, { method, url, body })
+  if (answer !== undefined) response.writeHead(answer.status, answer.headers).end(answer.body)
 }
 
-async function replyTo(
-  managed: Managed,
-  { method, url = '/' }: IncomingMessage,
-  body: Buffer | 'too large',
-): Promise<Reply | 'never'> {
+async function replyTo(managed: Managed, { method, url, body }: Asked): Promise<Reply | 'never'> {
   const { stage } = managed.settings
   const [path = ''] = url.split('?')
   if (method === 'GET' && !/^\/[^/]+\/(@|%40)/i.test(path)) {
@@ -59,7 +77,7 @@ async function replyTo(
       json: { message: `Invalid connectionId: ${connectionId ?? id}`, connectionId: connectionId ?? id },
     }
   }
-  if (body === 'too large') return tooLarge
+  if (body === 'too large' || body.length > managed.settings.limits.outboundBytes) return tooLarge
   const connection = managed.connection(connectionId)
   if (connection === undefined) return gone
 
@@ -125,17 +143,17 @@ function described({ connectedAt, lastActiveAt, sourceIp, userAgent }: Connectio
   }
 }
 
-function write(response: ServerResponse, { status, errorType, json }: Reply): void {
+function written({ status, errorType, json }: Reply): Written {
   const body = json === undefined ? '' : JSON.stringify(json)
-  response.writeHead(status, {
+  const headers = {
     'x-amzn-RequestId': randomUUID(),
     ...(errorType === undefined ? {} : { 'x-amzn-ErrorType': errorType }),
     ...(status === 426 ? { Upgrade: 'websocket', Connection: 'Upgrade' } : {}),
     ...(status === 204
       ? {}
-      : { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) }),
-  })
-  response.end(body)
+      : { 'Content-Type': 'application/json', 'Content-Length': String(Buffer.byteLength(body)) }),
+  }
+  return { status, headers, body }
 }
 
 /** Reads to the end even what is too large: a reply before that would break the caller's connection. */

@@ -5,7 +5,7 @@ import { InFlight } from '../in-flight.ts'
 import { listenOn } from '../listen-on.ts'
 import { goingAway, reasonOf } from './close-codes.ts'
 import { Connection } from './connection.ts'
-import { answerHttp, type Managed } from './connections-api.ts'
+import { answerConnections, answerHttp, type Asked, type Managed, type Written } from './connections-api.ts'
 import { newId } from './events.ts'
 import type { DropOptions, Gateway } from './handle.ts'
 import { refuse } from './handshake.ts'
@@ -115,6 +115,10 @@ class LocalGateway implements Gateway, Managed {
 
   pause(ms: number): Promise<void> {
     return this.#invocations.pause(ms)
+  }
+
+  answer(asked: Asked): Promise<Written | undefined> {
+    return this.#work.track(answerConnections(this, asked))
   }
 
   idle(): Promise<void> {

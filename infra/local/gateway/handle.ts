@@ -1,3 +1,4 @@
+import type { Asked, Written } from './connections-api.ts'
 import type { Faults, Limits } from './settings.ts'
 
 export interface DropOptions {
@@ -22,6 +23,8 @@ export interface Gateway {
   setLimits(limits: Partial<Limits>): void
   /** Ids of the clients that a POST would reach. */
   connections(): string[]
+  /** Answers a request of the management API from within this process; undefined: it hangs. */
+  answer(asked: Asked): Promise<Written | undefined>
   /**
    * Resolves once no invocation is under way, none is held back by jitter, every POST so far was handed to
    * its socket, and every client that closed had its `$disconnect`. A client that pings before this and

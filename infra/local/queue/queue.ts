@@ -4,7 +4,7 @@ import { createServer } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { listenOn } from '../listen-on.ts'
 import { Deliveries, type DeliverySettings } from './deliveries.ts'
-import { answerSqs } from './sqs-protocol.ts'
+import { type Answer, answerSqs } from './sqs-protocol.ts'
 
 export type LocalQueue = Pick<
   Deliveries,
@@ -12,6 +12,8 @@ export type LocalQueue = Pick<
 > & {
   /** For `QueueUrl` of the SDK's client, which takes its host for the endpoint. */
   url: string
+  /** Answers a request from within this process. `target`: its `x-amz-target`. */
+  answer(target: string, body: string): Answer
 }
 
 /**
@@ -20,17 +22,16 @@ export type LocalQueue = Pick<
  */
 export async function startQueue(settings: DeliverySettings & { port?: number }): Promise<LocalQueue> {
   const deliveries = new Deliveries(settings)
+  const answer = (target: string, body: string): Answer => {
+    const answered = answerSqs({ target, body, queueUrl: url }, (message) => deliveries.add(message))
+    const headers = { 'content-type': 'application/x-amz-json-1.0', 'x-amzn-requestid': randomUUID() }
+    return { ...answered, headers: { ...headers, ...answered.headers } }
+  }
   const server = createServer((request, response) => {
     text(request).then(
-      (body) => {
-        const target = String(request.headers['x-amz-target'] ?? '')
-        const answer = answerSqs({ target, body, queueUrl: url }, (message) => deliveries.add(message))
-        response.writeHead(answer.status, {
-          'content-type': 'application/x-amz-json-1.0',
-          'x-amzn-requestid': randomUUID(),
-          ...answer.headers,
-        })
-        response.end(answer.body)
+      (asked) => {
+        const { status, headers, body } = answer(String(request.headers['x-amz-target'] ?? ''), asked)
+        response.writeHead(status, headers).end(body)
       },
       () => response.destroy(), // the client went away
     )
@@ -39,6 +40,7 @@ export async function startQueue(settings: DeliverySettings & { port?: number })
   const url = `http://127.0.0.1:${port}/000000000000/${settings.name}`
   return {
     url,
+    answer,
     settled: (options) => deliveries.settled(options),
     isSettled: () => deliveries.isSettled(),
     flush: () => deliveries.flush(),

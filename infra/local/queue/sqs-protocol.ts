@@ -3,7 +3,7 @@ import * as z from 'zod/mini'
 
 /** A message that SQS would take. */
 export type Accepted = { messageId: string; body: string; delayS: number }
-type Answer = { status: number; headers: Record<string, string>; body: string }
+export type Answer = { status: number; headers: Record<string, string>; body: string }
 
 const maxMessageBytes = 1_048_576
 
