@@ -212,7 +212,8 @@ describe.each(engines)('$label', ({ endpoint }) => {
 
 const names = engines.map(({ name }) => name).filter((name) => name !== 'endpoint')
 
-describe.each(names)('a directory with data of the engine %s', (name) => {
+// DynamoDB Local starts four times in it, each time some seconds beside other work
+describe.each(names)('a directory with data of the engine %s', { timeout: 120_000 }, (name) => {
   it('outlives a parent that was killed, as no process does, and its stream goes on', async () => {
     const dir = mkdtempSync(join(tmpdir(), 'engine-'))
     const env = { ...process.env, DYNAMODB_ENGINE: name }

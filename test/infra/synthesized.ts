@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { App, NestedStack, type Stack } from 'aws-cdk-lib'
@@ -18,14 +18,7 @@ interface Resource {
 
 const cdkJson = JSON.parse(readFileSync(join(import.meta.dirname, '../../cdk.json'), 'utf8'))
 
-const made: string[] = []
-const directory = (): string => {
-  const path = mkdtempSync(join(tmpdir(), 'stack-'))
-  made.push(path)
-  return path
-}
-// several files of one process share what is made
-process.once('exit', () => made.forEach((path) => rmSync(path, { recursive: true, force: true })))
+const directory = (): string => mkdtempSync(join(tmpdir(), 'stack-'))
 
 /** A folder of bundles that say their own name: the template needs no real build. */
 export const bundles = (names: readonly string[]): string => {
