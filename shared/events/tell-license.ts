@@ -2,6 +2,7 @@ import { pushErased } from '../account/customer-erased.ts'
 import { everyAgent } from '../access/audience.ts'
 import { announceCustomerUpdated } from '../chat/announce/customer-updated.ts'
 import { queueWith } from '../chat/view/queue.ts'
+import { deadlines } from '../protocol/limits.ts'
 import { readChat } from '../table/chat/chats.ts'
 import { parsePositions, readWaits } from '../table/chat/queue.ts'
 import { readLast } from '../table/chat/thread-log.ts'
@@ -53,12 +54,16 @@ export const tellCustomer = async (ctx: Telling, { before, after }: StreamChange
   if (differ(before, after, shown)) await tellDetails(ctx, customer)
 }
 
-/** Agents are told while its chat is active: one that was closed since counts as that. */
+/**
+ * Agents are told while its chat is active: one that was closed since counts as that. A request that closes
+ * one notes when it was about to, which its write may follow by all the time that it has.
+ */
 const tellDetails = async (ctx: Telling, customer: CustomerItem): Promise<void> => {
   const id = customerChatId(customer.license_id, customer.id)
   const [chat, last] = await Promise.all([readChat(ctx.read, id), readLast(ctx.read, id, true)])
   if (chat === undefined) return
-  const active = chat.active || (last !== undefined && last.at >= customer.changed_at)
+  const closedAtLast = last === undefined ? 0 : last.at + deadlines.abortMs
+  const active = chat.active || closedAtLast >= customer.changed_at
   await announceCustomerUpdated(ctx, customer, { known: { chat: { ...chat, active }, last } })
 }
 

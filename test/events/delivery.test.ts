@@ -13,13 +13,17 @@ import { startWorld, type License, useSettings, type World } from '../support/wo
 let world: World
 /** How the stream's worker dies next: before it has done anything, or once it has done all but said so. */
 let dies: 'before' | 'after' | undefined
+/** What the stream's worker waits for. */
+let held: Promise<void> | undefined
 
 beforeAll(async () => {
   world = await startWorld({
     events: {},
     around: (lambda, run) =>
       named(lambda, async (event) => {
-        if (lambda.name !== 'worker/notify' || dies === undefined) return run(event)
+        if (lambda.name !== 'worker/notify') return run(event)
+        await held
+        if (dies === undefined) return run(event)
         const how = dies
         dies = undefined
         if (how === 'after') await run(event)
@@ -109,6 +113,33 @@ test('where time is up, no call begins, and what the others put is known: the ne
   // four calls of ten are under way at a time
   expect(left.map(({ of }) => of)).toEqual(entries.slice(40))
   expect(await eventsOf(license)).toHaveLength(40 + 1)
+})
+
+test('a customer’s change is told where the end of its thread began before it and is stored behind it', async () => {
+  const { license, ann } = await open()
+  const { client: carl, id: customer_id } = await license.visit({ customer: { name: 'Carl' } })
+  const { chat } = await carl.ok('start_chat')
+  await world.settled()
+  const [reached, changed] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  const closed = Promise.withResolvers<void>()
+  held = closed.promise
+  world.proxy.setFault(async ({ operation, request }) => {
+    if (operation !== 'TransactWriteItems' || !JSON.stringify(request).includes(chat.id)) return undefined
+    reached.resolve()
+    await changed.promise
+    return undefined
+  })
+  const closing = carl.ok('close_thread', { chat_id: chat.id })
+  await reached.promise
+  await ann.ok('update_customer', { customer_id, customer: { name: 'Carla' } })
+  await ann.eventually('customer_updated', ({ customer }) => customer.name === 'Carla')
+  changed.resolve()
+  await closing
+  closed.resolve()
+  held = undefined
+  world.proxy.setFault(undefined)
+  const told = (await eventsOf(license)).filter(({ 'detail-type': name }) => name === 'customer_updated')
+  expect(told.map(({ detail }) => detail.payload.customer.name)).toEqual(['Carla'])
 })
 
 test('while the bus takes nothing, accounts are followed; then all comes that it missed', async () => {

@@ -79,6 +79,11 @@ export class Chats {
       .map(({ state }) => state)
   }
 
+  /** Whether there surely was such a chat by then. */
+  existed(chat: string, at: number): boolean {
+    return (this.#states.get(chat) ?? []).some(({ state }) => state.certain && state.endedAt <= at)
+  }
+
   /** Every state that may have been in force by then. */
   upTo(chat: string, to: number): ChatState[] {
     return this.during(chat, Number.NEGATIVE_INFINITY, to)

@@ -1,15 +1,20 @@
+import { httpActions } from '../../shared/protocol/agent/index.ts'
 import type { Reply, Wants } from './app.ts'
 import { Actor, type Context, someEvent, type Step } from './actor.ts'
 import type { AgentRecord } from './history.ts'
+import { HttpApp } from './http-app.ts'
 
 /** As many chats of a license are active at most: a login reads them all. */
 const mostActive = 8
 
-/** An agent's app. */
+const overHttp: ReadonlySet<string> = new Set(httpActions.map(({ name }) => name))
+
+/** An agent's app, whose system asks over HTTP for some of what it wants. */
 export class AgentApp extends Actor {
   readonly as = 'agent'
   readonly agent: AgentRecord
   readonly #token: Promise<string>
+  readonly #http: HttpApp
   /** The same at each login: of one that has no answer nobody knows whether it counts. */
   readonly #wants: Wants
   #cursor = ''
@@ -17,7 +22,7 @@ export class AgentApp extends Actor {
   readonly #given: object[] = []
 
   constructor(
-    ctx: Context,
+    ctx: Context & { httpUrl: string },
     agent: AgentRecord,
     token: Promise<string>,
     wants: Wants = ctx.dice.chance(0.4) ? { chats: 'my' } : {},
@@ -26,6 +31,15 @@ export class AgentApp extends Actor {
     this.agent = agent
     this.#token = token
     this.#wants = wants
+    const of = { license: ctx.scene.license.id, user: agent.id }
+    this.#http = new HttpApp(ctx.recorder, { ...of, url: ctx.httpUrl, token })
+  }
+
+  /** Every fifth request of a license's agents that may go over HTTP does. */
+  protected override ask(action: string, payload: object): Promise<Reply> {
+    return overHttp.has(action) && this.ctx.scene.isFifth()
+      ? this.ctx.turn(() => this.#http.call(action, payload))
+      : super.ask(action, payload)
   }
 
   /** Follows some chat, with or without access. */
@@ -144,7 +158,7 @@ export class AgentApp extends Actor {
       ],
       [0.6, () => (customer === undefined ? undefined : ['get_customer', { customer_id: customer }])],
       [
-        1,
+        3,
         () =>
           customer === undefined
             ? undefined

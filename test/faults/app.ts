@@ -27,6 +27,13 @@ export class Recorder {
 
 const openErrors: ReadonlySet<string> = new Set(['request_timeout', 'internal'])
 
+/** What a response says of its request. */
+export const replyOf = ({ success, payload }: { success: boolean; payload?: any }): Reply => {
+  if (success) return { kind: 'success', payload }
+  const error: string = payload?.error?.type ?? 'internal'
+  return { kind: openErrors.has(error) ? 'unknown' : 'refused', error }
+}
+
 /** What an agent's connection wants to hear, as its login says. */
 export type Wants = Pick<SocketRecord, 'chats' | 'pushes'>
 
@@ -139,13 +146,7 @@ export class App {
       const { success, payload, request_id: id } = frame
       if (success && this.#waiting.get(id)?.action === 'login')
         Object.assign(this.record, { user: payload.my_profile?.id ?? payload.customer_id, isLoggedIn: true })
-      const error: string = payload?.error?.type ?? 'internal'
-      this.#settle(
-        id,
-        success
-          ? { kind: 'success', payload }
-          : { kind: openErrors.has(error) ? 'unknown' : 'refused', error },
-      )
+      this.#settle(id, replyOf(frame))
     } else this.#unclaimed += 1
     // the gateway does not say which request it answers: once as many are open, it is all of them
     if (this.#unclaimed === 0 || this.#waiting.size > this.#unclaimed) return

@@ -49,6 +49,9 @@ const state = (version: number, at: number, users: (typeof states)[number]['user
   ...{ id: chat, license_id: 'l1', version, sentAt: at, endedAt: at + 2, certain },
   ...{ users, scopes: { groups: [1], agents: [] } },
 })
+const tellBus = (history: Sample, license: string, name: string, payload: object): void => {
+  history.events = [...history.events, { license, name, payload }]
+}
 const stored = 'an answered event is stored once, as answered'
 const once = 'no event is stored twice'
 const refused = 'what was refused is not stored'
@@ -73,6 +76,8 @@ const loads = 'loads are the numbers of active chats with a customer'
 const behind = 'dead sockets leave nothing behind'
 const missed = 'a client that was cut off ends with what the server has'
 const events = 'what agents with all rights are told goes out to the bus'
+const changes = 'each change of a customer in an active chat goes out to the bus'
+const wanted = 'nothing of a license without events is on the bus'
 const probed = 'once all is quiet, an event reaches everyone with access, and nobody else'
 const served = 'honest users’ answers stay within twice their quiet time, and none is refused'
 const held = 'a flood is answered no more than its limit'
@@ -373,6 +378,45 @@ const violations: [what: string, by: string, spoil: (history: Sample) => void][]
     events,
     (history) =>
       (history.events = history.events.filter(({ payload }) => payload.event?.id !== said.last.id)),
+  ],
+  ...(['thread_tagged', 'thread_untagged', 'incoming_event'] as const).map(
+    (gone): (typeof violations)[number] => [
+      `the bus is told of no ${gone}`,
+      events,
+      (history) => (history.events = history.events.filter(({ name }) => name !== gone)),
+    ],
+  ),
+  [
+    'a customer’s change is no event',
+    changes,
+    (history) => (history.events = history.events.filter(({ name }) => name !== 'customer_updated')),
+  ],
+  [
+    'the bus is told of a customer as it was before',
+    changes,
+    (history) => {
+      for (const { name, payload } of history.events)
+        if (name === 'customer_updated') payload.customer.properties = {}
+    },
+  ],
+  [
+    'another license than those with events has one',
+    wanted,
+    (history) => tellBus(history, 'l2', 'thread_closed', { chat_id: 'c2', thread_id: 'c2_1' }),
+  ],
+  [
+    'a chat of a license without events is told as another’s',
+    wanted,
+    (history) =>
+      tellBus(history, 'l1', 'queue_positions_updated', [
+        { chat_id: 'c2', thread_id: 'c2_1', queue: { position: 1 } },
+      ]),
+  ],
+  [
+    'a text of a license without events is on the bus',
+    wanted,
+    (history) =>
+      tellBus(history, 'l1', 'incoming_event', { chat_id: chat, event: { id: `${chat}_1_9`, text: 'e9@2' } }),
   ],
   [
     'an administrator sees that somebody has seen more than events say',
@@ -750,6 +794,30 @@ test('whoever loses access while a request is under way may still be pushed what
   // sue is removed beside the request of the last event, which began before that
   history.chats.push(state(3, 61, states[0]!.users))
   expect(broken(history).filter((name) => name === pushes)).toEqual([])
+})
+
+test('the bus need not be told of a customer while its chat is not surely active, or of what is as it was', () => {
+  const history = sample()
+  const unsaid = { id: 'carl', license_id: 'l1', certain: true, name: 'Carl' }
+  // the chat begins beside the first, and is closed beside the last
+  const [first, same, last] = [
+    { ...unsaid, version: 0, properties: {}, sentAt: 1, endedAt: 2 },
+    { ...unsaid, version: 3, properties: { plan: 'p1@1' }, sentAt: 60, endedAt: 62 },
+    { ...unsaid, version: 4, properties: { plan: 'p2@1' }, sentAt: 90, endedAt: 95 },
+  ] as const
+  Object.assign(history.customers[0]!, { name: 'Kim', sentAt: 9, endedAt: 11 })
+  history.customers.push(first, same, last, { ...last, version: 5, properties: {}, certain: false })
+  history.chats.push({ ...state(3, 94, states[1]!.users), active: false })
+  expect(broken(history)).not.toContain(changes)
+  history.chats.pop()
+  expect(broken(history)).toContain(changes)
+})
+
+test('the bus need not be told that a thread has not a tag of which it was never told', () => {
+  const history = sample()
+  const payload = { chat_id: chat, thread_id: `${chat}_1`, tag: 'hid-t9@1' }
+  history.frames.push(frame(4, 29, push('thread_untagged', payload)))
+  expect(broken(history)).toEqual([])
 })
 
 test('a write of which nobody knows whether it was done counts as done, and as not done', () => {

@@ -14,7 +14,7 @@ import {
   probesReachAll,
   statusIsTold,
 } from './check-end.ts'
-import { eventsCoverPushes } from './check-events.ts'
+import { customersAreEvents, eventsAreWanted, eventsCoverPushes } from './check-events.ts'
 import { followersHoldAll } from './check-followers.ts'
 import {
   answeredAreStored,
@@ -54,6 +54,8 @@ const checks: readonly Check[] = [
   nothingLeftBehind,
   followersHoldAll,
   eventsCoverPushes,
+  customersAreEvents,
+  eventsAreWanted,
   probesReachAll,
   honestAreServed,
   floodsAreHeld,

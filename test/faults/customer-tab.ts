@@ -77,7 +77,7 @@ export class CustomerTab extends Actor {
         () => ['update_chat_thread_properties', { chat_id: chat, thread_id: thread, properties, tag: value }],
       ],
       [1.5, () => ['update_chat_scopes', { chat_id: chat, add_scopes: { groups: [1 + dice.below(2)] } }]],
-      [2, () => ['update_customer', { customer: { properties: { plan: value } } }]],
+      [5, () => ['update_customer', { customer: { properties: { plan: value } } }]],
       [5, () => ['ping', {}]],
     ]
     return dice.weighted(choices)()

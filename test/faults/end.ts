@@ -38,6 +38,7 @@ export const endRun = async (
   }
   await calm()
   for (const { tabs } of cast) for (const tab of tabs) await tab.comeIn()
+  await touchEach(cast)
   const followers = cast.flatMap((one) => one.followers)
   await Promise.all(followers.map((follower) => follower.finish()))
   for (const follower of followers) await follower.speak()
@@ -69,6 +70,17 @@ export const endRun = async (
   await calm()
   await calm()
   return { followers: records, probes, quiet, watched, over: { items: await stand.scan(), atMs } }
+}
+
+/** Mends a customer and tags its thread once in each license: a short load may come to neither. */
+const touchEach = async (cast: Cast): Promise<void> => {
+  for (const { apps, tabs, scene } of cast) {
+    const [[owner], [tab]] = [apps, tabs]
+    const { id: customer_id, chat: chat_id, thread: thread_id } = tab?.person ?? {}
+    const customer = { properties: { plan: scene.tag('p') } }
+    await owner?.socket?.call('update_customer', { customer_id, customer })
+    await owner?.socket?.call('tag_thread', { chat_id, thread_id, tag: scene.tag('hid-t') })
+  }
 }
 
 /** Agents change their statuses, and one of each license leaves: what every socket is told last. */

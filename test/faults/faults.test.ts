@@ -9,9 +9,10 @@ const flooded = { phases: 1, floodKinds: cheapFloods, rates }
 const again = `FAULTS_SEED=${seed} npx vitest run test/faults/faults.test.ts`
 
 test(`a short load with faults everywhere breaks no promise (${again})`, { timeout: 240_000 }, async () => {
-  const { findings, floods } = await expectPromisesKept({ seed, requests: 100, ...flooded })
+  const { findings, floods, overHttp } = await expectPromisesKept({ seed, requests: 100, ...flooded })
   // which promises a short load touches differs from run to run
   expect(findings.reduce((sum, { checked }) => sum + checked, 0)).toBeGreaterThan(100)
+  expect(overHttp).toBeGreaterThan(0)
   expect(floods.filter(({ refused }) => refused > 0)).not.toEqual([])
   // a flood that took longer met a machine too slow for it
   for (const { name, refused, minutes } of floods) if (minutes < 3) expect(refused, name).toBeGreaterThan(0)

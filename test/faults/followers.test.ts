@@ -81,7 +81,12 @@ const returns = async ({ aheadMs = 0, spoil }: Fault): Promise<string[]> => {
   const { checked, violations } = followersHoldAll({
     ...sample(),
     ...{ sockets: recorder.sockets, requests: recorder.requests, frames: recorder.frames },
-    licenses: [{ id, marker: '', groups: [], agents: [{ id: 'ben', permission: 'normal', groups: [] }] }],
+    licenses: [
+      {
+        ...{ id, marker: '', groups: [], events: false },
+        agents: [{ id: 'ben', permission: 'normal', groups: [] }],
+      },
+    ],
     chats: [],
     followers: [record],
     quiet: { items, living: {}, at: performance.now() },

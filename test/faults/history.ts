@@ -18,12 +18,16 @@ export interface LicenseRecord {
   agents: readonly AgentRecord[]
   /** The ids of its groups. */
   groups: readonly number[]
+  /** Whether what happens in its chats goes out to the bus. */
+  events: boolean
 }
 
-/** A connection as its client saw it. */
+/** A connection as its client saw it, or all that an app asks over HTTP. */
 export interface SocketRecord {
   license: string
   as: 'agent' | 'customer'
+  /** There is no connection: each request has a token, and an answer of its own. */
+  overHttp?: true
   /** Who logs in on it. */
   user?: string | undefined
   /** What is said in chats it wants only of those that its agent is in or follows. */
@@ -61,8 +65,23 @@ export interface ChatState {
   users: readonly { id: string; type: string; present: boolean; met?: boolean | undefined }[]
   scopes: { groups: readonly number[]; agents: readonly string[] }
   thread?: number | undefined
+  active?: boolean | undefined
   /** Who follows it, each since a thread. */
   followers?: readonly { id: string; thread: number }[]
+  sentAt: number
+  endedAt: number
+  /** The engine said that it was written. */
+  certain: boolean
+}
+
+/** A customer's details as they were written, or may have been; `sentAt` to `endedAt`: when. */
+export interface CustomerState {
+  id: string
+  license_id: string
+  version: number
+  name?: string | undefined
+  email?: string | undefined
+  properties: Readonly<Record<string, string>>
   sentAt: number
   endedAt: number
   /** The engine said that it was written. */
@@ -131,12 +150,13 @@ export interface History {
   frames: readonly FrameRecord[]
   /** By version within each chat. */
   chats: readonly ChatState[]
+  customers: readonly CustomerState[]
   /** Calls that a Lambda made after it had answered. */
   ranOn: readonly string[]
   /** Promises of Lambdas that failed and that nobody awaited by then. */
   unheard: readonly string[]
   /** What the event bus took. */
-  events: readonly { name: string; payload: any }[]
+  events: readonly { license: string; name: string; payload: any }[]
   followers: readonly FollowerRecord[]
   probes: readonly ProbeRecord[]
   /**

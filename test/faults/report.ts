@@ -20,7 +20,7 @@ const outcomes: readonly [name: string, says: string][] = [
 
 /** The page of a run. */
 export const reportOf = (report: Report, command: string): string => {
-  const { seed, engine, requests, frames, seconds, totals } = report
+  const { seed, engine, requests, overHttp, frames, seconds, totals } = report
   const byAction = [...report.outcomes]
     .toSorted(([a], [b]) => (a < b ? -1 : 1))
     .map(([action, counts]) => {
@@ -41,7 +41,7 @@ the promises of the design against every request, answer and push. \`npm run tes
 | --- | --- |
 | seed | ${seed} (\`FAULTS_SEED=${seed}\` rolls the same dice again; what runs side by side may still end in another order) |
 | engine | ${engine.replace(/, data in .*/, ', data on disk')} |
-| requests | ${counted(requests)}, and ${counted(frames)} frames that came of them |
+| requests | ${counted(requests)}, of which ${counted(overHttp)} over HTTP, and ${counted(frames)} frames and answers that came of them |
 | calls | ${counted(totals.engine)} to the table, ${counted(totals.posts)} posts, ${counted(totals.invocations)} invocations |
 | faults | ${counted(spoilt)} |
 | time | ${minutes(seconds.load)} of load, ${minutes(seconds.end)} until all was quiet, ${minutes(seconds.checks)} of checks |

@@ -40,6 +40,8 @@ export interface Report {
   seed: number
   engine: string
   requests: number
+  /** How many of them went over HTTP. */
+  overHttp: number
   frames: number
   seconds: { load: number; end: number; checks: number }
   outcomes: ReadonlyMap<string, ReadonlyMap<string, number>>
@@ -83,14 +85,14 @@ const cast = (stand: Stand, base: Omit<Context, 'scene' | 'url' | 'from'>, seed:
   const from = () => `127.0.1.${(address += 1)}`
   return stand.licenses.map((license, index) => {
     const scene = new Scene(license, dice(seed + 10 + index))
-    const ctx = { ...base, scene }
+    const ctx = { ...base, scene, httpUrl: stack.httpUrl }
     const agents = license.agents.filter((agent) => !/^(fay|finn)/.test(agent.id) && !isOfCrowd(agent))
     // one with two apps
     const apps = [...agents, ...agents.slice(1, 2)].map(
       (agent) => new AgentApp({ ...ctx, url: stack.agentUrl, from: from() }, agent, stand.token(agent)),
     )
     const url = `${stack.customerUrl}?license_id=${license.id}`
-    const people = Array.from({ length: 3 }, (): Person => ({}))
+    const people = Array.from({ length: license.events ? 3 : 1 }, (): Person => ({}))
     const tabs = [...people, ...people.slice(0, 1)].map(
       (person) => new CustomerTab({ ...ctx, url, from: from() }, person),
     )
@@ -102,7 +104,7 @@ const cast = (stand: Stand, base: Omit<Context, 'scene' | 'url' | 'from'>, seed:
       ...license.agents
         .filter(({ id }) => id.startsWith(index === 0 ? 'fay' : 'finn'))
         .map((agent) => follow(20, { url: stack.agentUrl, token: () => stand.token(agent) })),
-      follow(30, { url: stack.customerUrl, name: `Carl ${license.marker}` }),
+      ...(license.events ? [follow(30, { url: stack.customerUrl, name: `Carl ${license.marker}` })] : []),
     ]
     const listeners = license.agents
       .filter(isOfCrowd)
@@ -185,19 +187,21 @@ export const runFaults = async ({
     say(`all is quiet after ${Math.round((endedAt - loadedAt) / 1000)} s`)
     const { sockets, requests: asked, frames } = recorder
     const history: History = {
-      ...{ licenses: stand.licenses, sockets, requests: asked, frames, chats: stand.states, endedAt },
+      ...{ licenses: stand.licenses, sockets, requests: asked, frames, endedAt },
+      ...{ chats: stand.states, customers: stand.customers },
       ranOn: faults.lambdas.ranOn,
       unheard: faults.lambdas.unheard,
-      events: (stand.stack.events?.taken ?? []).map(({ 'detail-type': name, detail }) => ({
-        name,
-        payload: (detail as { payload: unknown }).payload,
-      })),
+      events: (stand.stack.events?.taken ?? []).map(({ 'detail-type': name, detail }) => {
+        const { license_id: license, payload } = detail as { license_id: string; payload: unknown }
+        return { license, name, payload }
+      }),
       floods: { ...spans, records: floods.records },
       ...end,
     }
     const findings = check(history)
     return {
       ...{ seed, engine: stand.engine().label, requests: asked.length, frames: frames.length, findings },
+      overHttp: asked.filter(({ socket }) => sockets[socket]?.overHttp === true).length,
       seconds: {
         load: (loadedAt - startedAt) / 1000,
         end: (endedAt - loadedAt) / 1000,

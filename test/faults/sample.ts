@@ -1,5 +1,5 @@
 import type { Attributes } from '../../shared/table/ops.ts'
-import type { ChatState, FloodRecord, FrameRecord, History, RequestRecord } from './history.ts'
+import type { ChatState, CustomerState, FloodRecord, FrameRecord, History, RequestRecord } from './history.ts'
 
 // A short history in which nothing is wrong, written down by hand: two licenses, each with a chat. In the
 // first, ann (an agent of it) and carl, its customer, talk; sue supervises and is hidden from carl; pat has
@@ -17,12 +17,12 @@ const states: ChatState[] = [
   {
     ...{ id: chat, license_id: 'l1', version: 1, certain: true, sentAt: 10, endedAt: 12 },
     users: [user('carl', 'customer'), user('ann@1', 'agent')],
-    scopes: { groups: [1], agents: [] },
+    ...{ scopes: { groups: [1], agents: [] }, active: true },
   },
   {
     ...{ id: chat, license_id: 'l1', version: 2, certain: true, sentAt: 30, endedAt: 32 },
     users: [user('carl', 'customer'), user('ann@1', 'agent'), user('sue@1', 'supervisor')],
-    scopes: { groups: [1], agents: [] },
+    ...{ scopes: { groups: [1], agents: [] }, active: true },
   },
   {
     ...{ id: other, license_id: 'l2', version: 1, certain: true, sentAt: 10, endedAt: 12 },
@@ -116,6 +116,9 @@ const send = (socket: number, id: string, sentAt: number, asked: object) => ({
   ...{ socket, id, action: 'send_event', sentAt, payload: { chat_id: chat, event: asked } },
 })
 
+/** Carl as agents are shown him by then. */
+const carl = { id: 'carl', type: 'customer', name: 'Carl', properties: { plan: 'p1@1' } }
+
 const tagged = (tag: string) => ({ chat_id: chat, thread_id: `${chat}_1`, tag })
 /** Ann gives a tag, or takes one. */
 const tagging = (id: string, sentAt: number, action: string, tag: string) => ({
@@ -139,7 +142,7 @@ export const sample = () =>
   structuredClone({
     licenses: [
       {
-        ...{ id: 'l1', marker: '@1', groups: [1, 2] },
+        ...{ id: 'l1', marker: '@1', groups: [1, 2], events: true },
         agents: [
           { id: 'ann@1', permission: 'normal', groups: [] },
           { id: 'sue@1', permission: 'normal', groups: [] },
@@ -147,7 +150,10 @@ export const sample = () =>
           { id: 'fay@1', permission: 'administrator', groups: [] },
         ],
       },
-      { id: 'l2', marker: '@2', groups: [], agents: [{ id: 'bob@2', permission: 'owner', groups: [] }] },
+      {
+        ...{ id: 'l2', marker: '@2', groups: [], events: false },
+        agents: [{ id: 'bob@2', permission: 'owner', groups: [] }],
+      },
     ] as History['licenses'],
     sockets: sockets.map((socket) => ({ ...socket })),
     requests: [
@@ -174,10 +180,20 @@ export const sample = () =>
       ),
       done(0, 27, 'r7', 'tag_thread'),
       done(0, 29, 'r8', 'untag_thread'),
+      frame(4, 29, { action: 'thread_untagged', type: 'push', payload: tagged('hid-t2@1') }),
+      frame(5, 15, {
+        action: 'thread_closed',
+        type: 'push',
+        payload: { chat_id: other, thread_id: `${other}_1` },
+      }),
       refusal(3, 75, 'r4', 'send_event', 'authorization'),
       refusal(5, 75, 'r5', 'send_event', 'not_found'),
     ],
     chats: states,
+    customers: [
+      { version: 1, name: 'Carl', properties: {}, sentAt: 5, endedAt: 6 },
+      { version: 2, name: 'Carl', properties: { plan: 'p1@1' }, sentAt: 50, endedAt: 52 },
+    ].map((one) => ({ ...one, id: 'carl', license_id: 'l1', certain: true })) as CustomerState[],
     ranOn: [] as string[],
     unheard: [] as string[],
     events: [
@@ -186,7 +202,10 @@ export const sample = () =>
         payload: { event },
       })),
       { name: 'thread_tagged', payload: tagged('hid-t1@1') },
-    ] as History['events'],
+      { name: 'thread_tagged', payload: tagged('hid-t2@1') },
+      { name: 'thread_untagged', payload: tagged('hid-t2@1') },
+      { name: 'customer_updated', payload: { chat_id: chat, customer: carl } },
+    ].map((one) => ({ license: 'l1', ...one })) as History['events'],
     followers: [
       {
         ...{ license: 'l1', as: 'agent' as const, user: 'fay@1', since: 0, startedOver: 0 },

@@ -19,10 +19,17 @@ export class Scene {
   readonly chats = new Map<string, KnownChat>()
   readonly customers = new Set<string>()
   #tags = 0
+  #asked = 0
 
   constructor(license: LicenseRecord, dice: Dice) {
     this.license = license
     this.#dice = dice
+  }
+
+  /** Whether it is the turn of a fifth request. */
+  isFifth(): boolean {
+    this.#asked += 1
+    return this.#asked % 5 === 0
   }
 
   /** A word that nobody else says. */

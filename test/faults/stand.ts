@@ -17,7 +17,7 @@ import type { Attributes } from '../../shared/table/ops.ts'
 import { type Call, startEngineProxy } from '../support/engine-proxy.ts'
 import { addressWord } from './check-access.ts'
 import type { OpenFaults } from './faults.ts'
-import type { AgentRecord, ChatState, LicenseRecord } from './history.ts'
+import type { AgentRecord, ChatState, CustomerState, LicenseRecord } from './history.ts'
 
 const issuer = 'https://issuer.faults'
 const audience = 'faults'
@@ -33,9 +33,34 @@ const chatStatesOf = ({ request, engine }: Call): ChatState[] => {
   }
   return [...items.map(({ Put }) => Put?.Item), Item].flatMap((item) => {
     if (item?.sk?.S !== 'CHAT') return []
-    const { id, license_id, version, users, scopes, thread, followers = [] } = unmarshall(item) as ChatState
+    const {
+      id,
+      license_id,
+      version,
+      users,
+      scopes,
+      thread,
+      active,
+      followers = [],
+    } = unmarshall(item) as ChatState
     const { sentAt, endedAt, status } = engine
-    const state = { id, license_id, version, users, scopes, thread, followers }
+    const state = { id, license_id, version, users, scopes, thread, active, followers }
+    return [{ ...state, sentAt, endedAt, certain: status === 200 }]
+  })
+}
+
+/** The details of customers that a call wrote, or may have written. */
+const customerStatesOf = ({ request, engine }: Call): CustomerState[] => {
+  if (engine === undefined || (engine.status !== 200 && engine.status !== 'unknown')) return []
+  const { sentAt, endedAt, status } = engine
+  const { TransactItems: items = [], ...single } = request as { TransactItems?: { Update?: any }[] }
+  return [...items.map(({ Update }) => Update), single as any].flatMap((update) => {
+    const [table, license_id = '', id = ''] = String(update?.Key?.pk?.S).split('#')
+    const given = unmarshall(update?.ExpressionAttributeValues ?? {})
+    if (table !== 'CUSTOMER' || update.Key.sk.S !== 'CUSTOMER' || given[':properties'] === undefined)
+      return []
+    const { ':name': name, ':email': email, ':properties': properties, ':version': version } = given
+    const state = { id, license_id, version, name, email, properties }
     return [{ ...state, sentAt, endedAt, certain: status === 200 }]
   })
 }
@@ -84,14 +109,15 @@ export type Rates = NonNullable<StackOptions['rates']>
 interface Settings {
   pace: Pace
   rates: Rates
-  /** How many more agents the last license has, all with its own groups. */
+  /** How many more agents the second license has, all with its own groups. */
   crowd: number
 }
 
 export type Stand = Awaited<ReturnType<typeof startStand>>
 
 /**
- * The whole stack with faults on every side: two licenses with their people on an engine that can be killed.
+ * The whole stack with faults on every side: three licenses with their people on an engine that can be
+ * killed.
  */
 export const startStand = async (
   handlers: LoadHandlers,
@@ -102,9 +128,12 @@ export const startStand = async (
   process.env['POWERTOOLS_LOG_LEVEL'] ??= 'SILENT'
   const dir = await mkdtemp(join(tmpdir(), 'agent-chat-faults-'))
   let engine = await startEngine({ dir })
-  const states: ChatState[] = []
+  const [states, customers]: [ChatState[], CustomerState[]] = [[], []]
   const proxy = await startEngineProxy(engine.endpoint, {
-    onCall: (call) => void states.push(...chatStatesOf(call)),
+    onCall: (call) => {
+      states.push(...chatStatesOf(call))
+      customers.push(...customerStatesOf(call))
+    },
   })
   proxy.setFault(faults.engine)
   const key = await openTokenKey(dir)
@@ -124,19 +153,22 @@ export const startStand = async (
   })
 
   const licenses: LicenseRecord[] = []
-  for (const n of [1, 2]) {
+  for (const n of [1, 2, 3]) {
     const marker = `@l${n}`
     const isCrowded = n === 2 && crowd > 0
-    const agents = [...peopleOf(marker), ...(isCrowded ? crowdOf(marker, crowd) : [])]
+    // the last one is small: it is there for what the bus is not told of it
+    const events = n < 3
+    const people = events ? peopleOf(marker) : peopleOf(marker).slice(0, 2)
+    const agents = [...people, ...(isCrowded ? crowdOf(marker, crowd) : [])]
     const groups = isCrowded ? crowdGroups : [1, 2]
-    const license: LicenseRecord = { id: `license-${n}`, marker, agents, groups }
+    const license: LicenseRecord = { id: `license-${n}`, marker, agents, groups, events }
     const { id } = license
     await createLicense(stack.table, { id, plan: 'test', expires_at: Math.floor(Date.now() / 1000) + dayS })
     for (const group of groups)
       await createGroup(stack.table, { license_id: id, id: group, name: `Group ${group}` })
     await changeLicense(stack.table, id, {
-      routing: n === 1 ? 'automatic' : 'manual',
-      events: true,
+      routing: n === 2 ? 'manual' : 'automatic',
+      events,
     })
     for (const agent of license.agents) {
       const made = await createAgent(stack.table, {
@@ -178,6 +210,7 @@ export const startStand = async (
     stack,
     licenses,
     states,
+    customers,
     rates,
     engine: () => engine,
     token: (agent: AgentRecord) =>

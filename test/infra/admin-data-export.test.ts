@@ -29,7 +29,7 @@ const iso = expect.stringMatching(/^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z$/
 const populated = async () => {
   const license = await world.license(
     { ann: { name: 'Ann', email: 'ann@example.com' } },
-    { groups: ['Sales'] },
+    { groups: ['Sales'], settings: { events: true } },
   )
   const ann = await license.login('ann', {
     push_notifications: { firebase_token: `secret-${license.id}`, platform: 'android' },
@@ -135,7 +135,9 @@ test('a license is written out with all that is stored of it, but nothing that o
   expect(code).toBe(0)
   const lines = linesOf(out)
   const of = (record: string) => lines.filter((line) => line.record === record)
-  expect(of('license')).toEqual([expect.objectContaining({ id: license.id, plan: 'test', expires_at: iso })])
+  expect(of('license')).toEqual([
+    expect.objectContaining({ id: license.id, plan: 'test', expires_at: iso, events: true }),
+  ])
   expect(of('group')).toEqual([{ record: 'group', id: 1, name: 'Sales' }])
   expect(of('agent')).toEqual([
     expect.objectContaining({

@@ -1,8 +1,11 @@
 import { existsSync } from 'node:fs'
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
 import { join } from 'node:path'
+import { json } from 'node:stream/consumers'
 import { InvalidArgumentError } from 'commander'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { listenOn } from '../../infra/local/listen-on.ts'
 import { parsePort } from '../../infra/local/port-option.ts'
 import { bundlesIn, openHandlers } from '../../infra/local/handlers.ts'
 import {
@@ -33,6 +36,21 @@ const freeRow = async (): Promise<number> => {
 
 const event = { type: 'message', text: 'hello' }
 
+/** What takes events as a webhook does, and keeps them. */
+const startReceiver = async () => {
+  const posted: { 'detail-type': string; detail: any }[] = []
+  const server = createServer(async (request, response) => {
+    posted.push((await json(request)) as (typeof posted)[number])
+    response.writeHead(204).end()
+  })
+  const port = await listenOn(server, 0, '127.0.0.1')
+  onTestFinished(async () => {
+    server.closeAllConnections()
+    await closed(server)
+  })
+  return { url: `http://127.0.0.1:${port}/hook`, posted }
+}
+
 test(
   'npm start -- --json prints one line, with which people chat until a signal ends it and all that it started',
   { timeout: 2 * startMs },
@@ -40,8 +58,10 @@ test(
     const dir = await ownDir()
     const dist = join(dir, 'copy')
     await writeSharedBundles(dist)
+    const receiver = await startReceiver()
     const port = await freeRow()
-    const run = await startJson(dir, ['--port', String(port), '--dist', dist])
+    const flags = ['--port', String(port), '--dist', dist, '--events-to', receiver.url]
+    const run = await startJson(dir, flags)
     expect(Object.keys(JSON.parse(run.output()))).toEqual([
       ...['agent_url', 'customer_url', 'http_url', 'token_url', 'license_id', 'agents', 'console_url'],
     ])
@@ -77,6 +97,23 @@ test(
     await nora.ok('join_chat', { chat_id: own.id, agent_ids: ['nora'] })
     await nora.ok('send_event', { chat_id: own.id, event: { ...event, text: 'hello you' } })
     await customer.eventually('incoming_event', ({ event }) => 'text' in event && event.text === 'hello you')
+    // what it writes goes out as an event, too
+    const written = await customer.ok('send_event', { chat_id: own.id, event: { ...event, text: 'and you' } })
+    await vi.waitFor(
+      () =>
+        expect(receiver.posted).toContainEqual(
+          expect.objectContaining({
+            'detail-type': 'incoming_event',
+            detail: expect.objectContaining({
+              ...{ license_id: run.license_id, author_type: 'customer' },
+              payload: expect.objectContaining({
+                event: expect.objectContaining({ id: written.event.id, text: 'and you' }),
+              }),
+            }),
+          }),
+        ),
+      { timeout: startMs },
+    )
 
     // a customer may do so much in a minute, as deployed; of eleven, six are in the same minute, whenever it
     // ends
@@ -107,7 +144,7 @@ test(
     const log = await readFile(join(dir, 'requests.log'), 'utf8')
     expect(log).toMatch(/^\S+Z agents +send_event +\S+ +[\d.]+ ms {2}ok$/m)
     expect(log).toMatch(/^\S+Z customers start_chat +\S+ +[\d.]+ ms {2}ok$/m)
-    expect(log).not.toContain('hello')
+    expect(log).not.toMatch(/hello|and you/)
   },
 )
 

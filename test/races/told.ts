@@ -1,4 +1,5 @@
 import { expect } from 'vitest'
+import { findAgent } from '../../shared/provisioning/change-agent.ts'
 import { keys } from '../../shared/table/keys.ts'
 import type { Client, CustomerClient, Response } from '../support/client.ts'
 import { message } from '../support/events.ts'
@@ -227,6 +228,23 @@ const loggedOut = async (world: World): Promise<Told> => {
   }
 }
 
+const botGone = async (world: World): Promise<Told> => {
+  const license = await world.license({ robin: { bot: true }, zoe: { permission: 'owner' } })
+  const zoe = await license.login('zoe')
+  const before = world.gateway.connections()
+  const robin = await license.login('robin')
+  const connection = world.gateway.connections().find((id) => !before.includes(id)) ?? ''
+  await robin.ok('update_agent', { routing_status: 'accepting_chats' })
+  return {
+    license,
+    zoe,
+    push: 'agent_updated offline',
+    marks: [license.id, connection],
+    ask: () => robin.call('update_agent', { routing_status: 'offline' }),
+    isStored: async () => (await findAgent(world.table, license.id, 'robin'))?.online === false,
+  }
+}
+
 const mended = async (world: World): Promise<Told> => {
   const license = await world.license({ ann: {}, zoe: { permission: 'owner' } })
   const zoe = await license.login('zoe')
@@ -254,6 +272,7 @@ export const toldActions: [name: string, prepare: (world: World) => Promise<Told
   ['start_chat', startChat],
   ['ban_customer', banned],
   ['logout', loggedOut],
+  ['update_agent of a bot that goes', botGone],
   ['update_customer by an agent', mended],
   [
     'customer send_event',
