@@ -228,12 +228,23 @@ describe('a client', () => {
 
   test('gives back as failed what must not be done twice', async () => {
     const { ann } = await annAndBen()
-    ann.network.setSilent(true)
-    const started = ann.client.request('start_chat', {})
-    await until(() => ann.network.sent.at(-1)?.action === 'start_chat')
+    const starts = () => ann.network.sent.filter(({ action }) => action === 'start_chat').length
+    const before = starts()
+    const recovered = next(ann.client, 'recovered')
+    ann.network.setSilent('in')
+    const started = ann.client.request('start_chat', { chat: { properties: { own: { number: '4711' } } } })
+    await until(() => starts() > before)
+    await world.settled()
     ann.network.setSilent(false)
     ann.network.cut()
     await expect(started).rejects.toMatchObject({ type: 'connection_lost', code: 0 })
+    ann.network.comeBack()
+    await recovered
+    expect(starts()).toBe(before + 1)
+    // it was done, and an app can find that out
+    const filters = { properties: { own: { number: { values: ['4711'] } } } }
+    const { chats_summary: found } = await ann.client.request('get_filtered_chats', { filters })
+    expect(found).toHaveLength(1)
     const waiting =
       (ann.network.cut(true), ann.client.request('ban_customer', { customer_id: 'x', ban: { days: 1 } }))
     ann.client.close()

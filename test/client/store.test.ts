@@ -224,6 +224,48 @@ describe('what a client sends', () => {
     client.close()
   })
 
+  test('follows bans of customers, also where a read that is under way, or a sync, knows better', async () => {
+    const carl = { id: 'carl', type: 'customer', name: 'Carl', present: true, banned: false, online: true }
+    const stored = { banned: false }
+    let overtake = () => {}
+    const { client, push, network, cut } = clientOf(({ action }) => {
+      if (action === 'sync') {
+        const banned_customers = [{ customer_id: 'carl', ban: { days: 1 } }]
+        const payload = { recovered: true, cursor: 'd', has_more: false, chats: [], banned_customers }
+        return { success: true, payload }
+      }
+      if (action !== 'get_chat_threads') return { success: true }
+      const users = [{ ...carl, ...stored }]
+      overtake()
+      const threads_summary = [{ thread_id: 'c_1', order: 1 }]
+      return {
+        success: true,
+        payload: { chat: { id: 'c', users, threads: [threadOf('c', 1, [1])], threads_summary } },
+      }
+    })
+    await expect.poll(() => client.state).toBe('online')
+    const banned = () => client.chats.get('c')?.users.map((user) => 'banned' in user && user.banned)
+    push('incoming_chat_thread', { chat: { id: 'c', users: [carl], thread: threadOf('c', 1, [1]) } })
+    push('incoming_chat_thread', { chat: { id: 'x', users: [], thread: threadOf('x', 1, [1]) } })
+    push('customer_banned', { customer_id: 'carl', ban: { days: 1 } })
+    expect(banned()).toEqual([true])
+    push('customer_unbanned', { customer_id: 'carl' })
+    expect(banned()).toEqual([false])
+    expect(client.chats.get('x')?.users).toEqual([])
+    overtake = () => {
+      if (stored.banned) return
+      stored.banned = true
+      push('customer_banned', { customer_id: 'carl', ban: { days: 1 } })
+    }
+    await client.request('get_chat_threads', { chat_id: 'c' })
+    await expect.poll(banned).toEqual([true])
+    push('customer_unbanned', { customer_id: 'carl' })
+    cut()
+    network.comeBack()
+    await expect.poll(banned).toEqual([true])
+    client.close()
+  })
+
   test('reads properties where a push overtook another: each tells of its own names alone', async () => {
     const value = (of: number) => ({ value: of })
     const stored = { a: { x: value(1), y: value(2) } }
