@@ -125,8 +125,9 @@ const followAccounts = (desk: Desk, changed: () => void): void => {
       }
     changed()
   })
-  client.on('agent_created', ({ agent_id: id, name, avatar, permission }) => {
-    desk.colleagues = [...without(desk.colleagues, id), { id, name, permission, ...(avatar && { avatar }) }]
+  client.on('agent_created', ({ agent_id: id, name, avatar, permission, is_bot }) => {
+    const created = { id, name, permission, ...(avatar && { avatar }), ...(is_bot && { is_bot }) }
+    desk.colleagues = [...without(desk.colleagues, id), created]
     changed()
   })
   client.on('agent_deleted', ({ agent_id }) => {
