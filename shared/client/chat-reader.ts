@@ -67,7 +67,18 @@ export class ChatReader<U extends UserLike, E extends EventLike> {
    * A newer thread has begun: whatever else the last one was to have is read with the chat, the next time.
    */
   overtakeThread(chat: string, thread: string, upTo: number): void {
+    this.#forget()
     this.#want(chat, new Map([[thread, upTo]]))
+  }
+
+  /** Nothing is to be read any more of chats and threads that the store has no room for. */
+  #forget(): void {
+    for (const [chat, wanted] of this.#wanted) {
+      if (this.#unread.has(chat)) continue
+      const held = this.#ctx.chats.get(chat)?.threads ?? []
+      for (const thread of wanted.keys()) if (held.every(({ id }) => id !== thread)) wanted.delete(thread)
+      if (wanted.size === 0) this.#wanted.delete(chat)
+    }
   }
 
   #want(chat: string, threads: ReadonlyMap<string, number>): void {

@@ -8,8 +8,8 @@ import {
 } from '../../shared/client/client.ts'
 import { type License, sharedWorld, type World } from '../support/world.ts'
 import { openNetwork } from './environment.ts'
-import { openStage, type Play, scenarioTests, testFlood } from './scenario-tests.ts'
-import { message, next, scenarios, stored, texts, until } from './scenarios.ts'
+import { openStage, playHere, scenarioTests, testFlood } from './scenario-tests.ts'
+import { message, next, stored, texts, until } from './scenarios.ts'
 
 let world: World
 beforeAll(async () => {
@@ -70,12 +70,10 @@ test('a client that has logged out is closed for good, and its agent offline', a
 })
 
 describe('a client', () => {
-  const play: Play = (stage, name, ...given) =>
-    (scenarios[name] as (...all: unknown[]) => Promise<any>)(stage, ...given)
   for (const [name, run] of Object.entries(scenarioTests))
-    test(name, async () => run(await openStage(world), play))
+    test(name, async () => run(await openStage(world), playHere))
   test('is bounded in memory, whatever comes', { tags: ['full'] }, async () =>
-    testFlood(await openStage(world), play),
+    testFlood(await openStage(world), playHere),
   )
 
   test('asks and is answered, and throws what the server refuses', async () => {

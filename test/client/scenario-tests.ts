@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
 import type { World } from '../support/world.ts'
-import type { Scenarios, Stage } from './scenarios.ts'
+import { type Scenarios, scenarios, type Stage } from './scenarios.ts'
 
 /** Runs a scenario where a client is to be proved. */
 export type Play = <Name extends keyof Scenarios>(
@@ -8,6 +8,10 @@ export type Play = <Name extends keyof Scenarios>(
   name: Name,
   ...given: Parameters<Scenarios[Name]> extends [Stage, ...infer Rest] ? Rest : []
 ) => Promise<Awaited<ReturnType<Scenarios[Name]>>>
+
+/** Runs it in this process. */
+export const playHere: Play = (stage, name, ...given) =>
+  (scenarios[name] as (...all: unknown[]) => Promise<any>)(stage, ...given)
 
 /** The server of a world, as scenarios have it: with a license of ann and ben. */
 export const openStage = async (world: World): Promise<Stage> => {

@@ -248,6 +248,23 @@ describe('what a client sends', () => {
     client.close()
   })
 
+  test('reads the threads that it holds alone, however many there were before', async () => {
+    const asked: unknown[] = []
+    const { client, push } = clientOf(({ action, payload: { thread_ids } }) => {
+      if (action !== 'get_chat_threads') return { success: true }
+      asked.push(...thread_ids)
+      return { success: true, payload: { chat: { id: 'c', users: [], threads: [], threads_summary: [] } } }
+    })
+    await expect.poll(() => client.state).toBe('online')
+    for (let n = 1; n <= 10; n += 1) {
+      const thread = { ...threadOf('c', n, [1]), active: false }
+      push('incoming_chat_thread', { chat: { id: 'c', users: [], thread } })
+    }
+    push('chat_scopes_updated', { chat_id: 'c' })
+    await expect.poll(() => asked.toSorted()).toEqual(['c_10', 'c_8', 'c_9'])
+    client.close()
+  })
+
   test('reads how a thread ended whose end was missed, and one that began and ended meanwhile', async () => {
     const stored = [threadOf('c', 1, [1, 2]), threadOf('c', 2, [1]), threadOf('c', 3, [1])]
     const threads = stored.map((thread, index) => ({ ...thread, active: index === 2 }))
