@@ -70,8 +70,9 @@ test('a client that has logged out is closed for good, and its agent offline', a
 })
 
 describe('a client', () => {
-  for (const [name, run] of Object.entries(scenarioTests))
-    test(name, async () => run(await openStage(world), playHere))
+  test.for(Object.keys(scenarioTests))('%s', async (name) =>
+    scenarioTests[name]!(await openStage(world), playHere),
+  )
   test('is bounded in memory, whatever comes', { tags: ['full'] }, async () =>
     testFlood(await openStage(world), playHere),
   )

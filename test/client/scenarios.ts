@@ -1,7 +1,7 @@
 import {
   type AgentClient,
   type AgentOptions,
-  ChatError,
+  type ChatError,
   createAgentClient,
 } from '../../shared/client/client.ts'
 import { clientOf, type Network, openNetwork } from './environment.ts'
@@ -25,7 +25,7 @@ export const texts = (events: readonly any[]): string[] =>
 
 export const until = async (isReady: () => unknown): Promise<void> => {
   for (const late = Date.now() + 20_000; !isReady();) {
-    if (Date.now() > late) throw new Error(`Waited in vain until ${isReady}`)
+    if (Date.now() > late) throw new Error(`Waited in vain until ${String(isReady)}`)
     await new Promise((resolve) => setTimeout(resolve, 5))
   }
 }
