@@ -97,7 +97,10 @@ const syncFrom = async (from: string, { ask, chats, reader }: Syncing): Promise<
     if (!page.recovered) return undefined
     for (const chat of page.chats) if ('lost' in chat) chats.remove(chat.id)
     const changed = page.chats.filter((chat) => !('lost' in chat) && (chat.active || chats.get(chat.id)))
-    const read = await Promise.all(changed.map(({ id }) => reader.readHeld(id)))
+    const bans = new Set(page.banned_customers?.map(({ customer_id }) => customer_id))
+    const banned = chats.all().filter(({ users }) => users.some(({ id }) => bans.has(id)))
+    const ids = new Set([...changed, ...banned].map(({ id }) => id))
+    const read = await Promise.all([...ids].map((id) => reader.readHeld(id)))
     if (read.includes(false))
       throw new ChatError({ type: 'internal', message: 'A chat that changed could not be read' })
     ;({ cursor } = page)

@@ -67,7 +67,18 @@ export class ChatReader<U extends UserLike, E extends EventLike> {
    * A newer thread has begun: whatever else the last one was to have is read with the chat, the next time.
    */
   overtakeThread(chat: string, thread: string, upTo: number): void {
+    this.#forget()
     this.#want(chat, new Map([[thread, upTo]]))
+  }
+
+  /** Nothing is to be read any more of chats and threads that the store has no room for. */
+  #forget(): void {
+    for (const [chat, wanted] of this.#wanted) {
+      if (this.#unread.has(chat)) continue
+      const held = this.#ctx.chats.get(chat)?.threads ?? []
+      for (const thread of wanted.keys()) if (held.every(({ id }) => id !== thread)) wanted.delete(thread)
+      if (wanted.size === 0) this.#wanted.delete(chat)
+    }
   }
 
   #want(chat: string, threads: ReadonlyMap<string, number>): void {
@@ -79,19 +90,21 @@ export class ChatReader<U extends UserLike, E extends EventLike> {
   /** Reads as an app asks, and takes what lies next to what is held. */
   async ask(payload: ReadThreads): Promise<ThreadsAnswer<U, E>> {
     const { chats } = this.#ctx
-    const { answer, isOvertaken } = await this.#read(payload)
+    const reading = { chat: payload.chat_id, isOvertaken: false }
+    const answer = await this.#read(payload, reading)
     const { threads, threads_summary: summary, ...rest } = answer.chat
     const newest = summary.at(-1)
     const isPage = (payload.before_order ?? payload.after_order ?? undefined) !== undefined
     if (chats.get(rest.id) !== undefined) for (const thread of threads) this.#page(rest.id, thread, payload)
     else if (!isPage && threads.some(({ id }) => id === newest?.thread_id)) chats.show({ ...rest, threads })
-    if (isOvertaken && chats.get(rest.id) !== undefined) void this.read(rest.id)
+    if (reading.isOvertaken && chats.get(rest.id) !== undefined) void this.read(rest.id)
     return answer
   }
 
-  /** A push came that the reads under way may not know of. */
-  overtake(chat: string): void {
-    for (const reading of this.#underWay) if (reading.chat === chat) reading.isOvertaken = true
+  /** A push came that the reads under way may not know of: those of a chat, or all. */
+  overtake(chat: string | undefined): void {
+    for (const reading of this.#underWay)
+      if (chat === undefined || reading.chat === chat) reading.isOvertaken = true
   }
 
   /** Tries again what could not be read. */
@@ -101,24 +114,29 @@ export class ChatReader<U extends UserLike, E extends EventLike> {
 
   async #readAll(chat: string): Promise<boolean> {
     this.#unread.add(chat)
-    let wanted: Map<string, number> | undefined
     try {
-      for (wanted = this.#taken(chat); wanted !== undefined; wanted = this.#taken(chat))
-        await this.#readOnce(chat, wanted)
+      for (let wanted = this.#taken(chat); wanted !== undefined; wanted = this.#taken(chat))
+        if (!(await this.#readOrRemove(chat, wanted))) return false
       this.#unread.delete(chat)
+      return true
+    } finally {
+      this.#reading.delete(chat)
+    }
+  }
+
+  /** Takes the chat out where it may be read no more; false where it could not be read this time. */
+  async #readOrRemove(chat: string, wanted: Map<string, number>): Promise<boolean> {
+    try {
+      await this.#readOnce(chat, wanted)
       return true
     } catch (error) {
       if (!(error instanceof ChatError)) throw error
       // no access any more, or erased; whatever else it is may be over the next time
-      if (error.type !== 'authorization' && error.type !== 'not_found') {
-        this.#want(chat, wanted ?? new Map())
-        return false
-      }
-      this.#unread.delete(chat)
-      this.#ctx.chats.remove(chat)
-      return true
-    } finally {
-      this.#reading.delete(chat)
+      const isGone = error.type === 'authorization' || error.type === 'not_found'
+      // a refusal says nothing of an access that a push or a sync has told of since
+      if (isGone && !this.#wanted.has(chat)) this.#ctx.chats.remove(chat)
+      else this.#want(chat, wanted)
+      return isGone
     }
   }
 
@@ -128,22 +146,26 @@ export class ChatReader<U extends UserLike, E extends EventLike> {
     return wanted
   }
 
-  async #read(payload: ReadThreads): Promise<{ answer: ThreadsAnswer<U, E>; isOvertaken: boolean }> {
-    const reading = { chat: payload.chat_id, isOvertaken: false }
+  async #read(
+    payload: ReadThreads,
+    reading: { chat: string; isOvertaken: boolean },
+  ): Promise<ThreadsAnswer<U, E>> {
     this.#underWay.add(reading)
     try {
-      const answer = await this.#ctx.read(payload)
-      return { answer, isOvertaken: reading.isOvertaken }
+      return await this.#ctx.read(payload)
     } finally {
       this.#underWay.delete(reading)
     }
   }
 
-  /** Reads what is missing, and once more where a push came meanwhile. */
+  /** Reads what is missing, and once more where a push came meanwhile, whatever the answer is. */
   async #readAgain(payload: ReadThreads): Promise<ThreadsAnswer<U, E>> {
-    const { answer, isOvertaken } = await this.#read(payload)
-    if (isOvertaken) void this.read(payload.chat_id)
-    return answer
+    const reading = { chat: payload.chat_id, isOvertaken: false }
+    try {
+      return await this.#read(payload, reading)
+    } finally {
+      if (reading.isOvertaken) void this.read(payload.chat_id)
+    }
   }
 
   async #readOnce(id: string, wanted: Map<string, number>): Promise<void> {

@@ -3,6 +3,8 @@ export interface UserLike {
   id: string
   present: boolean
   last_seen_timestamp?: number | undefined
+  /** Of customers, as agents are shown them. */
+  banned?: boolean | undefined
 }
 export interface EventLike {
   id: string

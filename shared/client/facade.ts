@@ -152,6 +152,8 @@ const kept = new Set([
   'thread_untagged',
   'last_seen_timestamp_updated',
   'customer_updated',
+  'customer_banned',
+  'customer_unbanned',
 ])
 
 const isKept = (name: string): name is keyof ChatPushes<unknown, unknown> => kept.has(name)

@@ -9,6 +9,9 @@ interface OfChat {
 interface OfThread extends OfChat {
   thread_id: string
 }
+interface OfCustomer {
+  customer_id: string
+}
 interface Tagged {
   tags: string[]
   version: number
@@ -38,13 +41,15 @@ export interface ChatPushes<U, E> {
   thread_untagged: OfThread & Tagged
   last_seen_timestamp_updated: OfChat & { user_id: string; timestamp: number }
   customer_updated: OfChat & { customer: Partial<U> & { id: string } }
+  customer_banned: OfCustomer
+  customer_unbanned: OfCustomer
 }
 
-type About = OfChat | { chat: { id: string } }
+type About = OfChat | { chat: { id: string } } | OfCustomer
 
-/** The chats that a push is about. */
-const chatsOf = (payload: About | OfChat[]): string[] =>
-  [payload].flat().map((one) => ('chat_id' in one ? one.chat_id : one.chat.id))
+/** The chats that a push is about; undefined: whichever its customer is in. */
+const chatsOf = (payload: About | OfChat[]): (string | undefined)[] =>
+  [payload].flat().map((one) => ('chat_id' in one ? one.chat_id : 'chat' in one ? one.chat.id : undefined))
 
 /** The keeper brings the store to what pushes say, and has read what they leave out. */
 export class Keeper<U extends UserLike, E extends EventLike> {
@@ -108,6 +113,9 @@ export class Keeper<U extends UserLike, E extends EventLike> {
         const none = { email: undefined, properties: undefined }
         return this.#user(chat_id, customer.id, (user) => ({ ...user, ...none, ...customer }))
       }
+      case 'customer_banned':
+      case 'customer_unbanned':
+        return this.#ban(push.payload.customer_id, push.name === 'customer_banned')
     }
   }
 
@@ -204,6 +212,12 @@ export class Keeper<U extends UserLike, E extends EventLike> {
       properties: merged(thread.properties, properties),
       properties_version: version,
     }))
+  }
+
+  #ban(customer: string, banned: boolean): void {
+    for (const { id, users } of this.#ctx.chats.all())
+      if (users.some((user) => user.id === customer))
+        this.#user(id, customer, (user) => ({ ...user, banned }))
   }
 
   #user(chat: string, id: string, change: (user: U) => U): void {

@@ -8,6 +8,8 @@ import {
 } from '../../shared/client/client.ts'
 import { type License, sharedWorld, type World } from '../support/world.ts'
 import { openNetwork } from './environment.ts'
+import { openStage, playHere, scenarioTests, testFlood } from './scenario-tests.ts'
+import { message, next, stored, texts, until } from './scenarios.ts'
 
 let world: World
 beforeAll(async () => {
@@ -18,16 +20,6 @@ afterEach(() => {
   for (const close of closing.splice(0)) close()
   world.gateway.setJitter(undefined)
 })
-
-const message = (text: string) => ({ type: 'message' as const, text })
-const until = (ready: () => unknown) => vi.waitUntil(ready, { timeout: 20_000, interval: 5 })
-const next = <T>(client: AgentClient, name: string): Promise<T> =>
-  new Promise((resolve) => {
-    const stop = client.on(name as 'recovered', (payload) => {
-      stop()
-      resolve(payload as T)
-    })
-  })
 
 const agentOf = async (license: License, id: string, options: Partial<AgentOptions> = {}) => {
   const network = openNetwork()
@@ -57,25 +49,6 @@ const annAndBen = async () => {
   await ben.client.request('join_chat', { chat_id: chat.id, agent_ids: ['ben'] })
   return { license, ann, ben, chat_id: chat.id }
 }
-const stored = async (client: AgentClient, chat_id: string) => {
-  const { chat } = await client.request('get_chat_threads', { chat_id })
-  const events = []
-  for (const { thread_id } of chat.threads_summary)
-    for (let after_order = 0, more = true; more;) {
-      const page = await client.request('get_chat_threads', {
-        chat_id,
-        thread_ids: [thread_id],
-        after_order,
-        limit: 100,
-      })
-      events.push(...page.chat.threads[0]!.events)
-      after_order = events.at(-1)?.order ?? 0
-      more = page.chat.threads[0]!.has_more === true
-    }
-  return events
-}
-const texts = (events: readonly any[]) =>
-  events.flatMap(({ text, type }) => (type === 'message' ? [text] : []))
 const ordersOf = (client: AgentClient, chat_id: string) =>
   client.chats
     .get(chat_id)
@@ -97,6 +70,13 @@ test('a client that has logged out is closed for good, and its agent offline', a
 })
 
 describe('a client', () => {
+  test.for(Object.keys(scenarioTests))('%s', async (name) =>
+    scenarioTests[name]!(await openStage(world), playHere),
+  )
+  test('is bounded in memory, whatever comes', { tags: ['full'] }, async () =>
+    testFlood(await openStage(world), playHere),
+  )
+
   test('asks and is answered, and throws what the server refuses', async () => {
     const { ann, ben, chat_id } = await annAndBen()
     const { event } = await ann.client.request('send_event', { chat_id, event: message('one') })
@@ -200,87 +180,29 @@ describe('a client', () => {
     expect(license.id).toBeDefined()
   })
 
-  test('whose network swallows frames sends again what was not answered, once', async () => {
-    const { ann, chat_id } = await annAndBen()
-    ann.network.setSilent(true)
-    const lost = ann.client.request('send_event', { chat_id, event: message('unheard') })
-    await until(() => ann.network.sent.at(-1)?.action === 'send_event')
-    ann.network.setSilent(false)
-    const recovered = next(ann.client, 'recovered')
-    ann.network.pass(33_000)
-    ann.network.comeBack()
-    await recovered
-    expect((await lost).event).toMatchObject({ text: 'unheard' })
-    // the answer alone is swallowed: the event is found, and not sent again
-    const sends = () => ann.network.sent.filter(({ action }) => action === 'send_event').length
-    const before = sends()
-    ann.network.setSilent('in')
-    const twice = ann.client.request('send_event', { chat_id, event: message('stored') })
-    await until(() => sends() > before)
-    await world.settled()
-    ann.network.setSilent(false)
-    ann.network.pass(33_000)
-    ann.network.comeBack()
-    await twice
-    expect(texts(await stored(ann.client, chat_id))).toEqual(['hello', 'unheard', 'stored'])
-    expect(sends()).toBe(before + 1)
-  })
-
   test('gives back as failed what must not be done twice', async () => {
     const { ann } = await annAndBen()
-    ann.network.setSilent(true)
-    const started = ann.client.request('start_chat', {})
-    await until(() => ann.network.sent.at(-1)?.action === 'start_chat')
+    const starts = () => ann.network.sent.filter(({ action }) => action === 'start_chat').length
+    const before = starts()
+    const recovered = next(ann.client, 'recovered')
+    ann.network.setSilent('in')
+    const started = ann.client.request('start_chat', { chat: { properties: { own: { number: '4711' } } } })
+    await until(() => starts() > before)
+    await world.settled()
     ann.network.setSilent(false)
     ann.network.cut()
     await expect(started).rejects.toMatchObject({ type: 'connection_lost', code: 0 })
+    ann.network.comeBack()
+    await recovered
+    expect(starts()).toBe(before + 1)
+    // it was done, and an app can find that out
+    const filters = { properties: { own: { number: { values: ['4711'] } } } }
+    const { chats_summary: found } = await ann.client.request('get_filtered_chats', { filters })
+    expect(found).toHaveLength(1)
     const waiting =
       (ann.network.cut(true), ann.client.request('ban_customer', { customer_id: 'x', ban: { days: 1 } }))
     ann.client.close()
     await expect(waiting).rejects.toMatchObject({ type: 'closed' })
-  })
-
-  test('comes back to a server that was away, at once when the network says so', async () => {
-    const { ann, ben, chat_id } = await annAndBen()
-    const states: string[] = []
-    ann.client.on('state', (state) => states.push(state))
-    ann.network.cut(true)
-    await until(() => ann.network.connections > 2)
-    const sent = ann.client.request('send_event', { chat_id, event: message('later') })
-    ann.network.cut(false)
-    await until(() => ann.client.state !== 'connecting')
-    ann.network.comeBack()
-    await sent
-    expect(states.at(-1)).toBe('online')
-    await until(() => ordersOf(ben.client, chat_id)?.at(-1) === 3)
-  })
-
-  test('replaces its token before it ends, and ends where there is no other', async () => {
-    const license = await world.license({ ann: {} })
-    const asked: string[] = []
-    const token = async () => {
-      asked.push(await license.token('ann', { expiresInS: 600 }))
-      return asked.at(-1)!
-    }
-    const { client, network } = await agentOf(license, 'ann', { token })
-    const recovered = vi.fn<() => void>()
-    client.on('recovered', recovered)
-    const logged_in = vi.fn<(answer: any) => void>()
-    client.on('logged_in', logged_in)
-    network.pass(541_000)
-    await until(
-      () => asked.length === 2 && network.sent.filter(({ action }) => action === 'login').length === 2,
-    )
-    await client.request('get_filtered_chats', {})
-    expect([client.state, recovered.mock.calls]).toEqual(['online', []])
-    // the app is told what each login answers
-    await until(() => logged_in.mock.calls.length > 0)
-    expect(logged_in.mock.calls.map(([{ my_profile }]) => my_profile.id)).toEqual(['ann'])
-
-    const bad = createAgentClient({ url: world.agentUrl, token: 'x', environment: openNetwork() })
-    const { error } = await next<{ error: ChatError }>(bad, 'ended')
-    expect(error).toMatchObject({ type: 'auth', code: 401 })
-    await expect(bad.request('get_filtered_chats', {})).rejects.toBe(error)
   })
 
   test('ends where its license does', async () => {

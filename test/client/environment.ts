@@ -1,5 +1,4 @@
-import { WebSocket } from 'ws'
-import type { Environment } from '../../shared/client/client.ts'
+import { type AgentOptions, createAgentClient, type Environment } from '../../shared/client/client.ts'
 
 /** A client's network and time, in the hands of a test. */
 export interface Network extends Environment {
@@ -20,7 +19,7 @@ export interface Network extends Environment {
 const realMs = 1000
 
 export const openNetwork = (): Network => {
-  const sockets = new Set<WebSocket>()
+  const sockets = new Map<WebSocket, () => void>()
   const timers = new Map<() => void, number>()
   let isSilent: boolean | 'in' = false
   let [isDown, aheadMs] = [false, 0]
@@ -28,22 +27,23 @@ export const openNetwork = (): Network => {
   const connect: Environment['connect'] = (url, { opened, received, closed }) => {
     network.connections += 1
     const socket = new WebSocket(isDown ? 'ws://127.0.0.1:1' : url)
-    sockets.add(socket)
-    socket.on('open', opened)
-    socket.on('message', (data) => {
-      if (isSilent === false) received(String(data))
-    })
-    socket.on('error', closed)
-    socket.on('close', () => {
+    const gone = () => {
       sockets.delete(socket)
       if (isSilent === false) closed()
+    }
+    sockets.set(socket, gone)
+    socket.addEventListener('open', opened)
+    socket.addEventListener('message', ({ data }) => {
+      if (isSilent === false) received(String(data))
     })
+    socket.addEventListener('error', closed)
+    socket.addEventListener('close', gone)
     return {
       send: (text) => {
         network.sent.push(JSON.parse(text))
         if (isSilent !== true) socket.send(text)
       },
-      close: () => socket.terminate(),
+      close: () => socket.close(),
     }
   }
   const network: Network = {
@@ -67,7 +67,10 @@ export const openNetwork = (): Network => {
     setSilent: (silent) => (isSilent = silent),
     cut: (down = false) => {
       isDown = down
-      for (const socket of sockets) socket.terminate()
+      for (const [socket, gone] of sockets) {
+        socket.close()
+        gone()
+      }
     },
     pass: (ms) => {
       aheadMs += ms
@@ -77,4 +80,37 @@ export const openNetwork = (): Network => {
     comeBack: () => back(),
   }
   return network
+}
+
+/** A client of a server that answers as `answer` says. */
+export const clientOf = (
+  answer: (frame: any, turn: number) => object | undefined,
+  login: object = { chats_summary: [] },
+  options: Partial<AgentOptions> = {},
+) => {
+  const network = openNetwork()
+  let turn = 0
+  let [cut, receive] = [() => {}, (_: string) => {}]
+  const connect: Environment['connect'] = (_, { opened, received, closed }) => {
+    queueMicrotask(opened)
+    ;[cut, receive] = [closed, received]
+    return {
+      close: () => {},
+      send: (text) => {
+        const frame = JSON.parse(text)
+        network.sent.push(frame)
+        const said =
+          frame.action === 'login'
+            ? { success: true, payload: { agents: [], groups: [], cursor: 'c', ...login } }
+            : answer(frame, (turn += 1))
+        const { request_id, action } = frame
+        if (said !== undefined)
+          queueMicrotask(() => received(JSON.stringify({ request_id, action, type: 'response', ...said })))
+      },
+    }
+  }
+  const environment = { ...network, connect }
+  const client = createAgentClient({ url: 'ws://test', token: 'x', environment, ...options })
+  const push = (action: string, payload: object) => receive(JSON.stringify({ action, type: 'push', payload }))
+  return { client, network, cut: () => cut(), push }
 }

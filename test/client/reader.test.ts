@@ -1,5 +1,6 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { ChatError } from '../../shared/client/chat-error.ts'
 import { ChatReader, type ReadThreads, type ThreadsAnswer } from '../../shared/client/chat-reader.ts'
 import { Chats } from '../../shared/client/chats.ts'
 import { type ChatPushes, Keeper } from '../../shared/client/keeper.ts'
@@ -17,6 +18,7 @@ const openServer = (mostKept: number) => {
   // as a customer sees them: of the others it knows the numbers alone
   const visible: number[] = []
   let last = 0
+  let hasAccess = true
   let users: User[] = [{ id: 'ann', present: true }]
   const page = (payload: ReadThreads): ThreadsAnswer<User, Event> => {
     const { before_order: before, after_order: after, limit } = payload
@@ -35,7 +37,10 @@ const openServer = (mostKept: number) => {
     chats,
     read: (payload: ReadThreads) => {
       const answer = page(payload)
-      return new Promise<typeof answer>((resolve) => answers.push(() => resolve(answer)))
+      const refusal = hasAccess ? undefined : new ChatError({ type: 'authorization', message: 'No access' })
+      return new Promise<typeof answer>((resolve, reject) =>
+        answers.push(() => (refusal === undefined ? resolve(answer) : reject(refusal))),
+      )
     },
     heard: ({ event }: { event: Event }) => heard.push(event.order),
   }
@@ -55,7 +60,19 @@ const openServer = (mostKept: number) => {
     const payload: Pushes['chat_users_updated'] = { chat_id: 'c', updated_users: change }
     keeper.take({ name: 'chat_users_updated', payload })
   }
-  return { chats, heard, pushes, answers, visible, reader, send, leaveOrCome, users: () => users }
+  const setAccess = (has: boolean) => {
+    hasAccess = has
+    const [thread] = page({ chat_id: 'c' }).chat.threads
+    const shown: Pushes['incoming_chat_thread'] = { chat: { id: 'c', users, thread: thread! } }
+    pushes.push(() =>
+      keeper.take(
+        has
+          ? { name: 'incoming_chat_thread', payload: shown }
+          : { name: 'chat_scopes_updated', payload: { chat_id: 'c' } },
+      ),
+    )
+  }
+  return { chats, heard, pushes, answers, visible, reader, send, leaveOrCome, setAccess, users: () => users }
 }
 
 const step = fc.oneof(
@@ -119,5 +136,30 @@ test('a store has no gap and is told each event once, whatever order pushes, rea
       },
     ),
     { numRuns: 2000 },
+  )
+})
+
+test('a chat is held while there is access to it, also where the refusal of a read comes after', async () => {
+  const steps = fc.array(fc.constantFrom('lose', 'gain', 'send', 'push', 'answer'), { maxLength: 20 })
+  await fc.assert(
+    fc.asyncProperty(steps, async (all) => {
+      const { chats, pushes, answers, reader, send, setAccess } = openServer(10)
+      setAccess(true)
+      let hasAccess = true
+      for (const one of all) {
+        if (one === 'push' || one === 'answer') (one === 'push' ? pushes : answers).shift()?.()
+        else if (one === 'send') send(hasAccess)
+        else {
+          hasAccess = one === 'gain'
+          setAccess(hasAccess)
+        }
+        await new Promise(setImmediate)
+      }
+      for (const push of pushes) push()
+      for (; answers.length > 0; await new Promise(setImmediate)) answers.shift()?.()
+      expect(chats.get('c') !== undefined).toBe(hasAccess)
+      expect(reader.isComplete).toBe(true)
+    }),
+    { numRuns: 500, examples: [[['lose', 'push', 'push', 'gain']]] },
   )
 })

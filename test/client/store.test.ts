@@ -1,12 +1,11 @@
 import { gzipSync } from 'node:zlib'
 import { describe, expect, expectTypeOf, onTestFinished, test } from 'vitest'
 import { buildClient } from '../../infra/build.ts'
-import { type AgentEndpoint, type CustomerEndpoint, createAgentClient } from '../../shared/client/client.ts'
+import type { AgentEndpoint, CustomerEndpoint } from '../../shared/client/client.ts'
 import { Chats } from '../../shared/client/chats.ts'
-import type { Environment } from '../../shared/client/environment.ts'
 import { agentActions } from '../../shared/protocol/agent/index.ts'
 import { customerActions } from '../../shared/protocol/customer/index.ts'
-import { openNetwork } from './environment.ts'
+import { clientOf } from './environment.ts'
 
 const eventOf = (order: number) => ({ id: `e${order}`, order })
 const threadOf = (chat: string, n: number, orders: number[]) => ({
@@ -15,24 +14,6 @@ const threadOf = (chat: string, n: number, orders: number[]) => ({
 })
 
 describe('the store of chats', () => {
-  test('keeps a bounded number of chats, threads and events, whatever comes', { tags: ['full'] }, () => {
-    const chats = new Chats({ chats: 50, threadsPerChat: 2, eventsPerThread: 100 })
-    const stop = chats.subscribe('c0', () => {})
-    for (let i = 0; i < 100; i += 1) {
-      const id = `c${i}`
-      for (let n = 1; n <= 3; n += 1) chats.show({ id, users: [], threads: [threadOf(id, n, [1])] })
-      for (let order = 2; order <= 1000; order += 1) chats.append(id, `${id}_3`, eventOf(order))
-    }
-    expect(chats.all()).toHaveLength(50)
-    for (const { threads } of chats.all()) {
-      expect(threads.map(({ events }) => events.length)).toEqual([1, 100])
-      expect(threads.at(-1)).toMatchObject({ upTo: 1000 })
-    }
-    // what somebody looks at stays
-    expect(chats.get('c0')).toBeDefined()
-    stop()
-  })
-
   test('forgets scopes, properties and tags that a chat or a thread is shown without', () => {
     const chats = new Chats({ chats: 1, threadsPerChat: 1, eventsPerThread: 10 })
     const properties = { order: { number: { value: 1 } } }
@@ -87,37 +68,6 @@ test('a thread of which the end alone was read says that there is more before it
   chats.show({ id: 'c', users: [], threads: [{ ...threadOf('c', 1, [3, 4]), has_more: true }] }, true)
   expect(chats.get('c')?.threads[0]).toMatchObject({ has_more: true, upTo: 4 })
 })
-
-/** A client of a server that answers as `answer` says. */
-const clientOf = (
-  answer: (frame: any, turn: number) => object | undefined,
-  login: object = { chats_summary: [] },
-) => {
-  const network = openNetwork()
-  let turn = 0
-  let [cut, receive] = [() => {}, (_: string) => {}]
-  const connect: Environment['connect'] = (_, { opened, received, closed }) => {
-    queueMicrotask(opened)
-    ;[cut, receive] = [closed, received]
-    return {
-      close: () => {},
-      send: (text) => {
-        const frame = JSON.parse(text)
-        network.sent.push(frame)
-        const said =
-          frame.action === 'login'
-            ? { success: true, payload: { agents: [], groups: [], cursor: 'c', ...login } }
-            : answer(frame, (turn += 1))
-        const { request_id, action } = frame
-        if (said !== undefined)
-          queueMicrotask(() => received(JSON.stringify({ request_id, action, type: 'response', ...said })))
-      },
-    }
-  }
-  const client = createAgentClient({ url: 'ws://test', token: 'x', environment: { ...network, connect } })
-  const push = (action: string, payload: object) => receive(JSON.stringify({ action, type: 'push', payload }))
-  return { client, network, cut: () => cut(), push }
-}
 
 describe('what a client sends', () => {
   const refused = (type: string, details?: object[]) => ({
@@ -224,6 +174,48 @@ describe('what a client sends', () => {
     client.close()
   })
 
+  test('follows bans of customers, also where a read that is under way, or a sync, knows better', async () => {
+    const carl = { id: 'carl', type: 'customer', name: 'Carl', present: true, banned: false, online: true }
+    const stored = { banned: false }
+    let overtake = () => {}
+    const { client, push, network, cut } = clientOf(({ action }) => {
+      if (action === 'sync') {
+        const banned_customers = [{ customer_id: 'carl', ban: { days: 1 } }]
+        const payload = { recovered: true, cursor: 'd', has_more: false, chats: [], banned_customers }
+        return { success: true, payload }
+      }
+      if (action !== 'get_chat_threads') return { success: true }
+      const users = [{ ...carl, ...stored }]
+      overtake()
+      const threads_summary = [{ thread_id: 'c_1', order: 1 }]
+      return {
+        success: true,
+        payload: { chat: { id: 'c', users, threads: [threadOf('c', 1, [1])], threads_summary } },
+      }
+    })
+    await expect.poll(() => client.state).toBe('online')
+    const banned = () => client.chats.get('c')?.users.map((user) => 'banned' in user && user.banned)
+    push('incoming_chat_thread', { chat: { id: 'c', users: [carl], thread: threadOf('c', 1, [1]) } })
+    push('incoming_chat_thread', { chat: { id: 'x', users: [], thread: threadOf('x', 1, [1]) } })
+    push('customer_banned', { customer_id: 'carl', ban: { days: 1 } })
+    expect(banned()).toEqual([true])
+    push('customer_unbanned', { customer_id: 'carl' })
+    expect(banned()).toEqual([false])
+    expect(client.chats.get('x')?.users).toEqual([])
+    overtake = () => {
+      if (stored.banned) return
+      stored.banned = true
+      push('customer_banned', { customer_id: 'carl', ban: { days: 1 } })
+    }
+    await client.request('get_chat_threads', { chat_id: 'c' })
+    await expect.poll(banned).toEqual([true])
+    push('customer_unbanned', { customer_id: 'carl' })
+    cut()
+    network.comeBack()
+    await expect.poll(banned).toEqual([true])
+    client.close()
+  })
+
   test('reads properties where a push overtook another: each tells of its own names alone', async () => {
     const value = (of: number) => ({ value: of })
     const stored = { a: { x: value(1), y: value(2) } }
@@ -253,6 +245,23 @@ describe('what a client sends', () => {
     thread(2, { x: value(1) })
     thread(1, { y: value(2) })
     await expect.poll(() => client.chats.get('c')?.threads[0]?.properties).toEqual(stored)
+    client.close()
+  })
+
+  test('reads the threads that it holds alone, however many there were before', async () => {
+    const asked: unknown[] = []
+    const { client, push } = clientOf(({ action, payload: { thread_ids } }) => {
+      if (action !== 'get_chat_threads') return { success: true }
+      asked.push(...thread_ids)
+      return { success: true, payload: { chat: { id: 'c', users: [], threads: [], threads_summary: [] } } }
+    })
+    await expect.poll(() => client.state).toBe('online')
+    for (let n = 1; n <= 10; n += 1) {
+      const thread = { ...threadOf('c', n, [1]), active: false }
+      push('incoming_chat_thread', { chat: { id: 'c', users: [], thread } })
+    }
+    push('chat_scopes_updated', { chat_id: 'c' })
+    await expect.poll(() => asked.toSorted()).toEqual(['c_10', 'c_8', 'c_9'])
     client.close()
   })
 

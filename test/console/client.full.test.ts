@@ -1,7 +1,9 @@
 import { beforeAll, describe, expect, vi } from 'vitest'
+import { openStage, scenarioTests, testFlood } from '../client/scenario-tests.ts'
 import { sharedWorld, type World } from '../support/world.ts'
 import { openBrowser, openOffice, testInBrowser } from './browser.ts'
 import { deskOf, messagesOf, openChat, sees, startChat, widgetOf, write } from './page.ts'
+import { openScenarioPage } from './scenario-page.ts'
 
 let world: World
 beforeAll(async () => {
@@ -11,6 +13,23 @@ beforeAll(async () => {
 const wait = { timeout: 20_000, interval: 50 }
 
 describe('the client in a browser', () => {
+  for (const [name, run] of Object.entries(scenarioTests))
+    testInBrowser(name, async () => run(await openStage(world), (await openScenarioPage()).play))
+
+  testInBrowser('is bounded in memory, whatever comes', async () => {
+    const { page, play } = await openScenarioPage()
+    const browser = await page.context().newCDPSession(page)
+    const usedMB = async () => {
+      await browser.send('HeapProfiler.collectGarbage')
+      return (await browser.send('Runtime.getHeapUsage')).usedSize / 1e6
+    }
+    const stage = await openStage(world)
+    const before = await usedMB()
+    await testFlood(stage, play)
+    // of the 100 MB that came it keeps 5
+    expect((await usedMB()) - before).toBeLessThan(12)
+  })
+
   testInBrowser('misses nothing on a laptop that sleeps for an hour', async () => {
     const { url, license } = await openOffice(world, { nora: {} })
     const { open, faults } = await openBrowser()

@@ -192,11 +192,12 @@ describe('the console', () => {
   })
 
   testInBrowser(
-    'changes scopes, properties, statuses and who is there, and says why it is refused',
+    'changes scopes, properties, statuses and who is there, and says why it is refused and who is a bot',
     async () => {
-      const { url } = await openOffice(world, {
+      const { url, license } = await openOffice(world, {
         nora: { groups: [1] },
         adam: { permission: 'administrator' },
+        robin: { bot: true, priority: 'last', default_status: 'not_accepting_chats' },
       })
       const { open, faults } = await openBrowser({ viewport: { width: 1600, height: 900 } })
       const page = await open(url(['nora'], [1]))
@@ -241,6 +242,31 @@ describe('the console', () => {
       await press(nora, 'Team')
       await sees(page.getByRole('dialog'), 'normal, not accepting')
       await sees(page.getByRole('dialog'), 'administrator, offline')
+      await page
+        .getByRole('listitem')
+        .filter({ hasText: /robin bot/ })
+        .waitFor()
+      await press(page.getByRole('dialog'), 'Close')
+
+      const robin = await license.login('robin')
+      const [{ id: chat_id }] = (await robin.ok('get_filtered_chats')).chats_summary
+      await robin.ok('join_chat', { chat_id, agent_ids: ['robin'] })
+      await robin.ok('send_event', { chat_id, event: { type: 'message', text: 'I count the lamps' } })
+      for (const side of [nora, kim])
+        await side
+          .getByRole('log')
+          .locator('.by')
+          .filter({ hasText: /^robin bot/ })
+          .waitFor()
+      await nora
+        .getByRole('complementary')
+        .getByRole('listitem')
+        .filter({ hasText: /robin bot/ })
+        .waitFor()
+      await robin.ok('update_agent', { routing_status: 'accepting_chats' })
+      await press(nora, 'Transfer…')
+      await page.getByRole('radio', { name: /^robin bot 1 active chat/ }).waitFor()
+      expect(await page.locator('.state', { hasText: 'bot' }).count()).toBe(4)
       expect(faults).toEqual([])
     },
   )

@@ -4,7 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { startEngine } from '../../infra/local/engine/engine.ts'
-import { createAgentClient } from '../../shared/client/client.ts'
+import { playHere } from '../client/scenario-tests.ts'
+import { executablePath } from '../console/page.ts'
+import { openScenarioPage } from '../console/scenario-page.ts'
 import { Client } from '../support/client.ts'
 import { startEngineProxy } from '../support/engine-proxy.ts'
 import {
@@ -31,14 +33,34 @@ await writeSharedBundles(dist)
 const built = ['--dist', dist]
 const event = { type: 'message', text: 'still here' }
 
-/** An agent's app, which has read the chats that it sees. */
-const appOf = async ({ agent_url, agents }: Awaited<ReturnType<typeof startJson>>, id: string) => {
-  const token = agents.find((agent) => agent.id === id)?.token ?? ''
-  const app = createAgentClient({ url: agent_url, token })
-  onTestFinished(() => app.close())
-  await vi.waitFor(() => expect(app.state).toBe('online'), 10_000)
-  for (const { id: chat_id } of app.chats.all()) await app.request('get_chat_threads', { chat_id })
-  return app
+/** Nina's app, here and in a browser where there is one, each of which says something while a server is away. */
+const playRestart = async (agent_url: string, token: string, chat_id: string) => {
+  const plays = [playHere, ...(executablePath === undefined ? [] : [(await openScenarioPage()).play])]
+  const points = {
+    online: { reached: 0, passed: Promise.withResolvers<void>() },
+    sent: { reached: 0, passed: Promise.withResolvers<void>() },
+  }
+  const stage = {
+    agentUrl: agent_url,
+    token: () => Promise.resolve(token),
+    settled: () => Promise.resolve(),
+    reach: async (name: string) => {
+      const point = points[name as keyof typeof points]
+      point.reached += 1
+      await point.passed.promise
+    },
+  }
+  const own = plays.map((_, n) => `said by ${n}`)
+  const all = own.map((text, n) => plays[n]!(stage, 'outliveRestart', chat_id, text, own))
+  const facts = Promise.all(all)
+  facts.catch(() => {})
+  return {
+    own,
+    facts,
+    hasReached: (name: keyof typeof points) =>
+      vi.waitUntil(() => points[name].reached === plays.length, { timeout: 30_000 }),
+    pass: (name: keyof typeof points) => points[name].passed.resolve(),
+  }
 }
 
 describe('npm start', () => {
@@ -132,20 +154,24 @@ test(
     const again = await openCustomer(second)
     expect(await again.ok('login', { token })).toMatchObject({ customer_id, total_chats: 1 })
     expect(await kim(second)).toMatchObject({ name: 'Kim', online: true })
-    const app = await appOf(second, 'nina')
-    await app.request('join_chat', { chat_id: chat.id, agent_ids: ['nina'] })
+    const [joining] = await login(second, 'nina')
+    await joining.ok('join_chat', { chat_id: chat.id, agent_ids: ['nina'] })
+    const ninas = first.agents.find(({ id }) => id === 'nina')?.token ?? ''
+    const apps = await playRestart(second.agent_url, ninas, chat.id)
+    await apps.hasReached('online')
     const children = await childrenOf(second)
     await second.end('SIGKILL')
     await allGone(children)
-    const late = { type: 'message' as const, text: 'sent while nobody was there' }
-    const answered = app.request('send_event', { chat_id: chat.id, event: late })
-    const recovered = new Promise((resolve) => app.on('recovered', resolve))
+    apps.pass('online')
+    await apps.hasReached('sent')
 
     const third = await startJson(dir, ['--port', new URL(second.agent_url).port, ...built])
-    expect((await answered).event).toMatchObject(late)
-    expect(await recovered).toEqual({ recovered: true })
-    const orders = app.chats.get(chat.id)?.threads[0]?.events.map(({ order }) => order)
-    expect(orders).toEqual([1, 2, 3])
+    apps.pass('sent')
+    for (const [n, { answer, recovered, held, orders }] of (await apps.facts).entries()) {
+      expect([answer, recovered]).toEqual([[apps.own[n]], { recovered: true }])
+      expect(held).toEqual([...apps.own, event.text])
+      expect(orders).toEqual(held.map((_, index) => index + 1).concat(held.length + 1))
+    }
     const [nina, answer] = await login(third, 'nina')
     expect(online(answer.agents)).toEqual(['nina'])
     expect(await kim(third)).toMatchObject({ online: false })

@@ -9,8 +9,7 @@ type Customer = DeskUser & { type: 'customer' }
 export const CustomerCard = ({ desk, customer }: { desk: Desk; customer: Customer }) => {
   const [asksDays, setAsksDays] = useState(false)
   const [mends, setMends] = useState(false)
-  const { id, name, email } = customer
-  const banned = desk.bans.get(id) ?? customer.banned
+  const { id, name, email, banned } = customer
   // who is banned is disconnected, and no push says so
   const online = customer.online && !banned
   const unban = () =>

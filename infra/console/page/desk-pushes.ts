@@ -1,4 +1,4 @@
-import type { AgentClient, AgentEndpoint } from '../../../shared/client/client.ts'
+import type { AgentEndpoint } from '../../../shared/client/client.ts'
 import type { Colleague, Desk, Preview } from './desk-state.ts'
 import type { OpenSession } from './session.ts'
 
@@ -7,14 +7,13 @@ type Login = AgentEndpoint['actions']['login']['answer']
 interface Known {
   followed: Set<string>
   previews: Map<string, Preview>
-  bans: Map<string, boolean>
 }
 
 /** A desk follows the pushes that its client is told, in all that the client's store does not keep itself. */
 export const listenAtDesk = (
   desk: Desk,
   { hears, changes, tell }: OpenSession,
-  { followed, previews, bans }: Known,
+  { followed, previews }: Known,
 ): void => {
   const { client } = desk
   const { changed } = changes
@@ -35,7 +34,6 @@ export const listenAtDesk = (
     followed.delete(chat_id)
     changed()
   })
-  followBans(client, bans, changed)
   client.on('incoming_broadcast', ({ author_id, content }) =>
     tell({
       isError: false,
@@ -48,6 +46,8 @@ export const listenAtDesk = (
 
 /** Pushes that the client's store has taken by the time that they are told. */
 const changing = [
+  'customer_banned',
+  'customer_unbanned',
   'incoming_chat_thread',
   'chat_users_updated',
   'thread_closed',
@@ -125,8 +125,9 @@ const followAccounts = (desk: Desk, changed: () => void): void => {
       }
     changed()
   })
-  client.on('agent_created', ({ agent_id: id, name, avatar, permission }) => {
-    desk.colleagues = [...without(desk.colleagues, id), { id, name, permission, ...(avatar && { avatar }) }]
+  client.on('agent_created', ({ agent_id: id, name, avatar, permission, is_bot }) => {
+    const created = { id, name, permission, ...(avatar && { avatar }), ...(is_bot && { is_bot }) }
+    desk.colleagues = [...without(desk.colleagues, id), created]
     changed()
   })
   client.on('agent_deleted', ({ agent_id }) => {
@@ -144,21 +145,6 @@ const followAccounts = (desk: Desk, changed: () => void): void => {
   })
   client.on('group_deleted', ({ group_id }) => {
     desk.groups = without(desk.groups, group_id)
-    changed()
-  })
-}
-
-const followBans = (client: AgentClient, bans: Known['bans'], changed: () => void): void => {
-  client.on('customer_banned', ({ customer_id }) => {
-    bans.set(customer_id, true)
-    changed()
-  })
-  client.on('customer_unbanned', ({ customer_id }) => {
-    bans.set(customer_id, false)
-    changed()
-  })
-  client.on('customer_updated', ({ customer }) => {
-    bans.delete(customer.id)
     changed()
   })
 }

@@ -26,8 +26,6 @@ export interface Desk extends Session {
   statuses: AgentEndpoint['actions']['list_group_statuses']['answer']['groups_status']
   followed: ReadonlySet<string>
   previews: ReadonlyMap<string, Preview>
-  /** Customers who were banned, or whose ban was lifted, since they were read. */
-  bans: ReadonlyMap<string, boolean>
   /** The chat that is open, and what is shown of it. */
   open: { chat: string; history: History } | undefined
   openChat: (chat: string, thread?: string) => Promise<void>
@@ -51,14 +49,12 @@ export const openDesk = (url: string, token: string): Desk => {
   })
   const followed = new Set<string>()
   const previews = new Map<string, Preview>()
-  const bans = new Map<string, boolean>()
   let stop = () => {}
   const desk: Desk = Object.assign(session, {
     client,
     ...beforeLogin,
     followed,
     previews,
-    bans,
     open: undefined,
     openChat: async (chat: string, thread?: string) => {
       stop()
@@ -96,6 +92,6 @@ export const openDesk = (url: string, token: string): Desk => {
     nameOf: (id: string | undefined, users: readonly { id: string; name: string }[] = []) =>
       [...users, ...desk.colleagues].find((one) => one.id === id)?.name ?? id ?? '',
   })
-  listenAtDesk(desk, session, { followed, previews, bans })
+  listenAtDesk(desk, session, { followed, previews })
   return desk
 }

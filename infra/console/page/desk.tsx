@@ -92,7 +92,7 @@ const DeskHeader = ({ desk, onLeave, showsFrames, onFrames }: HeaderProps) => {
     <header class="panel-head">
       <Avatar name={me?.name ?? '?'} kind="agent" />
       <h2>
-        <Name>{me?.name ?? 'Logging in…'}</Name>
+        <Name isBot={me?.is_bot}>{me?.name ?? 'Logging in…'}</Name>
         <small>{me?.permission}</small>
       </h2>
       <Light session={desk} />

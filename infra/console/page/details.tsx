@@ -2,6 +2,7 @@ import { useState } from 'preact/hooks'
 import { customerOf } from './chat-kinds.ts'
 import { CustomerCard } from './customer-card.tsx'
 import type { Desk, DeskChat } from './desk-state.ts'
+import type { Person } from './event-view.tsx'
 import { Avatar, Chip, Name } from './parts.tsx'
 import { Properties } from './properties.tsx'
 import { Tags } from './tags.tsx'
@@ -19,7 +20,7 @@ export const Details = ({ desk, onClose }: { desk: Desk; onClose: () => void }) 
         Back to the chat
       </button>
       {customer !== undefined && <CustomerCard desk={desk} customer={customer} />}
-      <People chat={chat} />
+      <People users={chat.users} />
       <Scopes desk={desk} chat={chat} />
       <Properties
         title="Properties of the chat"
@@ -55,21 +56,21 @@ export const Details = ({ desk, onClose }: { desk: Desk; onClose: () => void }) 
   )
 }
 
-const People = ({ chat }: { chat: DeskChat }) => (
+const People = ({ users }: { users: readonly Person[] }) => (
   <section>
     <h4>In the chat</h4>
     <ul class="team">
-      {chat.users.map(({ id, name, type, present, last_seen_timestamp }) => (
-        <li key={id} class={present ? '' : 'gone'}>
-          <Avatar name={name} kind={type} />
+      {users.map((user) => (
+        <li key={user.id} class={user.present ? '' : 'gone'}>
+          <Avatar name={user.name} kind={user.type} />
           <span>
-            <Name>{name}</Name>
+            <Name isBot={user.is_bot}>{user.name}</Name>
             <small>
-              {type}
-              {!present && ', has left'}
-              {last_seen_timestamp !== undefined && (
+              {user.type}
+              {!user.present && ', has left'}
+              {user.last_seen_timestamp !== undefined && (
                 <>
-                  , seen until <Time at={last_seen_timestamp} />
+                  , seen until <Time at={user.last_seen_timestamp} />
                 </>
               )}
             </small>
@@ -142,9 +143,9 @@ const AddScope = ({ desk, onAdd }: { desk: Desk; onAdd: (scopes: ChatScopes) => 
             {name}
           </option>
         ))}
-        {desk.colleagues.map(({ id, name }) => (
+        {desk.colleagues.map(({ id, name, is_bot }) => (
           <option key={id} value={`agent:${id}`}>
-            {name}
+            {is_bot === true ? `${name} (bot)` : name}
           </option>
         ))}
       </select>

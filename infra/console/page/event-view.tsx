@@ -1,3 +1,4 @@
+import type { VNode } from 'preact'
 import type { Event } from '../../../shared/protocol/events.ts'
 import { Name } from './parts.tsx'
 import { Linked, Time } from './texts.tsx'
@@ -8,10 +9,19 @@ export interface Person {
   name: string
   present: boolean
   last_seen_timestamp?: number | undefined
+  /** Of agents. */
+  is_bot?: boolean | undefined
+}
+
+interface EventProps {
+  event: Event
+  me: string
+  author: string
+  isBot: boolean
 }
 
 /** One event of a thread, whatever it is of. Texts are text: nothing of them is read as HTML. */
-export const EventView = ({ event, me, author }: { event: Event; me: string; author: string }) => {
+export const EventView = ({ event, me, author, isBot }: EventProps) => {
   if (event.type === 'system_message')
     return (
       <li class="system">
@@ -21,7 +31,7 @@ export const EventView = ({ event, me, author }: { event: Event; me: string; aut
   if (event.type === 'annotation')
     return (
       <li class="annotation">
-        <Annotation event={event} author={author} />
+        <Annotation event={event} author={<Name isBot={isBot}>{author}</Name>} />
       </li>
     )
   const isNote = event.recipients === 'agents'
@@ -29,7 +39,7 @@ export const EventView = ({ event, me, author }: { event: Event; me: string; aut
   return (
     <li class={`said ${kind}${isNote ? ' note' : ''}`}>
       <span class="by">
-        <Name>{event.author_id === me ? 'You' : author}</Name>
+        <Name isBot={isBot}>{event.author_id === me ? 'You' : author}</Name>
         {isNote && <em>Note, for agents only</em>}
         <Time at={event.timestamp} />
       </span>
@@ -76,13 +86,13 @@ const answerOf = (value: string | number | boolean | undefined, options: Options
   return chosen.length > 0 ? chosen.join(', ') : '–'
 }
 
-const Annotation = ({ event, author }: { event: Event & { type: 'annotation' }; author: string }) => {
+const Annotation = ({ event, author }: { event: Event & { type: 'annotation' }; author: VNode }) => {
   const score = event.properties?.['rating']?.['score']?.value
   const rated = score === 1 ? 'good' : score === 0 ? 'bad' : undefined
   return (
     <>
       <span>
-        <Name>{author}</Name>{' '}
+        {author}{' '}
         {event.annotation_type === 'rating' && rated !== undefined ? (
           <>
             rated the chat <strong>{rated}</strong>

@@ -3,8 +3,16 @@ import { useEffect, useId, useRef } from 'preact/hooks'
 import { useChanges } from './changes.ts'
 import type { Session } from './session.ts'
 
-/** A name as somebody has chosen it, which cannot turn the text around it. */
-export const Name = ({ children }: { children: ComponentChildren }) => <bdi class="name">{children}</bdi>
+/** A name as somebody has chosen it, which cannot turn the text around it; a bot's says that it is one. */
+export const Name = ({ isBot, children }: { isBot?: boolean | undefined; children: ComponentChildren }) => {
+  const name = <bdi class="name">{children}</bdi>
+  if (isBot !== true) return name
+  return (
+    <span>
+      {name} <b class="state">bot</b>
+    </span>
+  )
+}
 
 /** The first letters of a name, before it. */
 export const Avatar = ({ name, kind }: { name: string; kind: 'agent' | 'customer' | 'supervisor' }) => (

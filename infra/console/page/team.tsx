@@ -12,11 +12,11 @@ export const Team = ({ desk, onClose }: { desk: Desk; onClose: () => void }) => 
   return (
     <Dialog title="Team" onClose={onClose}>
       <ul class="team">
-        {desk.colleagues.map(({ id, name, permission, routing_status: status = 'offline' }) => (
+        {desk.colleagues.map(({ id, name, is_bot, permission, routing_status: status = 'offline' }) => (
           <li key={id}>
             <Avatar name={name} kind="agent" />
             <span>
-              <Name>{name}</Name>
+              <Name isBot={is_bot}>{name}</Name>
               <small>
                 {permission}, {statusOf(status)}
               </small>

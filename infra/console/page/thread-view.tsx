@@ -16,9 +16,12 @@ export interface ThreadProps {
   writing: { author: string; text: string } | undefined
 }
 
+const isBot = (users: readonly Person[], author: string | undefined): boolean =>
+  users.some(({ id, is_bot }) => id === author && is_bot === true)
+
 /** The events of a chat, the newest at the bottom; scrolled to its top it reads what was before. */
 export const ThreadView = (props: ThreadProps) => {
-  const { threads, hasOlder, onOlder, pending, writing } = props
+  const { threads, hasOlder, onOlder, pending } = props
   const list = useRef<HTMLDivElement>(null)
   useStayingInPlace(list, threads)
   const known = new Set(threads.flatMap(({ events }) => events.map(({ custom_id }) => custom_id)))
@@ -52,7 +55,7 @@ export const ThreadView = (props: ThreadProps) => {
           ))}
         </ol>
       )}
-      <Writing writing={writing} nameOf={props.nameOf} />
+      <Writing {...props} />
     </div>
   )
 }
@@ -64,7 +67,13 @@ const OneThread = ({ thread, users, me, nameOf }: ThreadProps & { thread: ShownT
     </h3>
     <ol>
       {thread.events.map((event) => (
-        <EventView key={event.id} event={event} me={me} author={nameOf(event.author_id)} />
+        <EventView
+          key={event.id}
+          event={event}
+          me={me}
+          author={nameOf(event.author_id)}
+          isBot={isBot(users, event.author_id)}
+        />
       ))}
     </ol>
     <SeenBy thread={thread} users={users} me={me} />
@@ -81,22 +90,22 @@ const SeenBy = ({ thread, users, me }: { thread: ShownThread; users: readonly Pe
   return (
     <p class="seen">
       Seen by{' '}
-      {seen.map(({ id, name }, index) => (
+      {seen.map(({ id, name, is_bot }, index) => (
         <span key={id}>
           {index > 0 && ', '}
-          <Name>{name}</Name>
+          <Name isBot={is_bot}>{name}</Name>
         </span>
       ))}
     </p>
   )
 }
 
-const Writing = ({ writing, nameOf }: Pick<ThreadProps, 'writing' | 'nameOf'>) => (
+const Writing = ({ writing, nameOf, users }: ThreadProps) => (
   <div class="writing" aria-live="off">
     {writing !== undefined && (
       <>
         <span class="dots">
-          <Name>{nameOf(writing.author)}</Name> is writing…
+          <Name isBot={isBot(users, writing.author)}>{nameOf(writing.author)}</Name> is writing…
         </span>
         {writing.text !== '' && (
           <p class="bubble peek" dir="auto">

@@ -98,11 +98,12 @@ const AgentChoices = ({ desk, agents }: { desk: Desk; agents: Agents | undefined
     <legend>Agents</legend>
     {agents === undefined && <p class="hint">Being read…</p>}
     {agents?.length === 0 && <p class="hint">Nobody else who can see this chat is logged in.</p>}
-    {agents?.map(({ agent_id, active_chats, routing_status }) => (
+    {agents?.map(({ agent_id, active_chats, routing_status, is_bot }) => (
       <Choice
         key={agent_id}
         value={`agent:${agent_id}`}
         name={desk.nameOf(agent_id)}
+        isBot={is_bot}
         hint={`${active_chats} active ${active_chats === 1 ? 'chat' : 'chats'}, ${statusOf(routing_status)}`}
       />
     ))}
@@ -119,11 +120,18 @@ const GroupChoices = ({ desk }: { desk: Desk }) => (
   </fieldset>
 )
 
-const Choice = ({ value, name, hint }: { value: string; name: string; hint: string }) => (
+interface ChoiceProps {
+  value: string
+  name: string
+  isBot?: boolean | undefined
+  hint: string
+}
+
+const Choice = ({ value, name, isBot, hint }: ChoiceProps) => (
   <label class="choice">
     <input type="radio" name="target" value={value} required />
     <span>
-      <Name>{name}</Name> <small>{hint}</small>
+      <Name isBot={isBot}>{name}</Name> <small>{hint}</small>
     </span>
   </label>
 )
