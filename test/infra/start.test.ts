@@ -13,26 +13,15 @@ import {
   childrenOf,
   closed,
   complaintOf,
-  listening,
   login,
   openCustomer,
   ownDir,
   start,
   startJson,
   startMs,
+  steadyPort,
   writeSharedBundles,
 } from './npm-start.ts'
-
-/** The first of three ports, one after the other, which nothing listens on. */
-const freeRow = async (): Promise<number> => {
-  for (;;) {
-    const { server, port } = await listening()
-    const next = await Promise.allSettled([port + 1, port + 2].map(listening))
-    const open = next.flatMap((one) => (one.status === 'fulfilled' ? one.value.server : []))
-    await closed(server, ...open)
-    if (open.length === 2) return port
-  }
-}
 
 const event = { type: 'message', text: 'hello' }
 
@@ -59,7 +48,7 @@ test(
     const dist = join(dir, 'copy')
     await writeSharedBundles(dist)
     const receiver = await startReceiver()
-    const port = await freeRow()
+    const port = await steadyPort()
     const flags = ['--port', String(port), '--dist', dist, '--events-to', receiver.url]
     const run = await startJson(dir, flags)
     expect(Object.keys(JSON.parse(run.output()))).toEqual([
