@@ -81,6 +81,6 @@ export const frameBytes = 120 * 1024
 export const answered = async (client: Client, filters: object, pagination?: object) => {
   await client.received()
   const answer = await search(client, filters, pagination)
-  return { answer, bytes: Buffer.byteLength(client.frames.at(-1)!) }
+  return { answer, bytes: Buffer.byteLength(client.answers.at(-1)!) }
 }
 export const orders = ({ events }: any): number[] => events.map(({ order }: any) => order)

@@ -23,7 +23,7 @@ const answerTo = (frame: string, on: Client = client): Promise<Response> => {
 /** The text of the answer, to tell `1` from `"1"` and a number from one near it. */
 const textOf = async (frame: string): Promise<string> => {
   await answerTo(frame)
-  return client.frames.at(-1) ?? ''
+  return client.answers.at(-1) ?? ''
 }
 const validation = { type: 'validation', code: 400, message: 'Wrong format of request' }
 const unknownChat = { chat_id: 'nosuchchat', event: { type: 'message', text: 'x' } }

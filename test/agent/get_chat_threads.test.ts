@@ -424,7 +424,7 @@ describe('get_chat_threads', () => {
 
   describe('the 120 KiB rule', () => {
     const big = (n: number) => String(n).padStart(16_384, 'x')
-    const lastFrame = (client: Client) => Buffer.byteLength(client.frames.at(-1)!)
+    const lastFrame = (client: Client) => Buffer.byteLength(client.answers.at(-1)!)
 
     test('a thread keeps its newest events and says has_more; the rest is read page by page', async () => {
       const { ann, chat } = await annAlone()

@@ -407,7 +407,7 @@ describe('get_filtered_chats of large chats', () => {
       ids.push(await start(ann))
       await ann.received()
       const answer = await ann.call(action)
-      const text = ann.frames.at(-1)!
+      const text = ann.answers.at(-1)!
       expect(Buffer.byteLength(text)).toBeLessThanOrEqual(120 * 1024)
       const { chats_summary, pagination } = answer.payload as any
       expect(pagination).toEqual({ page: 1, total: 9 })

@@ -15,7 +15,7 @@ beforeAll(async () => {
 const loggedIn = async (license: License, agent = 'ann') => {
   const client = await world.open()
   const answer = await client.ok('login', { token: await license.token(agent) })
-  return { answer, bytes: Buffer.byteLength(client.frames.at(-1) ?? '') }
+  return { answer, bytes: Buffer.byteLength(client.answers.at(-1) ?? '') }
 }
 const numbered = (prefix: string, count: number) =>
   Array.from({ length: count }, (_, i) => `${prefix}${String(i).padStart(4, '0')}`)

@@ -132,7 +132,7 @@ describe('the token of a login', () => {
       ...(await Promise.all(claims.map((one) => rsaToken(license, 'ann', one)))),
     ]) {
       expect(await client.refused('login', { token })).toEqual(invalidToken)
-      if (typeof token === 'string' && token.length > 10) expect(client.frames.at(-1)).not.toContain(token)
+      if (typeof token === 'string' && token.length > 10) expect(client.answers.at(-1)).not.toContain(token)
     }
     expect(await client.refused('start_chat')).toEqual(notLoggedIn)
   })
@@ -360,7 +360,7 @@ describe('the answer to a login', () => {
 
       const client = await world.open()
       const { chats_summary } = await loginOn(client, license, 'ann')
-      const bytes = Buffer.byteLength(client.frames.at(-1) ?? '')
+      const bytes = Buffer.byteLength(client.answers.at(-1) ?? '')
       expect(bytes).toBeLessThanOrEqual(limits.frameBytes)
       expect(bytes).toBeGreaterThan(limits.frameBytes - 32 * 1024)
       expect(idsOf(chats_summary)).toEqual(started.toReversed())

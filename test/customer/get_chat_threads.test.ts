@@ -203,7 +203,7 @@ describe('get_chat_threads', () => {
     for (let n = 0; n < 9; n += 1) await say(client, id, message(big))
     await client.received()
     const [thread] = (await get(client, id)).threads
-    expect(Buffer.byteLength(client.frames.at(-1) ?? '')).toBeLessThanOrEqual(120 * 1024)
+    expect(Buffer.byteLength(client.answers.at(-1) ?? '')).toBeLessThanOrEqual(120 * 1024)
     expect(thread.events).toHaveLength(7)
     expect(thread).toMatchObject({ has_more: true })
   })

@@ -166,7 +166,7 @@ describe('the answer to a login', () => {
       await say(carl.client, chat.id, { type: 'filled_form', fields })
       await say(carl.client, chat.id, message(long))
       const { client, answer } = await again(carl)
-      expect(Buffer.byteLength(client.frames[0] ?? '')).toBeLessThanOrEqual(120 * 1024)
+      expect(Buffer.byteLength(client.answers[0] ?? '')).toBeLessThanOrEqual(120 * 1024)
       const [summary] = answer.last_chats_summary
       expect(Object.keys(summary.last_event_per_type.events)).toHaveLength(5)
       expect(summary).not.toHaveProperty('has_more')
