@@ -31,7 +31,7 @@ let olivia: Client
 const seen = new Set<string>()
 
 beforeAll(async () => {
-  world = await startWorld({ events: {}, presenceGraceS: 1, delayScale: 0.01 })
+  world = await startWorld({ events: {}, presenceGraceS: 1 })
   const license = await world.license(
     {
       olivia: { permission: 'owner', default_status: 'not_accepting_chats' },
