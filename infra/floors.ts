@@ -45,7 +45,7 @@ export const rooms: readonly Room[] = [
     besides: ['shared/account'],
   },
   { folder: 'shared/account', floor: 8, holds: 'logins, sessions, presence, tokens, devices' },
-  { folder: 'shared/routing', floor: 8, holds: 'who gets a chat, hands it on, closes it' },
+  { folder: 'shared/routing', floor: 8, holds: 'gives waiting chats out, hands chats on, closes them' },
   { folder: 'shared/archive/index', floor: 8, holds: 'what the stream changes in the index' },
   {
     folder: 'shared/archive/search',

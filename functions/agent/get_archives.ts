@@ -1,15 +1,9 @@
-import { enqueueCounting } from '../../shared/archive/search/enqueue-counting.ts'
+import { queryWords } from '../../shared/archive/index/words.ts'
+import { enqueueCounting } from '../../shared/archive/search/kept-counts.ts'
 import { planQuery } from '../../shared/archive/search/query.ts'
-import {
-  type Filters,
-  openResults,
-  queryWords,
-  showResults,
-  stillFound,
-} from '../../shared/archive/search/results.ts'
+import { type Filters, openResults, showResults, stillFound } from '../../shared/archive/search/results.ts'
 import { search } from '../../shared/archive/search/search.ts'
 import { resolveNames } from '../../shared/chat/deleted-names.ts'
-import { filledScopes } from '../../shared/chat/scopes.ts'
 import { envelopeBytes, jsonBytes } from '../../shared/chat/view/frame-budget.ts'
 import { getArchives } from '../../shared/protocol/agent/get_archives.ts'
 import { ProtocolError } from '../../shared/protocol/errors.ts'
@@ -24,7 +18,7 @@ const dayMs = 24 * 3_600_000
 
 export const handler = serveBoth(getArchives, async (ctx, { filters: given, pagination }) => {
   const { me, read } = ctx
-  const { groups } = await resolveNames(ctx, filledScopes({ groups: given?.team_ids }))
+  const { groups } = await resolveNames(ctx, { groups: given?.team_ids ?? [], agents: [] })
   const filters: Filters = { ...given, team_ids: groups }
   const { page = 1, limit = limits.pageDefault } = pagination ?? {}
   const words = queryWords(filters.query)
@@ -48,6 +42,7 @@ export const handler = serveBoth(getArchives, async (ctx, { filters: given, pagi
   const most = limits.frameBytes - envelopeBytes
   const results = openResults(read, me.license_id, most)
   const [found] = await Promise.all([
+    // what it is likely to find is read while it goes on
     search(read, asked, { onGuess: (likely) => results.prepare(likely.map(idOf)) }),
     words.length > 0 ? expectTexts(read, me.license_id) : undefined,
   ])

@@ -1,5 +1,5 @@
 import { hasAccess } from '../../shared/access/permissions.ts'
-import { byLoad, loadOf } from '../../shared/chat/assign-agent.ts'
+import { byLoad, loadOf } from '../../shared/chat/choose-agent.ts'
 import { readRoutingState } from '../../shared/chat/routing-state.ts'
 import { listAgentsForTransfer } from '../../shared/protocol/agent/list_agents_for_transfer.ts'
 import { ProtocolError } from '../../shared/protocol/errors.ts'

@@ -15,7 +15,7 @@ import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager'
 import type { ITopic } from 'aws-cdk-lib/aws-sns'
 import { Queue } from 'aws-cdk-lib/aws-sqs'
 import { Construct } from 'constructs'
-import type { AuthorType, BusEventName } from '../../shared/protocol/bus-events.ts'
+import type { AuthorType, BusEventName } from '../../shared/protocol/pushes-on-bus.ts'
 import { PeopleAlarm } from './alarms.ts'
 import { visible } from './worker-parts.ts'
 

@@ -13,7 +13,7 @@ import type { ShownToCustomers } from '../protocol/push-kinds.ts'
 import type { PushName, PushPayload } from '../protocol/pushes.ts'
 import type { ChatUser } from '../table/chat/chat-users.ts'
 import type { Chat } from '../table/chat/chats.ts'
-import type { StoredEvent } from '../table/chat/thread-log.ts'
+import { isPublic } from '../table/chat/thread-log.ts'
 
 // What customers see (protocol §3). Whatever they are sent is made here of what agents are sent: answers and
 // pushes.
@@ -25,7 +25,7 @@ const isKnown = (id: string, { users }: Users): boolean =>
   users.some((user) => user.id === id && (user.type === 'customer' || user.met === true))
 
 /** Whether an event is theirs to see. */
-export const isShown = ({ recipients }: Pick<StoredEvent, 'recipients'>): boolean => recipients !== 'agents'
+export const isShown = isPublic
 
 /**
  * Whether they notice what a user does now: who supervises is not there for them, also one whom they have

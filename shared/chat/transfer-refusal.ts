@@ -2,7 +2,7 @@ import { type ErrorDetail, ProtocolError } from '../protocol/errors.ts'
 import type { AgentItem } from '../table/accounts.ts'
 import { customerOf, presentAgents } from '../table/chat/chat-users.ts'
 import type { Chat } from '../table/chat/chats.ts'
-import { isFree, loadOf } from './assign-agent.ts'
+import { isFree, loadOf } from './choose-agent.ts'
 import { isReady, type RoutingState } from './routing-state.ts'
 import { isSeen, type TransferRequest, type TransferSnapshot, type Wanted } from './transfer-target.ts'
 

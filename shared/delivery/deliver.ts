@@ -67,7 +67,8 @@ interface Delivering extends Writes<SocketFamily> {
  * Sends a request's pushes: at least once to each living connection, connections side by side, each one's in
  * order. Those to more than 100 connections are handed over to other functions, where there is a way to. A
  * push that fails fails nothing else: a connection that is gone loses its rows, what does not get through in
- * time, or is throttled, is left to the delay queue. Never throws; takes `postingMs` at the most.
+ * time, or is throttled, is left to the delay queue. Never throws. Posts take `postingMs` at the most; rows
+ * and jobs are written behind them.
  */
 export const deliver = async (
   options: Delivering & {

@@ -1,4 +1,4 @@
-import type { AuthorType } from '../protocol/bus-events.ts'
+import type { AuthorType } from '../protocol/pushes-on-bus.ts'
 import type { ChatUser } from '../table/chat/chat-users.ts'
 import { keys } from '../table/keys.ts'
 import type { Reader } from '../table/ops.ts'

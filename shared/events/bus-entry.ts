@@ -1,4 +1,4 @@
-import type { AuthorType } from '../protocol/bus-events.ts'
+import type { AuthorType } from '../protocol/pushes-on-bus.ts'
 import { utf8Bytes } from '../protocol/fields.ts'
 import type { BusPush } from './bus-outbox.ts'
 

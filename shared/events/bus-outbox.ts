@@ -1,5 +1,5 @@
 import type { Audience, Pushing } from '../delivery/outbox.ts'
-import { isBusEvent } from '../protocol/bus-events.ts'
+import { isBusEvent } from '../protocol/pushes-on-bus.ts'
 import type { PushName, PushPayload } from '../protocol/pushes.ts'
 import type { AgentSocketItem } from '../table/sockets.ts'
 

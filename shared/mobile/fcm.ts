@@ -4,7 +4,7 @@ import { log } from '../platform/log.ts'
 import { parseJson } from '../protocol/json.ts'
 import { type Account, callMs, forgetAccount, nameOf, openAccount, ownConnection } from './service-account.ts'
 
-// Firebase Cloud Messaging, HTTP v1: the one file that knows Google.
+// Firebase Cloud Messaging, HTTP v1. Beside the account that it is asked with, the one file that knows it.
 
 /** A message of FCM's, as far as it is used. */
 export interface MobileMessage {
@@ -16,10 +16,10 @@ export interface MobileMessage {
 }
 
 /**
- * `dead`: the token will never work again. `refused`: this message was not taken, and would not be the next
- * time. `failed`: FCM did not answer, or not in time.
+ * `dead_token`: the token will never work again. `refused_message`: this message was not taken, and would not
+ * be the next time. `failed`: FCM did not answer, or not in time.
  */
-export type SendOutcome = 'sent' | 'dead' | 'refused' | 'failed'
+export type SendOutcome = 'sent' | 'dead_token' | 'refused_message' | 'failed'
 
 export interface Sending {
   signal: AbortSignal
@@ -153,13 +153,13 @@ const classify = ({ status, retryAfter, body }: Posted): Answer => {
     fieldViolations.map(({ field }) => field),
   )
   const names = [...codes, error?.status]
-  if (status === 404 && names.includes('UNREGISTERED')) return { outcome: 'dead' }
+  if (status === 404 && names.includes('UNREGISTERED')) return { outcome: 'dead_token' }
   // the token is all that a device has given of the message; but where FCM names fields, it must be the one
   const isToken = fields.every((field) => field === 'message.token') && !/too big/i.test(error?.message ?? '')
-  if (status === 400 && names.includes('INVALID_ARGUMENT') && isToken) return { outcome: 'dead' }
+  if (status === 400 && names.includes('INVALID_ARGUMENT') && isToken) return { outcome: 'dead_token' }
   const why = { status, error: error?.status, codes, fields }
   if (status === 429 || status >= 500) return { outcome: 'again', afterMs: waitOf(retryAfter), why }
-  return { outcome: 'refused', why }
+  return { outcome: 'refused_message', why }
 }
 
 const errorBodyIn = (body: string): z.output<typeof ErrorBody> | undefined => {

@@ -143,7 +143,7 @@ const sendOnce = async (
   // marked before it is sent: one that dies in between sends nothing, and nobody after it does
   if (!(await mayNotify(ctx, device.hash, event))) return
   const outcome = await send(message, limits)
-  if (outcome === 'dead') await removeDevice(ctx, device)
+  if (outcome === 'dead_token') await removeDevice(ctx, device)
   else if (outcome === 'sent') impatientUntil = 0
   else if (outcome === 'failed') impatientUntil = Date.now() + impatientMs
 }

@@ -4,7 +4,11 @@ import { JsonText } from './json.ts'
 import { limits } from './limits.ts'
 import { OptionalProperties, PropertiesOutput } from './properties.ts'
 
-/** `file` events are made by no one yet: a client's is refused. */
+/**
+ * The types of events. What each is as it is sent stands below; as it is stored and counted in
+ * `table/chat/thread-log.ts`, as a phone shows it in `mobile/notification.ts`. There is no `file` yet: a
+ * client's is refused.
+ */
 export const eventTypes = ['message', 'annotation', 'filled_form', 'custom', 'system_message'] as const
 
 export const Recipients = z.enum(['all', 'agents'])

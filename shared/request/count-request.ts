@@ -1,9 +1,8 @@
 import { config } from '../platform/config.ts'
 import { log } from '../platform/log.ts'
-import type { ActionSpec, Family } from '../protocol/action.ts'
+import type { ActionSpec } from '../protocol/action.ts'
 import { type ErrorType, ProtocolError } from '../protocol/errors.ts'
 import { count, countedChat, countedUser } from '../table/counters.ts'
-import type { Writer } from '../table/ops.ts'
 import { addressOf, isCustomers, type SocketItem } from '../table/sockets.ts'
 import {
   enforce,
@@ -23,7 +22,10 @@ export interface Counting {
   allowed: Promise<void>
   /** Once allowed: when its user asked for the same the last time (ms), of what is paced. */
   previousAt: () => number
-  /** `allowed` comes only after the session was read: what the action reads need not wait for it. */
+  /**
+   * A customer's that does not name its chat: `allowed` comes only after the session was read, and what the
+   * action reads need not wait for it.
+   */
   isLate: boolean
   /** Resolves once nothing of the counting is under way; never rejects. */
   done: () => Promise<void>
@@ -80,16 +82,6 @@ export const countRequest = (
     },
   }
 }
-
-/** A writer whose writes wait until their request is counted. */
-export const writingAfter = <F extends Family>(
-  allowed: Promise<void>,
-  { write, batch, transact }: Writer<F>,
-): Writer<F> => ({
-  write: async (...given) => allowed.then(() => write(...given)),
-  batch: async (...given) => allowed.then(() => batch(...given)),
-  transact: async (...given) => allowed.then(() => transact(...given)),
-})
 
 /**
  * Counts a thread that a request begins: for its user, and a customer's for its address and license as well.

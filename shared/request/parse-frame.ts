@@ -1,10 +1,6 @@
-import middy from '@middy/core'
-import { measured } from '../platform/metrics.ts'
 import { answered, readFrame, refused } from '../protocol/envelope.ts'
-import { ProtocolError } from '../protocol/errors.ts'
 import { readSocket } from '../table/sockets.ts'
-import type { Incoming, Result } from './incoming.ts'
-import { type Opened, receive } from './receive.ts'
+import type { Incoming } from './incoming.ts'
 
 /** A message of a connection as the gateway hands it over, as far as it is used. */
 export interface FrameReceived {
@@ -26,13 +22,3 @@ export const receiveFrame = (route: string | undefined, message: FrameReceived):
     refuse: (error) => ({ statusCode: 200, body: refused(echo, error) }),
   }
 }
-
-/** Answers every frame that no action's route takes (`$default`). */
-export const refuseFrames = () =>
-  measured(
-    'socket',
-    'default',
-    middy<FrameReceived & Opened, Result>()
-      .use(receive((message: FrameReceived) => receiveFrame(undefined, message)))
-      .handler(() => Promise.reject(new ProtocolError('validation'))),
-  )

@@ -4,10 +4,13 @@ import { config } from '../platform/config.ts'
 import { withinDeadline } from '../platform/deadline.ts'
 import { log, logInvalidItem } from '../platform/log.ts'
 import { answeredWith } from '../platform/metrics.ts'
-import { type ErrorDetail, ProtocolError } from '../protocol/errors.ts'
+import type { ActionSpec } from '../protocol/action.ts'
+import { type ErrorDetail, InternalError, ProtocolError } from '../protocol/errors.ts'
 import { openTable, type Table, tableClient } from '../table/client.ts'
 import { limitFrame } from './count-request.ts'
+import type { HttpRequest } from './http.ts'
 import type { Incoming, Receiving, Result } from './incoming.ts'
+import { type FrameReceived, receiveFrame } from './parse-frame.ts'
 
 /** What a request is taken for. */
 export interface Opened {
@@ -45,6 +48,19 @@ const refuseFaults = async (incoming: Incoming, faults: readonly ErrorDetail[]):
   await countFaults(incoming)
   throw new ProtocolError('validation', { details: faults })
 }
+
+/** How requests over HTTP are taken, by the functions that serve them: `receiveHttp`. */
+export type ReceiveHttp = (request: HttpRequest) => Incoming
+
+/** Takes what comes in for an action: frames, and over HTTP where it is served there. */
+export const opening =
+  ({ name }: Pick<ActionSpec, 'name'>, receiveHttp: ReceiveHttp | undefined) =>
+  (received: FrameReceived | HttpRequest): Incoming => {
+    const { requestContext } = received
+    if ('connectionId' in requestContext) return receiveFrame(name, { ...received, requestContext })
+    if (receiveHttp === undefined) throw new InternalError(`${name} is not served over HTTP`)
+    return receiveHttp({ ...received, requestContext })
+  }
 
 /**
  * Requests in, answers out: the one place that reads what came in, by whichever way, and turns whatever was

@@ -1,6 +1,7 @@
 import type { Job } from '../jobs/job-queue.ts'
 import type { Deadline } from '../platform/deadline.ts'
 import { log } from '../platform/log.ts'
+import type { Family } from '../protocol/action.ts'
 import type { Chat } from '../table/chat/chats.ts'
 import type { Key } from '../table/keys.ts'
 import type { Op, Writer } from '../table/ops.ts'
@@ -109,3 +110,13 @@ export const recordWrites = (
     end: () => clearTimeout(timer),
   }
 }
+
+/** A writer whose writes wait until their request is counted. */
+export const writingAfter = <F extends Family>(
+  allowed: Promise<void>,
+  { write, batch, transact }: Writer<F>,
+): Writer<F> => ({
+  write: async (...given) => allowed.then(() => write(...given)),
+  batch: async (...given) => allowed.then(() => batch(...given)),
+  transact: async (...given) => allowed.then(() => transact(...given)),
+})

@@ -26,28 +26,18 @@ import {
 } from '../table/sockets.ts'
 import { authorizeRequest, reauthorize, sessionOf } from './authorize.ts'
 import type { Ctx, Handler } from './context.ts'
-import {
-  countFailedLogin,
-  type Counting,
-  countRequest,
-  countThread,
-  limitFrame,
-  writingAfter,
-} from './count-request.ts'
+import { countFailedLogin, type Counting, countRequest, countThread, limitFrame } from './count-request.ts'
 import type { HttpRequest } from './http.ts'
 import type { Incoming, Result } from './incoming.ts'
 import { pace, type Paced } from './pace.ts'
-import { type FrameReceived, receiveFrame } from './parse-frame.ts'
+import type { FrameReceived } from './parse-frame.ts'
 import { chatNamedIn, prefetch, type Prefetched, tagNamedIn } from './prefetch.ts'
 import type { Limiting } from './rate-limits.ts'
-import { type Opened, receive, receivingFor } from './receive.ts'
-import { recordWrites, type WriteRecord } from './record-writes.ts'
+import { type Opened, opening, receive, type ReceiveHttp, receivingFor } from './receive.ts'
+import { recordWrites, type WriteRecord, writingAfter } from './record-writes.ts'
 
 // without a locale every issue would read "Invalid input"
 z.config(en())
-
-/** How requests over HTTP are taken, by the functions that serve them: `receiveHttp`. */
-type ReceiveHttp = (request: HttpRequest) => Incoming
 
 /**
  * Makes an action's Lambda of its contract and its handler. Reads the request; fetches the session and what
@@ -64,7 +54,7 @@ export const serve = <const Spec extends ActionSpec>(
     spec.by ?? 'agent',
     spec.name,
     middy<(FrameReceived | HttpRequest) & Opened, Result>()
-      .use(receive((received: FrameReceived | HttpRequest) => open(spec, received, receiveHttp)))
+      .use(receive(opening(spec, receiveHttp)))
       .handler(({ incoming }) =>
         withinDeadline(async (deadline) => {
           if (incoming === undefined) throw new InternalError('The request was not read')
@@ -75,17 +65,6 @@ export const serve = <const Spec extends ActionSpec>(
         }),
       ),
   )
-
-const open = (
-  { name }: ActionSpec,
-  received: FrameReceived | HttpRequest,
-  receiveHttp: ReceiveHttp | undefined,
-): Incoming => {
-  const { requestContext } = received
-  if ('connectionId' in requestContext) return receiveFrame(name, { ...received, requestContext })
-  if (receiveHttp === undefined) throw new InternalError(`${name} is not served over HTTP`)
-  return receiveHttp({ ...received, requestContext })
-}
 
 /** A payload with fields under the names that count, where it has them under others. */
 const withAliases = ({ aliases = {} }: ActionSpec, payload: unknown): unknown => {

@@ -1,5 +1,5 @@
 import pLimit from 'p-limit'
-import { handOver } from '../chat/assign-agent.ts'
+import { handOver } from '../chat/choose-agent.ts'
 import { readRoutingState, type RoutingState } from '../chat/routing-state.ts'
 import { runPart, type WorkCtx } from '../delivery/worker-context.ts'
 import { AgentItem, type LicenseItem } from '../table/accounts.ts'

@@ -1,6 +1,6 @@
 import { pushTransferred } from '../chat/announce/transferred.ts'
 import { announceUsersChanged } from '../chat/announce/users-changed.ts'
-import { type Assignment, type AssignmentFamily, reassign } from '../chat/assign-agent.ts'
+import { type Assignment, type AssignmentFamily, reassign } from '../chat/choose-agent.ts'
 import { changeUsers, type UsersChange } from '../chat/change-users.ts'
 import { enqueueRouting } from '../chat/enqueue-routing.ts'
 import { readRoutingState, type RoutingState } from '../chat/routing-state.ts'

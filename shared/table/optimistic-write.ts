@@ -82,7 +82,7 @@ export const retryUntilCommitted = async <T, V>(
   }
 }
 
-/** The same for a chat's log, on a coherent view of it. */
+/** The same for a chat's log, on a consistent snapshot of it. */
 export const updateLog = <T, V extends ChatSnapshot>(
   ctx: LogUpdate<V>,
   attempt: (view: V, tries: number) => Promise<Attempt<T>>,

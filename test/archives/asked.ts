@@ -1,5 +1,5 @@
 import type { Viewer } from '../../shared/access/permissions.ts'
-import { queryWords } from '../../shared/archive/search/results.ts'
+import { queryWords } from '../../shared/archive/index/words.ts'
 import type { Wanted } from '../../shared/archive/search/query.ts'
 import type { PropertyFilter } from '../../shared/protocol/filters.ts'
 import type { ArchiveFilters, PropertiesAsked, Searcher } from './naive.ts'

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { fitsFilters } from '../../shared/archive/search/property-filters.ts'
+import { fitsFilters } from '../../shared/archive/search/fits-filters.ts'
 import type { PropertyFilter } from '../../shared/protocol/filters.ts'
 import type { Properties, PropertyValue } from '../../shared/protocol/properties.ts'
 

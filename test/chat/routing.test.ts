@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { assignAgent, handOver, nextAgent, reassign, assignAtStart } from '../../shared/chat/assign-agent.ts'
+import { assignAgent, handOver, nextAgent, reassign, assignAtStart } from '../../shared/chat/choose-agent.ts'
 import { type RoutingState, onlineAgents } from '../../shared/chat/routing-state.ts'
 import { AgentItem, requireAgentReady, LicenseItem } from '../../shared/table/accounts.ts'
 import type { ChatScopes } from '../../shared/table/chat/chats.ts'

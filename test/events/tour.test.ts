@@ -1,5 +1,5 @@
 import { beforeAll, expect, test } from 'vitest'
-import { isBusEvent } from '../../shared/protocol/bus-events.ts'
+import { isBusEvent } from '../../shared/protocol/pushes-on-bus.ts'
 import { type PushName, pushes } from '../../shared/protocol/pushes.ts'
 import { changeAgent } from '../../shared/provisioning/change-agent.ts'
 import type { Client, CustomerClient } from '../support/client.ts'

@@ -1,4 +1,4 @@
-import { isBusEvent } from '../../shared/protocol/bus-events.ts'
+import { isBusEvent } from '../../shared/protocol/pushes-on-bus.ts'
 import type { PushName } from '../../shared/protocol/pushes.ts'
 import { Chats } from './access.ts'
 import { type Check, checking, type CustomerState, framesOf, grouped, type History } from './history.ts'

@@ -1,3 +1,6 @@
+import { ProtocolError } from '../../protocol/errors.ts'
+import { limits } from '../../protocol/limits.ts'
+
 /** How many words of a message are indexed: its first ones. */
 export const mostWordsOfEvent = 200
 
@@ -82,4 +85,24 @@ export const indexedWords = (text: string): string[] => {
     if (words.size === mostWordsOfEvent) break
   }
   return [...words]
+}
+
+const refused = (message: string): ProtocolError =>
+  new ProtocolError('validation', { details: [{ path: 'payload.filters.query', message }] })
+
+const noWord =
+  'Has no word to look for: of 2 to 40 letters or digits, or a single digit, ideograph or Hangul syllable'
+
+/**
+ * The words that a query looks for; of a blank one none. Words that are not indexed are passed over beside
+ * others. Throws `validation` for more than it may have, and for none that can be found.
+ */
+export const queryWords = (query = ''): string[] => {
+  if (query.trim() === '') return []
+  const words = wordsIn(query)
+  if (words.length > limits.queryWords)
+    throw refused(`Has ${words.length} words: at most ${limits.queryWords} can be looked for`)
+  const indexed = [...new Set(words.filter(isIndexed))]
+  if (indexed.length === 0) throw refused(noWord)
+  return indexed
 }

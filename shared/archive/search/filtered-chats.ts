@@ -8,7 +8,7 @@ import type { Common } from '../../table/families.ts'
 import { chatOfThread, threadId } from '../../table/ids.ts'
 import type { Reader } from '../../table/ops.ts'
 import type { Session } from '../../table/sockets.ts'
-import { fitsFilters } from './property-filters.ts'
+import { fitsFilters } from './fits-filters.ts'
 import type { ActiveOverlay } from './search.ts'
 
 type Listed = Omit<ChatRecord, 'seen'>

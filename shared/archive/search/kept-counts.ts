@@ -1,5 +1,7 @@
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import pLimit from 'p-limit'
+import type { Enqueues, Job } from '../../jobs/job-queue.ts'
+import { log } from '../../platform/log.ts'
 import {
   markMonth,
   putKeptCount,
@@ -8,8 +10,9 @@ import {
   readMarks,
 } from '../../table/archive/postings.ts'
 import type { Reader, Writer } from '../../table/ops.ts'
+import { withWord } from '../index/lists.ts'
 import { monthRange, pastMonths } from './months.ts'
-import { listsOf, nameOfSearch, type Query } from './query.ts'
+import type { Query } from './query.ts'
 import { searchMonth } from './search-month.ts'
 
 // How many a search finds in months that are over. A count is made under marks that stand on that month of
@@ -21,6 +24,30 @@ export interface Counted {
   license: string
   since: number
   search: Query
+}
+
+// counts are kept under the marks of all of them
+const mostMarked = 64
+
+/**
+ * Whether counts of a search are kept. Those by words are not: their lists change with every message, and an
+ * index that had to look for marks of each word would cost more than it saves.
+ */
+export const isKept = (search: Query): boolean => {
+  const lists = listsOf(search)
+  return lists.length <= mostMarked && !lists.some((list) => list.startsWith(withWord('')))
+}
+
+const listsOf = ({ allOf: all, accessLists: seen = [], noneOf: none }: Query): string[] =>
+  [...new Set([...all.flat(), ...seen, ...none])].toSorted()
+
+/** The same for the same search, however it was asked. */
+export const nameOfSearch = ({ allOf: all, accessLists: seen, noneOf: none }: Query): string => {
+  const canonical = [
+    [...all, ...(seen === undefined ? [] : [seen])].map((lists) => lists.toSorted().join('\n')).toSorted(),
+    none.toSorted(),
+  ]
+  return createHash('sha256').update(JSON.stringify(canonical)).digest('base64url').slice(0, 22)
 }
 
 const joinMarks = (
@@ -98,3 +125,22 @@ const shuffled = <T>(list: readonly T[]): T[] =>
     .map((item) => [Math.random(), item] as const)
     .toSorted(([one], [other]) => one - other)
     .map(([, item]) => item)
+
+type QueryOfJob = Extract<Job, { job: 'keep_counts' }>['search']
+
+const jobOf = ({ allOf: all, accessLists: seen, noneOf: none }: Query): QueryOfJob => ({ all, seen, none })
+
+/** The query as a job names it: those under way when a stack is upgraded are still read. */
+export const queryOfJob = ({ all, seen, none }: QueryOfJob): Query => ({
+  allOf: all,
+  ...(seen === undefined ? {} : { accessLists: seen }),
+  noneOf: none,
+})
+
+/** Has months counted that a search has read to count them, so that the next one need not. */
+export const enqueueCounting = async (ctx: Enqueues, { license, since, search }: Counted): Promise<void> => {
+  await ctx
+    .enqueue({ job: 'keep_counts', license_id: license, since, search: jobOf(search) }, 0)
+    // a queue that fails makes the next search read them once more
+    .catch((error: unknown) => log.error('Months are not counted', { cause: error }))
+}

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import type { Viewer } from '../../access/permissions.ts'
 import type { PropertyFilter, TagFilter } from '../../protocol/filters.ts'
 import {
@@ -15,8 +14,8 @@ import {
 } from '../index/lists.ts'
 
 /**
- * A search by lists of the index: of each of `all` one list at least holds it, of `seen` too,
- * and of `none` none. `seen` is apart since its lists are long: they are asked last. Absent: it excludes
+ * A search by lists of the index: of each of `allOf` one list at least holds it, of `accessLists` too, and of
+ * `noneOf` none. `accessLists` are apart since they are long: they are asked last. Absent: they exclude
  * nothing.
  */
 export interface Query {
@@ -71,28 +70,4 @@ export const planQuery = (
   const isAll = seen.length === 1 && seen[0] === everything(kind)
   if (all.length === 0) return { allOf: [seen], noneOf: none }
   return isAll ? { allOf: all, noneOf: none } : { allOf: all, accessLists: seen, noneOf: none }
-}
-
-// counts are kept under the marks of all of them
-const mostMarked = 64
-
-/**
- * Whether counts of a search are kept. Those by words are not: their lists change with every message, and an
- * index that had to look for marks of each word would cost more than it saves.
- */
-export const isKept = (search: Query): boolean => {
-  const lists = listsOf(search)
-  return lists.length <= mostMarked && !lists.some((list) => list.startsWith(withWord('')))
-}
-
-export const listsOf = ({ allOf: all, accessLists: seen = [], noneOf: none }: Query): string[] =>
-  [...new Set([...all.flat(), ...seen, ...none])].toSorted()
-
-/** The same for the same search, however it was asked. */
-export const nameOfSearch = ({ allOf: all, accessLists: seen, noneOf: none }: Query): string => {
-  const canonical = [
-    [...all, ...(seen === undefined ? [] : [seen])].map((lists) => lists.toSorted().join('\n')).toSorted(),
-    none.toSorted(),
-  ]
-  return createHash('sha256').update(JSON.stringify(canonical)).digest('base64url').slice(0, 22)
 }

@@ -6,8 +6,6 @@ import { readEvents } from '../../chat/view/thread-page.ts'
 import { scopesOf, seenUpTo, threadOf, usersOf } from '../../chat/view/wire-objects.ts'
 import { type BatchLoader, createBatchLoader } from '../../platform/batch-loader.ts'
 import type { getArchives } from '../../protocol/agent/get_archives.ts'
-import { ProtocolError } from '../../protocol/errors.ts'
-import { limits } from '../../protocol/limits.ts'
 import type { ChatWithThread } from '../../protocol/objects.ts'
 import type { Chat } from '../../table/chat/chats.ts'
 import { type ChatRecord, readAlone, readChats, readSeen } from '../../table/chat/read-chats.ts'
@@ -15,32 +13,10 @@ import { type Entry, type Head, parseHead } from '../../table/chat/thread-log.ts
 import { addressOfThread } from '../../table/ids.ts'
 import { keys } from '../../table/keys.ts'
 import type { Reader } from '../../table/ops.ts'
-import { isIndexed, wordsIn } from '../index/words.ts'
-import { fitsFilters } from './property-filters.ts'
-import { fitsTagFilters } from './tag-filters.ts'
+import { fitsFilters, fitsTagFilters } from './fits-filters.ts'
 
 /** What archives are searched by. */
 export type Filters = Partial<NonNullable<z.output<(typeof getArchives)['request']>['filters']>>
-
-const refused = (message: string): ProtocolError =>
-  new ProtocolError('validation', { details: [{ path: 'payload.filters.query', message }] })
-
-const noWord =
-  'Has no word to look for: of 2 to 40 letters or digits, or a single digit, ideograph or Hangul syllable'
-
-/**
- * The words that a query looks for; of a blank one none. Words that are not indexed are passed over beside
- * others. Throws `validation` for more than it may have, and for none that can be found.
- */
-export const queryWords = (query = ''): string[] => {
-  if (query.trim() === '') return []
-  const words = wordsIn(query)
-  if (words.length > limits.queryWords)
-    throw refused(`Has ${words.length} words: at most ${limits.queryWords} can be looked for`)
-  const indexed = [...new Set(words.filter(isIndexed))]
-  if (indexed.length === 0) throw refused(noWord)
-  return indexed
-}
 
 /** What a thread is found by, but its words, as it is now: the index may lag behind. */
 const fits = ({ chat, head }: Found, filters: Filters): boolean => {

@@ -2,9 +2,9 @@ import pLimit from 'p-limit'
 import type { Place } from '../../table/archive/postings.ts'
 import { monthOf, placeOfPosting, postingSk } from '../../table/keys.ts'
 import type { Reader } from '../../table/ops.ts'
-import { readCounts } from './kept-counts.ts'
+import { isKept, readCounts } from './kept-counts.ts'
 import { monthRange, monthsBetween, pastMonths } from './months.ts'
-import { isKept, type Query } from './query.ts'
+import type { Query } from './query.ts'
 import { firstReads, type MonthSearch, searchMonth } from './search-month.ts'
 
 /** A search: what for, in which time, and which part of the finds is asked for. */

@@ -29,8 +29,8 @@ export const replayedAfterMs = 2000
 
 /**
  * Tells of a thread that was started, or of what was added to one, and resolves to the chat as it is shown. A
- * chat that begins to wait is looked after once more: an agent may have come meanwhile. What is added to one
- * that waits sets nothing off: a customer repeats it likes.
+ * chat that begins to wait is looked after once more: an agent may have come meanwhile. What a customer adds
+ * to one that waits already sets no routing off: it may repeat that as often as it likes.
  */
 export const announceThreadStarted = async (
   ctx: Telling,

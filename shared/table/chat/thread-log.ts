@@ -174,7 +174,8 @@ export const authorsOf = ({ authors = {}, at, event }: Pick<End, 'authors' | 'at
     ...(event?.author_id === undefined ? [] : [[event.author_id, Math.floor(at / 1000)] as const]),
   ])
 
-export const isPublic = (event: StoredEvent): boolean => event.recipients !== 'agents'
+/** Whether an event is for customers as well as for agents. */
+export const isPublic = ({ recipients }: Pick<StoredEvent, 'recipients'>): boolean => recipients !== 'agents'
 
 const said = ['message', 'filled_form', 'custom'] as const
 

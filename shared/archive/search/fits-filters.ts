@@ -1,4 +1,4 @@
-import type { PropertyFilter } from '../../protocol/filters.ts'
+import type { PropertyFilter, TagFilter } from '../../protocol/filters.ts'
 import type { Properties } from '../../protocol/properties.ts'
 
 const valueOf = (properties: Properties, { namespace, name }: PropertyFilter) => {
@@ -16,4 +16,12 @@ export const fitsFilters = (properties: Properties, filters: readonly PropertyFi
     if ('exists' in filter) return (value !== undefined) === filter.exists
     if ('in' in filter) return value !== undefined && filter.in.includes(value)
     return value === undefined || !filter.notIn.includes(value)
+  })
+
+/** Whether a thread's tags are as every filter asks. */
+export const fitsTagFilters = (tags: readonly string[], filters: readonly TagFilter[]): boolean =>
+  filters.every((filter) => {
+    if ('exists' in filter) return tags.length > 0 === filter.exists
+    if ('in' in filter) return filter.in.some((tag) => tags.includes(tag))
+    return !filter.notIn.some((tag) => tags.includes(tag))
   })
