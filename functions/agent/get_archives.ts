@@ -4,8 +4,8 @@ import { planQuery } from '../../shared/archive/search/query.ts'
 import { type Filters, openResults, showResults, stillFound } from '../../shared/archive/search/results.ts'
 import { search } from '../../shared/archive/search/search.ts'
 import { resolveNames } from '../../shared/chat/deleted-names.ts'
-import { envelopeBytes, jsonBytes } from '../../shared/chat/view/frame-budget.ts'
 import { getArchives } from '../../shared/protocol/agent/get_archives.ts'
+import { answerBytes, roomBeside } from '../../shared/protocol/budget.ts'
 import { ProtocolError } from '../../shared/protocol/errors.ts'
 import { limits } from '../../shared/protocol/limits.ts'
 import { serveBoth } from '../../shared/request/serve-both.ts'
@@ -39,8 +39,7 @@ export const handler = serveBoth(getArchives, async (ctx, { filters: given, pagi
     page,
     limit,
   }
-  const most = limits.frameBytes - envelopeBytes
-  const results = openResults(read, me.license_id, most)
+  const results = openResults(read, me.license_id, answerBytes)
   const [found] = await Promise.all([
     // what it is likely to find is read while it goes on
     search(read, asked, { onGuess: (likely) => results.prepare(likely.map(idOf)) }),
@@ -50,7 +49,7 @@ export const handler = serveBoth(getArchives, async (ctx, { filters: given, pagi
 
   const shown = stillFound(await results.of(found.places.map(idOf)), me, me.license_id, filters)
   const answer = { chats: [], pagination: { page, total: found.total } }
-  return { ...answer, chats: showResults(shown, most - jsonBytes(answer)) }
+  return { ...answer, chats: showResults(shown, roomBeside(answer)) }
 })
 
 const idOf = ({ id }: Place): string => id

@@ -4,10 +4,10 @@ import { activeApart, openRecords } from '../../shared/archive/search/filtered-c
 import { fitsFilters } from '../../shared/archive/search/fits-filters.ts'
 import { planQuery } from '../../shared/archive/search/query.ts'
 import { search } from '../../shared/archive/search/search.ts'
-import { envelopeBytes, jsonBytes } from '../../shared/chat/view/frame-budget.ts'
 import { readBeginningOf, summarize } from '../../shared/chat/view/summaries.ts'
 import { fitSummaries } from '../../shared/chat/view/wire-objects.ts'
 import { getFilteredChats } from '../../shared/protocol/agent/get_filtered_chats.ts'
+import { roomBeside } from '../../shared/protocol/budget.ts'
 import { limits } from '../../shared/protocol/limits.ts'
 import { serveBoth } from '../../shared/request/serve-both.ts'
 import type { Place } from '../../shared/table/archive/postings.ts'
@@ -43,8 +43,7 @@ export const handler = serveBoth(getFilteredChats, async (ctx, { filters, pagina
     .filter((summary) => fitsFilters(summary.properties ?? {}, properties))
 
   const answer = { chats_summary: [], pagination: { page, total: found.total } }
-  const room = limits.frameBytes - envelopeBytes - jsonBytes(answer)
-  return { ...answer, chats_summary: fitSummaries(summaries, room) }
+  return { ...answer, chats_summary: fitSummaries(summaries, roomBeside(answer)) }
 })
 
 const chatOf = ({ id }: Place): string => chatOfThread(id)

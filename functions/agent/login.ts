@@ -1,15 +1,15 @@
 import { everyAgent } from '../../shared/access/audience.ts'
 import { mayRead } from '../../shared/access/permissions.ts'
-import { directoryBytes, myProfile, readDirectory, showDirectory } from '../../shared/account/directory.ts'
+import { myProfile, readDirectory, showDirectory } from '../../shared/account/directory.ts'
 import { beginCatchUp } from '../../shared/chat/enqueue-catch-up.ts'
 import { settleSession, startSession } from '../../shared/account/login.ts'
 import { tokenChecks, verifyToken } from '../../shared/account/tokens.ts'
 import { enqueueRouting } from '../../shared/chat/enqueue-routing.ts'
-import { envelopeBytes, jsonBytes } from '../../shared/chat/view/frame-budget.ts'
 import { profilesOf } from '../../shared/chat/view/profiles.ts'
 import { readBeginning, summarize } from '../../shared/chat/view/summaries.ts'
 import { fitSummaries } from '../../shared/chat/view/wire-objects.ts'
 import { login } from '../../shared/protocol/agent/login.ts'
+import { roomBeside } from '../../shared/protocol/budget.ts'
 import { limits } from '../../shared/protocol/limits.ts'
 import { limitUser } from '../../shared/request/rate-limits.ts'
 import { serve } from '../../shared/request/serve.ts'
@@ -68,13 +68,8 @@ export const handler = serve(
       cursor: encodeCursor(session, { since: startedAt }),
     }
     const summaries = shown.map(({ summary }) => summary)
-    const most = limits.frameBytes - envelopeBytes
     const bare = { ...base, agents: [], groups: [], chats_summary: fitSummaries(summaries, 0) }
-    const answer = {
-      ...base,
-      ...showDirectory(directory, Math.min(most - jsonBytes(bare), directoryBytes)),
-      chats_summary: [],
-    }
-    return { ...answer, chats_summary: fitSummaries(summaries, most - jsonBytes(answer)) }
+    const answer = { ...base, ...showDirectory(directory, roomBeside(bare)), chats_summary: [] }
+    return { ...answer, chats_summary: fitSummaries(summaries, roomBeside(answer)) }
   },
 )

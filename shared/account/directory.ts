@@ -1,5 +1,5 @@
 import type * as z from 'zod/mini'
-import { countThatFit, jsonBytes } from '../chat/view/frame-budget.ts'
+import { fullWhileFit, jsonBytes, takeThatFit } from '../protocol/budget.ts'
 import { limits } from '../protocol/limits.ts'
 import type { Colleague, Group, MyProfile, RoutingStatus } from '../protocol/objects.ts'
 import { AgentItem, GroupItem } from '../table/accounts.ts'
@@ -46,16 +46,17 @@ type Colleague = z.output<typeof Colleague>
 type Group = z.output<typeof Group>
 
 // everyone by name comes before avatars and before chats in full, but for the newest of these
-export const directoryBytes = 96 * 1024
+const mostBytes = 96 * 1024
 
 /**
- * The directory as a login shows it, within `room` bytes: the last avatars go first where it is too large,
+ * The directory as a login shows it, within `most` bytes: the last avatars go first where it is too large,
  * then the last names. Groups have a third of the room, and what agents without avatars leave of the rest.
  */
 export const showDirectory = (
   { agents, groups }: { agents: readonly AgentItem[]; groups: readonly GroupItem[] },
-  room: number,
+  most: number,
 ): { agents: Colleague[]; groups: Group[] } => {
+  const room = Math.min(most, mostBytes)
   const colleagues = agents
     .filter(({ deleted }) => !deleted)
     .slice(0, limits.directory)
@@ -68,26 +69,14 @@ export const showDirectory = (
       is_bot: agent.bot,
     }))
   const slim = colleagues.map(({ avatar: _, ...agent }) => agent)
-  const shownGroups = groups.slice(
-    0,
-    countThatFit(groups, Math.max(room / 3, room - jsonBytes(slim)) - brackets),
-  )
-  const left = room - jsonBytes(shownGroups)
-  const shown = slim.slice(0, countThatFit(slim, left - brackets))
-  return { agents: withAvatars(shown, colleagues, left - jsonBytes(shown)), groups: shownGroups }
+  const shown = takeThatFit(groups, Math.max(room / 3, room - jsonBytes(slim)) - brackets)
+  const left = room - jsonBytes(shown)
+  // the last one has no comma
+  const agentsShown = fullWhileFit(colleagues, takeThatFit(slim, left - brackets), left - brackets + 1)
+  return { agents: agentsShown, groups: shown }
 }
 
 const brackets = 2
-
-/** Gives the first of them their avatars, as far as `spare` bytes go. */
-const withAvatars = (slim: readonly Colleague[], full: readonly Colleague[], spare: number): Colleague[] => {
-  let left = spare
-  return slim.map((agent, index) => {
-    const whole = full[index] ?? agent
-    if (left >= 0) left -= jsonBytes(whole) - jsonBytes(agent)
-    return left >= 0 ? whole : agent
-  })
-}
 
 export const myProfile = (
   agent: AgentItem,

@@ -1,26 +1,27 @@
 import { encode, type Job } from '../jobs/job-queue.ts'
+import { partsThatFit } from '../protocol/budget.ts'
 import { type Connected, isCustomers } from '../table/sockets.ts'
 
 type PushJob = Extract<Job, { job: 'push' }>
 type Target = PushJob['targets'][number]
 
-interface Limits {
-  bytes: number
-  count: number
-}
-
 // SQS takes messages of up to 1 MiB. One frame may be over its limit: a frame of 120 KiB has up to 240 KiB as
 // a string in a job's JSON. What a job holds is also what its worker gets through in the time of one try
-const frameLimits: Limits = { bytes: 200 * 1024, count: 20 }
-const targetLimits: Limits = { bytes: 200 * 1024, count: 500 }
+const frameLimits = { bytes: 200 * 1024, count: 20 }
+const targetLimits = { bytes: 200 * 1024, count: 500 }
 
 /**
  * The frames for each of the targets, as jobs that SQS takes: in order within a job, the jobs in any order.
  */
 export const deferPushes = (rows: readonly Connected[], frames: readonly string[]): PushJob[] => {
   const named = rows.map(targetOf)
-  return cut(frames, frameLimits).flatMap((frames) =>
-    cut(named, targetLimits).map((targets) => ({ job: 'push' as const, targets, frames, tries: 0 })),
+  return partsThatFit(frames, frameLimits, bytesOf).flatMap((frames) =>
+    partsThatFit(named, targetLimits, bytesOf).map((targets) => ({
+      job: 'push' as const,
+      targets,
+      frames,
+      tries: 0,
+    })),
   )
 }
 
@@ -32,20 +33,5 @@ export const targetOf = (row: Connected): Target => {
     : { license_id, agent_id: row.agent_id, connection }
 }
 
-/** Parts of at least one item each, otherwise within the limits; bytes as the queue's messages have them. */
-const cut = <T>(items: readonly T[], limits: Limits): T[][] => {
-  const parts: T[][] = []
-  let part: T[] = []
-  let bytes = 0
-  for (const item of items) {
-    const more = Buffer.byteLength(encode(item)) + 1
-    if (part.length === limits.count || (part.length > 0 && bytes + more > limits.bytes)) {
-      parts.push(part)
-      part = []
-      bytes = 0
-    }
-    part.push(item)
-    bytes += more
-  }
-  return part.length > 0 ? [...parts, part] : parts
-}
+/** Bytes as the queue's messages have them. */
+const bytesOf = (item: string | Target): number => Buffer.byteLength(encode(item)) + 1

@@ -1,3 +1,4 @@
+import { partsThatFit } from '../protocol/budget.ts'
 import type { AuthorType } from '../protocol/pushes-on-bus.ts'
 import { utf8Bytes } from '../protocol/fields.ts'
 import type { BusPush } from './bus-outbox.ts'
@@ -5,7 +6,7 @@ import type { BusPush } from './bus-outbox.ts'
 const eventSource = 'agent-chat'
 
 /** EventBridge takes so many events by one call, and so many bytes, of one event and of all of a call. */
-export const busLimits = { entries: 10, bytes: 256 * 1024 } as const
+export const busLimits = { count: 10, bytes: 256 * 1024 } as const
 /** What EventBridge counts of an event's time. */
 const timeBytes = 14
 
@@ -54,19 +55,5 @@ export const entryOf = (
 }
 
 /** Entries in calls of `PutEvents`, in their order: as many to each as it takes. */
-export const callsOf = <E extends { entry: BusEntry }>(entries: readonly E[]): E[][] => {
-  const calls: E[][] = []
-  let bytes = 0
-  for (const one of entries) {
-    const size = bytesOf(one.entry)
-    const last = calls.at(-1)
-    if (last === undefined || last.length === busLimits.entries || bytes + size > busLimits.bytes) {
-      calls.push([one])
-      bytes = size
-    } else {
-      last.push(one)
-      bytes += size
-    }
-  }
-  return calls
-}
+export const callsOf = <E extends { entry: BusEntry }>(entries: readonly E[]): E[][] =>
+  partsThatFit(entries, busLimits, ({ entry }) => bytesOf(entry))

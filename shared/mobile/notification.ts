@@ -1,3 +1,4 @@
+import { takeThatFit } from '../protocol/budget.ts'
 import { utf8Bytes } from '../protocol/fields.ts'
 import type { Entry, StoredEvent } from '../table/chat/thread-log.ts'
 import type { DeviceItem } from '../table/devices.ts'
@@ -79,12 +80,5 @@ export const cut = (text: string, maxBytes: number): string => {
   return `${whole === '' ? fitting(Array.from(near), room) : whole}${ellipsis}`
 }
 
-const fitting = (parts: readonly string[], maxBytes: number): string => {
-  let [bytes, kept] = [0, 0]
-  for (const part of parts) {
-    bytes += utf8Bytes(part)
-    if (bytes > maxBytes) break
-    kept += 1
-  }
-  return parts.slice(0, kept).join('')
-}
+const fitting = (parts: readonly string[], room: number): string =>
+  takeThatFit(parts, room, utf8Bytes).join('')

@@ -1,10 +1,9 @@
 import type * as z from 'zod/mini'
 import { couldRead } from '../access/former-access.ts'
 import { mayRead } from '../access/permissions.ts'
-import { directoryBytes, readDirectory, showDirectory } from '../account/directory.ts'
-import { envelopeBytes, jsonBytes } from '../chat/view/frame-budget.ts'
+import { readDirectory, showDirectory } from '../account/directory.ts'
 import type { sync } from '../protocol/agent/sync.ts'
-import { limits } from '../protocol/limits.ts'
+import { jsonBytes, roomBeside } from '../protocol/budget.ts'
 import type { Clock, Reads } from '../table/capabilities.ts'
 import { type Changed, readChanged } from '../table/chat/changed-chats.ts'
 import type { ActiveChat } from '../table/chat/chats.ts'
@@ -53,8 +52,7 @@ export const syncSince = async (ctx: Syncing, text: string, limit: number): Prom
     ...(page.bans.length === 0 ? {} : { banned_customers: page.bans }),
   }
   if (directory === undefined) return answer
-  const room = limits.frameBytes - envelopeBytes - jsonBytes(answer) - emptyBytes
-  return { ...answer, ...showDirectory(directory, Math.min(room, directoryBytes)) }
+  return { ...answer, ...showDirectory(directory, roomBeside(answer) - emptyBytes) }
 }
 
 const emptyBytes = jsonBytes({ agents: [], groups: [] })

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { showDirectory } from '../../shared/account/directory.ts'
-import { jsonBytes } from '../../shared/chat/view/frame-budget.ts'
+import { jsonBytes } from '../../shared/protocol/budget.ts'
 import { AgentItem } from '../../shared/table/accounts.ts'
 
 const agent = (id: string, draft: object = {}) =>

@@ -1,6 +1,6 @@
 import { afterEach, expect, test, vi } from 'vitest'
 import { showResults } from '../../shared/archive/search/results.ts'
-import { jsonBytes } from '../../shared/chat/view/frame-budget.ts'
+import { jsonBytes } from '../../shared/protocol/budget.ts'
 import { chatSummary, chatWithThread, fitSummaries, threadOf } from '../../shared/chat/view/wire-objects.ts'
 import { chatFor, eventFor, redactedFor } from '../../shared/access/visibility.ts'
 import { eventRecord } from '../../infra/admin/data/export-records.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Profiles } from '../../shared/chat/view/profiles.ts'
-import { jsonBytes } from '../../shared/chat/view/frame-budget.ts'
+import { jsonBytes } from '../../shared/protocol/budget.ts'
 import {
   chatSummary,
   chatWithThread,

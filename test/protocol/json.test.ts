@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { jsonBytes } from '../../shared/chat/view/frame-budget.ts'
+import { jsonBytes } from '../../shared/protocol/budget.ts'
 import { JsonText, parseJson, rawInContentOnly, readJson, stringifyJson } from '../../shared/protocol/json.ts'
 import { limits } from '../../shared/protocol/limits.ts'
 

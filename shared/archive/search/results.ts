@@ -1,6 +1,6 @@
 import type * as z from 'zod/mini'
 import { mayRead, type Viewer } from '../../access/permissions.ts'
-import { divideBudget, jsonBytes } from '../../chat/view/frame-budget.ts'
+import { divideBudget, jsonBytes } from '../../protocol/budget.ts'
 import { type Profiles, readProfiles } from '../../chat/view/profiles.ts'
 import { readEvents } from '../../chat/view/thread-page.ts'
 import { scopesOf, seenUpTo, threadOf, usersOf } from '../../chat/view/wire-objects.ts'

@@ -1,6 +1,6 @@
 import { eventFor, scopesFor, usersFor } from '../../access/visibility.ts'
+import { jsonBytes, roomBeside, takeThatFit } from '../../protocol/budget.ts'
 import type { CustomerChatSummary, CustomerEvent } from '../../protocol/customer-objects.ts'
-import { limits } from '../../protocol/limits.ts'
 import type { Chat } from '../../table/chat/chats.ts'
 import { tailRange, threadRange } from '../../table/chat/log-ranges.ts'
 import { readChatRecord } from '../../table/chat/read-chats.ts'
@@ -9,7 +9,6 @@ import { customerChatId, threadId } from '../../table/ids.ts'
 import { keys } from '../../table/keys.ts'
 import type { Reader } from '../../table/ops.ts'
 import type { CustomerSession } from '../../table/sockets.ts'
-import { envelopeBytes, jsonBytes } from './frame-budget.ts'
 import { readProfiles } from './profiles.ts'
 import { scopesOf, seenUpTo, usersOf } from './wire-objects.ts'
 
@@ -50,7 +49,7 @@ export const summarizeOwn = async (
     last_threads_summary: counts,
     total_threads: tail.n,
   }
-  const room = limits.frameBytes - envelopeBytes - jsonBytes(base) - 2 * jsonBytes(threadId(id, tail.n))
+  const room = roomBeside(base) - 2 * jsonBytes(threadId(id, tail.n))
   return {
     summary: { ...base, ...eventsThatFit(threadId(id, tail.n), newest, room) },
     chat,
@@ -82,8 +81,7 @@ const eventsThatFit = (
   newest: readonly CustomerEvent[],
   room: number,
 ): Pick<CustomerChatSummary, 'last_event_per_type' | 'has_more'> => {
-  let left = room
-  const events = newest.filter((event) => (left -= jsonBytes(event) + 32) >= 0)
+  const events = takeThatFit(newest, room, (event) => jsonBytes(event) + 32)
   return {
     ...(events.length === 0
       ? {}

@@ -1,3 +1,4 @@
+import { memberBytes } from '../../protocol/budget.ts'
 import { ProtocolError } from '../../protocol/errors.ts'
 import { limits } from '../../protocol/limits.ts'
 import type { Thread } from '../../protocol/objects.ts'
@@ -5,7 +6,6 @@ import type { Chat } from '../../table/chat/chats.ts'
 import { eventsRange, lastOrderEver } from '../../table/chat/log-ranges.ts'
 import { type Entry, eventOf, type Head, parseEntry, readHead } from '../../table/chat/thread-log.ts'
 import type { Reader } from '../../table/ops.ts'
-import { jsonBytes } from './frame-budget.ts'
 import { queueOf, readQueueFor } from './queue.ts'
 import { threadOf } from './wire-objects.ts'
 
@@ -104,7 +104,7 @@ export const readEvents = async (
     const entries = (await read.query(range)).map(parseEntry)
     end = Math.max(end, ...entries.map(({ m }) => m))
     for (const entry of entries.filter(isShown)) {
-      bytes += jsonBytes(eventOf(chat.id, entry)) + 1
+      bytes += memberBytes(eventOf(chat.id, entry))
       // the first one in any case: there may be more room than was thought
       if (events.length === most || (bytes > room && events.length > 0)) return answer(true)
       events.push(entry)

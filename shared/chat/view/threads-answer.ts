@@ -1,6 +1,7 @@
 import pLimit from 'p-limit'
 import type * as z from 'zod/mini'
 import type { getChatThreads } from '../../protocol/agent/get_chat_threads.ts'
+import { roomBeside, takeThatFit } from '../../protocol/budget.ts'
 import { ProtocolError } from '../../protocol/errors.ts'
 import { limits } from '../../protocol/limits.ts'
 import type { Chat } from '../../table/chat/chats.ts'
@@ -8,7 +9,6 @@ import { readChatRecord } from '../../table/chat/read-chats.ts'
 import { type Entry, readLast } from '../../table/chat/thread-log.ts'
 import { threadId, threadOf } from '../../table/ids.ts'
 import type { Reader } from '../../table/ops.ts'
-import { countThatFit, envelopeBytes, jsonBytes } from './frame-budget.ts'
 import { readProfiles } from './profiles.ts'
 import { readThread } from './thread-page.ts'
 import { scopesOf, seenUpTo, usersOf } from './wire-objects.ts'
@@ -63,11 +63,9 @@ export const answerThreads = async (
     scopes: scopesOf(chat.scopes),
   }
   const newest = threadsOf(chat, 0, limits.threadsSummary)
-  const most = limits.frameBytes - envelopeBytes
-  const listed = newest.slice(0, countThatFit(newest, most - jsonBytes(base) - oneEventBytes))
+  const listed = takeThatFit(newest, roomBeside(base) - oneEventBytes)
   const answer = { ...base, threads_summary: listed.toReversed() }
-  const room = most - jsonBytes(answer)
-  const share = Math.floor(room / Math.max(1, threads.length)) - 1
+  const share = Math.floor(roomBeside(answer) / Math.max(1, threads.length)) - 1
   const exactlyOne = thread_ids?.length === 1
   const shown = threads.map((thread) => {
     const { last_order, ...rest } = thread.show(share)

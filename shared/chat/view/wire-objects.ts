@@ -1,3 +1,4 @@
+import { fullWhileFit, jsonBytes, takeThatFit } from '../../protocol/budget.ts'
 import type { Event } from '../../protocol/events.ts'
 import { limits } from '../../protocol/limits.ts'
 import type {
@@ -16,7 +17,6 @@ import type { ChatRecord } from '../../table/chat/read-chats.ts'
 import { authorsOf, type Entry, eventOf, type Head, type Tail } from '../../table/chat/thread-log.ts'
 import { type CustomerItem, isBanned, pageViewsOf } from '../../table/customers.ts'
 import { threadId } from '../../table/ids.ts'
-import { countThatFit, jsonBytes } from './frame-budget.ts'
 import type { Profiles } from './profiles.ts'
 
 // What agents are shown of chats: items of the table in, objects of the wire out.
@@ -109,7 +109,7 @@ export const usersOf = (users: readonly ChatUser[], profiles: Profiles, seen: Se
   })
   const present = slim.filter((user) => user.present)
   const left = slim.filter((user) => !user.present).toReversed()
-  return [...present, ...left.slice(0, countThatFit(left, room - jsonBytes(present)))]
+  return [...present, ...takeThatFit(left, room - jsonBytes(present))]
 }
 
 /** Scopes as they go out: absent where the chat is open to all. */
@@ -155,9 +155,9 @@ export const threadOf = (options: {
   const left = room - jsonBytes({ ...base, events: [], has_more: true })
   if (left < 0) return { ...base, ...bare, events: [], has_more: true }
   const events = options.events.map((entry) => eventOf(chat, entry))
-  const fit = countThatFit(keep === 'newest' ? events.toReversed() : events, left)
-  const kept = keep === 'newest' ? events.slice(events.length - fit) : events.slice(0, fit)
-  return { ...base, events: kept, ...(more || fit < events.length ? { has_more: true } : {}) }
+  const kept =
+    keep === 'newest' ? takeThatFit(events.toReversed(), left).toReversed() : takeThatFit(events, left)
+  return { ...base, events: kept, ...(more || kept.length < events.length ? { has_more: true } : {}) }
 }
 
 /** A chat with one thread, small enough for a push or an answer. */
@@ -223,14 +223,5 @@ export const fitSummaries = (chats: readonly FullChatSummary[], room: number) =>
     last_thread_summary: { id: thread, order, timestamp, active },
     has_more: true as const,
   }))
-  const bareBytes = bare.map((chat) => jsonBytes(chat) + 1)
-  let left = room - bareBytes.reduce((sum, bytes) => sum + bytes, 0)
-  let whole = true
-  return chats.map((chat, index) => {
-    const extra = jsonBytes(chat) + 1 - (bareBytes[index] ?? 0)
-    whole &&= extra <= left
-    if (!whole) return bare[index] ?? chat
-    left -= extra
-    return chat
-  })
+  return fullWhileFit(chats, bare, room)
 }
