@@ -9,7 +9,7 @@ import { type Connected, type Identified, isCustomers } from '../table/sockets.t
 import { retryTransient } from '../table/transient-errors.ts'
 import { createSignedClient } from './signed-request.ts'
 
-export type PostOutcome = 'sent' | 'gone' | 'late' | 'failed'
+type PostOutcome = 'sent' | 'gone' | 'late' | 'failed'
 
 /** Whose endpoint a connection is of. */
 export type Endpoint = 'agent' | 'customer'

@@ -4,10 +4,10 @@ import { count, timed } from '../platform/metrics.ts'
 import type { Writes } from '../table/capabilities.ts'
 import { removeConnection } from '../table/end-session.ts'
 import { markSlow } from '../table/session-writes.ts'
-import { type Connected, isLive, isStarting, type SocketFamily, type SocketRow } from '../table/sockets.ts'
-import { endpointOf, post, type PostOutcome } from './connections.ts'
+import { isLive, type SocketFamily, type SocketRow } from '../table/sockets.ts'
 import { deferPushes } from './deferred-push.ts'
 import { type Delivery, directMost, type HandOver, sliceOf, slicesOf } from './fan-out.ts'
+import { postFrames } from './post-frames.ts'
 
 /** A push of one request: its frame and who gets it. */
 export interface Push {
@@ -15,11 +15,6 @@ export interface Push {
   frame: string
 }
 
-/**
- * A connection that leaves a post open for so long is slow; half as long, where it has taken no other frame
- * before.
- */
-const slowPostMs = 1000
 /** How long a connection that timed out is pushed to by the `later` worker only. */
 const slowMs = 60_000
 const laterDelayS = 1
@@ -37,23 +32,6 @@ const deliveriesOf = (rows: readonly SocketRow[], pushes: readonly Push[], nowMs
 
 const framesOf = (frames: readonly string[], which: readonly number[]): string[] =>
   which.flatMap((index) => frames[index] ?? [])
-
-/** Posts frames to a connection one after the other; resolves to what came of it and how many got through. */
-const postAll = async (
-  row: Connected,
-  frames: readonly string[],
-  signal: AbortSignal,
-): Promise<{ outcome: PostOutcome; through: number; slow: boolean }> => {
-  for (const [through, frame] of frames.entries()) {
-    const startedAt = performance.now()
-    const outcome = await post(endpointOf(row), row.connection, frame, signal)
-    if (outcome === 'sent') continue
-    const openMs = performance.now() - startedAt
-    const slow = outcome === 'late' && openMs >= (through === 0 ? slowPostMs / 2 : slowPostMs)
-    return { outcome, through, slow }
-  }
-  return { outcome: 'sent', through: frames.length, slow: false }
-}
 
 interface Delivering extends Writes<SocketFamily> {
   /** The end of the work that the posts are a part of, where it comes before the posting time is over. */
@@ -137,13 +115,10 @@ export const deliverAll = async (
   const slowRows: Delivery['row'][] = []
   const posts = () =>
     quick.map(async ({ row, which }) => {
-      const { outcome, through, slow } = await postAll(row, framesOf(frames, which), posting)
-      const isGone = outcome === 'gone' && !isStarting(row, nowMs)
-      count('pushes_sent', through)
-      count('pushes_gone', isGone ? 1 : 0)
+      const { through, isGone, isSlow } = await postFrames(row, framesOf(frames, which), posting, nowMs)
       if (isGone) for (const op of removeConnection(row)) settle(write.write(op))
-      if (slow) slowRows.push(row)
-      if (outcome !== 'sent' && !isGone) wait({ row, which: which.slice(through) })
+      else if (through < which.length) wait({ row, which: which.slice(through) })
+      if (isSlow) slowRows.push(row)
     })
   if (deliveries.length > 0) await timed('fan_out', () => Promise.all(posts()))
   // where most are late, it is this function or the gateway that is

@@ -5,9 +5,10 @@ import { count } from '../platform/metrics.ts'
 import type { Clock, Reads, Writes } from '../table/capabilities.ts'
 import { removeConnection } from '../table/end-session.ts'
 import { readRows } from '../table/socket-lists.ts'
-import { isLive, isStarting, type SocketFamily, type SocketRow } from '../table/sockets.ts'
-import { endpointOf, post, postsAtOnce } from './connections.ts'
+import { isLive, type SocketFamily } from '../table/sockets.ts'
+import { postsAtOnce } from './connections.ts'
 import { targetOf } from './deferred-push.ts'
+import { postFrames } from './post-frames.ts'
 
 type PushJob = Extract<Job, { job: 'push' }>
 
@@ -32,7 +33,9 @@ export const retryPush = async (ctx: Trying, { targets, frames, tries }: PushJob
     rows.map((row) =>
       limit(async () => {
         if (posting.aborted) return 'untried'
-        return (await sent(ctx, row, frames, posting)) ? 'done' : 'failed'
+        const { through, isGone } = await postFrames(row, frames, posting, ctx.now())
+        if (isGone) await Promise.all(removeConnection(row).map((op) => ctx.write.write(op)))
+        return isGone || through === frames.length ? 'done' : 'failed'
       }),
     ),
   )
@@ -47,24 +50,4 @@ export const retryPush = async (ctx: Trying, { targets, frames, tries }: PushJob
     count('pushes_failed', failed.length * frames.length)
     log.warn('A push was given up', { connections: failed.map(({ connection }) => connection) })
   }
-}
-
-/** Whether there is nothing left to do for this connection. */
-const sent = async (
-  ctx: Trying,
-  row: SocketRow,
-  frames: readonly string[],
-  posting: AbortSignal,
-): Promise<boolean> => {
-  for (const frame of frames) {
-    const outcome = await post(endpointOf(row), row.connection, frame, posting)
-    if (outcome === 'gone' && !isStarting(row, ctx.now())) {
-      count('pushes_gone')
-      await Promise.all(removeConnection(row).map((op) => ctx.write.write(op)))
-      return true
-    }
-    if (outcome !== 'sent') return false
-    count('pushes_sent')
-  }
-  return true
 }
