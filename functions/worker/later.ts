@@ -1,7 +1,6 @@
 import { catchUp, catchUpFollower, catchUpGained } from '../../shared/account/catch-up.ts'
-import { expectCustomer } from '../../shared/account/customer-presence.ts'
 import { disconnect, disconnectIfOver } from '../../shared/account/disconnect.ts'
-import { expectAgent } from '../../shared/account/presence.ts'
+import { expectAgent, expectCustomer } from '../../shared/account/presence.ts'
 import type { Indexing } from '../../shared/archive/index/context.ts'
 import { indexAccess } from '../../shared/archive/index/index-chat.ts'
 import { keepCounts, queryOfJob } from '../../shared/archive/search/kept-counts.ts'
