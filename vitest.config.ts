@@ -3,8 +3,8 @@ import { LongestFirst } from './test/support/longest-first.ts'
 
 const long = 'test/**/*.full.test.ts'
 /**
- * These import parts of the functions that read their settings once, or read what a process prints: each has one to
- * itself.
+ * These import parts of the functions that read their settings once, or read what a process prints: each has
+ * one to itself.
  */
 const ownProcess = [
   'test/customer/{connect,tokens}.test.ts',

@@ -73,8 +73,8 @@ const call = async (entries: readonly BusEntry[]): Promise<(Refusal | undefined)
 
 /**
  * Puts entries on the bus, what was refused again up to three times more. Begins no call once `signal` is
- * aborted. Resolves to those that are not on it and may be later, each with the reason; one that never will be
- * is logged and left out. May put one twice, where an answer was lost.
+ * aborted. Resolves to those that are not on it and may be later, each with the reason; one that never will
+ * be is logged and left out. May put one twice, where an answer was lost.
  */
 export const putEvents = async <E extends { entry: BusEntry }>(
   entries: readonly E[],

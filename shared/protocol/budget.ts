@@ -22,7 +22,7 @@ export const roomBeside = (payload: unknown): number => answerBytes - jsonBytes(
 /** Bytes of a member of a JSON array, with its comma. */
 export const memberBytes = (item: unknown): number => jsonBytes(item) + 1
 
-/** The items, from the first on, that fit into `room` bytes. Counts each once, up to one that does not fit. */
+/** The first items, as many as fit into `room` bytes. Counts each once, up to one that does not fit. */
 export const takeThatFit = <T>(
   items: readonly T[],
   room: number,

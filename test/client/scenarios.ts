@@ -6,7 +6,8 @@ import {
 } from '../../shared/client/client.ts'
 import { clientOf, type Network, openNetwork } from './environment.ts'
 
-// What clients go through, in Node.js and in a browser alike: each scenario resolves to what became of it, as JSON.
+// What clients go through, in Node.js and in a browser alike: each scenario resolves to what became of it, as
+// JSON.
 
 /** The server, as a scenario has it wherever it runs. */
 export interface Stage {
@@ -178,7 +179,9 @@ const outliveOutage = async (stage: Stage) => {
   return facts
 }
 
-/** Nina's app says something while the server is away, over a network and in a time that no test has in hand. */
+/**
+ * Nina's app says something while the server is away, over a network and in a time that no test has in hand.
+ */
 const outliveRestart = async (stage: Stage, chat_id: string, own: string, all: string[]) => {
   const client = createAgentClient({ url: stage.agentUrl, token: () => stage.token('nina') })
   await until(() => client.state === 'online')

@@ -23,8 +23,8 @@ const bundleScenarios = async (): Promise<string> => {
 }
 
 /**
- * A page of a browser in which scenarios are played, by the browser's own sockets and timers: what they have of the
- * server but its endpoints comes from the test.
+ * A page of a browser in which scenarios are played, by the browser's own sockets and timers: what they have
+ * of the server but its endpoints comes from the test.
  */
 export const openScenarioPage = async (): Promise<{ page: Page; play: Play }> => {
   const { context, open } = await openBrowser()

@@ -33,7 +33,9 @@ await writeSharedBundles(dist)
 const built = ['--dist', dist]
 const event = { type: 'message', text: 'still here' }
 
-/** Nina's app, here and in a browser where there is one, each of which says something while a server is away. */
+/**
+ * Nina's app, here and in a browser where there is one, each of which says something while a server is away.
+ */
 const playRestart = async (agent_url: string, token: string, chat_id: string) => {
   const plays = [playHere, ...(executablePath === undefined ? [] : [(await openScenarioPage()).play])]
   const points = {
