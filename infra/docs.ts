@@ -177,7 +177,8 @@ const eventCostTable = (): string => {
 
 /** docs/events.md with what its tables say of pushes and prices. */
 const eventsText = async (): Promise<string> => {
-  const text = between(await readFile(eventsFile, 'utf8'), 'bus-events', busEventTable())
+  const names = await format(busEventTable(), { parser: 'markdown', printWidth: 140, proseWrap: 'always' })
+  const text = between(await readFile(eventsFile, 'utf8'), 'bus-events', names)
   return format(between(text, 'event-costs', eventCostTable()), {
     parser: 'markdown',
     printWidth: 110,
