@@ -105,8 +105,16 @@ export const setCustomerDetails = (
 ): Op<'customer'> =>
   update(keys.customer(who.license_id, who.id), {
     set: {
-      ...{ id: who.id, license_id: who.license_id, name, email, properties, visit, visits },
-      ...{ version: who.version + 1, changed_at: nowMs, nonce },
+      id: who.id,
+      license_id: who.license_id,
+      name,
+      email,
+      properties,
+      visit,
+      visits,
+      version: who.version + 1,
+      changed_at: nowMs,
+      nonce,
       ...(page_views === undefined ? {} : { page_views }),
       ...(last_visit === undefined ? {} : { last_visit }),
       ...(login ? { online: true } : {}),
@@ -127,7 +135,12 @@ export const setCard = (
 ): Op<'customer'> =>
   update(keys.customer(license_id, id), {
     set: {
-      ...{ name, email, properties, version: version + 1, changed_at: nowMs, nonce },
+      name,
+      email,
+      properties,
+      version: version + 1,
+      changed_at: nowMs,
+      nonce,
       // a ban is kept, whoever it is of
       ...(threads > 0 || ban !== undefined ? {} : { ttl: seconds(nowMs) + keptForS }),
     },

@@ -39,7 +39,10 @@ export const seenMoved = (
   const later = or(absent(), compare('timestamp', '<', timestamp))
   return update(keys.chatSeen(chat, user), {
     set: {
-      ...{ user, timestamp, nonce, marked_at: atMs },
+      user,
+      timestamp,
+      nonce,
+      marked_at: atMs,
       timestamp_before: ifNotExists('timestamp', -1),
       // a time says nothing of one event
       event,
