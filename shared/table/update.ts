@@ -14,7 +14,7 @@ interface Placeholders {
 /** A part of an expression, spelled with the placeholders of the write that it stands in. */
 type Expression = (of: Placeholders) => string
 
-/** What holds of an item. */
+/** What must hold of an item. */
 export type Condition = Expression
 
 /** The item is there; with a path, that attribute of it. */
@@ -70,7 +70,7 @@ export const atVersion = (version: number, path = 'version'): Condition =>
 export const absentOr = (path: string, by: Comparison, to: unknown): Condition =>
   or(absent(path), compare(path, by, to))
 
-/** A mark that is true or absent, or false, is not true. */
+/** A mark is false, or not there. */
 export const isOff = (path: string): Condition => absentOr(path, '=', false)
 
 /** A value for `set`: what an attribute was before the write, or another value where it was not there. */
