@@ -2,6 +2,7 @@ import * as z from 'zod/mini'
 import { LicenseItem } from '../table/accounts.ts'
 import type { Table } from '../table/client.ts'
 import { keys, licensesPk } from '../table/keys.ts'
+import { exists, put, remove } from '../table/update.ts'
 import { added, changed } from './account-ops.ts'
 import { conflict, retryOnConflict, writeTogether } from './retries.ts'
 
@@ -38,7 +39,7 @@ export async function createLicense(
         op: added(keys.license(id), item),
         refused: (found) => (found ? { outcome: 'exists', license: LicenseItem.parse(found) } : conflict),
       },
-      { op: { Put: { Item: { ...keys.licenseListed(id), id } } }, refused: () => conflict },
+      { op: put(keys.licenseListed(id), { id }), refused: () => conflict },
     ])
     return refused ?? { outcome: 'created', license: LicenseItem.parse(item) }
   })
@@ -95,16 +96,13 @@ export async function beginErasing(table: Table, id: string, nowMs: number): Pro
 
 /** The license is gone; whatever else there is of it must be gone by then. */
 export async function endErasing(table: Table, id: string): Promise<void> {
-  const gone = { ExpressionAttributeNames: { '#at': 'erasing_at' } }
   await retryOnConflict<'gone'>(async () => {
     const refused = await writeTogether<'gone'>(table, [
       {
-        op: {
-          Delete: { Key: keys.license(id), ConditionExpression: 'attribute_exists(#at)', ...gone },
-        },
+        op: remove(keys.license(id), exists('erasing_at')),
         refused: (found) => (found === undefined ? 'gone' : conflict),
       },
-      { op: { Delete: { Key: keys.licenseListed(id) } }, refused: () => conflict },
+      { op: remove(keys.licenseListed(id)), refused: () => conflict },
     ])
     return refused ?? 'gone'
   })

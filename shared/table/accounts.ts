@@ -2,6 +2,7 @@ import * as z from 'zod/mini'
 import { Permission, RoutingStatus, trueOrAbsent } from '../protocol/objects.ts'
 import { keys } from './keys.ts'
 import type { Op, Reader } from './ops.ts'
+import { and, check, exists, is, isOff, or, update } from './update.ts'
 
 /** `LICENSE#<l>` / `LICENSE`. Every change raises `version`. */
 export const LicenseItem = z.object({
@@ -96,102 +97,42 @@ export type IdentityItem = z.output<typeof IdentityItem>
  * set meanwhile is answered by the login that tries again. `first` sets the status, for the first live
  * socket.
  */
-export const setOnline = (agent: AgentItem, first: RoutingStatus | undefined): Op<'account'> => ({
-  Update: {
-    Key: keys.agent(agent.license_id, agent.id),
-    UpdateExpression:
-      'SET #online = :true, #seq = if_not_exists(#seq, :zero) + :one' +
-      (first === undefined ? '' : ', #status = :status') +
-      ' REMOVE #away',
-    // an item that never was online has no such attribute
-    ConditionExpression:
-      '#version = :version AND ' +
-      (agent.online ? '#online = :true' : '(attribute_not_exists(#online) OR #online = :false)') +
-      (agent.routing_status === undefined ? ' AND attribute_not_exists(#status)' : ' AND #status = :known'),
-    ExpressionAttributeNames: {
-      '#online': 'online',
-      '#seq': 'seq',
-      '#version': 'version',
-      '#status': 'routing_status',
-      '#away': 'away',
-    },
-    ExpressionAttributeValues: {
-      ':true': true,
-      ':zero': 0,
-      ':one': 1,
-      ':version': agent.version,
-      ...(agent.online ? {} : { ':false': false }),
-      ...(first === undefined ? {} : { ':status': first }),
-      ...(agent.routing_status === undefined ? {} : { ':known': agent.routing_status }),
-    },
-  },
-})
+export const setOnline = (agent: AgentItem, first: RoutingStatus | undefined): Op<'account'> =>
+  update(keys.agent(agent.license_id, agent.id), {
+    set: { online: true, ...(first && { routing_status: first }) },
+    add: { seq: 1 },
+    remove: ['away'],
+    when: and(
+      is({ version: agent.version, routing_status: agent.routing_status }),
+      agent.online ? is({ online: true }) : isOff('online'),
+    ),
+  })
 
 /** The agent's account is as it was read: a bot's login changes nothing of its presence. */
-export const requireAccount = ({ license_id, id, version }: AgentItem): Op<'account'> => ({
-  ConditionCheck: {
-    Key: keys.agent(license_id, id),
-    ConditionExpression: '#version = :version',
-    ExpressionAttributeNames: { '#version': 'version' },
-    ExpressionAttributeValues: { ':version': version },
-  },
-})
+export const requireAccount = ({ license_id, id, version }: AgentItem): Op<'account'> =>
+  check(keys.agent(license_id, id), is({ version }))
 
 /** The last connection of an agent has gone, unless it has logged in since it was read. */
-export const setAway = ({ license_id, id, seq }: AgentItem): Op<'account'> => ({
-  Update: {
-    Key: keys.agent(license_id, id),
-    UpdateExpression: 'SET #away = :true',
-    ConditionExpression: '#seq = :seq AND #online = :true',
-    ExpressionAttributeNames: { '#away': 'away', '#seq': 'seq', '#online': 'online' },
-    ExpressionAttributeValues: { ':true': true, ':seq': seq },
-  },
-})
+export const setAway = ({ license_id, id, seq }: AgentItem): Op<'account'> =>
+  update(keys.agent(license_id, id), { set: { away: true }, when: is({ seq, online: true }) })
 
 /**
  * Takes an agent offline unless it has logged in since it was read. The same check holds again for itself,
  * since it may have died before it told anybody.
  */
-export const setOffline = (agent: AgentItem, check: string): Op<'account'> => ({
-  Update: {
-    Key: keys.agent(agent.license_id, agent.id),
-    UpdateExpression: 'SET #online = :false, offline_by = :check',
-    ConditionExpression: '#seq = :seq AND (#online = :true OR offline_by = :check)',
-    ExpressionAttributeNames: { '#online': 'online', '#seq': 'seq' },
-    ExpressionAttributeValues: { ':false': false, ':true': true, ':seq': agent.seq, ':check': check },
-  },
-})
+export const setOffline = ({ license_id, id, seq }: AgentItem, by: string): Op<'account'> =>
+  update(keys.agent(license_id, id), {
+    set: { online: false, offline_by: by },
+    when: and(is({ seq }), or(is({ online: true }), is({ offline_by: by }))),
+  })
 
 /** The agent exists and may work. */
-export const requireAgentActive = (license: string, agent: string): Op<'account'> => ({
-  ConditionCheck: {
-    Key: keys.agent(license, agent),
-    ConditionExpression:
-      'attribute_exists(pk) AND (attribute_not_exists(#suspended) OR #suspended = :false) AND (attribute_not_exists(#deleted) OR #deleted = :false)',
-    ExpressionAttributeNames: { '#suspended': 'suspended', '#deleted': 'deleted' },
-    ExpressionAttributeValues: { ':false': false },
-  },
-})
+export const requireAgentActive = (license: string, agent: string): Op<'account'> =>
+  check(keys.agent(license, agent), and(exists(), isOff('suspended'), isOff('deleted')))
 
 /** The agent is as it was read, connected and accepting chats. */
-export const requireAgentReady = (agent: AgentItem): Op<'account'> => ({
-  ConditionCheck: {
-    Key: keys.agent(agent.license_id, agent.id),
-    ConditionExpression: `#version = :version AND #online = :true AND attribute_not_exists(#away) AND ${agent.routing_status === undefined ? 'attribute_not_exists(#status)' : '#status = :status'}`,
-    ExpressionAttributeNames: {
-      '#version': 'version',
-      '#online': 'online',
-      '#away': 'away',
-      '#status': 'routing_status',
-    },
-    ExpressionAttributeValues: {
-      ':version': agent.version,
-      ':true': true,
-      ...(agent.routing_status === undefined ? {} : { ':status': agent.routing_status }),
-    },
-  },
-})
+export const requireAgentReady = ({ license_id, id, version, routing_status }: AgentItem): Op<'account'> =>
+  check(keys.agent(license_id, id), is({ version, online: true, away: undefined, routing_status }))
 
-export const requireGroup = (license: string, group: number): Op<'account'> => ({
-  ConditionCheck: { Key: keys.group(license, group), ConditionExpression: 'attribute_exists(pk)' },
-})
+export const requireGroup = (license: string, group: number): Op<'account'> =>
+  check(keys.group(license, group), exists())

@@ -2,6 +2,7 @@ import type { AgentStatus } from '../protocol/agent-status.ts'
 import type { RoutingStatus } from '../protocol/objects.ts'
 import { keys } from './keys.ts'
 import type { Op } from './ops.ts'
+import { absent, absentOr, and, exists, is, isOff, or, update } from './update.ts'
 
 /**
  * Sets the status of a person that is not deleted, where it is another one; the same write holds again for
@@ -12,16 +13,16 @@ export const setStatus = (
   agent: string,
   status: RoutingStatus,
   nonce: string,
-): Op<'account'> => ({
-  Update: {
-    Key: keys.agent(license, agent),
-    UpdateExpression: 'SET #status = :status, status_by = :nonce',
-    ConditionExpression:
-      'attribute_exists(pk) AND attribute_not_exists(bot) AND (attribute_not_exists(#deleted) OR #deleted = :false) AND (attribute_not_exists(#status) OR #status <> :status OR status_by = :nonce)',
-    ExpressionAttributeNames: { '#status': 'routing_status', '#deleted': 'deleted' },
-    ExpressionAttributeValues: { ':status': status, ':nonce': nonce, ':false': false },
-  },
-})
+): Op<'account'> =>
+  update(keys.agent(license, agent), {
+    set: { routing_status: status, status_by: nonce },
+    when: and(
+      exists(),
+      absent('bot'),
+      isOff('deleted'),
+      or(absentOr('routing_status', '<>', status), is({ status_by: nonce })),
+    ),
+  })
 
 /**
  * Sets the status of a bot that may work, which by that alone comes online, and goes. The last status before
@@ -33,29 +34,12 @@ export const setBotStatus = (
   status: AgentStatus,
   nonce: string,
 ): Op<'account'> => {
-  const isOff = status === 'offline'
-  const isOther = isOff
-    ? '#online = :true'
-    : 'attribute_not_exists(#online) OR #online = :false OR attribute_not_exists(#status) OR #status <> :status'
-  const change = isOff ? '#online = :false' : '#online = :true, #status = :status'
-  return {
-    Update: {
-      Key: keys.agent(license, bot),
-      UpdateExpression: `SET ${change}, status_by = :nonce`,
-      ConditionExpression: `#bot = :true AND (attribute_not_exists(#suspended) OR #suspended = :false) AND (attribute_not_exists(#deleted) OR #deleted = :false) AND (${isOther} OR status_by = :nonce)`,
-      ExpressionAttributeNames: {
-        '#bot': 'bot',
-        '#online': 'online',
-        '#suspended': 'suspended',
-        '#deleted': 'deleted',
-        ...(isOff ? {} : { '#status': 'routing_status' }),
-      },
-      ExpressionAttributeValues: {
-        ':true': true,
-        ':false': false,
-        ':nonce': nonce,
-        ...(isOff ? {} : { ':status': status }),
-      },
-    },
-  }
+  const isGoing = status === 'offline'
+  const isOther = isGoing
+    ? is({ online: true })
+    : or(isOff('online'), absentOr('routing_status', '<>', status))
+  return update(keys.agent(license, bot), {
+    set: { online: !isGoing, ...(isGoing ? {} : { routing_status: status }), status_by: nonce },
+    when: and(is({ bot: true }), isOff('suspended'), isOff('deleted'), or(isOther, is({ status_by: nonce }))),
+  })
 }

@@ -2,9 +2,11 @@ import { customerChatId } from './ids.ts'
 import { addressPk, agentCounterPk, chatCounterPk, keys, licenseCounterPk, type Pk } from './keys.ts'
 import type { Reader, Writer } from './ops.ts'
 import { type Identified, isCustomers } from './sockets.ts'
+import { update } from './update.ts'
 
 // counts of a minute are of no use after it, refusals after the next
 const keptForS = 300
+const ttlAt = (nowMs: number): number => Math.floor(nowMs / 1000) + keptForS
 
 /** The families of counters. */
 export type CounterFamily = 'address' | 'count'
@@ -45,22 +47,10 @@ export const count = async <F extends CounterFamily>(
   { by = 1, stamp }: { by?: number; stamp?: string | undefined } = {},
 ): Promise<Counts> => {
   const outcome = await write.write(
-    {
-      Update: {
-        Key: keys.minute(who, minuteOf(nowMs)),
-        UpdateExpression: `SET #ttl = :ttl${stamp === undefined ? '' : ', #at = :now'} ADD #what :by`,
-        ExpressionAttributeNames: {
-          '#ttl': 'ttl',
-          '#what': what,
-          ...(stamp === undefined ? {} : { '#at': `at_${stamp}` }),
-        },
-        ExpressionAttributeValues: {
-          ':ttl': Math.floor(nowMs / 1000) + keptForS,
-          ':by': by,
-          ...(stamp === undefined ? {} : { ':now': nowMs }),
-        },
-      },
-    },
+    update(keys.minute(who, minuteOf(nowMs)), {
+      set: { ttl: ttlAt(nowMs), ...(stamp === undefined ? {} : { [`at_${stamp}`]: nowMs }) },
+      add: { [what]: by },
+    }),
     { returns: 'old' },
   )
   const before = (outcome.done ? outcome.attributes : undefined) ?? {}
@@ -81,16 +71,9 @@ export const refuseUntil = async <F extends CounterFamily>(
   nowMs: number,
   untilMs: number,
 ): Promise<void> => {
-  const refused = (minute: number) => ({
-    Update: {
-      Key: keys.minute(who, minute),
-      UpdateExpression: 'SET #ttl = :ttl, refused_until = :until',
-      ExpressionAttributeNames: { '#ttl': 'ttl' },
-      ExpressionAttributeValues: { ':ttl': Math.floor(nowMs / 1000) + keptForS, ':until': untilMs },
-    },
-  })
+  const refused = { set: { ttl: ttlAt(nowMs), refused_until: untilMs } }
   const minutes = new Set([minuteOf(nowMs), minuteOf(untilMs)])
-  await Promise.all([...minutes].map((minute) => write.write(refused(minute))))
+  await Promise.all([...minutes].map((minute) => write.write(update(keys.minute(who, minute), refused))))
 }
 
 /**
@@ -104,18 +87,7 @@ export const putOff = async (
   { payload, nowMs, dueMs }: { payload: unknown; nowMs: number; dueMs: number },
 ): Promise<boolean> => {
   const outcome = await write.write(
-    {
-      Update: {
-        Key: keys.pending(who, action),
-        UpdateExpression: 'SET #ttl = :ttl, due = :due, #payload = :payload',
-        ExpressionAttributeNames: { '#ttl': 'ttl', '#payload': 'payload' },
-        ExpressionAttributeValues: {
-          ':ttl': Math.floor(nowMs / 1000) + keptForS,
-          ':due': dueMs,
-          ':payload': payload,
-        },
-      },
-    },
+    update(keys.pending(who, action), { set: { ttl: ttlAt(nowMs), due: dueMs, payload } }),
     { returns: 'old' },
   )
   return outcome.done && Number(outcome.attributes?.['due'] ?? 0) <= nowMs

@@ -1,6 +1,7 @@
 import * as z from 'zod/mini'
 import { keys } from './keys.ts'
 import type { Op, Reader } from './ops.ts'
+import { absent, and, atVersion, check, compare, exists, is, or, update } from './update.ts'
 
 /** A ban, over by time alone once `until` (Unix seconds) has come. */
 const Ban = z.object({ days: z.int(), until: z.int(), by: z.string() })
@@ -83,23 +84,15 @@ export const readCustomer = async (
   return item === undefined ? undefined : CustomerItem.parse(item)
 }
 
-const notBanned = '(attribute_not_exists(ban) OR ban.#until <= :now)'
 const seconds = (ms: number): number => Math.floor(ms / 1000)
+const notBanned = (nowMs: number) => or(absent('ban'), compare('ban.until', '<=', seconds(nowMs)))
+const storedNotErased = and(exists(), absent('erased_at'))
 // one that never chatted
 const keptForS = 30 * 24 * 3600
 
 /** The customer is not banned just now; one that is not stored is not. */
-export const requireNotBanned = (license: string, customer: string, nowMs: number): Op<'customer'> => ({
-  ConditionCheck: {
-    Key: keys.customer(license, customer),
-    ConditionExpression: notBanned,
-    ExpressionAttributeNames: { '#until': 'until' },
-    ExpressionAttributeValues: { ':now': seconds(nowMs) },
-  },
-})
-
-const unchangedSince = (version: number): string =>
-  version === 0 ? 'attribute_not_exists(#version)' : '#version = :read'
+export const requireNotBanned = (license: string, customer: string, nowMs: number): Op<'customer'> =>
+  check(keys.customer(license, customer), notBanned(nowMs))
 
 /**
  * Replaces what is known of a customer as it was read (`version` 0: not stored yet), unless it is banned.
@@ -109,51 +102,27 @@ export const setCustomerDetails = (
   who: Pick<CustomerItem, 'license_id' | 'id' | 'version' | 'threads'>,
   { name, email, properties, visit, visits, page_views, last_visit }: CustomerDetails,
   { nonce, nowMs, login }: { nonce: string; nowMs: number; login: boolean },
-): Op<'customer'> => {
-  const set = {
-    id: who.id,
-    license_id: who.license_id,
-    properties,
-    visits,
-    version: who.version + 1,
-    changed_at: nowMs,
-    nonce,
-    ...(name === undefined ? {} : { name }),
-    ...(email === undefined ? {} : { email }),
-    ...(visit === undefined ? {} : { visit }),
-    ...(page_views === undefined ? {} : { page_views }),
-    ...(last_visit === undefined ? {} : { last_visit }),
-    ...(login ? { online: true } : {}),
-    ...(who.threads > 0 ? {} : { ttl: seconds(nowMs) + keptForS }),
-  }
-  const gone = Object.entries({ name, email, visit }).flatMap(([field, value]) =>
-    value === undefined ? [field] : [],
-  )
-  const names = [...Object.keys(set), ...gone, ...(login ? ['seq'] : [])]
-  const assigned = Object.keys(set).map((field) => `#${field} = :${field}`)
-  return {
-    Update: {
-      Key: keys.customer(who.license_id, who.id),
-      UpdateExpression: [
-        `SET ${assigned.join(', ')}`,
-        ...(gone.length > 0 ? [`REMOVE ${gone.map((field) => `#${field}`).join(', ')}`] : []),
-        ...(login ? ['ADD #seq :one'] : []),
-      ].join(' '),
-      ConditionExpression: `${unchangedSince(who.version)} AND ${notBanned}`,
-      ExpressionAttributeNames: {
-        ...Object.fromEntries(names.map((field) => [`#${field}`, field])),
-        '#version': 'version',
-        '#until': 'until',
-      },
-      ExpressionAttributeValues: {
-        ...Object.fromEntries(Object.entries(set).map(([field, value]) => [`:${field}`, value])),
-        ...(who.version === 0 ? {} : { ':read': who.version }),
-        ...(login ? { ':one': 1 } : {}),
-        ':now': seconds(nowMs),
-      },
+): Op<'customer'> =>
+  update(keys.customer(who.license_id, who.id), {
+    set: {
+      id: who.id,
+      license_id: who.license_id,
+      name,
+      email,
+      properties,
+      visit,
+      visits,
+      version: who.version + 1,
+      changed_at: nowMs,
+      nonce,
+      ...(page_views === undefined ? {} : { page_views }),
+      ...(last_visit === undefined ? {} : { last_visit }),
+      ...(login ? { online: true } : {}),
+      ...(who.threads > 0 ? {} : { ttl: seconds(nowMs) + keptForS }),
     },
-  }
-}
+    add: login ? { seq: 1 } : {},
+    when: and(atVersion(who.version), notBanned(nowMs)),
+  })
 
 /**
  * Replaces what may be mended of a stored customer as it was read, also of one that is banned; not of one
@@ -163,36 +132,20 @@ export const setCard = (
   { license_id, id, version, threads, ban }: CustomerItem,
   { name, email, properties }: Pick<CustomerDetails, 'name' | 'email' | 'properties'>,
   { nonce, nowMs }: { nonce: string; nowMs: number },
-): Op<'customer'> => {
-  const set = {
-    properties,
-    version: version + 1,
-    changed_at: nowMs,
-    nonce,
-    ...(name === undefined ? {} : { name }),
-    ...(email === undefined ? {} : { email }),
-    // a ban is kept, whoever it is of
-    ...(threads > 0 || ban !== undefined ? {} : { ttl: seconds(nowMs) + keptForS }),
-  }
-  const gone = [...(name === undefined ? ['name'] : []), ...(email === undefined ? ['email'] : [])]
-  const assigned = Object.keys(set).map((field) => `#${field} = :${field}`)
-  return {
-    Update: {
-      Key: keys.customer(license_id, id),
-      UpdateExpression:
-        `SET ${assigned.join(', ')}` +
-        (gone.length > 0 ? ` REMOVE ${gone.map((field) => `#${field}`).join(', ')}` : ''),
-      ConditionExpression: `attribute_exists(pk) AND attribute_not_exists(erased_at) AND ${unchangedSince(version)}`,
-      ExpressionAttributeNames: Object.fromEntries(
-        [...Object.keys(set), ...gone].map((field) => [`#${field}`, field]),
-      ),
-      ExpressionAttributeValues: {
-        ...Object.fromEntries(Object.entries(set).map(([field, value]) => [`:${field}`, value])),
-        ...(version === 0 ? {} : { ':read': version }),
-      },
+): Op<'customer'> =>
+  update(keys.customer(license_id, id), {
+    set: {
+      name,
+      email,
+      properties,
+      version: version + 1,
+      changed_at: nowMs,
+      nonce,
+      // a ban is kept, whoever it is of
+      ...(threads > 0 || ban !== undefined ? {} : { ttl: seconds(nowMs) + keptForS }),
     },
-  }
-}
+    when: and(storedNotErased, atVersion(version)),
+  })
 
 /**
  * A thread starts with or by the customer, unless it is banned: one more, and it is kept for good. `visit`:
@@ -202,29 +155,13 @@ export const setThreadOfCustomer = (
   license: string,
   id: string,
   { nowMs, visit }: { nowMs: number; visit?: Visit | undefined },
-): Op<'customer'> => ({
-  Update: {
-    Key: keys.customer(license, id),
-    UpdateExpression:
-      'SET #id = :id, license_id = :license' +
-      (visit === undefined ? '' : ', visit = :visit, visits = :one, #online = :true, #seq = :one') +
-      ' REMOVE #ttl ADD #threads :one, #version :one',
-    ConditionExpression: visit === undefined ? notBanned : 'attribute_not_exists(pk)',
-    ExpressionAttributeNames: {
-      '#id': 'id',
-      '#ttl': 'ttl',
-      '#threads': 'threads',
-      '#version': 'version',
-      ...(visit === undefined ? { '#until': 'until' } : { '#online': 'online', '#seq': 'seq' }),
-    },
-    ExpressionAttributeValues: {
-      ':id': id,
-      ':license': license,
-      ':one': 1,
-      ...(visit === undefined ? { ':now': seconds(nowMs) } : { ':visit': visit, ':true': true }),
-    },
-  },
-})
+): Op<'customer'> =>
+  update(keys.customer(license, id), {
+    set: { id, license_id: license, ...(visit && { visit, visits: 1, online: true, seq: 1 }) },
+    remove: ['ttl'],
+    add: { threads: 1, version: 1 },
+    when: visit === undefined ? notBanned(nowMs) : absent(),
+  })
 
 /**
  * The customer has no open tab any more, unless it has logged in since it was read. The same check holds
@@ -232,51 +169,29 @@ export const setThreadOfCustomer = (
  */
 export const setCustomerOffline = (
   { license_id, id, seq }: CustomerItem,
-  check: string,
+  by: string,
   nowMs: number,
-): Op<'customer'> => ({
-  Update: {
-    Key: keys.customer(license_id, id),
-    UpdateExpression: 'SET #online = :false, offline_by = :check, changed_at = :now',
-    ConditionExpression: '#seq = :seq AND (#online = :true OR offline_by = :check)',
-    ExpressionAttributeNames: { '#online': 'online', '#seq': 'seq' },
-    ExpressionAttributeValues: {
-      ':false': false,
-      ':true': true,
-      ':seq': seq,
-      ':check': check,
-      ':now': nowMs,
-    },
-  },
-})
+): Op<'customer'> =>
+  update(keys.customer(license_id, id), {
+    set: { online: false, offline_by: by, changed_at: nowMs },
+    when: and(is({ seq }), or(is({ online: true }), is({ offline_by: by }))),
+  })
 
 /** Bans a customer, in place of any ban before; it is kept from then on. */
-export const setBan = ({ license_id, id }: CustomerItem, ban: Ban, nonce: string): Op<'customer'> => ({
-  Update: {
-    Key: keys.customer(license_id, id),
-    UpdateExpression: 'SET ban = :ban, ban_nonce = :nonce REMOVE #ttl',
-    ConditionExpression: 'attribute_exists(pk) AND attribute_not_exists(erased_at)',
-    ExpressionAttributeNames: { '#ttl': 'ttl' },
-    ExpressionAttributeValues: { ':ban': ban, ':nonce': nonce },
-  },
-})
+export const setBan = ({ license_id, id }: CustomerItem, ban: Ban, nonce: string): Op<'customer'> =>
+  update(keys.customer(license_id, id), {
+    set: { ban, ban_nonce: nonce },
+    remove: ['ttl'],
+    when: storedNotErased,
+  })
 
 /**
  * Lifts a ban that is not over; the same write holds again for itself, since its first answer may have been
  * lost.
  */
-export const removeBan = (
-  license: string,
-  customer: string,
-  nowMs: number,
-  nonce: string,
-): Op<'customer'> => ({
-  Update: {
-    Key: keys.customer(license, customer),
-    UpdateExpression: 'SET ban_nonce = :nonce REMOVE ban',
-    ConditionExpression:
-      'attribute_exists(pk) AND attribute_not_exists(erased_at) AND (ban.#until > :now OR ban_nonce = :nonce)',
-    ExpressionAttributeNames: { '#until': 'until' },
-    ExpressionAttributeValues: { ':now': Math.floor(nowMs / 1000), ':nonce': nonce },
-  },
-})
+export const removeBan = (license: string, customer: string, nowMs: number, nonce: string): Op<'customer'> =>
+  update(keys.customer(license, customer), {
+    set: { ban_nonce: nonce },
+    remove: ['ban'],
+    when: and(storedNotErased, or(compare('ban.until', '>', seconds(nowMs)), is({ ban_nonce: nonce }))),
+  })

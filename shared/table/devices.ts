@@ -4,6 +4,7 @@ import { Device } from '../protocol/device-fields.ts'
 import { InternalError } from '../protocol/errors.ts'
 import { agentDevicesPrefix, type Key, keys, licensePk } from './keys.ts'
 import type { Op, Reader, Writer } from './ops.ts'
+import { absent, is, or, put, remove } from './update.ts'
 
 /** Where a device stands: under its token, and under its agent. */
 export type DeviceFamily = 'device' | 'account'
@@ -46,28 +47,19 @@ const rowOf = ({
 export const putDevice = (found: DeviceItem | undefined, device: DeviceItem): Op<DeviceFamily>[] => {
   const moves =
     found !== undefined && (found.license_id !== device.license_id || found.agent_id !== device.agent_id)
-  const unchanged =
-    found === undefined
-      ? { ConditionExpression: 'attribute_not_exists(pk)' }
-      : { ConditionExpression: 'nonce = :read', ExpressionAttributeValues: { ':read': found.nonce } }
+  const unchanged = found === undefined ? absent() : is({ nonce: found.nonce })
   return [
-    { Put: { Item: { ...keys.device(device.hash), ...device }, ...unchanged } },
-    { Put: { Item: { ...rowOf(device), ...device } } },
-    ...(moves ? [{ Delete: { Key: rowOf(found) } }] : []),
+    put(keys.device(device.hash), device, unchanged),
+    put(rowOf(device), device),
+    ...(moves ? [remove(rowOf(found))] : []),
   ]
 }
 
 /** Forgets a device, where it still is this agent's. */
-export const forgetDevice = (device: DeviceItem): Op<DeviceFamily>[] => [
-  {
-    Delete: {
-      Key: keys.device(device.hash),
-      ConditionExpression: 'attribute_not_exists(pk) OR (license_id = :license AND agent_id = :agent)',
-      ExpressionAttributeValues: { ':license': device.license_id, ':agent': device.agent_id },
-    },
-  },
-  { Delete: { Key: rowOf(device) } },
-]
+export const forgetDevice = (device: DeviceItem): Op<DeviceFamily>[] => {
+  const { hash, license_id, agent_id } = device
+  return [remove(keys.device(hash), or(absent(), is({ license_id, agent_id }))), remove(rowOf(device))]
+}
 
 const removalTries = 10
 
@@ -117,12 +109,12 @@ export const mayNotify = async (
 ): Promise<boolean> => {
   const ttl = Math.floor(now() / 1000) + markTtlS
   const nonce = randomUUID()
-  const mark = { ...keys.notified(hash, event), nonce, ttl }
+  const mark = put(keys.notified(hash, event), { nonce, ttl }, absent())
   for (let tries = 1; tries <= markTries; tries += 1) {
-    const put = await write.write({ Put: { Item: mark, ConditionExpression: 'attribute_not_exists(pk)' } })
-    if (put.done) return true
+    const outcome = await write.write(mark)
+    if (outcome.done) return true
     // the SDK's own repeat of a put whose answer was lost
-    if (put.found !== undefined) return MarkItem.parse(put.found).nonce === nonce
+    if (outcome.found !== undefined) return MarkItem.parse(outcome.found).nonce === nonce
   }
   return false
 }

@@ -1,7 +1,7 @@
 import type { Family } from '../protocol/action.ts'
 import { keys } from './keys.ts'
 import type { Attributes, Op, Writer } from './ops.ts'
-import { closingMs, notClosing } from './session-writes.ts'
+import { notClosing } from './session-writes.ts'
 import {
   type AnySession,
   type Listed,
@@ -10,6 +10,7 @@ import {
   type SocketFamily,
   SocketItem,
 } from './sockets.ts'
+import { absent, and, exists, is, or, remove, update } from './update.ts'
 
 /**
  * Claims the closing of a connection, so that of several workers one tells it why; only with the session it
@@ -21,36 +22,23 @@ export const putClosingClaim = (
 ): Op<'socket'> => {
   const judged =
     session === undefined
-      ? 'attribute_not_exists(#session)'
+      ? absent('session')
       : session.ended === undefined
-        ? '#session.token_expires_at = :token AND #session.license_expires_at = :license'
-        : 'attribute_exists(#session.ended)'
-  const expiries =
-    session === undefined || session.ended !== undefined
-      ? {}
-      : { ':token': session.token_expires_at, ':license': session.license_expires_at }
-  return {
-    Update: {
-      Key: keys.socket(connection),
-      UpdateExpression: 'SET closing_at = :now, closing_by = :nonce',
-      ConditionExpression: `attribute_exists(pk) AND (${notClosing} OR closing_by = :nonce) AND ${judged}`,
-      ExpressionAttributeNames: { '#session': 'session' },
-      ExpressionAttributeValues: {
-        ':now': nowMs,
-        ':stale': nowMs - closingMs,
-        ':nonce': nonce,
-        ...expiries,
-      },
-    },
-  }
+        ? is({
+            'session.token_expires_at': session.token_expires_at,
+            'session.license_expires_at': session.license_expires_at,
+          })
+        : exists('session.ended')
+  return update(keys.socket(connection), {
+    set: { closing_at: nowMs, closing_by: nonce },
+    when: and(exists(), or(notClosing(nowMs), is({ closing_by: nonce })), judged),
+  })
 }
 
-export const removeSocket = (connection: string): Op<'socket'> => ({
-  Delete: { Key: keys.socket(connection) },
-})
+export const removeSocket = (connection: string): Op<'socket'> => remove(keys.socket(connection))
 
 const removeRows = <I extends Listed>(of: I, connection: string): Op<RowFamily<I>>[] =>
-  rowKeys(of, connection).map((key) => ({ Delete: { Key: key } }))
+  rowKeys(of, connection).map((key) => remove(key))
 
 /** All that is kept of a user's connection. */
 export const removeConnection = <C extends Listed & { connection: string }>(of: C): Op<SocketFamily<C>>[] => [

@@ -4,6 +4,7 @@ import { putEntry } from './chat/log-entries.ts'
 import { type Entry, parseEntry } from './chat/thread-log.ts'
 import { keys } from './keys.ts'
 import type { Attributes, Op, Reader } from './ops.ts'
+import { absent, exists, is, put, remove, update } from './update.ts'
 
 /**
  * `CUSTOMER#<l>#<c>` / `CUSTOMER` of a customer whose data are erased. Banned by it, so that whatever is
@@ -68,10 +69,10 @@ export const setErased = (
     /** Its chat, for those who are to be told that it is gone. */
     chat?: Chat | undefined
   },
-): Op<'customer'> => ({
-  Put: {
-    Item: {
-      ...keys.customer(license, customer),
+): Op<'customer'> =>
+  put(
+    keys.customer(license, customer),
+    {
       id: customer,
       license_id: license,
       erased_at: nowMs,
@@ -82,9 +83,8 @@ export const setErased = (
         ? { chat }
         : { closing: { chat: closing.chat, entry: itemOf(closing.chat.id, closing.entry) } }),
     },
-    ConditionExpression: 'attribute_not_exists(erased_at)',
-  },
-})
+    absent('erased_at'),
+  )
 
 const itemOf = (chat: string, entry: Entry) => {
   const op = putEntry(chat, entry)
@@ -92,24 +92,15 @@ const itemOf = (chat: string, entry: Entry) => {
 }
 
 /** Nothing of the customer is left but that it was erased. */
-export const removeErasure = (license: string, customer: string): Op<'customer'> => ({
-  Update: {
-    Key: keys.customer(license, customer),
-    UpdateExpression: 'REMOVE erasing, closing, chat',
-    ConditionExpression: 'attribute_exists(erased_at)',
-  },
-})
+export const removeErasure = (license: string, customer: string): Op<'customer'> =>
+  update(keys.customer(license, customer), {
+    remove: ['erasing', 'closing', 'chat'],
+    when: exists('erased_at'),
+  })
 
 /** Deletes a chat as it was read: nothing begins in it any more. What stands beside it stays. */
-export const removeChat = ({ id, version }: Pick<Chat, 'id' | 'version'>): Op<'chat'> => ({
-  Delete: {
-    Key: keys.chat(id),
-    ConditionExpression: '#version = :read',
-    ExpressionAttributeNames: { '#version': 'version' },
-    ExpressionAttributeValues: { ':read': version },
-  },
-})
+export const removeChat = ({ id, version }: Pick<Chat, 'id' | 'version'>): Op<'chat'> =>
+  remove(keys.chat(id), is({ version }))
 
-export const removeChatListing = (license: string, chat: string): Op<'chats'> => ({
-  Delete: { Key: keys.chatListed(license, chat) },
-})
+export const removeChatListing = (license: string, chat: string): Op<'chats'> =>
+  remove(keys.chatListed(license, chat))

@@ -1,6 +1,7 @@
 import * as z from 'zod/mini'
 import { keys } from './keys.ts'
 import type { Attributes, Op, Reader } from './ops.ts'
+import { absentOr, atVersion, exists, is, update } from './update.ts'
 
 const ids = z._default(z.array(z.int()), [])
 
@@ -40,60 +41,28 @@ export const isOverdue = ({ due_at }: Pick<StatusesItem, 'due_at'>, nowMs: numbe
 export const setDue = (
   license: string,
   { atMs, nowMs }: { atMs: number; nowMs: number },
-): Op<'groupStatuses'> => ({
-  Update: {
-    Key: keys.groupStatuses(license),
-    UpdateExpression: 'SET due_at = :at',
-    ConditionExpression: 'attribute_not_exists(due_at) OR due_at < :lost',
-    ExpressionAttributeValues: { ':at': atMs, ':lost': nowMs - lostMs },
-  },
-})
+): Op<'groupStatuses'> =>
+  update(keys.groupStatuses(license), {
+    set: { due_at: atMs },
+    when: absentOr('due_at', '<', nowMs - lostMs),
+  })
 
 /** A look begins: what changes from now on is for the next one. It holds where anything is kept. */
-export const removeDue = (license: string): Op<'groupStatuses'> => ({
-  Update: {
-    Key: keys.groupStatuses(license),
-    UpdateExpression: 'REMOVE due_at',
-    ConditionExpression: 'attribute_exists(pk)',
-  },
-})
+export const removeDue = (license: string): Op<'groupStatuses'> =>
+  update(keys.groupStatuses(license), { remove: ['due_at'], when: exists() })
 
 export const parseStatuses = (item: Attributes | undefined): StatusesItem => StatusesItem.parse(item ?? {})
 
 /** Sets the statuses where they still are as they were read. */
 export const setStatuses = (
   license: string,
-  { version, ...statuses }: Omit<StatusesItem, 'due_at'>,
-): Op<'groupStatuses'> => ({
-  Update: {
-    Key: keys.groupStatuses(license),
-    UpdateExpression:
-      'SET #online = :online, #queue = :queue, #offline = :offline, untold = :untold, #version = :next',
-    ConditionExpression: version === 0 ? 'attribute_not_exists(#version)' : '#version = :version',
-    ExpressionAttributeNames: {
-      '#online': 'online',
-      '#queue': 'online_for_queue',
-      '#offline': 'offline',
-      '#version': 'version',
-    },
-    ExpressionAttributeValues: {
-      ':online': statuses.online,
-      ':queue': statuses.online_for_queue,
-      ':offline': statuses.offline,
-      ':untold': statuses.untold,
-      ':next': version + 1,
-      ...(version === 0 ? {} : { ':version': version }),
-    },
-  },
-})
+  { version, online, online_for_queue, offline, untold }: Omit<StatusesItem, 'due_at'>,
+): Op<'groupStatuses'> =>
+  update(keys.groupStatuses(license), {
+    set: { online, online_for_queue, offline, untold, version: version + 1 },
+    when: atVersion(version),
+  })
 
 /** Everyone was told of the statuses of this version. */
-export const removeUntold = (license: string, version: number): Op<'groupStatuses'> => ({
-  Update: {
-    Key: keys.groupStatuses(license),
-    UpdateExpression: 'REMOVE untold',
-    ConditionExpression: '#version = :version',
-    ExpressionAttributeNames: { '#version': 'version' },
-    ExpressionAttributeValues: { ':version': version },
-  },
-})
+export const removeUntold = (license: string, version: number): Op<'groupStatuses'> =>
+  update(keys.groupStatuses(license), { remove: ['untold'], when: is({ version }) })

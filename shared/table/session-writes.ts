@@ -1,6 +1,7 @@
 import { type Key, keys } from './keys.ts'
 import type { Op } from './ops.ts'
 import type { CustomerSocketItem, SocketItem } from './sockets.ts'
+import { absent, absentOr, and, type Condition, exists, is, or, put, remove, update } from './update.ts'
 import {
   type AnySession,
   isCustomers,
@@ -19,17 +20,13 @@ export const putSocket = (
   connection: string,
   nowMs: number,
   from: Pick<SocketItem, 'ip' | 'visitor'> = {},
-): Op<'socket'> => ({
-  Put: {
-    Item: {
-      ...keys.socket(connection),
-      connection,
-      ...from,
-      connected_at: nowMs,
-      ttl: Math.floor(nowMs / 1000) + maxAgeS,
-    },
-  },
-})
+): Op<'socket'> =>
+  put(keys.socket(connection), {
+    connection,
+    ...from,
+    connected_at: nowMs,
+    ttl: Math.floor(nowMs / 1000) + maxAgeS,
+  })
 
 // the worker that set this mark closes the connection; left behind by one that died, it holds no longer than
 // this
@@ -39,7 +36,7 @@ export const closingMs = 10_000
 export const isClosing = ({ closing_at }: SocketItem, nowMs: number): boolean =>
   closing_at !== undefined && closing_at >= nowMs - closingMs
 
-export const notClosing = '(attribute_not_exists(closing_at) OR closing_at < :stale)'
+export const notClosing = (nowMs: number): Condition => absentOr('closing_at', '<', nowMs - closingMs)
 
 /**
  * The writes of a login: the session on its socket, which must still be there, not being closed and nobody
@@ -49,26 +46,18 @@ export const putSession = <S extends AnySession>(
   socket: SocketItem,
   session: S,
   nowMs: number,
-): Op<SocketFamily<S>>[] => {
-  const same = sameUser(session)
-  return [
-    {
-      Update: {
-        Key: keys.socket(socket.connection),
-        UpdateExpression: 'SET #session = :session REMOVE closing_at, closing_by',
-        ConditionExpression: `attribute_exists(pk) AND ${notClosing} AND (attribute_not_exists(#session) OR (#session.license_id = :license AND ${same.condition}))`,
-        ExpressionAttributeNames: { '#session': 'session' },
-        ExpressionAttributeValues: {
-          ':session': session,
-          ':license': session.license_id,
-          ':user': same.value,
-          ':stale': nowMs - closingMs,
-        },
-      },
-    },
-    ...putRows(socket, session, socket.session),
-  ]
-}
+): Op<SocketFamily<S>>[] => [
+  update(keys.socket(socket.connection), {
+    set: { session },
+    remove: ['closing_at', 'closing_by'],
+    when: and(
+      exists(),
+      notClosing(nowMs),
+      or(absent('session'), and(is({ 'session.license_id': session.license_id }), sameUser(session))),
+    ),
+  }),
+  ...putRows(socket, session, socket.session),
+]
 
 /** A connection's rows as its session has them now; those of `before` that it has no more go. */
 const putRows = <S extends AnySession>(
@@ -83,10 +72,10 @@ const putRows = <S extends AnySession>(
     before === undefined || userIdOf(before) !== userIdOf(session) ? [] : rowKeys(before, connection)
   const gone = had.filter(({ pk, sk }) => !wanted.some((key) => key.pk === pk && key.sk === sk))
   return [
-    ...wanted.map((key) => ({ Put: { Item: { ...key, ...row } } })),
+    ...wanted.map((key) => put(key, row)),
     // of the same user, and so of the same family
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion, typescript/consistent-type-assertions
-    ...gone.map((key) => ({ Delete: { Key: key as Key<RowFamily<S>> } })),
+    ...gone.map((key) => remove(key as Key<RowFamily<S>>)),
   ]
 }
 
@@ -103,15 +92,8 @@ const rowOf = (
 }
 
 /** Brings the name in a customer's session up to date, where it is still its session. */
-export const setCustomerName = (row: CustomerSocketItem, name: string): Op<'socket'> => ({
-  Update: {
-    Key: keys.socket(row.connection),
-    UpdateExpression: 'SET #session.#name = :name',
-    ConditionExpression: sameUser(row).condition,
-    ExpressionAttributeNames: { '#session': 'session', '#name': 'name' },
-    ExpressionAttributeValues: { ':name': name, ':user': row.customer_id },
-  },
-})
+export const setCustomerName = (row: CustomerSocketItem, name: string): Op<'socket'> =>
+  update(keys.socket(row.connection), { set: { 'session.name': name }, when: sameUser(row) })
 
 /** Sets one field of each row of a connection that still exists. */
 const setInRows = <I extends Listed & { connection: string }>(
@@ -119,36 +101,17 @@ const setInRows = <I extends Listed & { connection: string }>(
   field: 'license_expires_at' | 'ended' | 'slow_until',
   value: string | number,
 ): Op<RowFamily<I>>[] =>
-  rowKeys(of, of.connection).map((key) => ({
-    Update: {
-      Key: key,
-      UpdateExpression: 'SET #field = :value',
-      ConditionExpression: 'attribute_exists(pk)',
-      ExpressionAttributeNames: { '#field': field },
-      ExpressionAttributeValues: { ':value': value },
-    },
-  }))
+  rowKeys(of, of.connection).map((key) => update(key, { set: { [field]: value }, when: exists() }))
 
 /** The same of its session, where it is still this user's, and of its rows. */
 const setInSession = <R extends SocketRow>(
   row: R,
   field: 'license_expires_at' | 'ended',
   value: string | number,
-): Op<SocketFamily<R>>[] => {
-  const same = sameUser(row)
-  return [
-    {
-      Update: {
-        Key: keys.socket(row.connection),
-        UpdateExpression: 'SET #session.#field = :value',
-        ConditionExpression: same.condition,
-        ExpressionAttributeNames: { '#session': 'session', '#field': field },
-        ExpressionAttributeValues: { ':value': value, ':user': same.value },
-      },
-    },
-    ...setInRows(row, field, value),
-  ]
-}
+): Op<SocketFamily<R>>[] => [
+  update(keys.socket(row.connection), { set: { [`session.${field}`]: value }, when: sameUser(row) }),
+  ...setInRows(row, field, value),
+]
 
 /** Brings the end of its license in a session and its rows up to date; each only where it still exists. */
 export const extendSession = <R extends SocketRow>(row: R, expiresAt: number): Op<SocketFamily<R>>[] =>
@@ -177,25 +140,9 @@ export const refreshSession = (
 ): Op<SocketFamily<Session>>[] => {
   const session = { ...before, ...change }
   const fields = ['agent_id', 'nonce', 'license_expires_at', 'ended', 'permission', 'groups'] as const
-  const isAsRead = fields.map((field) =>
-    before[field] === undefined
-      ? `attribute_not_exists(#session.#${field})`
-      : `#session.#${field} = :${field}`,
-  )
-  const read = fields.flatMap((field) => (before[field] === undefined ? [] : [[`:${field}`, before[field]]]))
+  const asRead = fields.map((field) => [`session.${field}`, before[field]])
   return [
-    {
-      Update: {
-        Key: keys.socket(socket.connection),
-        UpdateExpression: 'SET #session = :session',
-        ConditionExpression: isAsRead.join(' AND '),
-        ExpressionAttributeNames: {
-          '#session': 'session',
-          ...Object.fromEntries(fields.map((field) => [`#${field}`, field])),
-        },
-        ExpressionAttributeValues: { ':session': session, ...Object.fromEntries(read) },
-      },
-    },
+    update(keys.socket(socket.connection), { set: { session }, when: is(Object.fromEntries(asRead)) }),
     ...putRows(socket, session, before),
   ]
 }

@@ -3,6 +3,7 @@ import { Permission, trueOrAbsent } from '../protocol/objects.ts'
 import { CustomerDisconnectReason, DisconnectReason } from '../protocol/disconnect-reasons.ts'
 import { type Key, keys } from './keys.ts'
 import type { Reader } from './ops.ts'
+import { type Condition, is } from './update.ts'
 
 /** Why an agent's session is over before its socket is. One that logged out is told nothing more. */
 export const SessionEnd = z.enum([...DisconnectReason.options, 'logged_out'])
@@ -174,10 +175,8 @@ export const rowKeys = <I extends Listed>(of: I, connection: string): Key<RowFam
 }
 
 /** That a session is still the same user's. */
-export const sameUser = (of: Identified): { condition: string; value: string } => ({
-  condition: 'customer_id' in of ? '#session.customer_id = :user' : '#session.agent_id = :user',
-  value: userIdOf(of),
-})
+export const sameUser = (of: Identified): Condition =>
+  is('customer_id' in of ? { 'session.customer_id': of.customer_id } : { 'session.agent_id': of.agent_id })
 
 /** The gateway closes a connection after two hours; what is left behind goes with the TTL, in seconds. */
 export const maxAgeS = 2 * 3600 + 300

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { adjustLoads } from '../../shared/chat/agent-load.ts'
 import type { ChatUser } from '../../shared/table/chat/chat-users.ts'
 import { setAssignedChat, adjustLoad, incrementLoad } from '../../shared/table/chat/loads.ts'
+import { readable } from '../support/readable-op.ts'
 
 const user = (id: string, type: ChatUser['type'] = 'agent', present = true): ChatUser => ({
   id,
@@ -59,9 +60,11 @@ describe('the loads of agents', () => {
 })
 
 test('a chat is assigned on condition that the agent is below its limit', () => {
-  const { Update: assigned } = setAssignedChat('l', 'ann', 6, 77) as any
-  expect(assigned.Key).toEqual({ pk: 'LICENSE#l#LOAD', sk: 'ann' })
-  expect(assigned.ConditionExpression).toBe('attribute_not_exists(#active) OR #active < :limit')
-  expect(assigned.UpdateExpression).toBe('SET #agent = :agent, assigned_at = :at ADD #active :one')
-  expect(assigned.ExpressionAttributeValues).toEqual({ ':agent': 'ann', ':at': 77, ':one': 1, ':limit': 6 })
+  expect(readable(setAssignedChat('l', 'ann', 6, 77))).toEqual({
+    Update: {
+      Key: { pk: 'LICENSE#l#LOAD', sk: 'ann' },
+      does: 'SET agent = "ann", assigned_at = 77 ADD active 1',
+      when: '(attribute_not_exists(active) OR active < 6)',
+    },
+  })
 })

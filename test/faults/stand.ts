@@ -56,10 +56,13 @@ const customerStatesOf = ({ request, engine }: Call): CustomerState[] => {
   const { TransactItems: items = [], ...single } = request as { TransactItems?: { Update?: any }[] }
   return [...items.map(({ Update }) => Update), single as any].flatMap((update) => {
     const [table, license_id = '', id = ''] = String(update?.Key?.pk?.S).split('#')
-    const given = unmarshall(update?.ExpressionAttributeValues ?? {})
-    if (table !== 'CUSTOMER' || update.Key.sk.S !== 'CUSTOMER' || given[':properties'] === undefined)
-      return []
-    const { ':name': name, ':email': email, ':properties': properties, ':version': version } = given
+    if (table !== 'CUSTOMER' || update.Key.sk.S !== 'CUSTOMER') return []
+    const given = unmarshall(update.ExpressionAttributeValues ?? {})
+    const sets = String(update.UpdateExpression).matchAll(/#(\w+) = (:\w+)/g)
+    const { name, email, properties, version } = Object.fromEntries(
+      [...sets].map(([, attribute, value = '']) => [attribute, given[value]]),
+    )
+    if (properties === undefined) return []
     const state = { id, license_id, version, name, email, properties }
     return [{ ...state, sentAt, endedAt, certain: status === 200 }]
   })

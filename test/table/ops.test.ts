@@ -50,6 +50,7 @@ import {
   putSession,
 } from '../../shared/table/session-writes.ts'
 import { removeConnection, putClosingClaim, removeSocket } from '../../shared/table/end-session.ts'
+import { readable } from '../support/readable-op.ts'
 
 const agent = AgentItem.parse({
   ...{ id: 'ann', license_id: 'l1', name: 'Ann', permission: 'normal', groups: [1], version: 4, seq: 9 },
@@ -58,65 +59,32 @@ const agentKey = { pk: 'LICENSE#l1', sk: 'AGENT#ann' }
 
 describe('presence, as data', () => {
   test('the first login sets the status, where account and presence are as they were read', () => {
-    expect(setOnline(agent, 'accepting_chats')).toEqual({
+    expect(readable(setOnline(agent, 'accepting_chats'))).toEqual({
       Update: {
         Key: agentKey,
-        UpdateExpression:
-          'SET #online = :true, #seq = if_not_exists(#seq, :zero) + :one, #status = :status REMOVE #away',
-        ConditionExpression:
-          '#version = :version AND (attribute_not_exists(#online) OR #online = :false) AND attribute_not_exists(#status)',
-        ExpressionAttributeNames: {
-          '#online': 'online',
-          '#seq': 'seq',
-          '#version': 'version',
-          '#status': 'routing_status',
-          '#away': 'away',
-        },
-        ExpressionAttributeValues: {
-          ':true': true,
-          ':false': false,
-          ':zero': 0,
-          ':one': 1,
-          ':version': 4,
-          ':status': 'accepting_chats',
-        },
+        does: 'SET online = true, routing_status = "accepting_chats" REMOVE away ADD seq 1',
+        when: 'version = 4 AND attribute_not_exists(routing_status) AND (attribute_not_exists(online) OR online = false)',
       },
     })
   })
 
   test('a later login only counts: it sets no status, and needs the agent to be online still, with the status as it was read', () => {
     const online = { ...agent, online: true, routing_status: 'accepting_chats' as const }
-    expect(setOnline(online, undefined)).toEqual({
+    expect(readable(setOnline(online, undefined))).toEqual({
       Update: {
         Key: agentKey,
-        UpdateExpression: 'SET #online = :true, #seq = if_not_exists(#seq, :zero) + :one REMOVE #away',
-        ConditionExpression: '#version = :version AND #online = :true AND #status = :known',
-        ExpressionAttributeNames: {
-          '#online': 'online',
-          '#seq': 'seq',
-          '#version': 'version',
-          '#status': 'routing_status',
-          '#away': 'away',
-        },
-        ExpressionAttributeValues: {
-          ':true': true,
-          ':zero': 0,
-          ':one': 1,
-          ':version': 4,
-          ':known': 'accepting_chats',
-        },
+        does: 'SET online = true REMOVE away ADD seq 1',
+        when: 'version = 4 AND routing_status = "accepting_chats" AND online = true',
       },
     })
   })
 
   test('an agent goes offline only where no login came since, by one check, which holds again for itself', () => {
-    expect(setOffline({ ...agent, online: true }, 'k')).toEqual({
+    expect(readable(setOffline({ ...agent, online: true }, 'k'))).toEqual({
       Update: {
         Key: agentKey,
-        UpdateExpression: 'SET #online = :false, offline_by = :check',
-        ConditionExpression: '#seq = :seq AND (#online = :true OR offline_by = :check)',
-        ExpressionAttributeNames: { '#online': 'online', '#seq': 'seq' },
-        ExpressionAttributeValues: { ':false': false, ':true': true, ':seq': 9, ':check': 'k' },
+        does: 'SET online = false, offline_by = "k"',
+        when: 'seq = 9 AND (online = true OR offline_by = "k")',
       },
     })
   })
@@ -132,62 +100,45 @@ describe('presence, as data', () => {
 })
 
 describe('a bot’s status, as data', () => {
-  const change = (op: Op) => ('Update' in op ? op.Update : expect.fail('no update'))
-
   test('takes it online and offline, and the last one is kept', () => {
-    const names = {
-      ...{ '#bot': 'bot', '#online': 'online', '#suspended': 'suspended', '#deleted': 'deleted' },
-    }
-    const values = { ':true': true, ':false': false, ':nonce': 'n' }
     const isBot =
-      '#bot = :true AND (attribute_not_exists(#suspended) OR #suspended = :false) AND (attribute_not_exists(#deleted) OR #deleted = :false)'
-    expect(change(setBotStatus('l1', 'ann', 'accepting_chats', 'n'))).toEqual({
-      Key: agentKey,
-      UpdateExpression: 'SET #online = :true, #status = :status, status_by = :nonce',
-      ConditionExpression: `${isBot} AND (attribute_not_exists(#online) OR #online = :false OR attribute_not_exists(#status) OR #status <> :status OR status_by = :nonce)`,
-      ExpressionAttributeNames: { ...names, '#status': 'routing_status' },
-      ExpressionAttributeValues: { ...values, ':status': 'accepting_chats' },
+      'bot = true AND (attribute_not_exists(suspended) OR suspended = false) AND (attribute_not_exists(deleted) OR deleted = false)'
+    expect(readable(setBotStatus('l1', 'ann', 'accepting_chats', 'n'))).toEqual({
+      Update: {
+        Key: agentKey,
+        does: 'SET online = true, routing_status = "accepting_chats", status_by = "n"',
+        when: `${isBot} AND (((attribute_not_exists(online) OR online = false) OR (attribute_not_exists(routing_status) OR routing_status <> "accepting_chats")) OR status_by = "n")`,
+      },
     })
-    expect(change(setBotStatus('l1', 'ann', 'offline', 'n'))).toEqual({
-      Key: agentKey,
-      UpdateExpression: 'SET #online = :false, status_by = :nonce',
-      ConditionExpression: `${isBot} AND (#online = :true OR status_by = :nonce)`,
-      ExpressionAttributeNames: names,
-      ExpressionAttributeValues: values,
+    expect(readable(setBotStatus('l1', 'ann', 'offline', 'n'))).toEqual({
+      Update: {
+        Key: agentKey,
+        does: 'SET online = false, status_by = "n"',
+        when: `${isBot} AND (online = true OR status_by = "n")`,
+      },
     })
   })
 })
 
 describe('checks of accounts, as data', () => {
   test('the account is as it was read', () => {
-    expect(requireAccount(agent)).toEqual({
-      ConditionCheck: {
-        Key: agentKey,
-        ConditionExpression: '#version = :version',
-        ExpressionAttributeNames: { '#version': 'version' },
-        ExpressionAttributeValues: { ':version': agent.version },
-      },
+    expect(readable(requireAccount(agent))).toEqual({
+      ConditionCheck: { Key: agentKey, when: 'version = 4' },
     })
   })
 
   test('an agent is there, neither suspended nor deleted', () => {
-    expect(requireAgentActive('l1', 'ann')).toEqual({
+    expect(readable(requireAgentActive('l1', 'ann'))).toEqual({
       ConditionCheck: {
         Key: agentKey,
-        ConditionExpression:
-          'attribute_exists(pk) AND (attribute_not_exists(#suspended) OR #suspended = :false) AND (attribute_not_exists(#deleted) OR #deleted = :false)',
-        ExpressionAttributeNames: { '#suspended': 'suspended', '#deleted': 'deleted' },
-        ExpressionAttributeValues: { ':false': false },
+        when: 'attribute_exists(pk) AND (attribute_not_exists(suspended) OR suspended = false) AND (attribute_not_exists(deleted) OR deleted = false)',
       },
     })
   })
 
   test('a group is there', () => {
-    expect(requireGroup('l1', 2)).toEqual({
-      ConditionCheck: {
-        Key: { pk: 'LICENSE#l1', sk: 'GROUP#2' },
-        ConditionExpression: 'attribute_exists(pk)',
-      },
+    expect(readable(requireGroup('l1', 2))).toEqual({
+      ConditionCheck: { Key: { pk: 'LICENSE#l1', sk: 'GROUP#2' }, when: 'attribute_exists(pk)' },
     })
   })
 })
@@ -210,26 +161,17 @@ describe('sockets, as data', () => {
 
   test('a login writes the session to a socket that is there, not being closed and nobody else’s, and its row without what others need not know', () => {
     const { name: _, application: __, ...shared } = session
-    expect(putSession({ connection: 'c=', connected_at: nowMs, ttl: 1_700_007_500 }, session, nowMs)).toEqual(
-      [
-        {
-          Update: {
-            Key: socketKey,
-            UpdateExpression: 'SET #session = :session REMOVE closing_at, closing_by',
-            ConditionExpression:
-              'attribute_exists(pk) AND (attribute_not_exists(closing_at) OR closing_at < :stale) AND (attribute_not_exists(#session) OR (#session.license_id = :license AND #session.agent_id = :user))',
-            ExpressionAttributeNames: { '#session': 'session' },
-            ExpressionAttributeValues: {
-              ':session': session,
-              ':license': 'l1',
-              ':user': 'ann',
-              ':stale': nowMs - 10_000,
-            },
-          },
+    const ops = putSession({ connection: 'c=', connected_at: nowMs, ttl: 1_700_007_500 }, session, nowMs)
+    expect(ops.map(readable)).toEqual([
+      {
+        Update: {
+          Key: socketKey,
+          does: `SET session = ${JSON.stringify(session)} REMOVE closing_at, closing_by`,
+          when: `attribute_exists(pk) AND (attribute_not_exists(closing_at) OR closing_at < ${nowMs - 10_000}) AND (attribute_not_exists(session) OR session.license_id = "l1" AND session.agent_id = "ann")`,
         },
-        { Put: { Item: { ...rowKey, ...shared, connection: 'c=', ttl: 1_700_007_500 } } },
-      ],
-    )
+      },
+      { Put: { Item: { ...rowKey, ...shared, connection: 'c=', ttl: 1_700_007_500 } } },
+    ])
   })
 
   test('a refresh moves its rows, where the session is still as it was read', () => {
@@ -242,11 +184,11 @@ describe('sockets, as data', () => {
     }
     const [socket, ...rows] = refreshSession({ connection: 'c=', ttl: 7 }, before, account)
     const after = { ...before, ...account }
-    expect(socket).toMatchObject({
+    expect(readable(socket!)).toEqual({
       Update: {
         Key: socketKey,
-        UpdateExpression: 'SET #session = :session',
-        ExpressionAttributeValues: { ':session': after, ':agent_id': 'ann', ':groups': session.groups },
+        does: `SET session = ${JSON.stringify(after)}`,
+        when: 'session.agent_id = "ann" AND attribute_not_exists(session.nonce) AND session.license_expires_at = 2000000000 AND attribute_not_exists(session.ended) AND session.permission = "normal" AND session.groups = [1]',
       },
     })
     const { name: _, application: __, ...shared } = after
@@ -261,59 +203,39 @@ describe('sockets, as data', () => {
 
   test('closing is claimed by one, unless whoever did has died, and with the session it was judged by', () => {
     const claim = (of: typeof session | undefined) =>
-      putClosingClaim('c=', { session: of, nonce: 'n', nowMs })
-    const free =
-      'attribute_exists(pk) AND ((attribute_not_exists(closing_at) OR closing_at < :stale) OR closing_by = :nonce)'
-    const values = { ':now': nowMs, ':stale': nowMs - 10_000, ':nonce': 'n' }
-    expect(claim(session)).toEqual({
+      readable(putClosingClaim('c=', { session: of, nonce: 'n', nowMs }))
+    const claimed = (judged: string) => ({
       Update: {
         Key: socketKey,
-        UpdateExpression: 'SET closing_at = :now, closing_by = :nonce',
-        ConditionExpression: `${free} AND #session.token_expires_at = :token AND #session.license_expires_at = :license`,
-        ExpressionAttributeNames: { '#session': 'session' },
-        ExpressionAttributeValues: {
-          ...values,
-          ':token': session.token_expires_at,
-          ':license': session.license_expires_at,
-        },
+        does: `SET closing_at = ${nowMs}, closing_by = "n"`,
+        when: `attribute_exists(pk) AND ((attribute_not_exists(closing_at) OR closing_at < ${nowMs - 10_000}) OR closing_by = "n") AND ${judged}`,
       },
     })
-    expect(claim(undefined)).toMatchObject({
-      Update: {
-        ConditionExpression: `${free} AND attribute_not_exists(#session)`,
-        ExpressionAttributeValues: values,
-      },
-    })
-    expect(claim({ ...session, ended: 'access_token_revoked' })).toMatchObject({
-      Update: {
-        ConditionExpression: `${free} AND attribute_exists(#session.ended)`,
-        ExpressionAttributeValues: values,
-      },
-    })
+    expect(claim(session)).toEqual(
+      claimed('session.token_expires_at = 1900000000 AND session.license_expires_at = 2000000000'),
+    )
+    expect(claim(undefined)).toEqual(claimed('attribute_not_exists(session)'))
+    expect(claim({ ...session, ended: 'access_token_revoked' })).toEqual(
+      claimed('attribute_exists(session.ended)'),
+    )
   })
 
   test('a session ends where there is one, and its row with it', () => {
     const { name: _, application: __, ...shared } = session
-    expect(endSession({ ...shared, connection: 'c=', ttl: 1 }, 'access_token_revoked')).toEqual([
-      {
-        Update: {
-          Key: socketKey,
-          UpdateExpression: 'SET #session.#field = :value',
-          ConditionExpression: '#session.agent_id = :user',
-          ExpressionAttributeNames: { '#session': 'session', '#field': 'ended' },
-          ExpressionAttributeValues: { ':value': 'access_token_revoked', ':user': 'ann' },
+    expect(endSession({ ...shared, connection: 'c=', ttl: 1 }, 'access_token_revoked').map(readable)).toEqual(
+      [
+        {
+          Update: {
+            Key: socketKey,
+            does: 'SET session.ended = "access_token_revoked"',
+            when: 'session.agent_id = "ann"',
+          },
         },
-      },
-      {
-        Update: {
-          Key: rowKey,
-          UpdateExpression: 'SET #field = :value',
-          ConditionExpression: 'attribute_exists(pk)',
-          ExpressionAttributeNames: { '#field': 'ended' },
-          ExpressionAttributeValues: { ':value': 'access_token_revoked' },
+        {
+          Update: { Key: rowKey, does: 'SET ended = "access_token_revoked"', when: 'attribute_exists(pk)' },
         },
-      },
-    ])
+      ],
+    )
   })
 
   test('rows are deleted by their own key, and marked slow only while they are there', () => {
@@ -325,15 +247,9 @@ describe('sockets, as data', () => {
       { Delete: { Key: rowKey } },
       { Delete: { Key: listKey } },
     ])
-    expect(markSlow(listed, nowMs)).toEqual(
+    expect(markSlow(listed, nowMs).map(readable)).toEqual(
       [rowKey, listKey].map((Key) => ({
-        Update: {
-          Key,
-          UpdateExpression: 'SET #field = :value',
-          ConditionExpression: 'attribute_exists(pk)',
-          ExpressionAttributeNames: { '#field': 'slow_until' },
-          ExpressionAttributeValues: { ':value': nowMs },
-        },
+        Update: { Key, does: `SET slow_until = ${nowMs}`, when: 'attribute_exists(pk)' },
       })),
     )
   })
@@ -356,30 +272,20 @@ const chatKey = { pk: 'CHAT#c0', sk: 'CHAT' }
 
 describe('chats, as data', () => {
   test('a chat is started where none has its id', () => {
-    expect(putNewChat(chat)).toEqual({
-      Put: { Item: { ...chatKey, ...chat }, ConditionExpression: 'attribute_not_exists(pk)' },
+    expect(readable(putNewChat(chat))).toEqual({
+      Put: { Item: { ...chatKey, ...chat }, when: 'attribute_not_exists(pk)' },
     })
   })
 
   test('a change holds for the version before the one that it makes', () => {
-    expect(putChat(chat)).toEqual({
-      Put: {
-        Item: { ...chatKey, ...chat },
-        ConditionExpression: '#version = :read',
-        ExpressionAttributeNames: { '#version': 'version' },
-        ExpressionAttributeValues: { ':read': 5 },
-      },
+    expect(readable(putChat(chat))).toEqual({
+      Put: { Item: { ...chatKey, ...chat }, when: 'version = 5' },
     })
   })
 
   test('an annotation holds for the chat as it was read', () => {
-    expect(requireChatUnchanged(chat)).toEqual({
-      ConditionCheck: {
-        Key: chatKey,
-        ConditionExpression: '#version = :version',
-        ExpressionAttributeNames: { '#version': 'version' },
-        ExpressionAttributeValues: { ':version': 6 },
-      },
+    expect(readable(requireChatUnchanged(chat))).toEqual({
+      ConditionCheck: { Key: chatKey, when: 'version = 6' },
     })
   })
 
@@ -394,53 +300,27 @@ describe('chats, as data', () => {
         },
       },
     })
-    expect(updateActiveChat(chat)).toEqual({
-      Update: {
-        Key: activeKey,
-        UpdateExpression: 'SET #users = :users, #scopes = :scopes, check_at = :changed REMOVE waiting_since',
-        ConditionExpression: 'attribute_exists(pk)',
-        ExpressionAttributeNames: { '#users': 'users', '#scopes': 'scopes' },
-        ExpressionAttributeValues: {
-          ':users': chat.users,
-          ':scopes': chat.scopes,
-          ':changed': chat.changed_at,
-        },
-      },
+    const copied = `SET users = ${JSON.stringify(chat.users)}, scopes = ${JSON.stringify(chat.scopes)}, check_at = ${nowMs}`
+    expect(readable(updateActiveChat(chat))).toEqual({
+      Update: { Key: activeKey, does: `${copied} REMOVE waiting_since`, when: 'attribute_exists(pk)' },
     })
-    expect(updateActiveChat({ ...chat, waiting_since: 7 })).toMatchObject({
-      Update: {
-        UpdateExpression:
-          'SET #users = :users, #scopes = :scopes, check_at = :changed, waiting_since = :waiting',
-        ExpressionAttributeValues: { ':waiting': 7 },
-      },
+    expect(readable(updateActiveChat({ ...chat, waiting_since: 7 }))).toMatchObject({
+      Update: { does: `${copied}, waiting_since = 7` },
     })
     const formerly = [{ until: 3, staff: ['ben'] }]
-    expect(updateActiveChat({ ...chat, formerly })).toMatchObject({
-      Update: {
-        UpdateExpression:
-          'SET #users = :users, #scopes = :scopes, check_at = :changed, formerly = :formerly REMOVE waiting_since',
-        ExpressionAttributeValues: { ':formerly': formerly },
-      },
+    expect(readable(updateActiveChat({ ...chat, formerly }))).toMatchObject({
+      Update: { does: `${copied}, formerly = ${JSON.stringify(formerly)} REMOVE waiting_since` },
     })
     expect(unlistActiveChat(chat)).toEqual({ Delete: { Key: activeKey } })
   })
 
   test('a closed thread: its row says so until the list of changed chats has the chat', () => {
     const activeKey = { pk: 'LICENSE#l1#ACTIVE', sk: 'c0' }
-    expect(setClosedAt(chat, nowMs)).toEqual({
-      Update: {
-        Key: activeKey,
-        UpdateExpression: 'SET closed_at = :at',
-        ConditionExpression: 'attribute_exists(pk)',
-        ExpressionAttributeValues: { ':at': nowMs },
-      },
+    expect(readable(setClosedAt(chat, nowMs))).toEqual({
+      Update: { Key: activeKey, does: `SET closed_at = ${nowMs}`, when: 'attribute_exists(pk)' },
     })
-    expect(unlistClosedChat('l1', { id: 'c0', closed_at: nowMs })).toEqual({
-      Delete: {
-        Key: activeKey,
-        ConditionExpression: 'closed_at = :closed',
-        ExpressionAttributeValues: { ':closed': nowMs },
-      },
+    expect(readable(unlistClosedChat('l1', { id: 'c0', closed_at: nowMs }))).toEqual({
+      Delete: { Key: activeKey, when: `closed_at = ${nowMs}` },
     })
   })
 
@@ -452,12 +332,10 @@ describe('chats, as data', () => {
       Put: { Item: { pk, sk: '00000002#CHAT#c0', chat: 'c0', at, ttl } },
     })
     // at the time that it is told, with the time of the closing
-    expect(noteClosedChat(chat, at, at + 1)).toEqual({
+    expect(readable(noteClosedChat(chat, at, at + 1))).toEqual({
       Put: {
         Item: { pk, sk: '00000003#CHAT#c0', chat: 'c0', at, ttl },
-        ConditionExpression: 'attribute_not_exists(pk) OR #at < :at',
-        ExpressionAttributeNames: { '#at': 'at' },
-        ExpressionAttributeValues: { ':at': at },
+        when: `(attribute_not_exists(pk) OR at < ${at})`,
       },
     })
     expect(putChangedBan('l1', 'a#b', at)).toEqual({
@@ -466,60 +344,45 @@ describe('chats, as data', () => {
   })
 
   const properties = { a: { b: { value: 1 } } }
-  const set = {
-    UpdateExpression: 'SET #properties = :properties, properties_version = :version, properties_by = :nonce',
-    ExpressionAttributeNames: { '#properties': 'properties' },
-  }
+  const set = (version: number) =>
+    `SET properties = {"a":{"b":{"value":1}}}, properties_version = ${version}, properties_by = "n1"`
 
   test('properties of a chat are changed as they were read, or made', () => {
-    expect(setProperties({ chat: 'c0' }, parseProperties(undefined), properties, 'n1')).toEqual({
+    expect(readable(setProperties({ chat: 'c0' }, parseProperties(undefined), properties, 'n1'))).toEqual({
       Update: {
-        ...set,
         Key: { pk: 'CHAT#c0', sk: 'CHAT#PROPS' },
-        ConditionExpression: 'attribute_not_exists(properties_version)',
-        ExpressionAttributeValues: { ':properties': properties, ':version': 1, ':nonce': 'n1' },
+        does: set(1),
+        when: 'attribute_not_exists(properties_version)',
       },
     })
   })
 
   test('properties of a thread are changed only where it exists', () => {
     const held = parseProperties({ properties_version: 4, properties: {} })
-    expect(setProperties({ chat: 'c0', n: 2 }, held, properties, 'n1')).toEqual({
+    expect(readable(setProperties({ chat: 'c0', n: 2 }, held, properties, 'n1'))).toEqual({
       Update: {
-        ...set,
         Key: { pk: 'CHAT#c0', sk: 'LOG#00000002#00000000' },
-        ConditionExpression: 'attribute_exists(pk) AND properties_version = :read',
-        ExpressionAttributeValues: { ':properties': properties, ':version': 5, ':nonce': 'n1', ':read': 4 },
+        does: set(5),
+        when: 'attribute_exists(pk) AND properties_version = 4',
       },
     })
   })
 
   test('what a user has seen moves forward only, and says what from', () => {
-    const set =
-      'SET #user = :user, #timestamp = :timestamp, nonce = :nonce, marked_at = :at, ' +
-      'timestamp_before = if_not_exists(#timestamp, :never)'
-    const later = 'attribute_not_exists(pk) OR #timestamp < :timestamp'
-    const alike = {
-      Key: { pk: 'CHAT#c0', sk: 'CHAT#SEEN#ann' },
-      ExpressionAttributeNames: { '#user': 'user', '#timestamp': 'timestamp', '#event': 'event' },
-    }
-    const values = { ':user': 'ann', ':timestamp': 17, ':nonce': 'n1', ':at': 17_500, ':never': -1 }
-    expect(seenMoved('c0', 'ann', { timestamp: 17, atMs: 17_500 }, 'n1')).toEqual({
-      Update: {
-        ...alike,
-        UpdateExpression: `${set} REMOVE #event`,
-        ConditionExpression: later,
-        ExpressionAttributeValues: values,
-      },
+    const Key = { pk: 'CHAT#c0', sk: 'CHAT#SEEN#ann' }
+    const moved =
+      'SET user = "ann", timestamp = 17, nonce = "n1", marked_at = 17500, timestamp_before = if_not_exists(timestamp, -1)'
+    const later = '(attribute_not_exists(pk) OR timestamp < 17)'
+    expect(readable(seenMoved('c0', 'ann', { timestamp: 17, atMs: 17_500 }, 'n1'))).toEqual({
+      Update: { Key, does: `${moved} REMOVE event`, when: later },
     })
     const event = seenEvent('c0', { n: 2, m: 31 })
     expect(event).toBe('LOG#00000002#00000031')
-    expect(seenMoved('c0', 'ann', { timestamp: 17, event, atMs: 17_500 }, 'n1')).toEqual({
+    expect(readable(seenMoved('c0', 'ann', { timestamp: 17, event, atMs: 17_500 }, 'n1'))).toEqual({
       Update: {
-        ...alike,
-        UpdateExpression: `${set}, #event = :event`,
-        ConditionExpression: `${later} OR (#timestamp = :timestamp AND (attribute_not_exists(#event) OR #event < :event))`,
-        ExpressionAttributeValues: { ...values, ':event': event },
+        Key,
+        does: `${moved}, event = "${event}"`,
+        when: `(${later} OR timestamp = 17 AND (attribute_not_exists(event) OR event < "${event}"))`,
       },
     })
   })
@@ -535,34 +398,33 @@ describe('the log, as data', () => {
 
   test('threads and events are put where nothing is: the next key is the lock', () => {
     const state = { version: 6, at: nowMs }
-    expect(putHead('c0', head)).toEqual({
+    expect(readable(putHead('c0', head))).toEqual({
       Put: {
         Item: {
           ...{ pk: 'CHAT#c0', sk: 'LOG#00000002#00000000' },
           ...{ ...state, nonce: 'x', newest: {}, visible: 0, asked: 0, user_ids: new Set(['ann']) },
         },
-        ConditionExpression: 'attribute_not_exists(pk)',
+        when: 'attribute_not_exists(pk)',
       },
     })
-    expect(putEntry('c0', entry)).toEqual({
+    expect(readable(putEntry('c0', entry))).toEqual({
       Put: {
         Item: {
           ...{ pk: 'CHAT#c0', sk: 'LOG#00000002#00000001' },
           ...{ ...state, nonce: 'y', newest: { message: 1 }, visible: 1, asked: 0 },
           event: { type: 'message', text: 'hi', author_id: 'ann' },
         },
-        ConditionExpression: 'attribute_not_exists(pk)',
+        when: 'attribute_not_exists(pk)',
       },
     })
   })
 
   test('users are added to a thread that is there, as a set', () => {
-    expect(setHeadUsers('c0', 2, ['ann', 'ben'])).toEqual({
+    expect(readable(setHeadUsers('c0', 2, ['ann', 'ben']))).toEqual({
       Update: {
         Key: { pk: 'CHAT#c0', sk: 'LOG#00000002#00000000' },
-        UpdateExpression: 'ADD user_ids :users',
-        ConditionExpression: 'attribute_exists(pk)',
-        ExpressionAttributeValues: { ':users': new Set(['ann', 'ben']) },
+        does: 'ADD user_ids ["ann","ben"]',
+        when: 'attribute_exists(pk)',
       },
     })
   })
@@ -571,21 +433,19 @@ describe('the log, as data', () => {
     const Key = { pk: 'CHAT#c0', sk: 'LOG#00000002#00000000' }
     const first = parseTags({})
     expect(first).toEqual({ tags: [], version: 0, by: [] })
-    expect(setTags({ chat: 'c0', n: 2 }, first, ['vip'], 'n1')).toEqual({
+    expect(readable(setTags({ chat: 'c0', n: 2 }, first, ['vip'], 'n1'))).toEqual({
       Update: {
         Key,
-        UpdateExpression: 'SET tags_version = :version, tags_by = :by, tags = :tags',
-        ConditionExpression: 'attribute_exists(pk) AND attribute_not_exists(tags_version)',
-        ExpressionAttributeValues: { ':version': 1, ':by': ['n1'], ':tags': ['vip'] },
+        does: 'SET tags_version = 1, tags_by = ["n1"], tags = ["vip"]',
+        when: 'attribute_exists(pk) AND attribute_not_exists(tags_version)',
       },
     })
     const by = Array.from({ length: 8 }, (_, i) => `r${i}`)
-    expect(setTags({ chat: 'c0', n: 2 }, { tags: ['vip'], version: 9, by }, [], 'n1')).toEqual({
+    expect(readable(setTags({ chat: 'c0', n: 2 }, { tags: ['vip'], version: 9, by }, [], 'n1'))).toEqual({
       Update: {
         Key,
-        UpdateExpression: 'SET tags_version = :version, tags_by = :by REMOVE tags',
-        ConditionExpression: 'attribute_exists(pk) AND tags_version = :read',
-        ExpressionAttributeValues: { ':version': 10, ':by': [...by.slice(1), 'n1'], ':read': 9 },
+        does: `SET tags_version = 10, tags_by = ${JSON.stringify([...by.slice(1), 'n1'])} REMOVE tags`,
+        when: 'attribute_exists(pk) AND tags_version = 9',
       },
     })
   })
@@ -687,13 +547,11 @@ describe('customers', () => {
   const ban = { days: 2, until: 1_700_172_800, by: 'ann' }
 
   test('are banned only where they exist', () => {
-    expect(setBan(customer, ban, 'n1')).toEqual({
+    expect(readable(setBan(customer, ban, 'n1'))).toEqual({
       Update: {
         Key,
-        UpdateExpression: 'SET ban = :ban, ban_nonce = :nonce REMOVE #ttl',
-        ConditionExpression: 'attribute_exists(pk) AND attribute_not_exists(erased_at)',
-        ExpressionAttributeNames: { '#ttl': 'ttl' },
-        ExpressionAttributeValues: { ':ban': ban, ':nonce': 'n1' },
+        does: `SET ban = ${JSON.stringify(ban)}, ban_nonce = "n1" REMOVE ttl`,
+        when: 'attribute_exists(pk) AND attribute_not_exists(erased_at)',
       },
     })
   })
@@ -701,29 +559,21 @@ describe('customers', () => {
   test('are mended as they were read, also while banned, but none that was erased', () => {
     const card = { name: 'Cleo', properties: { plan: 'gold' } }
     const read = { ...customer, version: 4, threads: 1, ban }
-    expect(setCard(read, card, { nonce: 'n1', nowMs: 7000 })).toEqual({
+    expect(readable(setCard(read, card, { nonce: 'n1', nowMs: 7000 }))).toEqual({
       Update: {
         Key,
-        UpdateExpression:
-          'SET #properties = :properties, #version = :version, #changed_at = :changed_at, #nonce = :nonce, #name = :name' +
+        does:
+          'SET name = "Cleo", properties = {"plan":"gold"}, version = 5, changed_at = 7000, nonce = "n1"' +
           // what it has none of any more
-          ' REMOVE #email',
-        ConditionExpression: 'attribute_exists(pk) AND attribute_not_exists(erased_at) AND #version = :read',
-        ExpressionAttributeNames: {
-          ...{ '#properties': 'properties', '#version': 'version', '#changed_at': 'changed_at' },
-          ...{ '#nonce': 'nonce', '#name': 'name', '#email': 'email' },
-        },
-        ExpressionAttributeValues: {
-          ...{ ':properties': { plan: 'gold' }, ':version': 5, ':changed_at': 7000, ':nonce': 'n1' },
-          ...{ ':name': 'Cleo', ':read': 4 },
-        },
+          ' REMOVE email',
+        when: 'attribute_exists(pk) AND attribute_not_exists(erased_at) AND version = 4',
       },
     })
   })
 
   test('leave that they were erased and banned by it, once, and with whom to tell', () => {
     const until = { nowMs: 1_700_000_000_999, untilS: 1_740_000_000 }
-    expect(setErased('l1', 'cleo', until)).toEqual({
+    expect(readable(setErased('l1', 'cleo', until))).toEqual({
       Put: {
         Item: {
           pk: 'CUSTOMER#l1#cleo',
@@ -736,27 +586,20 @@ describe('customers', () => {
           ttl: 1_740_000_000,
           closing: undefined,
         },
-        ConditionExpression: 'attribute_not_exists(erased_at)',
+        when: 'attribute_not_exists(erased_at)',
       },
     })
-    expect(removeErasure('l1', 'cleo')).toEqual({
-      Update: {
-        Key: { pk: 'CUSTOMER#l1#cleo', sk: 'CUSTOMER' },
-        UpdateExpression: 'REMOVE erasing, closing, chat',
-        ConditionExpression: 'attribute_exists(erased_at)',
-      },
+    expect(readable(removeErasure('l1', 'cleo'))).toEqual({
+      Update: { Key, does: 'REMOVE erasing, closing, chat', when: 'attribute_exists(erased_at)' },
     })
   })
 
   test('are unbanned while the ban lasts, and once more by the same request', () => {
-    expect(removeBan('l1', 'cleo', 1_700_000_000_999, 'n1')).toEqual({
+    expect(readable(removeBan('l1', 'cleo', 1_700_000_000_999, 'n1'))).toEqual({
       Update: {
         Key,
-        UpdateExpression: 'SET ban_nonce = :nonce REMOVE ban',
-        ConditionExpression:
-          'attribute_exists(pk) AND attribute_not_exists(erased_at) AND (ban.#until > :now OR ban_nonce = :nonce)',
-        ExpressionAttributeNames: { '#until': 'until' },
-        ExpressionAttributeValues: { ':now': 1_700_000_000, ':nonce': 'n1' },
+        does: 'SET ban_nonce = "n1" REMOVE ban',
+        when: 'attribute_exists(pk) AND attribute_not_exists(erased_at) AND (ban.until > 1700000000 OR ban_nonce = "n1")',
       },
     })
   })
@@ -768,24 +611,18 @@ describe('customers', () => {
   })
 
   test('have no chat yet', () => {
-    expect(requireNoChat('c0')).toEqual({
-      ConditionCheck: {
-        Key: { pk: 'CHAT#c0', sk: 'CHAT' },
-        ConditionExpression: 'attribute_not_exists(pk)',
-      },
+    expect(readable(requireNoChat('c0'))).toEqual({
+      ConditionCheck: { Key: { pk: 'CHAT#c0', sk: 'CHAT' }, when: 'attribute_not_exists(pk)' },
     })
   })
 })
 
 test('a status is set where it is another, and once more by the same request', () => {
-  expect(setStatus('l1', 'ann', 'not_accepting_chats', 'n1')).toEqual({
+  expect(readable(setStatus('l1', 'ann', 'not_accepting_chats', 'n1'))).toEqual({
     Update: {
       Key: { pk: 'LICENSE#l1', sk: 'AGENT#ann' },
-      UpdateExpression: 'SET #status = :status, status_by = :nonce',
-      ConditionExpression:
-        'attribute_exists(pk) AND attribute_not_exists(bot) AND (attribute_not_exists(#deleted) OR #deleted = :false) AND (attribute_not_exists(#status) OR #status <> :status OR status_by = :nonce)',
-      ExpressionAttributeNames: { '#status': 'routing_status', '#deleted': 'deleted' },
-      ExpressionAttributeValues: { ':status': 'not_accepting_chats', ':nonce': 'n1', ':false': false },
+      does: 'SET routing_status = "not_accepting_chats", status_by = "n1"',
+      when: 'attribute_exists(pk) AND attribute_not_exists(bot) AND (attribute_not_exists(deleted) OR deleted = false) AND ((attribute_not_exists(routing_status) OR routing_status <> "not_accepting_chats") OR status_by = "n1")',
     },
   })
 })

@@ -10,7 +10,8 @@ import { threadId } from '../../../shared/table/ids.ts'
 import { removeChatListing } from '../../../shared/table/erasing.ts'
 import { chatPartOf } from '../../../shared/table/key-parts.ts'
 import { anyWordsPrefix, chatPk, monthOf } from '../../../shared/table/keys.ts'
-import type { Op, Reader, Writer } from '../../../shared/table/ops.ts'
+import type { Reader, Writer } from '../../../shared/table/ops.ts'
+import { remove } from '../../../shared/table/update.ts'
 import { eachOf } from './paging.ts'
 
 interface Erasing {
@@ -134,7 +135,7 @@ const eraseLog = async (
     const items = await read.query({ pk, limit: itemsAtOnce, strong: true, only: 'sk' })
     if (items.length === 0) return { threads, events }
     const found = items.map((item) => ({ pk, sk: String(item['sk']) }))
-    await write.batch(found.map((key): Op => ({ Delete: { Key: key } })))
+    await write.batch(found.map((key) => remove(key)))
     const ms = found.map(chatPartOf).flatMap((part) => (part?.item === 'log' ? [part.m] : []))
     threads += ms.filter((m) => m === 0).length
     events += ms.filter((m) => m > 0).length

@@ -34,6 +34,7 @@ import {
 import type { Attributes, Op, Reader, Writer } from '../../../shared/table/ops.ts'
 import { isConsistentSnapshot } from '../../../shared/table/optimistic-write.ts'
 import { SocketItem } from '../../../shared/table/sockets.ts'
+import { remove } from '../../../shared/table/update.ts'
 
 /** Whose name stands in the last message of a thread that ends so. */
 const closer = 'The operator'
@@ -108,7 +109,7 @@ export const deletePartition = async (
   pk: Pk,
 ): Promise<void> => {
   const items = await read.query({ pk, strong: true, only: 'sk' })
-  await write.batch(items.map(({ sk }): Op => ({ Delete: { Key: { pk, sk: String(sk) } } })))
+  await write.batch(items.map(({ sk }) => remove({ pk, sk: String(sk) })))
 }
 
 const socketsOf = async (read: Reader, license: string, customer: string): Promise<Attributes[]> => {

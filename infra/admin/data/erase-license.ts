@@ -5,7 +5,8 @@ import { removeChat, setErased } from '../../../shared/table/erasing.ts'
 import { isKey } from '../../../shared/table/families.ts'
 import { changedOf, chatPartOf } from '../../../shared/table/key-parts.ts'
 import { type Key, keys, type RawKey } from '../../../shared/table/keys.ts'
-import type { Attributes, Op } from '../../../shared/table/ops.ts'
+import type { Attributes } from '../../../shared/table/ops.ts'
+import { remove } from '../../../shared/table/update.ts'
 import { ofCustomers, ofLicense, type Scan } from '../cli/scan.ts'
 import { eachChatId } from './each-chat.ts'
 import { eraseChat, type Erased } from './erase-chat.ts'
@@ -113,7 +114,7 @@ const erasePage = async (run: Run, items: readonly Key[], texts: boolean): Promi
     // that an event was notified stands under a device, without its license
     for (const { pk, sk } of items) if (sk === keys.device('').sk) await deletePartition({ read, write }, pk)
     const rest = items.filter((key) => chatPartOf(key) === undefined && key.sk !== keys.device('').sk)
-    await write.batch(rest.map((key): Op => ({ Delete: { Key: key } })))
+    await write.batch(rest.map((key) => remove(key)))
   })
   // one that no list has
   for (const chat of new Set(items.map(chatPartOf).flatMap((part) => (part ? [part.chat] : [])))) {

@@ -3,6 +3,7 @@ import { utf8Bytes } from '../../protocol/fields.ts'
 import { lastNumberOf } from '../key-prefixes.ts'
 import { chatPk, type Key, keys, manifestPrefix, wordsPrefix } from '../keys.ts'
 import type { Op, Reader } from '../ops.ts'
+import { absent, absentOr, and, type Condition, exists, is, put, remove, update } from '../update.ts'
 
 // What of a chat stands in the index, beside the chat itself.
 
@@ -82,10 +83,10 @@ export const putManifest = (
   chat: string,
   before: Pick<Manifest, 'n' | 'version'>,
   after: Omit<Manifest, 'n' | 'version'>,
-): Op<'chat'> => ({
-  Put: {
-    Item: {
-      ...keys.manifest(chat, before.n),
+): Op<'chat'> =>
+  put(
+    keys.manifest(chat, before.n),
+    {
       version: before.version + 1,
       // by which a writer whose answer was lost knows its own work
       nonce: after.nonce,
@@ -93,40 +94,25 @@ export const putManifest = (
       ...(after.pendingStates.length === 0 ? {} : { doubtful: after.pendingStates, until: after.leaseUntil }),
       ...(after.followed === 0 ? {} : { followed: after.followed }),
     },
-    ...(before.version === 0
-      ? { ConditionExpression: 'attribute_not_exists(pk)' }
-      : {
-          ConditionExpression: '#version = :read',
-          ExpressionAttributeNames: { '#version': 'version' },
-          ExpressionAttributeValues: { ':read': before.version },
-        }),
-  },
-})
+    before.version === 0 ? absent() : is({ version: before.version }),
+  )
 
 /**
  * Lets the next run at once at what a run left that was killed: nobody is at the postings of thread `n` any
  * more.
  */
-export const releaseManifest = (chat: string, n: number): Op<'chat'> => ({
-  Update: {
-    Key: keys.manifest(chat, n),
-    UpdateExpression: 'REMOVE #until',
-    ExpressionAttributeNames: { '#until': 'until' },
-  },
-})
+export const releaseManifest = (chat: string, n: number): Op<'chat'> =>
+  update(keys.manifest(chat, n), { remove: ['until'] })
 
 /**
  * Notes the version of a chat whose access its older threads are to follow; refused where that is a later one
  * already. A change of the manifest that is under way may undo it: then two of them are followed.
  */
-export const setFollowed = (chat: string, version: number): Op<'chat'> => ({
-  Update: {
-    Key: keys.manifest(chat, 0),
-    UpdateExpression: 'SET followed = :version',
-    ConditionExpression: 'attribute_exists(pk) AND (attribute_not_exists(followed) OR followed <= :version)',
-    ExpressionAttributeValues: { ':version': version },
-  },
-})
+export const setFollowed = (chat: string, version: number): Op<'chat'> =>
+  update(keys.manifest(chat, 0), {
+    set: { followed: version },
+    when: and(exists(), absentOr('followed', '<=', version)),
+  })
 
 /**
  * `CHAT#<chat>` / `WORDS#<n>#<k>`: a portion of the words that thread `n` is found by, small, since each
@@ -168,21 +154,13 @@ const bytesOf = (words: readonly string[]): number =>
   words.reduce((sum, word) => sum + utf8Bytes(word) + 1, 0)
 
 // words that are written anew are cut into other portions up to the same event
-const asRead = ({ words, upTo }: Omit<Portion, 'k'>) => ({
-  ConditionExpression: 'up_to = :upTo AND words = :words',
-  ExpressionAttributeValues: { ':upTo': upTo, ':words': words },
-})
+const asRead = ({ words, upTo }: Omit<Portion, 'k'>): Condition => is({ up_to: upTo, words })
 
 const portionPut = (
   key: Key<'chat'>,
   { words, upTo }: Omit<Portion, 'k'>,
   before: Omit<Portion, 'k'> | undefined,
-): Op<'chat'> => ({
-  Put: {
-    Item: { ...key, words, up_to: upTo },
-    ...(before === undefined ? { ConditionExpression: 'attribute_not_exists(pk)' } : asRead(before)),
-  },
-})
+): Op<'chat'> => put(key, { words, up_to: upTo }, before === undefined ? absent() : asRead(before))
 
 /** Words are added, and were taken up to event `upTo`; refused where somebody else has added some since. */
 export const insertWords = (
@@ -223,12 +201,7 @@ export const putWords = (
   })
   const deletes = before
     .filter(({ k }) => k >= portions.length)
-    .map(({ k, words, upTo }): Op<'chat'> => ({
-      Delete: {
-        Key: keys.words(chat, n, k),
-        ...asRead({ words, upTo }),
-      },
-    }))
+    .map((portion) => remove(keys.words(chat, n, portion.k), asRead(portion)))
   // the last ones go first
   const rest = deletes.toReversed()
   const first = rest.splice(0, Math.max(0, rest.length - mostPortions))

@@ -1,6 +1,7 @@
 import * as z from 'zod/mini'
 import { keptCountsPk, type Key, keys, marksPk, postingsPk } from '../keys.ts'
 import type { Op, Reader, Writer } from '../ops.ts'
+import { ifNotExists, put, remove, update } from '../update.ts'
 
 // The index's lists: `INDEX#<l>#LIST#<list>#<month>` / `<time, counting down>#<thread>`, an item without
 // anything else for each thread in the list; of the chats' own lists, for each chat by its last thread.
@@ -11,13 +12,11 @@ export interface Place {
   id: string
 }
 
-export const putPosting = (license: string, list: string, place: Place): Op<'postings'> => ({
-  Put: { Item: { ...keys.posting(license, list, place) } },
-})
+export const putPosting = (license: string, list: string, place: Place): Op<'postings'> =>
+  put(keys.posting(license, list, place))
 
-export const removePosting = (license: string, list: string, place: Place): Op<'postings'> => ({
-  Delete: { Key: keys.posting(license, list, place) },
-})
+export const removePosting = (license: string, list: string, place: Place): Op<'postings'> =>
+  remove(keys.posting(license, list, place))
 
 const Posting = z.object({ sk: z.string() })
 
@@ -84,14 +83,9 @@ export const markMonth = async (
   { nonce, nowMs }: { nonce: string; nowMs: number },
 ): Promise<string> => {
   const outcome = await write.write(
-    {
-      Update: {
-        Key: keys.mark(license, list, month),
-        UpdateExpression: 'SET nonce = if_not_exists(nonce, :nonce), #ttl = :ttl',
-        ExpressionAttributeNames: { '#ttl': 'ttl' },
-        ExpressionAttributeValues: { ':nonce': nonce, ':ttl': Math.floor(nowMs / 1000) + keptForS },
-      },
-    },
+    update(keys.mark(license, list, month), {
+      set: { nonce: ifNotExists('nonce', nonce), ttl: Math.floor(nowMs / 1000) + keptForS },
+    }),
     { returns: 'new' },
   )
   return outcome.done ? String(outcome.attributes?.['nonce']) : nonce
@@ -117,7 +111,7 @@ export const dropMarks = async (
   const found = marks.length === 0 ? [] : await read.batchGet(marks, { strong: true })
   const there = new Set(found.map(({ pk, sk }) => `${String(pk)} ${String(sk)}`))
   const held = marks.filter(({ pk, sk }) => there.has(`${pk} ${sk}`))
-  await write.batch(held.map((Key): Op<'marks'> => ({ Delete: { Key } })))
+  await write.batch(held.map((key) => remove(key)))
 }
 
 /** Keeps how many a search finds in a month; `marks` are those that it was counted under. */
@@ -126,16 +120,12 @@ export const putKeptCount = (
   search: string,
   month: string,
   { count, marks, nowMs }: { count: number; marks: string; nowMs: number },
-): Op<'keptCounts'> => ({
-  Put: {
-    Item: {
-      ...keys.keptCount(license, search, month),
-      count,
-      marks,
-      ttl: Math.floor(nowMs / 1000) + keptForS,
-    },
-  },
-})
+): Op<'keptCounts'> =>
+  put(keys.keptCount(license, search, month), {
+    count,
+    marks,
+    ttl: Math.floor(nowMs / 1000) + keptForS,
+  })
 
 /** What was kept of a search, by month. */
 export const readKeptCounts = async (

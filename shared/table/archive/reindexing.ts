@@ -1,6 +1,7 @@
 import * as z from 'zod/mini'
 import { keys } from '../keys.ts'
 import type { Op, Reader } from '../ops.ts'
+import { put, remove } from '../update.ts'
 
 /**
  * `LICENSE#<l>` / `REINDEX`: how far a rebuilding of the license's index has come; gone once all of it is
@@ -24,10 +25,7 @@ export type Reindexing = z.output<typeof ReindexingItem>
 export const readReindexing = async (read: Reader, license: string): Promise<Reindexing | undefined> =>
   z.optional(ReindexingItem).parse(await read.get(keys.reindexing(license), { strong: true }))
 
-export const reindexingMoved = (license: string, reindexing: Reindexing): Op<'account'> => ({
-  Put: { Item: { ...keys.reindexing(license), ...reindexing } },
-})
+export const reindexingMoved = (license: string, reindexing: Reindexing): Op<'account'> =>
+  put(keys.reindexing(license), reindexing)
 
-export const reindexingEnded = (license: string): Op<'account'> => ({
-  Delete: { Key: keys.reindexing(license) },
-})
+export const reindexingEnded = (license: string): Op<'account'> => remove(keys.reindexing(license))

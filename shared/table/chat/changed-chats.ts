@@ -1,6 +1,7 @@
 import * as z from 'zod/mini'
 import { changedPk, changedPrefix, keys } from '../keys.ts'
 import type { Attributes, Op, Reader } from '../ops.ts'
+import { absent, compare, or, put } from '../update.ts'
 import type { Chat } from './chats.ts'
 
 // What changed of a license's chats where no strong read of its active ones tells: of chats without an active
@@ -35,9 +36,7 @@ const noted = (atMs: number) => ({ at: atMs, ttl: Math.ceil((atMs + changesKeptM
 export const putChangedChat = (
   { license_id, id }: Pick<Chat, 'license_id' | 'id'>,
   atMs: number,
-): Op<'changedChats'> => ({
-  Put: { Item: { ...keys.changedChat(license_id, slotOf(atMs), id), chat: id, ...noted(atMs) } },
-})
+): Op<'changedChats'> => put(keys.changedChat(license_id, slotOf(atMs), id), { chat: id, ...noted(atMs) })
 
 /**
  * A chat's thread was closed at `atMs`, which the list is told at `nowMs`: where those look for it who have a
@@ -47,18 +46,15 @@ export const noteClosedChat = (
   { license_id, id }: Pick<Chat, 'license_id' | 'id'>,
   atMs: number,
   nowMs: number,
-): Op<'changedChats'> => ({
-  Put: {
-    Item: { ...keys.changedChat(license_id, slotOf(nowMs), id), chat: id, ...noted(nowMs), at: atMs },
-    ConditionExpression: 'attribute_not_exists(pk) OR #at < :at',
-    ExpressionAttributeNames: { '#at': 'at' },
-    ExpressionAttributeValues: { ':at': atMs },
-  },
-})
+): Op<'changedChats'> =>
+  put(
+    keys.changedChat(license_id, slotOf(nowMs), id),
+    { chat: id, ...noted(nowMs), at: atMs },
+    or(absent(), compare('at', '<', atMs)),
+  )
 
-export const putChangedBan = (license: string, customer: string, atMs: number): Op<'changedChats'> => ({
-  Put: { Item: { ...keys.changedBan(license, slotOf(atMs), customer), customer, ...noted(atMs) } },
-})
+export const putChangedBan = (license: string, customer: string, atMs: number): Op<'changedChats'> =>
+  put(keys.changedBan(license, slotOf(atMs), customer), { customer, ...noted(atMs) })
 
 /**
  * What changed since a time (ms) in the order of sort keys, at most `limit` rows, those behind `after` where

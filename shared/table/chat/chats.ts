@@ -2,6 +2,7 @@ import * as z from 'zod/mini'
 import { PropertiesOutput } from '../../protocol/properties.ts'
 import { keys } from '../keys.ts'
 import type { Op, Reader } from '../ops.ts'
+import { absent, check, exists, is, put, remove, update } from '../update.ts'
 import { ChatUser } from './chat-users.ts'
 
 export const ChatScopes = z.object({ groups: z.array(z.int()), agents: z.array(z.string()) })
@@ -84,37 +85,19 @@ export const ActiveItem = z.object({
 
 export type ActiveChat = z.output<typeof ActiveItem>
 
-export const putNewChat = (chat: Chat): Op<'chat'> => ({
-  Put: { Item: { ...keys.chat(chat.id), ...chat }, ConditionExpression: 'attribute_not_exists(pk)' },
-})
+export const putNewChat = (chat: Chat): Op<'chat'> => put(keys.chat(chat.id), chat, absent())
 
 /** Replaces the chat as it was read: conditional on its version, which the new state raises. */
-export const putChat = (chat: Chat): Op<'chat'> => ({
-  Put: {
-    Item: { ...keys.chat(chat.id), ...chat },
-    ConditionExpression: '#version = :read',
-    ExpressionAttributeNames: { '#version': 'version' },
-    ExpressionAttributeValues: { ':read': chat.version - 1 },
-  },
-})
+export const putChat = (chat: Chat): Op<'chat'> =>
+  put(keys.chat(chat.id), chat, is({ version: chat.version - 1 }))
 
-export const requireChatUnchanged = (chat: Chat): Op<'chat'> => ({
-  ConditionCheck: {
-    Key: keys.chat(chat.id),
-    ConditionExpression: '#version = :version',
-    ExpressionAttributeNames: { '#version': 'version' },
-    ExpressionAttributeValues: { ':version': chat.version },
-  },
-})
+export const requireChatUnchanged = ({ id, version }: Chat): Op<'chat'> =>
+  check(keys.chat(id), is({ version }))
 
 /** There is no such chat yet. */
-export const requireNoChat = (chat: string): Op<'chat'> => ({
-  ConditionCheck: { Key: keys.chat(chat), ConditionExpression: 'attribute_not_exists(pk)' },
-})
+export const requireNoChat = (chat: string): Op<'chat'> => check(keys.chat(chat), absent())
 
-export const putChatListing = (chat: Chat): Op<'chats'> => ({
-  Put: { Item: { ...keys.chatListed(chat.license_id, chat.id) } },
-})
+export const putChatListing = (chat: Chat): Op<'chats'> => put(keys.chatListed(chat.license_id, chat.id))
 
 /** The row of a chat in the list of active ones. */
 const activeRowOf = (chat: Chat): ActiveChat => ({
@@ -127,29 +110,17 @@ const activeRowOf = (chat: Chat): ActiveChat => ({
   formerly: chat.formerly,
 })
 
-export const listActiveChat = (chat: Chat): Op<'activeChats'> => ({
-  Put: { Item: { ...keys.activeChat(chat.license_id, chat.id), ...activeRowOf(chat) } },
-})
+export const listActiveChat = (chat: Chat): Op<'activeChats'> =>
+  put(keys.activeChat(chat.license_id, chat.id), activeRowOf(chat))
 
 /** The copy of users in the list of active chats, where the chat is in it. */
 export const updateActiveChat = (chat: Chat): Op<'activeChats'> => {
-  const { waiting_since: waiting, formerly } = chat
-  return {
-    Update: {
-      Key: keys.activeChat(chat.license_id, chat.id),
-      // who has it may have seen less of it than who had: the clock looks at it next
-      UpdateExpression: `SET #users = :users, #scopes = :scopes, check_at = :changed${formerly === undefined ? '' : ', formerly = :formerly'}${waiting === undefined ? ' REMOVE waiting_since' : ', waiting_since = :waiting'}`,
-      ConditionExpression: 'attribute_exists(pk)',
-      ExpressionAttributeNames: { '#users': 'users', '#scopes': 'scopes' },
-      ExpressionAttributeValues: {
-        ':users': chat.users,
-        ':scopes': chat.scopes,
-        ':changed': chat.changed_at,
-        ...(waiting === undefined ? {} : { ':waiting': waiting }),
-        ...(formerly === undefined ? {} : { ':formerly': formerly }),
-      },
-    },
-  }
+  const { license_id, id, users, scopes, changed_at, waiting_since, formerly } = chat
+  return update(keys.activeChat(license_id, id), {
+    // who has it may have seen less of it than who had: the clock looks at it next
+    set: { users, scopes, check_at: changed_at, waiting_since, ...(formerly && { formerly }) },
+    when: exists(),
+  })
 }
 
 /**
@@ -161,49 +132,24 @@ export const setNextCheck = (
   { id, thread }: Pick<ActiveChat, 'id' | 'thread'>,
   atMs: number,
   looked?: Pick<ActiveChat, 'check_at'>,
-): Op<'activeChats'> => {
-  const was = looked?.check_at
-  const unchanged = was === undefined ? 'attribute_not_exists(check_at)' : 'check_at = :was'
-  return {
-    Update: {
-      Key: keys.activeChat(license, id),
-      UpdateExpression: 'SET check_at = :at',
-      ConditionExpression: `#thread = :thread${looked === undefined ? '' : ` AND ${unchanged}`}`,
-      ExpressionAttributeNames: { '#thread': 'thread' },
-      ExpressionAttributeValues: {
-        ':at': atMs,
-        ':thread': thread,
-        ...(was === undefined ? {} : { ':was': was }),
-      },
-    },
-  }
-}
+): Op<'activeChats'> =>
+  update(keys.activeChat(license, id), {
+    set: { check_at: atMs },
+    when: is({ thread, ...(looked && { check_at: looked.check_at }) }),
+  })
 
 /** The chat's thread is closed: its row says so, and goes once the list of changed chats has the chat. */
-export const setClosedAt = (chat: Chat, atMs: number): Op<'activeChats'> => ({
-  Update: {
-    Key: keys.activeChat(chat.license_id, chat.id),
-    UpdateExpression: 'SET closed_at = :at',
-    ConditionExpression: 'attribute_exists(pk)',
-    ExpressionAttributeValues: { ':at': atMs },
-  },
-})
+export const setClosedAt = (chat: Chat, atMs: number): Op<'activeChats'> =>
+  update(keys.activeChat(chat.license_id, chat.id), { set: { closed_at: atMs }, when: exists() })
 
 /** Takes a closed thread's row away, unless another thread has begun since. */
 export const unlistClosedChat = (
   license: string,
-  { id, closed_at }: Pick<ActiveChat, 'id' | 'closed_at'>,
-): Op<'activeChats'> => ({
-  Delete: {
-    Key: keys.activeChat(license, id),
-    ConditionExpression: 'closed_at = :closed',
-    ExpressionAttributeValues: { ':closed': closed_at },
-  },
-})
+  { id, closed_at }: { id: string; closed_at: number },
+): Op<'activeChats'> => remove(keys.activeChat(license, id), is({ closed_at }))
 
-export const unlistActiveChat = ({ license_id, id }: Pick<Chat, 'license_id' | 'id'>): Op<'activeChats'> => ({
-  Delete: { Key: keys.activeChat(license_id, id) },
-})
+export const unlistActiveChat = ({ license_id, id }: Pick<Chat, 'license_id' | 'id'>): Op<'activeChats'> =>
+  remove(keys.activeChat(license_id, id))
 
 export const readChat = async (read: Reader, chat: string): Promise<Chat | undefined> => {
   const item = await read.get(keys.chat(chat), { strong: true })

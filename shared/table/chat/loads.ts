@@ -1,6 +1,7 @@
 import * as z from 'zod/mini'
 import { keys, loadsPk } from '../keys.ts'
 import type { Op, Reader } from '../ops.ts'
+import { absent, absentOr, and, exists, update } from '../update.ts'
 
 /**
  * `LICENSE#<l>#LOAD` / `<agent>`: how many active chats with a customer an agent has, and when it was last
@@ -14,54 +15,27 @@ const LoadItem = z.object({
 export type Load = z.output<typeof LoadItem>
 
 /** An agent is in so many more active chats; in fewer by a negative number. */
-export const adjustLoad = (license: string, agent: string, by: 1 | -1): Op<'loads'> => ({
-  Update: {
-    Key: keys.load(license, agent),
-    UpdateExpression: 'SET #agent = :agent ADD #active :by',
-    ExpressionAttributeNames: { '#agent': 'agent', '#active': 'active' },
-    ExpressionAttributeValues: { ':agent': agent, ':by': by },
-  },
-})
+export const adjustLoad = (license: string, agent: string, by: 1 | -1): Op<'loads'> =>
+  update(keys.load(license, agent), { set: { agent }, add: { active: by } })
 
 /**
  * An agent takes on a chat, where it exists and may work: `off` is set while it is suspended, and once it is
  * deleted.
  */
-export const incrementLoad = (license: string, agent: string): Op<'loads'> => ({
-  Update: {
-    Key: keys.load(license, agent),
-    UpdateExpression: 'ADD #active :one',
-    ConditionExpression: 'attribute_exists(pk) AND attribute_not_exists(#off)',
-    ExpressionAttributeNames: { '#active': 'active', '#off': 'off' },
-    ExpressionAttributeValues: { ':one': 1 },
-  },
-})
+export const incrementLoad = (license: string, agent: string): Op<'loads'> =>
+  update(keys.load(license, agent), { add: { active: 1 }, when: and(exists(), absent('off')) })
 
 /** An agent may take on chats, or no more. */
-export const switchLoad = (license: string, agent: string, off: boolean): Op<'loads'> => ({
-  Update: {
-    Key: keys.load(license, agent),
-    UpdateExpression: `SET #agent = :agent${off ? ', #off = :true' : ' REMOVE #off'}`,
-    ExpressionAttributeNames: { '#agent': 'agent', '#off': 'off' },
-    ExpressionAttributeValues: { ':agent': agent, ...(off ? { ':true': true } : {}) },
-  },
-})
+export const switchLoad = (license: string, agent: string, off: boolean): Op<'loads'> =>
+  update(keys.load(license, agent), { set: { agent, off: off ? true : undefined } })
 
 /** An agent is given a chat, where it is in fewer than `limit`. */
-export const setAssignedChat = (
-  license: string,
-  agent: string,
-  limit: number,
-  nowMs: number,
-): Op<'loads'> => ({
-  Update: {
-    Key: keys.load(license, agent),
-    UpdateExpression: 'SET #agent = :agent, assigned_at = :at ADD #active :one',
-    ConditionExpression: 'attribute_not_exists(#active) OR #active < :limit',
-    ExpressionAttributeNames: { '#agent': 'agent', '#active': 'active' },
-    ExpressionAttributeValues: { ':agent': agent, ':at': nowMs, ':one': 1, ':limit': limit },
-  },
-})
+export const setAssignedChat = (license: string, agent: string, limit: number, nowMs: number): Op<'loads'> =>
+  update(keys.load(license, agent), {
+    set: { agent, assigned_at: nowMs },
+    add: { active: 1 },
+    when: absentOr('active', '<', limit),
+  })
 
 export const readLoads = async (
   read: Reader<'loads'>,

@@ -3,6 +3,7 @@ import type { NewCustomerEvent, NewInitialEvent } from '../../protocol/events.ts
 import type { Properties } from '../../protocol/properties.ts'
 import { keys } from '../keys.ts'
 import type { Op } from '../ops.ts'
+import { absent, exists, put, update } from '../update.ts'
 import type { StoredEvent } from './thread-log.ts'
 import { authorsOf, type End, type Entry, type Head, isPublic, isSaid, type State } from './thread-log.ts'
 
@@ -114,23 +115,15 @@ export const nextEntries = (
   return entries
 }
 
-export const putHead = (chat: string, { n, m: _, ...head }: Head): Op<'chat'> => ({
-  Put: { Item: { ...keys.thread(chat, n), ...head }, ConditionExpression: 'attribute_not_exists(pk)' },
-})
+export const putHead = (chat: string, { n, m: _, ...head }: Head): Op<'chat'> =>
+  put(keys.thread(chat, n), head, absent())
 
-export const putEntry = (chat: string, { n, m, ...entry }: Entry): Op<'chat'> => ({
-  Put: { Item: { ...keys.event(chat, n, m), ...entry }, ConditionExpression: 'attribute_not_exists(pk)' },
-})
+export const putEntry = (chat: string, { n, m, ...entry }: Entry): Op<'chat'> =>
+  put(keys.event(chat, n, m), entry, absent())
 
 /** Puts users among the thread's `user_ids`, a set; those who leave stay in it. */
-export const setHeadUsers = (chat: string, n: number, userIds: readonly string[]): Op<'chat'> => ({
-  Update: {
-    Key: keys.thread(chat, n),
-    UpdateExpression: 'ADD user_ids :users',
-    ConditionExpression: 'attribute_exists(pk)',
-    ExpressionAttributeValues: { ':users': new Set(userIds) },
-  },
-})
+export const setHeadUsers = (chat: string, n: number, userIds: readonly string[]): Op<'chat'> =>
+  update(keys.thread(chat, n), { add: { user_ids: new Set(userIds) }, when: exists() })
 
 /** An event as a client sent it, ready to be stored. */
 export const storedEvent = (

@@ -1,6 +1,7 @@
 import * as z from 'zod/mini'
 import { keys } from '../keys.ts'
 import type { Attributes, Op, Reader } from '../ops.ts'
+import { absentOr, exists, is, update } from '../update.ts'
 
 // Two items of a license, which workers alone write: positions are some 90 bytes for each chat that waits,
 // and a write of any attribute is charged for the whole item. What each run of routing writes stands apart
@@ -86,14 +87,11 @@ export const readQueue = async (
 }
 
 /** Forgets the position that a chat had. */
-export const removePosition = (license: string, chat: string): Op<'account'> => ({
-  Update: {
-    Key: keys.queue(license),
-    UpdateExpression: 'REMOVE #positions.#chat',
-    ConditionExpression: 'attribute_exists(#positions.#chat)',
-    ExpressionAttributeNames: { '#positions': 'positions', '#chat': chat },
-  },
-})
+export const removePosition = (license: string, chat: string): Op<'account'> =>
+  update(keys.queue(license), {
+    remove: [`positions.${chat}`],
+    when: exists(`positions.${chat}`),
+  })
 
 /** A change of a field that stands as it was read, if only one run makes it. */
 const setFrom = (
@@ -101,40 +99,23 @@ const setFrom = (
   field: 'told_at' | 'due_at' | 'waits',
   was: number,
   set: Partial<QueueTimes>,
-): Op<'account'> => {
-  const names = Object.keys(set)
-  // 0 stands for none; the first waits of all may have been read off the other item
-  const mayBeAbsent = was === 0 || field === 'waits'
-  return {
-    Update: {
-      Key: keys.queueTimes(license),
-      UpdateExpression: `SET ${names.map((name) => `#${name} = :${name}`).join(', ')}`,
-      ConditionExpression: `${mayBeAbsent ? `attribute_not_exists(#${field}) OR ` : ''}#${field} = :was`,
-      ExpressionAttributeNames: Object.fromEntries(
-        [...new Set([...names, field])].map((name) => [`#${name}`, name]),
-      ),
-      ExpressionAttributeValues: {
-        ...Object.fromEntries(Object.entries(set).map(([name, value]) => [`:${name}`, value])),
-        ':was': was,
-      },
-    },
-  }
-}
+): Op<'account'> =>
+  update(keys.queueTimes(license), {
+    set,
+    // 0 stands for none; the first waits of all may have been read off the other item
+    when: was === 0 || field === 'waits' ? absentOr(field, '=', was) : is({ [field]: was }),
+  })
 
 /** One run tells positions at a time; a job that is under way still is not waited for. */
 export const claimTelling = (license: string, { told_at }: QueueTimes, nowMs: number): Op<'account'> =>
   setFrom(license, 'told_at', told_at, { told_at: nowMs, due_at: 0 })
 
 /** Keeps what the run has told that claimed it at `toldAt`, unless one that claimed it later has done so. */
-export const setPositions = (license: string, toldAt: number, positions: Positions): Op<'account'> => ({
-  Update: {
-    Key: keys.queue(license),
-    UpdateExpression: 'SET #positions = :positions, #claimed = :claimed',
-    ConditionExpression: 'attribute_not_exists(#claimed) OR #claimed < :claimed',
-    ExpressionAttributeNames: { '#positions': 'positions', '#claimed': 'claimed_at' },
-    ExpressionAttributeValues: { ':positions': positions, ':claimed': toldAt },
-  },
-})
+export const setPositions = (license: string, toldAt: number, positions: Positions): Op<'account'> =>
+  update(keys.queue(license), {
+    set: { positions, claimed_at: toldAt },
+    when: absentOr('claimed_at', '<', toldAt),
+  })
 
 export const setDue = (license: string, { due_at }: QueueTimes, dueAt: number): Op<'account'> =>
   setFrom(license, 'due_at', due_at, { due_at: dueAt })

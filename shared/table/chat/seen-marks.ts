@@ -1,6 +1,7 @@
 import * as z from 'zod/mini'
 import { keys } from '../keys.ts'
 import type { Op } from '../ops.ts'
+import { absent, absentOr, and, compare, ifNotExists, is, or, update } from '../update.ts'
 
 /**
  * `CHAT#<chat>` / `CHAT#SEEN#<user>`: up to when (Unix seconds) and, where it was an event that was marked,
@@ -35,30 +36,17 @@ export const seenMoved = (
   nonce: string,
 ): Op<'chat'> => {
   const { timestamp, event, atMs } = to
-  const later = 'attribute_not_exists(pk) OR #timestamp < :timestamp'
-  const sameSecond = '#timestamp = :timestamp AND (attribute_not_exists(#event) OR #event < :event)'
-  const set = [
-    '#user = :user',
-    '#timestamp = :timestamp',
-    'nonce = :nonce',
-    'marked_at = :at',
-    'timestamp_before = if_not_exists(#timestamp, :never)',
-  ]
-  return {
-    Update: {
-      Key: keys.chatSeen(chat, user),
+  const later = or(absent(), compare('timestamp', '<', timestamp))
+  return update(keys.chatSeen(chat, user), {
+    set: {
+      user,
+      timestamp,
+      nonce,
+      marked_at: atMs,
+      timestamp_before: ifNotExists('timestamp', -1),
       // a time says nothing of one event
-      UpdateExpression: `SET ${set.join(', ')}${event === undefined ? ' REMOVE #event' : ', #event = :event'}`,
-      ConditionExpression: event === undefined ? later : `${later} OR (${sameSecond})`,
-      ExpressionAttributeNames: { '#user': 'user', '#timestamp': 'timestamp', '#event': 'event' },
-      ExpressionAttributeValues: {
-        ':user': user,
-        ':timestamp': timestamp,
-        ':nonce': nonce,
-        ':at': atMs,
-        ':never': -1,
-        ...(event === undefined ? {} : { ':event': event }),
-      },
+      event,
     },
-  }
+    when: event === undefined ? later : or(later, and(is({ timestamp }), absentOr('event', '<', event))),
+  })
 }

@@ -2,6 +2,7 @@ import * as z from 'zod/mini'
 import { type Properties, PropertiesOutput } from '../../protocol/properties.ts'
 import { type Key, keys } from '../keys.ts'
 import type { Attributes, Op, Reader } from '../ops.ts'
+import { and, atVersion, exists, update } from '../update.ts'
 
 /**
  * Whose properties: a chat's, `CHAT#<chat>` / `CHAT#PROPS`, or its thread `n`'s, which stand on the thread's
@@ -53,24 +54,9 @@ export const setProperties = (
   properties: Properties,
   nonce: string,
   userIds: readonly string[] = [],
-): Op<'chat'> => {
-  const unchanged =
-    before.version === 0 ? 'attribute_not_exists(properties_version)' : 'properties_version = :read'
-  return {
-    Update: {
-      Key: keyOf(of),
-      UpdateExpression:
-        'SET #properties = :properties, properties_version = :version, properties_by = :nonce' +
-        (userIds.length > 0 ? ' ADD user_ids :users' : ''),
-      ConditionExpression: of.n === undefined ? unchanged : `attribute_exists(pk) AND ${unchanged}`,
-      ExpressionAttributeNames: { '#properties': 'properties' },
-      ExpressionAttributeValues: {
-        ':properties': properties,
-        ':version': before.version + 1,
-        ':nonce': nonce,
-        ...(before.version === 0 ? {} : { ':read': before.version }),
-        ...(userIds.length > 0 ? { ':users': new Set(userIds) } : {}),
-      },
-    },
-  }
-}
+): Op<'chat'> =>
+  update(keyOf(of), {
+    set: { properties, properties_version: before.version + 1, properties_by: nonce },
+    add: userIds.length > 0 ? { user_ids: new Set(userIds) } : {},
+    when: and(of.n === undefined ? undefined : exists(), atVersion(before.version, 'properties_version')),
+  })

@@ -1,6 +1,7 @@
 import * as z from 'zod/mini'
 import { keys } from '../keys.ts'
 import type { Attributes, Op, Reader } from '../ops.ts'
+import { and, atVersion, exists, update } from '../update.ts'
 
 /** Which thread: the number of one of a chat's. */
 export interface ThreadAddress {
@@ -47,19 +48,12 @@ export const setTags = (
   before: StoredTags,
   tags: readonly string[],
   nonce: string,
-): Op<'chat'> => ({
-  Update: {
-    Key: keys.thread(chat, n),
-    UpdateExpression:
-      'SET tags_version = :version, tags_by = :by' + (tags.length > 0 ? ', tags = :tags' : ' REMOVE tags'),
-    ConditionExpression:
-      'attribute_exists(pk) AND ' +
-      (before.version === 0 ? 'attribute_not_exists(tags_version)' : 'tags_version = :read'),
-    ExpressionAttributeValues: {
-      ':version': before.version + 1,
-      ':by': [...before.by, nonce].slice(-knownChanges),
-      ...(tags.length > 0 ? { ':tags': tags } : {}),
-      ...(before.version === 0 ? {} : { ':read': before.version }),
+): Op<'chat'> =>
+  update(keys.thread(chat, n), {
+    set: {
+      tags_version: before.version + 1,
+      tags_by: [...before.by, nonce].slice(-knownChanges),
+      tags: tags.length > 0 ? tags : undefined,
     },
-  },
-})
+    when: and(exists(), atVersion(before.version, 'tags_version')),
+  })

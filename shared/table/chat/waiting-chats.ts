@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import * as z from 'zod/mini'
 import { keys, waitingPk } from '../keys.ts'
 import type { Op, Reader } from '../ops.ts'
+import { absent, is, put, remove } from '../update.ts'
 import { type ActiveChat, ActiveItem } from './chats.ts'
 
 /**
@@ -19,30 +20,19 @@ export const listWaitingChat = (
   license: string,
   row: ActiveChat,
   before: WaitingChat | undefined,
-): Op<'waitingChats'> => ({
-  Put: {
-    Item: { ...keys.waitingChat(license, row.id), ...row, listed: randomUUID() },
-    ...(before === undefined
-      ? { ConditionExpression: 'attribute_not_exists(pk)' }
-      : {
-          ConditionExpression: 'listed = :listed',
-          ExpressionAttributeValues: { ':listed': before.listed },
-        }),
-  },
-})
+): Op<'waitingChats'> =>
+  put(
+    keys.waitingChat(license, row.id),
+    { ...row, listed: randomUUID() },
+    before === undefined ? absent() : is({ listed: before.listed }),
+  )
 
 /** Takes a row away as it was read: a chat that has begun to wait anew is listed anew. */
-export const unlistWaitingChat = (license: string, { id, listed }: WaitingChat): Op<'waitingChats'> => ({
-  Delete: {
-    Key: keys.waitingChat(license, id),
-    ConditionExpression: 'listed = :listed',
-    ExpressionAttributeValues: { ':listed': listed },
-  },
-})
+export const unlistWaitingChat = (license: string, { id, listed }: WaitingChat): Op<'waitingChats'> =>
+  remove(keys.waitingChat(license, id), is({ listed }))
 
-export const removeWaitingChat = (license: string, id: string): Op<'waitingChats'> => ({
-  Delete: { Key: keys.waitingChat(license, id) },
-})
+export const removeWaitingChat = (license: string, id: string): Op<'waitingChats'> =>
+  remove(keys.waitingChat(license, id))
 
 export const readWaitingChat = async (
   read: Reader<'waitingChats'>,
