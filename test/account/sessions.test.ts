@@ -302,12 +302,15 @@ test('a deleted agent is told agent_disconnected_by_server, closed, and out of i
 })
 
 describe('a change of an agent reaches its live sessions', () => {
+  // no job that a login leaves tells again, in the middle of it, what has changed
+  let world: World
   let license: License
   let ann: Client
   let bens: Client[]
   let stranger: Client
   let chats: Record<'open' | 'closed' | 'sales' | 'anns', string>
   beforeAll(async () => {
+    world = await sharedWorld({ delayScale: 1000 })
     license = await world.license({ ann: {}, ben: { name: 'Ben' } }, { groups: ['Sales', 'Support'] })
     const other = await world.license({ ben: {} }, { groups: ['Sales'] })
     ann = await license.login('ann')

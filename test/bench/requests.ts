@@ -94,7 +94,11 @@ export const requests: Readonly<Record<string, Ready>> = {
     await ann.ask('send_event', { chat_id: doras, event: message })
     return {
       by: ann,
-      payload: { chat_id: doras, target: { type: 'agent', ids: [agents[1]] } },
+      payload: {
+        chat_id: doras,
+        target: { type: 'agent', ids: [agents[1]] },
+        ignore_agents_availability: true,
+      },
       after: async () => {
         await ann.ask('join_chat', { chat_id: doras, agent_ids: [agents[0]] })
         await ann.ask('close_thread', { chat_id: doras })
