@@ -3,7 +3,7 @@ import { changeProperties, removesAny } from '../../shared/chat/change-propertie
 import { whileNotBanned } from '../../shared/chat/guards.ts'
 import { updateChatThreadProperties } from '../../shared/protocol/customer/update_chat_thread_properties.ts'
 import { serve } from '../../shared/request/serve.ts'
-import { threadOf } from '../../shared/table/ids.ts'
+import { threadNumberOf } from '../../shared/table/ids.ts'
 import { keys } from '../../shared/table/keys.ts'
 
 export const handler = serve(updateChatThreadProperties, async (ctx, { thread_id, properties }) => {
@@ -14,7 +14,7 @@ export const handler = serve(updateChatThreadProperties, async (ctx, { thread_id
   )
   if (changed === undefined) return
   const { chat, told } = changed
-  const n = threadOf(chat.id, thread_id) ?? chat.thread
+  const n = threadNumberOf(chat.id, thread_id) ?? chat.thread
   // a removal is told as such: what is there by then does not show it
   const isPaced =
     !removesAny(told.properties) && !(await ctx.pace({ keys: [keys.thread(chat.id, n)], before: chat }))

@@ -1,5 +1,5 @@
 import type { AudienceLists } from '../delivery/outbox.ts'
-import { kindOf } from '../protocol/push-kinds.ts'
+import { pushKindOf } from '../protocol/push-kinds.ts'
 import type { Chat } from '../table/chat/chats.ts'
 import { type Hears, placeIn } from '../table/keys.ts'
 import type { AgentList } from '../table/socket-lists.ts'
@@ -24,7 +24,7 @@ export const mostLists = 25
 type Listener = Pick<Session, 'agent_id' | 'permission' | 'groups' | 'token_scopes' | 'pushes' | 'chats'>
 
 const wantsAny = ({ pushes }: Listener, kind: Hears): boolean =>
-  pushes === undefined || pushes.some((name) => kindOf(name) === kind)
+  pushes === undefined || pushes.some((name) => pushKindOf(name) === kind)
 
 /** Where a session's connection stands in the lists; nowhere: it hears of its own chats alone. */
 export const placesOf = (of: Listener): string[] | undefined => {

@@ -1,5 +1,5 @@
 import type { AgentAudience, Audience, CustomerAudience } from '../delivery/outbox.ts'
-import { kindOf } from '../protocol/push-kinds.ts'
+import { pushKindOf } from '../protocol/push-kinds.ts'
 import type { Chat, ChatScopes } from '../table/chat/chats.ts'
 import type { Entry } from '../table/chat/thread-log.ts'
 import type { CustomerItem } from '../table/customers.ts'
@@ -29,8 +29,8 @@ const agentsOf = (
   includes: (row: AgentSocketItem) => boolean = (row) => chats.some((chat) => mayRead(row, chat)),
 ): AgentAudience => ({
   includes: (row, name) =>
-    includes(row) && (kindOf(name) !== 'content' || chats.some((chat) => hearsContent(row, chat))),
-  lists: (name) => listsFor(chats, kindOf(name) === 'content' ? 'content' : 'lifecycle'),
+    includes(row) && (pushKindOf(name) !== 'content' || chats.some((chat) => hearsContent(row, chat))),
+  lists: (name) => listsFor(chats, pushKindOf(name) === 'content' ? 'content' : 'lifecycle'),
 })
 
 /**

@@ -3,7 +3,7 @@ import { type Chat, putChat, setClosedAt } from '../table/chat/chats.ts'
 import { nextEntry, putEntry } from '../table/chat/log-entries.ts'
 import type { StoredEvent } from '../table/chat/thread-log.ts'
 import type { Entry } from '../table/chat/thread-log.ts'
-import { threadId, threadOf } from '../table/ids.ts'
+import { threadId, threadNumberOf } from '../table/ids.ts'
 import type { Op } from '../table/ops.ts'
 import { type ChatSnapshot, commitAll, updateLog } from '../table/optimistic-write.ts'
 import { userIdOf } from '../table/sockets.ts'
@@ -58,7 +58,8 @@ export const closeThread = (ctx: ThreadWrites<ThreadFamily>, asked: string | und
   updateLog(ctx, async (view) => {
     const { me, chat } = view
     const { nonce } = ctx
-    if (asked !== undefined && threadOf(chat.id, asked) === undefined) throw new ProtocolError('not_found')
+    if (asked !== undefined && threadNumberOf(chat.id, asked) === undefined)
+      throw new ProtocolError('not_found')
     if (!chat.active || (asked !== undefined && asked !== threadId(chat.id, chat.thread)))
       throw new ProtocolError('chat_inactive')
     const message = (forAgents: boolean) => manualArchived(me.name, forAgents)

@@ -4,7 +4,7 @@ import { customerOf, presentAgents } from '../table/chat/chat-users.ts'
 import type { Chat } from '../table/chat/chats.ts'
 import { isFree, loadOf } from './choose-agent.ts'
 import { isReady, type RoutingState } from './routing-state.ts'
-import { isSeen, type TransferRequest, type TransferSnapshot, type Wanted } from './transfer-target.ts'
+import { isSeen, type TransferRequest, type TransferSnapshot, type WantedTarget } from './transfer-target.ts'
 
 /** Why an agent cannot take a chat now; undefined: it can. */
 export const unavailable = (agent: AgentItem, desk: RoutingState, chat: Chat): string | undefined => {
@@ -17,9 +17,9 @@ export const unavailable = (agent: AgentItem, desk: RoutingState, chat: Chat): s
 }
 
 /** Why nobody takes a chat, for each agent asked for or for the groups as a whole. */
-export const refusal = (
+export const transferRefusal = (
   view: TransferSnapshot,
-  wanted: Wanted,
+  wanted: WantedTarget,
   { target, ...request }: TransferRequest,
 ): ProtocolError => {
   const { chat, desk } = view

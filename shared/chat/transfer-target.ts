@@ -26,7 +26,7 @@ export interface TransferSnapshot extends RequestSnapshot {
 }
 
 /** A target whose names exist; groups that were deleted count as their successors. */
-export interface Wanted {
+export interface WantedTarget {
   scopes: ChatScopes
   /** The agents among whom the next is chosen. */
   candidates: readonly AgentItem[]
@@ -44,7 +44,7 @@ const canSee = (agent: AgentItem, scopes: ChatScopes): boolean =>
 export const wantedOf = (
   { chat, desk, groups, me }: TransferSnapshot,
   target: Target | undefined,
-): Wanted => {
+): WantedTarget => {
   const namesOf = (ids: readonly number[]) =>
     ids.map((id) => groups.find((group) => group.id === id)?.name ?? `group ${id}`)
   // as routing goes: owners and administrators are there for every group

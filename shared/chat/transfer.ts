@@ -15,12 +15,12 @@ import { readRouting, type RoutingChange } from './routing-properties.ts'
 import { readRoutingState } from './routing-state.ts'
 import { transferred } from './system-messages.ts'
 import type { ThreadWrites, UsersFamily } from './thread-writes.ts'
-import { refusal, unavailable } from './transfer-refusal.ts'
+import { transferRefusal, unavailable } from './transfer-refusal.ts'
 import {
   isSeen,
   type TransferRequest,
   type TransferSnapshot,
-  type Wanted,
+  type WantedTarget,
   wantedOf,
 } from './transfer-target.ts'
 import { lineOf } from './view/queue.ts'
@@ -39,7 +39,7 @@ const isSameScopes = (one: ChatScopes, other: ChatScopes): boolean =>
   lineOf({ scopes: one }) === lineOf({ scopes: other })
 
 /** Whether a chat is where a request wants it: one that comes again changes nothing. */
-const isDone = ({ chat, me }: TransferSnapshot, wanted: Wanted, request: TransferRequest): boolean => {
+const isDone = ({ chat, me }: TransferSnapshot, wanted: WantedTarget, request: TransferRequest): boolean => {
   const { target, ignore_agents_availability } = request
   const present = presentAgents(chat)
   const isWanted = (id: string) => wanted.candidates.some((agent) => agent.id === id)
@@ -85,7 +85,7 @@ const planTransfer = (
   const isOfCustomer = customerOf(chat) !== undefined
   const waits = request.ignore_agents_availability === true && isOfCustomer
   if (agent === undefined && (!waits || (target?.type === 'agent' && seeing.length < candidates.length)))
-    throw refusal(view, wanted, request)
+    throw transferRefusal(view, wanted, request)
   const users = agent === undefined ? chat.users.map(left) : givenOr(agent, chat)
   const isSame = agent === undefined && chat.waiting_since !== undefined && presentAgents(chat).length === 0
   if (isSame && isSameScopes(scopes, chat.scopes)) return undefined

@@ -12,7 +12,7 @@ import { type BusPush, openBusOutbox } from './bus-outbox.ts'
 import { putEvents } from './put-events.ts'
 import { type Concern, concernOf, type StreamChange } from './stream-change.ts'
 import { tellChat, tellPart, tellSeen, type Telling } from './tell-chat.ts'
-import { tellCustomer, tellQueue } from './tell-license.ts'
+import { tellCustomer, tellQueueChange } from './tell-license.ts'
 
 // Requests tell of what they have written, and may die before they have. The bus is told by the table's
 // stream instead: of each record what the pushes say of that change.
@@ -161,7 +161,7 @@ const tellConcern = async (
     case 'customer':
       return tellCustomer(ctx, change)
     case 'queue':
-      return tellQueue(ctx, concern.license, change)
+      return tellQueueChange(ctx, concern.license, change)
   }
 }
 

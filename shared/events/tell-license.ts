@@ -70,7 +70,7 @@ const tellDetails = async (ctx: Telling, customer: CustomerItem): Promise<void> 
 const chatsPerPush = 500
 
 /** Tells the positions of waiting chats that were told last, where they are others. */
-export const tellQueue = async (
+export const tellQueueChange = async (
   ctx: Telling,
   license: string,
   { before, after }: StreamChange,

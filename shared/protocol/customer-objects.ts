@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import { eventFor, eventTypes } from './events.ts'
+import { eventSchema, eventTypes } from './events.ts'
 import { Timestamp } from './fields.ts'
 import { CustomerProperties, trueOrAbsent, threadWith } from './objects.ts'
 import { PropertiesOutput } from './properties.ts'
@@ -44,7 +44,7 @@ export const CustomerScopes = z.strictObject({ groups: z.optional(z.array(z.int(
 export type CustomerScopes = z.output<typeof CustomerScopes>
 
 export const CustomerRecipients = z.literal('all')
-export const CustomerEvent = eventFor(CustomerRecipients)
+export const CustomerEvent = eventSchema(CustomerRecipients)
 export type CustomerEvent = z.output<typeof CustomerEvent>
 
 export const CustomerThread = threadWith(CustomerEvent)

@@ -200,7 +200,7 @@ const outCommon = {
   properties: z.optional(PropertiesOutput),
 }
 /** An event as it goes out to those who may be shown one with these `recipients`. */
-export const eventFor = <R extends z.core.$ZodType>(recipients: R) => {
+export const eventSchema = <R extends z.core.$ZodType>(recipients: R) => {
   const common = { ...outCommon, recipients }
   return z.discriminatedUnion('type', [
     z.strictObject({ ...common, type: z.literal('message'), text: z.string() }),
@@ -220,5 +220,5 @@ export const eventFor = <R extends z.core.$ZodType>(recipients: R) => {
     }),
   ])
 }
-export const Event = eventFor(Recipients)
+export const Event = eventSchema(Recipients)
 export type Event = z.output<typeof Event>

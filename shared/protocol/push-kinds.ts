@@ -42,7 +42,7 @@ export const pushKinds: Readonly<Record<PushName, PushKind>> = {
 }
 
 /** Of what kind a name is; undefined: no push to agents has it. */
-export const kindOf = (name: string): PushKind | undefined =>
+export const pushKindOf = (name: string): PushKind | undefined =>
   Object.hasOwn(pushKinds, name) ? Reflect.get(pushKinds, name) : undefined
 
 /** Pushes to agents that customers get under a name of their own. */

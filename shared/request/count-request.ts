@@ -6,7 +6,7 @@ import { count, countedChat, countedUser } from '../table/counters.ts'
 import { addressOf, isCustomers, type SocketItem } from '../table/sockets.ts'
 import {
   enforce,
-  kindOf,
+  requestKindOf,
   limitAddress,
   type Limiting,
   limitLicense,
@@ -42,7 +42,7 @@ export const countRequest = (
   socket: Promise<SocketItem | undefined>,
   chat: string | undefined,
 ): Counting => {
-  const kind = kindOf(spec)
+  const kind = requestKindOf(spec)
   const most = mostOf(ctx.endpoint, kind)
   const stamp = spec.paced ? spec.name : undefined
   const named = ctx.endpoint === 'customer' && chat !== undefined ? countedChat(chat) : undefined

@@ -7,7 +7,7 @@ import {
 } from '../table/chat/stored-properties.ts'
 import { readTags, type StoredTags, type ThreadAddress } from '../table/chat/stored-tags.ts'
 import { type Entry, readEntry, readTail, type Tail } from '../table/chat/thread-log.ts'
-import { customerChatId, eventAddressOf, isChatId, threadOf } from '../table/ids.ts'
+import { customerChatId, eventAddressOf, isChatId, threadNumberOf } from '../table/ids.ts'
 import type { Reader } from '../table/ops.ts'
 import { isCustomers, type SocketItem } from '../table/sockets.ts'
 
@@ -41,7 +41,7 @@ export const tagNamedIn = (payload: unknown): string | undefined => {
 /** The thread of a chat that a payload names; undefined where none can have this id. */
 const threadNamedIn = (chat: string, payload: unknown): ThreadAddress | undefined => {
   const thread = fieldOf(payload, 'thread_id')
-  const n = typeof thread === 'string' ? threadOf(chat, thread) : undefined
+  const n = typeof thread === 'string' ? threadNumberOf(chat, thread) : undefined
   return n === undefined ? undefined : { chat, n }
 }
 

@@ -41,7 +41,7 @@ const closeAfterS = 1
 // fewer requests of a customer than these are not counted for its address: one write less for most of them
 const firstForAddress = 4
 
-export const kindOf = ({ name }: Pick<ActionSpec, 'name'>): Kind =>
+export const requestKindOf = ({ name }: Pick<ActionSpec, 'name'>): Kind =>
   name === 'start_chat' || name === 'send_event' ? name : 'other'
 
 export const mostOf = (endpoint: Endpoint, kind: Kind): number => {

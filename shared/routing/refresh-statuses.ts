@@ -18,7 +18,7 @@ import {
   readStatuses,
   removeDue,
   removeUntold,
-  setDue,
+  setStatusDue,
   setStatuses,
 } from '../table/group-statuses.ts'
 import { keys } from '../table/keys.ts'
@@ -54,7 +54,7 @@ export const enqueueStatuses = async (
   license: string,
 ): Promise<void> => {
   const nowMs = ctx.now()
-  const claim = setDue(license, { atMs: nowMs + delayS * 1000, nowMs })
+  const claim = setStatusDue(license, { atMs: nowMs + delayS * 1000, nowMs })
   if ((await ctx.write.write(claim)).done)
     await ctx.enqueue({ job: 'group_statuses', license_id: license }, delayS)
 }

@@ -38,7 +38,7 @@ export const isOverdue = ({ due_at }: Pick<StatusesItem, 'due_at'>, nowMs: numbe
   due_at !== undefined && due_at < nowMs - lostMs
 
 /** Claims the next look; it holds where none is to come. */
-export const setDue = (
+export const setStatusDue = (
   license: string,
   { atMs, nowMs }: { atMs: number; nowMs: number },
 ): Op<'groupStatuses'> =>

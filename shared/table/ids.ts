@@ -26,7 +26,7 @@ export const addressOfThread = (id: string): { chat: string; n: number } | undef
 export const chatOfThread = (id: string): string => addressOfThread(id)?.chat ?? ''
 
 /** The number of the thread that `id` names in this chat; undefined: no thread of it has this id. */
-export const threadOf = (chat: string, id: string): number | undefined => {
+export const threadNumberOf = (chat: string, id: string): number | undefined => {
   const address = addressOfThread(id)
   return address?.chat === chat ? address.n : undefined
 }

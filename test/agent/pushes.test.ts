@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { changeAgent } from '../../shared/provisioning/change-agent.ts'
-import { kindOf } from '../../shared/protocol/push-kinds.ts'
+import { pushKindOf } from '../../shared/protocol/push-kinds.ts'
 import { customerPushes } from '../../shared/protocol/customer-pushes.ts'
 import { type PushName, pushes } from '../../shared/protocol/pushes.ts'
 import type { Client } from '../support/client.ts'
@@ -30,7 +30,7 @@ const modes: readonly Mode[] = [
   {
     name: 'what is said in its own chats',
     login: { chats: 'my' },
-    hears: (push, isIn) => isIn || kindOf(push) !== 'content',
+    hears: (push, isIn) => isIn || pushKindOf(push) !== 'content',
   },
   { name: 'some pushes', login: { pushes: some }, hears: (push) => some.some((one) => one === push) },
   {

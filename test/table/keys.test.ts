@@ -26,7 +26,7 @@ import {
   eventId,
   isChatId,
   threadId,
-  threadOf,
+  threadNumberOf,
 } from '../../shared/table/ids.ts'
 
 describe('the key design', () => {
@@ -311,8 +311,8 @@ describe('ids as addresses', () => {
     const chat = fc.stringMatching(/^[0-9a-z]{1,64}$/)
     fc.assert(
       fc.property(chat, chat, fc.integer({ min: 1, max: 99_999_999 }), (mine, other, n) => {
-        expect(threadOf(mine, threadId(mine, n))).toBe(n)
-        if (mine !== other) expect(threadOf(mine, threadId(other, n))).toBeUndefined()
+        expect(threadNumberOf(mine, threadId(mine, n))).toBe(n)
+        if (mine !== other) expect(threadNumberOf(mine, threadId(other, n))).toBeUndefined()
       }),
     )
   })
@@ -331,7 +331,7 @@ describe('ids as addresses', () => {
       'toString_1',
     ],
   ])('no thread has the id %j', (given) => {
-    expect(threadOf('c0', given)).toBeUndefined()
+    expect(threadNumberOf('c0', given)).toBeUndefined()
   })
 
   test.each(['0', 'z', 'a0c22f', '1'.repeat(64)])('%j can be a chat', (given) => {

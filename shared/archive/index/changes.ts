@@ -6,7 +6,7 @@ import type { IndexChanges } from './index-chat.ts'
 import { accessLists } from './lists.ts'
 
 /** A change of an item, as the table's stream tells it. */
-export interface StreamChange {
+export interface ItemChange {
   key: RawKey
   before: Attributes | undefined
   after: Attributes | undefined
@@ -29,7 +29,7 @@ export const indexChangesOf = ({
   key,
   before,
   after,
-}: StreamChange): { chat: string; stale: IndexChanges } | undefined => {
+}: ItemChange): { chat: string; stale: IndexChanges } | undefined => {
   const part = chatPartOf(key)
   if (part === undefined) return undefined
   const nothing: IndexChanges = { chat: false, access: 0, threads: new Set(), events: [] }

@@ -7,7 +7,7 @@ import {
   putKeptCount,
   readKeptCount,
   readKeptCounts,
-  readMarks,
+  readIndexMarks,
 } from '../../table/archive/postings.ts'
 import type { Reader, Writer } from '../../table/ops.ts'
 import { withWord } from '../index/lists.ts'
@@ -20,7 +20,7 @@ import { searchMonth } from './search-month.ts'
 // count whose marks still stand holds.
 
 /** Of what, and since when there is anything (ms). */
-export interface Counted {
+export interface CountedThreads {
   license: string
   since: number
   search: Query
@@ -61,12 +61,12 @@ const joinMarks = (
 /** The counts that hold, by month. */
 export const readCounts = async (
   read: Reader<'marks' | 'keptCounts'>,
-  { license, search }: Pick<Counted, 'license' | 'search'>,
+  { license, search }: Pick<CountedThreads, 'license' | 'search'>,
 ): Promise<ReadonlyMap<string, number>> => {
   const lists = listsOf(search)
   const [kept, ...marks] = await Promise.all([
     readKeptCounts(read, license, nameOfSearch(search)),
-    ...lists.map((list) => readMarks(read, license, list)),
+    ...lists.map((list) => readIndexMarks(read, license, list)),
   ])
   const holding = [...kept].filter(([month, count]) => {
     const joined = joinMarks(lists, (list) => marks[lists.indexOf(list)]?.get(month))
@@ -91,7 +91,7 @@ export const keepCounts = async (
     write: Writer<'marks' | 'keptCounts'>
     now: () => number
   },
-  { license, since, search }: Counted,
+  { license, since, search }: CountedThreads,
 ): Promise<void> => {
   const known = await readCounts(read, { license, search })
   const lists = listsOf(search)
@@ -138,7 +138,10 @@ export const queryOfJob = ({ all, seen, none }: QueryOfJob): Query => ({
 })
 
 /** Has months counted that a search has read to count them, so that the next one need not. */
-export const enqueueCounting = async (ctx: Enqueues, { license, since, search }: Counted): Promise<void> => {
+export const enqueueCounting = async (
+  ctx: Enqueues,
+  { license, since, search }: CountedThreads,
+): Promise<void> => {
   await ctx
     .enqueue({ job: 'keep_counts', license_id: license, since, search: jobOf(search) }, 0)
     // a queue that fails makes the next search read them once more

@@ -57,12 +57,12 @@ export const readThreadStartInputs = async (
     routed ? readProperties(read, { chat: chat.id }) : undefined,
     byCustomer ? readRoutingState(read, me.license_id, { strong }) : undefined,
   ])
-  if (byCustomer) requireLicense(desk)
+  if (byCustomer) requireActiveLicense(desk)
   return { held, desk }
 }
 
 /** A customer's session may be older than the end of its license: nothing starts after that. */
-export const requireLicense = (desk: RoutingState | undefined): void => {
+export const requireActiveLicense = (desk: RoutingState | undefined): void => {
   if (desk === undefined || desk.license.expires_at * 1000 <= Date.now())
     throw new ProtocolError('license_expired')
 }

@@ -18,7 +18,7 @@ import { readRoutingState } from '../routing-state.ts'
 import { groupsExist } from '../scopes.ts'
 import { add, membersOf, type StartView, withMembers } from './continue-chat.ts'
 import { agentChecks, eventsOf, isEmpty, type NewChat, type Started, type Starting } from './new-chat.ts'
-import { openThread, requireLicense, type ThreadStartReads } from './open-thread.ts'
+import { openThread, requireActiveLicense, type ThreadStartReads } from './open-thread.ts'
 import { startOwnChat } from './start-own-chat.ts'
 
 /**
@@ -70,7 +70,7 @@ const open = async (
 ): Promise<Attempt<Started>> => {
   const { me, chat: before, tail, desk } = view
   const { license_id } = me
-  if (isCustomers(me)) requireLicense(desk)
+  if (isCustomers(me)) requireActiveLicense(desk)
   const scopes = before !== undefined && isEmpty(asked.scopes) ? before.scopes : asked.scopes
   const opened = openThread(
     {

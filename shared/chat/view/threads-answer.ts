@@ -7,7 +7,7 @@ import { limits } from '../../protocol/limits.ts'
 import type { Chat } from '../../table/chat/chats.ts'
 import { readChatRecord } from '../../table/chat/read-chats.ts'
 import { type Entry, readLast } from '../../table/chat/thread-log.ts'
-import { threadId, threadOf } from '../../table/ids.ts'
+import { threadId, threadNumberOf } from '../../table/ids.ts'
 import type { Reader } from '../../table/ops.ts'
 import { readProfiles } from './profiles.ts'
 import { readThread } from './thread-page.ts'
@@ -39,7 +39,7 @@ export const answerThreads = async (
   isShown: (entry: Entry) => boolean,
 ): Promise<Answer> => {
   const numbers = (thread_ids ?? [threadId(chat.id, chat.thread)]).map((id) => {
-    const n = threadOf(chat.id, id)
+    const n = threadNumberOf(chat.id, id)
     if (n === undefined || n > chat.thread) throw new ProtocolError('not_found')
     return n
   })

@@ -1,9 +1,9 @@
 import * as z from 'zod/mini'
 import { action } from '../action.ts'
 import { Device } from '../device-fields.ts'
-import { atMost, cut, Flag, lenient, opt } from '../fields.ts'
+import { atMost, shortenedTo, Flag, lenient, opt } from '../fields.ts'
 import { limits } from '../limits.ts'
-import { kindOf, pushKinds } from '../push-kinds.ts'
+import { pushKindOf, pushKinds } from '../push-kinds.ts'
 import { ChatSummary, Colleague, Group, License, MyProfile } from '../objects.ts'
 
 const known = Object.keys(pushKinds)
@@ -11,7 +11,7 @@ const unknownName = `Unknown push. Known are: ${known.join(', ')}`
 
 /** The pushes that a connection wants; it is always told when it is closed. */
 const PushNames = z
-  .array(z.string().check(z.refine((name) => kindOf(name) !== undefined, unknownName)))
+  .array(z.string().check(z.refine((name) => pushKindOf(name) !== undefined, unknownName)))
   .check(atMost(known.length, `Too many: at most ${known.length}`))
 
 export const login = action({
@@ -29,7 +29,10 @@ export const login = action({
     pushes: opt(PushNames),
     chats: opt(z.enum(['accessible', 'my'], 'Must be "accessible" or "my"')),
     application: lenient(
-      z.object({ name: lenient(cut(limits.nameBytes)), version: lenient(cut(limits.nameBytes)) }),
+      z.object({
+        name: lenient(shortenedTo(limits.nameBytes)),
+        version: lenient(shortenedTo(limits.nameBytes)),
+      }),
     ),
   }),
   response: z.strictObject({

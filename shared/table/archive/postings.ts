@@ -92,7 +92,7 @@ export const markMonth = async (
 }
 
 /** The marks of a list, by month. */
-export const readMarks = async (
+export const readIndexMarks = async (
   read: Reader<'marks'>,
   license: string,
   list: string,
