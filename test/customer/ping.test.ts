@@ -19,7 +19,8 @@ describe('ping', () => {
     const { calls } = await world.proxy.record(async () => {
       expect(await client.call('ping', {})).toEqual({ ...answer, request_id: 'ping-4' })
     })
-    expect(calls).toEqual([])
+    // workers may be at what others did before
+    expect(calls.filter(({ lambda }) => !lambda?.startsWith('worker/'))).toEqual([])
     await client.receivesNothing()
   })
 
