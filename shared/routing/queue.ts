@@ -99,7 +99,8 @@ const enqueueTelling = async (
   const now = ctx.now()
   // it has not read the list yet
   if (due_at > 0 && now < due_at + lostAfterMs) return true
-  const dueAt = told_at + tellEveryMs
+  // a clock that was ahead has told it: no later than by this one
+  const dueAt = Math.min(told_at, now) + tellEveryMs
   if (!(await ctx.write.write(setDue(license, times, dueAt))).done) return false
   await ctx.enqueue({ job: 'tell_queue', license_id: license }, Math.ceil((dueAt - now) / 1000))
   return true

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest'
-import { readQueueTimes } from '../../shared/table/chat/queue.ts'
+import { claimTelling, readQueueTimes } from '../../shared/table/chat/queue.ts'
 import { readWaitingChats } from '../../shared/table/chat/waiting-chats.ts'
 import { keys } from '../../shared/table/keys.ts'
 import { calm } from '../races/holding.ts'
@@ -131,6 +131,16 @@ describe('a chat that waits', () => {
     await calm(world)
     for (const [index, one] of waiting.slice(1).entries())
       expect(await told(one.client)).toEqual([{ [one.chat_id]: index + 1 }])
+  })
+
+  test('is told in time where a clock that was half an hour ahead told the last', async () => {
+    const license = await openDesk()
+    const kim = await arrive(license, 'Kim', [1])
+    await told(kim.client)
+    const times = await readQueueTimes(world.table.read, license.id)
+    await world.table.write.write(claimTelling(license.id, times, Date.now() + 1_800_000))
+    const lee = await arrive(license, 'Lee', [1])
+    expect(await told(lee.client)).toEqual([{ [lee.chat_id]: 2 }])
   })
 
   test('is told again where a run died before it kept what it had told', async () => {
