@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import { shortenedTo, filled, lenient, opt, text, utf8Bytes, WebUrl } from './fields.ts'
+import { cutTo, filled, lenient, opt, text, utf8Bytes, WebUrl } from './fields.ts'
 import { limits } from './limits.ts'
 import { withoutProto } from './properties.ts'
 
@@ -35,12 +35,12 @@ const PropertiesChange = withoutProto(
 
 const Page = z.object({
   url: lenient(WebUrl),
-  title: lenient(shortenedTo(limits.titleBytes)),
+  title: lenient(cutTo(limits.titleBytes)),
   referrer: lenient(WebUrl),
 })
 
 /** What a browser says of itself and nobody has typed: nothing of it refuses a request (protocol §8). */
-const Monitoring = z.object({ page: lenient(Page), timezone: lenient(shortenedTo(limits.nameBytes)) })
+const Monitoring = z.object({ page: lenient(Page), timezone: lenient(cutTo(limits.nameBytes)) })
 
 // a form that was left empty says nothing (protocol §8)
 const Typed = z.pipe(

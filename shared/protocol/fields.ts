@@ -40,7 +40,7 @@ export const cutText = (value: string, maxBytes: number): string => {
 }
 
 /** Text that nobody typed: what is too long is cut, and what is left empty is absent. */
-export const shortenedTo = (maxBytes: number) =>
+export const cutTo = (maxBytes: number) =>
   z
     .pipe(
       z.string(),
@@ -105,7 +105,7 @@ export const GroupScopes = z.object({ groups: Groups })
 /** The address of a web page, cut where it is too long, as those of adverts are. */
 export const WebUrl = z
   .pipe(
-    shortenedTo(limits.urlBytes),
+    cutTo(limits.urlBytes),
     z.string().check(
       z.regex(/^https?:\/\//i),
       z.refine((url) => URL.canParse(url)),

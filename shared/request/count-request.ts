@@ -6,13 +6,13 @@ import { count, countedChat, countedUser } from '../table/counters.ts'
 import { addressOf, isCustomers, type SocketItem } from '../table/sockets.ts'
 import {
   enforce,
-  requestKindOf,
   limitAddress,
   type Limiting,
   limitLicense,
   limitUser,
   limitUsersAddress,
   mostOf,
+  requestKindOf,
 } from './rate-limits.ts'
 
 /** A request that is counted while it is read. */

@@ -67,7 +67,8 @@ export const tellQueue = async (
       if (await enqueueTelling(ctx, license, times)) return
       continue
     }
-    const at = ctx.now()
+    // after the last claim even where the clock of that one was ahead: else its positions would stand
+    const at = Math.max(ctx.now(), times.told_at + 1)
     // before the list is read: what comes into it from then on sets off another run
     if (!(await ctx.write.write(claimTelling(license, times, at))).done) continue
     const [rows, queue] = await Promise.all([

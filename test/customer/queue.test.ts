@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest'
-import { claimTelling, readQueueTimes } from '../../shared/table/chat/queue.ts'
+import { claimTelling, readQueue, readQueueTimes, setPositions } from '../../shared/table/chat/queue.ts'
 import { readWaitingChats } from '../../shared/table/chat/waiting-chats.ts'
 import { keys } from '../../shared/table/keys.ts'
 import { calm } from '../races/holding.ts'
@@ -138,9 +138,14 @@ describe('a chat that waits', () => {
     const kim = await arrive(license, 'Kim', [1])
     await told(kim.client)
     const times = await readQueueTimes(world.table.read, license.id)
-    await world.table.write.write(claimTelling(license.id, times, Date.now() + 1_800_000))
+    const ahead = Date.now() + 1_800_000
+    const { positions } = await readQueue(world.table.read, license.id, { strong: true })
+    await world.table.write.write(claimTelling(license.id, times, ahead))
+    await world.table.write.write(setPositions(license.id, ahead, positions))
     const lee = await arrive(license, 'Lee', [1])
     expect(await told(lee.client)).toEqual([{ [lee.chat_id]: 2 }])
+    const kept = await readQueue(world.table.read, license.id, { strong: true })
+    expect(Object.keys(kept.positions).toSorted()).toEqual([kim.chat_id, lee.chat_id].toSorted())
   })
 
   test('is told again where a run died before it kept what it had told', async () => {

@@ -6,7 +6,7 @@ import type { IndexChanges } from './index-chat.ts'
 import { accessLists } from './lists.ts'
 
 /** A change of an item, as the table's stream tells it. */
-export interface ItemChange {
+interface ItemChange {
   key: RawKey
   before: Attributes | undefined
   after: Attributes | undefined

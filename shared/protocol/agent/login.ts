@@ -1,7 +1,7 @@
 import * as z from 'zod/mini'
 import { action } from '../action.ts'
 import { Device } from '../device-fields.ts'
-import { atMost, shortenedTo, Flag, lenient, opt } from '../fields.ts'
+import { atMost, cutTo, Flag, lenient, opt } from '../fields.ts'
 import { limits } from '../limits.ts'
 import { pushKindOf, pushKinds } from '../push-kinds.ts'
 import { ChatSummary, Colleague, Group, License, MyProfile } from '../objects.ts'
@@ -30,8 +30,8 @@ export const login = action({
     chats: opt(z.enum(['accessible', 'my'], 'Must be "accessible" or "my"')),
     application: lenient(
       z.object({
-        name: lenient(shortenedTo(limits.nameBytes)),
-        version: lenient(shortenedTo(limits.nameBytes)),
+        name: lenient(cutTo(limits.nameBytes)),
+        version: lenient(cutTo(limits.nameBytes)),
       }),
     ),
   }),
